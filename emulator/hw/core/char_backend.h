@@ -1,0 +1,28 @@
+// Where a serial device's characters go and come from. Implemented by emulator/system; devices know this interface alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace weft::hw {
+
+class CharBackend {
+  public:
+    virtual ~CharBackend() = default;
+
+    // Sends characters, in order. Any thread. Takes them all (the backend buffers what its sink does not take at once).
+    virtual void write(std::span<const uint8_t> data) = 0;
+
+    // Who is given incoming characters, on the main loop's thread. `can_receive` says how many it takes now; after it
+    // had no room, the device calls accept_input() when it has some again (any thread).
+    struct Receiver {
+        virtual ~Receiver() = default;
+        virtual unsigned can_receive() = 0;
+        virtual void receive(std::span<const uint8_t> data) = 0;
+    };
+    // Before the machine runs; nullptr detaches.
+    virtual void set_receiver(Receiver* receiver) = 0;
+    virtual void accept_input() = 0;
+};
+
+}  // namespace weft::hw

@@ -1,0 +1,32 @@
+// What a device may ask of the machine it is part of. Implemented by emulator/system.
+#pragma once
+
+#include <cstdint>
+
+namespace weft::hw {
+
+class MachineControl {
+  public:
+    virtual ~MachineControl() = default;
+
+    // Ends the emulator with this exit code, once running vCPUs have stopped. Any thread; returns at once.
+    virtual void request_shutdown(int exit_code) = 0;
+    // Resets the machine (or ends it, under -no-reboot). Any thread; returns at once.
+    virtual void request_reset() = 0;
+
+    // A one-line note on what the guest did wrong (-d guest_errors) or asked for that is missing (-d unimp). Any thread.
+    virtual void guest_error(const char* message) = 0;
+    virtual void unimplemented(const char* message) = 0;
+
+    // Calls `fn(opaque)` on the main loop's thread at host-monotonic `deadline_ns`, once. Replaces an earlier deadline of
+    // the same `opaque`; UINT64_MAX cancels. Any thread.
+    virtual void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) = 0;
+    // The host's monotonic clock and its wall clock, in nanoseconds.
+    virtual uint64_t now_ns() = 0;
+    virtual uint64_t wall_clock_ns() = 0;
+
+    // Runs fn(opaque) on the machine's I/O worker thread, in the order of the calls: for block requests. Any thread.
+    virtual void run_io(void (*fn)(void* opaque), void* opaque) = 0;
+};
+
+}  // namespace weft::hw

@@ -1,0 +1,124 @@
+// The accelerator boundary: what a module accel-NAME.so exports and what a machine calls.
+//
+// Plain data and function tables cross it: no exceptions, no std:: objects, no ownership. A module exports one
+//   extern "C" const weft::AccelDescriptor weft_accelerator;
+// and stays resident once it was opened.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "weft/abi.h"
+#include "weft/guest.h"
+#include "weft/memory.h"
+
+namespace weft {
+
+inline constexpr const char* kAccelSymbol = "weft_accelerator";
+
+enum class PropertyType : uint8_t { boolean, uint, choice, string };
+
+// One property of an accelerator, as the user gives it: -accel NAME,property=value,...
+struct PropertyDesc {
+    const char* name;
+    PropertyType type;
+    const char* default_value;  // as text, parsed like the user's; nullptr: unset
+    uint64_t min, max;          // uint
+    const char* choices;        // choice: the words, separated by '|', in the order of PropertyValue::number
+    const char* help;
+};
+
+struct PropertyValue {
+    bool set;            // by the user or by default
+    uint64_t number;     // boolean: 0 or 1; uint: the value; choice: the word's index
+    const char* text;    // string
+};
+
+struct AccelInstance;  // one machine's accelerator; opaque
+
+// What the machine gives the accelerator. Functions may be called from any thread.
+struct HostServices {
+    void* opaque;
+    // A line for the user, without newline and prefix: a warning.
+    void (*warn)(void* opaque, const char* message);
+    // The -d log. `item` is a LogItem of base/log.h. `in_filter` tells whether -dfilter lets a guest address range through.
+    bool (*log_enabled)(void* opaque, unsigned item);
+    bool (*log_in_filter)(void* opaque, uint64_t address, uint64_t size);
+    void (*log)(void* opaque, const char* text, size_t length);
+    // A vCPU thread met an error of weft's own environment that it cannot mend (no memory for a TLB, say): the machine
+    // stops with `message` and exit code 1.
+    void (*fatal)(void* opaque, const char* message);
+};
+
+struct AccelConfig {
+    const GuestArch* guest;
+    const MemoryOps* memory;
+    const HostServices* host;
+    const PropertyValue* properties;  // in the order of AccelDescriptor::properties
+    uint32_t max_vcpus;               // at least 1
+};
+
+struct VcpuConfig {
+    uint32_t index;       // 0 .. max_vcpus - 1, each once
+    void* guest;          // becomes StateHeader::guest
+    void* address_space;  // for MemoryOps::reader_create
+};
+
+enum class VcpuWork : uint8_t {
+    async,      // queued; runs on the vCPU's thread between units
+    sync,       // the same, and the caller waits for it
+    exclusive,  // the same as async, with every other vCPU outside generated code (safe work)
+};
+
+// Functions on an instance. Any thread that is no vCPU's, unless said otherwise; none may be called with a lock held that
+// device access takes. Functions that can fail return false after reporting to `errors`.
+struct AccelOps {
+    void (*destroy)(AccelInstance* instance);  // stops and joins all vCPU threads first
+
+    // Makes a vCPU, stopped, with its state at reset values. *state is its state pointer, valid until vcpu_destroy.
+    bool (*vcpu_create)(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state,
+                        const ErrorSink* errors);
+    // Unplugs: stops the vCPU, joins its thread and frees its state.
+    void (*vcpu_destroy)(AccelInstance* instance, Vcpu* vcpu);
+
+    // Lets all vCPUs run (their threads are made at the first call).
+    bool (*resume)(AccelInstance* instance, const ErrorSink* errors);
+    // Returns when every vCPU is outside generated code and waits.
+    void (*pause)(AccelInstance* instance);
+    // Brings every vCPU to reset values (StateHeader and architecture). Only while paused.
+    void (*reset)(AccelInstance* instance);
+
+    // Runs fn(opaque, state) on the vCPU's thread. Also from vCPU threads (not sync on themselves).
+    bool (*vcpu_run)(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state),
+                     void* opaque);
+
+    // Before bytes of guest RAM are written by other than guest instructions (DMA, loader, debugger): translations of
+    // them are invalidated. Any thread, with any device lock held.
+    void (*about_to_write)(AccelInstance* instance, uint64_t ram_offset, uint64_t size);
+    // The mapping of guest-physical addresses changed: every vCPU forgets host addresses it holds. `done` is called, on
+    // any thread, when all have; memory may be released then.
+    void (*topology_changed)(AccelInstance* instance, void (*done)(void* opaque), void* opaque);
+
+    // Writes a report: topic "stats" (JSON), "jit" (text).
+    bool (*report)(AccelInstance* instance, const char* topic, const TextSink* sink);
+
+    // For code that holds the state pointer: the services of its vCPU.
+    const VcpuServices* (*services)(AccelInstance* instance);
+};
+
+struct AccelDescriptor {
+    uint32_t abi_version;      // kAccelAbiVersion; first, so that it can be read whatever follows
+    uint32_t descriptor_size;  // sizeof(AccelDescriptor)
+    uint64_t layout_hash;      // layout_hash()
+    SanitizerMode sanitizers;  // sanitizer_mode()
+    const char* name;          // NAME of accel-NAME.so
+    const char* description;   // one line
+    const PropertyDesc* properties;
+    uint32_t property_count;
+    const AccelOps* ops;
+    // Makes an instance; nullptr after reporting to `errors`. `config` and what it points to (but the property values)
+    // outlive the instance.
+    AccelInstance* (*create)(const AccelConfig* config, const ErrorSink* errors);
+};
+
+}  // namespace weft

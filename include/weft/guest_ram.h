@@ -1,0 +1,107 @@
+// The one way C++ touches guest RAM: relaxed atomics of the access's natural size.
+//
+// Guests race with each other by design; weft must not add undefined behaviour to that. A naturally aligned access is one
+// single-copy atomic access; a misaligned one is split into bytes, as RISC-V allows (unprivileged specification, RVWMO,
+// "Memory Model Primitives"). Values are in the guest's order, little-endian; the host is little-endian too.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace weft::guest_ram {
+
+static_assert(std::endian::native == std::endian::little);
+
+namespace detail {
+
+template <class T>
+T load_aligned(const uint8_t* host) {
+    return __atomic_load_n(reinterpret_cast<const T*>(reinterpret_cast<uintptr_t>(host)), __ATOMIC_RELAXED);
+}
+
+template <class T>
+void store_aligned(uint8_t* host, T value) {
+    __atomic_store_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), value, __ATOMIC_RELAXED);
+}
+
+inline bool is_aligned(const void* host, size_t size) { return (reinterpret_cast<uintptr_t>(host) & (size - 1)) == 0; }
+
+}  // namespace detail
+
+// Loads sizeof(T) bytes at `host`.
+template <class T>
+T load(const uint8_t* host) {
+    if constexpr (sizeof(T) == 1) {
+        return detail::load_aligned<T>(host);
+    } else {
+        if (detail::is_aligned(host, sizeof(T))) [[likely]] {
+            return detail::load_aligned<T>(host);
+        }
+        T value = 0;
+        for (size_t i = 0; i < sizeof(T); ++i) {
+            value = static_cast<T>(value | static_cast<T>(static_cast<T>(detail::load_aligned<uint8_t>(host + i)) << 8 * i));
+        }
+        return value;
+    }
+}
+
+// Stores sizeof(T) bytes at `host`.
+template <class T>
+void store(uint8_t* host, T value) {
+    if constexpr (sizeof(T) == 1) {
+        detail::store_aligned<T>(host, value);
+    } else {
+        if (detail::is_aligned(host, sizeof(T))) [[likely]] {
+            detail::store_aligned<T>(host, value);
+            return;
+        }
+        for (size_t i = 0; i < sizeof(T); ++i) {
+            detail::store_aligned<uint8_t>(host + i, static_cast<uint8_t>(value >> 8 * i));
+        }
+    }
+}
+
+// Copies `size` bytes out of guest RAM, in ascending order, with the widest aligned loads.
+inline void read(void* to, const uint8_t* host, size_t size) {
+    auto* out = static_cast<uint8_t*>(to);
+    while (size != 0) {
+        if (size >= 8 && detail::is_aligned(host, 8)) {
+            const auto value = detail::load_aligned<uint64_t>(host);
+            __builtin_memcpy(out, &value, 8);
+            host += 8;
+            out += 8;
+            size -= 8;
+        } else {
+            *out++ = detail::load_aligned<uint8_t>(host++);
+            --size;
+        }
+    }
+}
+
+// Copies `size` bytes into guest RAM, in ascending order, with the widest aligned stores.
+inline void write(uint8_t* host, const void* from, size_t size) {
+    const auto* in = static_cast<const uint8_t*>(from);
+    while (size != 0) {
+        if (size >= 8 && detail::is_aligned(host, 8)) {
+            uint64_t value;
+            __builtin_memcpy(&value, in, 8);
+            detail::store_aligned<uint64_t>(host, value);
+            host += 8;
+            in += 8;
+            size -= 8;
+        } else {
+            detail::store_aligned<uint8_t>(host++, *in++);
+            --size;
+        }
+    }
+}
+
+// Fills `size` bytes of guest RAM.
+inline void fill(uint8_t* host, uint8_t value, size_t size) {
+    for (; size != 0; ++host, --size) {
+        detail::store_aligned<uint8_t>(host, value);
+    }
+}
+
+}  // namespace weft::guest_ram
