@@ -1,0 +1,120 @@
+// What a backend does: turn a unit of IR into code, run it, link it.
+//
+// A Backend is one machine's: constant once its runtime code was emitted, and used by all threads. A Compiler is one
+// translation context's: it owns the scratch memory of a compilation and is used by one thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "tcg/code/code_address.h"
+#include "tcg/exec_state.h"
+#include "weft/guest.h"
+#include "weft/ir.h"
+
+namespace weft::tcg {
+
+// What generated code calls when it cannot go on alone. On the vCPU's thread; they never leave by a jump.
+struct RuntimeHooks {
+    // Guest memory access by the slow path. Bits of `memop` are ir::MemOp's; values are zero-extended on the way in and,
+    // on the way out, extended as memop says to 64 bits. False: a guest exception is recorded in the state.
+    bool (*load)(void* state, uint64_t address, uint32_t memop, uint64_t* value);
+    bool (*store)(void* state, uint64_t address, uint32_t memop, uint64_t value);
+    // `op` is one of the atomic ops; for atomic_cmpxchg `a` is the expected and `b` the desired value, else `a` is the
+    // operand. The value before, extended as memop says.
+    bool (*atomic)(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old);
+    // The code to go on at for guest `pc` in the state's current context, with header.page_pc set for it and the jump
+    // cache filled; null where the loop must decide (nothing translated, exit requested); header.pc is then `pc`.
+    RxAddress (*lookup)(void* state, uint64_t pc);
+};
+
+struct BackendConfig {
+    const GuestArch* guest;
+    RuntimeHooks hooks;
+    bool count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget
+};
+
+enum class CompileStatus : uint8_t {
+    ok,
+    region_full,  // did not fit in the window: try again in an empty region
+    too_big,      // exceeds the offset width of a unit's tables: fewer instructions
+};
+
+// A goto_tb's patchable jump.
+struct JumpSite {
+    uint32_t site_offset;   // from the unit's start: where link() patches
+    uint32_t stub_offset;   // where the unlinked jump goes
+    uint16_t page_offset;   // of the destination in its guest page
+};
+
+// One guest instruction: its code ends at host_end (offset from the unit's start). A host pc p inside a unit belongs to
+// the first row with p <= host_end, because calls are known by their return address.
+struct InsnRow {
+    uint32_t host_end;
+    int32_t pc_offset;  // from the unit's page_pc
+    uint32_t word;      // insn_start's restore word
+};
+
+struct CompiledUnit {
+    uint32_t code_size;  // bytes used of the window, alignment included
+    uint8_t jump_count;
+    std::array<JumpSite, ir::kMaxGotoTb> jumps;
+    std::span<const InsnRow> insns;  // in the Compiler's memory: valid until its next compile()
+    uint32_t host_insns;             // emitted on the fast path; 0 where a backend does not count
+};
+
+class Compiler {
+  public:
+    virtual ~Compiler() = default;
+
+    // Compiles a verified (and optimized) unit into `window`. `unit_index` is what exits report as exit_unit.
+    virtual CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) = 0;
+};
+
+class Backend {
+  public:
+    virtual ~Backend() = default;
+
+    virtual const char* name() const = 0;
+    // Whether the code buffer must be executable.
+    virtual bool executes() const = 0;
+
+    // Generates prologue, epilogue and thunks at the start of the buffer, once, before any other use. Gives the bytes used.
+    virtual Result<size_t> emit_runtime(CodeWindow window) = 0;
+    virtual std::unique_ptr<Compiler> make_compiler() const = 0;
+
+    // Runs generated code from `code` until it comes back. header.page_pc is set for it. On the vCPU's thread.
+    virtual ExitKind run(void* state, RxAddress code) const = 0;
+
+    // Aims a unit's jump at another unit's code, or back at its stub: one atomic aligned store, while others run it.
+    virtual void link(RwAddress unit, const JumpSite& site, RwAddress target) const = 0;
+    virtual void unlink(RwAddress unit, const JumpSite& site) const = 0;
+    // Where the jump leads now (for invariant checks).
+    virtual RwAddress jump_target(RwAddress unit, const JumpSite& site) const = 0;
+
+    // Brings the state's host-held parts (floating-point flags, rounding) in line: `rounding` for what runs next; flags
+    // that the host accumulated are moved to header.fp_flags. On the vCPU's thread, outside generated code.
+    virtual void set_rounding(void* state, ir::Rounding rounding) const = 0;
+    virtual void collect_fp_flags(void* state) const = 0;
+
+    // Text of a unit's code for -d out_asm; one line an instruction.
+    virtual std::string disassemble(CodeWindow code) const = 0;
+};
+
+struct NativeOptions {
+    // Off switches of optimisations, for measuring: names as in docs/performance.md.
+    bool pin_registers = true;
+    bool inline_jump_cache = true;
+};
+
+// The x86-64 code generator.
+std::unique_ptr<Backend> make_x86_64_backend(const BackendConfig& config, const NativeOptions& options);
+// The interpreter: needs no executable memory; the oracle of the native backend.
+std::unique_ptr<Backend> make_interp_backend(const BackendConfig& config);
+
+}  // namespace weft::tcg

@@ -1,0 +1,88 @@
+// The accelerator's private part of the guest state block, as backends and the execution loop know it.
+//
+//   | ExecState: cold fields | tlb[4] | StateHeader |  architecture's state ...
+//                            ^ -128   ^ -64         ^ the state pointer
+//
+// All of it belongs to the thread that runs the vCPU, but for StateHeader::exit_request and insn_budget's sign (see there).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "weft/state.h"
+
+namespace weft::tcg {
+
+// Flags in the low bits of a TLB tag: a tag with any of them set never equals a page address, so the probe fails and the
+// slow path decides.
+enum TlbTag : uint64_t {
+    kTlbInvalid = 1u << 11,   // nothing cached for this kind of access
+    kTlbNotDirty = 1u << 10,  // stores only: the page may hold translated code
+    kTlbDevice = 1u << 9,     // no host address: every access is a call
+    kTlbFlagMask = kTlbInvalid | kTlbNotDirty | kTlbDevice,
+};
+
+// One entry of the softmmu TLB. Probed by generated code: the page address of the last byte accessed must equal the tag.
+struct TlbEntry {
+    uint64_t read;    // page's virtual address, or with flags
+    uint64_t write;
+    uint64_t addend;  // host address minus virtual address
+    uint64_t page;    // ram_offset of the page, or its physical address where kTlbDevice is set. The slow path's
+};
+inline constexpr unsigned kTlbEntryShift = 5;
+static_assert(sizeof(TlbEntry) == 1u << kTlbEntryShift);
+
+// A direct-mapped table for one MMU mode: the entry of `address` is at (address >> (12 - kTlbEntryShift)) & mask bytes.
+struct TlbTable {
+    uint64_t mask;  // (entries - 1) << kTlbEntryShift
+    TlbEntry* entries;
+};
+inline constexpr unsigned kMmuModes = 4;
+
+// One entry of the jump cache that generated code probes. Only its vCPU's thread reads and writes it.
+struct JumpCacheEntry {
+    uint64_t pc;
+    uint32_t context_id;   // 0 in an empty entry; contexts are numbered from 1
+    uint32_t code_offset;  // of the unit's first byte, from the start of the code buffer
+};
+static_assert(sizeof(JumpCacheEntry) == 16);
+inline constexpr unsigned kJumpCacheBits = 12;
+inline constexpr unsigned kJumpCacheEntries = 1u << kJumpCacheBits;
+// The entry of a pc: instructions are at least two bytes long.
+constexpr unsigned jump_cache_index(uint64_t pc) { return pc >> 1 & (kJumpCacheEntries - 1); }
+
+// Why Backend::run came back. header.pc is the guest pc to go on at, but for `fault`.
+enum class ExitKind : uint32_t {
+    goto_tb,  // by an unlinked (or interrupted) goto_tb: exit_unit and exit_slot say which
+    lookup,   // carry on at header.pc
+    halt,
+    yield,
+    fault,    // a guest exception is recorded; exit_host_pc lies in the instruction's code: restore from there
+};
+
+struct alignas(64) ExecState {
+    uint64_t exit_host_pc;
+    uint32_t exit_unit;  // UnitIndex that was given to Compiler::compile
+    uint32_t exit_slot;
+    // Instruction clock: instructions left before the unit must return to the loop. Generated code subtracts and leaves
+    // when it turns negative.
+    int64_t insn_budget;
+    // The guest's MXCSR while generated code runs (rounding mode, sticky exceptions, all masked); x86-64.
+    uint32_t guest_mxcsr;
+    uint32_t host_mxcsr;
+    uint64_t reserved_[3];
+
+    TlbTable tlb[kMmuModes];
+    StateHeader header;
+};
+static_assert(sizeof(ExecState) % 64 == 0);
+
+inline ExecState& exec_state(void* state) { return static_cast<ExecState*>(state)[-1]; }
+
+// Displacements from the state pointer.
+constexpr int32_t exec_offset(size_t offset_in_exec_state) {
+    return static_cast<int32_t>(offset_in_exec_state) - static_cast<int32_t>(sizeof(ExecState));
+}
+static_assert(exec_offset(offsetof(ExecState, tlb)) == -128);
+
+}  // namespace weft::tcg
