@@ -70,7 +70,7 @@ struct alignas(64) ExecState {
     // The guest's MXCSR while generated code runs (rounding mode, sticky exceptions, all masked); x86-64.
     uint32_t guest_mxcsr;
     uint32_t host_mxcsr;
-    uint64_t reserved_[3];
+    uint64_t reserved_[4];
 
     TlbTable tlb[kMmuModes];
     StateHeader header;
