@@ -1,0 +1,44 @@
+// Which values are still needed: one backward pass over a unit.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "weft/ir.h"
+#include "weft/guest.h"
+
+namespace weft::tcg {
+
+// What the pass found of one op.
+struct OpLife {
+    bool removed = false;  // computes nothing that is needed and does nothing else: skip it
+    uint8_t dead = 0;      // bit i: the value in argument i is not needed after the op (for an output: at all)
+};
+
+// Globals count as needed wherever somebody else may look at them: at exits, labels, branches, faults and calls that read
+// them. Temps of kind ebb live to the end of their extended block, temps of kind unit across labels.
+class Liveness {
+  public:
+    explicit Liveness(std::span<const HelperDesc> helpers) : helpers_(helpers) {}
+
+    void analyse(const ir::Unit& unit);
+
+    const OpLife& of(uint32_t op) const { return ops_[op]; }
+
+  private:
+    void all_globals(const ir::Unit& unit, bool needed);
+    void end_of_block(const ir::Unit& unit, bool leaves_unit);
+    void visit(const ir::Unit& unit, uint32_t index);
+
+    std::span<const HelperDesc> helpers_;
+    // Kept from unit to unit, so that a compilation allocates nothing once they have grown.
+    std::vector<OpLife> ops_;
+    std::vector<uint8_t> needed_;  // by temp
+    std::vector<ir::TempIndex> unit_temps_;
+};
+
+// Number of outputs of an op: calls have theirs in the helper's signature.
+unsigned output_count(const ir::Op& op, std::span<const HelperDesc> helpers);
+
+}  // namespace weft::tcg
