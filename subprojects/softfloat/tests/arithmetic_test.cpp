@@ -165,7 +165,7 @@ TEST_CASE("tininess is detected after rounding", "[products]") {
     Context context;
     CHECK(mul(context, F32{0x00ffffff}, F32{0x3f000000}) == F32{0x00800000});
     CHECK(context.flags == (softfloat::kUnderflow | softfloat::kInexact));
-    // (1 - 2^-47) * 2^-126 or so rounds to 2^-126 with any range of exponents: inexact, but not tiny.
+    // (1 - 2^-46) * 2^-126 rounds to 2^-126 with any range of exponents: inexact, but not tiny.
     context = {};
     CHECK(mul(context, F32{0x00800001}, F32{0x3f7ffffe}) == F32{0x00800000});
     CHECK(context.flags == softfloat::kInexact);

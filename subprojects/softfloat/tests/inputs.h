@@ -30,7 +30,7 @@ class Generator {
     uint64_t any();
     /// A finite number with the exponent given, or the nearest there is (subnormals below emin).
     uint64_t finite(int exponent);
-    /// The exponent of the last place but one of x, as if NaNs and infinities were numbers.
+    /// The exponent of x: emin - 1 for subnormals and zero, emax + 1 for infinities and NaNs.
     int exponent(uint64_t x) const;
 
     /// Operands whose sum cancels, or needs all of the guard bits.
