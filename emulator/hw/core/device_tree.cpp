@@ -69,7 +69,7 @@ void DeviceTreeWriter::reg(uint64_t address, uint64_t size) {
                   static_cast<uint32_t>(size)});
 }
 
-void DeviceTreeWriter::texts(const char* name, std::initializer_list<std::string_view> values) {
+void DeviceTreeWriter::texts(const char* name, std::span<const std::string_view> values) {
     std::vector<uint8_t> value;
     for (std::string_view text : values) {
         value.insert(value.end(), text.begin(), text.end());

@@ -31,7 +31,10 @@ class DeviceTreeWriter {
     // reg with two cells each for address and size.
     void reg(uint64_t address, uint64_t size);
     void text(const char* name, const std::string& value) { texts(name, {value}); }
-    void texts(const char* name, std::initializer_list<std::string_view> values);
+    void texts(const char* name, std::span<const std::string_view> values);
+    void texts(const char* name, std::initializer_list<std::string_view> values) {
+        texts(name, std::span<const std::string_view>(values.begin(), values.size()));
+    }
     void bytes(const char* name, std::span<const uint8_t> value);
 
     // The finished blob, no larger than it must be.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/core/device_tree.h"
 #include "emulator/hw/intc/plic.h"
@@ -15,7 +17,7 @@ namespace {
 
 // The harts' instruction set, in the two notations of Linux' bindings riscv/extensions.yaml.
 constexpr const char* kIsa = "rv64imafdc_zicntr_zicsr_zifencei_zihintpause_zba_zbb_zbs_sstc_svinval";
-constexpr std::initializer_list<std::string_view> kIsaExtensions = {
+constexpr std::array<std::string_view, 15> kIsaExtensions = {
     "i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc", "svinval"};
 
 // Handles of nodes that others point to.

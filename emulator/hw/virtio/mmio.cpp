@@ -62,7 +62,7 @@ VirtioMmio::VirtioMmio(mem::AddressSpace& space, MachineControl& control, std::u
       dma_(space),
       region_(space.topology().io("virtio-mmio", kSize, kOps, this, &mutex_)) {
     if (device_ != nullptr) {
-        queues_.assign(device_->queue_count(), Virtqueue(device_->queue_size()));
+        queues_ = std::vector<Virtqueue>(device_->queue_count(), Virtqueue(device_->queue_size()));
         device_->attach(*this);
     }
 }
