@@ -143,7 +143,8 @@ class Planner {
         const uint64_t size = plan_.device_tree.size();
         for (const uint64_t end : {std::min(ram_end_, kLowEnd), ram_end_}) {
             const uint64_t address = align_down(end - std::min(end, size), kPlacement);
-            if (address >= std::max(top_, kRamBase)) {
+            // Not at the very start of RAM either: what a debugger or the guest itself puts there is run.
+            if (address > kRamBase && address >= top_) {
                 plan_.device_tree_address = address;
                 return {};
             }

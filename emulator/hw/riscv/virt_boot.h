@@ -14,11 +14,11 @@ namespace weft::hw::virt {
 struct BootConfig {
     unsigned harts = 1;
     uint64_t ram_size = 0;             // bytes
-    std::optional<BootFile> firmware;  // -bios; none: the kernel, or what is at the start of RAM, runs in M-mode
-    std::optional<BootFile> kernel;
-    std::optional<BootFile> initrd;
-    std::optional<BootFile> dtb;  // replaces the board's own device tree
-    std::string append;           // the kernel's command line
+    std::optional<BootFile> firmware = {};  // -bios; none: the kernel, or what is at the start of RAM, runs in M-mode
+    std::optional<BootFile> kernel = {};
+    std::optional<BootFile> initrd = {};
+    std::optional<BootFile> dtb = {};  // replaces the board's own device tree
+    std::string append = {};           // the kernel's command line
 };
 
 struct BootPlan {

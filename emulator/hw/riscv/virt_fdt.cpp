@@ -104,6 +104,7 @@ class Builder {
         tree_.text("mmu-type", "riscv,sv48");
         const DeviceTreeNode intc(tree_, "interrupt-controller");
         tree_.cell("phandle", intc_handle(hart));
+        tree_.cell("#address-cells", 0);
         tree_.cell("#interrupt-cells", 1);
         tree_.flag("interrupt-controller");
         tree_.text("compatible", "riscv,cpu-intc");

@@ -14,11 +14,11 @@ inline constexpr size_t kRngSeedSize = 32;
 struct DeviceTreeConfig {
     unsigned harts = 1;
     uint64_t ram_size = 0;
-    std::string bootargs;
+    std::string bootargs = {};
     struct Initrd {
         uint64_t start, end;
     };
-    std::optional<Initrd> initrd;
+    std::optional<Initrd> initrd = {};
 };
 
 // With a /chosen/rng-seed of zeros, to be filled in.
