@@ -44,6 +44,16 @@ void check_order() {
     check_order<Member, kTable>(std::make_index_sequence<kTable.size()>());
 }
 
+// UndefinedBehaviorSanitizer would look for the type of the function in front of it.
+#ifdef __clang__
+__attribute__((no_sanitize("function")))
+#endif
+uint64_t
+call_code(const uint8_t* code, uint64_t first, uint64_t second) {
+    return reinterpret_cast<uint64_t (*)(uint64_t, uint64_t)>(reinterpret_cast<uintptr_t>(code))(first,
+                                                                                                 second);
+}
+
 class ExecutableMemory {
   public:
     ExecutableMemory()
@@ -55,10 +65,9 @@ class ExecutableMemory {
     ~ExecutableMemory() { munmap(memory_, kBytes); }
 
     std::span<uint8_t> span() { return {static_cast<uint8_t*>(memory_), kBytes}; }
-    using Function = uint64_t (*)(uint64_t, uint64_t);
-    Function function(uint32_t offset = 0) {
-        REQUIRE(mprotect(memory_, kBytes, PROT_READ | PROT_EXEC) == 0);
-        return reinterpret_cast<Function>(span().data() + offset);
+    void make_executable() { REQUIRE(mprotect(memory_, kBytes, PROT_READ | PROT_EXEC) == 0); }
+    uint64_t call(uint32_t offset, uint64_t first, uint64_t second) {
+        return call_code(span().data() + offset, first, second);
     }
 
   private:
@@ -323,6 +332,39 @@ TEST_CASE("several short jumps to one label") {
     CHECK(signed32_at(buffer, end - 4) == 0);
 }
 
+TEST_CASE("short jumps backwards") {
+    std::array<uint8_t, 16> buffer{};
+    Assembler a(buffer);
+    Label label;
+    a.nop(3);
+    a.bind(label);
+    a.jcc_short(Cond::e, label);
+    a.jmp_short(label);
+    CHECK(a.offset() == 7);
+    CHECK(buffer[3] == 0x74);
+    CHECK(buffer[4] == 0xfe);
+    CHECK(buffer[5] == 0xeb);
+    CHECK(buffer[6] == 0xfc);
+}
+
+TEST_CASE("fields of dropped instructions may be patched without effect") {
+    std::array<uint8_t, 4> buffer{1, 2, 3, 4};
+    Assembler a(buffer);
+    const uint32_t field = a.jmp_rel32(0);
+    CHECK(a.overflowed());
+    a.patch_rel32(field, 100);
+    a.patch8(field, 9);
+    a.patch64(field, 9);
+    CHECK(a.bytes().empty());
+    CHECK(buffer == std::array<uint8_t, 4>{1, 2, 3, 4});
+}
+
+TEST_CASE("memory operands move") {
+    CHECK(Mem(Gpr::rax, 8).plus(-8).disp() == 0);
+    CHECK(Mem(Gpr::rax, Gpr::rcx, 4, 8).plus(4).disp() == 12);
+    CHECK(Mem(Gpr::rax, Gpr::rcx, 4, 8).plus(4).index() == Gpr::rcx);
+}
+
 TEST_CASE("fields are where they are said to be") {
     std::array<uint8_t, 256> buffer{};
     Assembler a(buffer);
@@ -375,9 +417,9 @@ TEST_CASE("the code runs") {
     a.data64(1'000'000'007);
     REQUIRE(!a.overflowed());
     REQUIRE(a.awaited_references() == 0);
-    const auto function = memory.function();
-    CHECK(function(0, 5) == 0);
-    CHECK(function(10, 5) == 10 * uint64_t{1'000'000'022});
+    memory.make_executable();
+    CHECK(memory.call(0, 0, 5) == 0);
+    CHECK(memory.call(0, 10, 5) == 10 * uint64_t{1'000'000'022});
 }
 
 TEST_CASE("shorter relatives of an instruction have the same results and flags") {
@@ -423,13 +465,12 @@ TEST_CASE("shorter relatives of an instruction have the same results and flags")
                 const uint32_t immediate = emit(false);
                 const uint32_t reference = emit(true);
                 REQUIRE(!a.overflowed());
-                const auto first = memory.function(immediate);
-                const auto second = memory.function(reference);
+                memory.make_executable();
                 for (const uint64_t value :
                      {uint64_t{0}, uint64_t{1}, uint64_t{0x80}, uint64_t{0xff}, uint64_t{0x8000},
                       uint64_t{0x80000000}, uint64_t{0xffffffff80000000}, uint64_t{1} << 63, ~uint64_t{0},
                       uint64_t{0x0123456789abcdef}})
-                    REQUIRE(first(value, 0) == second(value, 0));
+                    REQUIRE(memory.call(immediate, value, 0) == memory.call(reference, value, 0));
             }
         }
     }
