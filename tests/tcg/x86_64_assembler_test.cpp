@@ -220,6 +220,20 @@ TEST_CASE("an instruction that fits exactly is written") {
     CHECK(a.offset() == 9);
 }
 
+TEST_CASE("nothing follows data that did not fit, though there is room") {
+    std::array<uint8_t, 64> buffer{};
+    Assembler a(buffer);
+    a.data(std::vector<uint8_t>(65));
+    CHECK(a.overflowed());
+    a.ret();
+    a.data32(1);
+    CHECK(a.bytes().empty());
+    a.rewind(0);
+    a.data(std::vector<uint8_t>(64, 1));
+    CHECK(!a.overflowed());
+    CHECK(a.offset() == 64);
+}
+
 TEST_CASE("random jumps and references reach their labels") {
     const uint64_t start = seed();
     INFO("WEFT_TEST_SEED=" << start);

@@ -1,4 +1,6 @@
 // The oracle is the kernel's own reading of the processor: the flags of /proc/cpuinfo.
+#include <cpuid.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <set>
@@ -55,6 +57,37 @@ TEST_CASE("nothing is decoded from nothing, everything from everything") {
     for (const HostFeatureName& feature : kHostFeatureNames) {
         CAPTURE(feature.name);
         CHECK(all.*feature.flag);
+    }
+}
+
+TEST_CASE("each feature is read from its bit") {
+    struct Row {
+        bool HostFeatures::* flag;
+        uint32_t CpuidWords::* word;
+        unsigned bit;
+    };
+    const std::array<Row, 14> rows = {{
+        {&HostFeatures::sse41, &CpuidWords::leaf1_ecx, bit_SSE4_1},
+        {&HostFeatures::popcnt, &CpuidWords::leaf1_ecx, bit_POPCNT},
+        {&HostFeatures::movbe, &CpuidWords::leaf1_ecx, bit_MOVBE},
+        {&HostFeatures::cx16, &CpuidWords::leaf1_ecx, bit_CMPXCHG16B},
+        {&HostFeatures::lzcnt, &CpuidWords::extended1_ecx, bit_LZCNT},
+        {&HostFeatures::bmi1, &CpuidWords::leaf7_ebx, bit_BMI},
+        {&HostFeatures::bmi2, &CpuidWords::leaf7_ebx, bit_BMI2},
+        {&HostFeatures::avx, &CpuidWords::leaf1_ecx, bit_AVX},
+        {&HostFeatures::avx2, &CpuidWords::leaf7_ebx, bit_AVX2},
+        {&HostFeatures::fma, &CpuidWords::leaf1_ecx, bit_FMA},
+        {&HostFeatures::avx512f, &CpuidWords::leaf7_ebx, bit_AVX512F},
+        {&HostFeatures::avx512dq, &CpuidWords::leaf7_ebx, bit_AVX512DQ},
+        {&HostFeatures::avx512bw, &CpuidWords::leaf7_ebx, bit_AVX512BW},
+        {&HostFeatures::avx512vl, &CpuidWords::leaf7_ebx, bit_AVX512VL},
+    }};
+    for (size_t i = 0; i < rows.size(); ++i) {
+        CAPTURE(kHostFeatureNames[i].name);
+        CHECK(rows[i].flag == kHostFeatureNames[i].flag);
+        CpuidWords words = kAll;
+        words.*rows[i].word &= ~rows[i].bit;
+        CHECK_FALSE(HostFeatures::decode(words).*rows[i].flag);
     }
 }
 
