@@ -40,6 +40,15 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     // An out-of-line piece of code, written after the fast path.
     struct Stub {
         enum class Kind : uint8_t { access, atomic, soft_float, canonical_nan, goto_tb };
+        struct Nan {
+            Xmm reg;
+            bool f64;
+        };
+        struct Jump {
+            uint32_t site;
+            uint16_t page_offset;
+            uint8_t slot;
+        };
         Kind kind;
         Label entry;
         uint32_t resume = 0;  // offset to go on at
@@ -48,15 +57,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
             AccessRecord access;
             AtomicRecord atomic;
             FloatRecord soft;
-            struct {
-                Xmm reg;
-                bool f64;
-            } nan;
-            struct {
-                uint32_t site;
-                uint16_t page_offset;
-                uint8_t slot;
-            } jump;
+            Nan nan;
+            Jump jump;
         };
     };
 
