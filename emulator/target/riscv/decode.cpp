@@ -6,8 +6,9 @@ namespace weft::riscv {
 
 namespace {
 
-// Rows are found by the bits that most instructions are told apart by: a 16-bit one's quadrant and upper three bits, a
-// 32-bit one's major opcode and funct3. A row without a fixed funct3 is in the eight buckets of its opcode.
+// Rows are found by the bits that most instructions are told apart by: a 16-bit one's quadrant and upper
+// three bits, a 32-bit one's major opcode and funct3. A row without a fixed funct3 is in the eight buckets of
+// its opcode.
 constexpr unsigned kBuckets16 = 32;
 constexpr unsigned kBuckets32 = 32 * 8;
 constexpr unsigned kBuckets = kBuckets16 + kBuckets32;
@@ -75,7 +76,8 @@ consteval DecodeIndex make_index() {
         next[bucket] = index.first[bucket];
     }
     for (uint16_t row = 0; row < kInsnCount; ++row) {
-        visit_buckets(kInsns[row], [&index, &next, row](unsigned bucket) { index.rows[next[bucket]++] = row; });
+        visit_buckets(kInsns[row],
+                      [&index, &next, row](unsigned bucket) { index.rows[next[bucket]++] = row; });
     }
     return index;
 }

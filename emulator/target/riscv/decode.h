@@ -7,8 +7,9 @@
 
 namespace weft::riscv {
 
-// A decoded instruction. Fields that its format does not have are zero. A compressed instruction's fields are those of
-// the instruction it stands for (c.lwsp: rs1 is x2), so translation looks at InsnDesc::semantic and these alone.
+// A decoded instruction. Fields that its format does not have are zero. A compressed instruction's fields are
+// those of the instruction it stands for (c.lwsp: rs1 is x2), so translation looks at InsnDesc::semantic and
+// these alone.
 struct Insn {
     const InsnDesc* desc = nullptr;  // null: no instruction
     uint32_t bits = 0;               // a 16-bit instruction in the low half, the upper half zero
@@ -27,7 +28,8 @@ struct Insn {
 
 inline constexpr unsigned kRoundingDynamic = 7;
 
-// Bytes of the instruction whose first 16 bits these are: 2 or 4. Longer encodings, none of which is known, count as 4.
+// Bytes of the instruction whose first 16 bits these are: 2 or 4. Longer encodings, none of which is known,
+// count as 4.
 constexpr unsigned insn_size(uint16_t first_half) { return (first_half & 3) == 3 ? 4 : 2; }
 
 // Decodes the instruction in `bits` (the upper half is ignored for a 16-bit one).

@@ -69,7 +69,8 @@ std::string format_operand(char letter, const Insn& insn, std::optional<uint64_t
     }
 }
 
-// The operands that are not written: a rounding mode that is the default, and c.nop's immediate unless it is a HINT.
+// The operands that are not written: a rounding mode that is the default, and c.nop's immediate unless it is
+// a HINT.
 bool is_silent(char letter, const Insn& insn) {
     return (letter == 'n' && insn.rm == 0) || (insn.desc->format == Format::c_nop && insn.imm == 0);
 }
@@ -119,14 +120,16 @@ void write_line(const TextSink* sink, const std::string& line) {
 std::string_view format_syntax(Format format) { return kSyntax[static_cast<unsigned>(format)]; }
 
 std::string_view extension_name(Extension extension) {
-    constexpr std::string_view kNames[] = {"I",   "M",   "A",     "F",        "D",           "C",          "Zba",
-                                           "Zbb", "Zbs", "Zicsr", "Zifencei", "Zihintpause", "privileged", "Svinval"};
+    constexpr std::string_view kNames[] = {"I",        "M",           "A",          "F",      "D",
+                                           "C",        "Zba",         "Zbb",        "Zbs",    "Zicsr",
+                                           "Zifencei", "Zihintpause", "privileged", "Svinval"};
     return kNames[static_cast<unsigned>(extension)];
 }
 
 std::string format_insn(const Insn& insn, std::optional<uint64_t> pc) {
     if (insn.desc == nullptr) {
-        return insn.size == 2 ? fmt::format(".2byte {:#x}", insn.bits) : fmt::format(".4byte {:#x}", insn.bits);
+        return insn.size == 2 ? fmt::format(".2byte {:#x}", insn.bits)
+                              : fmt::format(".4byte {:#x}", insn.bits);
     }
     const std::string operands = format_operands(insn, pc);
     return operands.empty() ? format_mnemonic(insn) : fmt::format("{} {}", format_mnemonic(insn), operands);
@@ -151,8 +154,8 @@ void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* 
         at += length;
     }
     for (; at < size; ++at) {  // the beginning of an instruction whose end is not there
-        write_line(sink, fmt::format("{:#018x}:  {:<10}.byte       {:#x}\n", pc + at, fmt::format("{:02x}", code[at]),
-                                     code[at]));
+        write_line(sink, fmt::format("{:#018x}:  {:<10}.byte       {:#x}\n", pc + at,
+                                     fmt::format("{:02x}", code[at]), code[at]));
     }
 }
 

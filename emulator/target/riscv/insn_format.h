@@ -28,11 +28,17 @@ std::string_view extension_name(Extension extension);
 // Format, operand syntax. The format says which fields an instruction has, and how its operands are written.
 //
 // In the syntax these letters stand for an operand, everything else for itself:
-//   d s t    x registers rd, rs1, rs2          D S T R  f registers rd, rs1, rs2, rs3
-//   i        signed immediate                  u        immediate of lui and auipc (its upper 20 bits, unsigned)
-//   b        target of a branch or jump        c        CSR          z  5-bit immediate in rs1's place
-//   m        rounding mode                     n        the same, written only where it is not rne
+//   d s t    x registers rd, rs1, rs2
+//   D S T R  f registers rd, rs1, rs2, rs3
+//   i        signed immediate
+//   u        immediate of lui and auipc: its upper 20 bits, unsigned
+//   b        target of a branch or jump
+//   c        CSR
+//   z        5-bit immediate in rs1's place
+//   m        rounding mode
+//   n        the same, written only where it is not rne
 //   p q      what a fence orders: before, after
+// clang-format off
 #define WEFT_RISCV_FORMATS(X)         \
     X(none, "")                       \
     X(r, "d, s, t")                   \
@@ -96,6 +102,7 @@ std::string_view extension_name(Extension extension);
     X(cr_add, "d, t")                 \
     X(cr_jr, "s")                     \
     X(cr_jalr, "s")
+// clang-format on
 
 enum class Format : uint8_t {
 #define WEFT_RISCV_FORMAT_ENUM(name, syntax) name,

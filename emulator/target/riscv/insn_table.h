@@ -1,5 +1,5 @@
-// The instructions weft knows: one row each, from the lists in insns_*.h. Decoder, disassembler, translator and the
-// random programs of the tests are all driven by these rows.
+// The instructions weft knows: one row each, from the lists in insns_*.h. Decoder, disassembler, translator
+// and the random programs of the tests are all driven by these rows.
 #pragma once
 
 #include <array>
@@ -100,15 +100,15 @@ consteval InsnDesc make_insn(InsnId id, InsnId semantic, std::string_view mnemon
 
 // By InsnId.
 inline constexpr std::array<InsnDesc, kInsnCount> kInsns = {{
-#define WEFT_RISCV_ROW(id, mnemonic, bits, format, extension, rules, weight)                                \
+#define WEFT_RISCV_ROW(id, mnemonic, bits, format, extension, rules, weight)                               \
     detail::make_insn(InsnId::id, InsnId::id, mnemonic, bits, Format::format, Extension::extension, rules, \
                       weight),
     WEFT_RISCV_INSNS_32(WEFT_RISCV_ROW)
 #undef WEFT_RISCV_ROW
-#define WEFT_RISCV_ROW(id, mnemonic, bits, format, expands, rules, weight)                            \
+#define WEFT_RISCV_ROW(id, mnemonic, bits, format, expands, rules, weight)                              \
     detail::make_insn(InsnId::id, InsnId::expands, mnemonic, bits, Format::format, Extension::c, rules, \
                       weight),
-    WEFT_RISCV_INSNS_C(WEFT_RISCV_ROW)
+        WEFT_RISCV_INSNS_C(WEFT_RISCV_ROW)
 #undef WEFT_RISCV_ROW
 }};
 

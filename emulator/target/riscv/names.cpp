@@ -47,8 +47,8 @@ constexpr CsrName kCsrNames[] = {
 };
 // clang-format on
 
-// Registers that are numbered in a row: prefix, first CSR, first suffix, number of CSRs, distance. RV64 has no odd
-// pmpcfg.
+// Registers that are numbered in a row: prefix, first CSR, first suffix, number of CSRs, distance. RV64 has
+// no odd pmpcfg.
 struct CsrRange {
     const char* prefix;
     uint16_t first;

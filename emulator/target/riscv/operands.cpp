@@ -1,5 +1,5 @@
-// Where each format keeps its operands: unprivileged specification, "Base Instruction Formats" and "Compressed
-// Instruction Formats".
+// Where each format keeps its operands: unprivileged specification, "Base Instruction Formats" and
+// "Compressed Instruction Formats".
 #include "emulator/target/riscv/decode.h"
 
 namespace weft::riscv {
@@ -25,18 +25,19 @@ constexpr uint8_t reg3(uint32_t bits, unsigned low) { return static_cast<uint8_t
 constexpr int32_t imm_i(uint32_t bits) { return static_cast<int32_t>(bits) >> 20; }
 constexpr int32_t imm_s(uint32_t bits) { return sign_extend(field(bits, 7, 5) | field(bits, 25, 7, 5), 12); }
 constexpr int32_t imm_b(uint32_t bits) {
-    return sign_extend(field(bits, 8, 4, 1) | field(bits, 25, 6, 5) | field(bits, 7, 1, 11) | field(bits, 31, 1, 12),
-                       13);
+    return sign_extend(
+        field(bits, 8, 4, 1) | field(bits, 25, 6, 5) | field(bits, 7, 1, 11) | field(bits, 31, 1, 12), 13);
 }
 constexpr int32_t imm_j(uint32_t bits) {
     return sign_extend(
-        field(bits, 21, 10, 1) | field(bits, 20, 1, 11) | field(bits, 12, 8, 12) | field(bits, 31, 1, 20), 21);
+        field(bits, 21, 10, 1) | field(bits, 20, 1, 11) | field(bits, 12, 8, 12) | field(bits, 31, 1, 20),
+        21);
 }
 
 constexpr uint32_t imm_ci(uint32_t bits) { return field(bits, 2, 5) | field(bits, 12, 1, 5); }
 constexpr int32_t imm_ci_sp(uint32_t bits) {
-    return sign_extend(field(bits, 6, 1, 4) | field(bits, 2, 1, 5) | field(bits, 5, 1, 6) | field(bits, 3, 2, 7) |
-                           field(bits, 12, 1, 9),
+    return sign_extend(field(bits, 6, 1, 4) | field(bits, 2, 1, 5) | field(bits, 5, 1, 6) |
+                           field(bits, 3, 2, 7) | field(bits, 12, 1, 9),
                        10);
 }
 constexpr uint32_t imm_ciw(uint32_t bits) {
@@ -55,14 +56,14 @@ constexpr uint32_t imm_cl_lw(uint32_t bits) {
 }
 constexpr uint32_t imm_cl_ld(uint32_t bits) { return field(bits, 10, 3, 3) | field(bits, 5, 2, 6); }
 constexpr int32_t imm_cb(uint32_t bits) {
-    return sign_extend(field(bits, 3, 2, 1) | field(bits, 10, 2, 3) | field(bits, 2, 1, 5) | field(bits, 5, 2, 6) |
-                           field(bits, 12, 1, 8),
+    return sign_extend(field(bits, 3, 2, 1) | field(bits, 10, 2, 3) | field(bits, 2, 1, 5) |
+                           field(bits, 5, 2, 6) | field(bits, 12, 1, 8),
                        9);
 }
 constexpr int32_t imm_cj(uint32_t bits) {
-    return sign_extend(field(bits, 3, 3, 1) | field(bits, 11, 1, 4) | field(bits, 2, 1, 5) | field(bits, 7, 1, 6) |
-                           field(bits, 6, 1, 7) | field(bits, 9, 2, 8) | field(bits, 8, 1, 10) |
-                           field(bits, 12, 1, 11),
+    return sign_extend(field(bits, 3, 3, 1) | field(bits, 11, 1, 4) | field(bits, 2, 1, 5) |
+                           field(bits, 7, 1, 6) | field(bits, 6, 1, 7) | field(bits, 9, 2, 8) |
+                           field(bits, 8, 1, 10) | field(bits, 12, 1, 11),
                        12);
 }
 
