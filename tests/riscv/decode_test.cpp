@@ -1,4 +1,5 @@
-// The instruction tables and the decoder over the whole 16-bit space and the 32-bit one as far as fields matter.
+// The instruction tables and the decoder over the whole 16-bit space and the 32-bit one as far as fields
+// matter.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
@@ -31,7 +32,8 @@ std::vector<const InsnDesc*> rows_where(auto predicate) {
 }
 
 // Whether decode() gives the one row that matches, or none where none does.
-bool decodes_to_only_match(uint32_t bits, const std::vector<const InsnDesc*>& rows, std::set<const InsnDesc*>* seen) {
+bool decodes_to_only_match(uint32_t bits, const std::vector<const InsnDesc*>& rows,
+                           std::set<const InsnDesc*>* seen) {
     const std::vector<const InsnDesc*> found = matching_rows(bits, rows);
     const Insn insn = decode(bits);
     if (found.size() > 1 || insn.desc != (found.empty() ? nullptr : found[0])) {

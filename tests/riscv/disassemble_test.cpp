@@ -57,15 +57,16 @@ std::vector<std::string> llvm_texts(const std::vector<uint32_t>& encodings) {
         for (uint32_t bits : encodings) {
             char line[32];
             const bool is_16 = insn_size(static_cast<uint16_t>(bits)) == 2;
-            std::snprintf(line, sizeof(line), is_16 ? "0x%02x 0x%02x\n" : "0x%02x 0x%02x 0x%02x 0x%02x\n", bits & 255,
-                          bits >> 8 & 255, bits >> 16 & 255, bits >> 24);
+            std::snprintf(line, sizeof(line), is_16 ? "0x%02x 0x%02x\n" : "0x%02x 0x%02x 0x%02x 0x%02x\n",
+                          bits & 255, bits >> 8 & 255, bits >> 16 & 255, bits >> 24);
             input << line;
         }
     }
-    const std::string command = std::string(kLlvmMc) +
-                                " --disassemble --triple=riscv64 -mattr=+m,+a,+f,+d,+c,+zba,+zbb,+zbs,+zicsr,+zifencei,"
-                                "+svinval,+zihintpause -M no-aliases <" +
-                                dir.file("in") + " >" + dir.file("out") + " 2>" + dir.file("err");
+    const std::string command =
+        std::string(kLlvmMc) +
+        " --disassemble --triple=riscv64 -mattr=+m,+a,+f,+d,+c,+zba,+zbb,+zbs,+zicsr,+zifencei,"
+        "+svinval,+zihintpause -M no-aliases <" +
+        dir.file("in") + " >" + dir.file("out") + " 2>" + dir.file("err");
     static_cast<void>(std::system(command.c_str()));  // it fails where an encoding is invalid
 
     std::vector<bool> invalid(encodings.size(), false);
@@ -100,7 +101,8 @@ std::vector<std::string> llvm_texts(const std::vector<uint32_t>& encodings) {
 //  - the defined illegal instruction and c.lui of zero, which is reserved, have names.
 std::string expected_text(const Insn& insn, const std::string& llvm) {
     if (insn.desc == nullptr) {
-        const bool is_named_illegal = llvm == "c.unimp" || (llvm.rfind("c.lui ", 0) == 0 && llvm.ends_with(", 0"));
+        const bool is_named_illegal =
+            llvm == "c.unimp" || (llvm.rfind("c.lui ", 0) == 0 && llvm.ends_with(", 0"));
         return is_named_illegal ? "" : llvm;
     }
     const size_t rv128 = llvm.find("64 ");
@@ -174,7 +176,8 @@ TEST_CASE("32-bit encodings near those of the tables") {
     for (const InsnDesc& desc : kInsns) {
         for (unsigned bit = 2; desc.size == 4 && bit < 32; ++bit) {
             for (unsigned i = 0; i < 4; ++i) {
-                const uint32_t bits = ((static_cast<uint32_t>(random()) & ~desc.mask) | desc.match) ^ 1u << bit;
+                const uint32_t bits =
+                    ((static_cast<uint32_t>(random()) & ~desc.mask) | desc.match) ^ 1u << bit;
                 encodings.push_back(bits);
             }
         }
@@ -188,7 +191,8 @@ TEST_CASE("all functions of the major opcodes") {
     for (uint32_t opcode = 3; opcode < 128; opcode += 4) {
         for (uint32_t upper = 0; upper < 1u << 10; ++upper) {
             for (const uint32_t rs2 : {0u, 1u, 2u, 3u, 4u, 5u, 7u, 24u, 31u}) {
-                encodings.push_back(opcode | (upper & 7) << 12 | (upper >> 3) << 25 | rs2 << 20 | 10u << 15 | 11u << 7);
+                encodings.push_back(opcode | (upper & 7) << 12 | (upper >> 3) << 25 | rs2 << 20 | 10u << 15 |
+                                    11u << 7);
             }
         }
     }
@@ -204,7 +208,8 @@ TEST_CASE("all CSRs") {
 }
 
 TEST_CASE("a listing has one line an instruction") {
-    const uint8_t code[] = {0x13, 0x05, 0x15, 0x00, 0x82, 0x80, 0x63, 0x08, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0x13, 0x05};
+    const uint8_t code[] = {0x13, 0x05, 0x15, 0x00, 0x82, 0x80, 0x63, 0x08,
+                            0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0x13, 0x05};
     std::string text;
     const TextSink sink{[](void* opaque, const char* line, size_t length) {
                             static_cast<std::string*>(opaque)->append(line, length);
