@@ -28,24 +28,20 @@ TEST_CASE("a spin lock lets one in at a time") {
 
 TEST_CASE("try_lock takes a free lock only") {
     SpinLock lock;
-    const bool taken = lock.try_lock();
-    REQUIRE(taken);
-    bool second = true;
-    std::thread([&] {
-        second = lock.try_lock();
-        if (second) {
-            lock.unlock();
-        }
-    }).join();
-    REQUIRE_FALSE(second);
-    if (taken) {
-        lock.unlock();
-    }
-    std::thread([&] {
-        second = lock.try_lock();
-        if (second) {
-            lock.unlock();
-        }
-    }).join();
-    REQUIRE(second);
+    const auto free_to_others = [&lock] {
+        bool taken = false;
+        std::thread([&] {
+            if (lock.try_lock()) {
+                taken = true;
+                lock.unlock();
+            }
+        }).join();
+        return taken;
+    };
+    REQUIRE(free_to_others());
+    lock.lock();
+    const bool while_held = free_to_others();
+    lock.unlock();
+    REQUIRE_FALSE(while_held);
+    REQUIRE(free_to_others());
 }
