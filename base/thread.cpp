@@ -82,7 +82,8 @@ Result<Thread> Thread::start(const std::string& name, void (*body)(void* context
 void Thread::join() {
     if (std::exchange(running_, false)) {
         WEFT_ASSERT(!::pthread_equal(handle_, ::pthread_self()));
-        ::pthread_join(handle_, nullptr);
+        const int error = ::pthread_join(handle_, nullptr);
+        WEFT_ASSERT(error == 0);
     }
 }
 

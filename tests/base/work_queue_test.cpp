@@ -103,6 +103,30 @@ TEST_CASE("what a callback posts runs in the next round") {
         REQUIRE(again.runs == round);
         REQUIRE(readable(queue->fd()));
     }
+    REQUIRE(queue->cancel(again.work));
+}
+
+TEST_CASE("what a callback posts behind waiting work has a signal too") {
+    struct Poster {
+        WorkQueue* queue;
+        Step* step;
+        static void run(void* context) {
+            auto* self = static_cast<Poster*>(context);
+            self->queue->post(Step::run, self->step);
+        }
+    };
+    auto queue = make();
+    std::vector<int> order;
+    Step before{&order, 1};
+    Step posted{&order, 2};
+    Poster poster{queue.get(), &posted};
+    queue->post(Poster::run, &poster);
+    queue->post(Step::run, &before);
+    REQUIRE(queue->drain() == 2);
+    REQUIRE(order == std::vector<int>{1});
+    REQUIRE(readable(queue->fd()));
+    REQUIRE(queue->drain() == 1);
+    REQUIRE(order == std::vector<int>{1, 2});
 }
 
 TEST_CASE("cancelled work does not run, wherever it stands") {
