@@ -1,0 +1,292 @@
+#include "base/qht.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/bits.h"
+
+namespace weft {
+
+namespace {
+
+// Hashes have 32 bits, and past this the array alone is 16 GiB: chains just get longer.
+constexpr std::size_t kMaxBuckets = std::size_t{1} << 28;
+
+// Overflow buckets a map may have before it is replaced by one twice its size.
+constexpr std::size_t overflow_limit(std::size_t buckets) { return std::max<std::size_t>(buckets / 8, 1); }
+
+}  // namespace
+
+double QhtStatistics::load() const {
+    return head_buckets == 0
+               ? 0.0
+               : static_cast<double>(entries) / static_cast<double>(head_buckets * Qht::kEntries);
+}
+
+double QhtStatistics::mean_chain_length() const {
+    return used_head_buckets == 0
+               ? 0.0
+               : static_cast<double>(chained_buckets) / static_cast<double>(used_head_buckets);
+}
+
+// An entry of a chain.
+struct Qht::Place {
+    Bucket* bucket;
+    std::size_t index;
+    bool chain_grew = false;  // the bucket was added to find it
+
+    bool operator==(const Place& other) const { return bucket == other.bucket && index == other.index; }
+    std::atomic<std::uint32_t>& hash() const { return bucket->hashes[index]; }
+    std::atomic<void*>& object() const { return bucket->objects[index]; }
+};
+
+Qht::Map::Map(std::unique_ptr<Bucket[]> heads, std::size_t count)
+    : buckets(std::move(heads)), mask(count - 1) {}
+
+Qht::Map::~Map() {
+    // The one who destroys a map is alone with it.
+    for (std::size_t i = 0; i < count(); ++i) {
+        Bucket* bucket = buckets[i].next.load(std::memory_order_relaxed);
+        while (bucket != nullptr) {
+            Bucket* const next = bucket->next.load(std::memory_order_relaxed);
+            delete bucket;
+            bucket = next;
+        }
+    }
+}
+
+std::unique_ptr<Qht::Map> Qht::Map::create(std::size_t buckets) {
+    std::unique_ptr<Bucket[]> heads(new (std::nothrow) Bucket[buckets]);
+    return heads == nullptr ? nullptr : std::make_unique<Map>(std::move(heads), buckets);
+}
+
+Result<std::unique_ptr<Qht>> Qht::create(EpochDomain& domain, Equal equal, std::size_t initial_buckets) {
+    WEFT_ASSERT(is_power_of_two(initial_buckets) && initial_buckets <= kMaxBuckets);
+    auto map = Map::create(initial_buckets);
+    if (map == nullptr) {
+        return fail(fmt::format("no memory for a hash table of {} buckets", initial_buckets));
+    }
+    return std::unique_ptr<Qht>(new Qht(domain, equal, initial_buckets, std::move(map)));
+}
+
+Qht::Qht(EpochDomain& domain, Equal equal, std::size_t initial_buckets, std::unique_ptr<Map> map)
+    : equal_(equal), domain_(domain), initial_buckets_(initial_buckets), map_(map.release()) {}
+
+Qht::~Qht() { delete map_.load(std::memory_order_relaxed); }
+
+// The locked head of the chain where `hash` belongs now; `map` becomes its map.
+Qht::Bucket& Qht::lock_chain(std::uint32_t hash, Map*& map) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    // acquire; pairs with the release in publish().
+    map = map_.load(std::memory_order_acquire);
+    while (true) {
+        Bucket& head = map->head(hash);
+        head.lock.lock();
+        // Written under this lock only.
+        if ((head.sequence.load(std::memory_order_relaxed) & kMoved) == 0) {
+            return head;
+        }
+        head.lock.unlock();
+        map = map->successor.load(std::memory_order_relaxed);
+    }
+}
+
+// The place after the chain's last entry, in a new overflow bucket where the chain is full. The chain is
+// locked or not yet reachable.
+Qht::Place Qht::first_empty(Map& map, Bucket& head) {
+    Bucket* bucket = &head;
+    while (true) {
+        for (std::size_t i = 0; i < kEntries; ++i) {
+            if (bucket->objects[i].load(std::memory_order_relaxed) == nullptr) {
+                return {bucket, i};
+            }
+        }
+        Bucket* const next = bucket->next.load(std::memory_order_relaxed);
+        if (next == nullptr) {
+            auto* const added = new Bucket;
+            // release: the bucket is seen empty, not raw; pairs with the acquire in find_if().
+            bucket->next.store(added, std::memory_order_release);
+            map.overflow.fetch_add(1, std::memory_order_relaxed);
+            return {added, 0, true};
+        }
+        bucket = next;
+    }
+}
+
+void Qht::put(Place place, std::uint32_t hash, void* object) {
+    // release, both; pair with the acquires in find_if(). The hash goes first: an object is never found under
+    // the hash of an earlier one for want of comparing.
+    place.hash().store(hash, std::memory_order_release);
+    place.object().store(object, std::memory_order_release);
+}
+
+void* Qht::insert(std::uint32_t hash, void* object, const void* key) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    WEFT_DEBUG_ASSERT(object != nullptr);
+    Map* map = nullptr;
+    Bucket& head = lock_chain(hash, map);
+    for (Bucket* bucket = &head; bucket != nullptr; bucket = bucket->next.load(std::memory_order_relaxed)) {
+        for (std::size_t i = 0; i < kEntries; ++i) {
+            void* const present = bucket->objects[i].load(std::memory_order_relaxed);
+            if (present != nullptr && bucket->hashes[i].load(std::memory_order_relaxed) == hash &&
+                equal_(present, key)) {
+                head.lock.unlock();
+                return present;
+            }
+        }
+    }
+    const Place place = first_empty(*map, head);
+    put(place, hash, object);
+    head.lock.unlock();
+    if (place.chain_grew && map->overflow.load(std::memory_order_relaxed) > overflow_limit(map->count())) {
+        grow(map);
+    }
+    return nullptr;
+}
+
+bool Qht::remove(std::uint32_t hash, const void* object) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    Map* map = nullptr;
+    Bucket& head = lock_chain(hash, map);
+    Place found{nullptr, 0};
+    Place last{nullptr, 0};
+    for (Bucket* bucket = &head; bucket != nullptr; bucket = bucket->next.load(std::memory_order_relaxed)) {
+        for (std::size_t i = 0; i < kEntries; ++i) {
+            const void* const present = bucket->objects[i].load(std::memory_order_relaxed);
+            if (present == nullptr) {
+                break;
+            }
+            last = {bucket, i};
+            if (present == object) {
+                found = last;
+            }
+        }
+    }
+    if (found.bucket != nullptr) {
+        const std::uint32_t sequence = head.sequence.load(std::memory_order_relaxed);
+        if (!(found == last)) {
+            head.sequence.store(sequence | kMoving, std::memory_order_relaxed);
+            put(found, last.hash().load(std::memory_order_relaxed),
+                last.object().load(std::memory_order_relaxed));
+        }
+        last.object().store(nullptr, std::memory_order_release);
+        if (!(found == last)) {
+            // release; pairs with the acquire at the start of find_if().
+            head.sequence.store(sequence + kStep, std::memory_order_release);
+        }
+    }
+    head.lock.unlock();
+    return found.bucket != nullptr;
+}
+
+// `full` is the map that was found to need it; another thread may have replaced it already or be at it.
+void Qht::grow(Map* full) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (!resize_mutex_.try_lock()) {
+        return;
+    }
+    const std::size_t count = full->count();
+    std::unique_ptr<Map> fresh;
+    if (map_.load(std::memory_order_relaxed) == full && count < kMaxBuckets) {
+        // Without memory the table goes on with longer chains.
+        fresh = Map::create(count * 2);
+    }
+    if (fresh != nullptr) {
+        full->successor.store(fresh.get(), std::memory_order_relaxed);
+        for (std::size_t i = 0; i < count; ++i) {
+            Bucket& head = full->buckets[i];
+            SpinLockGuard guard(head.lock);
+            for (Bucket* b = &head; b != nullptr; b = b->next.load(std::memory_order_relaxed)) {
+                for (std::size_t j = 0; j < kEntries; ++j) {
+                    void* const object = b->objects[j].load(std::memory_order_relaxed);
+                    if (object == nullptr) {
+                        break;
+                    }
+                    const std::uint32_t hash = b->hashes[j].load(std::memory_order_relaxed);
+                    put(first_empty(*fresh, fresh->head(hash)), hash, object);
+                }
+            }
+            // release: readers that see the mark see the successor and what was copied.
+            head.sequence.store(head.sequence.load(std::memory_order_relaxed) | kMoved,
+                                std::memory_order_release);
+        }
+        growths_.fetch_add(1, std::memory_order_relaxed);
+        publish(full, std::move(fresh));
+    }
+    resize_mutex_.unlock();
+}
+
+void Qht::publish(Map* old, std::unique_ptr<Map> fresh) {
+    // release; pairs with the acquires in find_if() and lock_chain().
+    map_.store(fresh.release(), std::memory_order_release);
+    domain_.retire(&old->retired, [](Retired*, void* map) { delete static_cast<Map*>(map); }, old);
+}
+
+void Qht::reset() {
+    MutexLock lock(resize_mutex_);
+    Map* const old = map_.load(std::memory_order_relaxed);
+    std::unique_ptr<Map> fresh = Map::create(initial_buckets_);
+    old->successor.store(fresh.get(), std::memory_order_relaxed);
+    for (std::size_t i = 0; i < old->count(); ++i) {
+        Bucket& head = old->buckets[i];
+        SpinLockGuard guard(head.lock);
+        const std::uint32_t sequence = head.sequence.load(std::memory_order_relaxed);
+        if (fresh != nullptr) {
+            // The entries are left behind. Sizes need not divide here: nothing is copied, so a new chain
+            // belongs to whoever locks it. release: readers that see the mark see the successor.
+            head.sequence.store(sequence | kMoved, std::memory_order_release);
+            continue;
+        }
+        // Readers that find nothing meanwhile repeat; nobody else looks at the chain without its lock.
+        head.sequence.store(sequence | kMoving, std::memory_order_relaxed);
+        for (Bucket* b = &head; b != nullptr; b = b->next.load(std::memory_order_relaxed)) {
+            for (std::size_t j = 0; j < kEntries; ++j) {
+                b->objects[j].store(nullptr, std::memory_order_release);
+            }
+        }
+        head.sequence.store(sequence + kStep, std::memory_order_release);
+    }
+    if (fresh != nullptr) {
+        publish(old, std::move(fresh));
+    }
+}
+
+void Qht::for_each(void (*visit)(void* object, void* context), void* context) {
+    MutexLock lock(resize_mutex_);
+    Map* const map = map_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < map->count(); ++i) {
+        SpinLockGuard guard(map->buckets[i].lock);
+        for (Bucket* b = &map->buckets[i]; b != nullptr; b = b->next.load(std::memory_order_relaxed)) {
+            for (std::size_t j = 0; j < kEntries; ++j) {
+                void* const object = b->objects[j].load(std::memory_order_relaxed);
+                if (object == nullptr) {
+                    break;
+                }
+                visit(object, context);
+            }
+        }
+    }
+}
+
+QhtStatistics Qht::statistics() const {
+    QhtStatistics out;
+    const Map* const map = map_.load(std::memory_order_acquire);
+    out.head_buckets = map->count();
+    out.overflow_buckets = map->overflow.load(std::memory_order_relaxed);
+    out.growths = growths_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < map->count(); ++i) {
+        std::size_t used_buckets = 0;
+        for (const Bucket* b = &map->buckets[i]; b != nullptr; b = b->next.load(std::memory_order_acquire)) {
+            std::size_t used = 0;
+            while (used < kEntries && b->objects[used].load(std::memory_order_relaxed) != nullptr) {
+                ++used;
+            }
+            out.entries += used;
+            used_buckets += used != 0 ? 1 : 0;
+        }
+        out.used_head_buckets += used_buckets != 0 ? 1 : 0;
+        out.chained_buckets += used_buckets;
+        out.longest_chain = std::max(out.longest_chain, used_buckets);
+    }
+    return out;
+}
+
+}  // namespace weft
