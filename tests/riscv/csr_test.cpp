@@ -180,6 +180,11 @@ TEST_CASE("SD says that FS is dirty", "[csr]") {
         CHECK(fake.csr_read(0x300) >> 63 == (fs == 3));
         CHECK(fake.csr_read(0x100) >> 63 == (fs == 3));
     }
+    // Generated code sets both at once.
+    fake.state().mstatus = uint64_t{1} << 63 | 0x6000;
+    CHECK(fake.csr_read(0x300) >> 63 == 1);
+    fake.csr(0x300, 0x4000, CsrOp::clear);
+    CHECK(fake.csr_read(0x300) >> 63 == 0);
 }
 
 TEST_CASE("floating-point CSRs need FS", "[csr]") {

@@ -13,7 +13,6 @@ constexpr uint64_t V = 1, R = 2, W = 4, X = 8, U = 16, G = 32, A = 64, D = 128;
 constexpr uint64_t kLeaf = V | R | W | X | A | D;
 
 constexpr uint64_t kRoot = kRamBase;
-constexpr uint64_t kTable2 = kRamBase + 0x1000;
 constexpr uint64_t kTable1 = kRamBase + 0x2000;
 constexpr uint64_t kTable0 = kRamBase + 0x3000;
 constexpr uint64_t kPage = kRamBase + 0x10'0000;

@@ -43,7 +43,8 @@ void flush_translations(State& state) {
 }
 
 uint64_t read_mstatus(const State& state, unsigned) {
-    return state.mstatus | kStatusUxl64 | kStatusSxl64 | dirty_summary(state);
+    // State::mstatus may have SD: generated code sets it together with FS.
+    return (state.mstatus & kMstatusWritable) | kStatusUxl64 | kStatusSxl64 | dirty_summary(state);
 }
 
 void write_mstatus(State& state, unsigned, uint64_t value, uint64_t) {
