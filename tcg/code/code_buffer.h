@@ -25,13 +25,11 @@ enum class SplitWx : uint8_t {
 // Owns the memory and its mappings; all gone with it. Immutable after create(); the const functions may be
 // called by any thread at once. Offsets count from the buffer's start; ranges are whole host pages.
 //
-//   split:      one memory file, mapped read-write and read-execute at a constant difference. Both views are
-//   open from the
-//               start; guard() closes pages of the writable one.
-//   not split:  one private anonymous mapping, created without any access; open() gives ranges theirs.
-//   !executes:  (interpreter) as not split, and open() gives no execute permission. There is nothing to keep
-//   apart then,
-//               so that any SplitWx is fulfilled by the one view.
+// - Split: one memory file, mapped read-write and read-execute at a constant difference. Both views are open
+//   from the start; guard() closes pages of the writable one.
+// - Not split: one private anonymous mapping, created without any access; open() gives ranges theirs.
+// - Not executing (interpreter): as not split, and open() gives no execute permission. There is nothing to
+//   keep apart then, so that any SplitWx is fulfilled by the one view.
 class CodeBuffer {
   public:
     // Huge pages cover whole stretches of this alignment.

@@ -2,13 +2,16 @@
 //
 // Life of a region:
 //
-//   free --> leased --> full --> retired --> free ...        (evict=region: retire(), then reuse() after a
-//   grace period)
-//              |  ^
-//              v  |                                          reset_all() makes all of them free at once
-//              (evict=flush)
-//             parked                                         its context was destroyed; the next one goes on
-//             in it
+//     free --> leased --> full --> retired --> free
+//               |  ^
+//               v  |
+//              parked
+//
+// leased:   a context writes into it.
+// parked:   its context was destroyed; the next one to be claimed goes on in it.
+// full:     its context went on to another one.
+// retired:  evict=region: retire() was called, and reuse() comes after a grace period.
+// With evict=flush, reset_all() makes all of them free at once.
 //
 // There are at least as many regions as context slots, and so many are kept back that a new context always
 // finds one.
@@ -281,7 +284,7 @@ class RegionAllocator {
     // Written under the region lock by the owner of the slot (release); read by anybody.
     std::unique_ptr<std::atomic<CodeContext*>[]> slots_;
 
-    // The region lock. Nothing is locked under it.
+    // The region lock. Only locks of trees are taken under it.
     mutable Mutex lock_;
     std::vector<Status> status_ WEFT_GUARDED_BY(lock_);
     unsigned next_ WEFT_GUARDED_BY(lock_) = 0;  // regions from here on were never taken since the last reset

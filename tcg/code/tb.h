@@ -26,9 +26,9 @@ using UnitIndex = uint32_t;
 inline constexpr UnitIndex kNoUnit = ~UnitIndex{0};
 
 struct UnitIndexLayout {
-    unsigned index_bits;  // 20 and up
+    unsigned index_bits;  // 20 to 28 for up to 4096 regions
 
-    // As many bits for units as the number of regions (at most 4096) leaves.
+    // As many bits for units as the number of regions leaves.
     static UnitIndexLayout for_regions(unsigned count);
 
     UnitIndex make(RegionId region, uint32_t index) const { return region << index_bits | index; }
@@ -58,10 +58,12 @@ struct TbKey {
 
 // Bits of TranslationBlock::state.
 enum TbState : uint32_t {
-    kTbInvalid = 1u << 0,  // never cleared: nobody finds, links or (after leaving it) enters the TB any more
-    kTbProvisional =
-        1u << 1,            // the page's protection may not have reached every vCPU yet: saved_bytes decide
-    kTbUnhashed = 1u << 2,  // was never in the hash table: single use
+    // Never cleared: nobody finds, links or (after leaving it) enters the TB any more.
+    kTbInvalid = 1u << 0,
+    // The page's protection may not have reached every vCPU when it was translated: saved_bytes decide.
+    kTbProvisional = 1u << 1,
+    // Was never in the hash table: single use.
+    kTbUnhashed = 1u << 2,
 };
 
 // One goto_tb of a TB: where it leads, and its place in that TB's list of those who jump to it.
@@ -119,12 +121,10 @@ struct alignas(kCacheLine) TranslationBlock {
     uint16_t guest_size;  // bytes of guest code
     uint16_t insn_count;
     uint8_t jump_count;
-    uint8_t context_slot;  // unused slots wrap: for statistics only
-    uint16_t reserved;
 
     // --- Second line: links and restoring.
-    // Guards `incoming`, and with it next/previous_next of the jumps in it. Held for a list operation and a
-    // code patch; innermost but for nothing: no other lock is taken under it but no two of these at once.
+    // Guards `incoming` and, with it, the links of the jumps in that list. Held for a list operation and the
+    // patch of a jump; no other lock is taken under it.
     SpinLock jump_lock;
     uint32_t insn_table_size;    // constant
     const uint8_t* insn_table;   // constant; see insn_table.h

@@ -60,7 +60,7 @@ class TbSlab {
     // Chunk k holds kFirstChunk << k descriptors, so that a fixed array of chunks is enough and lookups are
     // two loads.
     static constexpr uint32_t kFirstChunk = 64;
-    static constexpr unsigned kChunks = 27;
+    static constexpr unsigned kChunks = 23;
     static constexpr size_t kFirstTableChunk = size_t{32} << 10;
     static constexpr size_t kLargestTableChunk = size_t{1} << 20;
 
