@@ -212,6 +212,10 @@ Result<> choose_disks(RawOptions& raw) {
         used[index] = true;
         options.devices.push_back({device.driver, index});
     }
+    if (options.devices.size() > kMaxDevices) {
+        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}", kMaxDevices,
+                                options.devices.size()));
+    }
     return {};
 }
 

@@ -62,7 +62,7 @@ void TimerQueue::run_due() {
         }
         arm();
     }
-    std::ranges::stable_sort(due, {}, [](const auto& entry) { return entry.second.deadline_ns; });
+    std::ranges::sort(due, {}, [](const auto& entry) { return entry.second.deadline_ns; });
     for (const auto& [opaque, timer] : due) {
         timer.fn(opaque);
     }

@@ -175,6 +175,18 @@ TEST_CASE("drives and devices", "[options]") {
           "-device: drive 'x' is in use already (if=none leaves it to -device)");
 }
 
+TEST_CASE("the board's slots are counted", "[options]") {
+    std::vector<const char*> arguments;
+    for (int i = 0; i < 8; ++i) {
+        arguments.insert(arguments.end(), {"-drive", "file=x"});
+    }
+    CHECK(parse_options(arguments));
+    arguments.insert(arguments.end(), {"-drive", "file=x"});
+    const auto options = parse_options(arguments);
+    REQUIRE_FALSE(options);
+    CHECK(options.error().message() == "-drive and -device: the board has slots for 8 devices, not 9");
+}
+
 TEST_CASE("what needs a kernel says so", "[options]") {
     CHECK(bad({"-append", "x"}) == "-append: needs -kernel");
     CHECK(bad({"-initrd", "x"}) == "-initrd: needs -kernel");
