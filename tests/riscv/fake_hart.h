@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -31,12 +30,6 @@ namespace weft::riscv {
 
 inline constexpr uint64_t kRamBase = 0x8000'0000;
 inline constexpr uint64_t kRamSize = 0x40'0000;
-
-// The seed of randomised tests: WEFT_TEST_SEED, or a fixed one.
-inline uint64_t test_seed() {
-    const char* text = std::getenv("WEFT_TEST_SEED");
-    return text != nullptr ? std::strtoull(text, nullptr, 0) : 0x5eed;
-}
 
 class FakeHart {
   public:
