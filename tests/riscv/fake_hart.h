@@ -88,6 +88,8 @@ class FakeHart {
     std::vector<TlbFlush> flushes;
     std::vector<uint64_t> deadlines;
     std::atomic<unsigned> kicks{0};
+    unsigned log_item = 0;  // the one that is enabled
+    std::string log_text;
     unsigned fence_is = 0;
     unsigned stores = 0;
     std::function<void()> before_cmpxchg;
@@ -139,8 +141,8 @@ class FakeHart {
     }
     static bool no_access(Vcpu*, uint64_t, uint32_t, uint64_t*) { return false; }
     static bool no_store(Vcpu*, uint64_t, uint32_t, uint64_t) { return false; }
-    static bool log_enabled(Vcpu*, unsigned) { return false; }
-    static void log(Vcpu*, unsigned, const char*) {}
+    static bool log_enabled(Vcpu* vcpu, unsigned item) { return item == vcpu->owner->log_item; }
+    static void log(Vcpu* vcpu, unsigned, const char* text) { vcpu->owner->log_text += text; }
 
     static constexpr VcpuServices kServices = {tlb_flush, fence_i,   now_ns,      set_deadline,
                                                kick,      phys_load, phys_store,  phys_cmpxchg,
