@@ -116,14 +116,12 @@ std::string path_below_mount(const std::string& group, const std::string& mount_
     }
     std::string below = group;
     if (mount_root != "/") {
-        const bool inside = group.starts_with(mount_root) &&
-                            (group.size() == mount_root.size() || group[mount_root.size()] == '/');
-        below = inside ? group.substr(mount_root.size()) : "";
+        below = group.starts_with(mount_root) ? group.substr(mount_root.size()) : "";
     }
     while (below.ends_with('/')) {
         below.pop_back();
     }
-    // Every path of the file begins with a slash; the caller's walk to the top relies on it.
+    // No slash: a name that only begins like the mount's, or no path at all.
     return below.starts_with('/') ? below : "";
 }
 

@@ -126,6 +126,8 @@ TEST_CASE("containers: only a part of the hierarchy is mounted") {
     REQUIRE(available_memory(root.path()) == 16 * kGiB);
     root.file("/sys/fs/cgroup/memory.max", "2147483648\n");
     REQUIRE(available_memory(root.path()) == 2 * kGiB);
+    root.file("/proc/self/cgroup", "0::/another/inner\n");
+    REQUIRE(available_memory(root.path()) == 2 * kGiB);
     // Outside the cgroup namespace.
     root.file("/proc/self/cgroup", "0::/../../other\n");
     REQUIRE(available_memory(root.path()) == 2 * kGiB);

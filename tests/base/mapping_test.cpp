@@ -37,6 +37,21 @@ std::string access_at(const void* address) {
     return "";
 }
 
+// Adds up what stays mapped.
+class CountingCalls : public HostCalls {
+  public:
+    mutable std::size_t mapped = 0;
+
+    void* map(void* address, std::size_t size, int prot, int flags, int fd, off_t offset) const override {
+        mapped += (flags & MAP_FIXED) == 0 ? size : 0;
+        return HostCalls::map(address, size, prot, flags, fd, offset);
+    }
+    int unmap(void* address, std::size_t size) const override {
+        mapped -= (size + kPage - 1) / kPage * kPage;
+        return HostCalls::unmap(address, size);
+    }
+};
+
 bool fd_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
 
 }  // namespace
@@ -105,13 +120,16 @@ TEST_CASE("protection page by page") {
 TEST_CASE("aligned mappings leave nothing beside them") {
     constexpr std::size_t kHuge = std::size_t{2} << 20;
     for (int round = 0; round < 8; ++round) {
-        auto mapping = Mapping::anonymous(kHuge + kPage + 1, PROT_READ | PROT_WRITE, 0, kHuge);
+        CountingCalls calls;
+        auto mapping = Mapping::anonymous(kHuge + kPage + 1, PROT_READ | PROT_WRITE, 0, kHuge, calls);
         REQUIRE(mapping);
+        REQUIRE(calls.mapped == kHuge + 2 * kPage);
         REQUIRE(reinterpret_cast<std::uintptr_t>(mapping->data()) % kHuge == 0);
         mapping->data()[kHuge + kPage] = std::byte{1};
         REQUIRE(access_at(mapping->data()) == "rw-p");
         std::byte* const address = mapping->data();
         mapping->reset();
+        REQUIRE(calls.mapped == 0);
         REQUIRE(access_at(address) == "");
         REQUIRE(access_at(address + kHuge + kPage) == "");
     }

@@ -1,0 +1,36 @@
+"""The command line. A benchmark is a module with NAME, HELP, add_options(parser) and run(arguments, root)."""
+
+import argparse
+import pathlib
+import sys
+
+from . import Failure, boot
+
+BENCHMARKS = [boot]
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not positive")
+    return number
+
+
+def main(arguments=None):
+    root = pathlib.Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(prog="bench", description="measures weft and its peer side by side")
+    commands = parser.add_subparsers(dest="benchmark", required=True)
+    for benchmark in BENCHMARKS:
+        command = commands.add_parser(benchmark.NAME, help=benchmark.HELP, description=benchmark.HELP)
+        command.add_argument("--rounds", type=positive, default=5, help="samples of each case (default 5)")
+        command.add_argument("--json", type=pathlib.Path, default=root / "build/bench" / f"{benchmark.NAME}.json",
+                             help="where to write the result (default build/bench/NAME.json)")
+        benchmark.add_options(command)
+        command.set_defaults(run=benchmark.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.run(parsed, root)
+    except Failure as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,119 @@
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from script_under_test import ROOT
+
+
+class CheckLayers(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def run_script(self):
+        result = subprocess.run([sys.executable, "-B", ROOT / "scripts/check-layers", self.root], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return result.returncode, result.stdout.splitlines()
+
+    def assert_violation(self, place, part):
+        """Exactly one violation, at `place`, whose reason has `part` in it."""
+        code, lines = self.run_script()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertTrue(lines[0].startswith(place + ": "), lines[0])
+        self.assertIn(part, lines[0])
+        self.assertEqual(code, 1)
+
+    def assert_clean(self):
+        self.assertEqual(self.run_script(), (0, []))
+
+    def test_allowed_directions(self):
+        self.write("base/error.h", "#include <expected>\n#include <fmt/format.h>\n")
+        self.write("include/weft/ir.h", '#include "base/error.h"\n#include "weft/abi.h"\n#include <cstdint>\n')
+        self.write("include/weft/abi.h", "#include <stdint.h>\n")
+        self.write("tcg/opt/fold.cpp", '#include "base/error.h"\n#include "weft/ir.h"\n#include "tcg/ir/table.h"\n')
+        self.write("tcg/ir/table.h", "")
+        self.write("accel/tcg/loop.cpp", '#include "tcg/ir/table.h"\n#include "weft/ir.h"\n#include <glib.h>\n')
+        self.write("emulator/hw/uart.cpp", '#include "emulator/memory/region.h"\n#include "weft/abi.h"\n')
+        self.write("emulator/memory/region.h", "")
+        self.write("emulator/system/main.cpp", '#include "emulator/memory/region.h"\n#include "softfloat/f64.h"\n')
+        self.write("subprojects/softfloat/include/softfloat/f64.h", "#include <cstdint>\n")
+        self.write("subprojects/softfloat/src/f64.cpp", '#include "softfloat/f64.h"\n#include "base/own.h"\n')
+        self.write("subprojects/softfloat/src/base/own.h", "")
+        self.write("tests/tcg/all.cpp", '#include "tcg/ir/table.h"\n#include "emulator/memory/region.h"\n')
+        self.assert_clean()
+
+    def test_each_forbidden_direction(self):
+        for includer, included in [
+                ("base/a.h", "weft/ir.h"), ("base/a.cpp", "tcg/a.h"), ("include/weft/a.h", "tcg/a.h"),
+                ("include/weft/a.h", "emulator/hw/a.h"), ("tcg/ir/a.cpp", "accel/tcg/a.h"),
+                ("tcg/ir/a.cpp", "emulator/target/riscv/a.h"), ("accel/tcg/a.cpp", "emulator/memory/a.h"),
+                ("accel/tcg/a.cpp", "emulator/system/a.h"), ("emulator/system/a.cpp", "accel/tcg/a.h"),
+                ("emulator/hw/a.cpp", "tcg/a.h"), ("emulator/target/riscv/a.cpp", "emulator/system/a.h"),
+                ("emulator/memory/a.cpp", "emulator/system/a.h"), ("emulator/hw/a.cpp", "emulator/system/a.h"),
+                ("emulator/hw/a.cpp", "emulator/linux-user/a.h"), ("base/a.cpp", "softfloat/f64.h"),
+                ("include/weft/a.h", "softfloat/f64.h"), ("tcg/a.cpp", "tests/helper.h"),
+                ("subprojects/softfloat/src/a.cpp", "base/error.h"),
+                ("subprojects/softfloat/src/a.cpp", "weft/ir.h")]:
+            with self.subTest(includer=includer, included=included):
+                self.setUp()
+                self.write("subprojects/softfloat/include/softfloat/f64.h", "")
+                self.write(includer, f'#pragma once\n#include "{included}"\n')
+                self.assert_violation(f"{includer}:2", included)
+
+    def test_relative_path_does_not_hide_the_layer(self):
+        self.write("emulator/system/options.h", "")
+        self.write("accel/tcg/a.cpp", '#include "../../emulator/system/options.h"\n')
+        self.assert_violation("accel/tcg/a.cpp:1", "emulator/system")
+
+    def test_angle_brackets_do_not_hide_the_layer(self):
+        self.write("tcg/a.cpp", "\n#  include  <emulator/hw/uart.h>\n")
+        self.assert_violation("tcg/a.cpp:2", "emulator/hw")
+
+    def test_public_headers_take_nothing_foreign(self):
+        self.write("include/weft/a.h", "#include <vector>\n#include <glib.h>\n")
+        self.assert_violation("include/weft/a.h:2", "glib.h")
+
+    def test_textual_includes(self):
+        for name in ("table.inc", "other.cpp", "decode.c.inc"):
+            with self.subTest(name=name):
+                self.setUp()
+                self.write("tests/tcg/a.cpp", f'#include "{name}"\n')
+                self.assert_violation("tests/tcg/a.cpp:1", "textual include")
+
+    def test_computed_include(self):
+        self.write("base/a.cpp", "#include WEFT_TABLE\n")
+        self.assert_violation("base/a.cpp:1", "WEFT_TABLE")
+
+    def test_comments_and_raw_strings_are_no_includes(self):
+        self.write("tcg/a.cpp", '/* " \n#include "emulator/hw/a.h"\n*/\n// "/*\n'
+                                'auto s = R"x(/* "\n#include "emulator/hw/b.h"\n)x";\n'
+                                'auto t = "/*";\n#include "emulator/hw/c.h"\n/* */\n')
+        self.assert_violation("tcg/a.cpp:9", "emulator/hw/c.h")
+
+    def test_long_files(self):
+        self.write("base/fits.cpp", "\n" * 800)
+        self.write("docs/long.md", "\n" * 900)
+        self.assert_clean()
+        for path, first in [("base/long.h", "\n"), ("scripts/long", "#!/bin/sh\n"), ("scripts/long.py", "\n")]:
+            with self.subTest(path=path):
+                self.write(path, first + "\n" * 800)
+                self.assert_violation(f"{path}:801", "801 lines")
+                (self.root / path).unlink()
+
+    def test_build_folders_are_left_out(self):
+        self.write("build/generated/a.cpp", '#include "x.cpp"\n')
+        self.write("build-clang/a.cpp", '#include "x.cpp"\n')
+        self.write(".cache/a.cpp", '#include "x.cpp"\n')
+        self.assert_clean()
+
+
+if __name__ == "__main__":
+    unittest.main()
