@@ -41,13 +41,15 @@ struct Blk : test::VirtioBench {
         notify();
         control.work();
     }
+    std::string reason;
     // Offers descriptor 0 and expects the device to give up.
     void expect_failure() {
         offer(0);
         go();
         INFO(control.errors.size());
         CHECK(needs_reset());
-        CHECK(control.errors.size() == 1);
+        REQUIRE(control.errors.size() == 1);
+        reason = control.errors[0];
         CHECK((read(0x60) & 2) == 2);
         CHECK(irq());
         CHECK(used().empty());
@@ -285,6 +287,7 @@ TEST_CASE_METHOD(Blk, "a guest that breaks the rules is told to reset") {
     SECTION("a circle") {
         descriptor(kDescriptors, 1, kData + 0x1000, 512, kNext, 0);
         expect_failure();
+        CHECK(reason.find("more than 1024 descriptors or runs in a circle") != std::string::npos);
     }
     SECTION("a descriptor that is its own successor, writable") {
         descriptor(kDescriptors, 0, kData, 16, kNext | kWrite, 0);
