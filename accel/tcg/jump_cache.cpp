@@ -1,0 +1,63 @@
+#include "accel/tcg/jump_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "weft/memory.h"
+
+namespace weft::accel {
+
+JumpCache::JumpCache() : entries_(std::make_unique<tcg::JumpCacheEntry[]>(tcg::kJumpCacheEntries)) {}
+
+void JumpCache::clear() { std::fill_n(entries_.get(), tcg::kJumpCacheEntries, tcg::JumpCacheEntry{}); }
+
+void JumpCache::clear_page(uint64_t vaddr) {
+    const uint64_t page = vaddr & ~(kPageSize - 1);
+    // The pcs of a page fill neighbouring entries.
+    const unsigned first = tcg::jump_cache_index(page);
+    for (unsigned i = 0; i < kPageSize / 2; ++i) {
+        tcg::JumpCacheEntry& entry = entries_[first + i];
+        if ((entry.pc & ~(kPageSize - 1)) == page) {
+            entry = {};
+        }
+    }
+}
+
+void JumpCache::request_drop(uint32_t page_offset, uint32_t code_offset) {
+    SpinLockGuard guard(drops_lock_);
+    if (drops_.size() < kMaxDrops) {
+        drops_.push_back({page_offset, code_offset});
+    } else {
+        drop_all_ = true;
+    }
+    drops_pending_.store(true, std::memory_order_seq_cst);
+}
+
+void JumpCache::take_drops() {
+    std::vector<Drop> drops;
+    bool all = false;
+    {
+        SpinLockGuard guard(drops_lock_);
+        drops_pending_.store(false, std::memory_order_seq_cst);
+        drops.swap(drops_);
+        all = std::exchange(drop_all_, false);
+    }
+    if (all) {
+        clear();
+        return;
+    }
+    for (const Drop& each : drops) {
+        drop(each);
+    }
+}
+
+// The index has the bits of the page offset and a few of the page's number, so that a TB can be in few places only.
+void JumpCache::drop(Drop drop) {
+    for (unsigned i = tcg::jump_cache_index(drop.page_offset); i < tcg::kJumpCacheEntries; i += kPageSize / 2) {
+        if (entries_[i].context_id != 0 && entries_[i].code_offset == drop.code_offset) {
+            entries_[i] = {};
+        }
+    }
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,67 @@
+// The jump cache of a vCPU: from (pc, context) to code, probed by generated code. See tcg::JumpCacheEntry.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/cache_line.h"
+#include "base/spin_lock.h"
+#include "tcg/exec_state.h"
+
+namespace weft::accel {
+
+// The owner's functions: the thread that runs the vCPU, or any while that thread is held.
+class JumpCache {
+  public:
+    JumpCache();
+    JumpCache(const JumpCache&) = delete;
+    JumpCache& operator=(const JumpCache&) = delete;
+
+    tcg::JumpCacheEntry* entries() { return entries_.get(); }
+
+    // Offset of the code of the TB at `pc`, or kNone. The owner's.
+    static constexpr uint32_t kNone = ~uint32_t{0};
+    uint32_t find(uint64_t pc, uint32_t context_id) const {
+        const tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc)];
+        return entry.pc == pc && entry.context_id == context_id ? entry.code_offset : kNone;
+    }
+    void put(uint64_t pc, uint32_t context_id, uint32_t code_offset) {
+        entries_[tcg::jump_cache_index(pc)] = {pc, context_id, code_offset};
+    }
+    void clear();
+    // Forgets the pcs of the 4 KiB page of `vaddr`, in all contexts.
+    void clear_page(uint64_t vaddr);
+
+    // Asks the owner to forget the TB at `page_offset` of its page, whose code is at `code_offset`. Any thread.
+    void request_drop(uint32_t page_offset, uint32_t code_offset);
+    // Does what was asked. The owner's: before it looks for code after its FENCE.I, and whenever it enters the loop.
+    void process_drops() {
+        // seq_cst; pairs with the store in request_drop().
+        if (drops_pending_.load(std::memory_order_seq_cst)) {
+            take_drops();
+        }
+    }
+
+  private:
+    struct Drop {
+        uint32_t page_offset;
+        uint32_t code_offset;
+    };
+    // More than these and the whole cache is cleared, which costs about as much.
+    static constexpr size_t kMaxDrops = 512;
+
+    void take_drops();
+    void drop(Drop drop);
+
+    std::unique_ptr<tcg::JumpCacheEntry[]> entries_;
+
+    // Written by any thread.
+    alignas(kCacheLine) std::atomic<bool> drops_pending_{false};
+    SpinLock drops_lock_;
+    std::vector<Drop> drops_ WEFT_GUARDED_BY(drops_lock_);
+    bool drop_all_ WEFT_GUARDED_BY(drops_lock_) = false;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,435 @@
+#include "accel/tcg/softmmu.h"
+
+#include "accel/tcg/code_pages.h"
+#include "accel/tcg/vcpu.h"
+#include "weft/guest_ram.h"
+
+namespace weft::accel {
+
+using ir::MemOp;
+using tcg::TlbEntry;
+
+namespace {
+
+constexpr uint64_t kPageMask = ~(kPageSize - 1);
+
+uint64_t load_sized(const uint8_t* host, unsigned size) {
+    switch (size) {
+        case 1:
+            return guest_ram::load<uint8_t>(host);
+        case 2:
+            return guest_ram::load<uint16_t>(host);
+        case 4:
+            return guest_ram::load<uint32_t>(host);
+        case 8:
+            return guest_ram::load<uint64_t>(host);
+        default: {
+            uint64_t value = 0;
+            for (unsigned i = 0; i < size; ++i) {
+                value |= uint64_t{guest_ram::load<uint8_t>(host + i)} << 8 * i;
+            }
+            return value;
+        }
+    }
+}
+
+void store_sized(uint8_t* host, unsigned size, uint64_t value) {
+    switch (size) {
+        case 1:
+            guest_ram::store(host, static_cast<uint8_t>(value));
+            break;
+        case 2:
+            guest_ram::store(host, static_cast<uint16_t>(value));
+            break;
+        case 4:
+            guest_ram::store(host, static_cast<uint32_t>(value));
+            break;
+        case 8:
+            guest_ram::store(host, value);
+            break;
+        default:
+            for (unsigned i = 0; i < size; ++i) {
+                guest_ram::store(host + i, static_cast<uint8_t>(value >> 8 * i));
+            }
+            break;
+    }
+}
+
+uint64_t extend(uint64_t value, MemOp memop) {
+    const unsigned unused = 64 - 8 * memop.size();
+    return memop.sign() ? static_cast<uint64_t>(static_cast<int64_t>(value << unused) >> unused) : value;
+}
+
+bool crosses_page(uint64_t vaddr, unsigned size) { return (vaddr & ~kPageMask) + size > kPageSize; }
+
+}  // namespace
+
+SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
+    : vcpu_(vcpu), code_pages_(code_pages), fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
+    set_space(AddressSpaceKey{});
+}
+
+// ---- address spaces and tables ----
+
+Tlb& SoftMmu::tlb(unsigned mode) {
+    return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0 ? current_->modes[mode] : common_[mode];
+}
+
+void SoftMmu::publish(unsigned mode) { vcpu_.exec().tlb[mode] = tlb(mode).table(); }
+
+void SoftMmu::publish_all() {
+    for (unsigned mode = 0; mode < vcpu_.guest.mmu_mode_count; ++mode) {
+        publish(mode);
+    }
+}
+
+TlbSet& SoftMmu::set_for(const AddressSpaceKey& key) {
+    std::unique_ptr<TlbSet>* oldest = &sets_[0];
+    for (std::unique_ptr<TlbSet>& set : sets_) {
+        if (set == nullptr) {
+            set = std::make_unique<TlbSet>();
+            oldest = &set;
+            break;
+        }
+        if (set->key == key) {
+            return *set;
+        }
+        if (set->last_use < (*oldest)->last_use) {
+            oldest = &set;
+        }
+    }
+    TlbSet& set = **oldest;
+    for (Tlb& mode : set.modes) {
+        mode.flush(vcpu_.counters);
+    }
+    set.key = key;
+    set.id = ++set_ids_;
+    return set;
+}
+
+void SoftMmu::set_space(AddressSpaceKey key) {
+    if (current_ != nullptr && current_->key == key) {
+        return;
+    }
+    current_ = &set_for(key);
+    current_->last_use = ++uses_;
+    publish_all();
+}
+
+void SoftMmu::flush_tables() {
+    vcpu_.counters.tlb_flushes.add();
+    fetches_->fill(FetchEntry{});
+    for (const std::unique_ptr<TlbSet>& set : sets_) {
+        if (set != nullptr) {
+            for (Tlb& mode : set->modes) {
+                mode.flush(vcpu_.counters);
+            }
+        }
+    }
+    for (Tlb& mode : common_) {
+        mode.flush(vcpu_.counters);
+    }
+    publish_all();
+}
+
+void SoftMmu::flush_all() {
+    phys_pages_.fill(PhysEntry{});
+    flush_tables();
+}
+
+bool SoftMmu::flush(const TlbFlush& flush) {
+    if (flush.all_addresses && flush.all_asids) {
+        flush_tables();
+        return false;
+    }
+    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
+    bool one_page = !flush.all_addresses;
+    for (FetchEntry& entry : *fetches_) {
+        const bool concerned =
+            flush.all_addresses || (entry.vpage >> entry.page_shift) == (flush.vaddr >> entry.page_shift);
+        if (entry.space != 0 && concerned) {
+            one_page = one_page && entry.page_shift == kPageBits;
+            entry.space = 0;
+        }
+    }
+    for (const std::unique_ptr<TlbSet>& set : sets_) {
+        if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
+            continue;
+        }
+        for (Tlb& mode : set->modes) {
+            if (flush.all_addresses) {
+                mode.flush(vcpu_.counters);
+            } else {
+                one_page = mode.flush_page(flush.vaddr) && one_page;
+            }
+        }
+    }
+    publish_all();
+    return one_page;
+}
+
+void SoftMmu::protect_code_page(uint64_t ram_offset) {
+    const uint64_t page = ram_offset & kPageMask;
+    const auto demote = [page](TlbEntry& entry) {
+        if (entry.page == page && (entry.write & tcg::kTlbFlagMask) == 0) {
+            entry.write |= tcg::kTlbNotDirty;
+        }
+    };
+    for (const std::unique_ptr<TlbSet>& set : sets_) {
+        if (set != nullptr) {
+            for (Tlb& mode : set->modes) {
+                mode.for_each(demote);
+            }
+        }
+    }
+    for (Tlb& mode : common_) {
+        mode.for_each(demote);
+    }
+}
+
+// ---- lookups ----
+
+const PageTarget& SoftMmu::phys_page(uint64_t paddr) {
+    const uint64_t page = paddr & kPageMask;
+    PhysEntry& entry = phys_pages_[page >> kPageBits & (kPhysEntries - 1)];
+    if (entry.paddr != page) {
+        vcpu_.memory.lookup(vcpu_.reader.get(), page, &entry.target);
+        entry.paddr = page;
+    }
+    return entry.target;
+}
+
+// What a TLB entry for the page of `vaddr` holds. False: nothing answers there, and an exception is recorded.
+bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
+    const PageTarget& target = phys_page(walk.paddr);
+    const uint64_t page = vaddr & kPageMask;
+    const bool readable = (walk.prot & kProtRead) != 0;
+    const bool writable = (walk.prot & kProtWrite) != 0;
+    *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, walk.paddr & kPageMask};
+    if (target.kind == PageKind::unassigned) {
+        vcpu_.guest.bus_error(vcpu_.state(), vaddr, access);
+        return false;
+    }
+    const bool device = target.kind == PageKind::device;
+    if (!device) {
+        entry->addend = reinterpret_cast<uintptr_t>(target.host) - page;
+    }
+    if (readable) {
+        entry->read = device ? page | tcg::kTlbDevice : page;
+    }
+    if (target.kind == PageKind::ram) {
+        entry->page = target.ram_offset;
+        if (writable) {
+            // A load does not note the vCPU as one that writes the page: its first store does.
+            const bool direct =
+                access == Access::store && code_pages_.may_store_directly(target.ram_offset, vcpu_.index);
+            entry->write = direct ? page : page | tcg::kTlbNotDirty;
+        }
+    } else if (writable) {
+        entry->write = page | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
+    }
+    return true;
+}
+
+TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access, TlbEntry* once) {
+    if (TlbEntry* hit = tlb(mode).find(vaddr, access == Access::store, vcpu_.counters)) {
+        return hit;
+    }
+    const WalkRequest request{vaddr, access, static_cast<uint8_t>(mode), static_cast<uint8_t>(size), false};
+    WalkResult walk{};
+    if (!vcpu_.guest.walk(vcpu_.state(), &request, &walk) || !fill(vaddr, walk, access, once)) {
+        return nullptr;
+    }
+    if (walk.once) {
+        return once;
+    }
+    TlbEntry* inserted = tlb(mode).insert(vaddr, *once, walk.page_shift, vcpu_.counters);
+    publish(mode);
+    return inserted;
+}
+
+bool SoftMmu::device_done(DeviceStatus status, uint64_t vaddr, Access access) {
+    if (status == DeviceStatus::ok) {
+        return true;
+    }
+    vcpu_.guest.bus_error(vcpu_.state(), vaddr, access);
+    return false;
+}
+
+// ---- accesses ----
+
+bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t* value) {
+    TlbEntry once{};
+    const TlbEntry* entry = entry_for(vaddr, size, mode, Access::load, &once);
+    if (entry == nullptr) {
+        return false;
+    }
+    if ((entry->read & tcg::kTlbDevice) != 0) {
+        const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
+        return device_done(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value), vaddr, Access::load);
+    }
+    *value = load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
+    return true;
+}
+
+bool SoftMmu::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
+    const MemOp memop(memop_bits);
+    const unsigned size = memop.size();
+    const unsigned mode = memop.mmu_mode();
+    if (memop.aligned() && (vaddr & (size - 1)) != 0) {
+        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::load);
+        return false;
+    }
+    if (!crosses_page(vaddr, size)) {
+        if (!load_within_page(vaddr, size, mode, value)) {
+            return false;
+        }
+    } else {
+        const auto first = static_cast<unsigned>(kPageSize - (vaddr & ~kPageMask));
+        uint64_t low = 0;
+        uint64_t high = 0;
+        for (unsigned i = 0; i < size; ++i) {
+            uint64_t byte = 0;
+            if (!load_within_page(vaddr + i, 1, mode, &byte)) {
+                return false;
+            }
+            if (i < first) {
+                low |= byte << 8 * i;
+            } else {
+                high |= byte << 8 * i;
+            }
+        }
+        *value = low | high;
+    }
+    *value = extend(*value, memop);
+    return true;
+}
+
+void SoftMmu::stored(TlbEntry& entry, uint64_t vaddr, unsigned size) {
+    if ((entry.write & tcg::kTlbNotDirty) == 0) {
+        return;
+    }
+    // In this order: the read-modify-write in may_store_directly() makes the store visible before the page's mark is
+    // read, so that a translator that set it unseen has seen the store.
+    if (code_pages_.may_store_directly(entry.page, vcpu_.index)) {
+        entry.write &= ~uint64_t{tcg::kTlbNotDirty};
+    } else {
+        code_pages_.written(entry.page | (vaddr & ~kPageMask), size, &vcpu_);
+    }
+}
+
+bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value) {
+    TlbEntry once{};
+    TlbEntry* entry = entry_for(vaddr, size, mode, Access::store, &once);
+    if (entry == nullptr) {
+        return false;
+    }
+    if ((entry->write & tcg::kTlbDevice) != 0) {
+        const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
+        return device_done(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value), vaddr, Access::store);
+    }
+    store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
+    stored(*entry, vaddr, size);
+    return true;
+}
+
+bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
+    const MemOp memop(memop_bits);
+    const unsigned size = memop.size();
+    const unsigned mode = memop.mmu_mode();
+    if (memop.aligned() && (vaddr & (size - 1)) != 0) {
+        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::store);
+        return false;
+    }
+    if (!crosses_page(vaddr, size)) {
+        return store_within_page(vaddr, size, mode, value);
+    }
+    // Nothing is stored unless both pages take it.
+    TlbEntry once{};
+    const uint64_t second = (vaddr & kPageMask) + kPageSize;
+    if (entry_for(vaddr, 1, mode, Access::store, &once) == nullptr ||
+        entry_for(second, 1, mode, Access::store, &once) == nullptr) {
+        return false;
+    }
+    for (unsigned i = 0; i < size; ++i) {
+        if (!store_within_page(vaddr + i, 1, mode, value >> 8 * i & 0xff)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// ---- fetching ----
+
+bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
+    const uint64_t vpage = pc & kPageMask;
+    const bool dependent = (vcpu_.guest.space_dependent_modes >> mmu_mode & 1) != 0;
+    const uint64_t space = (dependent ? current_->id : 0) << 4 | 8u | mmu_mode;
+    FetchEntry& entry = (*fetches_)[(vpage >> kPageBits) & (kFetchEntries - 1)];
+    if (entry.vpage == vpage && entry.space == space) {
+        *page = entry.page;
+        page->paddr |= pc & ~kPageMask;
+        return true;
+    }
+    const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(vcpu_.guest.min_insn_size), false};
+    WalkResult walk{};
+    if (!vcpu_.guest.walk(vcpu_.state(), &request, &walk)) {
+        return false;
+    }
+    const PageTarget& target = phys_page(walk.paddr);
+    if (target.kind == PageKind::unassigned) {
+        vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);
+        return false;
+    }
+    // A page that only part of may be executed is read instruction by instruction, each with its own walk.
+    *page = FetchPage{target.kind == PageKind::device || walk.once, target.host, target.ram_offset,
+                      walk.paddr & kPageMask};
+    if (!walk.once) {
+        entry = FetchEntry{vpage, space, walk.page_shift, *page};
+    }
+    page->paddr = walk.paddr;
+    return true;
+}
+
+// ---- the page walker's accesses ----
+
+MemoryStatus SoftMmu::phys_load(uint64_t paddr, unsigned size, uint64_t* value) {
+    const PageTarget& target = phys_page(paddr);
+    if (target.kind == PageKind::ram || target.kind == PageKind::rom) {
+        *value = load_sized(target.host + (paddr & ~kPageMask), size);
+        return MemoryStatus::ok;
+    }
+    if (target.kind == PageKind::unassigned) {
+        return MemoryStatus::unassigned;
+    }
+    return static_cast<MemoryStatus>(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value));
+}
+
+MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) {
+    const PageTarget& target = phys_page(paddr);
+    if (target.kind == PageKind::ram) {
+        TlbEntry entry{0, tcg::kTlbNotDirty, reinterpret_cast<uintptr_t>(target.host) - (paddr & kPageMask),
+                       target.ram_offset};
+        store_sized(target.host + (paddr & ~kPageMask), size, value);
+        stored(entry, paddr, size);
+        return MemoryStatus::ok;
+    }
+    if (target.kind == PageKind::unassigned) {
+        return MemoryStatus::unassigned;
+    }
+    return static_cast<MemoryStatus>(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value));
+}
+
+MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
+    const PageTarget& target = phys_page(paddr);
+    if (target.kind != PageKind::ram) {
+        return target.kind == PageKind::unassigned ? MemoryStatus::unassigned : MemoryStatus::bus_error;
+    }
+    *swapped = guest_ram::compare_exchange(target.host + (paddr & ~kPageMask), expected, desired) == expected;
+    if (*swapped && code_pages_.has_code(target.ram_offset)) {
+        code_pages_.written(target.ram_offset | (paddr & ~kPageMask), 8, &vcpu_);
+    }
+    return MemoryStatus::ok;
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,113 @@
+// The software MMU of one vCPU: guest-virtual memory as its instructions see it.
+//
+// Generated code probes the tables of ExecState::tlb itself and comes here when a probe fails. Everything belongs to the
+// thread that runs the vCPU.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "accel/tcg/tlb.h"
+#include "weft/guest.h"
+#include "weft/ir.h"
+#include "weft/memory.h"
+
+namespace weft {
+struct Vcpu;
+}
+
+namespace weft::accel {
+
+class CodePages;
+
+// Where the bytes of a page of code are.
+struct FetchPage {
+    bool device;          // no RAM: bytes come from device_read() at `paddr`, translations are used once
+    const uint8_t* host;  // of the page's first byte; unless `device`
+    uint64_t ram_offset;  // of the page; unless `device`
+    uint64_t paddr;       // guest-physical address of the pc that was asked for
+};
+
+class SoftMmu {
+  public:
+    // `vcpu` has its state block and reader; its SoftMmu is the last to be made. The tables of ExecState are set up.
+    SoftMmu(Vcpu& vcpu, CodePages& code_pages);
+    SoftMmu(const SoftMmu&) = delete;
+    SoftMmu& operator=(const SoftMmu&) = delete;
+
+    // Behind tcg::RuntimeHooks: see there. False: a guest exception is recorded in the state.
+    bool load(uint64_t address, uint32_t memop, uint64_t* value);
+    bool store(uint64_t address, uint32_t memop, uint64_t value);
+    bool atomic(ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old);
+
+    // The page that the instruction at `pc` is fetched from. False: a guest exception is recorded in the state.
+    bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page);
+
+    // Forgets translations. True: nothing outside the 4 KiB page of flush.vaddr was concerned (no larger page was cached
+    // there), so that what else is derived from translations may stay.
+    bool flush(const TlbFlush& flush);
+    // Forgets everything, of all address spaces, and what lies at physical addresses: the topology changed, or the vCPU
+    // is reset.
+    void flush_all();
+    // The address space that the state's registers name now. Cheap where it is the current one.
+    void set_space(AddressSpaceKey key);
+
+    // Takes the direct way to stores to the page at `ram_offset` away: writable entries get tcg::kTlbNotDirty. See
+    // CodePages.
+    void protect_code_page(uint64_t ram_offset);
+
+    // VcpuServices of the same names.
+    MemoryStatus phys_load(uint64_t paddr, unsigned size, uint64_t* value);
+    MemoryStatus phys_store(uint64_t paddr, unsigned size, uint64_t value);
+    MemoryStatus phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped);
+
+  private:
+    static constexpr unsigned kSets = 8;  // address spaces whose TLBs are kept
+    static constexpr unsigned kFetchEntries = 256;
+    static constexpr unsigned kPhysEntries = 64;
+
+    // Pages that instructions were fetched from lately; direct-mapped by virtual page.
+    struct FetchEntry {
+        uint64_t vpage;
+        uint64_t space;  // TlbSet::id and MMU mode; 0: empty
+        unsigned page_shift;
+        FetchPage page;
+    };
+    // What lies at physical pages; direct-mapped.
+    struct PhysEntry {
+        uint64_t paddr = ~uint64_t{0};
+        PageTarget target{};
+    };
+
+    Tlb& tlb(unsigned mode);
+    TlbSet& set_for(const AddressSpaceKey& key);
+    // Tells generated code of a mode's table, which may have moved.
+    void publish(unsigned mode);
+    void publish_all();
+    void flush_tables();
+    const PageTarget& phys_page(uint64_t paddr);
+
+    // The TLB entry that serves an access within one page, filled if need be; `once` is used where nothing may be
+    // cached. Null: an exception is recorded.
+    tcg::TlbEntry* entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access, tcg::TlbEntry* once);
+    bool fill(uint64_t vaddr, const WalkResult& walk, Access access, tcg::TlbEntry* entry);
+    bool load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t* value);
+    bool store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value);
+    // After a store to RAM through `entry`: translations made of these bytes go.
+    void stored(tcg::TlbEntry& entry, uint64_t vaddr, unsigned size);
+    bool device_done(DeviceStatus status, uint64_t vaddr, Access access);
+
+    Vcpu& vcpu_;
+    CodePages& code_pages_;
+
+    std::array<std::unique_ptr<TlbSet>, kSets> sets_;
+    TlbSet* current_ = nullptr;
+    std::array<Tlb, tcg::kMmuModes> common_;  // of modes that do not depend on the address space
+    uint64_t uses_ = 0;
+    uint64_t set_ids_ = 0;
+    std::unique_ptr<std::array<FetchEntry, kFetchEntries>> fetches_;
+    std::array<PhysEntry, kPhysEntries> phys_pages_;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,36 @@
+// Work for a vCPU's thread: a queue of callbacks, first in, first out.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+
+#include "base/mutex.h"
+#include "weft/accel.h"
+
+namespace weft::accel {
+
+struct WorkItem {
+    VcpuWork kind;
+    void (*run)(void* opaque, void* state);
+    void* opaque;
+};
+
+class WorkItems {
+  public:
+    // Any thread.
+    void push(const WorkItem& item) WEFT_EXCLUDES(mutex_);
+
+    // Whether there is work; a hint, exact for who pushed before (sequentially consistent).
+    bool any() const { return count_.load(std::memory_order_seq_cst) != 0; }
+
+    // Takes the first item; with `but_exclusive` only if it is not exclusive. The vCPU's thread.
+    bool pop(WorkItem* item, bool but_exclusive) WEFT_EXCLUDES(mutex_);
+
+  private:
+    Mutex mutex_;
+    std::deque<WorkItem> items_ WEFT_GUARDED_BY(mutex_);
+    std::atomic<size_t> count_{0};  // written under mutex_
+};
+
+}  // namespace weft::accel

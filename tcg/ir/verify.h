@@ -1,0 +1,26 @@
+// Checks that a unit is what weft/ir.h says a unit is. What the optimizer and the backends rely on is checked here.
+#pragma once
+
+#include <span>
+
+#include "base/error.h"
+#include "weft/guest.h"
+#include "weft/ir.h"
+
+namespace weft::tcg {
+
+// Fails with "op N (text of the op): reason" for the first breach:
+//  - ops: known opcode, type among those the op table allows, argument count, types of arguments by the signature
+//    letters (calls: by the helper's signature), auxiliary words in range;
+//  - temps: globals first and equal in number to global_count, constants never written and narrow ones zero-extended,
+//    nothing read that may not have been written, no ebb temp used across a set_label;
+//  - labels: in range, bound once if anything refers to them, never twice;
+//  - blocks: nothing but a set_label after a block's end, and the unit ends with a block's end;
+//  - transfers: goto_tb slots are 0 .. goto_tb_count - 1, each once, page offsets below 4096; an exit_check stands directly
+//    before each goto_tb and lookup_and_goto_ptr, and directly before some transfer wherever it stands;
+//  - guest instructions: an insn_start stands before anything that may raise an exception;
+//  - guest state: ld and st ops do not touch the homes of globals.
+// Shift counts and divisors are not checked: they are values. `helpers` is GuestArch::helpers.
+Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers);
+
+}  // namespace weft::tcg
