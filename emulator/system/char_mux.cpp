@@ -33,6 +33,8 @@ void CharMux::receive(std::span<const uint8_t> data) {
     for (const uint8_t byte : data) {
         if (escaped_) {
             escaped_ = false;
+            // What was typed before the command comes first.
+            focus_->deliver();
             command(byte);
         } else if (byte == kEscape) {
             escaped_ = true;
@@ -53,7 +55,6 @@ void CharMux::command(uint8_t key) {
         quit_();
         break;
     case 'c':
-        focus_->deliver();
         focus_ = focus_ == &serial_ ? &monitor_ : &serial_;
         if (focus_ == &monitor_ && monitor_focus_) {
             monitor_focus_();

@@ -99,8 +99,9 @@ Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options&
 }
 
 // The machine's life, between the main loop and the console.
-Result<int> run_machine(const MachineParts& parts, AccelChain& accel, Console& console, Signals& signals) {
-    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, accel);
+Result<int> run_machine(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel, Console& console,
+                        Signals& signals) {
+    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, std::move(boot), accel);
     if (!machine) {
         return std::unexpected(machine.error());
     }
@@ -128,10 +129,10 @@ Result<int> run(const Options& options) {
     if (!log_settings) {
         return std::unexpected(log_settings.error());
     }
-    const Result<Inputs> inputs =
+    Result<hw::virt::BootPlan> boot =
         read_inputs(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
-    if (!inputs) {
-        return std::unexpected(inputs.error());
+    if (!boot) {
+        return std::unexpected(boot.error());
     }
     if (Result<> outputs = check_outputs(options); !outputs) {
         return std::unexpected(outputs.error());
@@ -158,8 +159,8 @@ Result<int> run(const Options& options) {
     if (!console) {
         return std::unexpected(console.error());
     }
-    const MachineParts parts{options, *inputs, **loop, **log, (*console)->serial(), *disks};
-    Result<int> exit_code = run_machine(parts, accel, **console, **signals);
+    const MachineParts parts{options, **loop, **log, (*console)->serial(), *disks};
+    Result<int> exit_code = run_machine(parts, std::move(*boot), accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

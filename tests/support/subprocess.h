@@ -22,6 +22,24 @@ struct Outcome {
     std::string errors;  // standard error
 };
 
+// A program that runs beside the test. Killed if the test leaves it behind.
+class Process {
+  public:
+    // Starts it with these descriptors as its standard ones; they stay open here. Aborts where the host cannot.
+    Process(const std::vector<std::string>& arguments,
+            const std::vector<std::pair<std::string, std::string>>& environment, int input, int output, int errors);
+    ~Process();
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+
+    void kill(int signal) const;
+    // Waits for its end; fills exit_code and signal.
+    void wait(Outcome& outcome);
+
+  private:
+    int pid_ = -1;
+};
+
 // Runs the command to its end. Aborts where the host cannot start processes.
 Outcome run(const Command& command);
 

@@ -184,10 +184,10 @@ TEST_CASE("files that cannot be used, and nothing opened for writing", "[program
     };
     fails_cleanly({"-bios", absent}, "-bios: '" + absent + "': No such file or directory");
     fails_cleanly({"-bios", "none", "-kernel", absent}, "-kernel: '" + absent + "': No such file or directory");
-    fails_cleanly({"-bios", "none", "-kernel", dir.path()}, "-kernel: '" + dir.path() + "': is a directory");
-    fails_cleanly({"-bios", "none", "-kernel", empty}, "-kernel: '" + empty + "': is empty");
+    fails_cleanly({"-bios", "none", "-kernel", dir.path()}, "-kernel: '" + dir.path() + "': Is a directory");
+    fails_cleanly({"-bios", "none", "-kernel", empty}, "-kernel: '" + empty + "': the file is empty");
     fails_cleanly({"-bios", "none", "-kernel", big},
-                  "-kernel: '" + big + "': its 17825792 bytes exceed the machine's memory of 16M");
+                  "-kernel: '" + big + "': the file is larger than the machine's memory of 16M");
     fails_cleanly({"-bios", "none", "-kernel", odd, "-initrd", absent},
                   "-initrd: '" + absent + "': No such file or directory");
     fails_cleanly({"-bios", "none", "-dtb", absent}, "-dtb: '" + absent + "': No such file or directory");
@@ -197,8 +197,8 @@ TEST_CASE("files that cannot be used, and nothing opened for writing", "[program
                   "-drive: disk image '" + odd + "': its size, 700 bytes, is not a multiple of 512 above 0");
     fails_cleanly({"-bios", "none", "-D", "/nonexistent/log"},
                   "-D: cannot open '/nonexistent/log': No such file or directory");
-    fails_cleanly({"-bios", "none", "-kernel", other}, KERNEL_OTHER_MACHINE(other));
-    fails_cleanly({"-bios", "none", "-kernel", elf32}, KERNEL_OTHER_CLASS(elf32));
+    fails_cleanly({"-bios", "none", "-kernel", other}, "-kernel: '" + other + "': ELF file for machine 62, not for RISC-V (243)");
+    fails_cleanly({"-bios", "none", "-kernel", elf32}, "-kernel: '" + elf32 + "': not a 64-bit ELF file");
     fails({"-accel", "mock", "-bios", "none", "-serial", "file:/nonexistent/x"},
           "-serial: cannot open '/nonexistent/x': No such file or directory");
     if (geteuid() != 0) {
@@ -269,16 +269,14 @@ TEST_CASE("the serial port writes to standard output or a file", "[program]") {
     CHECK(test::read_file(file) == "hi");
 }
 
-TEST_CASE("reset runs the guest again, unless -no-reboot", "[program]") {
-    // The guest says "r" and resets: three times by the keyboard's quit.
-    const std::string pokes = "mock,pokes=0x10000000=0x72:0x100000=0x7777";
-    const auto once = run({"-accel", pokes, "-bios", "none", "-m", "16M", "-no-reboot", "-nographic"});
-    CHECK(once.exit_code == 0);
-    CHECK(once.output == "r");
-    const auto often = run({"-accel", "mock,pokes=0x10000000=0x72", "-bios", "none", "-m", "16M", "-nographic"},
-                           "\x01" "csystem_reset\nsystem_reset\nquit\n");
-    CHECK(often.exit_code == 0);
-    CHECK(std::ranges::count(often.output, 'r') >= 2);
+TEST_CASE("-no-reboot ends the machine where it would reset", "[program]") {
+    const auto guest = run({"-accel", "mock,pokes=0x10000000=0x72:0x100000=0x7777", "-bios", "none", "-m", "16M",
+                            "-no-reboot", "-nographic"});
+    CHECK(guest.exit_code == 0);
+    CHECK(guest.output == "r");
+    const auto monitor = run({"-accel", "mock", "-bios", "none", "-m", "16M", "-no-reboot", "-monitor", "stdio"},
+                             "system_reset\n");
+    CHECK(monitor.exit_code == 0);
 }
 
 TEST_CASE("the keyboard's commands and the monitor", "[program]") {
