@@ -17,7 +17,8 @@ std::vector<std::string> module_folders(const std::optional<std::string>& module
                                         const std::optional<std::string>& environment, const std::string& program_dir);
 
 // Opens accel-NAME.so from the first folder that has one and checks that it speaks this program's ABI. The module stays
-// resident: the descriptor is valid for the rest of the process. Errors name the accelerator.
+// resident: the descriptor is valid for the rest of the process. Errors name the accelerator. One thread at a time (GModule
+// has state of its own, whose lock ThreadSanitizer does not see).
 Result<const AccelDescriptor*> load_accelerator(std::span<const std::string> folders, const std::string& name);
 
 // Checks a descriptor as read from `path`: version first, as nothing else may be read of another version.
