@@ -1,0 +1,130 @@
+// Branches, calls, and the ways out of a unit.
+#include "tcg/interp/machine.h"
+#include "tcg/interp/trampolines.h"
+
+namespace weft::tcg::interp {
+
+using ir::ExitReason;
+using ir::Opcode;
+using ir::Type;
+
+namespace {
+
+constexpr uint64_t kPageMask = ~uint64_t{4095};
+
+const Insn* br(Machine&, const Insn& insn) { return insn_at(insn, static_cast<int32_t>(operands(insn)[0])); }
+
+const Insn* call(Machine& m, const Insn& insn) {
+    const uint32_t* words = operands(insn);
+    const CallShape shape{words[0]};
+    const unsigned first_arg = (insn.cond & kCallHasResult) != 0 ? 2 : 1;
+    uint64_t args[kMaxHelperArgs];
+    for (unsigned i = 0; i < shape.arg_count(); ++i) {
+        args[i] = shape.arg_is_wide(i) ? m.get<uint64_t>(insn, first_arg + i) : m.get<uint32_t>(insn, first_arg + i);
+    }
+    const uint64_t result = trampoline(shape)(m.config.guest->helpers[insn.aux].function, m.state, args);
+    if ((insn.cond & kCallMayRaise) != 0 && m.header().raised != 0) {
+        return m.fault(insn);
+    }
+    if ((insn.cond & kCallHasResult) != 0) {
+        if (shape.result_is_wide()) {
+            m.set<uint64_t>(insn, 1, result);
+        } else {
+            m.set<uint32_t>(insn, 1, static_cast<uint32_t>(result));
+        }
+    }
+    return insn_at(insn, insn.words);
+}
+
+const Insn* leave_by_goto_tb(Machine& m, const Insn& insn) {
+    ExecState& exec = exec_state(m.state);
+    exec.exit_unit = m.unit().unit_index;
+    exec.exit_slot = insn.aux & 0xff;
+    m.header().pc = m.header().page_pc + (insn.aux >> 8);
+    return m.leave(ExitKind::goto_tb);
+}
+
+const Insn* leave_by_lookup(Machine& m, const Insn& insn) {
+    m.header().pc = m.get<uint64_t>(insn, 0);
+    return m.leave(ExitKind::lookup);
+}
+
+const Insn* exit_check(Machine& m, const Insn& insn) {
+    bool wanted = false;
+    if (m.config.count_insns) {
+        // Other threads may make the budget negative at any time, and order nothing by it.
+        const auto insns = static_cast<int64_t>(insn.aux);
+        const std::atomic_ref<int64_t> budget(exec_state(m.state).insn_budget);
+        wanted = budget.fetch_sub(insns, std::memory_order_relaxed) < insns;
+    } else if ((insn.cond & 1) != 0) {
+        // Relaxed: the loop reads the reasons after clearing it, sequentially consistent.
+        wanted = m.header().exit_request.load(std::memory_order_relaxed) != 0;
+    }
+    const Insn* transfer = next<0>(insn);
+    if (wanted) {
+        switch (opcode_of(transfer->key)) {
+            case Opcode::goto_tb:
+                return leave_by_goto_tb(m, *transfer);
+            case Opcode::lookup_and_goto_ptr:
+                return leave_by_lookup(m, *transfer);
+            default:
+                break;  // leaves anyway
+        }
+    }
+    return transfer;
+}
+
+const Insn* goto_tb(Machine& m, const Insn& insn) {
+    const uint32_t* word = operands(insn);
+    // Acquire: pairs with the release in Backend::link, made after the unit there was written.
+    const auto distance = static_cast<int32_t>(__atomic_load_n(word, __ATOMIC_ACQUIRE));
+    if (distance == 0) {
+        return leave_by_goto_tb(m, insn);
+    }
+    return m.enter(reinterpret_cast<uintptr_t>(word) + static_cast<uintptr_t>(intptr_t{distance}));
+}
+
+const Insn* lookup_and_goto_ptr(Machine& m, const Insn& insn) {
+    StateHeader& header = m.header();
+    const auto pc = m.get<uint64_t>(insn, 0);
+    const JumpCacheEntry& entry = static_cast<const JumpCacheEntry*>(header.jump_cache)[jump_cache_index(pc)];
+    if (entry.pc == pc && entry.context_id == header.context_id) {
+        header.page_pc = pc & kPageMask;
+        return m.enter(m.code_base + entry.code_offset);
+    }
+    const RxAddress code = m.config.hooks.lookup(m.state, pc);
+    return code ? m.enter(code.value()) : leave_by_lookup(m, insn);
+}
+
+const Insn* exit_tb(Machine& m, const Insn& insn) {
+    m.header().pc = m.get<uint64_t>(insn, 0);
+    switch (static_cast<ExitReason>(insn.aux)) {
+        case ExitReason::halt:
+            return m.leave(ExitKind::halt);
+        case ExitReason::yield:
+            return m.leave(ExitKind::yield);
+        default:
+            return m.leave(ExitKind::lookup);
+    }
+}
+
+const Insn* mb(Machine& m, const Insn& insn) {
+    // A sequentially consistent exchange, for a standalone fence is not modelled by ThreadSanitizer. On x86-64 it is a
+    // locked instruction and as strong as the fence: earlier stores, relaxed ones too, are visible before later loads.
+    m.barrier.exchange(1, std::memory_order_seq_cst);
+    return next<0>(insn);
+}
+
+}  // namespace
+
+void add_control_handlers(HandlerTable& table) {
+    table[key_of(Opcode::br, Type::none)] = &br;
+    table[key_of(Opcode::call, Type::none)] = &call;
+    table[key_of(Opcode::exit_check, Type::none)] = &exit_check;
+    table[key_of(Opcode::goto_tb, Type::none)] = &goto_tb;
+    table[key_of(Opcode::lookup_and_goto_ptr, Type::none)] = &lookup_and_goto_ptr;
+    table[key_of(Opcode::exit_tb, Type::none)] = &exit_tb;
+    table[key_of(Opcode::mb, Type::none)] = &mb;
+}
+
+}  // namespace weft::tcg::interp
