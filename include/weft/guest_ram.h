@@ -62,6 +62,15 @@ void store(uint8_t* host, T value) {
     }
 }
 
+// Compare-and-swap at a naturally aligned `host`, sequentially consistent. Returns the value before: it is `expected`
+// exactly when `desired` was stored.
+template <class T>
+T compare_exchange(uint8_t* host, T expected, T desired) {
+    __atomic_compare_exchange_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), &expected, desired, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return expected;
+}
+
 // Copies `size` bytes out of guest RAM, in ascending order, with the widest aligned loads.
 inline void read(void* to, const uint8_t* host, size_t size) {
     auto* out = static_cast<uint8_t*>(to);

@@ -255,6 +255,26 @@ void Allocator::evict(RegMask regs) {
     }
 }
 
+void Allocator::save_for_call(uint32_t index) {
+    const ir::Op& op = unit_->ops[index];
+    const OpLife& life = liveness_.of(index);
+    for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
+        const auto reg = static_cast<HostReg>(std::countr_zero(rest));
+        const uint16_t t = owner_[reg];
+        if (t == kNoOwner || states_[t].in_memory || is_constant(static_cast<TempIndex>(t))) {
+            continue;
+        }
+        bool dies = false;
+        for (unsigned i = output_count(op, helpers_); i < op.arg_count; ++i) {
+            dies = dies || (op.args[i] == t && (life.dead >> i & 1) != 0);
+        }
+        if (!dies) {
+            moves_.store(temp(static_cast<TempIndex>(t)).type, place_of(static_cast<TempIndex>(t)), reg);
+            states_[t].in_memory = true;
+        }
+    }
+}
+
 void Allocator::sync_globals() {
     for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));

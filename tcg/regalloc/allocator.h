@@ -83,6 +83,9 @@ class Allocator {
 
     // Makes sure that nothing but locked values lies in `regs` (values are moved to memory).
     void evict(RegMask regs);
+    // Before a call that clobbers all registers but pinned ones: stores what is needed after op `index` and is in a
+    // register alone. The registers keep their values until forget_registers().
+    void save_for_call(uint32_t index);
     // Stores the globals that are newer in registers than in their homes (not pinned ones).
     void sync_globals();
     // The same for temps that live across labels.
@@ -97,6 +100,7 @@ class Allocator {
     RegMask class_of(ir::Type type) const { return type == ir::Type::f32 || type == ir::Type::f64 ? fp_all_ : int_all_; }
     RegMask locked() const { return locked_; }
     void lock(HostReg reg) { locked_ |= mask_of(reg); }
+    void unlock(HostReg reg) { locked_ &= ~mask_of(reg); }
 
   private:
     static constexpr uint16_t kNoOwner = 0xffff;

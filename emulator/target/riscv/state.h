@@ -35,8 +35,8 @@ struct State {
     uint64_t fpr[32];  // f0..f31; an f32 has its upper half all ones
 
     // LR/SC reservation: physical matters are left to value comparison. kNoReservation in res_address: none.
-    uint64_t res_address;  // guest virtual
-    uint64_t res_value;
+    uint64_t res_address;  // guest virtual, with bit 0 set for a reservation of 8 bytes (addresses are aligned)
+    uint64_t res_value;    // sign-extended where it is 4 bytes
 
     uint32_t frm;   // rounding mode field of fcsr, 0..7 (accrued exceptions are in StateHeader::fp_flags)
     Priv priv;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "emulator/target/riscv/state.h"
+#include "weft/ir.h"
 
 namespace weft::riscv {
 
@@ -29,6 +30,12 @@ class TbFlags {
     constexpr FpState fp() const { return static_cast<FpState>(bits_ >> 6 & 3); }
     // The frm field, 0..7; 5 to 7 make dynamic rounding illegal. Zero while the FP state is off.
     constexpr unsigned frm() const { return bits_ >> 8 & 7; }
+    // The host's rounding direction while units with these flags run (GuestArch::fp_rounding): to nearest where frm is
+    // reserved, for then only instructions with a rounding mode of their own are legal.
+    constexpr ir::Rounding fp_rounding() const {
+        return frm() <= static_cast<unsigned>(ir::Rounding::nearest_away) ? static_cast<ir::Rounding>(frm())
+                                                                          : ir::Rounding::nearest_even;
+    }
 
   private:
     uint64_t bits_;

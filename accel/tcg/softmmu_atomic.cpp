@@ -1,0 +1,83 @@
+// Atomic guest accesses by the slow path, by the host's atomics.
+
+#include "accel/tcg/softmmu.h"
+#include "weft/guest_ram.h"
+
+namespace weft::accel {
+
+using ir::MemOp;
+using ir::Opcode;
+using tcg::TlbEntry;
+
+namespace {
+
+template <class T>
+T next_value(Opcode op, T old, T operand) {
+    using Signed = std::make_signed_t<T>;
+    switch (op) {
+        case Opcode::atomic_xchg:
+            return operand;
+        case Opcode::atomic_add:
+            return static_cast<T>(old + operand);
+        case Opcode::atomic_and:
+            return old & operand;
+        case Opcode::atomic_or:
+            return old | operand;
+        case Opcode::atomic_xor:
+            return old ^ operand;
+        case Opcode::atomic_smin:
+            return static_cast<Signed>(old) < static_cast<Signed>(operand) ? old : operand;
+        case Opcode::atomic_smax:
+            return static_cast<Signed>(old) > static_cast<Signed>(operand) ? old : operand;
+        case Opcode::atomic_umin:
+            return old < operand ? old : operand;
+        default:
+            return old > operand ? old : operand;
+    }
+}
+
+template <class T>
+T perform(Opcode op, uint8_t* host, T a, T b) {
+    if (op == Opcode::atomic_cmpxchg) {
+        return guest_ram::compare_exchange(host, a, b);
+    }
+    T old = guest_ram::load<T>(host);
+    for (;;) {
+        const T seen = guest_ram::compare_exchange(host, old, next_value(op, old, a));
+        if (seen == old) {
+            return old;
+        }
+        old = seen;
+    }
+}
+
+}  // namespace
+
+bool SoftMmu::atomic(Opcode op, uint64_t vaddr, MemOp memop, uint64_t a, uint64_t b, uint64_t* old) {
+    const unsigned size = memop.size();
+    // Naturally aligned whatever the op says: the host would tear it otherwise.
+    if ((vaddr & (size - 1)) != 0) {
+        guest_.unaligned_access(state_, vaddr, Access::store);
+        return false;
+    }
+    TlbEntry once{};
+    TlbEntry* entry = entry_for(vaddr, size, memop.mmu_mode(), Access::store, &once);
+    if (entry == nullptr) {
+        return false;
+    }
+    if ((entry->write & tcg::kTlbDevice) != 0) {
+        // Devices are memory without atomics (RISC-V privileged specification, "Atomicity PMAs": AMONone).
+        guest_.bus_error(state_, vaddr, Access::store);
+        return false;
+    }
+    uint8_t* host = host_for_store(*entry, vaddr, size);
+    if (size == 8) {
+        *old = perform<uint64_t>(op, host, a, b);
+    } else {
+        const auto before = perform<uint32_t>(op, host, static_cast<uint32_t>(a), static_cast<uint32_t>(b));
+        *old = memop.sign() ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(before)}) : before;
+    }
+    return true;
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,170 @@
+#include "accel/tcg/tlb.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weft::accel {
+
+using tcg::TlbEntry;
+
+namespace {
+
+constexpr TlbEntry kEmpty{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, 0};
+
+constexpr uint64_t page_of(uint64_t vaddr) { return vaddr & ~(kPageSize - 1); }
+
+bool in_use(const TlbEntry& entry) { return ((entry.read & entry.write) & tcg::kTlbInvalid) == 0; }
+
+// The virtual page an entry in use stands for.
+uint64_t page_of(const TlbEntry& entry) {
+    return page_of((entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write);
+}
+
+bool serves(const TlbEntry& entry, uint64_t page, bool is_store) {
+    const uint64_t tag = is_store ? entry.write : entry.read;
+    return (tag & tcg::kTlbInvalid) == 0 && page_of(tag) == page;
+}
+
+}  // namespace
+
+Tlb::Tlb() : entries_(size_t{1} << kMinBits, kEmpty) { victims_.fill(kEmpty); }
+
+TlbEntry* Tlb::find(uint64_t vaddr, bool is_store, TlbCounters* counters) {
+    const uint64_t page = page_of(vaddr);
+    TlbEntry& direct = slot(vaddr);
+    if (serves(direct, page, is_store)) {
+        return &direct;
+    }
+    for (TlbEntry& victim : victims_) {
+        if (serves(victim, page, is_store)) {
+            ++counters->victim_hits;
+            // A hit among the victims is a conflict of two pages that are both in use.
+            ++conflicts_;
+            if (!in_use(direct)) {
+                ++used_;
+            }
+            std::swap(direct, victim);
+            return &direct;
+        }
+    }
+    return nullptr;
+}
+
+TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift, TlbCounters* counters) {
+    ++counters->fills;
+    const uint64_t page = page_of(vaddr);
+    if (page_shift > kPageBits) {
+        note_large(vaddr, page_shift);
+    }
+    for (TlbEntry& victim : victims_) {
+        if (in_use(victim) && page_of(victim) == page) {
+            victim = kEmpty;  // a page is cached once
+        }
+    }
+    if (in_use(slot(vaddr)) && page_of(slot(vaddr)) != page) {
+        ++conflicts_;
+        // Half as many conflicts as entries: the table is too small for what is in use, not merely filling up.
+        if (conflicts_ > entries_.size() / 2 && entries_.size() < size_t{1} << kMaxBits) {
+            resize(entries_.size() * 2);
+            ++counters->grown;
+        }
+    }
+    TlbEntry& target = slot(vaddr);
+    if (!in_use(target)) {
+        peak_used_ = std::max(peak_used_, ++used_);
+    } else if (page_of(target) != page) {
+        victims_[next_victim_] = target;
+        next_victim_ = (next_victim_ + 1) % kVictims;
+    }
+    target = entry;
+    return &target;
+}
+
+void Tlb::resize(size_t entries) {
+    std::vector<TlbEntry> old(entries, kEmpty);
+    old.swap(entries_);
+    used_ = 0;
+    for (const TlbEntry& entry : old) {
+        if (in_use(entry)) {
+            TlbEntry& target = slot(page_of(entry));
+            used_ += in_use(target) ? 0 : 1;
+            target = entry;
+        }
+    }
+    conflicts_ = 0;
+}
+
+void Tlb::note_large(uint64_t vaddr, unsigned page_shift) {
+    const uint64_t mask = ~((uint64_t{1} << page_shift) - 1);
+    for (const LargeRange& range : large_) {
+        if ((vaddr & range.mask) == range.base && range.mask <= mask) {
+            return;
+        }
+    }
+    if (large_.size() < kLargeRanges) {
+        large_.push_back({vaddr & mask, mask});
+        return;
+    }
+    // Too many to tell apart: the last one grows until it holds this one as well.
+    LargeRange& last = large_.back();
+    uint64_t merged = last.mask & mask;
+    while (((last.base ^ vaddr) & merged) != 0) {
+        merged <<= 1;
+    }
+    last = {vaddr & merged, merged};
+}
+
+void Tlb::flush_page(uint64_t vaddr) {
+    if (empty()) {
+        return;
+    }
+    const uint64_t page = page_of(vaddr);
+    for (const LargeRange& range : large_) {
+        if ((vaddr & range.mask) == range.base) {
+            for (TlbEntry& entry : entries_) {
+                if (in_use(entry) && (page_of(entry) & range.mask) == range.base) {
+                    entry = kEmpty;
+                    --used_;
+                }
+            }
+            for (TlbEntry& entry : victims_) {
+                if (in_use(entry) && (page_of(entry) & range.mask) == range.base) {
+                    entry = kEmpty;
+                }
+            }
+            // The range stays noted: other ranges that overlap it may have been merged into it.
+        }
+    }
+    TlbEntry& direct = slot(vaddr);
+    if (in_use(direct) && page_of(direct) == page) {
+        direct = kEmpty;
+        --used_;
+    }
+    for (TlbEntry& victim : victims_) {
+        if (in_use(victim) && page_of(victim) == page) {
+            victim = kEmpty;
+        }
+    }
+}
+
+void Tlb::flush(TlbCounters* counters) {
+    large_.clear();
+    if (empty()) {
+        return;
+    }
+    // Two flushes in a row with little in use: a smaller table is cheaper to clear.
+    quiet_flushes_ = peak_used_ < entries_.size() / 4 ? quiet_flushes_ + 1 : 0;
+    if (quiet_flushes_ >= 2 && entries_.size() > size_t{1} << kMinBits) {
+        entries_.assign(entries_.size() / 2, kEmpty);
+        quiet_flushes_ = 0;
+        ++counters->shrunk;
+    } else {
+        std::fill(entries_.begin(), entries_.end(), kEmpty);
+    }
+    victims_.fill(kEmpty);
+    used_ = 0;
+    peak_used_ = 0;
+    conflicts_ = 0;
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,101 @@
+// The softmmu TLB of one MMU mode, and the sets of them that a vCPU keeps for recent address spaces.
+//
+// All of it belongs to its vCPU's thread. Generated code probes the direct-mapped table through ExecState::tlb; the slow
+// path also searches a few victims, fills, and resizes: a table grows when fills keep throwing out live entries, in use
+// and not only at a flush, so that a strided walk over more pages than there are entries does not collapse.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "tcg/exec_state.h"
+#include "weft/guest.h"
+
+namespace weft::accel {
+
+// What a vCPU counts of its TLBs; read by others with relaxed loads.
+struct TlbCounters {
+    uint64_t fills = 0;
+    uint64_t victim_hits = 0;
+    uint64_t page_flushes = 0;
+    uint64_t full_flushes = 0;
+    uint64_t grown = 0;
+    uint64_t shrunk = 0;
+};
+
+class Tlb {
+  public:
+    static constexpr unsigned kMinBits = 8;   // entries, log2
+    static constexpr unsigned kMaxBits = 16;  // 65,536 entries reach 256 MiB
+    static constexpr unsigned kVictims = 8;
+
+    Tlb();
+
+    // What generated code is to probe. Changes with every insert and flush that resizes.
+    tcg::TlbTable table() {
+        return {static_cast<uint64_t>(entries_.size() - 1) << tcg::kTlbEntryShift, entries_.data()};
+    }
+    size_t size() const { return entries_.size(); }
+
+    // The entry for `vaddr` if its page is cached for reads or, with `is_store`, for stores (flags aside); null if not.
+    // An entry found among the victims changes places with the one in the table.
+    tcg::TlbEntry* find(uint64_t vaddr, bool is_store, TlbCounters* counters);
+
+    // Caches an entry for the page of `vaddr`; what was there becomes a victim. `page_shift` is the mapping's. The
+    // returned entry stays valid until the next call on this object.
+    tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift, TlbCounters* counters);
+
+    // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that.
+    void flush_page(uint64_t vaddr);
+    // Forgets everything; a table that was used little shrinks.
+    void flush(TlbCounters* counters);
+    bool empty() const { return used_ == 0; }
+
+    // Calls fn(entry) for every entry in use: rare scans (a page that became code, memory that moved).
+    template <class Fn>
+    void for_each(Fn&& fn) {
+        if (empty()) {
+            return;
+        }
+        for (tcg::TlbEntry& entry : entries_) {
+            fn(entry);
+        }
+        for (tcg::TlbEntry& entry : victims_) {
+            fn(entry);
+        }
+    }
+
+  private:
+    struct LargeRange {
+        uint64_t base;
+        uint64_t mask;  // an address lies inside where (address & mask) == base
+    };
+
+    static constexpr unsigned kLargeRanges = 8;
+
+    tcg::TlbEntry& slot(uint64_t vaddr) { return entries_[vaddr >> kPageBits & (entries_.size() - 1)]; }
+    void resize(size_t entries);
+    void note_large(uint64_t vaddr, unsigned page_shift);
+
+    std::vector<tcg::TlbEntry> entries_;
+    std::array<tcg::TlbEntry, kVictims> victims_;
+    unsigned next_victim_ = 0;
+    size_t used_ = 0;        // entries of the table in use
+    size_t peak_used_ = 0;   // most in use since the last flush
+    size_t conflicts_ = 0;   // live entries thrown out since the last resize
+    unsigned quiet_flushes_ = 0;
+    std::vector<LargeRange> large_;
+};
+
+// The TLBs of one address space: one a mode that depends on it.
+struct TlbSet {
+    AddressSpaceKey key;
+    uint64_t last_use = 0;
+    bool in_use = false;
+    std::array<Tlb, tcg::kMmuModes> modes;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,155 @@
+// The A extension, and fences.
+//
+// LR/SC is a compare-and-swap with the value that LR loaded. Its one deviation: that another hart stored and
+// put the same value back goes unnoticed. SC to another address or of another size fails, and a trap clears
+// the reservation.
+#include "emulator/target/riscv/translator.h"
+
+namespace weft::riscv::semantics {
+
+using ir::Cond;
+using ir::I32;
+using ir::I64;
+using ir::Label;
+using ir::MemOp;
+using ir::Opcode;
+using ir::Type;
+
+namespace {
+
+constexpr unsigned kWord = 2;
+constexpr unsigned kDouble = 3;
+
+uint32_t ordering(const Insn& insn) {
+    return (insn.aq() ? MemOp::kAcquire : 0) | (insn.rl() ? MemOp::kRelease : 0);
+}
+
+MemOp memop(Translator& t, const Insn& insn, unsigned size) {
+    return t.memop(size, MemOp::kAligned | ordering(insn));
+}
+
+I64 res_address(Translator& t) { return t.b().global<I64>(kResAddressGlobal); }
+I64 res_value(Translator& t) { return t.b().global<I64>(kResValueGlobal); }
+
+// What res_address holds for a reservation of this size at the address in rs1.
+I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
+    return size == kDouble ? t.b().or_(t.x(insn.rs1), t.b().imm(1)) : t.x(insn.rs1);
+}
+
+void load_reserved(Translator& t, const Insn& insn, unsigned size) {
+    const MemOp op(memop(t, insn, size).bits() | (size == kWord ? MemOp::kSign : 0));
+    t.b().emit(Opcode::qemu_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+    t.b().mov(res_address(t), reservation_key(t, insn, size));
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, res_value(t));
+    }
+}
+
+// The value in memory before, sign-extended, having tried to replace the reserved one by rs2.
+I64 exchange_reserved(Translator& t, const Insn& insn, unsigned size) {
+    ir::Builder& b = t.b();
+    if (size == kDouble) {
+        return b.atomic_cmpxchg(t.x(insn.rs1), res_value(t), t.x(insn.rs2), memop(t, insn, size));
+    }
+    const I32 expected = b.extrl_i64_i32(res_value(t));
+    const I32 desired = b.extrl_i64_i32(t.x(insn.rs2));
+    return b.ext_i32_i64(b.atomic_cmpxchg(t.x(insn.rs1), expected, desired, memop(t, insn, size)));
+}
+
+void store_conditional(Translator& t, const Insn& insn, unsigned size) {
+    ir::Builder& b = t.b();
+    const Label aligned = b.new_label();
+    const Label failed = b.new_label();
+    const Label done = b.new_label();
+
+    // A misaligned address raises whether or not the reservation holds.
+    b.brcond(Cond::tsteq, t.x(insn.rs1), b.imm((1u << size) - 1), aligned);
+    t.raise_here(Cause::store_address_misaligned, t.x(insn.rs1));
+
+    b.set_label(aligned);
+    b.brcond(Cond::ne, res_address(t), reservation_key(t, insn, size), failed);
+    const I64 before = exchange_reserved(t, insn, size);
+    t.emit_x(insn.rd, Opcode::setcond, Type::i64, static_cast<uint8_t>(Cond::ne), 0, before, res_value(t));
+    b.br(done);
+
+    b.set_label(failed);
+    t.set_x(insn.rd, b.imm(1));
+
+    b.set_label(done);
+    b.mov(res_address(t), b.imm(kNoReservation));
+}
+
+void amo(Translator& t, const Insn& insn, Opcode code, unsigned size) {
+    const uint32_t op = memop(t, insn, size).bits();
+    if (size == kDouble) {
+        t.emit_x(insn.rd, code, Type::i64, 0, op, t.x(insn.rs1), t.x(insn.rs2));
+    } else {
+        t.set_x_word(insn.rd,
+                     t.b().atomic(code, t.x(insn.rs1), t.b().extrl_i64_i32(t.x(insn.rs2)), MemOp(op)));
+    }
+}
+
+// Which barrier a pair of fence sets asks for: the bits of a set are device input, device output, reads,
+// writes.
+uint32_t barrier(unsigned before, unsigned after) {
+    constexpr unsigned kReads = 0b1010;
+    constexpr unsigned kWrites = 0b0101;
+    const bool reads_before = (before & kReads) != 0;
+    const bool writes_before = (before & kWrites) != 0;
+    const bool reads_after = (after & kReads) != 0;
+    const bool writes_after = (after & kWrites) != 0;
+    uint32_t kinds = 0;
+    const auto order = [&kinds](bool earlier, bool later, ir::BarrierKind kind) {
+        if (earlier && later) {
+            kinds |= kind;
+        }
+    };
+    order(reads_before, reads_after, ir::kBarrierLoadLoad);
+    order(reads_before, writes_after, ir::kBarrierLoadStore);
+    order(writes_before, reads_after, ir::kBarrierStoreLoad);
+    order(writes_before, writes_after, ir::kBarrierStoreStore);
+    return kinds;
+}
+
+}  // namespace
+
+void lr_w(Translator& t, const Insn& insn) { load_reserved(t, insn, kWord); }
+void lr_d(Translator& t, const Insn& insn) { load_reserved(t, insn, kDouble); }
+void sc_w(Translator& t, const Insn& insn) { store_conditional(t, insn, kWord); }
+void sc_d(Translator& t, const Insn& insn) { store_conditional(t, insn, kDouble); }
+
+void amoswap_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xchg, kWord); }
+void amoadd_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_add, kWord); }
+void amoxor_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xor, kWord); }
+void amoand_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_and, kWord); }
+void amoor_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_or, kWord); }
+void amomin_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smin, kWord); }
+void amomax_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smax, kWord); }
+void amominu_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umin, kWord); }
+void amomaxu_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umax, kWord); }
+void amoswap_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xchg, kDouble); }
+void amoadd_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_add, kDouble); }
+void amoxor_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xor, kDouble); }
+void amoand_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_and, kDouble); }
+void amoor_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_or, kDouble); }
+void amomin_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smin, kDouble); }
+void amomax_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smax, kDouble); }
+void amominu_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umin, kDouble); }
+void amomaxu_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umax, kDouble); }
+
+// Reserved fence modes are plain fences.
+void fence(Translator& t, const Insn& insn) {
+    const unsigned sets = static_cast<unsigned>(insn.imm);
+    const uint32_t kinds = barrier(sets >> 4 & 15, sets & 15);
+    if (kinds != 0) {
+        t.b().mb(kinds);
+    }
+}
+
+void fence_tso(Translator& t, const Insn&) {
+    t.b().mb(ir::kBarrierLoadLoad | ir::kBarrierLoadStore | ir::kBarrierStoreStore);
+}
+
+void pause(Translator& t, const Insn&) { t.end_with_exit(ir::ExitReason::yield); }
+
+}  // namespace weft::riscv::semantics

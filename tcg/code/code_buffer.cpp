@@ -1,0 +1,82 @@
+#include "tcg/code/code_buffer.h"
+
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "base/bits.h"
+#include "base/host_info.h"
+#include "base/memfd.h"
+
+namespace weft::tcg {
+
+CodeBuffer::CodeBuffer(Mapping rw, Mapping rx, bool executes, std::string split_refusal)
+    : rw_mapping_(std::move(rw)),
+      rx_mapping_(std::move(rx)),
+      size_(rw_mapping_.size()),
+      rx_minus_rw_(rx_mapping_ ? reinterpret_cast<uintptr_t>(rx_mapping_.data()) -
+                                     reinterpret_cast<uintptr_t>(rw_mapping_.data())
+                               : 0),
+      executes_(executes),
+      split_refusal_(std::move(split_refusal)) {}
+
+Result<CodeBuffer> CodeBuffer::create(size_t size, SplitWx split, bool executes, const HostCalls& calls) {
+    WEFT_ASSERT(size != 0 && is_aligned(size, host_page_size()));
+    if (!executes || split == SplitWx::off) {
+        return create_single(size, executes, {}, calls);
+    }
+    auto buffer = create_split(size, calls);
+    if (!buffer && split == SplitWx::automatic) {
+        return create_single(size, executes, buffer.error().message(), calls);
+    }
+    return buffer;
+}
+
+Result<CodeBuffer> CodeBuffer::create_split(size_t size, const HostCalls& calls) {
+    constexpr const char* kContext = "cannot keep the code buffer's writable and executable view apart";
+    // The mappings keep the memory; the descriptor goes at the end of this function.
+    auto file = Memfd::create("weft-code", size, calls);
+    if (!file) {
+        return std::unexpected(file.error().within(kContext));
+    }
+    auto rw = file->map(PROT_READ | PROT_WRITE, kAlignment);
+    if (!rw) {
+        return std::unexpected(rw.error().within(kContext));
+    }
+    auto rx = file->map(PROT_READ | PROT_EXEC, kAlignment);
+    if (!rx) {
+        return std::unexpected(rx.error().within(kContext));
+    }
+    // Small pages are slower, not wrong.
+    static_cast<void>(rw->advise(0, size, MADV_HUGEPAGE));
+    static_cast<void>(rx->advise(0, size, MADV_HUGEPAGE));
+    return CodeBuffer(std::move(*rw), std::move(*rx), true, {});
+}
+
+Result<CodeBuffer> CodeBuffer::create_single(size_t size, bool executes, std::string split_refusal,
+                                             const HostCalls& calls) {
+    auto mapping = Mapping::reserve(size, kAlignment, calls);
+    if (!mapping) {
+        return std::unexpected(mapping.error().within("cannot reserve the code buffer"));
+    }
+    static_cast<void>(mapping->advise(0, size, MADV_HUGEPAGE));
+    return CodeBuffer(std::move(*mapping), {}, executes, std::move(split_refusal));
+}
+
+Result<> CodeBuffer::open(size_t offset, size_t size) const {
+    if (split()) {
+        return {};
+    }
+    return rw_mapping_.protect(offset, size, PROT_READ | PROT_WRITE | (executes_ ? PROT_EXEC : 0));
+}
+
+void CodeBuffer::guard(size_t offset, size_t size) const {
+    static_cast<void>(rw_mapping_.protect(offset, size, PROT_NONE));
+}
+
+Result<> CodeBuffer::discard(size_t offset, size_t size) const {
+    // A shared mapping's pages belong to the file: they must be taken out of that, and so leave both views.
+    return split() ? rw_mapping_.advise(offset, size, MADV_REMOVE) : rw_mapping_.discard(offset, size);
+}
+
+}  // namespace weft::tcg

@@ -1,0 +1,43 @@
+// A unit's table of guest instructions, as compact bytes: which instruction a host pc belongs to, and what
+// restores the guest's state there. Rows are written in the order of their code, each as differences to the
+// one before: three numbers in LEB128 (host_end unsigned; pc_offset and word signed, modulo 2^32), usually
+// four or five bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "tcg/backend.h"
+
+namespace weft::tcg {
+
+inline constexpr size_t kMaxEncodedInsnRow = 15;
+
+// Writes `rows`, whose host_end never decreases, to `out` (rows.size() * kMaxEncodedInsnRow bytes suffice)
+// and returns the bytes used.
+size_t encode_insn_table(std::span<const InsnRow> rows, std::span<uint8_t> out);
+
+// Walks over a table; the bytes outlive it.
+class InsnTableReader {
+  public:
+    explicit InsnTableReader(std::span<const uint8_t> table) : rest_(table) {}
+
+    // The next row; nullopt at the end.
+    std::optional<InsnRow> next();
+
+  private:
+    uint32_t read_unsigned();
+    uint32_t read_signed();
+
+    std::span<const uint8_t> rest_;
+    InsnRow row_{};
+};
+
+// The row of the host pc `offset` bytes after the unit's start: the first with offset <= host_end, because
+// calls are known by their return address. nullopt behind the last row. `index`, if given, receives the row's
+// number: how many instructions of the unit came before.
+std::optional<InsnRow> find_insn(std::span<const uint8_t> table, uint32_t offset, uint32_t* index = nullptr);
+
+}  // namespace weft::tcg

@@ -1,0 +1,144 @@
+// The x86-64 backend: ties the runtime code, the compilers and the state together.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <utility>
+
+#include "base/assert.h"
+#include "tcg/backend.h"
+#include "tcg/x86_64/disassemble.h"
+#include "tcg/x86_64/host_features.h"
+#include "tcg/x86_64/host_layout.h"
+#include "tcg/x86_64/runtime_code.h"
+#include "tcg/x86_64/unit_compiler.h"
+
+namespace weft::tcg::x86_64 {
+namespace {
+
+// All exceptions masked (SDM volume 1, 10.2.3): nothing traps, everything accumulates.
+constexpr uint32_t kMxcsrMasked = 0x1f80;
+constexpr unsigned kMxcsrRoundingShift = 13;
+
+constexpr uint32_t rounding_control(ir::Rounding rounding) {
+    switch (rounding) {
+        case ir::Rounding::down:
+            return 1;
+        case ir::Rounding::up:
+            return 2;
+        case ir::Rounding::toward_zero:
+            return 3;
+        default:
+            return 0;  // nearest_away is softfloat's; what the host rounds meanwhile is exact
+    }
+}
+
+// The best-ranked integer globals, in the order of kPinnable.
+void choose_pinned(const GuestArch& guest, bool pin, RuntimeContext* context, RegisterFile* file) {
+    file->int_regs = kLocalGprs;
+    file->fp_regs = kLocalXmms;
+    file->frame_slots = kFrameSlots;
+    file->pinned.assign(guest.global_count, kNoReg);
+    std::vector<std::pair<uint16_t, uint16_t>> ranked;  // rank, number
+    for (uint32_t i = 0; i < guest.global_count; ++i) {
+        const GlobalDesc& global = guest.globals[i];
+        if (pin && global.type == ir::Type::i64 && global.pin_rank != 0) {
+            ranked.emplace_back(global.pin_rank, static_cast<uint16_t>(i));
+        }
+    }
+    std::sort(ranked.begin(), ranked.end());
+    context->pinned_count = static_cast<unsigned>(std::min(ranked.size(), kPinnable.size()));
+    for (unsigned i = 0; i < context->pinned_count; ++i) {
+        const uint16_t number = ranked[i].second;
+        context->pinned[i] = PinnedGlobal{number, host(kPinnable[i]), guest.globals[number].offset};
+        file->pinned[number] = host(kPinnable[i]);
+    }
+}
+
+class X86Backend final : public Backend {
+  public:
+    X86Backend(const BackendConfig& config, const NativeOptions& options) : guest_(*config.guest) {
+        context_.hooks = config.hooks;
+        target_.features = HostFeatures::detect();
+        target_.helpers = {guest_.helpers, guest_.helper_count};
+        target_.count_insns = config.count_insns;
+        target_.inline_jump_cache = options.inline_jump_cache;
+        choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);
+    }
+
+    const char* name() const override { return "native"; }
+    bool executes() const override { return true; }
+
+    Result<size_t> emit_runtime(CodeWindow window) override {
+        if (!target_.features.popcnt) {
+            return fail("the host's processor lacks popcnt, which backend=native needs; backend=interp runs without it");
+        }
+        auto code = emit_runtime_code(window, context_, target_.helpers);
+        if (!code) {
+            return std::unexpected(code.error());
+        }
+        target_.runtime = std::move(*code);
+        target_.buffer_start = window.rx;
+        return target_.runtime.size;
+    }
+
+    std::unique_ptr<Compiler> make_compiler() const override { return std::make_unique<UnitCompiler>(target_); }
+
+    // UndefinedBehaviorSanitizer would look for type data in front of the function, where code of ours has none.
+#if defined(__clang__)
+    __attribute__((no_sanitize("function")))
+#endif
+    ExitKind run(void* state, RxAddress code) const override {
+        using Prologue = uint32_t (*)(void* state, uintptr_t code);
+        const auto prologue = reinterpret_cast<Prologue>((target_.buffer_start + target_.runtime.prologue).value());
+        return static_cast<ExitKind>(prologue(state, code.value()));
+    }
+
+    // The displacement of a jmp rel32, aligned to its size: one store, which other threads that execute it see whole
+    // (SDM volume 3, 9.1.1 and 12.1.3: naturally aligned code modification by the same bytes' length).
+    void link(RwAddress unit, const JumpSite& site, RwAddress target) const override {
+        const RwAddress field = unit + site.site_offset;
+        patch(field, static_cast<int32_t>(target - (field + 4)));
+    }
+    void unlink(RwAddress unit, const JumpSite& site) const override { link(unit, site, unit + site.stub_offset); }
+    RwAddress jump_target(RwAddress unit, const JumpSite& site) const override {
+        const RwAddress field = unit + site.site_offset;
+        const int32_t displacement = std::atomic_ref<int32_t>(*field.as<int32_t>()).load(std::memory_order_relaxed);
+        return RwAddress((field + 4).value() + static_cast<uintptr_t>(static_cast<intptr_t>(displacement)));
+    }
+
+    void set_rounding(void* state, ir::Rounding rounding) const override {
+        ExecState& exec = exec_state(state);
+        const uint32_t sticky = exec.guest_mxcsr & kMxcsrExceptions;
+        exec.guest_mxcsr = kMxcsrMasked | sticky | rounding_control(rounding) << kMxcsrRoundingShift;
+    }
+    void collect_fp_flags(void* state) const override {
+        ExecState& exec = exec_state(state);
+        exec.header.fp_flags |= fp_flags_of_mxcsr(exec.guest_mxcsr);
+        exec.guest_mxcsr &= ~kMxcsrExceptions;
+    }
+
+    std::string disassemble(CodeWindow code) const override { return x86_64::disassemble(code); }
+
+  private:
+    static void patch(RwAddress field, int32_t displacement) {
+        WEFT_DEBUG_ASSERT(field.value() % 4 == 0);
+        // Sequentially consistent: pairs with the flags of the TBs at either end (accel/tcg/linking.h).
+        std::atomic_ref<int32_t>(*field.as<int32_t>()).store(displacement);
+    }
+
+    const GuestArch& guest_;
+    RuntimeContext context_{};
+    Target target_{};
+};
+
+}  // namespace
+}  // namespace weft::tcg::x86_64
+
+namespace weft::tcg {
+
+std::unique_ptr<Backend> make_x86_64_backend(const BackendConfig& config, const NativeOptions& options) {
+    return std::make_unique<x86_64::X86Backend>(config, options);
+}
+
+}  // namespace weft::tcg

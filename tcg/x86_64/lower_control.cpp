@@ -1,0 +1,295 @@
+// Control ops: branches inside a unit, ways out of it, helper calls.
+
+#include <algorithm>
+#include <cstddef>
+
+#include "tcg/x86_64/unit_compiler.h"
+#include "weft/ir_info.h"
+
+namespace weft::tcg::x86_64 {
+
+using ir::Opcode;
+using ir::TempIndex;
+using ir::Type;
+
+namespace {
+
+constexpr int32_t header_offset(size_t offset) {
+    return static_cast<int32_t>(offset) - static_cast<int32_t>(sizeof(StateHeader));
+}
+constexpr int32_t kPagePc = header_offset(offsetof(StateHeader, page_pc));
+constexpr int32_t kJumpCache = header_offset(offsetof(StateHeader, jump_cache));
+constexpr int32_t kContextId = header_offset(offsetof(StateHeader, context_id));
+constexpr int32_t kExitRequest = header_offset(offsetof(StateHeader, exit_request));
+constexpr int32_t kInsnBudget = exec_offset(offsetof(ExecState, insn_budget));
+
+// StoreLoad alone needs an instruction on x86-64 (SDM volume 3, 9.2); a locked operation on the stack is the cheapest.
+void full_barrier(Assembler& as) { as.lock_alu(Alu::or_, Width::d32, Mem(Gpr::rsp, -4), 0); }
+
+constexpr Cond host_cond(ir::Cond cond) {
+    switch (cond) {
+        case ir::Cond::eq:
+        case ir::Cond::tsteq:
+            return Cond::e;
+        case ir::Cond::ne:
+        case ir::Cond::tstne:
+            return Cond::ne;
+        case ir::Cond::lt:
+            return Cond::l;
+        case ir::Cond::ge:
+            return Cond::ge;
+        case ir::Cond::le:
+            return Cond::le;
+        case ir::Cond::gt:
+            return Cond::g;
+        case ir::Cond::ltu:
+            return Cond::b;
+        case ir::Cond::geu:
+            return Cond::ae;
+        case ir::Cond::leu:
+            return Cond::be;
+        case ir::Cond::gtu:
+            return Cond::a;
+    }
+    return Cond::e;
+}
+
+}  // namespace
+
+bool UnitCompiler::lower_control(const ir::Op& op) {
+    switch (op.code) {
+        case Opcode::discard:
+            break;
+        case Opcode::set_label:
+            values_.sync_globals();
+            values_.sync_unit_temps();
+            values_.begin_block();
+            as_->bind(labels_[op.aux]);
+            break;
+        case Opcode::br:
+            values_.sync_globals();
+            values_.sync_unit_temps();
+            values_.begin_block();
+            as_->jmp(labels_[op.aux]);
+            break;
+        case Opcode::brcond:
+            brcond(op);
+            break;
+        case Opcode::insn_start:
+            insn_start(op);
+            break;
+        case Opcode::exit_check:
+            check_ = &op;
+            break;
+        case Opcode::goto_tb:
+            goto_tb(op);
+            break;
+        case Opcode::lookup_and_goto_ptr:
+            lookup_and_goto_ptr(op);
+            break;
+        case Opcode::exit_tb:
+            exit_tb(op);
+            break;
+        case Opcode::mb:
+            if ((op.aux & ir::kBarrierStoreLoad) != 0) {
+                full_barrier(*as_);
+            }
+            break;
+        case Opcode::call:
+            call(op);
+            break;
+        default:
+            return false;
+    }
+    return true;
+}
+
+void UnitCompiler::insn_start(const ir::Op& op) {
+    end_insn();
+    insn_ = InsnRow{0, static_cast<int32_t>(op.aux), static_cast<uint32_t>(op.args[0] | op.args[1] << 16)};
+    in_insn_ = true;
+}
+
+Cond UnitCompiler::compare(ir::Cond cond, Type type, TempIndex a, TempIndex b) {
+    const Width width = width_of(type);
+    const bool tests = cond == ir::Cond::tsteq || cond == ir::Cond::tstne;
+    int64_t value = 0;
+    if (!tests && values_.is_constant(a) && !values_.is_constant(b)) {
+        std::swap(a, b);
+        cond = ir::swap_operands(cond);
+    }
+    const Gpr left = use(a);
+    if (immediate(b, type, &value)) {
+        if (tests) {
+            as_->test(width, left, value);
+        } else {
+            as_->cmp(width, left, value);
+        }
+    } else if (tests) {
+        as_->test(width, left, use(b));
+    } else {
+        as_->cmp(width, left, use(b));
+    }
+    return host_cond(cond);
+}
+
+void UnitCompiler::brcond(const ir::Op& op) {
+    // Stores and moves keep the flags, but the comparison may need registers: values go to memory first.
+    values_.sync_globals();
+    values_.sync_unit_temps();
+    const Cond cond = compare(static_cast<ir::Cond>(op.cond), op.type, op.args[0], op.args[1]);
+    as_->jcc(cond, labels_[op.args[ir::kBrcondLabelArg]]);
+    values_.end_op(op_index_);
+}
+
+template <class Jump>
+void UnitCompiler::exit_check(Jump&& jump_if) {
+    if (check_ == nullptr) {
+        return;
+    }
+    if (target_.count_insns) {
+        as_->sub(Width::q64, at_state(kInsnBudget), static_cast<int64_t>(check_->aux));
+        jump_if(Cond::s);
+    }
+    if ((check_->cond & 1) != 0) {
+        as_->cmp(Width::d32, at_state(kExitRequest), 0);
+        jump_if(Cond::ne);
+    }
+    check_ = nullptr;
+}
+
+void UnitCompiler::goto_tb(const ir::Op& op) {
+    values_.sync_globals();
+    values_.begin_block();
+    Stub& exit = stub(Stub::Kind::goto_tb);
+    exit_check([&](Cond cond) { as_->jcc(cond, exit.entry); });
+    exit.jump.slot = static_cast<uint8_t>(op.aux & 0xff);
+    exit.jump.page_offset = static_cast<uint16_t>(op.aux >> 8);
+    exit.jump.site = as_->jmp_patchable(0);
+}
+
+void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
+    values_.copy_to(op.args[0], host(Gpr::rcx));
+    values_.sync_globals();
+    values_.end_op(op_index_);
+    values_.begin_block();
+    const RuntimeCode& code = target_.runtime;
+    exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
+    if (!target_.inline_jump_cache) {
+        as_->jmp_rel32(runtime(code.lookup));
+        return;
+    }
+    // The entry of pc: jump_cache_index() entries of 16 bytes.
+    static_assert(sizeof(JumpCacheEntry) == 16);
+    as_->lea(Width::d32, Gpr::rax, Mem::scaled(Gpr::rcx, 8));
+    as_->and_(Width::d32, Gpr::rax, int64_t{(kJumpCacheEntries - 1) << 4});
+    as_->add(Width::q64, Gpr::rax, at_state(kJumpCache));
+    as_->cmp(Width::q64, Mem(Gpr::rax, offsetof(JumpCacheEntry, pc)), Gpr::rcx);
+    as_->jcc_rel32(Cond::ne, runtime(code.lookup));
+    as_->mov(Width::d32, Gpr::rdx, Mem(Gpr::rax, offsetof(JumpCacheEntry, context_id)));
+    as_->cmp(Width::d32, Gpr::rdx, at_state(kContextId));
+    as_->jcc_rel32(Cond::ne, runtime(code.lookup));
+    as_->mov(Width::d32, Gpr::rdx, Mem(Gpr::rax, offsetof(JumpCacheEntry, code_offset)));
+    as_->and_(Width::q64, Gpr::rcx, -static_cast<int64_t>(kPageSize));
+    as_->lea(Width::q64, Gpr::rax, Mem::rip_unit(-static_cast<int32_t>(unit_offset_)));
+    as_->mov(Width::q64, at_state(kPagePc), Gpr::rcx);
+    as_->add(Width::q64, Gpr::rax, Gpr::rdx);
+    as_->jmp(Gpr::rax);
+}
+
+void UnitCompiler::exit_tb(const ir::Op& op) {
+    values_.copy_to(op.args[0], host(Gpr::rcx));
+    values_.sync_globals();
+    values_.end_op(op_index_);
+    values_.begin_block();
+    check_ = nullptr;
+    const RuntimeCode& code = target_.runtime;
+    switch (static_cast<ir::ExitReason>(op.aux)) {
+        case ir::ExitReason::lookup:
+            as_->jmp_rel32(runtime(code.exit_lookup));
+            break;
+        case ir::ExitReason::halt:
+            as_->jmp_rel32(runtime(code.exit_halt));
+            break;
+        case ir::ExitReason::yield:
+            as_->jmp_rel32(runtime(code.exit_yield));
+            break;
+    }
+}
+
+// Moves arguments to their places. Registers first, as one parallel move; then what memory and constants provide.
+void UnitCompiler::place_arguments(std::span<const uint16_t> args, std::span<const Gpr> places) {
+    struct Move {
+        Gpr to, from;
+    };
+    Move moves[kMaxHelperArgs];
+    unsigned count = 0;
+    for (size_t i = 0; i < args.size(); ++i) {
+        const HostReg from = values_.where(args[i]);
+        if (from != kNoReg && gpr(from) != places[i]) {
+            moves[count++] = Move{places[i], gpr(from)};
+        }
+    }
+    while (count != 0) {
+        // A move is free to go when no other one still reads its destination.
+        unsigned pick = count;
+        for (unsigned i = 0; i < count && pick == count; ++i) {
+            const bool blocked = std::any_of(moves, moves + count, [&](const Move& other) {
+                return &other != &moves[i] && other.from == moves[i].to;
+            });
+            pick = blocked ? count : i;
+        }
+        if (pick != count) {
+            as_->mov(Width::q64, moves[pick].to, moves[pick].from);
+            moves[pick] = moves[--count];
+            continue;
+        }
+        // Only cycles are left: an exchange settles one move, and changes where the others find their value.
+        const Move first = moves[0];
+        as_->xchg(Width::q64, first.to, first.from);
+        moves[0] = moves[--count];
+        for (unsigned i = 0; i < count; ++i) {
+            if (moves[i].from == first.to) {
+                moves[i].from = first.from;
+            } else if (moves[i].from == first.from) {
+                moves[i].from = first.to;
+            }
+        }
+        // What an exchange completed needs no move any more.
+        count = static_cast<unsigned>(
+            std::remove_if(moves, moves + count, [](const Move& move) { return move.to == move.from; }) - moves);
+    }
+    for (size_t i = 0; i < args.size(); ++i) {
+        Place place{};
+        if (values_.where(args[i]) != kNoReg) {
+            continue;
+        }
+        if (values_.is_constant(args[i])) {
+            constant(values_.temp(args[i]).type, host(places[i]), values_.temp(args[i]).value);
+        } else {
+            const bool in_memory = values_.in_memory_only(args[i], &place);
+            WEFT_ASSERT(in_memory);
+            load(values_.temp(args[i]).type, host(places[i]), place);
+        }
+    }
+}
+
+void UnitCompiler::call(const ir::Op& op) {
+    const HelperDesc& helper = target_.helpers[op.aux];
+    const unsigned outputs = helper.signature.result == Type::none ? 0 : 1;
+    values_.save_for_call(op_index_);
+    place_arguments(std::span(op.args + outputs, op.args + op.arg_count),
+                    helper.signature.takes_state ? kArgsAfterState : kArgsWithoutState);
+    as_->call_rel32(runtime(target_.runtime.helpers[op.aux]));
+    values_.release_dead(op_index_);
+    values_.forget_registers();
+    if (outputs != 0) {
+        const HostReg result = values_.def(op.args[0], host(Gpr::rax));
+        if (gpr(result) != Gpr::rax) {
+            as_->mov(width_of(helper.signature.result), gpr(result), Gpr::rax);
+        }
+    }
+    values_.end_op(op_index_);
+}
+
+}  // namespace weft::tcg::x86_64

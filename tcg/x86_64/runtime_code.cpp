@@ -1,0 +1,290 @@
+#include "tcg/x86_64/runtime_code.h"
+
+#include <cstddef>
+
+#include "tcg/exec_state.h"
+#include "tcg/x86_64/assembler.h"
+#include "tcg/x86_64/host_layout.h"
+
+namespace weft::tcg::x86_64 {
+namespace {
+
+constexpr int32_t header_offset(size_t offset) {
+    return static_cast<int32_t>(offset) - static_cast<int32_t>(sizeof(StateHeader));
+}
+constexpr int32_t kPc = header_offset(offsetof(StateHeader, pc));
+constexpr int32_t kPagePc = header_offset(offsetof(StateHeader, page_pc));
+constexpr int32_t kRaised = header_offset(offsetof(StateHeader, raised));
+constexpr int32_t kExitHostPc = exec_offset(offsetof(ExecState, exit_host_pc));
+constexpr int32_t kExitUnit = exec_offset(offsetof(ExecState, exit_unit));
+constexpr int32_t kExitSlot = exec_offset(offsetof(ExecState, exit_slot));
+constexpr int32_t kGuestMxcsr = exec_offset(offsetof(ExecState, guest_mxcsr));
+constexpr int32_t kHostMxcsr = exec_offset(offsetof(ExecState, host_mxcsr));
+
+// What C++ preserves and generated code changes, in the order of the pushes.
+constexpr Gpr kSaved[] = {Gpr::rbp, Gpr::rbx, Gpr::r12, Gpr::r13, Gpr::r14, Gpr::r15};
+// Return address and six pushes are 56 bytes: 8 more keep the stack at 16 inside units.
+constexpr int32_t kFrameBytes = kFrameSlots * 8 + 8;
+
+template <class T>
+uint64_t address_of(T* function) {
+    return reinterpret_cast<uintptr_t>(function);
+}
+
+class RuntimeEmitter {
+  public:
+    RuntimeEmitter(CodeWindow window, const RuntimeContext& context)
+        : as_({window.bytes(), window.size}), context_(context) {}
+
+    Result<RuntimeCode> emit(std::span<const HelperDesc> helpers);
+
+  private:
+    static Mem at_state(int32_t offset) { return Mem(kState, offset); }
+
+    void constants();
+    void prologue();
+    void epilogue();
+    void exit_thunk(uint32_t* where, ExitKind kind);
+    void goto_tb_thunk();
+    void lookup_thunk();
+    template <class Function>
+    void slow_thunk(uint32_t* where, bool keep_xmm, Function* function);
+    uint32_t call_thunk(const HelperDesc& helper);
+    void store_pinned(bool all);
+    void load_pinned(bool all);
+    uint32_t here() {
+        as_.align(16);
+        return as_.offset();
+    }
+
+    Assembler as_;
+    const RuntimeContext& context_;
+    RuntimeCode code_{};
+    Label leave_;         // kind in eax: pinned globals go to their homes, then back to C++
+    Label leave_stored_;  // the same with the pinned globals already there
+    Label fault_;         // return address of a call in a unit on top of the stack
+};
+
+void RuntimeEmitter::store_pinned(bool all) {
+    for (unsigned i = all ? 0 : kPreservedPinnable; i < context_.pinned_count; ++i) {
+        as_.mov(Width::q64, at_state(context_.pinned[i].home), gpr(context_.pinned[i].reg));
+    }
+}
+
+void RuntimeEmitter::load_pinned(bool all) {
+    for (unsigned i = all ? 0 : kPreservedPinnable; i < context_.pinned_count; ++i) {
+        as_.mov(Width::q64, gpr(context_.pinned[i].reg), at_state(context_.pinned[i].home));
+    }
+}
+
+void RuntimeEmitter::constants() {
+    const auto constant = [this](uint64_t low, uint64_t high) {
+        as_.align_data(16);
+        const uint32_t where = as_.offset();
+        as_.data64(low);
+        as_.data64(high);
+        return where;
+    };
+    code_.box_mask = constant(0xffffffff00000000, 0);
+    code_.sign_f32 = constant(0x80000000, 0);
+    code_.sign_f64 = constant(0x8000000000000000, 0);
+    code_.canonical_f32 = constant(0x7fc00000, 0);
+    code_.canonical_f64 = constant(0x7ff8000000000000, 0);
+}
+
+void RuntimeEmitter::prologue() {
+    code_.prologue = here();
+    for (const Gpr reg : kSaved) {
+        as_.push(reg);
+    }
+    as_.sub(Width::q64, Gpr::rsp, kFrameBytes);
+    as_.mov(Width::q64, kState, Gpr::rdi);
+    as_.sse(Mxcsr::stmxcsr, at_state(kHostMxcsr));
+    as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    load_pinned(true);
+    as_.jmp(Gpr::rsi);
+}
+
+void RuntimeEmitter::epilogue() {
+    as_.bind(leave_);
+    store_pinned(true);
+    as_.bind(leave_stored_);
+    as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
+    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    as_.add(Width::q64, Gpr::rsp, kFrameBytes);
+    for (size_t i = std::size(kSaved); i-- > 0;) {
+        as_.pop(kSaved[i]);
+    }
+    as_.ret();
+
+    as_.bind(fault_);
+    as_.pop(Gpr::rax);
+    as_.mov(Width::q64, at_state(kExitHostPc), Gpr::rax);
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
+    as_.jmp(leave_);
+}
+
+void RuntimeEmitter::exit_thunk(uint32_t* where, ExitKind kind) {
+    *where = here();
+    as_.mov(Width::q64, at_state(kPc), Gpr::rcx);
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(kind));
+    as_.jmp(leave_);
+}
+
+void RuntimeEmitter::goto_tb_thunk() {
+    code_.exit_goto_tb = here();
+    as_.pop(Gpr::rdx);
+    as_.mov(Width::d32, Gpr::rax, Mem(Gpr::rdx));
+    as_.mov(Width::d32, at_state(kExitUnit), Gpr::rax);
+    as_.movzx(Width::b8, Gpr::rax, Mem(Gpr::rdx, 6));
+    as_.mov(Width::d32, at_state(kExitSlot), Gpr::rax);
+    as_.movzx(Width::w16, Gpr::rcx, Mem(Gpr::rdx, 4));
+    as_.add(Width::q64, Gpr::rcx, at_state(kPagePc));
+    as_.mov(Width::q64, at_state(kPc), Gpr::rcx);
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::goto_tb));
+    as_.jmp(leave_);
+}
+
+void RuntimeEmitter::lookup_thunk() {
+    code_.lookup = here();
+    store_pinned(false);
+    as_.mov(Width::q64, Gpr::rdi, kState);
+    as_.mov(Width::q64, Gpr::rsi, Gpr::rcx);
+    as_.mov_imm(Gpr::rax, address_of(context_.hooks.lookup));
+    as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
+    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    as_.call(Gpr::rax);
+    as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    load_pinned(false);
+    Label nothing;
+    as_.test(Width::q64, Gpr::rax, Gpr::rax);
+    as_.jcc(Cond::e, nothing);
+    as_.jmp(Gpr::rax);
+    as_.bind(nothing);
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::lookup));
+    as_.jmp(leave_);
+}
+
+// The stack at the call is 8 off 16, and the thunk's frame keeps every general register at its number, then the low
+// halves of the xmm registers.
+template <class Function>
+void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* function) {
+    constexpr int32_t kBytes = kSavedRegs * 8 + 8;
+    *where = here();
+    as_.sub(Width::q64, Gpr::rsp, kBytes);
+    for (unsigned i = 0; i < kGprCount; ++i) {
+        const auto reg = static_cast<Gpr>(i);
+        if (reg != Gpr::rsp && reg != kState) {
+            as_.mov(Width::q64, Mem(Gpr::rsp, static_cast<int32_t>(i * 8)), reg);
+        }
+    }
+    if (keep_xmm) {
+        for (unsigned i = 0; i < kXmmCount; ++i) {
+            as_.sse(SimdMove::movsd, Mem(Gpr::rsp, static_cast<int32_t>((16 + i) * 8)), static_cast<Xmm>(i));
+        }
+    }
+    as_.mov_imm(Gpr::rdi, address_of(&context_));
+    as_.mov(Width::q64, Gpr::rsi, kState);
+    as_.mov(Width::q64, Gpr::rdx, Mem(Gpr::rsp, kBytes));
+    as_.mov(Width::q64, Gpr::rcx, Gpr::rsp);
+    as_.mov_imm(Gpr::rax, address_of(function));
+    as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
+    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    as_.call(Gpr::rax);
+    as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    Label faulted;
+    as_.test(Width::q64, Gpr::rax, Gpr::rax);
+    as_.jcc(Cond::e, faulted);
+    as_.mov(Width::q64, Mem(Gpr::rsp, kBytes), Gpr::rax);
+    if (keep_xmm) {
+        for (unsigned i = 0; i < kXmmCount; ++i) {
+            as_.sse(SimdMove::movsd, static_cast<Xmm>(i), Mem(Gpr::rsp, static_cast<int32_t>((16 + i) * 8)));
+        }
+    }
+    for (unsigned i = 0; i < kGprCount; ++i) {
+        const auto reg = static_cast<Gpr>(i);
+        if (reg != Gpr::rsp && reg != kState) {
+            as_.mov(Width::q64, reg, Mem(Gpr::rsp, static_cast<int32_t>(i * 8)));
+        }
+    }
+    as_.add(Width::q64, Gpr::rsp, kBytes);
+    as_.ret();
+    as_.bind(faulted);
+    as_.add(Width::q64, Gpr::rsp, kBytes + 8);
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
+    as_.jmp(leave_stored_);
+}
+
+uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
+    const bool may_raise = (helper.effects & kHelperMayRaise) != 0;
+    const bool uses_fp = (helper.effects & kHelperUsesFp) != 0;
+    const uint32_t where = here();
+    store_pinned((helper.effects & kHelperReadsGlobals) != 0);
+    as_.sub(Width::q64, Gpr::rsp, 8);
+    if (uses_fp) {
+        as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
+        as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    }
+    // C++ arguments 5 and 6 live where pinned globals were.
+    const unsigned count = helper.signature.arg_count;
+    if (helper.signature.takes_state) {
+        if (count >= 5) {
+            as_.mov(Width::q64, Gpr::r9, kArgsAfterState[4]);
+        }
+        if (count >= 4) {
+            as_.mov(Width::q64, Gpr::r8, kArgsAfterState[3]);
+        }
+        as_.mov(Width::q64, Gpr::rdi, kState);
+    } else if (count >= 5) {
+        as_.mov(Width::q64, Gpr::r8, kArgsWithoutState[4]);
+    }
+    as_.mov_imm(Gpr::rax, reinterpret_cast<uintptr_t>(helper.function));
+    as_.call(Gpr::rax);
+    if (uses_fp) {
+        as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    }
+    as_.add(Width::q64, Gpr::rsp, 8);
+    load_pinned((helper.effects & kHelperWritesGlobals) != 0);
+    if (may_raise) {
+        as_.cmp(Width::d32, at_state(kRaised), 0);
+        as_.jcc(Cond::ne, fault_);
+    }
+    as_.ret();
+    return where;
+}
+
+Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
+    constants();
+    prologue();
+    here();
+    epilogue();
+    exit_thunk(&code_.exit_lookup, ExitKind::lookup);
+    exit_thunk(&code_.exit_halt, ExitKind::halt);
+    exit_thunk(&code_.exit_yield, ExitKind::yield);
+    goto_tb_thunk();
+    lookup_thunk();
+    slow_thunk(&code_.access, false, &slow_access);
+    slow_thunk(&code_.access_fp, true, &slow_access);
+    slow_thunk(&code_.atomic, false, &slow_atomic);
+    slow_thunk(&code_.atomic_fp, true, &slow_atomic);
+    slow_thunk(&code_.soft_float, true, &slow_float);
+    for (const HelperDesc& helper : helpers) {
+        code_.helpers.push_back(call_thunk(helper));
+    }
+    as_.align(64);
+    code_.size = as_.offset();
+    if (as_.overflowed()) {
+        return fail("the code buffer's first region is too small for the prologue and the helper thunks");
+    }
+    WEFT_ASSERT(as_.awaited_references() == 0);
+    return std::move(code_);
+}
+
+}  // namespace
+
+Result<RuntimeCode> emit_runtime_code(CodeWindow window, const RuntimeContext& context,
+                                      std::span<const HelperDesc> helpers) {
+    return RuntimeEmitter(window, context).emit(helpers);
+}
+
+}  // namespace weft::tcg::x86_64

@@ -1,0 +1,84 @@
+// Slow paths of guest memory accesses: what stands behind the call in a unit's out-of-line part, and who reads it.
+//
+// The stub of an access is "call thunk" followed by a record. The thunk saves every register, so the record can name the
+// registers that hold address and value at that point, and hands both to the functions below. They do the access by the
+// runtime hooks, write the result into the saved registers and say where to go on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tcg/backend.h"
+#include "tcg/regalloc/allocator.h"
+
+namespace weft::tcg::x86_64 {
+
+// Registers as a slow-path thunk saves them: 0-15 general, 16-31 the low halves of xmm0-xmm15.
+inline constexpr unsigned kSavedRegs = 32;
+
+struct AccessRecord {
+    uint8_t address;  // HostReg
+    uint8_t value;    // HostReg: of the result or of the value stored; kZeroValue
+    uint16_t memop;   // ir::MemOp, with kRecordStore
+    int32_t resume;   // from the record's end
+} __attribute__((packed));
+static_assert(sizeof(AccessRecord) == 8);
+inline constexpr uint16_t kRecordStore = 1u << 15;
+inline constexpr uint8_t kZeroValue = 0xff;
+
+struct AtomicRecord {
+    uint8_t address;
+    uint8_t result;   // HostReg
+    uint8_t a, b;     // HostReg: as RuntimeHooks::atomic
+    uint16_t memop;
+    uint8_t op;       // ir::Opcode
+    uint8_t reserved;
+    int32_t resume;
+} __attribute__((packed));
+static_assert(sizeof(AtomicRecord) == 12);
+
+// A floating-point op that softfloat computes: the whole op where the host cannot, or its rare operands.
+struct FloatRecord {
+    uint8_t op;        // ir::Opcode
+    uint8_t type;      // ir::Type of the op
+    uint8_t rounding;  // Op::cond
+    uint8_t aux;       // Op::aux
+    uint8_t result;    // HostReg
+    uint8_t a, b, c;   // HostReg of the inputs there are
+    int32_t resume;
+} __attribute__((packed));
+static_assert(sizeof(FloatRecord) == 12);
+
+struct PinnedGlobal {
+    uint16_t global;
+    HostReg reg;
+    int32_t home;
+};
+
+// What thunks and slow paths need to know; constant, owned by the backend.
+struct RuntimeContext {
+    RuntimeHooks hooks;
+    std::array<PinnedGlobal, 8> pinned;
+    unsigned pinned_count;
+};
+
+// Called by the thunks: the address to resume at, or 0 when a guest exception was recorded (ExecState::exit_host_pc then
+// says where, and the pinned globals are in their homes).
+uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record, uint64_t* regs);
+uintptr_t slow_atomic(const RuntimeContext* context, void* state, const AtomicRecord* record, uint64_t* regs);
+// Never faults. The guest's MXCSR is in ExecState::guest_mxcsr meanwhile (soft_float.cpp).
+uintptr_t slow_float(const RuntimeContext* context, void* state, const FloatRecord* record, uint64_t* regs);
+
+// Where a record says to go on.
+template <class Record>
+uintptr_t resume_address(const Record* record) {
+    return reinterpret_cast<uintptr_t>(record + 1) + static_cast<uintptr_t>(static_cast<intptr_t>(record->resume));
+}
+
+// MXCSR's sticky exceptions (SDM volume 1, 10.2.3.1) as ir::FpFlag bits; denormals have no counterpart.
+constexpr uint32_t fp_flags_of_mxcsr(uint32_t mxcsr) {
+    return (mxcsr & 1) << 4 | (mxcsr >> 2 & 1) << 3 | (mxcsr >> 3 & 1) << 2 | (mxcsr >> 4 & 1) << 1 | (mxcsr >> 5 & 1);
+}
+inline constexpr uint32_t kMxcsrExceptions = 0x3f;
+
+}  // namespace weft::tcg::x86_64

@@ -1,0 +1,181 @@
+#include "tcg/x86_64/unit_compiler.h"
+
+#include "base/assert.h"
+#include "weft/ir_info.h"
+
+namespace weft::tcg::x86_64 {
+
+using ir::Opcode;
+using ir::Type;
+
+UnitCompiler::UnitCompiler(const Target& target)
+    : target_(target), liveness_(target.helpers), values_(target.registers, liveness_, target.helpers, *this) {}
+
+CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) {
+    Assembler assembler({window.bytes(), window.size});
+    unit_ = &unit;
+    as_ = &assembler;
+    unit_offset_ = static_cast<uint32_t>(window.rx - target_.buffer_start);
+    unit_index_ = unit_index;
+    check_ = nullptr;
+    labels_.assign(unit.label_count, Label{});
+    stubs_.clear();
+    insns_.clear();
+    in_insn_ = false;
+    out_ = out;
+    *out = CompiledUnit{};
+
+    liveness_.analyse(unit);
+    values_.begin(unit);
+    for (op_index_ = 0; op_index_ < unit.op_count && !assembler.overflowed(); ++op_index_) {
+        if (!liveness_.of(op_index_).removed) {
+            lower(unit.ops[op_index_]);
+        }
+    }
+    end_insn();
+    write_stubs();
+    assembler.align_data(16);
+    if (values_.out_of_slots()) {
+        return CompileStatus::too_big;
+    }
+    if (assembler.overflowed()) {
+        return CompileStatus::region_full;
+    }
+    WEFT_ASSERT(assembler.awaited_references() == 0);
+    out->code_size = assembler.offset();
+    out->jump_count = unit.goto_tb_count;
+    out->insns = insns_;
+    return CompileStatus::ok;
+}
+
+void UnitCompiler::lower(const ir::Op& op) {
+    const bool done = lower_control(op) || lower_integer(op) || lower_memory(op) || lower_float(op);
+    WEFT_ASSERT(done);
+}
+
+// ---- moves on the allocator's behalf ----
+
+void UnitCompiler::move(Type type, HostReg to, HostReg from) {
+    if (is_xmm(to)) {
+        as_->sse(SimdMove::movaps, xmm(to), xmm(from));
+    } else {
+        as_->mov(width_of(type), gpr(to), gpr(from));
+    }
+}
+
+void UnitCompiler::load(Type type, HostReg to, Place from) {
+    const Mem mem = from.in_state ? at_state(from.offset) : Mem(Gpr::rsp, from.offset);
+    if (is_xmm(to)) {
+        as_->sse(type == Type::f64 ? SimdMove::movsd : SimdMove::movss, xmm(to), mem);
+    } else {
+        as_->mov(width_of(type), gpr(to), mem);
+    }
+}
+
+void UnitCompiler::store(Type type, Place to, HostReg from) {
+    const Mem mem = to.in_state ? at_state(to.offset) : Mem(Gpr::rsp, to.offset);
+    if (is_xmm(from)) {
+        as_->sse(type == Type::f64 ? SimdMove::movsd : SimdMove::movss, mem, xmm(from));
+    } else {
+        as_->mov(width_of(type), mem, gpr(from));
+    }
+}
+
+void UnitCompiler::constant(Type type, HostReg to, uint64_t value) {
+    const uint64_t bits = ir::width(type) == 32 ? static_cast<uint32_t>(value) : value;
+    if (!is_xmm(to)) {
+        as_->mov_imm(gpr(to), bits);
+    } else if (bits == 0) {
+        as_->sse(Simd::xorps, xmm(to), xmm(to));
+    } else {
+        // By way of the red zone (System V ABI, 3.2.2): no register needs to be free.
+        as_->mov(Width::d32, Mem(Gpr::rsp, -8), static_cast<int32_t>(static_cast<uint32_t>(bits)));
+        as_->mov(Width::d32, Mem(Gpr::rsp, -4), static_cast<int32_t>(static_cast<uint32_t>(bits >> 32)));
+        as_->sse(SimdMove::movsd, xmm(to), Mem(Gpr::rsp, -8));
+    }
+}
+
+bool UnitCompiler::immediate(ir::TempIndex t, Type type, int64_t* value) const {
+    if (!values_.is_constant(t)) {
+        return false;
+    }
+    const uint64_t bits = values_.temp(t).value;
+    if (type == Type::i32) {
+        *value = static_cast<int32_t>(static_cast<uint32_t>(bits));
+        return true;
+    }
+    *value = static_cast<int64_t>(bits);
+    return *value == static_cast<int32_t>(*value);
+}
+
+// ---- out-of-line code ----
+
+UnitCompiler::Stub& UnitCompiler::stub(Stub::Kind kind) {
+    Stub& stub = stubs_.emplace_back();
+    stub.kind = kind;
+    stub.insn = insn_;
+    return stub;
+}
+
+template <class Record>
+void UnitCompiler::write_record(Record record, uint32_t resume) {
+    record.resume = static_cast<int32_t>(resume) - static_cast<int32_t>(as_->offset() + sizeof(Record));
+    as_->data({reinterpret_cast<const uint8_t*>(&record), sizeof(Record)});
+}
+
+void UnitCompiler::write_stub(Stub& stub) {
+    const RuntimeCode& runtime_code = target_.runtime;
+    as_->bind(stub.entry);
+    switch (stub.kind) {
+        case Stub::Kind::access:
+            as_->call_rel32(runtime(unit_->uses_fp ? runtime_code.access_fp : runtime_code.access));
+            write_record(stub.access, stub.resume);
+            break;
+        case Stub::Kind::atomic:
+            as_->call_rel32(runtime(unit_->uses_fp ? runtime_code.atomic_fp : runtime_code.atomic));
+            write_record(stub.atomic, stub.resume);
+            break;
+        case Stub::Kind::soft_float:
+            as_->call_rel32(runtime(runtime_code.soft_float));
+            write_record(stub.soft, stub.resume);
+            return;
+        case Stub::Kind::canonical_nan:
+            as_->sse(stub.nan.f64 ? SimdMove::movsd : SimdMove::movss, stub.nan.reg,
+                     runtime_constant(stub.nan.f64 ? runtime_code.canonical_f64 : runtime_code.canonical_f32));
+            as_->jmp_rel32(stub.resume);
+            return;
+        case Stub::Kind::goto_tb: {
+            const uint32_t entry = stub.entry.position();
+            as_->patch_rel32(stub.jump.site, entry);
+            out_->jumps[stub.jump.slot] = JumpSite{stub.jump.site, entry, stub.jump.page_offset};
+            as_->call_rel32(runtime(runtime_code.exit_goto_tb));
+            as_->data32(unit_index_);
+            const uint8_t tail[] = {static_cast<uint8_t>(stub.jump.page_offset),
+                                    static_cast<uint8_t>(stub.jump.page_offset >> 8), stub.jump.slot};
+            as_->data(tail);
+            return;
+        }
+    }
+    InsnRow row = stub.insn;
+    row.host_end = as_->offset();
+    insns_.push_back(row);
+}
+
+void UnitCompiler::write_stubs() {
+    for (Stub& stub : stubs_) {
+        if (as_->overflowed()) {
+            return;
+        }
+        write_stub(stub);
+    }
+}
+
+void UnitCompiler::end_insn() {
+    if (in_insn_) {
+        insn_.host_end = as_->offset();
+        insns_.push_back(insn_);
+        in_insn_ = false;
+    }
+}
+
+}  // namespace weft::tcg::x86_64

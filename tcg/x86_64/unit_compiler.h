@@ -1,0 +1,183 @@
+// Compiles one unit after another to x86-64: a walk over the ops, one short function a family.
+//
+// A unit's code is laid out as: fast path | out-of-line stubs. Each lowering function follows the same order: fetch the
+// operands through the allocator, let dying ones go, claim the result, emit. Rare paths are queued and written after
+// the fast path, so that it stays dense.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tcg/backend.h"
+#include "tcg/regalloc/allocator.h"
+#include "tcg/regalloc/liveness.h"
+#include "tcg/x86_64/assembler.h"
+#include "tcg/x86_64/host_features.h"
+#include "tcg/x86_64/host_layout.h"
+#include "tcg/x86_64/runtime_code.h"
+
+namespace weft::tcg::x86_64 {
+
+// What all compilers of a backend share; constant.
+struct Target {
+    HostFeatures features;
+    RegisterFile registers;
+    RuntimeCode runtime;
+    RxAddress buffer_start;
+    std::span<const HelperDesc> helpers;
+    bool count_insns;
+    bool inline_jump_cache;
+};
+
+class UnitCompiler final : public Compiler, private MoveEmitter {
+  public:
+    explicit UnitCompiler(const Target& target);
+
+    CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) override;
+
+  private:
+    // An out-of-line piece of code, written after the fast path.
+    struct Stub {
+        enum class Kind : uint8_t { access, atomic, soft_float, canonical_nan, goto_tb };
+        struct Nan {
+            Xmm reg;
+            bool f64;
+        };
+        struct Jump {
+            uint32_t site;
+            uint16_t page_offset;
+            uint8_t slot;
+        };
+        Kind kind;
+        Label entry;
+        uint32_t resume = 0;  // offset to go on at
+        InsnRow insn{};       // the guest instruction it belongs to
+        union {
+            AccessRecord access;
+            AtomicRecord atomic;
+            FloatRecord soft;
+            Nan nan;
+            Jump jump;
+        };
+    };
+
+    // ---- MoveEmitter ----
+    void move(ir::Type type, HostReg to, HostReg from) override;
+    void load(ir::Type type, HostReg to, Place from) override;
+    void store(ir::Type type, Place to, HostReg from) override;
+    void constant(ir::Type type, HostReg to, uint64_t value) override;
+
+    // ---- the walk (unit_compiler.cpp) ----
+    void lower(const ir::Op& op);
+    bool lower_control(const ir::Op& op);
+    bool lower_integer(const ir::Op& op);
+    bool lower_memory(const ir::Op& op);
+    bool lower_float(const ir::Op& op);
+    void write_stubs();
+    void write_stub(Stub& stub);
+    template <class Record>
+    void write_record(Record record, uint32_t resume);
+    void end_insn();
+
+    // ---- control (lower_control.cpp) ----
+    void insn_start(const ir::Op& op);
+    void brcond(const ir::Op& op);
+    // Emits the test of the exit_check that stands before this transfer, if it has one: `ask` jumps on a condition.
+    template <class Jump>
+    void exit_check(Jump&& jump_if);
+    void goto_tb(const ir::Op& op);
+    void lookup_and_goto_ptr(const ir::Op& op);
+    void exit_tb(const ir::Op& op);
+    void call(const ir::Op& op);
+    void place_arguments(std::span<const uint16_t> args, std::span<const Gpr> places);
+    // Emits the comparison of a brcond, setcond or movcond; the condition to test then.
+    Cond compare(ir::Cond cond, ir::Type type, ir::TempIndex a, ir::TempIndex b);
+
+    // ---- integers (lower_integer.cpp, lower_bits.cpp) ----
+    bool lower_bits(const ir::Op& op);
+    bool lower_state(const ir::Op& op);
+    void alu(const ir::Op& op, Alu code);
+    void pc_add(const ir::Op& op);
+    // The result lies in `from`, a locked register that no value owns: claims the op's result and ends the op.
+    void finish_in(const ir::Op& op, Gpr from);
+    void add(const ir::Op& op);
+    void sub(const ir::Op& op);
+    void multiply(const ir::Op& op);
+    void multiply_high(const ir::Op& op);
+    void divide(const ir::Op& op);
+    void min_max(const ir::Op& op, Cond keep_first);
+    void unary(const ir::Op& op, Unary code);
+    void with_complement(const ir::Op& op);
+    void shift(const ir::Op& op);
+    void shift_by_constant(const ir::Op& op, unsigned count);
+    void extract(const ir::Op& op);
+    void sextract(const ir::Op& op);
+    void deposit(const ir::Op& op);
+    void count_zeros(const ir::Op& op);
+    void setcond(const ir::Op& op);
+    void movcond(const ir::Op& op);
+    void mov(const ir::Op& op);
+    void state_load(const ir::Op& op);
+    void state_store(const ir::Op& op);
+
+    // ---- guest memory (lower_memory.cpp) ----
+    // Emits the TLB probe for an access at `address`: on a hit the entry's addend is in the returned register.
+    Gpr probe(Gpr address, ir::MemOp memop, bool is_store, Label& miss);
+    void guest_load(const ir::Op& op);
+    void guest_store(const ir::Op& op);
+    void atomic(const ir::Op& op);
+
+    // ---- floating point (lower_float.cpp, lower_convert.cpp) ----
+    // d = a op b, where the host may have two-operand forms alone.
+    void simd(Simd op, Xmm d, Xmm a, Xmm b);
+    bool lower_convert(const ir::Op& op);
+    void fp_arithmetic(const ir::Op& op);
+    void fp_fused(const ir::Op& op);
+    void fp_min_max(const ir::Op& op);
+    void fp_compare(const ir::Op& op);
+    void fp_sign(const ir::Op& op);
+    void fp_to_int(const ir::Op& op);
+    void fp_from_int(const ir::Op& op);
+    void fp_convert(const ir::Op& op);
+    void fp_box(const ir::Op& op);
+    void fp_unbox(const ir::Op& op);
+    // The op as a call of softfloat: what the host's unit does not do.
+    void soft_float(const ir::Op& op);
+    FloatRecord float_record(const ir::Op& op, HostReg result) const;
+    void canonicalize(Xmm reg, bool f64);
+    bool host_rounds(const ir::Op& op) const;
+
+    // ---- shorthands ----
+    static Width width_of(ir::Type type) { return type == ir::Type::i64 || type == ir::Type::f64 ? Width::q64 : Width::d32; }
+    static Mem at_state(int32_t offset) { return Mem(kState, offset); }
+    Gpr use(ir::TempIndex t) { return gpr(values_.use(t)); }
+    Xmm use_fp(ir::TempIndex t) { return xmm(values_.use(t)); }
+    Gpr scratch() { return gpr(values_.scratch(kLocalGprs)); }
+    // Whether `t` is a constant that an instruction of `type` takes as a sign-extended 32-bit immediate.
+    bool immediate(ir::TempIndex t, ir::Type type, int64_t* value) const;
+    Mem runtime_constant(uint32_t where) const { return Mem::rip_unit(static_cast<int32_t>(where - unit_offset_)); }
+    // A position of the runtime code, from the unit's start.
+    int64_t runtime(uint32_t where) const { return int64_t{where} - int64_t{unit_offset_}; }
+    Stub& stub(Stub::Kind kind);
+
+    const Target& target_;
+    Liveness liveness_;
+    Allocator values_;
+
+    // Of the unit being compiled. The vectors keep their memory from unit to unit.
+    const ir::Unit* unit_ = nullptr;
+    Assembler* as_ = nullptr;
+    uint32_t unit_offset_ = 0;  // of the unit's start in the buffer
+    uint32_t unit_index_ = 0;
+    uint32_t op_index_ = 0;
+    const ir::Op* check_ = nullptr;  // the exit_check that waits for its transfer
+    std::vector<Label> labels_;
+    std::vector<Stub> stubs_;
+    std::vector<InsnRow> insns_;
+    InsnRow insn_{};
+    bool in_insn_ = false;
+    CompiledUnit* out_ = nullptr;
+};
+
+}  // namespace weft::tcg::x86_64
