@@ -1,5 +1,7 @@
 #include "accel/tcg/softmmu.h"
 
+#include "accel/tcg/code_pages.h"
+#include "accel/tcg/vcpu.h"
 #include "weft/guest_ram.h"
 
 namespace weft::accel {
@@ -62,118 +64,113 @@ bool crosses_page(uint64_t vaddr, unsigned size) { return (vaddr & ~kPageMask) +
 
 }  // namespace
 
-SoftMmu::SoftMmu(const SoftMmuConfig& config)
-    : guest_(*config.guest),
-      memory_(*config.memory),
-      reader_(config.reader),
-      state_(config.state),
-      writers_(*config.writers),
-      vcpu_(config.vcpu),
-      index_(config.index),
-      fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
+SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
+    : vcpu_(vcpu), code_pages_(code_pages), fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
     set_space(AddressSpaceKey{});
 }
 
 // ---- address spaces and tables ----
 
 Tlb& SoftMmu::tlb(unsigned mode) {
-    return (guest_.space_dependent_modes >> mode & 1) != 0 ? current_->modes[mode] : common_[mode];
+    return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0 ? current_->modes[mode] : common_[mode];
 }
 
-// Tells generated code of the mode's table, which may have moved.
-void SoftMmu::publish(unsigned mode) { tcg::exec_state(state_).tlb[mode] = tlb(mode).table(); }
+void SoftMmu::publish(unsigned mode) { vcpu_.exec().tlb[mode] = tlb(mode).table(); }
+
+void SoftMmu::publish_all() {
+    for (unsigned mode = 0; mode < vcpu_.guest.mmu_mode_count; ++mode) {
+        publish(mode);
+    }
+}
 
 TlbSet& SoftMmu::set_for(const AddressSpaceKey& key) {
-    std::unique_ptr<TlbSet>* oldest = nullptr;
+    std::unique_ptr<TlbSet>* oldest = &sets_[0];
     for (std::unique_ptr<TlbSet>& set : sets_) {
         if (set == nullptr) {
+            set = std::make_unique<TlbSet>();
             oldest = &set;
             break;
         }
-        if (set->in_use && set->key == key) {
+        if (set->key == key) {
             return *set;
         }
-    }
-    if (oldest == nullptr) {
-        oldest = &sets_[0];
-        for (std::unique_ptr<TlbSet>& set : sets_) {
-            if (set->last_use < (*oldest)->last_use) {
-                oldest = &set;
-            }
+        if (set->last_use < (*oldest)->last_use) {
+            oldest = &set;
         }
-        for (Tlb& mode : (*oldest)->modes) {
-            mode.flush(&counters_);
-        }
-    } else {
-        *oldest = std::make_unique<TlbSet>();
     }
-    // Fetched pages are told apart by key, not by set.
-    (*oldest)->key = key;
-    (*oldest)->in_use = true;
-    return **oldest;
+    TlbSet& set = **oldest;
+    for (Tlb& mode : set.modes) {
+        mode.flush(vcpu_.counters);
+    }
+    set.key = key;
+    set.id = ++set_ids_;
+    return set;
 }
 
-void SoftMmu::set_space(const AddressSpaceKey& key) {
+void SoftMmu::set_space(AddressSpaceKey key) {
     if (current_ != nullptr && current_->key == key) {
         return;
     }
     current_ = &set_for(key);
     current_->last_use = ++uses_;
-    for (unsigned mode = 0; mode < guest_.mmu_mode_count; ++mode) {
-        publish(mode);
-    }
+    publish_all();
 }
 
-void SoftMmu::flush_all() {
-    ++counters_.full_flushes;
-    ++fetch_generation_;
+void SoftMmu::flush_tables() {
+    vcpu_.counters.tlb_flushes.add();
+    fetches_->fill(FetchEntry{});
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
-                mode.flush(&counters_);
+                mode.flush(vcpu_.counters);
             }
         }
     }
     for (Tlb& mode : common_) {
-        mode.flush(&counters_);
+        mode.flush(vcpu_.counters);
     }
-    for (unsigned mode = 0; mode < guest_.mmu_mode_count; ++mode) {
-        publish(mode);
-    }
+    publish_all();
 }
 
-void SoftMmu::flush(const TlbFlush& flush) {
+void SoftMmu::flush_all() {
+    phys_pages_.fill(PhysEntry{});
+    flush_tables();
+}
+
+bool SoftMmu::flush(const TlbFlush& flush) {
     if (flush.all_addresses && flush.all_asids) {
-        flush_all();
-        return;
+        flush_tables();
+        return false;
     }
-    ++(flush.all_addresses ? counters_.full_flushes : counters_.page_flushes);
-    ++fetch_generation_;
+    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
+    bool one_page = !flush.all_addresses;
+    for (FetchEntry& entry : *fetches_) {
+        const bool concerned =
+            flush.all_addresses || (entry.vpage >> entry.page_shift) == (flush.vaddr >> entry.page_shift);
+        if (entry.space != 0 && concerned) {
+            one_page = one_page && entry.page_shift == kPageBits;
+            entry.space = 0;
+        }
+    }
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
             continue;
         }
         for (Tlb& mode : set->modes) {
             if (flush.all_addresses) {
-                mode.flush(&counters_);
+                mode.flush(vcpu_.counters);
             } else {
-                mode.flush_page(flush.vaddr);
+                one_page = mode.flush_page(flush.vaddr) && one_page;
             }
         }
     }
-    for (unsigned mode = 0; mode < guest_.mmu_mode_count; ++mode) {
-        publish(mode);
-    }
+    publish_all();
+    return one_page;
 }
 
-void SoftMmu::forget_memory() {
-    phys_pages_.fill(PhysEntry{});
-    flush_all();
-}
-
-void SoftMmu::demote(uint64_t ram_offset) {
+void SoftMmu::protect_code_page(uint64_t ram_offset) {
     const uint64_t page = ram_offset & kPageMask;
-    const auto demote_entry = [page](TlbEntry& entry) {
+    const auto demote = [page](TlbEntry& entry) {
         if (entry.page == page && (entry.write & tcg::kTlbFlagMask) == 0) {
             entry.write |= tcg::kTlbNotDirty;
         }
@@ -181,12 +178,12 @@ void SoftMmu::demote(uint64_t ram_offset) {
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
-                mode.for_each(demote_entry);
+                mode.for_each(demote);
             }
         }
     }
     for (Tlb& mode : common_) {
-        mode.for_each(demote_entry);
+        mode.for_each(demote);
     }
 }
 
@@ -194,69 +191,68 @@ void SoftMmu::demote(uint64_t ram_offset) {
 
 const PageTarget& SoftMmu::phys_page(uint64_t paddr) {
     const uint64_t page = paddr & kPageMask;
-    PhysEntry& entry = phys_pages_[page >> kPageBits & (kPageCache - 1)];
+    PhysEntry& entry = phys_pages_[page >> kPageBits & (kPhysEntries - 1)];
     if (entry.paddr != page) {
-        memory_.lookup(reader_, page, &entry.target);
+        vcpu_.memory.lookup(vcpu_.reader.get(), page, &entry.target);
         entry.paddr = page;
     }
     return entry.target;
 }
 
+// What a TLB entry for the page of `vaddr` holds. False: nothing answers there, and an exception is recorded.
+bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
+    const PageTarget& target = phys_page(walk.paddr);
+    const uint64_t page = vaddr & kPageMask;
+    const bool readable = (walk.prot & kProtRead) != 0;
+    const bool writable = (walk.prot & kProtWrite) != 0;
+    *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, walk.paddr & kPageMask};
+    if (target.kind == PageKind::unassigned) {
+        vcpu_.guest.bus_error(vcpu_.state(), vaddr, access);
+        return false;
+    }
+    const bool device = target.kind == PageKind::device;
+    if (!device) {
+        entry->addend = reinterpret_cast<uintptr_t>(target.host) - page;
+    }
+    if (readable) {
+        entry->read = device ? page | tcg::kTlbDevice : page;
+    }
+    if (target.kind == PageKind::ram) {
+        entry->page = target.ram_offset;
+        if (writable) {
+            // A load does not note the vCPU as one that writes the page: its first store does.
+            const bool direct =
+                access == Access::store && code_pages_.may_store_directly(target.ram_offset, vcpu_.index);
+            entry->write = direct ? page : page | tcg::kTlbNotDirty;
+        }
+    } else if (writable) {
+        entry->write = page | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
+    }
+    return true;
+}
+
 TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access, TlbEntry* once) {
-    const bool is_store = access == Access::store;
-    if (TlbEntry* hit = tlb(mode).find(vaddr, is_store, &counters_)) {
+    if (TlbEntry* hit = tlb(mode).find(vaddr, access == Access::store, vcpu_.counters)) {
         return hit;
     }
     const WalkRequest request{vaddr, access, static_cast<uint8_t>(mode), static_cast<uint8_t>(size), false};
     WalkResult walk{};
-    if (!guest_.walk(state_, &request, &walk)) {
-        return nullptr;
-    }
-    const PageTarget& target = phys_page(walk.paddr);
-    const uint64_t page = vaddr & kPageMask;
-    TlbEntry entry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, 0};
-    if (target.kind == PageKind::ram || target.kind == PageKind::rom) {
-        entry.addend = reinterpret_cast<uintptr_t>(target.host) - page;
-        entry.page = target.ram_offset;
-        if ((walk.prot & kProtRead) != 0) {
-            entry.read = page;
-        }
-        if ((walk.prot & kProtWrite) != 0) {
-            if (target.kind == PageKind::rom) {
-                entry.write = page | tcg::kTlbDevice;  // dropped by the memory side
-                entry.page = walk.paddr & kPageMask;
-            } else {
-                // Only a store shows that the page is written: pages that are read alone are not noted.
-                const bool direct = is_store && writers_.may_write(target.ram_offset, index_);
-                entry.write = direct ? page : page | tcg::kTlbNotDirty;
-            }
-        }
-    } else if (target.kind == PageKind::device) {
-        entry.page = walk.paddr & kPageMask;
-        if ((walk.prot & kProtRead) != 0) {
-            entry.read = page | tcg::kTlbDevice;
-        }
-        if ((walk.prot & kProtWrite) != 0) {
-            entry.write = page | tcg::kTlbDevice;
-        }
-    } else {
-        guest_.bus_error(state_, vaddr, access);
+    if (!vcpu_.guest.walk(vcpu_.state(), &request, &walk) || !fill(vaddr, walk, access, once)) {
         return nullptr;
     }
     if (walk.once) {
-        *once = entry;
         return once;
     }
-    TlbEntry* inserted = tlb(mode).insert(vaddr, entry, walk.page_shift, &counters_);
+    TlbEntry* inserted = tlb(mode).insert(vaddr, *once, walk.page_shift, vcpu_.counters);
     publish(mode);
     return inserted;
 }
 
-bool SoftMmu::device_fault(DeviceStatus status, uint64_t vaddr, Access access) {
+bool SoftMmu::device_done(DeviceStatus status, uint64_t vaddr, Access access) {
     if (status == DeviceStatus::ok) {
         return true;
     }
-    guest_.bus_error(state_, vaddr, access);
+    vcpu_.guest.bus_error(vcpu_.state(), vaddr, access);
     return false;
 }
 
@@ -270,17 +266,18 @@ bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uin
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_fault(memory_.device_read(reader_, paddr, size, value), vaddr, Access::load);
+        return device_done(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value), vaddr, Access::load);
     }
     *value = load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
     return true;
 }
 
-bool SoftMmu::load(uint64_t vaddr, MemOp memop, uint64_t* value) {
+bool SoftMmu::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
+    const MemOp memop(memop_bits);
     const unsigned size = memop.size();
     const unsigned mode = memop.mmu_mode();
     if (memop.aligned() && (vaddr & (size - 1)) != 0) {
-        guest_.unaligned_access(state_, vaddr, Access::load);
+        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::load);
         return false;
     }
     if (!crosses_page(vaddr, size)) {
@@ -308,15 +305,17 @@ bool SoftMmu::load(uint64_t vaddr, MemOp memop, uint64_t* value) {
     return true;
 }
 
-uint8_t* SoftMmu::host_for_store(TlbEntry& entry, uint64_t vaddr, unsigned size) {
-    if ((entry.write & tcg::kTlbNotDirty) != 0) {
-        if (writers_.may_write(entry.page, index_)) {
-            entry.write &= ~uint64_t{tcg::kTlbNotDirty};
-        } else {
-            writers_.about_to_store(entry.page | (vaddr & ~kPageMask), size, vcpu_);
-        }
+void SoftMmu::stored(TlbEntry& entry, uint64_t vaddr, unsigned size) {
+    if ((entry.write & tcg::kTlbNotDirty) == 0) {
+        return;
     }
-    return reinterpret_cast<uint8_t*>(entry.addend + vaddr);
+    // In this order: the read-modify-write in may_store_directly() makes the store visible before the page's mark is
+    // read, so that a translator that set it unseen has seen the store.
+    if (code_pages_.may_store_directly(entry.page, vcpu_.index)) {
+        entry.write &= ~uint64_t{tcg::kTlbNotDirty};
+    } else {
+        code_pages_.written(entry.page | (vaddr & ~kPageMask), size, &vcpu_);
+    }
 }
 
 bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value) {
@@ -327,17 +326,19 @@ bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, ui
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_fault(memory_.device_write(reader_, paddr, size, value), vaddr, Access::store);
+        return device_done(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value), vaddr, Access::store);
     }
-    store_sized(host_for_store(*entry, vaddr, size), size, value);
+    store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
+    stored(*entry, vaddr, size);
     return true;
 }
 
-bool SoftMmu::store(uint64_t vaddr, MemOp memop, uint64_t value) {
+bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
+    const MemOp memop(memop_bits);
     const unsigned size = memop.size();
     const unsigned mode = memop.mmu_mode();
     if (memop.aligned() && (vaddr & (size - 1)) != 0) {
-        guest_.unaligned_access(state_, vaddr, Access::store);
+        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::store);
         return false;
     }
     if (!crosses_page(vaddr, size)) {
@@ -360,40 +361,33 @@ bool SoftMmu::store(uint64_t vaddr, MemOp memop, uint64_t value) {
 
 // ---- fetching ----
 
-bool SoftMmu::fetch(uint64_t vaddr, unsigned mmu_mode, FetchPage* page) {
-    const uint64_t vpage = vaddr & kPageMask;
-    // Pages of other spaces are told apart by the set's address, which stands for its key until the next flush.
-    const bool dependent = (guest_.space_dependent_modes >> mmu_mode & 1) != 0;
-    const uint64_t space = (dependent ? current_->last_use << 4 : 0) | mmu_mode;
-    FetchEntry& entry = (*fetches_)[(vpage >> kPageBits ^ mmu_mode << 6) & (kFetchEntries - 1)];
-    if (entry.generation == fetch_generation_ && entry.vpage == vpage && entry.space == space) {
+bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
+    const uint64_t vpage = pc & kPageMask;
+    const bool dependent = (vcpu_.guest.space_dependent_modes >> mmu_mode & 1) != 0;
+    const uint64_t space = (dependent ? current_->id : 0) << 4 | 8u | mmu_mode;
+    FetchEntry& entry = (*fetches_)[(vpage >> kPageBits) & (kFetchEntries - 1)];
+    if (entry.vpage == vpage && entry.space == space) {
         *page = entry.page;
+        page->paddr |= pc & ~kPageMask;
         return true;
     }
-    const WalkRequest request{vaddr, Access::fetch, static_cast<uint8_t>(mmu_mode),
-                              static_cast<uint8_t>(guest_.min_insn_size), false};
+    const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(vcpu_.guest.min_insn_size), false};
     WalkResult walk{};
-    if (!guest_.walk(state_, &request, &walk)) {
+    if (!vcpu_.guest.walk(vcpu_.state(), &request, &walk)) {
         return false;
     }
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
-        guest_.bus_error(state_, vaddr, Access::fetch);
+        vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);
         return false;
     }
-    *page = FetchPage{target.kind, target.host, target.ram_offset, walk.paddr & kPageMask, walk.once};
+    // A page that only part of may be executed is read instruction by instruction, each with its own walk.
+    *page = FetchPage{target.kind == PageKind::device || walk.once, target.host, target.ram_offset,
+                      walk.paddr & kPageMask};
     if (!walk.once) {
-        entry = FetchEntry{vpage, fetch_generation_, space, *page};
+        entry = FetchEntry{vpage, space, walk.page_shift, *page};
     }
-    return true;
-}
-
-bool SoftMmu::fetch_device(uint64_t paddr, uint64_t vaddr, unsigned size, uint32_t* bits) {
-    uint64_t value = 0;
-    if (!device_fault(memory_.device_read(reader_, paddr, size, &value), vaddr, Access::fetch)) {
-        return false;
-    }
-    *bits = static_cast<uint32_t>(value);
+    page->paddr = walk.paddr;
     return true;
 }
 
@@ -408,20 +402,22 @@ MemoryStatus SoftMmu::phys_load(uint64_t paddr, unsigned size, uint64_t* value) 
     if (target.kind == PageKind::unassigned) {
         return MemoryStatus::unassigned;
     }
-    return static_cast<MemoryStatus>(memory_.device_read(reader_, paddr, size, value));
+    return static_cast<MemoryStatus>(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value));
 }
 
 MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) {
     const PageTarget& target = phys_page(paddr);
     if (target.kind == PageKind::ram) {
-        writers_.about_to_store(target.ram_offset | (paddr & ~kPageMask), size, vcpu_);
+        TlbEntry entry{0, tcg::kTlbNotDirty, reinterpret_cast<uintptr_t>(target.host) - (paddr & kPageMask),
+                       target.ram_offset};
         store_sized(target.host + (paddr & ~kPageMask), size, value);
+        stored(entry, paddr, size);
         return MemoryStatus::ok;
     }
     if (target.kind == PageKind::unassigned) {
         return MemoryStatus::unassigned;
     }
-    return static_cast<MemoryStatus>(memory_.device_write(reader_, paddr, size, value));
+    return static_cast<MemoryStatus>(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value));
 }
 
 MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
@@ -429,8 +425,10 @@ MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t d
     if (target.kind != PageKind::ram) {
         return target.kind == PageKind::unassigned ? MemoryStatus::unassigned : MemoryStatus::bus_error;
     }
-    writers_.about_to_store(target.ram_offset | (paddr & ~kPageMask), 8, vcpu_);
     *swapped = guest_ram::compare_exchange(target.host + (paddr & ~kPageMask), expected, desired) == expected;
+    if (*swapped && code_pages_.has_code(target.ram_offset)) {
+        code_pages_.written(target.ram_offset | (paddr & ~kPageMask), 8, &vcpu_);
+    }
     return MemoryStatus::ok;
 }
 

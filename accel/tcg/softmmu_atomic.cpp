@@ -1,6 +1,7 @@
 // Atomic guest accesses by the slow path, by the host's atomics.
 
 #include "accel/tcg/softmmu.h"
+#include "accel/tcg/vcpu.h"
 #include "weft/guest_ram.h"
 
 namespace weft::accel {
@@ -53,11 +54,12 @@ T perform(Opcode op, uint8_t* host, T a, T b) {
 
 }  // namespace
 
-bool SoftMmu::atomic(Opcode op, uint64_t vaddr, MemOp memop, uint64_t a, uint64_t b, uint64_t* old) {
+bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a, uint64_t b, uint64_t* old) {
+    const MemOp memop(memop_bits);
     const unsigned size = memop.size();
     // Naturally aligned whatever the op says: the host would tear it otherwise.
     if ((vaddr & (size - 1)) != 0) {
-        guest_.unaligned_access(state_, vaddr, Access::store);
+        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::store);
         return false;
     }
     TlbEntry once{};
@@ -67,16 +69,17 @@ bool SoftMmu::atomic(Opcode op, uint64_t vaddr, MemOp memop, uint64_t a, uint64_
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
         // Devices are memory without atomics (RISC-V privileged specification, "Atomicity PMAs": AMONone).
-        guest_.bus_error(state_, vaddr, Access::store);
+        vcpu_.guest.bus_error(vcpu_.state(), vaddr, Access::store);
         return false;
     }
-    uint8_t* host = host_for_store(*entry, vaddr, size);
+    auto* host = reinterpret_cast<uint8_t*>(entry->addend + vaddr);
     if (size == 8) {
         *old = perform<uint64_t>(op, host, a, b);
     } else {
         const auto before = perform<uint32_t>(op, host, static_cast<uint32_t>(a), static_cast<uint32_t>(b));
         *old = memop.sign() ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(before)}) : before;
     }
+    stored(*entry, vaddr, size);
     return true;
 }
 

@@ -29,7 +29,7 @@ bool serves(const TlbEntry& entry, uint64_t page, bool is_store) {
 
 Tlb::Tlb() : entries_(size_t{1} << kMinBits, kEmpty) { victims_.fill(kEmpty); }
 
-TlbEntry* Tlb::find(uint64_t vaddr, bool is_store, TlbCounters* counters) {
+TlbEntry* Tlb::find(uint64_t vaddr, bool is_store, VcpuCounters& counters) {
     const uint64_t page = page_of(vaddr);
     TlbEntry& direct = slot(vaddr);
     if (serves(direct, page, is_store)) {
@@ -37,7 +37,7 @@ TlbEntry* Tlb::find(uint64_t vaddr, bool is_store, TlbCounters* counters) {
     }
     for (TlbEntry& victim : victims_) {
         if (serves(victim, page, is_store)) {
-            ++counters->victim_hits;
+            counters.tlb_victim_hits.add();
             // A hit among the victims is a conflict of two pages that are both in use.
             ++conflicts_;
             if (!in_use(direct)) {
@@ -50,8 +50,8 @@ TlbEntry* Tlb::find(uint64_t vaddr, bool is_store, TlbCounters* counters) {
     return nullptr;
 }
 
-TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift, TlbCounters* counters) {
-    ++counters->fills;
+TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift, VcpuCounters& counters) {
+    counters.tlb_fills.add();
     const uint64_t page = page_of(vaddr);
     if (page_shift > kPageBits) {
         note_large(vaddr, page_shift);
@@ -66,7 +66,7 @@ TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift
         // Half as many conflicts as entries: the table is too small for what is in use, not merely filling up.
         if (conflicts_ > entries_.size() / 2 && entries_.size() < size_t{1} << kMaxBits) {
             resize(entries_.size() * 2);
-            ++counters->grown;
+            counters.tlb_resizes.add();
         }
     }
     TlbEntry& target = slot(vaddr);
@@ -114,13 +114,15 @@ void Tlb::note_large(uint64_t vaddr, unsigned page_shift) {
     last = {vaddr & merged, merged};
 }
 
-void Tlb::flush_page(uint64_t vaddr) {
+bool Tlb::flush_page(uint64_t vaddr) {
+    bool one_page = true;
     if (empty()) {
-        return;
+        return large_.empty();
     }
     const uint64_t page = page_of(vaddr);
     for (const LargeRange& range : large_) {
         if ((vaddr & range.mask) == range.base) {
+            one_page = false;
             for (TlbEntry& entry : entries_) {
                 if (in_use(entry) && (page_of(entry) & range.mask) == range.base) {
                     entry = kEmpty;
@@ -145,9 +147,10 @@ void Tlb::flush_page(uint64_t vaddr) {
             victim = kEmpty;
         }
     }
+    return one_page;
 }
 
-void Tlb::flush(TlbCounters* counters) {
+void Tlb::flush(VcpuCounters& counters) {
     large_.clear();
     if (empty()) {
         return;
@@ -157,7 +160,7 @@ void Tlb::flush(TlbCounters* counters) {
     if (quiet_flushes_ >= 2 && entries_.size() > size_t{1} << kMinBits) {
         entries_.assign(entries_.size() / 2, kEmpty);
         quiet_flushes_ = 0;
-        ++counters->shrunk;
+        counters.tlb_resizes.add();
     } else {
         std::fill(entries_.begin(), entries_.end(), kEmpty);
     }

@@ -11,20 +11,11 @@
 #include <span>
 #include <vector>
 
+#include "accel/tcg/counters.h"
 #include "tcg/exec_state.h"
 #include "weft/guest.h"
 
 namespace weft::accel {
-
-// What a vCPU counts of its TLBs; read by others with relaxed loads.
-struct TlbCounters {
-    uint64_t fills = 0;
-    uint64_t victim_hits = 0;
-    uint64_t page_flushes = 0;
-    uint64_t full_flushes = 0;
-    uint64_t grown = 0;
-    uint64_t shrunk = 0;
-};
 
 class Tlb {
   public:
@@ -42,16 +33,17 @@ class Tlb {
 
     // The entry for `vaddr` if its page is cached for reads or, with `is_store`, for stores (flags aside); null if not.
     // An entry found among the victims changes places with the one in the table.
-    tcg::TlbEntry* find(uint64_t vaddr, bool is_store, TlbCounters* counters);
+    tcg::TlbEntry* find(uint64_t vaddr, bool is_store, VcpuCounters& counters);
 
     // Caches an entry for the page of `vaddr`; what was there becomes a victim. `page_shift` is the mapping's. The
     // returned entry stays valid until the next call on this object.
-    tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift, TlbCounters* counters);
+    tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift, VcpuCounters& counters);
 
     // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that.
-    void flush_page(uint64_t vaddr);
+    // True where that was its 4 KiB page alone.
+    bool flush_page(uint64_t vaddr);
     // Forgets everything; a table that was used little shrinks.
-    void flush(TlbCounters* counters);
+    void flush(VcpuCounters& counters);
     bool empty() const { return used_ == 0; }
 
     // Calls fn(entry) for every entry in use: rare scans (a page that became code, memory that moved).
@@ -93,8 +85,8 @@ class Tlb {
 // The TLBs of one address space: one a mode that depends on it.
 struct TlbSet {
     AddressSpaceKey key;
+    uint64_t id = 0;  // of this use of the set, from 1
     uint64_t last_use = 0;
-    bool in_use = false;
     std::array<Tlb, tcg::kMmuModes> modes;
 };
 

@@ -43,7 +43,8 @@ struct State {
     uint8_t reserved_[3];
 
     uint64_t mstatus;
-    // Pending interrupts that software or devices set (mip bits; MTIP and STIP are computed from the time as well).
+    // Pending interrupts that software or devices set (mip bits; MTIP and STIP are computed from the time as well; the
+    // level of the supervisor external line is kSeipLine, apart from the SEIP bit that software writes).
     // Written by any thread with sequentially consistent read-modify-write operations, followed by a kick.
     std::atomic<uint64_t> mip;
     uint64_t mie, mideleg, medeleg;
@@ -51,8 +52,8 @@ struct State {
     uint64_t stvec, sepc, scause, stval, sscratch, scounteren, senvcfg, satp;
     // Sstc: the supervisor timer interrupt is pending while time >= stimecmp (with menvcfg.STCE).
     uint64_t stimecmp;
-    // CLINT: the machine timer interrupt is pending while time >= mtimecmp. Written by any hart's thread, relaxed; the
-    // writer then sets the hart's deadline and kicks it.
+    // CLINT: the machine timer interrupt is pending while time >= mtimecmp. Written by any thread through
+    // Hart::set_mtimecmp, which sets the hart's deadline and kicks it afterwards.
     std::atomic<uint64_t> mtimecmp;
 
     uint8_t pmpcfg[kPmpEntries];
@@ -62,7 +63,16 @@ struct State {
     // The recorded exception, to be delivered by GuestArch::deliver.
     uint64_t exception_cause;
     uint64_t exception_tval;
+
+    // mcycle and minstret count nanoseconds (weft/guest.h: VcpuServices::now_ns): what is added to the clock, or the
+    // counter's value itself while mcountinhibit stops it.
+    uint64_t mcycle_base, minstret_base;
+    // Timer interrupts (mip bits, enabled in mie) that had come due when this vCPU last looked.
+    uint64_t timers_seen;
 };
+
+// In State::mip: the level of the interrupt controller's supervisor line. Reads as SEIP, and no CSR write reaches it.
+inline constexpr uint64_t kSeipLine = uint64_t{1} << 63;
 
 inline constexpr uint64_t kNoReservation = ~uint64_t{0};
 

@@ -1,0 +1,126 @@
+// Numbers of the control and status registers and the fields in them that weft implements.
+// Sections are those of the privileged specification 1.12 (20211203).
+#pragma once
+
+#include <cstdint>
+
+namespace weft::riscv {
+
+// Privileged specification 2.2, "CSR Listing". Ranges are named by their first register.
+enum CsrNumber : unsigned {
+    kCsrFflags = 0x001,
+    kCsrFrm = 0x002,
+    kCsrFcsr = 0x003,
+    kCsrSstatus = 0x100,
+    kCsrSie = 0x104,
+    kCsrStvec = 0x105,
+    kCsrScounteren = 0x106,
+    kCsrSenvcfg = 0x10a,
+    kCsrSscratch = 0x140,
+    kCsrSepc = 0x141,
+    kCsrScause = 0x142,
+    kCsrStval = 0x143,
+    kCsrSip = 0x144,
+    kCsrStimecmp = 0x14d,
+    kCsrSatp = 0x180,
+    kCsrMstatus = 0x300,
+    kCsrMisa = 0x301,
+    kCsrMedeleg = 0x302,
+    kCsrMideleg = 0x303,
+    kCsrMie = 0x304,
+    kCsrMtvec = 0x305,
+    kCsrMcounteren = 0x306,
+    kCsrMenvcfg = 0x30a,
+    kCsrMcountinhibit = 0x320,
+    kCsrMhpmevent3 = 0x323,
+    kCsrMhpmevent31 = 0x33f,
+    kCsrMscratch = 0x340,
+    kCsrMepc = 0x341,
+    kCsrMcause = 0x342,
+    kCsrMtval = 0x343,
+    kCsrMip = 0x344,
+    kCsrPmpcfg0 = 0x3a0,
+    kCsrPmpcfg2 = 0x3a2,
+    kCsrPmpcfg14 = 0x3ae,
+    kCsrPmpaddr0 = 0x3b0,
+    kCsrPmpaddr15 = 0x3bf,
+    kCsrPmpaddr63 = 0x3ef,
+    kCsrMcycle = 0xb00,
+    kCsrMinstret = 0xb02,
+    kCsrMhpmcounter3 = 0xb03,
+    kCsrMhpmcounter31 = 0xb1f,
+    kCsrCycle = 0xc00,
+    kCsrTime = 0xc01,
+    kCsrInstret = 0xc02,
+    kCsrHpmcounter3 = 0xc03,
+    kCsrHpmcounter31 = 0xc1f,
+    kCsrMvendorid = 0xf11,
+    kCsrMarchid = 0xf12,
+    kCsrMimpid = 0xf13,
+    kCsrMhartid = 0xf14,
+    kCsrMconfigptr = 0xf15,
+};
+
+// mstatus and sstatus, privileged specification 3.1.6 and 4.1.1.
+inline constexpr uint64_t kStatusSie = uint64_t{1} << 1;
+inline constexpr uint64_t kStatusMie = uint64_t{1} << 3;
+inline constexpr uint64_t kStatusSpie = uint64_t{1} << 5;
+inline constexpr uint64_t kStatusMpie = uint64_t{1} << 7;
+inline constexpr uint64_t kStatusSpp = uint64_t{1} << 8;
+inline constexpr unsigned kStatusMppShift = 11;
+inline constexpr uint64_t kStatusMpp = uint64_t{3} << kStatusMppShift;
+inline constexpr unsigned kStatusFsShift = 13;
+inline constexpr uint64_t kStatusFs = uint64_t{3} << kStatusFsShift;
+inline constexpr uint64_t kStatusMprv = uint64_t{1} << 17;
+inline constexpr uint64_t kStatusSum = uint64_t{1} << 18;
+inline constexpr uint64_t kStatusMxr = uint64_t{1} << 19;
+inline constexpr uint64_t kStatusTvm = uint64_t{1} << 20;
+inline constexpr uint64_t kStatusTw = uint64_t{1} << 21;
+inline constexpr uint64_t kStatusTsr = uint64_t{1} << 22;
+inline constexpr uint64_t kStatusUxl64 = uint64_t{2} << 32;
+inline constexpr uint64_t kStatusSxl64 = uint64_t{2} << 34;
+inline constexpr uint64_t kStatusSd = uint64_t{1} << 63;
+
+// mip and mie, privileged specification 3.1.9.
+inline constexpr uint64_t kIntSsi = uint64_t{1} << 1;
+inline constexpr uint64_t kIntMsi = uint64_t{1} << 3;
+inline constexpr uint64_t kIntSti = uint64_t{1} << 5;
+inline constexpr uint64_t kIntMti = uint64_t{1} << 7;
+inline constexpr uint64_t kIntSei = uint64_t{1} << 9;
+inline constexpr uint64_t kIntMei = uint64_t{1} << 11;
+inline constexpr uint64_t kIntSupervisor = kIntSsi | kIntSti | kIntSei;
+inline constexpr uint64_t kIntAll = kIntSupervisor | kIntMsi | kIntMti | kIntMei;
+
+// menvcfg and senvcfg, privileged specification 3.1.18 and 4.1.10; Sstc.
+inline constexpr uint64_t kEnvcfgFiom = 1;
+inline constexpr uint64_t kEnvcfgStce = uint64_t{1} << 63;
+
+// mcounteren, scounteren, mcountinhibit, privileged specification 3.1.11 and 3.1.12.
+inline constexpr uint64_t kCounterCy = 1;
+inline constexpr uint64_t kCounterTm = 2;
+inline constexpr uint64_t kCounterIr = 4;
+
+// satp, privileged specification 4.1.11.
+inline constexpr unsigned kSatpModeShift = 60;
+inline constexpr unsigned kSatpAsidShift = 44;
+inline constexpr uint64_t kSatpAsidMask = 0xffff;
+inline constexpr uint64_t kSatpPpn = (uint64_t{1} << 44) - 1;
+enum class SatpMode : uint64_t { bare = 0, sv39 = 8, sv48 = 9 };
+constexpr SatpMode satp_mode(uint64_t satp) { return static_cast<SatpMode>(satp >> kSatpModeShift); }
+
+// pmpNcfg, privileged specification 3.7.1.
+inline constexpr uint8_t kPmpRead = 1;
+inline constexpr uint8_t kPmpWrite = 2;
+inline constexpr uint8_t kPmpExec = 4;
+inline constexpr uint8_t kPmpModeMask = 0x18;
+inline constexpr uint8_t kPmpOff = 0x00;
+inline constexpr uint8_t kPmpTor = 0x08;
+inline constexpr uint8_t kPmpNa4 = 0x10;
+inline constexpr uint8_t kPmpNapot = 0x18;
+inline constexpr uint8_t kPmpLock = 0x80;
+inline constexpr uint8_t kPmpWritable = kPmpRead | kPmpWrite | kPmpExec | kPmpModeMask | kPmpLock;
+// Physical addresses have 56 bits; pmpaddr holds bits 55 to 2.
+inline constexpr unsigned kPhysicalBits = 56;
+inline constexpr uint64_t kPmpAddrMask = (uint64_t{1} << (kPhysicalBits - 2)) - 1;
+
+}  // namespace weft::riscv

@@ -1,0 +1,70 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+
+#include "emulator/target/riscv/csr.h"
+#include "emulator/target/riscv/csr_bits.h"
+#include "emulator/target/riscv/reset.h"
+#include "emulator/target/riscv/state.h"
+
+namespace weft::riscv {
+namespace {
+
+// Names of the calling convention (RISC-V ABIs specification, "Integer Register Convention" and the one after
+// it).
+constexpr std::array<std::string_view, 32> kGprNames = {
+    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+    "a6",   "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+constexpr std::array<std::string_view, 32> kFprNames = {
+    "ft0", "ft1", "ft2", "ft3", "ft4",  "ft5",  "ft6", "ft7", "fs0",  "fs1", "fa0",
+    "fa1", "fa2", "fa3", "fa4", "fa5",  "fa6",  "fa7", "fs2", "fs3",  "fs4", "fs5",
+    "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
+
+constexpr CsrNumber kShownCsrs[] = {kCsrMhartid,  kCsrMstatus, kCsrMip,   kCsrMie,   kCsrMideleg,
+                                    kCsrMedeleg,  kCsrMtvec,   kCsrStvec, kCsrMepc,  kCsrSepc,
+                                    kCsrMcause,   kCsrScause,  kCsrMtval, kCsrStval, kCsrMscratch,
+                                    kCsrSscratch, kCsrSatp};
+
+class Lines {
+  public:
+    explicit Lines(const TextSink& sink) : sink_(sink) {}
+
+    void add(std::string_view name, uint64_t value) {
+        std::array<char, 64> text;
+        const auto end = fmt::format_to_n(text.data(), text.size(), " {:<9} {:016x}\n", name, value).out;
+        sink_.write(sink_.opaque, text.data(), static_cast<size_t>(end - text.data()));
+    }
+    void add_numbered(char letter, unsigned number, std::string_view abi_name, uint64_t value) {
+        std::array<char, 16> name;
+        const auto end = fmt::format_to_n(name.data(), name.size(), "{}{}/{}", letter, number, abi_name).out;
+        add({name.data(), static_cast<size_t>(end - name.data())}, value);
+    }
+
+  private:
+    const TextSink& sink_;
+};
+
+}  // namespace
+
+void dump_registers(const void* state_pointer, const TextSink* sink) {
+    const State& state = *static_cast<const State*>(state_pointer);
+    Lines lines(*sink);
+    lines.add("pc", state_header(state_pointer).pc);
+    lines.add("priv", static_cast<uint64_t>(state.priv));
+    for (const CsrNumber number : kShownCsrs) {
+        lines.add(find_csr(number)->name, csr_peek(state, number).value_or(0));
+    }
+    for (unsigned i = 0; i < kGprNames.size(); ++i) {
+        lines.add_numbered('x', i, kGprNames[i], gpr(state, i));
+    }
+    if ((state.mstatus & kStatusFs) == 0) {
+        return;
+    }
+    lines.add("fcsr", csr_peek(state, kCsrFcsr).value_or(0));
+    for (unsigned i = 0; i < kFprNames.size(); ++i) {
+        lines.add_numbered('f', i, kFprNames[i], state.fpr[i]);
+    }
+}
+
+}  // namespace weft::riscv

@@ -1,0 +1,110 @@
+#include "emulator/target/riscv/interrupts.h"
+
+#include "emulator/target/riscv/csr_bits.h"
+#include "emulator/target/riscv/hart.h"
+#include "emulator/target/riscv/trap.h"
+#include "weft/guest.h"
+
+namespace weft::riscv {
+namespace {
+
+constexpr uint64_t kTimers = kIntMti | kIntSti;
+
+Hart& hart_of(const State& state) { return *static_cast<Hart*>(state_header(&state).guest); }
+
+uint64_t now_ns(const State& state) {
+    const StateHeader& header = state_header(&state);
+    return header.services->now_ns(header.vcpu);
+}
+
+bool has_sstc(const State& state) { return (state.menvcfg & kEnvcfgStce) != 0; }
+
+// What software and devices have set. With Sstc in use, the software's STIP is out of sight.
+uint64_t external_bits(const State& state) {
+    const uint64_t mip = state.mip.load();
+    uint64_t bits = mip & kIntAll;
+    if ((mip & kSeipLine) != 0) {
+        bits |= kIntSei;
+    }
+    return has_sstc(state) ? bits & ~kIntSti : bits;
+}
+
+// Timers that are due at `ticks`.
+uint64_t due_timers(const State& state, uint64_t ticks) {
+    uint64_t due = ticks >= state.mtimecmp.load() ? kIntMti : 0;
+    if (has_sstc(state) && ticks >= state.stimecmp) {
+        due |= kIntSti;
+    }
+    return due;
+}
+
+}  // namespace
+
+uint64_t mip_value(const State& state) {
+    return external_bits(state) | due_timers(state, now_ns(state) / kNsPerTick);
+}
+
+uint64_t pending_interrupts(const State& state) {
+    uint64_t pending = external_bits(state);
+    if ((state.mie & kTimers) != 0) {
+        pending |= due_timers(state, now_ns(state) / kNsPerTick);
+    }
+    return pending & state.mie;
+}
+
+uint64_t deliverable_interrupts(const State& state, uint64_t pending) {
+    const bool machine_enabled = state.priv != Priv::machine || (state.mstatus & kStatusMie) != 0;
+    if (const uint64_t machine = pending & ~state.mideleg; machine_enabled && machine != 0) {
+        return machine;
+    }
+    const bool supervisor_enabled =
+        state.priv == Priv::user || (state.priv == Priv::supervisor && (state.mstatus & kStatusSie) != 0);
+    return supervisor_enabled ? pending & state.mideleg : 0;
+}
+
+void timers_changed(State& state) {
+    hart_of(state).rearm(state);
+    state.timers_seen =
+        (state.mie & kTimers) == 0 ? 0 : due_timers(state, now_ns(state) / kNsPerTick) & state.mie;
+}
+
+void interrupts_changed(State& state) {
+    // No look at the clock: a timer that came due since the last one has its deadline to announce it.
+    const uint64_t pending = (external_bits(state) | state.timers_seen) & state.mie;
+    if (deliverable_interrupts(state, pending) != 0) {
+        const StateHeader& header = state_header(&state);
+        header.services->kick(header.vcpu);
+    }
+}
+
+bool take_interrupt(void* state_pointer) {
+    State& state = *static_cast<State*>(state_pointer);
+    uint64_t pending = external_bits(state);
+    if ((state.mie & kTimers) != 0) {
+        const uint64_t now = now_ns(state);
+        const uint64_t due = due_timers(state, now / kNsPerTick) & state.mie;
+        if (due != state.timers_seen || now >= hart_of(state).deadline_ns()) {
+            // One timer came due: the other may still wait for its turn.
+            state.timers_seen = due;
+            hart_of(state).rearm(state);
+        }
+        pending |= due;
+    }
+    const uint64_t deliverable = deliverable_interrupts(state, pending & state.mie);
+    // 3.1.9: MEI, MSI, MTI, SEI, SSI, STI, in decreasing order of priority.
+    for (const Interrupt interrupt :
+         {Interrupt::machine_external, Interrupt::machine_software, Interrupt::machine_timer,
+          Interrupt::supervisor_external, Interrupt::supervisor_software, Interrupt::supervisor_timer}) {
+        if ((deliverable >> static_cast<unsigned>(interrupt) & 1) != 0) {
+            enter_interrupt(state, interrupt);
+            return true;
+        }
+    }
+    return false;
+}
+
+// 3.3.3: WFI resumes for a locally enabled interrupt that is pending, whatever the global enables and the
+// delegation.
+bool has_work(const void* state) { return pending_interrupts(*static_cast<const State*>(state)) != 0; }
+
+}  // namespace weft::riscv
