@@ -180,6 +180,16 @@ bool AddressFilter::contains(std::uint64_t address) const {
            });
 }
 
+bool AddressFilter::intersects(std::uint64_t address, std::uint64_t size) const {
+    const std::uint64_t reach = size == 0 ? 0 : size - 1;
+    const std::uint64_t last = address > std::numeric_limits<std::uint64_t>::max() - reach
+                                   ? std::numeric_limits<std::uint64_t>::max()
+                                   : address + reach;
+    return ranges_.empty() || std::any_of(ranges_.begin(), ranges_.end(), [=](const Range& range) {
+               return address <= range.last && last >= range.first;
+           });
+}
+
 Result<std::unique_ptr<Log>> Log::open(LogMask items, AddressFilter filter, const std::string& file_name) {
     auto log = std::make_unique<Log>();
     if (!file_name.empty()) {

@@ -68,6 +68,8 @@ class AddressFilter {
 
     // A filter without ranges lets everything through.
     bool contains(std::uint64_t address) const;
+    // The same for `size` bytes from `address`, of which any may lie in a range; 0 counts as 1.
+    bool intersects(std::uint64_t address, std::uint64_t size) const;
     bool empty() const { return ranges_.empty(); }
 
   private:

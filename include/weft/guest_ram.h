@@ -71,6 +71,25 @@ T compare_exchange(uint8_t* host, T expected, T desired) {
     return expected;
 }
 
+// The same, sequentially consistent: for words that order a device's other accesses against the guest's (ring indices).
+// `host` is aligned to sizeof(T) for this to hold; otherwise they are as load() and store().
+template <class T>
+T load_sync(const uint8_t* host) {
+    if (!detail::is_aligned(host, sizeof(T))) [[unlikely]] {
+        return load<T>(host);
+    }
+    return __atomic_load_n(reinterpret_cast<const T*>(reinterpret_cast<uintptr_t>(host)), __ATOMIC_SEQ_CST);
+}
+
+template <class T>
+void store_sync(uint8_t* host, T value) {
+    if (!detail::is_aligned(host, sizeof(T))) [[unlikely]] {
+        store<T>(host, value);
+        return;
+    }
+    __atomic_store_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), value, __ATOMIC_SEQ_CST);
+}
+
 // Copies `size` bytes out of guest RAM, in ascending order, with the widest aligned loads.
 inline void read(void* to, const uint8_t* host, size_t size) {
     auto* out = static_cast<uint8_t*>(to);

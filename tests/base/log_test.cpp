@@ -122,6 +122,20 @@ TEST_CASE("address filters: three forms of range, any number of them") {
     REQUIRE(filter("0xf-0x10").contains(0));
 }
 
+TEST_CASE("address filters: pieces of code that a range touches") {
+    REQUIRE(AddressFilter().intersects(0, 1));
+    const AddressFilter one = filter("0x1000..0x1fff");
+    REQUIRE(one.intersects(0x1800, 0x10));
+    REQUIRE(one.intersects(0xff0, 0x11));
+    REQUIRE_FALSE(one.intersects(0xff0, 0x10));
+    REQUIRE(one.intersects(0x1fff, 1));
+    REQUIRE_FALSE(one.intersects(0x2000, 1));
+    REQUIRE(one.intersects(0, 0x10000));
+    REQUIRE(one.intersects(0x1fff, 0));
+    REQUIRE_FALSE(one.intersects(0xfff, 0));
+    REQUIRE(filter("0xffffffffffffffff+1").intersects(~std::uint64_t{0} - 1, 100));
+}
+
 TEST_CASE("address filters: errors name the range and the reason") {
     REQUIRE(filter_error("1..2,0x1000") == "bad address range '0x1000': expected a..b, a+len or a-len");
     REQUIRE(filter_error("") == "bad address range '': expected a..b, a+len or a-len");

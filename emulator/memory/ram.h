@@ -1,0 +1,81 @@
+// Blocks of guest RAM (and ROM) and the machine's space of RAM offsets.
+//
+// Every block has a range of its own in one space of offsets, whatever guest-physical addresses it is seen at; an offset
+// identifies a byte of RAM to the accelerator (translations, dirty tracking).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/mapping.h"
+#include "base/mutex.h"
+
+namespace weft::mem {
+
+class RamSpace;
+
+// Host memory that a guest sees: zero at first, mapped as long as anybody holds the block.
+class RamBlock {
+  public:
+    ~RamBlock();
+    RamBlock(const RamBlock&) = delete;
+    RamBlock& operator=(const RamBlock&) = delete;
+
+    const std::string& name() const { return name_; }
+    uint64_t size() const { return size_; }           // bytes, a multiple of the page size
+    uint64_t ram_offset() const { return ram_offset_; }  // of the first byte; a multiple of kRamAlignment
+
+    // The first byte. Its contents are touched through weft/guest_ram.h alone.
+    uint8_t* host() const { return reinterpret_cast<uint8_t*>(mapping_.data()); }
+
+  private:
+    friend class RamSpace;
+    RamBlock(std::shared_ptr<RamSpace> space, std::string name, uint64_t size, Mapping mapping);
+
+    const std::shared_ptr<RamSpace> space_;
+    const std::string name_;
+    const uint64_t size_;
+    const Mapping mapping_;
+    uint64_t ram_offset_ = 0;
+};
+
+// Alignment of blocks in host memory and in the space of offsets: that of huge pages.
+inline constexpr uint64_t kRamAlignment = uint64_t{2} << 20;
+
+// Gives blocks their offsets and finds them again. All functions: any thread.
+class RamSpace : public std::enable_shared_from_this<RamSpace> {
+  public:
+    explicit RamSpace(const HostCalls& calls = HostCalls::real()) : calls_(calls) {}
+    RamSpace(const RamSpace&) = delete;
+    RamSpace& operator=(const RamSpace&) = delete;
+
+    // `size` bytes, a positive multiple of the page size, aligned to kRamAlignment, with huge pages where the host has
+    // them. Fails if the host refuses the memory.
+    Result<std::shared_ptr<RamBlock>> allocate(std::string name, uint64_t size);
+
+    // Above every offset in use. Grows and shrinks with the blocks.
+    uint64_t size() const { return size_.load(std::memory_order_acquire); }
+
+    // The host address of the byte at `ram_offset`; null if no block has it. The caller knows that the block stays.
+    uint8_t* host_of(uint64_t ram_offset) const;
+    // The offset of the byte at `host`.
+    std::optional<uint64_t> offset_of(const uint8_t* host) const;
+
+  private:
+    friend class RamBlock;
+    void remove(const RamBlock& block);
+
+    const HostCalls& calls_;
+    mutable Mutex mutex_;
+    std::map<uint64_t, const RamBlock*> by_offset_ WEFT_GUARDED_BY(mutex_);
+    std::map<const uint8_t*, const RamBlock*> by_host_ WEFT_GUARDED_BY(mutex_);
+    // Written under mutex_; release, pairs with the acquire in size(): who saw a block sees a size above it.
+    std::atomic<uint64_t> size_{0};
+};
+
+}  // namespace weft::mem

@@ -1,0 +1,227 @@
+#include "emulator/memory/topology.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace weft::mem {
+
+AddressSpace::AddressSpace(Topology& topology, std::string name, RegionPtr root)
+    : topology_(topology), name_(std::move(name)), root_(std::move(root)), view_(&topology.empty_view_) {
+    Transaction transaction(topology_);
+    topology_.spaces_.push_back(this);
+    topology_.mark_changed();
+}
+
+AddressSpace::~AddressSpace() {
+    Transaction transaction(topology_);
+    std::erase(topology_.spaces_, this);
+    topology_.mark_changed();
+}
+
+void AddressSpace::set_root(RegionPtr root) {
+    Transaction transaction(topology_);
+    root_ = std::move(root);
+    topology_.mark_changed();
+}
+
+Topology::Topology(const HostCalls& calls) : ram_space_(std::make_shared<RamSpace>(calls)) {}
+
+Topology::~Topology() { WEFT_ASSERT(spaces_.empty() && listeners_.empty()); }
+
+RegionPtr Topology::make(std::string name, RegionKind kind, uint64_t size) {
+    return RegionPtr(new MemoryRegion(*this, std::move(name), kind, size));
+}
+
+RegionPtr Topology::container(std::string name, uint64_t size) {
+    return make(std::move(name), RegionKind::container, size);
+}
+
+RegionPtr Topology::alias(std::string name, RegionPtr target, uint64_t offset, uint64_t size) {
+    WEFT_ASSERT(target != nullptr);
+    RegionPtr region = make(std::move(name), RegionKind::alias, size);
+    region->target_ = std::move(target);
+    region->target_offset_ = offset;
+    return region;
+}
+
+RegionPtr Topology::ram(std::shared_ptr<RamBlock> block) {
+    RegionPtr region = make(block->name(), RegionKind::ram, block->size());
+    region->ram_ = std::move(block);
+    return region;
+}
+
+RegionPtr Topology::rom(std::shared_ptr<RamBlock> block) {
+    RegionPtr region = make(block->name(), RegionKind::rom, block->size());
+    region->ram_ = std::move(block);
+    return region;
+}
+
+RegionPtr Topology::io(std::string name, uint64_t size, const MemoryRegionOps& ops, void* opaque, Mutex* lock,
+                       std::shared_ptr<void> keepalive) {
+    WEFT_ASSERT(ops.valid.min <= ops.valid.max && ops.valid.max <= 8);
+    WEFT_ASSERT(ops.impl.min <= ops.impl.max && ops.impl.max <= 8);
+    RegionPtr region = make(std::move(name), RegionKind::io, size);
+    region->ops_ = &ops;
+    region->opaque_ = opaque;
+    region->lock_ = lock;
+    region->keepalive_ = std::move(keepalive);
+    return region;
+}
+
+void Topology::add_listener(TopologyListener& listener) {
+    Transaction transaction(*this);
+    listeners_.push_back(&listener);
+}
+
+void Topology::remove_listener(TopologyListener& listener) {
+    Transaction transaction(*this);
+    std::erase(listeners_, &listener);
+}
+
+void Topology::begin() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    // Relaxed: only this thread ever stores its own id, and it does so holding the lock.
+    if (owner_.load(std::memory_order_relaxed) != std::this_thread::get_id()) {
+        mutex_.lock();
+        owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    }
+    ++depth_;
+}
+
+void Topology::commit() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (--depth_ != 0) {
+        return;
+    }
+    Changeover* changeover = nullptr;
+    std::vector<TopologyListener*> told;
+    if (changed_) {
+        changed_ = false;
+        changeover = publish();
+        if (changeover != nullptr) {
+            told = listeners_;
+            changeover->waiting.store(static_cast<unsigned>(told.size()) + 1, std::memory_order_relaxed);
+        }
+    }
+    owner_.store(std::thread::id(), std::memory_order_relaxed);
+    mutex_.unlock();
+    if (changeover == nullptr) {
+        return;
+    }
+    for (TopologyListener* listener : told) {
+        listener->topology_changed(acknowledged, changeover);
+    }
+    acknowledged(changeover);
+    epochs_.poll();
+}
+
+Topology::Changeover* Topology::publish() {
+    std::map<const MemoryRegion*, std::unique_ptr<const FlatView>> now;
+    bool changed = false;
+    for (AddressSpace* space : spaces_) {
+        const RegionPtr root = effective_root(space->root_);
+        const FlatView* view = nullptr;
+        if (const auto known = now.find(root.get()); known != now.end()) {
+            view = known->second.get();
+        } else {
+            std::vector<FlatRange> ranges = FlatView::render(root);
+            if (ranges.empty()) {
+                view = &empty_view_;
+            } else {
+                const auto before = views_.find(root.get());
+                const bool same = before != views_.end() && before->second->ranges() == ranges;
+                auto& slot = now[root.get()];
+                slot = same ? std::move(before->second) : std::make_unique<const FlatView>(std::move(ranges));
+                if (same) {
+                    views_.erase(before);
+                }
+                view = slot.get();
+            }
+        }
+        if (view != space->view_.load(std::memory_order_relaxed)) {
+            changed = true;
+            // Release; pairs with the acquire in AddressSpace::view().
+            space->view_.store(view, std::memory_order_release);
+        }
+    }
+    views_.swap(now);
+    // What is left in `now` is shown by no address space any more.
+    if (!changed && now.empty()) {
+        return nullptr;
+    }
+    auto changeover = std::make_unique<Changeover>();
+    changeover->topology = this;
+    for (auto& [root, view] : now) {
+        changeover->views.push_back(std::move(view));
+    }
+    Changeover* const result = changeover.get();
+    const MutexLock lock(changeover_mutex_);
+    changeovers_.push_back(std::move(changeover));
+    result->self = std::prev(changeovers_.end());
+    return result;
+}
+
+void Topology::acknowledged(void* opaque) {
+    auto* changeover = static_cast<Changeover*>(opaque);
+    // What every listener did before its acknowledgement happens before the retiring: acq_rel on all of them.
+    if (changeover->waiting.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+        return;
+    }
+    Topology& topology = *changeover->topology;
+    for (auto& view : changeover->views) {
+        auto* const node = const_cast<FlatView*>(view.release());
+        topology.epochs_.retire(
+            node, [](Retired* retired, void*) { delete static_cast<FlatView*>(retired); }, nullptr);
+    }
+    const MutexLock lock(topology.changeover_mutex_);
+    topology.changeovers_.erase(changeover->self);
+}
+
+size_t Topology::view_count() {
+    Transaction transaction(*this);
+    std::vector<const FlatView*> seen;
+    for (const AddressSpace* space : spaces_) {
+        const FlatView* const view = &space->view();
+        if (std::ranges::find(seen, view) == seen.end()) {
+            seen.push_back(view);
+        }
+    }
+    return seen.size();
+}
+
+std::string Topology::describe_views() {
+    Transaction transaction(*this);
+    std::vector<const FlatView*> seen;
+    std::string text;
+    for (const AddressSpace* space : spaces_) {
+        const FlatView* const view = &space->view();
+        if (std::ranges::find(seen, view) != seen.end()) {
+            continue;
+        }
+        text += fmt::format("FlatView #{}\n", seen.size());
+        seen.push_back(view);
+        for (const AddressSpace* other : spaces_) {
+            if (&other->view() == view) {
+                text += fmt::format("  address space \"{}\", root \"{}\"\n", other->name(),
+                                    other->root_ != nullptr ? other->root_->name() : "");
+            }
+        }
+        if (view->ranges().empty()) {
+            text += "  nothing\n";
+        }
+        for (const FlatRange& range : view->ranges()) {
+            const RegionKind kind = range.region->kind();
+            text += fmt::format("  {:016x}-{:016x} {} {}", range.first, range.last,
+                                kind == RegionKind::ram   ? "ram"
+                                : kind == RegionKind::rom ? "rom"
+                                                          : "i/o",
+                                range.region->name());
+            text += range.offset != 0 ? fmt::format(" @{:016x}\n", range.offset) : "\n";
+        }
+    }
+    return text;
+}
+
+}  // namespace weft::mem

@@ -1,0 +1,33 @@
+// A serial line into a file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/mutex.h"
+#include "base/unique_fd.h"
+#include "emulator/hw/core/char_backend.h"
+
+namespace weft::sys {
+
+class CharFile final : public hw::CharBackend {
+  public:
+    // Makes or empties the file.
+    static Result<std::unique_ptr<CharFile>> open(const std::string& path);
+
+    // Straight into the file. The first failure is told as a warning; nothing is written after it.
+    void write(std::span<const uint8_t> data) override;
+    void set_receiver(Receiver*) override {}
+    void accept_input() override {}
+
+  private:
+    CharFile(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+    const std::string path_;
+    const UniqueFd fd_;
+    Mutex mutex_;  // a leaf
+    bool failed_ WEFT_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace weft::sys

@@ -1,0 +1,115 @@
+#include "emulator/system/char_mux.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace weft::sys {
+
+namespace {
+
+constexpr uint8_t kEscape = 0x01;  // Ctrl-A
+
+constexpr std::string_view kHelp =
+    "\n"
+    "Ctrl-A x       quit\n"
+    "Ctrl-A c       switch between serial port and monitor\n"
+    "Ctrl-A h       this help\n"
+    "Ctrl-A Ctrl-A  send Ctrl-A\n";
+
+}  // namespace
+
+CharMux::CharMux(MainLoop& loop, hw::CharBackend& terminal, std::function<void()> quit)
+    : loop_(loop), terminal_(terminal), quit_(std::move(quit)) {
+    terminal_.set_receiver(this);
+}
+
+CharMux::~CharMux() { terminal_.set_receiver(nullptr); }
+
+// Both lines can take what comes next, whoever has the keyboard by then.
+unsigned CharMux::can_receive() { return static_cast<unsigned>(std::min(serial_.room(), monitor_.room())); }
+
+void CharMux::receive(std::span<const uint8_t> data) {
+    for (const uint8_t byte : data) {
+        if (escaped_) {
+            escaped_ = false;
+            command(byte);
+        } else if (byte == kEscape) {
+            escaped_ = true;
+        } else {
+            focus_->push(byte);
+        }
+    }
+    focus_->deliver();
+}
+
+void CharMux::command(uint8_t key) {
+    switch (key) {
+    case kEscape:
+        focus_->push(kEscape);
+        break;
+    case 'x':
+        say("\nweft-system-riscv64: quit by the keyboard\n");
+        quit_();
+        break;
+    case 'c':
+        focus_->deliver();
+        focus_ = focus_ == &serial_ ? &monitor_ : &serial_;
+        if (focus_ == &monitor_ && monitor_focus_) {
+            monitor_focus_();
+        }
+        break;
+    case 'h':
+    case '?':
+        say(kHelp);
+        break;
+    default:
+        break;
+    }
+}
+
+void CharMux::say(std::string_view text) { terminal_.write({reinterpret_cast<const uint8_t*>(text.data()), text.size()}); }
+
+CharMux::Line::Line(CharMux& mux)
+    : mux_(mux), deliver_work_([](void* self) { static_cast<Line*>(self)->deliver(); }, this) {}
+
+CharMux::Line::~Line() { mux_.loop_.cancel(deliver_work_); }
+
+void CharMux::Line::set_receiver(Receiver* receiver) {
+    receiver_ = receiver;
+    deliver();
+}
+
+void CharMux::Line::accept_input() {
+    // Pairs with deliver(): see waits_.
+    if (waits_.load(std::memory_order_seq_cst)) {
+        mux_.loop_.post(deliver_work_);
+    }
+}
+
+void CharMux::Line::deliver() {
+    waits_.store(false, std::memory_order_seq_cst);
+    const bool was_full = mux_.can_receive() == 0;
+    while (receiver_ != nullptr && !queue_.empty()) {
+        size_t room = receiver_->can_receive();
+        if (room == 0) {
+            // Pairs with accept_input(): see waits_.
+            waits_.store(true, std::memory_order_seq_cst);
+            room = receiver_->can_receive();
+            if (room == 0) {
+                break;
+            }
+            waits_.store(false, std::memory_order_seq_cst);
+        }
+        const size_t count = std::min(room, queue_.size());
+        const auto end = queue_.begin() + static_cast<ptrdiff_t>(count);
+        const std::vector<uint8_t> piece(queue_.begin(), end);
+        queue_.erase(queue_.begin(), end);
+        receiver_->receive(piece);
+    }
+    if (was_full && mux_.can_receive() != 0) {
+        mux_.terminal_.accept_input();
+    }
+}
+
+}  // namespace weft::sys

@@ -1,0 +1,15 @@
+// A serial line that ends nowhere.
+#pragma once
+
+#include "emulator/hw/core/char_backend.h"
+
+namespace weft::sys {
+
+class CharNull final : public hw::CharBackend {
+  public:
+    void write(std::span<const uint8_t>) override {}
+    void set_receiver(Receiver*) override {}
+    void accept_input() override {}
+};
+
+}  // namespace weft::sys

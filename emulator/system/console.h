@@ -1,0 +1,52 @@
+// Where the machine's characters go: the serial port's backend, the terminal and the monitor, as the options say.
+#pragma once
+
+#include <memory>
+
+#include "base/error.h"
+#include "emulator/hw/core/char_backend.h"
+#include "emulator/system/main_loop.h"
+#include "emulator/system/monitor.h"
+#include "emulator/system/options.h"
+
+namespace weft::sys {
+
+class CharStdio;
+class CharMux;
+class RawTerminal;
+
+// Used by the loop's thread. Outlives the machine that writes to it.
+class Console {
+  public:
+    // Opens what the options name: makes or empties the serial port's file, and takes the terminal over.
+    static Result<std::unique_ptr<Console>> open(const Options& options, MainLoop& loop);
+    ~Console();
+    Console(const Console&) = delete;
+    Console& operator=(const Console&) = delete;
+
+    hw::CharBackend& serial() { return *serial_; }
+
+    // Ties the monitor and the terminal's keys to a machine; nullptr unties them, before the machine goes.
+    void attach(MonitorTarget* target);
+
+    // After the program was stopped and continued.
+    void continued();
+
+    // Gives the terminal back. Output that is kept may still be drained.
+    void restore_terminal();
+    void drain();
+
+  private:
+    Console() = default;
+
+    std::unique_ptr<RawTerminal> terminal_;
+    std::unique_ptr<CharStdio> stdio_;
+    std::unique_ptr<CharMux> mux_;
+    std::unique_ptr<hw::CharBackend> other_serial_;  // a file or nothing
+    hw::CharBackend* serial_ = nullptr;
+    hw::CharBackend* monitor_line_ = nullptr;  // nullptr: there is no monitor
+    std::unique_ptr<Monitor> monitor_;
+    MonitorTarget* target_ = nullptr;
+};
+
+}  // namespace weft::sys

@@ -1,0 +1,45 @@
+// A thread that does a machine's blocking I/O, one request after the other.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "base/error.h"
+#include "base/mutex.h"
+#include "base/thread.h"
+
+namespace weft::sys {
+
+class IoWorker {
+  public:
+    static Result<std::unique_ptr<IoWorker>> create();
+    // Does what was asked for first.
+    ~IoWorker();
+    IoWorker(const IoWorker&) = delete;
+    IoWorker& operator=(const IoWorker&) = delete;
+
+    // Runs fn(opaque) on the worker's thread, in the order of the calls. Any thread.
+    void run(void (*fn)(void* opaque), void* opaque);
+
+    // Returns once everything asked for before the call is done. Not from the worker's thread.
+    void drain();
+
+  private:
+    struct Request {
+        void (*fn)(void* opaque);
+        void* opaque;
+    };
+
+    IoWorker() = default;
+    void work();
+
+    Mutex mutex_;  // a leaf; not held while a request runs
+    CondVar changed_;
+    std::deque<Request> requests_ WEFT_GUARDED_BY(mutex_);
+    uint64_t asked_ WEFT_GUARDED_BY(mutex_) = 0;
+    uint64_t done_ WEFT_GUARDED_BY(mutex_) = 0;
+    bool leaving_ WEFT_GUARDED_BY(mutex_) = false;
+    Thread thread_;
+};
+
+}  // namespace weft::sys

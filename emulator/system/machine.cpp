@@ -1,0 +1,250 @@
+#include "emulator/system/machine.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "emulator/system/report.h"
+#include "emulator/system/sinks.h"
+#include "emulator/system/values.h"
+
+namespace weft::sys {
+
+namespace {
+
+void write_text(const TextSink& sink, std::string_view text) { sink.write(sink.opaque, text.data(), text.size()); }
+
+}  // namespace
+
+// Stops the vCPUs for a scope where they run.
+class Machine::Paused {
+  public:
+    explicit Paused(Machine& machine) : machine_(machine) {
+        if (machine_.running_) {
+            machine_.ops_->pause(machine_.accel_);
+        }
+    }
+    ~Paused() {
+        if (machine_.running_) {
+            ErrorCollector errors;
+            if (!machine_.ops_->resume(machine_.accel_, errors.sink())) {
+                machine_.fatal(errors.message("the accelerator cannot go on").c_str());
+            }
+        }
+    }
+    Paused(const Paused&) = delete;
+    Paused& operator=(const Paused&) = delete;
+
+  private:
+    Machine& machine_;
+};
+
+Machine::Machine(const MachineParts& parts)
+    : loop_(parts.loop),
+      log_(parts.log),
+      no_reboot_(parts.options.no_reboot),
+      start_stopped_(parts.options.start_stopped),
+      max_cpus_(parts.options.max_cpus),
+      host_services_{
+          .opaque = this,
+          .warn = [](void*, const char* message) { print_warning(message); },
+          .log_enabled =
+              [](void* self, unsigned item) {
+                  return static_cast<Machine*>(self)->log_.enabled(static_cast<LogItem>(item));
+              },
+          .log_in_filter =
+              [](void* self, uint64_t address, uint64_t size) {
+                  return static_cast<Machine*>(self)->log_.filter().intersects(address, size);
+              },
+          .log = [](void* self, const char* text,
+                    size_t length) { static_cast<Machine*>(self)->log_.write({text, length}); },
+          .fatal = [](void* self, const char* message) { static_cast<Machine*>(self)->fatal(message); },
+      },
+      shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
+      reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
+
+Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, AccelChain& accel) {
+    std::unique_ptr<Machine> machine(new Machine(parts));
+    Result<> done = machine->build_board(parts);
+    if (done) {
+        done = machine->start_accelerator(accel);
+    }
+    if (done) {
+        done = machine->create_vcpus();
+    }
+    if (!done) {
+        return std::unexpected(done.error());
+    }
+    return machine;
+}
+
+Result<> Machine::start_accelerator(AccelChain& accel) {
+    accel_config_ = {
+        .guest = &riscv::guest_arch(),
+        .memory = &mem::memory_ops(),
+        .host = &host_services_,
+        .properties = nullptr,
+        .max_vcpus = max_cpus_,
+    };
+    const Result<AccelInstance*> instance = accel.create(accel_config_);
+    if (!instance) {
+        return std::unexpected(instance.error());
+    }
+    accel_ = *instance;
+    ops_ = accel.descriptor().ops;
+    board_->topology().set_write_hook(
+        [](void* self, uint64_t offset, uint64_t size) {
+            auto* machine = static_cast<Machine*>(self);
+            machine->ops_->about_to_write(machine->accel_, offset, size);
+        },
+        this);
+    board_->topology().add_listener(*this);
+    return {};
+}
+
+Result<> Machine::create_vcpus() {
+    for (const std::unique_ptr<riscv::Hart>& hart : harts_) {
+        const VcpuConfig config = {
+            .index = static_cast<uint32_t>(vcpus_.size()),
+            .guest = hart.get(),
+            .address_space = &board_->address_space(),
+        };
+        ErrorCollector errors;
+        VcpuHandle made{};
+        if (!ops_->vcpu_create(accel_, &config, &made.vcpu, &made.state, errors.sink())) {
+            return fail(errors.message("the accelerator cannot make a vCPU"));
+        }
+        hart->attach(static_cast<riscv::State*>(made.state));
+        vcpus_.push_back(made);
+    }
+    return {};
+}
+
+Machine::~Machine() {
+    if (accel_ != nullptr) {
+        ops_->pause(accel_);
+        for (const VcpuHandle& vcpu : vcpus_) {
+            ops_->vcpu_destroy(accel_, vcpu.vcpu);
+        }
+        board_->topology().remove_listener(*this);
+        board_->topology().set_write_hook(nullptr, nullptr);
+        ops_->destroy(accel_);
+    }
+    io_.reset();
+    board_.reset();
+    // Nobody is left who could ask for anything.
+    loop_.cancel(shutdown_work_);
+    loop_.cancel(reset_work_);
+}
+
+Result<int> Machine::run() {
+    board_->reset();
+    if (!start_stopped_) {
+        if (Result<> started = set_running(true); !started) {
+            return std::unexpected(started.error());
+        }
+    }
+    loop_.run();
+    if (running_) {
+        ops_->pause(accel_);
+        running_ = false;
+    }
+    io_->drain();
+    MutexLock lock(mutex_);
+    return exit_code_.value_or(0);
+}
+
+// Under -no-reboot a reset ends the machine.
+void Machine::reset() {
+    if (no_reboot_) {
+        request_shutdown(0);
+        return;
+    }
+    const Paused paused(*this);
+    // What was asked for by the guest before completes as on the bus of a real machine; devices see it before their
+    // reset.
+    io_->drain();
+    board_->reset();
+    ops_->reset(accel_);
+}
+
+void Machine::request_shutdown(int exit_code) {
+    {
+        MutexLock lock(mutex_);
+        if (!exit_code_) {
+            exit_code_ = exit_code;
+        }
+    }
+    loop_.post(shutdown_work_);
+}
+
+void Machine::request_reset() { loop_.post(reset_work_); }
+
+void Machine::fatal(const char* message) {
+    print_error(message);
+    request_shutdown(1);
+}
+
+void Machine::log(LogItem item, const char* message) {
+    if (log_.enabled(item)) {
+        log_.write(fmt::format("{}\n", message));
+    }
+}
+
+void Machine::guest_error(const char* message) { log(LogItem::guest_errors, message); }
+
+void Machine::unimplemented(const char* message) { log(LogItem::unimp, message); }
+
+void Machine::set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
+    loop_.set_timer(deadline_ns, fn, opaque);
+}
+
+uint64_t Machine::now_ns() { return monotonic_ns(); }
+
+uint64_t Machine::wall_clock_ns() { return realtime_ns(); }
+
+void Machine::run_io(void (*fn)(void* opaque), void* opaque) { io_->run(fn, opaque); }
+
+void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
+    ops_->topology_changed(accel_, done, opaque);
+}
+
+Result<> Machine::set_running(bool running) {
+    if (running && !running_) {
+        ErrorCollector errors;
+        if (!ops_->resume(accel_, errors.sink())) {
+            return fail(errors.message("the accelerator cannot run"));
+        }
+    } else if (!running && running_) {
+        ops_->pause(accel_);
+    }
+    running_ = running;
+    return {};
+}
+
+void Machine::dump_registers(unsigned cpu, const TextSink& sink) {
+    const Paused paused(*this);
+    riscv::guest_arch().dump_registers(vcpus_[cpu].state, &sink);
+}
+
+void Machine::dump_cpus(const TextSink& sink) {
+    const Paused paused(*this);
+    for (size_t i = 0; i < vcpus_.size(); ++i) {
+        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}\n", i, harts_[i]->id(),
+                                     state_header(vcpus_[i].state).pc));
+    }
+}
+
+void Machine::dump_memory(bool flat, const TextSink& sink) {
+    write_text(sink, flat ? board_->topology().describe_views() : board_->describe_tree());
+}
+
+Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sink) {
+    if (!ops_->report(accel_, topic.c_str(), &sink)) {
+        return fail(fmt::format("the accelerator has no report {}", in_quotes(topic)));
+    }
+    write_text(sink, "\n");
+    return {};
+}
+
+}  // namespace weft::sys

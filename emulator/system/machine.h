@@ -1,0 +1,116 @@
+// A machine: board, accelerator and vCPUs, run by a main loop.
+//
+// Members stand in the order of dependence, so that the destructor unwinds: vCPUs, accelerator, I/O worker, board.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/work_queue.h"
+#include "emulator/hw/core/block_backend.h"
+#include "emulator/hw/core/char_backend.h"
+#include "emulator/hw/core/machine_control.h"
+#include "emulator/hw/riscv/virt.h"
+#include "emulator/memory/topology.h"
+#include "emulator/system/accel_chain.h"
+#include "emulator/system/inputs.h"
+#include "emulator/system/io_worker.h"
+#include "emulator/system/main_loop.h"
+#include "emulator/system/monitor.h"
+#include "emulator/system/options.h"
+#include "emulator/target/riscv/hart.h"
+#include "weft/accel.h"
+
+namespace weft::sys {
+
+// What a machine is made from. All of it outlives the machine.
+struct MachineParts {
+    const Options& options;
+    const Inputs& inputs;
+    MainLoop& loop;
+    Log& log;
+    hw::CharBackend& serial;
+    std::span<const std::unique_ptr<hw::BlockBackend>> disks;  // one for each of Options::devices
+};
+
+// Made, run and destroyed on the main loop's thread; the functions of MachineControl are for any.
+class Machine final : public hw::MachineControl, public MonitorTarget, private mem::TopologyListener {
+  public:
+    // Builds the board and an instance of the first accelerator of `accel` that can be made.
+    static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, AccelChain& accel);
+    ~Machine() override;
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    // Lets the vCPUs run (unless the options say to wait), serves the main loop until the machine is to end, stops the
+    // vCPUs and returns the exit code.
+    Result<int> run();
+
+    // hw::MachineControl
+    void request_shutdown(int exit_code) override;
+    void request_reset() override;
+    void guest_error(const char* message) override;
+    void unimplemented(const char* message) override;
+    void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) override;
+    uint64_t now_ns() override;
+    uint64_t wall_clock_ns() override;
+    void run_io(void (*fn)(void* opaque), void* opaque) override;
+
+    // MonitorTarget
+    void quit() override { request_shutdown(0); }
+    void system_reset() override { request_reset(); }
+    Result<> set_running(bool running) override;
+    bool running() const override { return running_; }
+    unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
+    void dump_registers(unsigned cpu, const TextSink& sink) override;
+    void dump_cpus(const TextSink& sink) override;
+    void dump_memory(bool flat, const TextSink& sink) override;
+    Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override;
+
+  private:
+    class Paused;
+    struct VcpuHandle {
+        Vcpu* vcpu;
+        void* state;
+    };
+
+    explicit Machine(const MachineParts& parts);
+    Result<> build_board(const MachineParts& parts);
+    Result<> start_accelerator(AccelChain& accel);
+    Result<> create_vcpus();
+    void reset();
+    void fatal(const char* message);
+    void log(LogItem item, const char* message);
+
+    // mem::TopologyListener
+    void topology_changed(void (*done)(void* opaque), void* opaque) override;
+
+    MainLoop& loop_;
+    Log& log_;
+    const bool no_reboot_;
+    const bool start_stopped_;
+    const unsigned max_cpus_;
+    const HostServices host_services_;
+
+    Mutex mutex_;                                            // a leaf
+    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);   // the first request's
+    WorkQueue::Work shutdown_work_;
+    WorkQueue::Work reset_work_;
+
+    std::vector<std::unique_ptr<riscv::Hart>> harts_;
+    std::unique_ptr<hw::VirtBoard> board_;
+    std::unique_ptr<IoWorker> io_;
+
+    AccelConfig accel_config_{};
+    const AccelOps* ops_ = nullptr;
+    AccelInstance* accel_ = nullptr;
+    std::vector<VcpuHandle> vcpus_;
+    bool running_ = false;  // the loop's thread
+};
+
+}  // namespace weft::sys

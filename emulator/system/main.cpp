@@ -1,0 +1,206 @@
+// weft-system-riscv64: runs a RISC-V machine.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/log.h"
+#include "emulator/system/accel_chain.h"
+#include "emulator/system/block_raw.h"
+#include "emulator/system/console.h"
+#include "emulator/system/inputs.h"
+#include "emulator/system/machine.h"
+#include "emulator/system/main_loop.h"
+#include "emulator/system/options.h"
+#include "emulator/system/report.h"
+#include "emulator/system/signals.h"
+
+namespace weft::sys {
+
+namespace {
+
+std::optional<std::string> environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::string program_dir() {
+    std::error_code ignored;
+    return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
+}
+
+std::vector<std::string> accel_folders(const Options& options) {
+    return module_folders(options.module_dir, environment("WEFT_MODULE_DIR"), program_dir());
+}
+
+Result<std::string> help_text(const Options& options) {
+    switch (options.help) {
+    case HelpTopic::none:
+        break;
+    case HelpTopic::usage:
+        return usage_text();
+    case HelpTopic::version:
+        return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
+    case HelpTopic::accels:
+        return accelerators_text(accel_folders(options));
+    case HelpTopic::accel_properties: {
+        const Result<const AccelDescriptor*> loaded = load_accelerator(accel_folders(options), options.help_subject);
+        return loaded ? Result<std::string>(properties_text(**loaded)) : std::unexpected(loaded.error());
+    }
+    case HelpTopic::machines:
+        return machines_text();
+    case HelpTopic::cpus:
+        return cpus_text();
+    case HelpTopic::devices:
+        return devices_text();
+    case HelpTopic::log_items:
+        return log_items_help();
+    }
+    return std::string();
+}
+
+struct LogSettings {
+    LogMask items;
+    AddressFilter filter;
+};
+
+Result<LogSettings> parse_log(const Options& options) {
+    LogSettings settings;
+    if (!options.log_items.empty()) {
+        const Result<LogMask> items = parse_log_items(options.log_items);
+        if (!items) {
+            return std::unexpected(items.error().within("-d"));
+        }
+        settings.items = *items;
+    }
+    if (!options.log_filter.empty()) {
+        Result<AddressFilter> filter = AddressFilter::parse(options.log_filter);
+        if (!filter) {
+            return std::unexpected(filter.error().within("-dfilter"));
+        }
+        settings.filter = std::move(*filter);
+    }
+    return settings;
+}
+
+Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options& options) {
+    std::vector<std::unique_ptr<hw::BlockBackend>> disks;
+    for (const DeviceChoice& device : options.devices) {
+        const DriveChoice& drive = options.drives[*device.drive];
+        Result<std::unique_ptr<RawImage>> image = RawImage::open(drive.file, drive.read_only);
+        if (!image) {
+            return std::unexpected(image.error().within("-drive"));
+        }
+        disks.push_back(std::move(*image));
+    }
+    return disks;
+}
+
+// The machine's life, between the main loop and the console.
+Result<int> run_machine(const MachineParts& parts, AccelChain& accel, Console& console, Signals& signals) {
+    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, accel);
+    if (!machine) {
+        return std::unexpected(machine.error());
+    }
+    const auto signal_watch = parts.loop.watch(signals.fd(), MainLoop::Ready::readable, [&] {
+        const Signals::Event event = signals.take();
+        if (event == Signals::Event::terminate) {
+            (*machine)->request_shutdown(0);
+        } else if (event == Signals::Event::continued) {
+            console.continued();
+        }
+    });
+    console.attach(machine->get());
+    Result<int> exit_code = (*machine)->run();
+    console.attach(nullptr);
+    return exit_code;
+}
+
+Result<int> run(const Options& options) {
+    // Everything is checked first, and only then anything opened for writing.
+    AccelChain accel(options.accelerators, accel_folders(options), print_error);
+    if (Result<> usable = accel.advance(); !usable) {
+        return std::unexpected(usable.error());
+    }
+    const Result<LogSettings> log_settings = parse_log(options);
+    if (!log_settings) {
+        return std::unexpected(log_settings.error());
+    }
+    const Result<Inputs> inputs =
+        read_inputs(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
+    if (!inputs) {
+        return std::unexpected(inputs.error());
+    }
+    if (Result<> outputs = check_outputs(options); !outputs) {
+        return std::unexpected(outputs.error());
+    }
+
+    const Result<std::unique_ptr<MainLoop>> loop = MainLoop::create();
+    if (!loop) {
+        return std::unexpected(loop.error());
+    }
+    Result<std::unique_ptr<Signals>> signals = Signals::create();
+    if (!signals) {
+        return std::unexpected(signals.error());
+    }
+    const Result<std::vector<std::unique_ptr<hw::BlockBackend>>> disks = open_disks(options);
+    if (!disks) {
+        return std::unexpected(disks.error());
+    }
+    const Result<std::unique_ptr<Log>> log =
+        Log::open(log_settings->items, log_settings->filter, options.log_file.value_or(""));
+    if (!log) {
+        return std::unexpected(log.error().within("-D"));
+    }
+    const Result<std::unique_ptr<Console>> console = Console::open(options, **loop);
+    if (!console) {
+        return std::unexpected(console.error());
+    }
+    const MachineParts parts{options, *inputs, **loop, **log, (*console)->serial(), *disks};
+    Result<int> exit_code = run_machine(parts, accel, **console, **signals);
+
+    // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
+    (*console)->restore_terminal();
+    signals->reset();
+    (*console)->drain();
+    if (const Result<> logged = (*log)->status(); !logged) {
+        print_warning(logged.error().message());
+    }
+    return exit_code;
+}
+
+int main(std::span<const char* const> arguments) {
+    // A closed pipe is an error of the write that meets it.
+    std::signal(SIGPIPE, SIG_IGN);
+    const Result<Options> options = parse_options(arguments);
+    if (!options) {
+        print_error(options.error().message());
+        return 1;
+    }
+    if (options->help != HelpTopic::none) {
+        const Result<std::string> text = help_text(*options);
+        if (!text) {
+            print_error(text.error().message());
+            return 1;
+        }
+        std::fputs(text->c_str(), stdout);
+        return std::fflush(stdout) == 0 ? 0 : 1;
+    }
+    const Result<int> exit_code = run(*options);
+    if (!exit_code) {
+        print_error(exit_code.error().message());
+        return 1;
+    }
+    return *exit_code;
+}
+
+}  // namespace
+
+}  // namespace weft::sys
+
+int main(int argc, char** argv) {
+    const std::span<const char* const> arguments(argv, static_cast<size_t>(argc));
+    return weft::sys::main(arguments.subspan(argc > 0 ? 1 : 0));
+}

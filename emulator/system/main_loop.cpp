@@ -1,0 +1,75 @@
+#include "emulator/system/main_loop.h"
+
+#include <glib-unix.h>
+#include <glib.h>
+
+#include <utility>
+
+namespace weft::sys {
+
+struct MainLoop::Context {
+    GMainContext* glib = g_main_context_new();
+
+    Context() = default;
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+    ~Context() { g_main_context_unref(glib); }
+};
+
+// Kept alive by GLib's source: its function may destroy the watch it is called for.
+struct MainLoop::Watch::Source {
+    GSource* glib = nullptr;
+    std::function<void()> function;
+
+    static gboolean dispatch(gint, GIOCondition, gpointer opaque) {
+        static_cast<Source*>(opaque)->function();
+        return G_SOURCE_CONTINUE;
+    }
+    static void destroy(gpointer opaque) { delete static_cast<Source*>(opaque); }
+};
+
+Result<std::unique_ptr<MainLoop>> MainLoop::create() {
+    auto work = WorkQueue::create();
+    if (!work) {
+        return std::unexpected(work.error());
+    }
+    auto timers = TimerQueue::create();
+    if (!timers) {
+        return std::unexpected(timers.error());
+    }
+    return std::unique_ptr<MainLoop>(new MainLoop(std::move(*work), std::move(*timers)));
+}
+
+MainLoop::MainLoop(std::unique_ptr<WorkQueue> work, std::unique_ptr<TimerQueue> timers)
+    : work_(std::move(work)), timers_(std::move(timers)), context_(std::make_unique<Context>()) {
+    work_watch_ = watch(work_->fd(), Ready::readable, [this] { work_->drain(); });
+    timer_watch_ = watch(timers_->fd(), Ready::readable, [this] { timers_->run_due(); });
+}
+
+MainLoop::~MainLoop() = default;
+
+std::unique_ptr<MainLoop::Watch> MainLoop::watch(int fd, Ready ready, std::function<void()> function) {
+    auto* source = new Watch::Source;
+    source->function = std::move(function);
+    const auto condition = static_cast<GIOCondition>((ready == Ready::readable ? G_IO_IN : G_IO_OUT) | G_IO_HUP | G_IO_ERR);
+    source->glib = g_unix_fd_source_new(fd, condition);
+    g_source_set_callback(source->glib, G_SOURCE_FUNC(Watch::Source::dispatch), source, Watch::Source::destroy);
+    g_source_attach(source->glib, context_->glib);
+    return std::unique_ptr<Watch>(new Watch(source));
+}
+
+MainLoop::Watch::~Watch() {
+    // Destroying drops GLib's hold on the callback's data, which dispatch may be in the midst of: GLib keeps that alive
+    // until dispatch returns.
+    GSource* glib = source_->glib;
+    g_source_destroy(glib);
+    g_source_unref(glib);
+}
+
+void MainLoop::run() {
+    while (!quit_) {
+        g_main_context_iteration(context_->glib, TRUE);
+    }
+}
+
+}  // namespace weft::sys

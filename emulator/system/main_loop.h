@@ -1,0 +1,71 @@
+// The machine's main loop: GLib's, with a context of its own, on the thread that made it.
+//
+// Only that thread touches GLib. Others hand over through post() and set_timer(): weft's own queues, whose descriptors the
+// loop waits for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/error.h"
+#include "base/work_queue.h"
+#include "emulator/system/timer_queue.h"
+
+namespace weft::sys {
+
+class MainLoop {
+  public:
+    static Result<std::unique_ptr<MainLoop>> create();
+    ~MainLoop();
+    MainLoop(const MainLoop&) = delete;
+    MainLoop& operator=(const MainLoop&) = delete;
+
+    // Calls a function while a descriptor is ready, on the loop's thread, until the watch is destroyed (also from within
+    // the function). The loop's thread only; destroyed before the loop.
+    class Watch {
+      public:
+        ~Watch();
+        Watch(const Watch&) = delete;
+        Watch& operator=(const Watch&) = delete;
+
+      private:
+        friend class MainLoop;
+        struct Source;
+        explicit Watch(Source* source) : source_(source) {}
+        Source* source_;
+    };
+    enum class Ready { readable, writable };
+    // Also called where the descriptor's other end is gone or in error: reading or writing tells.
+    std::unique_ptr<Watch> watch(int fd, Ready ready, std::function<void()> function);
+
+    // Runs fn(opaque) on the loop's thread, in the order of the calls. Any thread.
+    void post(void (*fn)(void* opaque), void* opaque) { work_->post(fn, opaque); }
+    // The same without allocating; `work` is posted once until it runs.
+    void post(WorkQueue::Work& work) { work_->post(work); }
+    // Takes it out again. The loop's thread only.
+    void cancel(WorkQueue::Work& work) { work_->cancel(work); }
+
+    // As hw::MachineControl::set_timer. Any thread.
+    void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
+        timers_->set(deadline_ns, fn, opaque);
+    }
+
+    // Serves sources until quit(). What was posted before a quit() in the same batch runs.
+    void run();
+    // The loop's thread only.
+    void quit() { quit_ = true; }
+
+  private:
+    struct Context;
+    MainLoop(std::unique_ptr<WorkQueue> work, std::unique_ptr<TimerQueue> timers);
+
+    const std::unique_ptr<WorkQueue> work_;
+    const std::unique_ptr<TimerQueue> timers_;
+    const std::unique_ptr<Context> context_;
+    std::unique_ptr<Watch> work_watch_;
+    std::unique_ptr<Watch> timer_watch_;
+    bool quit_ = false;
+};
+
+}  // namespace weft::sys

@@ -1,0 +1,189 @@
+#include "emulator/system/monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "emulator/system/sinks.h"
+#include "emulator/system/values.h"
+
+namespace weft::sys {
+
+namespace {
+
+constexpr std::string_view kPrompt = "(weft) ";
+constexpr size_t kMaxCommand = 1024;
+
+using Words = std::span<const std::string>;
+
+// A command: the words that name it, what may follow, and what it does. The first whose words begin the line is taken.
+struct Command {
+    const char* name;
+    const char* arguments;
+    const char* help;
+    size_t max_arguments;
+    Result<> (*execute)(MonitorTarget& target, Words arguments, const TextSink& sink);
+};
+
+Result<> quit(MonitorTarget& target, Words, const TextSink&) {
+    target.quit();
+    return {};
+}
+
+Result<> system_reset(MonitorTarget& target, Words, const TextSink&) {
+    target.system_reset();
+    return {};
+}
+
+Result<> stop(MonitorTarget& target, Words, const TextSink&) { return target.set_running(false); }
+
+Result<> cont(MonitorTarget& target, Words, const TextSink&) { return target.set_running(true); }
+
+Result<> info_registers(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    unsigned first = 0;
+    unsigned last = 0;
+    if (!arguments.empty() && arguments[0] == "-a") {
+        last = target.cpu_count() - 1;
+    } else if (!arguments.empty()) {
+        const std::optional<uint64_t> cpu = parse_uint(arguments[0]);
+        if (!cpu || *cpu >= target.cpu_count()) {
+            return fail(fmt::format("there is no CPU {} (0 to {})", in_quotes(arguments[0]), target.cpu_count() - 1));
+        }
+        first = last = static_cast<unsigned>(*cpu);
+    }
+    for (unsigned cpu = first; cpu <= last; ++cpu) {
+        const std::string title = fmt::format("CPU {}\n", cpu);
+        sink.write(sink.opaque, title.data(), title.size());
+        target.dump_registers(cpu, sink);
+    }
+    return {};
+}
+
+Result<> info_mtree(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    if (!arguments.empty() && arguments[0] != "-f") {
+        return fail(fmt::format("{} is not -f", in_quotes(arguments[0])));
+    }
+    target.dump_memory(!arguments.empty(), sink);
+    return {};
+}
+
+Result<> info_cpus(MonitorTarget& target, Words, const TextSink& sink) {
+    target.dump_cpus(sink);
+    return {};
+}
+
+Result<> info_jit(MonitorTarget& target, Words, const TextSink& sink) { return target.dump_accelerator("jit", sink); }
+
+Result<> info_stats(MonitorTarget& target, Words, const TextSink& sink) {
+    return target.dump_accelerator("stats", sink);
+}
+
+Result<> info_status(MonitorTarget& target, Words, const TextSink& sink) {
+    const std::string_view text = target.running() ? "running\n" : "stopped\n";
+    sink.write(sink.opaque, text.data(), text.size());
+    return {};
+}
+
+Result<> help(MonitorTarget& target, Words arguments, const TextSink& sink);
+
+constexpr Command kCommands[] = {
+    {"help", "", "this list", 0, help},
+    {"quit", "", "end the emulator", 0, quit},
+    {"system_reset", "", "reset the machine", 0, system_reset},
+    {"stop", "", "stop all CPUs", 0, stop},
+    {"cont", "", "let them go on", 0, cont},
+    {"info status", "", "whether the machine runs", 0, info_status},
+    {"info cpus", "", "the CPUs and where they are", 0, info_cpus},
+    {"info registers", "[CPU|-a]", "registers of one CPU (0) or of all", 1, info_registers},
+    {"info mtree", "[-f]", "memory regions, or with -f what is seen at each address", 1, info_mtree},
+    {"info jit", "", "the accelerator's state", 0, info_jit},
+    {"info stats", "", "the accelerator's counters, as JSON", 0, info_stats},
+};
+
+Result<> help(MonitorTarget&, Words, const TextSink& sink) {
+    for (const Command& command : kCommands) {
+        const std::string usage = fmt::format("{} {}", command.name, command.arguments);
+        const std::string line = fmt::format("{:<26}{}\n", usage, command.help);
+        sink.write(sink.opaque, line.data(), line.size());
+    }
+    return {};
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+    std::vector<std::string> words = split(text, ' ');
+    std::erase(words, "");
+    return words;
+}
+
+}  // namespace
+
+Monitor::Monitor(hw::CharBackend& line, MonitorTarget& target) : line_(line), target_(target) {
+    line_.set_receiver(this);
+}
+
+Monitor::~Monitor() { line_.set_receiver(nullptr); }
+
+void Monitor::show_prompt() { say(kPrompt); }
+
+std::string Monitor::execute(std::string_view line) {
+    const std::vector<std::string> words = words_of(line);
+    if (words.empty()) {
+        return {};
+    }
+    for (const Command& command : kCommands) {
+        const std::vector<std::string> name = words_of(command.name);
+        if (words.size() < name.size() || !std::equal(name.begin(), name.end(), words.begin())) {
+            continue;
+        }
+        const Words arguments = Words(words).subspan(name.size());
+        if (arguments.size() > command.max_arguments) {
+            return fmt::format("{}: too much: {}\n", command.name, in_quotes(arguments.back()));
+        }
+        TextCollector answer;
+        if (const Result<> done = command.execute(target_, arguments, *answer.sink()); !done) {
+            return fmt::format("{}: {}\n", command.name, done.error().message());
+        }
+        return std::move(answer.text());
+    }
+    return fmt::format("unknown command {} (help lists them)\n", in_quotes(line));
+}
+
+void Monitor::receive(std::span<const uint8_t> data) {
+    for (const uint8_t byte : data) {
+        typed(byte);
+    }
+}
+
+void Monitor::typed(uint8_t byte) {
+    const bool after_return = std::exchange(after_return_, byte == '\r');
+    if (byte == '\n' && after_return) {
+        return;
+    }
+    if (byte == '\r' || byte == '\n') {
+        say("\n");
+        const std::string command = std::exchange(input_, {});
+        say(execute(command));
+        show_prompt();
+    } else if (byte == 0x7f || byte == '\b') {
+        if (!input_.empty()) {
+            input_.pop_back();
+            say("\b \b");
+        }
+    } else if (byte == 0x15) {  // Ctrl-U: the line anew
+        for (; !input_.empty(); input_.pop_back()) {
+            say("\b \b");
+        }
+    } else if (byte >= 0x20 && input_.size() < kMaxCommand) {
+        input_ += static_cast<char>(byte);
+        line_.write({&byte, 1});
+    }
+}
+
+void Monitor::say(std::string_view text) {
+    if (!text.empty()) {
+        line_.write({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+    }
+}
+
+}  // namespace weft::sys

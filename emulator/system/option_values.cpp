@@ -1,0 +1,332 @@
+#include "emulator/system/option_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weft::sys {
+
+namespace {
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+// Room for a firmware's first megabyte; the board asks for more if the images need it.
+constexpr uint64_t kMinMemory = kMiB;
+constexpr uint64_t kMaxMemory = uint64_t{16} << 40;
+
+constexpr DeviceInfo kDevices[] = {
+    {"virtio-blk-device", "a disk on a virtio-mmio slot; drive=ID names the -drive it shows"},
+};
+
+bool is_help(const std::string& word) { return word == "help" || word == "?"; }
+
+// Names end up in paths (accel-NAME.so), so nothing but these.
+bool is_plain_name(const std::string& name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+}
+
+Result<unsigned> parse_cpu_count(const std::string& what, const std::string& text) {
+    const std::optional<uint64_t> count = parse_uint(text);
+    if (!count || *count < 1 || *count > kMaxCpus) {
+        return fail(fmt::format("{} must be a number from 1 to {}, not {}", what, kMaxCpus, in_quotes(text)));
+    }
+    return static_cast<unsigned>(*count);
+}
+
+// The value of a key that cannot do without.
+Result<std::string> value_of(const KeyValue& item) {
+    if (!item.value || item.value->empty()) {
+        return fail(fmt::format("{} needs a value", in_quotes(item.key)));
+    }
+    return *item.value;
+}
+
+Result<bool> switch_of(const KeyValue& item) {
+    if (!item.value) {
+        return true;
+    }
+    const std::optional<bool> on = parse_bool(*item.value);
+    if (!on) {
+        return fail(fmt::format("{} is 'on' or 'off', not {}", item.key, in_quotes(*item.value)));
+    }
+    return *on;
+}
+
+}  // namespace
+
+std::span<const DeviceInfo> device_table() { return kDevices; }
+
+void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
+    if (raw.options.help == HelpTopic::none) {
+        raw.options.help = topic;
+        raw.options.help_subject = std::move(subject);
+    }
+}
+
+Result<> parse_accel(RawOptions& raw, const std::string& value) {
+    Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    if (!list->head) {
+        return fail("the accelerator's name comes first: NAME[,property=value...]");
+    }
+    if (is_help(*list->head)) {
+        request_help(raw, HelpTopic::accels);
+        return {};
+    }
+    if (!is_plain_name(*list->head)) {
+        return fail(fmt::format("invalid accelerator name {}", in_quotes(*list->head)));
+    }
+    const bool wants_help = std::ranges::any_of(
+        list->items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
+    if (wants_help) {
+        request_help(raw, HelpTopic::accel_properties, *list->head);
+        return {};
+    }
+    raw.options.accelerators.push_back({std::move(*list->head), std::move(list->items)});
+    return {};
+}
+
+Result<> parse_machine(RawOptions& raw, const std::string& value) {
+    Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    std::string name = list->head.value_or("virt");
+    raw.machine_accels.clear();
+    for (const KeyValue& item : list->items) {
+        if (is_help(item.key) && !item.value) {
+            request_help(raw, HelpTopic::machines);
+            return {};
+        }
+        if (item.key == "type" && !list->head) {
+            name = item.value.value_or("");
+        } else if (item.key == "accel") {
+            const Result<std::string> accels = value_of(item);
+            if (!accels) {
+                return std::unexpected(accels.error());
+            }
+            for (const std::string& accel : split(*accels, ':')) {
+                if (!is_plain_name(accel)) {
+                    return fail(fmt::format("invalid accelerator name {}", in_quotes(accel)));
+                }
+                raw.machine_accels.push_back({accel, {}});
+            }
+        } else {
+            return fail(fmt::format("machine 'virt' has no property {}", in_quotes(item.key)));
+        }
+    }
+    if (is_help(name)) {
+        request_help(raw, HelpTopic::machines);
+    } else if (name != "virt") {
+        return fail(fmt::format("unknown machine {} (there is 'virt')", in_quotes(name)));
+    }
+    return {};
+}
+
+Result<> parse_cpu(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    if (list->head && is_help(*list->head)) {
+        request_help(raw, HelpTopic::cpus);
+        return {};
+    }
+    if (list->head != "rv64") {
+        return fail(fmt::format("unknown CPU {} (there is 'rv64')", in_quotes(list->head.value_or(value))));
+    }
+    if (!list->items.empty()) {
+        return fail(fmt::format("CPU 'rv64' has no property {}", in_quotes(list->items.front().key)));
+    }
+    return {};
+}
+
+Result<> parse_smp(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    std::optional<unsigned> cpus;
+    std::optional<unsigned> max_cpus;
+    const auto take = [](std::optional<unsigned>& to, const char* what, const std::string& text) -> Result<> {
+        const Result<unsigned> count = parse_cpu_count(what, text);
+        if (!count) {
+            return std::unexpected(count.error());
+        }
+        to = *count;
+        return {};
+    };
+    Result<> taken;
+    if (list->head) {
+        taken = take(cpus, "the number of CPUs", *list->head);
+    }
+    for (const KeyValue& item : list->items) {
+        if (!taken) {
+            break;
+        }
+        if (item.key == "cpus") {
+            taken = take(cpus, "cpus", item.value.value_or(""));
+        } else if (item.key == "maxcpus") {
+            taken = take(max_cpus, "maxcpus", item.value.value_or(""));
+        } else {
+            return fail(fmt::format("unknown parameter {} (there are cpus and maxcpus)", in_quotes(item.key)));
+        }
+    }
+    if (!taken) {
+        return taken;
+    }
+    raw.options.cpus = cpus ? *cpus : max_cpus.value_or(1);
+    raw.options.max_cpus = max_cpus.value_or(raw.options.cpus);
+    if (raw.options.max_cpus < raw.options.cpus) {
+        return fail(fmt::format("maxcpus ({}) is less than cpus ({})", raw.options.max_cpus, raw.options.cpus));
+    }
+    return {};
+}
+
+Result<> parse_memory(RawOptions& raw, const std::string& value) {
+    std::string text = value;
+    if (text.starts_with("size=")) {
+        text.erase(0, 5);
+    }
+    const std::optional<uint64_t> size = parse_size(text, kMiB);
+    if (!size) {
+        return fail(fmt::format("invalid size {} (a number with a suffix K, M, G or T; MiB without one)", in_quotes(text)));
+    }
+    if (*size < kMinMemory || *size > kMaxMemory) {
+        return fail(fmt::format("the size must be from {} to {}, not {}", format_size(kMinMemory),
+                                format_size(kMaxMemory), in_quotes(text)));
+    }
+    if (*size % 4096 != 0) {
+        return fail(fmt::format("the size must be a multiple of 4K, not {}", in_quotes(text)));
+    }
+    raw.options.memory_bytes = *size;
+    return {};
+}
+
+Result<> parse_serial(RawOptions& raw, const std::string& value) {
+    if (raw.serial) {
+        return fail("the board has one serial port, and it is spoken for");
+    }
+    SerialChoice serial;
+    if (value == "stdio") {
+        serial.kind = SerialChoice::Kind::stdio;
+    } else if (value == "mon:stdio") {
+        serial.kind = SerialChoice::Kind::mux_stdio;
+    } else if (value == "null" || value == "none") {
+        serial.kind = SerialChoice::Kind::null;
+    } else if (value.starts_with("file:") && value.size() > 5) {
+        serial.kind = SerialChoice::Kind::file;
+        serial.path = value.substr(5);
+    } else {
+        return fail(fmt::format("{} is none of stdio, mon:stdio, file:PATH, null, none", in_quotes(value)));
+    }
+    raw.serial = std::move(serial);
+    return {};
+}
+
+Result<> parse_monitor(RawOptions& raw, const std::string& value) {
+    if (value != "stdio" && value != "none") {
+        return fail(fmt::format("{} is neither stdio nor none", in_quotes(value)));
+    }
+    raw.monitor = value == "stdio";
+    return {};
+}
+
+Result<> parse_drive(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, false);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    DriveChoice drive;
+    for (const KeyValue& item : list->items) {
+        if (item.key == "readonly" || item.key == "read-only") {
+            const Result<bool> on = switch_of(item);
+            if (!on) {
+                return std::unexpected(on.error());
+            }
+            drive.read_only = *on;
+            continue;
+        }
+        const Result<std::string> text = value_of(item);
+        if (item.key == "file" || item.key == "id" || item.key == "format" || item.key == "if") {
+            if (!text) {
+                return std::unexpected(text.error());
+            }
+        }
+        if (item.key == "file") {
+            drive.file = *text;
+        } else if (item.key == "id") {
+            drive.id = *text;
+        } else if (item.key == "format") {
+            if (*text != "raw") {
+                return fail(fmt::format("unknown image format {} (there is 'raw')", in_quotes(*text)));
+            }
+        } else if (item.key == "if") {
+            if (*text != "none" && *text != "virtio") {
+                return fail(fmt::format("if is 'none' or 'virtio', not {}", in_quotes(*text)));
+            }
+            drive.attach = *text == "virtio";
+        } else {
+            return fail(fmt::format("unknown parameter {} (there are file, format, if, id and readonly)",
+                                    in_quotes(item.key)));
+        }
+    }
+    if (drive.file.empty()) {
+        return fail("a file must be named: file=PATH");
+    }
+    const auto same_id = [&](const DriveChoice& other) { return !drive.id.empty() && other.id == drive.id; };
+    if (std::ranges::any_of(raw.options.drives, same_id)) {
+        return fail(fmt::format("two drives have the id {}", in_quotes(drive.id)));
+    }
+    raw.options.drives.push_back(std::move(drive));
+    return {};
+}
+
+Result<> parse_device(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    if (!list->head) {
+        return fail("the device's name comes first: NAME[,property=value...]");
+    }
+    if (is_help(*list->head)) {
+        request_help(raw, HelpTopic::devices);
+        return {};
+    }
+    if (std::ranges::none_of(kDevices, [&](const DeviceInfo& info) { return *list->head == info.name; })) {
+        return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*list->head)));
+    }
+    RawDevice device{*list->head, std::nullopt};
+    for (const KeyValue& item : list->items) {
+        if (item.key != "drive" && item.key != "id") {
+            return fail(fmt::format("device {} has no property {}", in_quotes(device.driver), in_quotes(item.key)));
+        }
+        const Result<std::string> text = value_of(item);
+        if (!text) {
+            return std::unexpected(text.error());
+        }
+        if (item.key == "drive") {
+            device.drive = *text;
+        }
+    }
+    if (!device.drive) {
+        return fail(fmt::format("device {} needs drive=ID", in_quotes(device.driver)));
+    }
+    raw.devices.push_back(std::move(device));
+    return {};
+}
+
+Result<> parse_log_items(RawOptions& raw, const std::string& value) {
+    if (is_help(value)) {
+        request_help(raw, HelpTopic::log_items);
+        return {};
+    }
+    raw.options.log_items = value;
+    return {};
+}
+
+}  // namespace weft::sys

@@ -1,0 +1,46 @@
+// The values of single options; each message is to follow "-option: ".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "emulator/system/options.h"
+
+namespace weft::sys {
+
+// What options.cpp collects before the options are looked at together.
+struct RawDevice {
+    std::string driver;
+    std::optional<std::string> drive;  // drive=ID
+};
+
+struct RawOptions {
+    Options options;
+    std::vector<AccelChoice> machine_accels;  // -machine virt,accel=a:b
+    std::vector<RawDevice> devices;
+    std::optional<SerialChoice> serial;
+    std::optional<bool> monitor;  // -monitor: true stdio, false none
+    bool nographic = false;
+};
+
+struct DeviceInfo {
+    const char* name;
+    const char* help;
+};
+std::span<const DeviceInfo> device_table();
+
+Result<> parse_accel(RawOptions& raw, const std::string& value);
+Result<> parse_machine(RawOptions& raw, const std::string& value);
+Result<> parse_cpu(RawOptions& raw, const std::string& value);
+Result<> parse_smp(RawOptions& raw, const std::string& value);
+Result<> parse_memory(RawOptions& raw, const std::string& value);
+Result<> parse_serial(RawOptions& raw, const std::string& value);
+Result<> parse_monitor(RawOptions& raw, const std::string& value);
+Result<> parse_drive(RawOptions& raw, const std::string& value);
+Result<> parse_device(RawOptions& raw, const std::string& value);
+Result<> parse_log_items(RawOptions& raw, const std::string& value);
+
+// Records a request for help, unless an earlier one stands.
+void request_help(RawOptions& raw, HelpTopic topic, std::string subject = {});
+
+}  // namespace weft::sys

@@ -1,0 +1,291 @@
+#include "emulator/system/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "emulator/system/option_values.h"
+
+namespace weft::sys {
+
+namespace {
+
+// One option. The table drives the parser and the text of -help.
+struct OptionDesc {
+    const char* name;
+    const char* alias;     // nullptr: none
+    const char* argument;  // as -help shows it; nullptr: takes none
+    Result<> (*apply)(RawOptions& raw, const std::string& value);
+    const char* help;  // lines separated by '\n'
+};
+
+struct OptionGroup {
+    const char* title;
+    std::span<const OptionDesc> options;
+};
+
+template <auto member>
+Result<> set_text(RawOptions& raw, const std::string& value) {
+    if (value.empty()) {
+        return fail("the value is empty");
+    }
+    raw.options.*member = value;
+    return {};
+}
+
+template <auto member>
+Result<> set_flag(RawOptions& raw, const std::string&) {
+    raw.options.*member = true;
+    return {};
+}
+
+Result<> set_append(RawOptions& raw, const std::string& value) {
+    raw.options.append = value;  // may be empty
+    return {};
+}
+
+Result<> set_nographic(RawOptions& raw, const std::string&) {
+    raw.nographic = true;
+    return {};
+}
+
+template <HelpTopic topic>
+Result<> set_help(RawOptions& raw, const std::string&) {
+    request_help(raw, topic);
+    return {};
+}
+
+constexpr OptionDesc kMachineOptions[] = {
+    {"accel", nullptr, "NAME[,PROPERTY=VALUE...]", parse_accel,
+     "run the guest with accelerator NAME; given several times, the first that\n"
+     "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
+    {"module-dir", nullptr, "DIR", set_text<&Options::module_dir>,
+     "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
+    {"machine", "M", "NAME", parse_machine, "the board: virt ('help' lists them)"},
+    {"cpu", nullptr, "NAME", parse_cpu, "the harts' model: rv64 ('help' lists them)"},
+    {"smp", nullptr, "N|cpus=N[,maxcpus=M]", parse_smp, "number of harts, 1 to 512 (1)"},
+    {"m", nullptr, "SIZE", parse_memory, "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
+};
+
+constexpr OptionDesc kBootOptions[] = {
+    {"bios", nullptr, "default|none|FILE", set_text<&Options::bios>,
+     "firmware: OpenSBI's fw_dynamic.bin as found beside the program, in\n"
+     "WEFT_FIRMWARE_DIR or where distributions install it; none; or this file"},
+    {"kernel", nullptr, "FILE", set_text<&Options::kernel>, "kernel: an Image, packed with gzip or not, or an ELF file"},
+    {"initrd", nullptr, "FILE", set_text<&Options::initrd>, "initial RAM disk for the kernel"},
+    {"append", nullptr, "TEXT", set_append, "the kernel's command line"},
+    {"dtb", nullptr, "FILE", set_text<&Options::dtb>, "a device tree to use instead of the board's own"},
+};
+
+constexpr OptionDesc kDeviceOptions[] = {
+    {"serial", nullptr, "stdio|mon:stdio|file:PATH|null|none", parse_serial,
+     "where the serial port goes; mon:stdio (the default) shares the terminal\n"
+     "with the monitor: Ctrl-A h tells its keys"},
+    {"monitor", nullptr, "stdio|none", parse_monitor, "the monitor alone on the terminal, or none"},
+    {"nographic", nullptr, nullptr, set_nographic,
+     "the terminal is all there is: serial port and monitor share it (there is no\n"
+     "other display; accepted for habit's sake)"},
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", parse_drive,
+     "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
+     "that to -device. Commas in PATH are doubled"},
+    {"device", nullptr, "NAME[,PROPERTY=VALUE...]", parse_device, "add a device: virtio-blk-device,drive=ID ('help' lists them)"},
+};
+
+constexpr OptionDesc kRunOptions[] = {
+    {"no-reboot", nullptr, nullptr, set_flag<&Options::no_reboot>, "exit where the guest asks for a reset"},
+    {"S", nullptr, nullptr, set_flag<&Options::start_stopped>, "do not start; the monitor's 'cont' does"},
+};
+
+constexpr OptionDesc kDebugOptions[] = {
+    {"d", nullptr, "ITEM[,ITEM...]", parse_log_items, "log these items ('help' lists them)"},
+    {"D", nullptr, "FILE", set_text<&Options::log_file>, "log to FILE instead of standard error"},
+    {"dfilter", nullptr, "RANGE[,RANGE...]", set_text<&Options::log_filter>,
+     "log code at these guest addresses only: FIRST..LAST, START+LENGTH or\nEND-LENGTH"},
+};
+
+constexpr OptionDesc kHelpOptions[] = {
+    {"help", "h", nullptr, set_help<HelpTopic::usage>, "this text"},
+    {"version", nullptr, nullptr, set_help<HelpTopic::version>, "the version"},
+};
+
+constexpr OptionGroup kGroups[] = {
+    {"Machine", kMachineOptions}, {"Boot", kBootOptions},   {"Devices", kDeviceOptions},
+    {"Running", kRunOptions},     {"Logging", kDebugOptions}, {"Help", kHelpOptions},
+};
+
+const OptionDesc* find_option(std::string_view name) {
+    for (const OptionGroup& group : kGroups) {
+        for (const OptionDesc& option : group.options) {
+            if (name == option.name || (option.alias != nullptr && name == option.alias)) {
+                return &option;
+            }
+        }
+    }
+    return nullptr;
+}
+
+Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments) {
+    for (size_t i = 0; i < arguments.size(); ++i) {
+        std::string_view argument = arguments[i];
+        if (argument.size() < 2 || argument[0] != '-') {
+            return fail(fmt::format("{} is no option (disk images are given with -drive)", in_quotes(argument)));
+        }
+        argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
+        const size_t equals = argument.find('=');
+        const std::string_view name = argument.substr(0, equals);
+        const OptionDesc* option = find_option(name);
+        if (option == nullptr) {
+            return fail(fmt::format("unknown option {} (-help lists them)", in_quotes(arguments[i])));
+        }
+        std::string value;
+        if (option->argument == nullptr) {
+            if (equals != std::string_view::npos) {
+                return fail(fmt::format("-{}: takes no value", name));
+            }
+        } else if (equals != std::string_view::npos) {
+            value = argument.substr(equals + 1);
+        } else if (++i < arguments.size()) {
+            value = arguments[i];
+        } else {
+            return fail(fmt::format("-{}: needs a value: {}", name, option->argument));
+        }
+        if (Result<> applied = option->apply(raw, value); !applied) {
+            return std::unexpected(applied.error().within(fmt::format("-{}", name)));
+        }
+    }
+    return {};
+}
+
+Result<> choose_accelerators(RawOptions& raw) {
+    Options& options = raw.options;
+    if (!raw.machine_accels.empty()) {
+        if (!options.accelerators.empty()) {
+            return fail("-accel and the machine property accel exclude each other");
+        }
+        options.accelerators = std::move(raw.machine_accels);
+    }
+    if (options.accelerators.empty()) {
+        options.accelerators.push_back({"tcg", {}});
+    }
+    return {};
+}
+
+// Who has the terminal: the serial port, the monitor or both.
+Result<> choose_terminal(RawOptions& raw) {
+    Options& options = raw.options;
+    const bool serial_on_stdio = raw.serial && (raw.serial->kind == SerialChoice::Kind::stdio ||
+                                                raw.serial->kind == SerialChoice::Kind::mux_stdio);
+    if (raw.serial) {
+        options.serial = *raw.serial;
+    } else if (raw.monitor == true) {
+        options.serial.kind = SerialChoice::Kind::null;
+    } else if (raw.monitor == false) {
+        options.serial.kind = SerialChoice::Kind::stdio;
+    }
+    if (raw.monitor == true && serial_on_stdio) {
+        return fail("-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
+    }
+    options.monitor_on_stdio = raw.monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio);
+    return {};
+}
+
+Result<> choose_disks(RawOptions& raw) {
+    Options& options = raw.options;
+    std::vector<bool> used(options.drives.size(), false);
+    for (size_t i = 0; i < options.drives.size(); ++i) {
+        if (options.drives[i].attach) {
+            options.devices.push_back({"virtio-blk-device", i});
+            used[i] = true;
+        }
+    }
+    for (const RawDevice& device : raw.devices) {
+        const auto drive = std::ranges::find_if(
+            options.drives, [&](const DriveChoice& candidate) { return candidate.id == device.drive; });
+        if (drive == options.drives.end()) {
+            return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(*device.drive)));
+        }
+        const auto index = static_cast<size_t>(drive - options.drives.begin());
+        if (used[index]) {
+            return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(*device.drive),
+                                    drive->attach ? " (if=none leaves it to -device)" : ""));
+        }
+        used[index] = true;
+        options.devices.push_back({device.driver, index});
+    }
+    if (options.devices.size() > kMaxDevices) {
+        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}", kMaxDevices,
+                                options.devices.size()));
+    }
+    return {};
+}
+
+Result<> check_boot(const Options& options) {
+    if (!options.kernel) {
+        if (options.initrd) {
+            return fail("-initrd: needs -kernel");
+        }
+        if (options.append) {
+            return fail("-append: needs -kernel");
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Options> parse_options(std::span<const char* const> arguments) {
+    RawOptions raw;
+    Result<> done = parse_arguments(raw, arguments);
+    if (done && raw.options.help == HelpTopic::none) {
+        for (const auto step : {choose_accelerators, choose_terminal, choose_disks}) {
+            done = done ? step(raw) : done;
+        }
+        done = done ? check_boot(raw.options) : done;
+    }
+    if (!done) {
+        return std::unexpected(done.error());
+    }
+    return std::move(raw.options);
+}
+
+std::string usage_text() {
+    constexpr int kColumn = 4;
+    std::string text = fmt::format("Usage: {} [OPTION]...\nRuns a RISC-V machine.\n", kProgramName);
+    for (const OptionGroup& group : kGroups) {
+        text += fmt::format("\n{}:\n", group.title);
+        for (const OptionDesc& option : group.options) {
+            text += fmt::format("  -{}", option.name);
+            if (option.alias != nullptr) {
+                text += fmt::format(", -{}", option.alias);
+            }
+            if (option.argument != nullptr) {
+                text += fmt::format(" {}", option.argument);
+            }
+            text += '\n';
+            for (const std::string& line : split(option.help, '\n')) {
+                text += fmt::format("{:{}}    {}\n", "", kColumn, line);
+            }
+        }
+    }
+    text +=
+        "\nEnvironment:\n"
+        "  WEFT_MODULE_DIR    folders with accelerator modules, separated by ':'\n"
+        "  WEFT_FIRMWARE_DIR  folder with fw_dynamic.bin\n"
+        "\nThe exit code is the guest's where it ends the machine through the board's test\n"
+        "finisher, 0 where it powers off, and 1 after an error, told in one line.\n";
+    return text;
+}
+
+std::string machines_text() { return "Machines:\n  virt  RISC-V VirtIO board (default)\n"; }
+
+std::string cpus_text() { return "CPUs:\n  rv64  RV64 with the extensions the device tree lists (default)\n"; }
+
+std::string devices_text() {
+    std::string text = "Devices:\n";
+    for (const DeviceInfo& device : device_table()) {
+        text += fmt::format("  {}  {}\n", device.name, device.help);
+    }
+    return text;
+}
+
+}  // namespace weft::sys

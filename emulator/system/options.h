@@ -1,0 +1,90 @@
+// What the user asked for on the command line of weft-system-riscv64, checked as far as the words themselves allow.
+// Nothing here touches a file: inputs.h opens what options name.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "emulator/system/values.h"
+
+namespace weft::sys {
+
+inline constexpr const char* kProgramName = "weft-system-riscv64";
+inline constexpr unsigned kMaxCpus = 512;  // what the virt board can number
+inline constexpr size_t kMaxDevices = 8;   // its virtio-mmio slots
+
+// One -accel: a module's name and the properties in the order they were written.
+struct AccelChoice {
+    std::string name;
+    std::vector<KeyValue> properties;
+};
+
+struct SerialChoice {
+    enum class Kind { null, stdio, mux_stdio, file };
+    Kind kind = Kind::mux_stdio;
+    std::string path;  // file
+};
+
+struct DriveChoice {
+    std::string file;
+    std::string id;       // empty: not named
+    bool read_only = false;
+    bool attach = true;   // if=virtio: the board makes a disk of it; if=none: a -device does
+};
+
+struct DeviceChoice {
+    std::string driver;
+    std::optional<size_t> drive;  // index into Options::drives
+};
+
+// A request for text instead of a machine.
+enum class HelpTopic { none, usage, version, accels, accel_properties, machines, cpus, devices, log_items };
+
+struct Options {
+    HelpTopic help = HelpTopic::none;
+    std::string help_subject;  // accel_properties: the accelerator
+
+    std::vector<AccelChoice> accelerators;  // to be tried in this order; never empty
+    std::optional<std::string> module_dir;
+
+    unsigned cpus = 1;
+    unsigned max_cpus = 1;
+    uint64_t memory_bytes = uint64_t{128} << 20;
+
+    std::string bios = "default";  // default, none or a path
+    std::optional<std::string> kernel;
+    std::optional<std::string> initrd;
+    std::optional<std::string> append;
+    std::optional<std::string> dtb;
+
+    SerialChoice serial;
+    bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)
+    std::vector<DriveChoice> drives;
+    std::vector<DeviceChoice> devices;  // in the order of the command line, disks of if=virtio drives first
+
+    bool no_reboot = false;
+    bool start_stopped = false;
+
+    std::string log_items;                // -d, as written; empty: none
+    std::optional<std::string> log_file;  // -D
+    std::string log_filter;               // -dfilter, as written; empty: everything
+};
+
+// Parses the arguments after the program's name. Options are written -name or --name, their values as the next argument
+// or after '='; a later one overrides an earlier one where only one makes sense. Where help is asked for, the rest need
+// not make a machine.
+Result<Options> parse_options(std::span<const char* const> arguments);
+
+// The text of -help.
+std::string usage_text();
+
+// Texts of "-machine help" and the like (but those of accelerators: accel_loader.h).
+std::string machines_text();
+std::string cpus_text();
+std::string devices_text();
+
+}  // namespace weft::sys

@@ -1,0 +1,86 @@
+// Modules: where they are looked for, and what is wrong with those that cannot be used.
+#include <catch2/catch.hpp>
+
+#include "emulator/system/accel_loader.h"
+#include "tests/support/subprocess.h"
+
+using namespace weft;
+using namespace weft::sys;
+
+namespace {
+
+const std::vector<std::string> kFolders = {MOCK_DIR};
+
+std::string message(const std::string& name, const std::vector<std::string>& folders = kFolders) {
+    const auto loaded = load_accelerator(folders, name);
+    return loaded ? "(loaded)" : loaded.error().message();
+}
+
+std::string path(const std::string& name) { return std::string(MOCK_DIR) + "/accel-" + name + ".so"; }
+
+}  // namespace
+
+TEST_CASE("folders come in the documented order, each once", "[accel-loader]") {
+    CHECK(module_folders("m", "e1::e2:m", "/opt/weft/bin") ==
+          std::vector<std::string>{"m", "e1", "e2", "/opt/weft/bin", "/opt/weft/bin/accel", "/opt/weft/lib/weft",
+                                   "/opt/accel/tcg"});
+    CHECK(module_folders(std::nullopt, std::nullopt, "/b/emulator/system").back() == "/b/accel/tcg");
+}
+
+TEST_CASE("a module built against the public headers alone is accepted", "[accel-loader]") {
+    const auto loaded = load_accelerator(kFolders, "mock");
+    REQUIRE(loaded);
+    CHECK((*loaded)->name == std::string("mock"));
+    CHECK((*loaded)->property_count > 4);
+    // Resident: it is the same the next time.
+    CHECK(*load_accelerator(kFolders, "mock") == *loaded);
+}
+
+TEST_CASE("the first folder that has the module decides", "[accel-loader]") {
+    const test::TempDir dir;
+    const std::string garbage = dir.write("accel-mock.so", "this is no shared object\n");
+    CHECK(message("mock", {"/nonexistent", MOCK_DIR, dir.path()}) == "(loaded)");
+    const std::string broken = message("mock", {dir.path(), MOCK_DIR});
+    CHECK(broken.starts_with("accelerator 'mock': cannot open the module: " + garbage));
+    CHECK(broken.find('\n') == std::string::npos);
+}
+
+TEST_CASE("each unusable module has its message", "[accel-loader]") {
+    CHECK(message("none-such") == "accelerator 'none-such': there is no accel-none-such.so in " MOCK_DIR);
+    CHECK(message("no-symbol") == "accelerator 'no-symbol': " + path("no-symbol") +
+                                      " is no accelerator module (it has no symbol weft_accelerator)");
+    CHECK(message("other-abi") == "accelerator 'other-abi': " + path("other-abi") +
+                                      " has ABI version 77; this program speaks version " +
+                                      std::to_string(kAccelAbiVersion));
+    CHECK(message("other-size") == "accelerator 'other-size': " + path("other-size") +
+                                       " has a descriptor of 8 bytes; this program expects " +
+                                       std::to_string(sizeof(AccelDescriptor)));
+    CHECK(message("other-layout")
+              .starts_with("accelerator 'other-layout': " + path("other-layout") +
+                           " was built with other data layouts (000000000000002a) than this program ("));
+    CHECK(message("other-sanitizer")
+              .starts_with("accelerator 'other-sanitizer': " + path("other-sanitizer") + " was built with "));
+    CHECK(message("misnamed") == "accelerator 'misnamed': " + path("misnamed") + " says its name is 'mock'");
+}
+
+TEST_CASE("what lies behind a wrong version is not looked at", "[accel-loader]") {
+    AccelDescriptor descriptor{};
+    descriptor.abi_version = kAccelAbiVersion + 1;
+    const auto checked = check_descriptor(descriptor, "x.so", "x");
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().message().find("ABI version") != std::string::npos);
+
+    descriptor = {kAccelAbiVersion, sizeof(AccelDescriptor), layout_hash(), sanitizer_mode(), "x", nullptr, nullptr, 0,
+                  nullptr,          nullptr};
+    const auto incomplete = check_descriptor(descriptor, "x.so", "x");
+    REQUIRE_FALSE(incomplete);
+    CHECK(incomplete.error().message() == "accelerator 'x': x.so has an incomplete descriptor");
+}
+
+TEST_CASE("the list shows usable modules and what is wrong with others", "[accel-loader]") {
+    const std::string text = accelerators_text(kFolders);
+    CHECK(text.starts_with("Accelerators:\n"));
+    CHECK(text.find("\n  mock  runs nothing and reports (for tests)\n") != std::string::npos);
+    CHECK(text.find("\n  other-abi  (cannot be used: accelerator 'other-abi': ") != std::string::npos);
+    CHECK(accelerators_text({}) == "There are no accelerator modules.\n");
+}

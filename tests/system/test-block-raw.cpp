@@ -1,0 +1,103 @@
+// Raw disk images: contents, sizes, locks.
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "emulator/system/block_raw.h"
+#include "tests/support/subprocess.h"
+
+using namespace weft;
+using namespace weft::sys;
+
+namespace {
+
+std::string message(const std::string& path, bool read_only) {
+    const auto image = RawImage::open(path, read_only);
+    return image ? "(opened)" : image.error().message();
+}
+
+std::string check_message(const std::string& path, bool read_only) {
+    const auto checked = RawImage::check(path, read_only);
+    return checked ? "(fine)" : checked.error().message();
+}
+
+}  // namespace
+
+TEST_CASE("what is written is read back and lies in the file", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(4096, '.'));
+    const auto image = RawImage::open(path, false);
+    REQUIRE(image);
+    CHECK((*image)->size() == 4096);
+    CHECK_FALSE((*image)->read_only());
+    const std::vector<uint8_t> data = {'w', 'e', 'f', 't'};
+    REQUIRE((*image)->write(4092, data));
+    REQUIRE((*image)->flush());
+    std::vector<uint8_t> back(5);
+    REQUIRE((*image)->read(4091, back));
+    CHECK(back == std::vector<uint8_t>{'.', 'w', 'e', 'f', 't'});
+    CHECK(test::read_file(path) == std::string(4092, '.') + "weft");
+}
+
+TEST_CASE("a read-only image refuses writes and needs no permission for them", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(512, '.'));
+    const auto image = RawImage::open(path, true);
+    REQUIRE(image);
+    CHECK((*image)->read_only());
+    const std::vector<uint8_t> data = {'x'};
+    const auto written = (*image)->write(0, data);
+    REQUIRE_FALSE(written);
+    CHECK(written.error().message() == "disk image '" + path + "': opened read-only");
+    CHECK((*image)->flush());
+    CHECK(test::read_file(path) == std::string(512, '.'));
+}
+
+TEST_CASE("a truncated image is an error, not a crash", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(1024, '.'));
+    const auto image = RawImage::open(path, true);
+    REQUIRE(image);
+    REQUIRE(truncate(path.c_str(), 512) == 0);
+    std::vector<uint8_t> data(512);
+    CHECK((*image)->read(0, data));
+    const auto beyond = (*image)->read(512, data);
+    REQUIRE_FALSE(beyond);
+    CHECK(beyond.error().message() == "disk image '" + path + "': it was truncated");
+}
+
+TEST_CASE("one writer or many readers", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(512, '.'));
+    {
+        const auto writer = RawImage::open(path, false);
+        REQUIRE(writer);
+        CHECK(message(path, false) == "disk image '" + path + "': locked by another instance");
+        CHECK(message(path, true) == "disk image '" + path + "': locked by another instance that writes to it");
+    }
+    const auto reader = RawImage::open(path, true);
+    REQUIRE(reader);
+    CHECK(message(path, true) == "(opened)");
+    CHECK(message(path, false) == "disk image '" + path + "': locked by another instance");
+}
+
+TEST_CASE("what is no disk is refused", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string odd = dir.write("odd", std::string(513, '.'));
+    const std::string empty = dir.write("empty", "");
+    const std::string fifo = dir.file("fifo");
+    REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+    for (const bool read_only : {false, true}) {
+        CHECK(check_message(odd, read_only) ==
+              "disk image '" + odd + "': its size, 513 bytes, is not a multiple of 512 above 0");
+        CHECK(message(odd, read_only) == check_message(odd, read_only));
+        CHECK(check_message(empty, read_only) ==
+              "disk image '" + empty + "': its size, 0 bytes, is not a multiple of 512 above 0");
+        CHECK(check_message("/nonexistent", read_only) == "disk image '/nonexistent': No such file or directory");
+        CHECK(check_message(fifo, read_only) == "disk image '" + fifo + "': neither a file nor a block device");
+        CHECK(check_message(dir.path(), read_only) ==
+              "disk image '" + dir.path() + "': neither a file nor a block device");
+    }
+}

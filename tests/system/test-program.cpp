@@ -1,0 +1,307 @@
+// The program as its users meet it: every message on standard error, every exit code, with the mock accelerator.
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "tests/support/subprocess.h"
+
+using namespace weft;
+
+namespace {
+
+const std::string kPrefix = "weft-system-riscv64: ";
+
+using Arguments = std::vector<std::string>;
+
+test::Outcome run(const Arguments& arguments, const std::string& input = {}) {
+    test::Command command;
+    command.arguments = {PROGRAM};
+    command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
+    command.input = input;
+    command.environment = {{"WEFT_MODULE_DIR", MOCK_DIR}, {"WEFT_FIRMWARE_DIR", ""}};
+    test::Outcome outcome = test::run(command);
+    UNSCOPED_INFO("stdout: " << outcome.output << "stderr: " << outcome.errors);
+    CHECK_FALSE(outcome.timed_out);
+    return outcome;
+}
+
+// A machine without firmware and terminal, whose guest is the mock's pokes.
+Arguments machine(const std::string& accel = "mock", const Arguments& more = {}) {
+    Arguments arguments = {"-accel", accel, "-bios", "none", "-serial", "null", "-m", "16M"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+}
+
+constexpr const char* kPowerOff = ",pokes=0x100000=0x5555";
+
+// Exactly one line, exit code 1, nothing on standard output.
+void fails(const Arguments& arguments, const std::string& message) {
+    const test::Outcome outcome = run(arguments);
+    CHECK(outcome.exit_code == 1);
+    CHECK(outcome.errors == kPrefix + message + "\n");
+    CHECK(outcome.output.empty());
+}
+
+std::string elf(uint16_t machine_id, uint8_t elf_class = 2) {
+    std::string file(64, '\0');
+    const unsigned char ident[] = {0x7f, 'E', 'L', 'F', elf_class, 1, 1};
+    std::copy(std::begin(ident), std::end(ident), file.begin());
+    file[16] = 2;  // ET_EXEC
+    file[18] = static_cast<char>(machine_id & 0xff);
+    file[19] = static_cast<char>(machine_id >> 8);
+    file[20] = 1;
+    file[52] = 64;  // e_ehsize
+    file[54] = 56;  // e_phentsize
+    return file;
+}
+
+}  // namespace
+
+TEST_CASE("help and version go to standard output", "[program]") {
+    const struct {
+        Arguments arguments;
+        const char* contains;
+    } cases[] = {
+        {{"-help"}, "\n  -kernel FILE\n"},
+        {{"-version"}, "weft-system-riscv64 "},
+        {{"-accel", "help"}, "\n  mock  runs nothing and reports (for tests)\n"},
+        {{"-accel", "help"}, "\n  other-abi  (cannot be used: "},
+        {{"-accel", "mock,help"}, "\n  count=<a number from 1 to 4096> (default: 7)\n"},
+        {{"-M", "help"}, "\n  virt  "},
+        {{"-cpu", "help"}, "\n  rv64  "},
+        {{"-device", "help"}, "\n  virtio-blk-device  "},
+        {{"-d", "help"}, "in_asm"},
+    };
+    for (const auto& test : cases) {
+        const test::Outcome outcome = run(test.arguments);
+        CHECK(outcome.exit_code == 0);
+        CHECK(outcome.errors.empty());
+        CHECK(outcome.output.find(test.contains) != std::string::npos);
+    }
+}
+
+TEST_CASE("accelerators that cannot be used", "[program]") {
+    const std::string dir = MOCK_DIR;
+    const test::TempDir temp;
+    temp.write("accel-garbage.so", "no shared object");
+
+    const auto missing = run(machine("none-such"));
+    CHECK(missing.exit_code == 1);
+    CHECK(missing.errors.starts_with(kPrefix + "accelerator 'none-such': there is no accel-none-such.so in " + dir));
+    CHECK(std::ranges::count(missing.errors, '\n') == 1);
+
+    const auto garbage = run(machine("garbage", {"-module-dir", temp.path()}));
+    CHECK(garbage.exit_code == 1);
+    CHECK(garbage.errors.starts_with(kPrefix + "accelerator 'garbage': cannot open the module: "));
+    CHECK(std::ranges::count(garbage.errors, '\n') == 1);
+
+    fails(machine("no-symbol"), "accelerator 'no-symbol': " + dir +
+                                    "/accel-no-symbol.so is no accelerator module (it has no symbol weft_accelerator)");
+    fails(machine("other-abi"), "accelerator 'other-abi': " + dir +
+                                    "/accel-other-abi.so has ABI version 77; this program speaks version 1");
+    const auto layout = run(machine("other-layout"));
+    CHECK(layout.exit_code == 1);
+    CHECK(layout.errors.find("was built with other data layouts") != std::string::npos);
+    const auto sanitizer = run(machine("other-sanitizer"));
+    CHECK(sanitizer.exit_code == 1);
+    CHECK(sanitizer.errors.find("was built with ") != std::string::npos);
+    fails({"-accel", "none-such,help", "-module-dir", temp.path()},
+          run({"-accel", "none-such,help", "-module-dir", temp.path()}).errors.substr(kPrefix.size(), std::string::npos)
+              .substr(0, run({"-accel", "none-such,help", "-module-dir", temp.path()}).errors.size() - kPrefix.size() - 1));
+}
+
+TEST_CASE("accelerator properties", "[program]") {
+    fails(machine("mock,count=abc"), "accelerator 'mock': property 'count': 'abc' is not a number from 1 to 4096");
+    fails(machine("mock,count=-1"), "accelerator 'mock': property 'count': '-1' is not a number from 1 to 4096");
+    fails(machine("mock,switch=maybe"), "accelerator 'mock': property 'switch': 'maybe' is not on or off");
+    fails(machine("mock,mode=many"), "accelerator 'mock': property 'mode': 'many' is not slow or fast");
+    fails(machine("mock,foo=1"),
+          "accelerator 'mock' has no property 'foo' (properties: switch, count, mode, note, fail-create, fatal, pokes)");
+    // Properties are not a reason to fall back.
+    fails({"-accel", "mock,foo=1", "-accel", "mock"},
+          "accelerator 'mock' has no property 'foo' (properties: switch, count, mode, note, fail-create, fatal, pokes)");
+}
+
+TEST_CASE("several accelerators are tried in order", "[program]") {
+    const auto second = run(machine("other-abi", {"-accel", std::string("mock") + kPowerOff}));
+    CHECK(second.exit_code == 0);
+    CHECK(second.errors == kPrefix + "accelerator 'other-abi': " MOCK_DIR
+                                     "/accel-other-abi.so has ABI version 77; this program speaks version 1\n" +
+                               kPrefix + "falling back to mock\n");
+
+    const auto uncreated =
+        run(machine("mock,fail-create=no luck", {"-accel", std::string("mock") + kPowerOff}));
+    CHECK(uncreated.exit_code == 0);
+    CHECK(uncreated.errors ==
+          kPrefix + "accelerator 'mock': no luck\n" + kPrefix + "falling back to mock\n");
+
+    fails(machine("mock,fail-create=no luck"), "accelerator 'mock': no luck");
+
+    // What works first is taken.
+    const auto first = run(machine(std::string("mock") + kPowerOff, {"-accel", "other-abi"}));
+    CHECK(first.exit_code == 0);
+    CHECK(first.errors.empty());
+}
+
+TEST_CASE("options that make no sense", "[program]") {
+    fails({"-smp", "0"}, "-smp: the number of CPUs must be a number from 1 to 512, not '0'");
+    fails({"-smp", "513"}, "-smp: the number of CPUs must be a number from 1 to 512, not '513'");
+    fails({"-m", "1X"}, "-m: invalid size '1X' (a number with a suffix K, M, G or T; MiB without one)");
+    fails({"-M", "spike"}, "-M: unknown machine 'spike' (there is 'virt')");
+    fails({"-cpu", "max"}, "-cpu: unknown CPU 'max' (there is 'rv64')");
+    fails({"-device", "e1000"}, "-device: unknown device 'e1000' (-device help lists them)");
+    fails({"-frobnicate"}, "unknown option '-frobnicate' (-help lists them)");
+    fails({"-kernel"}, "-kernel: needs a value: FILE");
+    fails(machine("mock", {"-d", "colours"}), "-d: unknown log item 'colours' ('help' lists them)");
+    fails(machine("mock", {"-dfilter", "1"}), "-dfilter: bad address range '1': expected a..b, a+len or a-len");
+}
+
+TEST_CASE("files that cannot be used, and nothing opened for writing", "[program]") {
+    const test::TempDir dir;
+    const std::string log = dir.file("log");
+    const std::string serial = dir.write("serial", "kept");
+    const std::string absent = dir.file("absent");
+    const std::string big = dir.file("big");
+    const int fd = open(big.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0);
+    REQUIRE(ftruncate(fd, off_t{17} << 20) == 0);
+    close(fd);
+    const std::string odd = dir.write("odd", std::string(700, '.'));
+    const std::string other = dir.write("x86", elf(62));
+    const std::string elf32 = dir.write("rv32", elf(243, 1));
+    const std::string empty = dir.write("empty", "");
+
+    const auto fails_cleanly = [&](const Arguments& more, const std::string& message) {
+        Arguments arguments = {"-accel", "mock", "-m", "16M", "-serial", "file:" + serial, "-D", log};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        fails(arguments, message);
+        CHECK_FALSE(test::exists(log));
+        CHECK(test::read_file(serial) == "kept");
+    };
+    fails_cleanly({"-bios", absent}, "-bios: '" + absent + "': No such file or directory");
+    fails_cleanly({"-bios", "none", "-kernel", absent}, "-kernel: '" + absent + "': No such file or directory");
+    fails_cleanly({"-bios", "none", "-kernel", dir.path()}, "-kernel: '" + dir.path() + "': is a directory");
+    fails_cleanly({"-bios", "none", "-kernel", empty}, "-kernel: '" + empty + "': is empty");
+    fails_cleanly({"-bios", "none", "-kernel", big},
+                  "-kernel: '" + big + "': its 17825792 bytes exceed the machine's memory of 16M");
+    fails_cleanly({"-bios", "none", "-kernel", odd, "-initrd", absent},
+                  "-initrd: '" + absent + "': No such file or directory");
+    fails_cleanly({"-bios", "none", "-dtb", absent}, "-dtb: '" + absent + "': No such file or directory");
+    fails_cleanly({"-bios", "none", "-drive", "file=" + absent},
+                  "-drive: disk image '" + absent + "': No such file or directory");
+    fails_cleanly({"-bios", "none", "-drive", "file=" + odd},
+                  "-drive: disk image '" + odd + "': its size, 700 bytes, is not a multiple of 512 above 0");
+    fails_cleanly({"-bios", "none", "-D", "/nonexistent/log"},
+                  "-D: cannot open '/nonexistent/log': No such file or directory");
+    fails_cleanly({"-bios", "none", "-kernel", other}, KERNEL_OTHER_MACHINE(other));
+    fails_cleanly({"-bios", "none", "-kernel", elf32}, KERNEL_OTHER_CLASS(elf32));
+    fails({"-accel", "mock", "-bios", "none", "-serial", "file:/nonexistent/x"},
+          "-serial: cannot open '/nonexistent/x': No such file or directory");
+    if (geteuid() != 0) {
+        REQUIRE(chmod(odd.c_str(), 0) == 0);
+        fails_cleanly({"-bios", "none", "-kernel", odd}, "-kernel: '" + odd + "': Permission denied");
+    }
+}
+
+TEST_CASE("a disk image has one writer", "[program]") {
+    const test::TempDir dir;
+    const std::string image = dir.write("disk", std::string(4096, '\0'));
+    const int fd = open(image.c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    REQUIRE(fcntl(fd, F_OFD_SETLK, &lock) == 0);
+    const std::string serial = dir.file("serial");
+    fails({"-accel", "mock", "-bios", "none", "-serial", "file:" + serial, "-drive", "file=" + image},
+          "-drive: disk image '" + image + "': locked by another instance");
+    CHECK_FALSE(test::exists(serial));
+    lock.l_type = F_RDLCK;
+    REQUIRE(fcntl(fd, F_OFD_SETLK, &lock) == 0);
+    fails(machine("mock", {"-drive", "file=" + image}),
+          "-drive: disk image '" + image + "': locked by another instance");
+    const auto shared =
+        run(machine(std::string("mock") + kPowerOff, {"-drive", "file=" + image + ",readonly=on"}));
+    CHECK(shared.exit_code == 0);
+    close(fd);
+    CHECK(run(machine(std::string("mock") + kPowerOff,
+                      {"-drive", "file=" + image + ",if=none,id=d", "-device", "virtio-blk-device,drive=d"}))
+              .exit_code == 0);
+}
+
+TEST_CASE("the test finisher decides the exit code", "[program]") {
+    const struct {
+        const char* pokes;
+        int exit_code;
+    } cases[] = {
+        {"0x100000=0x5555", 0}, {"0x100000=0x3333", 0}, {"0x100000=0x13333", 1}, {"0x100000=0x2a3333", 42}};
+    for (const auto& test : cases) {
+        INFO(test.pokes);
+        const auto outcome = run(machine(std::string("mock,pokes=") + test.pokes));
+        CHECK(outcome.exit_code == test.exit_code);
+        CHECK(outcome.errors.empty());
+    }
+}
+
+TEST_CASE("the serial port writes to standard output or a file", "[program]") {
+    const std::string pokes = "mock,pokes=0x10000000=0x68:0x10000000=0x69:0x100000=0x5555";
+    const Arguments common = {"-accel", pokes, "-bios", "none", "-m", "16M"};
+    for (const Arguments& serial :
+         {Arguments{"-nographic"}, Arguments{"-serial", "stdio"}, Arguments{"-serial", "mon:stdio"}, Arguments{}}) {
+        Arguments arguments = common;
+        arguments.insert(arguments.end(), serial.begin(), serial.end());
+        const auto outcome = run(arguments);
+        CHECK(outcome.exit_code == 0);
+        CHECK(outcome.output == "hi");
+        CHECK(outcome.errors.empty());
+    }
+    const test::TempDir dir;
+    const std::string file = dir.write("out", "old contents");
+    const auto outcome = run(machine(pokes, {"-smp", "2"}));
+    CHECK(outcome.output.empty());
+    Arguments arguments = common;
+    arguments.insert(arguments.end(), {"-serial", "file:" + file});
+    CHECK(run(arguments).exit_code == 0);
+    CHECK(test::read_file(file) == "hi");
+}
+
+TEST_CASE("reset runs the guest again, unless -no-reboot", "[program]") {
+    // The guest says "r" and resets: three times by the keyboard's quit.
+    const std::string pokes = "mock,pokes=0x10000000=0x72:0x100000=0x7777";
+    const auto once = run({"-accel", pokes, "-bios", "none", "-m", "16M", "-no-reboot", "-nographic"});
+    CHECK(once.exit_code == 0);
+    CHECK(once.output == "r");
+    const auto often = run({"-accel", "mock,pokes=0x10000000=0x72", "-bios", "none", "-m", "16M", "-nographic"},
+                           "\x01" "csystem_reset\nsystem_reset\nquit\n");
+    CHECK(often.exit_code == 0);
+    CHECK(std::ranges::count(often.output, 'r') >= 2);
+}
+
+TEST_CASE("the keyboard's commands and the monitor", "[program]") {
+    const Arguments common = {"-accel", "mock,count=99,note=hello", "-bios", "none", "-m", "16M", "-nographic",
+                              "-smp", "2"};
+    CHECK(run(common, "\x01x").exit_code == 0);
+    const auto help = run(common, "\x01h\x01x");
+    CHECK(help.output.find("Ctrl-A c") != std::string::npos);
+    const auto monitor =
+        run(common, "\x01" "cinfo cpus\ninfo jit\ninfo stats\ninfo registers -a\ninfo mtree -f\ninfo mtree\nstop\n"
+                    "info status\ncont\nquit\n");
+    CHECK(monitor.exit_code == 0);
+    for (const char* text : {"(weft) ", "CPU 1: hart 1, pc 0000000000001000", "count 99", "note 'hello'",
+                             "{\"count\":99}", "CPU 1\n", "stopped\n"}) {
+        INFO(text);
+        CHECK(monitor.output.find(text) != std::string::npos);
+    }
+    const auto alone = run({"-accel", "mock", "-bios", "none", "-m", "16M", "-monitor", "stdio", "-S"},
+                           "info status\nquit\n");
+    CHECK(alone.exit_code == 0);
+    CHECK(alone.output.find("stopped\n") != std::string::npos);
+}
+
+TEST_CASE("an accelerator's fatal error ends the machine with 1", "[program]") {
+    fails(machine("mock,fatal=out of memory"), "out of memory");
+}
