@@ -13,7 +13,6 @@
 // The protocol (complete enough to write a model of it)
 // -----------------------------------------------------
 // Shared variables, all accessed with sequentially consistent operations:
-<<<<<<< HEAD
 //   epoch      counter, starts at 1, changed by fetch_add(1) only
 //   state[p]   one word a participant, written by its thread only: 0 = offline, E = online, having read epoch = E
 //   pending    stack of retired nodes that have no tag yet
@@ -41,42 +40,6 @@
 //      scan, and p's second load of epoch (the one in quiescent) follows its store: it reads more than t and 1 applies.
 //      That is the place where both sides store and then load, and why nothing weaker would do.
 //   4. No wake-up is lost: a participant stores its state and then loads `waiters`; a waiter adds to `waiters` and then
-=======
-//   epoch        counter, starts at 1, changed by fetch_add(1) only
-//   state[p]     one word a participant, written by its thread only: 0 = offline, E = online, having read
-//   epoch = E pending      stack of retired nodes that have no tag yet waiters      number of threads inside
-//   synchronize()
-// Guarded by `mutex`: the set of participants, the tagged queue (in order of tags).
-//
-//   online(p):     e := epoch; state[p] := e; quiescent(p)
-//   quiescent(p):  e := epoch; if e != state[p]: { state[p] := e; if waiters != 0: { lock; unlock; wake all }
-//   } offline(p):    state[p] := 0; if waiters != 0: { lock; unlock; wake all } retire(n):     push n on
-//   pending                                             (after n was unlinked) tag:           batch := take
-//   all of pending; t := epoch.fetch_add(1); tag every node of batch with t; append scan:          m :=
-//   minimum of state[p] over all p with state[p] != 0 (infinite if there is none) poll:          lock; tag;
-//   scan; take the nodes with tag < m off the queue; unlock; reclaim them synchronize:   offline(self);
-//   waiters += 1; lock; tag; T := the tag + 1;
-//                  while scan < T: { nudge each p with 0 < state[p] < T, once; wait for a wake-up }; unlock;
-//                  waiters -= 1; reclaim; online(self)
-//
-// Why a node with tag t may go when every state is 0 or greater than t:
-//   1. The unlinking precedes the push, the push precedes the taker's fetch_add (through `pending`), and
-//   every later
-//      value of `epoch` continues the release sequence of that fetch_add. So whoever reads epoch > t sees the
-//      unlinking.
-//   2. state[p] = E > t: p read epoch = E at its last quiescent point, so that nothing it found since then
-//   can be the
-//      node; and what it did before is ordered before the reclaiming by its store to state[p], which the scan
-//      read.
-//   3. state[p] = 0 read from a real going offline: as 2. If p is meanwhile going online and its store is
-//   missed, then
-//      the scan's load precedes that store in the single order of all these operations, the fetch_add
-//      precedes the scan, and p's second load of epoch (the one in quiescent) follows its store: it reads
-//      more than t and 1 applies. That is the place where both sides store and then load, and why nothing
-//      weaker would do.
-//   4. No wake-up is lost: a participant stores its state and then loads `waiters`; a waiter adds to
-//   `waiters` and then
->>>>>>> accel
 //      loads the states, holding the mutex until it sleeps. One of the two sees the other.
 //
 // Cost: a quiescent point is one load of a line that changes only when something is retired, plus one store

@@ -138,13 +138,8 @@ void* Qht::insert(std::uint32_t hash, void* object, const void* key) WEFT_NO_THR
     const Place place = first_empty(*map, head);
     put(place, hash, object);
     head.lock.unlock();
-<<<<<<< HEAD
     if (place.chain_grew) {
         grow();
-=======
-    if (place.chain_grew && map->overflow.load(std::memory_order_relaxed) > overflow_limit(map->count())) {
-        grow(map);
->>>>>>> accel
     }
     return nullptr;
 }
@@ -183,7 +178,6 @@ bool Qht::remove(std::uint32_t hash, const void* object) WEFT_NO_THREAD_SAFETY_A
     return found.bucket != nullptr;
 }
 
-<<<<<<< HEAD
 // Doubles the table while it has too many overflow buckets.
 void Qht::grow() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     // Who does not get the mutex leaves its wish to the holder: the holder looks again after giving it up.
@@ -228,42 +222,6 @@ void Qht::move_chains(Map& old, Map& fresh) {
         head.sequence.store(head.sequence.load(std::memory_order_relaxed) | kMoved,
                             std::memory_order_release);
     }
-=======
-// `full` is the map that was found to need it; another thread may have replaced it already or be at it.
-void Qht::grow(Map* full) WEFT_NO_THREAD_SAFETY_ANALYSIS {
-    if (!resize_mutex_.try_lock()) {
-        return;
-    }
-    const std::size_t count = full->count();
-    std::unique_ptr<Map> fresh;
-    if (map_.load(std::memory_order_relaxed) == full && count < kMaxBuckets) {
-        // Without memory the table goes on with longer chains.
-        fresh = Map::create(count * 2);
-    }
-    if (fresh != nullptr) {
-        full->successor.store(fresh.get(), std::memory_order_relaxed);
-        for (std::size_t i = 0; i < count; ++i) {
-            Bucket& head = full->buckets[i];
-            SpinLockGuard guard(head.lock);
-            for (Bucket* b = &head; b != nullptr; b = b->next.load(std::memory_order_relaxed)) {
-                for (std::size_t j = 0; j < kEntries; ++j) {
-                    void* const object = b->objects[j].load(std::memory_order_relaxed);
-                    if (object == nullptr) {
-                        break;
-                    }
-                    const std::uint32_t hash = b->hashes[j].load(std::memory_order_relaxed);
-                    put(first_empty(*fresh, fresh->head(hash)), hash, object);
-                }
-            }
-            // release: readers that see the mark see the successor and what was copied.
-            head.sequence.store(head.sequence.load(std::memory_order_relaxed) | kMoved,
-                                std::memory_order_release);
-        }
-        growths_.fetch_add(1, std::memory_order_relaxed);
-        publish(full, std::move(fresh));
-    }
-    resize_mutex_.unlock();
->>>>>>> accel
 }
 
 void Qht::publish(Map* old, std::unique_ptr<Map> fresh) {

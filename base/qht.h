@@ -140,13 +140,9 @@ class Qht {
     Bucket& lock_chain(std::uint32_t hash, Map*& map);
     static Place first_empty(Map& map, Bucket& head);
     static void put(Place place, std::uint32_t hash, void* object);
-<<<<<<< HEAD
     void grow();
     static bool wants_growth(const Map& map);
     static void move_chains(Map& old, Map& fresh);
-=======
-    void grow(Map* full);
->>>>>>> accel
     void publish(Map* old, std::unique_ptr<Map> fresh);
 
     const Equal equal_;

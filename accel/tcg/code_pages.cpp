@@ -37,6 +37,9 @@ struct Bytes {
 
 // What a TB holds of a page.
 Bytes bytes_in(const TranslationBlock& tb, const CodePage& page) {
+    if (tb.key.page0() == tb.key.page1) {
+        return {0, kPageSize};  // from the page's end to its own start: rare enough to be coarse
+    }
     const uint64_t end = tb.key.page_offset() + uint64_t{tb.guest_size};
     if (tb.key.page0() == page.ram_offset) {
         return {tb.key.page_offset(), std::min(end, kPageSize)};
@@ -346,6 +349,20 @@ void CodePages::recheck_provisional() {
     }
 }
 
+void CodePages::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    tb.page_links[0].link_into(&first.blocks);
+    first.lines |= bytes_in(tb, first).lines();
+    if (second != nullptr) {
+        tb.page_links[1].link_into(&second->blocks);
+        second->lines |= bytes_in(tb, *second).lines();
+    }
+    if ((tb.state.load(std::memory_order_relaxed) & kTbProvisional) != 0 &&
+        first.demotions.load(std::memory_order_seq_cst) == 0) {
+        // The last vCPU demoted while the TB was made, which was compared since.
+        settle(second != nullptr ? *second : first, tb);
+    }
+}
+
 void CodePages::clear() {
     provisional_.clear();
     MutexLock lock(list_mutex_);
@@ -364,6 +381,24 @@ size_t CodePages::count() const {
 
 // ---- claims ----
 
+PagePairLock::PagePairLock(CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS
+    : low_(&first), high_(second) {
+    if (high_ != nullptr && high_->ram_offset < low_->ram_offset) {
+        std::swap(low_, high_);
+    }
+    low_->lock.lock();
+    if (high_ != nullptr) {
+        high_->lock.lock();
+    }
+}
+
+PagePairLock::~PagePairLock() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (high_ != nullptr) {
+        high_->lock.unlock();
+    }
+    low_->lock.unlock();
+}
+
 void PageClaim::add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
     WEFT_ASSERT(count_ < 2);
     CodePage& page = pages_.begin_reading(ram_offset, host, reader);
@@ -371,6 +406,15 @@ void PageClaim::add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
     provisional_ = provisional_ || page.demotions.load(std::memory_order_seq_cst) != 0;
     SpinLockGuard guard(page.lock);
     claims_[count_++] = {&page, page.writes};
+}
+
+bool PageClaim::written() const WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    for (unsigned i = 0; i < count_; ++i) {
+        if (claims_[i].page->writes != claims_[i].writes) {
+            return true;
+        }
+    }
+    return false;
 }
 
 PageClaim::~PageClaim() {

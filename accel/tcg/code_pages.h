@@ -94,6 +94,9 @@ class CodePages {
     // Whether the TB's bytes are what is in memory now.
     bool bytes_match(const tcg::TranslationBlock& tb, const uint8_t* bytes) const;
     ProvisionalBlocks& provisional() { return provisional_; }
+    // With the locks of its pages held (see PagePairLock): puts a TB in their lists. `second` is null where it is the
+    // first, or where there is none.
+    void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
     // In an exclusive section, when all TBs are about to be forgotten: no page holds code.
     void clear();
@@ -131,6 +134,20 @@ class CodePages {
     std::vector<std::unique_ptr<CodePage>> pages_ WEFT_GUARDED_BY(list_mutex_);
 };
 
+// Holds the locks of one page or two, in their order.
+class PagePairLock {
+  public:
+    // `second` may be null; else it is not `first`.
+    PagePairLock(CodePage& first, CodePage* second);
+    ~PagePairLock();
+    PagePairLock(const PagePairLock&) = delete;
+    PagePairLock& operator=(const PagePairLock&) = delete;
+
+  private:
+    CodePage* low_;
+    CodePage* high_;
+};
+
 // A translation's claim on the pages it reads, for a scope.
 class PageClaim {
   public:
@@ -144,8 +161,8 @@ class PageClaim {
 
     unsigned count() const { return count_; }
     CodePage& page(unsigned i) const { return *claims_[i].page; }
-    // CodePage::writes when it was claimed.
-    uint64_t writes(unsigned i) const { return claims_[i].writes; }
+    // Whether a write to one of the pages was announced since it was claimed. With the pages' locks held.
+    bool written() const;
     // Whether some vCPU may have stored to a page, unannounced, since it was claimed.
     bool provisional() const { return provisional_; }
 

@@ -187,7 +187,7 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
     request.code = source.bytes.data();
     request.page_offset = static_cast<uint32_t>(source.pc & (kPageSize - 1));
     request.one_insn_per_tb = cache_.settings().one_insn_per_tb;
-    request.parallel = cache_.settings().thread == ThreadMode::multi && vcpu.parallel;
+    request.parallel = cache_.parallel();
     while (true) {
         ir::Unit& unit = memory_.begin_unit();
         request.code_size = source.size;
@@ -243,10 +243,10 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
         info.state = tcg::kTbUnhashed;
         info.key.start = source.pc & (kPageSize - 1);
     } else {
-        info.hash = TbTraits::hash(info.key);
         if (source.has_second) {
             info.key.page1 = source.second.ram_offset;
         }
+        info.hash = TbTraits::hash(info.key);
         if (claim.provisional()) {
             info.state = tcg::kTbProvisional;
             info.saved_bytes = {source.bytes.data(), unit.guest_size};
@@ -268,14 +268,10 @@ TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const So
     CodePage* first = &claim.page(0);
     CodePage* second = claim.count() == 2 && &claim.page(1) != first ? &claim.page(1) : nullptr;
     PagePairLock lock(*first, second);
-    bool written = false;
-    for (unsigned i = 0; i < claim.count(); ++i) {
-        written = written || pages.writes(claim.page(i)) != claim.writes(i);
-    }
     if (provisional) {
         pages.provisional().add(tb, *first);  // before the comparison: see provisional.h
     }
-    const bool stale = (provisional || written) && !pages.bytes_match(tb, source.bytes.data());
+    const bool stale = (provisional || claim.written()) && !pages.bytes_match(tb, source.bytes.data());
     TranslationBlock* const other = stale ? nullptr : cache_.blocks().insert(tb);
     if (!stale && other == nullptr) {
         pages.enlist(tb, *first, second);

@@ -22,6 +22,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     stubs_.clear();
     insns_.clear();
     in_insn_ = false;
+    touches_fp_ = false;
     out_ = out;
     *out = CompiledUnit{};
 
@@ -48,7 +49,19 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     return CompileStatus::ok;
 }
 
+namespace {
+
+// Whether an op's arguments may lie in xmm registers.
+bool touches_fp(const ir::Op& op) {
+    const ir::OpInfo& info = ir::info(op.code);
+    return ir::is_fp(op.type) || info.outputs.find_first_of("sd") != std::string_view::npos ||
+           info.inputs.find_first_of("sd") != std::string_view::npos;
+}
+
+}  // namespace
+
 void UnitCompiler::lower(const ir::Op& op) {
+    touches_fp_ = touches_fp_ || touches_fp(op);
     const bool done = lower_control(op) || lower_integer(op) || lower_memory(op) || lower_float(op);
     WEFT_ASSERT(done);
 }
@@ -117,22 +130,16 @@ UnitCompiler::Stub& UnitCompiler::stub(Stub::Kind kind) {
     return stub;
 }
 
-template <class Record>
-void UnitCompiler::write_record(Record record, uint32_t resume) {
-    record.resume = static_cast<int32_t>(resume) - static_cast<int32_t>(as_->offset() + sizeof(Record));
-    as_->data({reinterpret_cast<const uint8_t*>(&record), sizeof(Record)});
-}
-
 void UnitCompiler::write_stub(Stub& stub) {
     const RuntimeCode& runtime_code = target_.runtime;
     as_->bind(stub.entry);
     switch (stub.kind) {
         case Stub::Kind::access:
-            as_->call_rel32(runtime(unit_->uses_fp ? runtime_code.access_fp : runtime_code.access));
+            as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
             write_record(stub.access, stub.resume);
             break;
         case Stub::Kind::atomic:
-            as_->call_rel32(runtime(unit_->uses_fp ? runtime_code.atomic_fp : runtime_code.atomic));
+            as_->call_rel32(runtime(touches_fp_ ? runtime_code.atomic_fp : runtime_code.atomic));
             write_record(stub.atomic, stub.resume);
             break;
         case Stub::Kind::soft_float:

@@ -189,7 +189,7 @@ class Generator {
         return insn.imm == kFcsr || (is_write && insn.rs1 <= kHighestRounding);
     }
 
-    // Over one to three sequences.
+    // Over a few sequences, at times over many.
     void append_jump(const InsnDesc& desc, uint32_t reserved) {
         const std::optional<uint32_t> bits = draw(desc, reserved);
         if (!bits || simple_rows_.empty()) {
@@ -202,7 +202,9 @@ class Generator {
     }
 
     void append_body(uint32_t reserved) {
-        for (uint64_t i = 1 + below(3); i != 0; --i) {
+        // Sequences here are at most 4 bytes long, and the shortest branch reaches 254.
+        const uint64_t most = below(4) == 0 ? 60 : 3;
+        for (uint64_t i = 1 + below(most); i != 0; --i) {
             append(*pick(simple_rows_), reserved);
         }
     }

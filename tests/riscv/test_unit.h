@@ -1,48 +1,40 @@
-// A unit with storage of its own, translated from code given as bytes: what tests of the translator look at.
+// A unit translated from code given as bytes, and questions about it: what tests of the translator look at.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "emulator/target/riscv/globals.h"
 #include "emulator/target/riscv/translate.h"
+#include "tcg/ir/unit_storage.h"
 #include "weft/ir_info.h"
 
 namespace weft::riscv {
 
 class TestUnit {
   public:
-    TestUnit();
-    TestUnit(const TestUnit&) = delete;
-    TestUnit& operator=(const TestUnit&) = delete;
+    explicit TestUnit(const tcg::UnitLimits& limits = {}) : memory_(global_table(), limits) {
+        memory_.begin_unit();
+    }
 
-    // Fails to grow beyond this many ops.
-    void limit_ops(size_t limit) { op_limit_ = limit; }
-
-    ir::Unit& unit() { return unit_; }
-    std::vector<ir::Op> ops() const { return {unit_.ops, unit_.ops + unit_.op_count}; }
-    const ir::Temp& temp(unsigned index) const { return unit_.temps[index]; }
+    ir::Unit& unit() { return memory_.unit(); }
+    const ir::Unit& unit() const { return memory_.unit(); }
+    std::vector<ir::Op> ops() const { return {unit().ops, unit().ops + unit().op_count}; }
+    const ir::Temp& temp(unsigned index) const { return unit().temps[index]; }
 
     std::vector<ir::Op> ops_of(ir::Opcode code) const;
     unsigned count(ir::Opcode code) const { return static_cast<unsigned>(ops_of(code).size()); }
-    // Value of input `index` of `op`, which must be a constant.
+    // Value of argument `index` of `op`, or all ones if it is no constant.
     uint64_t constant(const ir::Op& op, unsigned index) const;
-    // Offset that the pc_add which made the pc of `exit` (a lookup_and_goto_ptr or exit_tb) adds; -1 if none
-    // did.
+    // Offset that the pc_add which made the pc of `exit` (a lookup_and_goto_ptr or exit_tb) adds; -1 if none did.
     int64_t exit_offset(const ir::Op& exit) const;
 
-    // What breaks the rules of weft/ir.h, one line each; empty for a good unit.
+    // What the verifier has against the unit; empty for a good one.
     std::string faults() const;
 
   private:
-    static bool grow_ops(ir::Unit* unit);
-    static bool grow_temps(ir::Unit* unit);
-    static constexpr ir::UnitStorage kStorage{&grow_ops, &grow_temps};
-
-    std::vector<ir::Op> ops_;
-    std::vector<ir::Temp> temps_;
-    size_t op_limit_ = SIZE_MAX;
-    ir::Unit unit_{};
+    tcg::UnitMemory memory_;
 };
 
 // The code of a program, little by little.
@@ -71,6 +63,6 @@ struct TranslateOptions {
     bool one_insn_per_tb = false;
 };
 
-TranslateStatus translate_code(const Code& code, TestUnit* unit, const TranslateOptions& options = {});
+TranslateStatus translate_code(TestUnit* unit, const Code& code, const TranslateOptions& options = {});
 
 }  // namespace weft::riscv

@@ -104,8 +104,9 @@ void Translator::transfer(int32_t target, int32_t source, uint32_t insns) {
         WEFT_ASSERT(had_slot);
         return;
     }
+    const ir::I64 pc = b_.pc_add(target);  // nothing stands between the check and the transfer
     b_.exit_check(insns, true);
-    b_.lookup_and_goto_ptr(b_.pc_add(target));
+    b_.lookup_and_goto_ptr(pc);
 }
 
 void Translator::end_with_jump(int32_t target) {
