@@ -43,6 +43,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
         }
         look_at_interrupts = false;
         vcpu.jump_cache.process_drops();
+        // TBs go in exclusive sections only, so that `unlinked` may be kept.
+        participant.quiescent();
 
         enter_context(vcpu);
         Target target{};
@@ -59,23 +61,21 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
                 return LoopExit::failed;
         }
         unlinked = {};
-        // Nothing found before is held any more but the code that runs next, which stays until the next flush.
-        participant.quiescent();
 
         header.page_pc = header.pc & ~(kPageSize - 1);
         vcpu.counters.loop_entries.add();
         const ExitKind kind = backend_.run(vcpu.state(), target.code);
         if (kind == ExitKind::fault) {
             restore_pc(vcpu, target.single);
+        } else if (kind == ExitKind::goto_tb) {
+            TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
+            unlinked = source == target.single ? Unlinked{} : Unlinked{source, vcpu.exec().exit_slot};
         }
         if (target.single != nullptr) {
             translator_.release_single(target.single);
         }
         switch (kind) {
             case ExitKind::goto_tb:
-                if (target.single == nullptr) {
-                    unlinked = {cache_.regions().block(vcpu.exec().exit_unit), vcpu.exec().exit_slot};
-                }
                 break;
             case ExitKind::lookup:
                 look_at_interrupts = true;
@@ -195,12 +195,11 @@ void ExecLoop::deliver(Vcpu& vcpu) {
 // exit_host_pc lies behind the instruction that met the exception, as a return address does: its last byte is before it.
 void ExecLoop::restore_pc(Vcpu& vcpu, const TranslationBlock* single) {
     const uint64_t host_pc = vcpu.exec().exit_host_pc;
-    const TranslationBlock* tb = single != nullptr ? single : cache_.regions().trees().find(host_pc - 1);
+    // A TB that is used once is in no tree; the code may have gone on to others from there.
+    const bool in_single = single != nullptr && host_pc - 1 - single->code.value() < single->code_size;
+    const TranslationBlock* tb = in_single ? single : cache_.regions().trees().find(host_pc - 1);
     WEFT_ASSERT(tb != nullptr);
-    const std::optional<size_t> here = cache_.buffer().offset_of(host_pc - 1);
-    const std::optional<size_t> start = cache_.buffer().offset_of(tb->code.value());
-    WEFT_ASSERT(here && start);
-    const auto row = tcg::find_insn(tb->insn_table_bytes(), static_cast<uint32_t>(*here + 1 - *start));
+    const auto row = tcg::find_insn(tb->insn_table_bytes(), static_cast<uint32_t>(host_pc - tb->code.value()));
     WEFT_ASSERT(row.has_value());
     StateHeader& header = vcpu.header();
     header.pc = header.page_pc + static_cast<uint64_t>(int64_t{row->pc_offset});

@@ -80,10 +80,10 @@ struct Vcpu {
     const uint32_t index;
 
     // ---- guest ----
-    const accel::StateBlock block;
-    const accel::MemoryReader reader;
     accel::VcpuCounters counters;  // read by any thread
     accel::JumpCache jump_cache;   // drops are requested by any thread
+    const accel::StateBlock block;
+    const accel::MemoryReader reader;
     accel::ContextIds contexts;
     accel::LargeCode large_code;
     accel::SoftMmu mmu;
