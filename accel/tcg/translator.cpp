@@ -214,7 +214,11 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
     log_.in_asm({source.bytes.data(), unit.guest_size}, source.pc);
     log_.op(unit, source.pc);
     if constexpr (WEFT_DEBUG != 0) {
-        WEFT_ASSERT(tcg::verify(unit, helpers(guest_)));
+        // The guest's translator broke the rules of weft/ir.h.
+        if (const Result<> verified = tcg::verify(unit, helpers(guest_)); !verified) {
+            *outcome = fail(vcpu, verified.error().message().c_str());
+            return false;
+        }
     }
     optimizer_.optimize(unit, helpers(guest_));
     log_.op_opt(unit, source.pc);
