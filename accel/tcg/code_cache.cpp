@@ -1,5 +1,6 @@
 #include "accel/tcg/code_cache.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -84,7 +85,9 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
         return std::unexpected(regions.error());
     }
     regions_ = std::move(*regions);
-    auto used = backend_->emit_runtime(regions_->runtime_window());
+    tcg::CodeWindow window = regions_->runtime_window();
+    window.size = std::min(window.size, kMaxWindow);
+    auto used = backend_->emit_runtime(window);
     if (!used) {
         return std::unexpected(used.error());
     }

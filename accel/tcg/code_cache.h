@@ -17,6 +17,9 @@
 
 namespace weft::accel {
 
+// No unit and no runtime code is larger: what backends are given to write into.
+inline constexpr size_t kMaxWindow = size_t{16} << 20;
+
 struct CodeCacheConfig {
     const GuestArch* guest;
     const HostServices* host;

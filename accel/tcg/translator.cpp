@@ -228,7 +228,8 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
 // region_full: no region is left, or not even an empty one suffices (CodeContext::region_empty).
 CompileStatus Translator::compile(CompiledUnit* compiled) {
     while (true) {
-        const tcg::CodeWindow window = context_->window();
+        tcg::CodeWindow window = context_->window();
+        window.size = std::min(window.size, kMaxWindow);
         const CompileStatus status =
             window.size == 0 ? CompileStatus::region_full
                              : compiler_->compile(memory_.unit(), window, context_->next_unit(), compiled);

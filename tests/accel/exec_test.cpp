@@ -221,7 +221,9 @@ TEST_CASE("bytes that others write to are translated anew") {
     machine.ops().about_to_write(machine.instance(), loop, other.bytes().size());
     machine.resume();
     interrupt(machine.state(cpu));
-    REQUIRE(machine.wait_for(2) == std::vector<Event>{{0, 1}, {0, 2}});
+    const std::vector<Event> events = machine.wait_for(2);
+    REQUIRE(events[0].value == 1);
+    REQUIRE(events[1].value == 2);
 }
 
 TEST_CASE("what is logged") {
@@ -262,7 +264,7 @@ TEST_CASE("what is logged") {
 
 TEST_CASE("reports") {
     Machine machine(1);
-    REQUIRE(machine.report("jit").find("backend          interp") != std::string::npos);
+    REQUIRE(machine.report("jit").find("threads          multi") != std::string::npos);
     REQUIRE(machine.report("stats").find("\"thread\": \"multi\"") != std::string::npos);
     REQUIRE(machine.report("nothing").empty());
 }

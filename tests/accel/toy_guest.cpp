@@ -397,6 +397,29 @@ void Assembler::op(Opcode opcode, unsigned a, unsigned b, int64_t number) {
     }
 }
 
+Assembler::Fixup Assembler::bne_later(unsigned a, unsigned b) {
+    op(Opcode::bne, a, b, 0);
+    return bytes_.size() - 6;
+}
+
+Assembler::Fixup Assembler::jmp_later() {
+    op(Opcode::jmp, 0, 0, 0);
+    return bytes_.size() - 6;
+}
+
+Assembler::Fixup Assembler::li_later(unsigned a) {
+    li(a, 0);
+    return bytes_.size() - 6;
+}
+
+void Assembler::land(Fixup fixup) {
+    const bool absolute = opcode_of(&bytes_[fixup]) == Opcode::li;
+    const uint64_t number = absolute ? pc() : pc() - (start_ + fixup);
+    for (unsigned i = 0; i < 4; ++i) {
+        bytes_[fixup + 2 + i] = static_cast<uint8_t>(number >> 8 * i);
+    }
+}
+
 void Assembler::fill_to(uint64_t address) {
     WEFT_ASSERT(address >= pc() && (address - pc()) % 2 == 0);
     while (pc() < address) {

@@ -70,8 +70,6 @@ void interrupt(void* state);
 // Writes instructions to memory that nobody runs yet.
 class Assembler {
   public:
-    using Label = size_t;
-
     // `pc`: where the first byte will be.
     explicit Assembler(uint64_t pc) : start_(pc) {}
 
@@ -84,6 +82,13 @@ class Assembler {
     void addi(unsigned a, int64_t number) { op(Opcode::addi, a, 0, number); }
     void bne(unsigned a, unsigned b, uint64_t to) { op(Opcode::bne, a, b, static_cast<int64_t>(to - pc())); }
     void jmp(uint64_t to) { op(Opcode::jmp, 0, 0, static_cast<int64_t>(to - pc())); }
+    // A jump forwards: land() says where to.
+    using Fixup = size_t;
+    Fixup bne_later(unsigned a, unsigned b);
+    Fixup jmp_later();
+    // li of an address that land() says.
+    Fixup li_later(unsigned a);
+    void land(Fixup fixup);
     // Fills with two-byte instructions that do nothing, up to `address`.
     void fill_to(uint64_t address);
 
