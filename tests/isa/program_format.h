@@ -41,7 +41,7 @@ struct RandomProgram {
     uint64_t case_count;
     uint64_t first_printed;     // cases before this one run silently
     uint64_t dumped;            // the case whose state is printed word by word, the last to run; or kNoCase
-    uint64_t pool[kPoolWords];  // half of the words in the scratch memory are taken from here
+    uint64_t pool[kPoolWords];  // three quarters of the words in the scratch memory are taken from here
 };
 
 // The state after a case, in the order in which it is hashed and dumped; the traps follow, then the scratch
