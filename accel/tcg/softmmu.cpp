@@ -405,6 +405,7 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     if (!mapped) {
         return false;
     }
+    vcpu_.large_code.note(pc, walk.page_shift);
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
         vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);

@@ -62,11 +62,14 @@ Result<hw::BootFile> read_file(const char* option, const std::string& path, uint
         if (*count == 0) {
             break;
         }
-        const uint64_t known = std::max<uint64_t>(file.bytes.size(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0);
+        const uint64_t known = std::max<uint64_t>(
+            file.bytes.size(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0);
         if (file.bytes.size() >= kMagicSize && !hw::is_elf(file.bytes) && known > memory) {
-            return fail(fmt::format("{}: the file is larger than the machine's memory of {}", file.name, format_size(memory)));
+            return fail(fmt::format("{}: the file is larger than the machine's memory of {}", file.name,
+                                    format_size(memory)));
         }
-        next = std::max<size_t>(size_t{1} << 20, known > file.bytes.size() ? static_cast<size_t>(known) - file.bytes.size() : 0);
+        next = std::max<size_t>(
+            size_t{1} << 20, known > file.bytes.size() ? static_cast<size_t>(known) - file.bytes.size() : 0);
     }
     if (file.bytes.empty()) {
         return fail(file.name + ": the file is empty");

@@ -13,7 +13,9 @@ namespace weft::sys {
 
 namespace {
 
-void write_text(const TextSink& sink, std::string_view text) { sink.write(sink.opaque, text.data(), text.size()); }
+void write_text(const TextSink& sink, std::string_view text) {
+    sink.write(sink.opaque, text.data(), text.size());
+}
 
 }  // namespace
 
@@ -128,7 +130,8 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
 Result<> Machine::create_vcpus() {
     for (unsigned index = 0; index < board_->cpu_count(); ++index) {
         hw::VirtCpu& cpu = board_->cpu(index);
-        const VcpuConfig config = {.index = index, .guest = &cpu.hart(), .address_space = &cpu.address_space()};
+        const VcpuConfig config = {
+            .index = index, .guest = &cpu.hart(), .address_space = &cpu.address_space()};
         ErrorCollector errors;
         VcpuHandle made{};
         if (!ops_->vcpu_create(accel_, &config, &made.vcpu, &made.state, errors.sink())) {

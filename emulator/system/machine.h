@@ -40,7 +40,8 @@ struct MachineParts {
 class Machine final : public hw::MachineControl, public MonitorTarget, private mem::TopologyListener {
   public:
     // Builds the board and an instance of the first accelerator of `accel` that can be made.
-    static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel);
+    static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, hw::virt::BootPlan boot,
+                                                   AccelChain& accel);
     ~Machine() override;
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
@@ -95,8 +96,8 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     const unsigned max_cpus_;
     const HostServices host_services_;
 
-    Mutex mutex_;                                            // a leaf
-    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);   // the first request's
+    Mutex mutex_;                                           // a leaf
+    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);  // the first request's
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
 

@@ -37,26 +37,27 @@ std::vector<std::string> accel_folders(const Options& options) {
 
 Result<std::string> help_text(const Options& options) {
     switch (options.help) {
-    case HelpTopic::none:
-        break;
-    case HelpTopic::usage:
-        return usage_text();
-    case HelpTopic::version:
-        return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
-    case HelpTopic::accels:
-        return accelerators_text(accel_folders(options));
-    case HelpTopic::accel_properties: {
-        const Result<const AccelDescriptor*> loaded = load_accelerator(accel_folders(options), options.help_subject);
-        return loaded ? Result<std::string>(properties_text(**loaded)) : std::unexpected(loaded.error());
-    }
-    case HelpTopic::machines:
-        return machines_text();
-    case HelpTopic::cpus:
-        return cpus_text();
-    case HelpTopic::devices:
-        return devices_text();
-    case HelpTopic::log_items:
-        return log_items_help();
+        case HelpTopic::none:
+            break;
+        case HelpTopic::usage:
+            return usage_text();
+        case HelpTopic::version:
+            return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
+        case HelpTopic::accels:
+            return accelerators_text(accel_folders(options));
+        case HelpTopic::accel_properties: {
+            const Result<const AccelDescriptor*> loaded =
+                load_accelerator(accel_folders(options), options.help_subject);
+            return loaded ? Result<std::string>(properties_text(**loaded)) : std::unexpected(loaded.error());
+        }
+        case HelpTopic::machines:
+            return machines_text();
+        case HelpTopic::cpus:
+            return cpus_text();
+        case HelpTopic::devices:
+            return devices_text();
+        case HelpTopic::log_items:
+            return log_items_help();
     }
     return std::string();
 }
@@ -99,8 +100,8 @@ Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options&
 }
 
 // The machine's life, between the main loop and the console.
-Result<int> run_machine(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel, Console& console,
-                        Signals& signals) {
+Result<int> run_machine(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel,
+                        Console& console, Signals& signals) {
     Result<std::unique_ptr<Machine>> machine = Machine::create(parts, std::move(boot), accel);
     if (!machine) {
         return std::unexpected(machine.error());

@@ -48,7 +48,8 @@ Result<> info_registers(MonitorTarget& target, Words arguments, const TextSink& 
     } else if (!arguments.empty()) {
         const std::optional<uint64_t> cpu = parse_uint(arguments[0]);
         if (!cpu || *cpu >= target.cpu_count()) {
-            return fail(fmt::format("there is no CPU {} (0 to {})", in_quotes(arguments[0]), target.cpu_count() - 1));
+            return fail(
+                fmt::format("there is no CPU {} (0 to {})", in_quotes(arguments[0]), target.cpu_count() - 1));
         }
         first = last = static_cast<unsigned>(*cpu);
     }
@@ -73,7 +74,9 @@ Result<> info_cpus(MonitorTarget& target, Words, const TextSink& sink) {
     return {};
 }
 
-Result<> info_jit(MonitorTarget& target, Words, const TextSink& sink) { return target.dump_accelerator("jit", sink); }
+Result<> info_jit(MonitorTarget& target, Words, const TextSink& sink) {
+    return target.dump_accelerator("jit", sink);
+}
 
 Result<> info_stats(MonitorTarget& target, Words, const TextSink& sink) {
     return target.dump_accelerator("stats", sink);

@@ -51,7 +51,7 @@ class Monitor final : private hw::CharBackend::Receiver {
 
     hw::CharBackend& line_;
     MonitorTarget& target_;
-    std::string input_;  // the command being typed
+    std::string input_;          // the command being typed
     bool after_return_ = false;  // a line feed right after a carriage return belongs to it
 };
 

@@ -176,11 +176,12 @@ def check_concurrency(tree):
     if page not in tree.files:
         yield page, 1, "is missing"
         return
-    # A row of the table names the file, and in backticks what is shared.
-    rows = [(line, {word for span in CODE_SPAN.finditer(line) for word in re.findall(r"\w+", span.group(2))})
-            for line in tree.text(page).splitlines() if line.startswith("|")]
+    # The first cell of a row names the file, and in backticks what is shared.
+    cells = [line.split("|")[1] for line in tree.text(page).splitlines() if line.startswith("|")]
+    rows = [(cell, {word for span in CODE_SPAN.finditer(cell) for word in re.findall(r"\w+", span.group(2))})
+            for cell in cells]
     for file, number, name in shared_data(tree):
-        if not any(file in line and name in words for line, words in rows):
+        if not any(file in cell and name in words for cell, words in rows):
             yield file, number, f"'{name}' is shared; no row of {page} names it and its file"
 
 

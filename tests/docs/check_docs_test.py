@@ -108,7 +108,7 @@ class Concurrency(Tree):
     check = "concurrency"
 
     def declare(self, line, file="base/a.h"):
-        self.write("docs/concurrency.md", "| base/a.h | `known_` |\n| base/b.h `x_` |\n `gone_` of base/a.h\n")
+        self.write("docs/concurrency.md", "| base/a.h `known_` | after `gone_` |\n| base/b.h `x_` |\n `gone_` of base/a.h\n")
         self.write(file, line + "\n")
 
     def test_declarations(self):

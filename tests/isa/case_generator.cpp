@@ -99,9 +99,16 @@ class Generator {
   public:
     Generator(uint64_t seed, CaseFamily family, unsigned insns)
         : random_(seed), family_(family), length_(insns) {
+        constexpr std::array kOther = {riscv::Extension::f, riscv::Extension::d, riscv::Extension::i};
+        const riscv::Extension other_precision =
+            family == CaseFamily::floating ? kOther[below(kOther.size())] : riscv::Extension::i;
         for (const InsnDesc& desc : riscv::kInsns) {
-            const unsigned weight =
+            unsigned weight =
                 reason_not_in_random_cases(desc.id).empty() ? own_weight(desc) * emphasis(family, desc) : 0;
+            // Most cases keep to one precision: a double is no single, and makes NaNs where it is taken for one.
+            if (desc.extension == other_precision && other_precision != riscv::Extension::i) {
+                weight /= 8;
+            }
             total_weight_ += weight;
             weights_[static_cast<unsigned>(desc.id)] = weight;
         }
@@ -225,10 +232,30 @@ class Generator {
                 add_csr(desc);
                 break;
             default:
-                if (draw(desc, [](const Insn&) { return true; })) {
-                    after_simple(desc);
-                }
+                add_simple(desc);
         }
+    }
+
+    void add_simple(const InsnDesc& desc) {
+        const std::optional<uint32_t> bits = find(desc, [](const Insn&) { return true; });
+        if (!bits) {
+            return;
+        }
+        if (has_operand(desc.format, 'S') && chance(35)) {
+            add_fresh_operand(desc, decode(*bits).rs1);
+        }
+        sequence().add(*bits);
+        after_simple(desc);
+    }
+
+    // NaNs and infinities spread: an operand is loaded now and then.
+    void add_fresh_operand(const InsnDesc& desc, unsigned f) {
+        const int32_t offset = static_cast<int32_t>(below(500) * 8) - 2000;
+        const unsigned pointer = any_pointer();
+        const int32_t misaligned = static_cast<int32_t>(result_.start.x[pointer] & 7);
+        const bool is_double = desc.extension == riscv::Extension::d && desc.id != InsnId::fcvt_d_s;
+        sequence().add(is_double ? fld(f, pointer, offset - misaligned)
+                                 : flw(f, pointer, offset - misaligned));
     }
 
     // Flags stick, and hide what later instructions raise: they are read, stored and cleared now and then.

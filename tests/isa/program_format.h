@@ -41,7 +41,7 @@ struct RandomProgram {
     uint64_t case_count;
     uint64_t first_printed;     // cases before this one run silently
     uint64_t dumped;            // the case whose state is printed word by word, the last to run; or kNoCase
-    uint64_t pool[kPoolWords];  // half of the words in the scratch memory are taken from here
+    uint64_t pool[kPoolWords];  // three quarters of the words in the scratch memory are taken from here
 };
 
 // The state after a case, in the order in which it is hashed and dumped; the traps follow, then the scratch
@@ -59,6 +59,51 @@ struct Trap {
     uint64_t cause;
     uint64_t tval;
     uint64_t epc;  // from the beginning of the code
+};
+
+// --- single instructions at their corners ---
+
+inline constexpr uint64_t kStubBase = 0x80090000;  // where the instruction under test is put
+inline constexpr uint64_t kStubHalfwords = 16;
+inline constexpr uint64_t kWindowWords = 8;  // of the scratch memory, hashed where a job touches memory
+inline constexpr uint64_t kWindowBegin = kScratchMiddle - 32;
+
+// The instruction with all combinations of values for x10, x11, x12 (and f10, f11, f12: the same bits) and frm. It
+// leaves by c.jr x5, which also fills up the code. x1, x2 and x13 start with fixed values, x2 within the scratch memory.
+struct CornerJob {
+    uint16_t code[kStubHalfwords];
+    uint64_t first[3];  // positions in the table of values
+    uint64_t count[3];
+    uint64_t first_frm;
+    uint64_t frm_count;
+    uint64_t bias;  // added to the first value: an address minus the displacement in the instruction
+    uint64_t touches_memory;  // the third value is also stored, at the address x10 - bias, or x2 + sp_offset
+    uint64_t uses_sp;
+    uint64_t sp_offset;
+    uint64_t verbose;  // prints CornerState (and the window) after each combination rather than a hash of all
+};
+
+// At kProgramBase; `value_count` values follow, then the jobs.
+struct CornerProgram {
+    uint64_t job_count;
+    uint64_t value_count;
+};
+
+struct CornerState {
+    uint64_t x1;
+    uint64_t x2;
+    uint64_t x10;
+    uint64_t x11;
+    uint64_t x12;
+    uint64_t x13;
+    uint64_t f10;
+    uint64_t f11;
+    uint64_t f12;
+    uint64_t f13;
+    uint64_t fcsr;
+    uint64_t trap_count;
+    uint64_t causes;  // all of them: multiplied by 64, the next one added
+    uint64_t tvals;   // multiplied by 5, the next one added
 };
 
 }  // namespace isa

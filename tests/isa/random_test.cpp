@@ -62,7 +62,16 @@ class RandomTest {
         header.dumped = dumped;
         test::Random pool(seed_);
         for (uint64_t& word : header.pool) {
-            word = pool.below(2) == 0 ? random_fp(pool) : random_integer(pool);
+            switch (pool.below(5)) {
+                case 0:
+                    word = random_integer(pool);
+                    break;
+                case 1:
+                    word = random_fp(pool);
+                    break;
+                default:
+                    word = random_ordinary_fp(pool);
+            }
         }
         std::string bytes;
         append(&bytes, header);

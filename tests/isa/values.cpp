@@ -127,6 +127,11 @@ uint64_t ordinary_single(test::Random& random) {
 
 }  // namespace
 
+uint64_t random_ordinary_fp(test::Random& random) {
+    constexpr uint64_t kLowHalf = 0xffffffff;
+    return (ordinary_double(random) & ~kLowHalf) | (ordinary_single(random) & kLowHalf);
+}
+
 std::span<const uint64_t> integer_corners() { return kIntegers; }
 std::span<const uint64_t> few_integer_corners() { return kFewIntegers; }
 std::span<const uint64_t> single_corners() { return kSingles; }

@@ -22,5 +22,7 @@ std::span<const uint64_t> few_double_corners();
 uint64_t random_integer(test::Random& random);
 // A double, a boxed single or something else: corners, numbers of ordinary size, any bits.
 uint64_t random_fp(test::Random& random);
+// In memory: a double of ordinary size, whose lower half is a single of ordinary size.
+uint64_t random_ordinary_fp(test::Random& random);
 
 }  // namespace weft::isa_test

@@ -83,7 +83,8 @@ bool take(int fd, std::string& text) {
 }  // namespace
 
 Process::Process(const std::vector<std::string>& arguments,
-                 const std::vector<std::pair<std::string, std::string>>& environment, int input, int output, int errors) {
+                 const std::vector<std::pair<std::string, std::string>>& environment, int input, int output,
+                 int errors) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input, 0);
@@ -91,8 +92,8 @@ Process::Process(const std::vector<std::string>& arguments,
     posix_spawn_file_actions_adddup2(&actions, errors, 2);
     std::vector<std::string> argument_texts = arguments;
     std::vector<std::string> environment_texts = merged_environment(environment);
-    errno = posix_spawn(&pid_, argument_texts.front().c_str(), &actions, nullptr, pointers(argument_texts).data(),
-                        pointers(environment_texts).data());
+    errno = posix_spawn(&pid_, argument_texts.front().c_str(), &actions, nullptr,
+                        pointers(argument_texts).data(), pointers(environment_texts).data());
     require(errno == 0, argument_texts.front().c_str());
     posix_spawn_file_actions_destroy(&actions);
 }
@@ -141,8 +142,10 @@ Outcome run(const Command& command) {
         if (sent == command.input.size()) {
             close_end(in[1]);
         }
-        std::array<pollfd, 3> fds = {pollfd{in[1], POLLOUT, 0}, pollfd{out[0], POLLIN, 0}, pollfd{err[0], POLLIN, 0}};
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        std::array<pollfd, 3> fds = {pollfd{in[1], POLLOUT, 0}, pollfd{out[0], POLLIN, 0},
+                                     pollfd{err[0], POLLIN, 0}};
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0) {
             outcome.timed_out = true;
             child.kill(SIGKILL);

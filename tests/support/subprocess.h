@@ -8,10 +8,10 @@
 namespace weft::test {
 
 struct Command {
-    std::vector<std::string> arguments;                             // the program's path first
-    std::string input;                                              // its standard input
-    std::vector<std::pair<std::string, std::string>> environment;   // added to this process's
-    unsigned timeout_seconds = 60;                                  // it is killed then: a test that hangs fails
+    std::vector<std::string> arguments;                            // the program's path first
+    std::string input;                                             // its standard input
+    std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
+    unsigned timeout_seconds = 60;  // it is killed then: a test that hangs fails
 };
 
 struct Outcome {
@@ -27,7 +27,8 @@ class Process {
   public:
     // Starts it with these descriptors as its standard ones; they stay open here. Aborts where the host cannot.
     Process(const std::vector<std::string>& arguments,
-            const std::vector<std::pair<std::string, std::string>>& environment, int input, int output, int errors);
+            const std::vector<std::pair<std::string, std::string>>& environment, int input, int output,
+            int errors);
     ~Process();
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;

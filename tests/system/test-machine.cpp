@@ -47,7 +47,9 @@ Options options_for(const char* accel) {
 
 // A machine's options with its accelerator's module, which is opened before there are threads.
 struct Setup {
-    explicit Setup(const char* accel_option) : options(options_for(accel_option)) { REQUIRE(accel.advance()); }
+    explicit Setup(const char* accel_option) : options(options_for(accel_option)) {
+        REQUIRE(accel.advance());
+    }
 
     Options options;
     AccelChain accel{options.accelerators, {MOCK_DIR}, [](const std::string&) {}};

@@ -22,7 +22,9 @@ struct FakeMachine final : MonitorTarget {
     }
     bool running() const override { return is_running; }
     unsigned cpu_count() const override { return 3; }
-    void dump_registers(unsigned cpu, const TextSink& sink) override { put(sink, "x" + std::to_string(cpu) + "\n"); }
+    void dump_registers(unsigned cpu, const TextSink& sink) override {
+        put(sink, "x" + std::to_string(cpu) + "\n");
+    }
     void dump_cpus(const TextSink& sink) override { put(sink, "cpus\n"); }
     void dump_memory(const TextSink& sink) override { put(sink, "flat\n"); }
     Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override {

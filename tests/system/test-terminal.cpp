@@ -61,7 +61,8 @@ struct Pty {
 };
 
 bool same(const termios& a, const termios& b) {
-    return a.c_iflag == b.c_iflag && a.c_oflag == b.c_oflag && a.c_cflag == b.c_cflag && a.c_lflag == b.c_lflag;
+    return a.c_iflag == b.c_iflag && a.c_oflag == b.c_oflag && a.c_cflag == b.c_cflag &&
+           a.c_lflag == b.c_lflag;
 }
 
 std::vector<std::string> program(const std::string& accel, const std::vector<std::string>& more) {
@@ -79,7 +80,9 @@ TEST_CASE("raw with the keyboard's commands, restored by quitting", "[terminal]"
     const termios before = pty.mode();
     REQUIRE((before.c_lflag & (ICANON | ECHO | ISIG)) == (ICANON | ECHO | ISIG));
     test::Process child(program("mock", {"-nographic"}), kEnvironment, pty.slave, pty.slave, STDERR_FILENO);
-    pty.type("\x01" "c");
+    pty.type(
+        "\x01"
+        "c");
     pty.read_until("(weft) ");
     CHECK((pty.mode().c_lflag & (ICANON | ECHO | ISIG)) == 0);
     CHECK((pty.mode().c_oflag & OPOST) != 0);
@@ -99,7 +102,8 @@ TEST_CASE("restored after signals, power-off and errors", "[terminal]") {
     test::Outcome outcome;
     SECTION("SIGTERM, SIGINT, SIGHUP end it in order") {
         const int signal = GENERATE(SIGTERM, SIGINT, SIGHUP);
-        test::Process child(program("mock", {"-monitor", "stdio"}), kEnvironment, pty.slave, pty.slave, STDERR_FILENO);
+        test::Process child(program("mock", {"-monitor", "stdio"}), kEnvironment, pty.slave, pty.slave,
+                            STDERR_FILENO);
         pty.read_until("(weft) ");
         CHECK((pty.mode().c_lflag & (ICANON | ECHO)) == 0);
         CHECK((pty.mode().c_lflag & ISIG) != 0);
@@ -108,8 +112,8 @@ TEST_CASE("restored after signals, power-off and errors", "[terminal]") {
         CHECK(outcome.exit_code == 0);
     }
     SECTION("the guest's power-off") {
-        test::Process child(program("mock,pokes=0x10000000=0x68:0x100000=0x73333", {"-nographic"}), kEnvironment,
-                            pty.slave, pty.slave, STDERR_FILENO);
+        test::Process child(program("mock,pokes=0x10000000=0x68:0x100000=0x73333", {"-nographic"}),
+                            kEnvironment, pty.slave, pty.slave, STDERR_FILENO);
         pty.read_until("h");
         child.wait(outcome);
         CHECK(outcome.exit_code == 7);
@@ -117,7 +121,8 @@ TEST_CASE("restored after signals, power-off and errors", "[terminal]") {
     SECTION("a fatal error") {
         int errors[2];
         REQUIRE(pipe(errors) == 0);
-        test::Process child(program("mock,fatal=broken", {"-nographic"}), kEnvironment, pty.slave, pty.slave, errors[1]);
+        test::Process child(program("mock,fatal=broken", {"-nographic"}), kEnvironment, pty.slave, pty.slave,
+                            errors[1]);
         child.wait(outcome);
         close(errors[0]);
         close(errors[1]);
@@ -126,7 +131,8 @@ TEST_CASE("restored after signals, power-off and errors", "[terminal]") {
     SECTION("an accelerator that cannot be made") {
         int errors[2];
         REQUIRE(pipe(errors) == 0);
-        test::Process child(program("mock,fail-create=no", {"-nographic"}), kEnvironment, pty.slave, pty.slave, errors[1]);
+        test::Process child(program("mock,fail-create=no", {"-nographic"}), kEnvironment, pty.slave,
+                            pty.slave, errors[1]);
         child.wait(outcome);
         close(errors[0]);
         close(errors[1]);
@@ -137,8 +143,8 @@ TEST_CASE("restored after signals, power-off and errors", "[terminal]") {
 
 TEST_CASE("a guest that resets runs anew", "[terminal]") {
     const Pty pty;
-    test::Process child(program("mock,pokes=0x10000000=0x51:0x100000=0x7777", {"-nographic"}), kEnvironment, pty.slave,
-                        pty.slave, STDERR_FILENO);
+    test::Process child(program("mock,pokes=0x10000000=0x51:0x100000=0x7777", {"-nographic"}), kEnvironment,
+                        pty.slave, pty.slave, STDERR_FILENO);
     pty.read_until("QQQ");
     pty.type("\x01x");
     test::Outcome outcome;
@@ -150,7 +156,9 @@ TEST_CASE("the mode comes back after the program was stopped and continued", "[t
     const Pty pty;
     const termios before = pty.mode();
     test::Process child(program("mock", {"-nographic"}), kEnvironment, pty.slave, pty.slave, STDERR_FILENO);
-    pty.type("\x01" "c");
+    pty.type(
+        "\x01"
+        "c");
     pty.read_until("(weft) ");
     // As a shell does when a job stops.
     REQUIRE(tcsetattr(pty.slave, TCSANOW, &before) == 0);

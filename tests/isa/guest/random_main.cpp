@@ -39,7 +39,7 @@ uint64_t* const scratch = reinterpret_cast<uint64_t*>(isa::kScratchBegin);
 void fill_scratch(const isa::RandomProgram& program, uint64_t seed) {
     for (uint64_t i = 0; i < isa::kScratchWords; ++i) {
         const uint64_t number = guest::random(seed);
-        scratch[i] = (number & 1) != 0 ? program.pool[(number >> 8) % isa::kPoolWords] : number;
+        scratch[i] = (number & 3) != 0 ? program.pool[(number >> 8) % isa::kPoolWords] : number;
     }
 }
 
