@@ -286,6 +286,9 @@ void Optimizer::emit_mov(const Op& op) {
     const bool source_known = values_.known(root) && !is_constant(root, &ignored);
     const Value source = values_[root];
     const TempIndex single = op.type == Type::f64 ? values_.single_of(root) : kNoTemp;
+    // If the f32 `s` is what funbox of another temp was known to be, `d` is it now.
+    const TempIndex boxed = merged && unit_->ops[place].code == Opcode::funbox ? unit_->ops[place].args[1] : kNoTemp;
+    const bool is_single = boxed != kNoTemp && values_.single_of(boxed) == s;
 
     Value& value = values_.write(d);
     value.facts = facts;
@@ -297,7 +300,14 @@ void Optimizer::emit_mov(const Op& op) {
     if (single != kNoTemp && single != d) {
         values_.set_single(d, single);
     }
-    if (merged || root == d) {
+    if (merged) {
+        values_.write(s);  // nobody may fall back on a temp that is not written any more
+        if (is_single) {
+            values_.set_single(boxed, d);
+        }
+        return;
+    }
+    if (root == d) {
         return;
     }
     if (source_known && rank(values_.temp(d)) > rank(values_.temp(root))) {

@@ -1,5 +1,7 @@
 #include "tcg/x86_64/unit_compiler.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "weft/ir_info.h"
 
@@ -8,11 +10,19 @@ namespace weft::tcg::x86_64 {
 using ir::Opcode;
 using ir::Type;
 
+namespace {
+
+// Far more than a unit of a page of instructions needs; keeps offsets within it short.
+constexpr size_t kMaxUnitSize = size_t{1} << 20;
+
+}  // namespace
+
 UnitCompiler::UnitCompiler(const Target& target)
     : target_(target), liveness_(target.helpers), values_(target.registers, liveness_, target.helpers, *this) {}
 
 CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) {
-    Assembler assembler({window.bytes(), window.size});
+    const size_t room = std::min(window.size, kMaxUnitSize);
+    Assembler assembler({window.bytes(), room});
     unit_ = &unit;
     as_ = &assembler;
     unit_offset_ = static_cast<uint32_t>(window.rx - target_.buffer_start);
@@ -40,7 +50,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
         return CompileStatus::too_big;
     }
     if (assembler.overflowed()) {
-        return CompileStatus::region_full;
+        return room < window.size ? CompileStatus::too_big : CompileStatus::region_full;
     }
     WEFT_ASSERT(assembler.awaited_references() == 0);
     out->code_size = assembler.offset();

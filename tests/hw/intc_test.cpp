@@ -66,6 +66,10 @@ TEST_CASE_METHOD(ClintBench, "mtime is the harts' time") {
     CHECK(read(0xbff8, 8) == test::kFakeTime);
     CHECK(read(0xbff8) == (test::kFakeTime & 0xffffffff));
     CHECK(read(0xbffc) == test::kFakeTime >> 32);
+    CHECK(control.errors.empty());
+    write(0xbff8, 0, 8);
+    CHECK(control.errors == std::vector<std::string>{"clint: setting mtime"});
+    CHECK(read(0xbff8, 8) == test::kFakeTime);
 }
 
 TEST_CASE_METHOD(ClintBench, "harts that do not exist have no registers") {

@@ -240,7 +240,7 @@ TEST_CASE("where two views are impossible: on is an error, unspecified carries o
         calls.map_prot = PROT_READ | PROT_EXEC;
         reason = "read/execute: Permission denied";
     }
-    const size_t maps = test::all_maps().size();
+    const size_t maps = test::count_maps();
     const size_t descriptors = test::open_descriptors();
     {
         const auto refused = CodeBuffer::create(kSize, SplitWx::on, true, calls);
@@ -252,7 +252,7 @@ TEST_CASE("where two views are impossible: on is an error, unspecified carries o
         CHECK_THAT(single->split_refusal(), Catch::Contains(reason));
         CHECK(CodeBuffer::create(kSize, SplitWx::off, true, calls));
     }
-    CHECK(test::all_maps().size() == maps);
+    CHECK(test::count_maps() == maps);
     CHECK(test::open_descriptors() == descriptors);
 }
 
@@ -274,7 +274,7 @@ TEST_CASE("huge pages are asked for on each view, and a refusal does not matter"
 
 TEST_CASE("every system call of creating a buffer may fail without a leak") {
     for (const SplitWx split : {SplitWx::off, SplitWx::on, SplitWx::automatic}) {
-        const size_t maps = test::all_maps().size();
+        const size_t maps = test::count_maps();
         const size_t descriptors = test::open_descriptors();
         for (int n = 0;; ++n) {
             const test::FailingHostCalls calls(n);
@@ -284,7 +284,7 @@ TEST_CASE("every system call of creating a buffer may fail without a leak") {
                     CHECK_THAT(buffer.error().message(), Catch::Contains("Cannot allocate memory"));
                 }
             }
-            CHECK(test::all_maps().size() == maps);
+            CHECK(test::count_maps() == maps);
             CHECK(test::open_descriptors() == descriptors);
             if (!calls.failed()) {
                 break;

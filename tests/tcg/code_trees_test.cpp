@@ -120,7 +120,8 @@ TEST_CASE("outside the buffer there is no TB") {
             CHECK(fixture.trees.find(base + 511) == nullptr);       // the prologue
             CHECK(fixture.trees.find(base) == nullptr);
         }
-        const auto [low, high] = std::minmax(fixture.buffer.rx().value(), fixture.buffer.rw().value());
+        const uintptr_t low = std::min(fixture.buffer.rx().value(), fixture.buffer.rw().value());
+        const uintptr_t high = std::max(fixture.buffer.rx().value(), fixture.buffer.rw().value());
         CHECK(fixture.trees.find(low - 1) == nullptr);
         CHECK(fixture.trees.find(high + kSize) == nullptr);
         CHECK(fixture.trees.find(0) == nullptr);

@@ -43,11 +43,11 @@ std::string compare(const std::vector<std::unique_ptr<Harness>>& harnesses, cons
 }
 
 void run_cases(const RandomUnitOptions& options, const HarnessOptions& harness_options, uint64_t first_seed,
-               unsigned count) {
+               unsigned count, const OptimizeOptions& optimize_options = {}) {
     const auto harnesses = all_harnesses(harness_options);
     UnitMemory plain(globals());
     UnitMemory optimized(globals());
-    Optimizer optimizer;
+    Optimizer optimizer(optimize_options);
     for (uint64_t seed = first_seed; seed < first_seed + count; ++seed) {
         INFO("WEFT_TEST_SEED=" << seed);
         ir::Unit& unit = plain.begin_unit();
@@ -96,6 +96,21 @@ TEST_CASE("long random units") {
     RandomUnitOptions options;
     options.insns = 120;
     run_cases(options, {}, test_seed(400'000), test_cases(150));
+}
+
+TEST_CASE("random units with one optimization switched off, or on alone") {
+    bool OptimizeOptions::*const kSwitches[] = {
+        &OptimizeOptions::propagate_copies, &OptimizeOptions::fold_constants, &OptimizeOptions::simplify,
+        &OptimizeOptions::known_bits,       &OptimizeOptions::combine,        &OptimizeOptions::unbox,
+        &OptimizeOptions::coalesce,         &OptimizeOptions::unreachable};
+    for (const auto one : kSwitches) {
+        OptimizeOptions others;
+        others.*one = false;
+        run_cases({}, {}, test_seed(500'000), test_cases(250), others);
+        OptimizeOptions alone{false, false, false, false, false, false, false, false};
+        alone.*one = true;
+        run_cases({}, {}, test_seed(600'000), test_cases(250), alone);
+    }
 }
 
 }  // namespace weft::tcg::test

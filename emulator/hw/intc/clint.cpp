@@ -98,6 +98,9 @@ void Clint::mmio_write(uint64_t offset, unsigned size, uint64_t value) {
         const unsigned shift = 8 * (offset & 4);
         const uint64_t mask = size == 8 ? UINT64_MAX : uint64_t{0xffffffff} << shift;
         write_mtimecmp(targets_[(offset - kMtimecmp) / 8], mask, value << shift);
+    } else if (offset - kMtime < 8) {
+        // The harts read their time from the accelerator's clock, which nobody sets.
+        control_.unimplemented("clint: setting mtime");
     } else {
         guest_error("write to", offset);
     }

@@ -71,15 +71,19 @@ VirtCpu::VirtCpu(mem::Topology& topology, const Config& config)
       address_space_(topology, fmt::format("cpu-memory-{}", config.hart_id), config.memory) {}
 
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, MachineControl& control) {
+    auto plan = plan_boot(config.boot);
+    if (!plan) {
+        return std::unexpected(plan.error());
+    }
+    return create(config, std::move(*plan), control);
+}
+
+Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, BootPlan plan, MachineControl& control) {
     if (config.boot.harts == 0 || config.boot.harts > kMaxHarts) {
         return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.harts));
     }
     if (const auto slots = assign_slots(config.disks); !slots) {
         return std::unexpected(slots.error());
-    }
-    auto plan = plan_boot(config.boot);
-    if (!plan) {
-        return std::unexpected(plan.error());
     }
     auto topology = std::make_unique<mem::Topology>();
     auto ram = topology->allocate_ram("riscv_virt_board.ram", config.boot.ram_size);
@@ -90,7 +94,7 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, M
         }
     }
     return std::unique_ptr<VirtBoard>(
-        new VirtBoard(config, control, std::move(*plan), std::move(*ram), std::move(*rom), std::move(topology)));
+        new VirtBoard(config, control, std::move(plan), std::move(*ram), std::move(*rom), std::move(topology)));
 }
 
 VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan plan, std::shared_ptr<mem::RamBlock> ram,

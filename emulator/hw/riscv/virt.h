@@ -67,6 +67,8 @@ class VirtBoard {
   public:
     // `control` and the backends outlive the board.
     static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, MachineControl& control);
+    // With a plan made before from config.boot, of which only harts and ram_size are looked at then.
+    static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, virt::BootPlan plan, MachineControl& control);
     ~VirtBoard();
     VirtBoard(const VirtBoard&) = delete;
     VirtBoard& operator=(const VirtBoard&) = delete;

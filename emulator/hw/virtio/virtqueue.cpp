@@ -179,9 +179,6 @@ Result<std::optional<VirtioChain>> Virtqueue::pop(mem::Reader& dma) {
     if (dma.load(entry, &chain.head) != DeviceStatus::ok) {
         return unreachable("available ring", entry);
     }
-    if (chain.head >= size_) {
-        return fail(fmt::format("available ring names descriptor {} of {}", chain.head, size_));
-    }
     if (auto collected = collect(dma, chain); !collected) {
         return std::unexpected(collected.error());
     }

@@ -1,0 +1,91 @@
+#include "tests/isa/emulators.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "tests/support/subprocess.h"
+
+namespace weft::isa_test {
+namespace {
+
+// RV64IMAFDC_Zicntr_Zicsr_Zifencei_Zihintpause_Zba_Zbb_Zbs_Sstc_Svinval, Sv39 and Sv48. Without both Svade and
+// Svadu the peer updates A and D itself, as weft does.
+constexpr const char* kPeerCpu =
+    "rv64,h=false,v=false,zba=true,zbb=true,zbs=true,sstc=true,svinval=true,zicntr=true,zihintpause=true,"
+    "zbc=false,zfa=false,zawrs=false,zicbom=false,zicbop=false,zicboz=false,zihintntl=false,sdtrig=false,"
+    "svadu=false,svade=false,sv57=false,sv48=true,mmu=true,pmp=true";
+
+std::vector<std::string> split_lines(const std::string& text) {
+    std::vector<std::string> lines;
+    std::string line;
+    for (const char c : text) {
+        if (c == '\n') {
+            lines.push_back(std::exchange(line, {}));
+        } else if (c != '\r') {
+            line += c;
+        }
+    }
+    if (!line.empty()) {
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+RunResult boot(const Boot& what, unsigned timeout_seconds) {
+    test::Command command;
+    command.arguments = what.emulator.argv;
+    command.arguments.insert(command.arguments.end(), {"-kernel", what.image});
+    command.timeout_seconds = timeout_seconds;
+    const test::Outcome outcome = test::run(command);
+    RunResult result{split_lines(outcome.output), {}};
+    if (outcome.timed_out) {
+        result.problem = fmt::format("still running after {} s", timeout_seconds);
+    } else if (outcome.signal != 0) {
+        result.problem = fmt::format("ended by signal {}", outcome.signal);
+    } else if (outcome.exit_code != 0) {
+        result.problem = fmt::format("exit code {}", outcome.exit_code);
+    }
+    if (!result.problem.empty() && !outcome.errors.empty()) {
+        result.problem += ": " + outcome.errors;
+    }
+    return result;
+}
+
+}  // namespace
+
+std::optional<Emulator> find_peer() {
+    const char* directory = std::getenv("WEFT_PEER_DIR");
+    if (directory == nullptr) {
+        return std::nullopt;
+    }
+    const std::string program = std::string(directory) + "/bin/qemu-system-riscv64";
+    if (access(program.c_str(), X_OK) != 0) {
+        return std::nullopt;
+    }
+    return Emulator{"peer",
+                    {program, "-M", "virt", "-cpu", kPeerCpu, "-m", "128M", "-bios", "none", "-nographic"}};
+}
+
+Emulator make_weft(const std::string& program, const std::string& backend) {
+    return {"weft",
+            {program, "-accel", "tcg,backend=" + backend, "-M", "virt", "-m", "128M", "-bios", "none",
+             "-nographic"}};
+}
+
+std::vector<RunResult> run_all(const std::vector<Boot>& boots, unsigned timeout_seconds) {
+    std::vector<RunResult> results(boots.size());
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < boots.size(); ++i) {
+        threads.emplace_back([&, i] { results[i] = boot(boots[i], timeout_seconds); });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    return results;
+}
+
+}  // namespace weft::isa_test

@@ -1,0 +1,35 @@
+// The two emulators that are compared, as child processes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::isa_test {
+
+struct Emulator {
+    std::string name;               // for messages
+    std::vector<std::string> argv;  // complete but for the kernel
+};
+
+// The emulator that WEFT_PEER_DIR names, with weft's instruction set and no other extension. Nothing where the
+// variable is not set or no emulator is there.
+std::optional<Emulator> find_peer();
+
+// weft-system-riscv64 at `program`, with the accelerator's backend `backend`.
+Emulator make_weft(const std::string& program, const std::string& backend);
+
+struct RunResult {
+    std::vector<std::string> lines;  // the guest's output, carriage returns removed
+    std::string problem;             // empty after an orderly end with exit code 0
+};
+
+struct Boot {
+    Emulator emulator;
+    std::string image;  // path of the kernel
+};
+
+// Boots all of them at the same time, each for `timeout_seconds` at most.
+std::vector<RunResult> run_all(const std::vector<Boot>& boots, unsigned timeout_seconds);
+
+}  // namespace weft::isa_test

@@ -1,0 +1,46 @@
+#include "tests/isa/options.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace weft::isa_test {
+
+TestOptions parse_options(int argc, char** argv) {
+    constexpr std::string_view kWeft = "--weft=";
+    constexpr std::string_view kBackend = "--backend=";
+    TestOptions options;
+    const char* full = std::getenv("WEFT_TEST_FULL");
+    options.full = full != nullptr && std::string_view(full) == "1";
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        if (argument.starts_with(kWeft)) {
+            options.weft = argument.substr(kWeft.size());
+        } else if (argument.starts_with(kBackend)) {
+            options.backend = argument.substr(kBackend.size());
+        } else {
+            options.guest = argument;
+        }
+    }
+    if (options.guest.empty() || options.weft.empty() || options.backend.empty()) {
+        fmt::print(stderr, "usage: {} GUEST --weft=PROGRAM|peer --backend=native|interp\n", argv[0]);
+        std::exit(2);
+    }
+    return options;
+}
+
+std::vector<Emulator> find_emulators(const TestOptions& options) {
+    const std::optional<Emulator> peer = find_peer();
+    if (!peer) {
+        fmt::print("skipped: WEFT_PEER_DIR names no folder with bin/qemu-system-riscv64\n");
+        return {};
+    }
+    if (options.weft == "peer") {
+        return {*peer, *peer};
+    }
+    return {*peer, make_weft(options.weft, options.backend)};
+}
+
+}  // namespace weft::isa_test
