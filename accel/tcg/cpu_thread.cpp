@@ -250,12 +250,9 @@ void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
     }
 }
 
-// Several may find the cache full at once: the first empties it for all.
 void CpuThread::empty_cache(Participant& participant) {
     gate_.begin(&participant);
-    if (cache_.flush_count() == translator_->full_at()) {
-        cache_.flush();
-    }
+    cache_.flush(translator_->full_at());
     gate_.end();
 }
 
