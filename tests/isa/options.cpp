@@ -21,11 +21,11 @@ TestOptions parse_options(int argc, char** argv) {
         } else if (argument.starts_with(kBackend)) {
             options.backend = argument.substr(kBackend.size());
         } else {
-            options.guest = argument;
+            options.guests.emplace_back(argument);
         }
     }
-    if (options.guest.empty() || options.weft.empty() || options.backend.empty()) {
-        fmt::print(stderr, "usage: {} GUEST --weft=PROGRAM|peer --backend=native|interp\n", argv[0]);
+    if (options.guests.empty() || options.weft.empty() || options.backend.empty()) {
+        fmt::print(stderr, "usage: {} GUEST... --weft=PROGRAM|peer --backend=native|interp\n", argv[0]);
         std::exit(2);
     }
     return options;
