@@ -20,35 +20,47 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "accel/tcg/provisional.h"
+#include "accel/tcg/vcpu_list.h"
+#include "base/mutex.h"
 #include "base/spin_lock.h"
 #include "tcg/code/tb.h"
-
-namespace weft {
-struct Vcpu;
-}
 
 namespace weft::accel {
 
 class TbCache;
 
-// A page that holds, or held, code.
+// A page that holds, or held, code. Lives as long as its machine.
 struct CodePage {
+    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_mark) : ram_offset(page_ram_offset), mark(page_mark) {}
+
+    const uint64_t ram_offset;
+    // Written under `lock`, read by anybody; sequentially consistent.
+    std::atomic<uint32_t>& mark;
+    // vCPUs that have not demoted their entries yet: while not 0 the page's new TBs are provisional. Written under
+    // `lock`, read by anybody; sequentially consistent.
+    std::atomic<uint32_t> demotions{0};
+    // Of the page's first byte, as the last reader found it. Written under `lock`, read by anybody; relaxed.
+    std::atomic<const uint8_t*> host{nullptr};
+
     SpinLock lock;  // the page lock; two are taken in ascending order of `ram_offset`
-    uint64_t ram_offset = 0;  // constant
     tcg::PageLink* blocks WEFT_GUARDED_BY(lock) = nullptr;
-    // Translations that are reading the page's bytes.
+    // 64-byte lines of the page that hold code of TBs: a bit each, conservative.
+    uint64_t lines WEFT_GUARDED_BY(lock) = 0;
+    // Translations that read the page's bytes.
     uint32_t readers WEFT_GUARDED_BY(lock) = 0;
-    // vCPUs that have not demoted their entries yet: while not 0 the page's new TBs are provisional.
-    uint32_t demotions WEFT_GUARDED_BY(lock) = 0;
     // Counts announced writes: a translation whose page was written meanwhile compares its bytes.
     uint64_t writes WEFT_GUARDED_BY(lock) = 0;
 };
 
 class CodePages {
   public:
-    // For vCPUs 0 .. max_vcpus - 1.
-    explicit CodePages(uint32_t max_vcpus);
+    static constexpr uint32_t kMaxVcpus = 1024;
+
+    // `vcpus`, of at most kMaxVcpus, outlives it.
+    explicit CodePages(const VcpuList& vcpus);
     ~CodePages();
     CodePages(const CodePages&) = delete;
     CodePages& operator=(const CodePages&) = delete;
@@ -56,8 +68,9 @@ class CodePages {
     // The cache that TBs are invalidated in. Once, before any other use.
     void attach(TbCache& cache) { cache_ = &cache; }
 
-    // Whether the page at `ram_offset` may hold code. Any thread.
-    bool has_code(uint64_t ram_offset) const;
+    // Whether the page at `ram_offset` may hold code. Any thread. A read-modify-write: what the caller stored to the page
+    // before is seen by a translation that this call has missed.
+    bool has_code(uint64_t ram_offset);
 
     // Before a vCPU installs a TLB entry for stores to the page: true where the entry may store directly, false where it
     // needs kTlbNotDirty. The vCPU's thread.
@@ -65,41 +78,104 @@ class CodePages {
 
     // After bytes were written through an entry with kTlbNotDirty, or by a device, loader or debugger: invalidates the
     // TBs made of them. The range lies in one page. Returns whether the page still holds code; where it does not, the
-    // writer may fill a direct entry (by may_store_directly). `writer`: the vCPU whose thread this is, or null. Any
-    // thread, holding no page or TB lock.
+    // writer may fill a direct entry (by may_store_directly). `writer`: the vCPU whose thread this is, or null: then the
+    // caller is no participant of the epochs. Any thread, holding no page or TB lock.
     bool written(uint64_t ram_offset, uint64_t size, Vcpu* writer);
 
-    // The CodePage of a page, made where there is none. Any thread.
-    CodePage& page(uint64_t ram_offset);
-    CodePage* find(uint64_t ram_offset) const;
+    // Before `vcpu` runs on after its FENCE.I: no TB is valid that is made of bytes overwritten before. Its thread.
+    void recheck_provisional();
 
-    // ---- for translations (see translate.cpp) ----
-    // Marks the page and counts the caller as a reader. Asks the vCPUs that may store to it to demote; `reader`'s own
-    // entries are demoted at once.
-    CodePage& begin_reading(uint64_t ram_offset, Vcpu& reader);
+    // ---- for translations: see Translator and PageClaim ----
+    // Marks the page, whose first byte is at `host`, and counts the caller as a reader. Asks the vCPUs that may store to
+    // it to demote; `reader`'s own entries, and those of vCPUs on the same thread, are demoted at once.
+    CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader);
     // The counterpart. Clears the mark where nothing holds it.
     void end_reading(CodePage& page);
-    // With the page's lock held: clears the mark where the page has neither TBs nor readers nor demotions.
-    void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
+    // Whether the TB's bytes are what is in memory now.
+    bool bytes_match(const tcg::TranslationBlock& tb, const uint8_t* bytes) const;
+    ProvisionalBlocks& provisional() { return provisional_; }
+    // With the locks of its pages held (see PagePairLock): puts a TB in their lists. `second` is null where it is the
+    // first, or where there is none.
+    void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
-    // In safe work, after all TBs are gone: no page holds code.
+    // In an exclusive section, when all TBs are about to be forgotten: no page holds code.
     void clear();
+
+    // Pages that hold code, by their marks; any thread.
+    size_t count() const;
 
   private:
     struct PageState;
     struct Leaf;
+    struct Demotion;
     static constexpr unsigned kLeafBits = 12;
     static constexpr unsigned kRootBits = 16;  // 2^(16 + 12) pages: 1 TiB of RAM
 
-    Leaf* leaf(uint64_t ram_offset) const;
-    Leaf& make_leaf(uint64_t ram_offset);
-    PageState* state(uint64_t ram_offset) const;
-    PageState& make_state(uint64_t ram_offset);
+    PageState& state(uint64_t ram_offset);
+    Leaf& make_leaf(std::atomic<Leaf*>& place);
+    CodePage* find(uint64_t ram_offset);
+    CodePage& page(uint64_t ram_offset);
 
+    static void demote(void* demotion, void* state);
+    void demoted(CodePage& page);
+    void settle(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
+    void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<tcg::TranslationBlock*>& straddlers)
+        WEFT_REQUIRES(page.lock);
+    void unlist(const std::vector<tcg::TranslationBlock*>& straddlers);
+    void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
+
+    const VcpuList& vcpus_;
     const uint32_t writer_words_;  // 64 vCPUs each
     TbCache* cache_ = nullptr;
-    // Made on demand by any thread (compare-and-swap, release; read with acquire), freed with the object.
+    ProvisionalBlocks provisional_;
+    // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
     std::unique_ptr<std::atomic<Leaf*>[]> root_;
+    mutable Mutex list_mutex_;  // a leaf
+    std::vector<std::unique_ptr<CodePage>> pages_ WEFT_GUARDED_BY(list_mutex_);
+};
+
+// Holds the locks of one page or two, in their order.
+class PagePairLock {
+  public:
+    // `second` may be null; else it is not `first`.
+    PagePairLock(CodePage& first, CodePage* second);
+    ~PagePairLock();
+    PagePairLock(const PagePairLock&) = delete;
+    PagePairLock& operator=(const PagePairLock&) = delete;
+
+  private:
+    CodePage* low_;
+    CodePage* high_;
+};
+
+// A translation's claim on the pages it reads, for a scope.
+class PageClaim {
+  public:
+    explicit PageClaim(CodePages& pages) : pages_(pages) {}
+    ~PageClaim();
+    PageClaim(const PageClaim&) = delete;
+    PageClaim& operator=(const PageClaim&) = delete;
+
+    // Claims the next page, at most two. Read the bytes afterwards.
+    void add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader);
+
+    unsigned count() const { return count_; }
+    CodePage& page(unsigned i) const { return *claims_[i].page; }
+    // Whether a write to one of the pages was announced since it was claimed. With the pages' locks held.
+    bool written() const;
+    // Whether some vCPU may have stored to a page, unannounced, since it was claimed.
+    bool provisional() const { return provisional_; }
+
+  private:
+    struct Claim {
+        CodePage* page;
+        uint64_t writes;
+    };
+
+    CodePages& pages_;
+    Claim claims_[2]{};
+    unsigned count_ = 0;
+    bool provisional_ = false;
 };
 
 }  // namespace weft::accel

@@ -1,7 +1,12 @@
 #include "accel/tcg/softmmu.h"
 
+#include <fmt/format.h>
+
+#include <string>
+
 #include "accel/tcg/code_pages.h"
 #include "accel/tcg/vcpu.h"
+#include "base/log.h"
 #include "weft/guest_ram.h"
 
 namespace weft::accel {
@@ -199,6 +204,26 @@ const PageTarget& SoftMmu::phys_page(uint64_t paddr) {
     return entry.target;
 }
 
+// -d mmu: one line a walk; `walk` is null where it failed.
+void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const {
+    const HostServices& host = vcpu_.host;
+    if (!host.log_enabled(host.opaque, static_cast<unsigned>(LogItem::mmu))) [[likely]] {
+        return;
+    }
+    static constexpr const char* kAccess[] = {"load", "store", "fetch"};
+    std::string text = fmt::format("mmu: vcpu {} {} 0x{:016x} mode {}", vcpu_.index,
+                                   kAccess[static_cast<unsigned>(request.access)], request.vaddr, request.mmu_mode);
+    if (walk == nullptr) {
+        text += ": fault\n";
+    } else {
+        text += fmt::format(": 0x{:x} {}{}{}, {} KiB{}{}\n", walk->paddr, (walk->prot & kProtRead) != 0 ? "r" : "-",
+                            (walk->prot & kProtWrite) != 0 ? "w" : "-", (walk->prot & kProtExec) != 0 ? "x" : "-",
+                            (uint64_t{1} << walk->page_shift) >> 10, walk->global ? ", global" : "",
+                            walk->once ? ", once" : "");
+    }
+    host.log(host.opaque, text.data(), text.size());
+}
+
 // What a TLB entry for the page of `vaddr` holds. False: nothing answers there, and an exception is recorded.
 bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
     const PageTarget& target = phys_page(walk.paddr);
@@ -237,7 +262,9 @@ TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Acces
     }
     const WalkRequest request{vaddr, access, static_cast<uint8_t>(mode), static_cast<uint8_t>(size), false};
     WalkResult walk{};
-    if (!vcpu_.guest.walk(vcpu_.state(), &request, &walk) || !fill(vaddr, walk, access, once)) {
+    const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
+    log_walk(request, mapped ? &walk : nullptr);
+    if (!mapped || !fill(vaddr, walk, access, once)) {
         return nullptr;
     }
     if (walk.once) {
@@ -373,9 +400,12 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     }
     const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(vcpu_.guest.min_insn_size), false};
     WalkResult walk{};
-    if (!vcpu_.guest.walk(vcpu_.state(), &request, &walk)) {
+    const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
+    log_walk(request, mapped ? &walk : nullptr);
+    if (!mapped) {
         return false;
     }
+    vcpu_.large_code.note(pc, walk.page_shift);
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
         vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);

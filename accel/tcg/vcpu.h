@@ -1,24 +1,23 @@
 // A vCPU: everything that one hart's execution owns.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
 
+#include "accel/tcg/clock.h"
 #include "accel/tcg/context_ids.h"
 #include "accel/tcg/counters.h"
 #include "accel/tcg/jump_cache.h"
+#include "accel/tcg/large_code.h"
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/state_block.h"
+#include "accel/tcg/timer_thread.h"
 #include "accel/tcg/work_items.h"
 #include "weft/accel.h"
 
 namespace weft::accel {
 
-class Accelerator;
-class CodePages;
+class CodeCache;
 class CpuThread;
-class Translator;
 
 // A reader of the vCPU's address space (MemoryOps), for a scope.
 class MemoryReader {
@@ -35,15 +34,25 @@ class MemoryReader {
     void* const reader_;
 };
 
+// What a vCPU is made of.
+struct VcpuParts {
+    const AccelConfig* config;
+    const VcpuConfig* vcpu;
+    CodeCache* cache;
+    CpuThread* thread;
+    TimerThread* timer;
+    const Clock* clock;
+};
+
 }  // namespace weft::accel
 
 namespace weft {
 
-// Members belong to the thread that runs the vCPU (or to any while that one is held: paused, or in safe work), unless
-// said otherwise. `const` members are anybody's.
+// Members belong to the thread that runs the vCPU (or to any while that one is held: parked, or in an exclusive section),
+// unless said otherwise. `const` members and references are anybody's.
 struct Vcpu {
-    Vcpu(accel::Accelerator& accelerator, const VcpuConfig& config);
-    ~Vcpu();
+    // The state is at reset values.
+    explicit Vcpu(const accel::VcpuParts& parts);
     Vcpu(const Vcpu&) = delete;
     Vcpu& operator=(const Vcpu&) = delete;
 
@@ -51,35 +60,52 @@ struct Vcpu {
     StateHeader& header() const { return block.header(); }
     tcg::ExecState& exec() const { return block.exec(); }
 
+    // Makes the vCPU look at its interrupts and at whatever else the caller has prepared (sequentially consistent), and
+    // wakes it. Any thread.
+    void kick();
+    // Forgets what was derived from virtual addresses. `flush` as VcpuServices::tlb_flush.
+    void flush_translations(const TlbFlush& flush);
+    // Forgets everything that depends on what lies at physical addresses.
+    void forget_memory();
+    // Back to reset values.
+    void reset();
+
     // ---- constant ----
-    accel::Accelerator& machine;
     const GuestArch& guest;
     const MemoryOps& memory;
     const HostServices& host;
+    accel::CodeCache& cache;
+    accel::CpuThread& thread;
+    const accel::Clock& clock;
     const uint32_t index;
-    // The host thread that runs this vCPU; set before anybody can reach it (Accelerator::attach).
-    accel::CpuThread* thread = nullptr;
 
     // ---- guest ----
+    accel::VcpuCounters counters;  // read by any thread
+    accel::JumpCache jump_cache;   // drops are requested by any thread
     const accel::StateBlock block;
     const accel::MemoryReader reader;
-    accel::JumpCache jump_cache;  // drops: any thread
     accel::ContextIds contexts;
+    accel::LargeCode large_code;
     accel::SoftMmu mmu;
-    std::unique_ptr<accel::Translator> translator;
+
+    // What the state's current context id stands for; set by the execution loop before it runs code.
+    uint64_t tb_flags = 0;
+    uint8_t fetch_mode = 0;
+    // What the backend was told last; false before the first time.
+    bool rounding_known = false;
+    ir::Rounding rounding{};
+
+    // With -d exec: every TB is entered from the loop. Set by the loop.
+    bool exec_logged = false;
+
+    // Left by ExitKind::halt; until there is work.
+    bool halted = false;
+    // An error of weft's own environment was reported: never run again.
+    bool failed = false;
 
     // ---- shared ----
-    accel::VcpuCounters counters;
-    accel::WorkItems work;  // any thread
-    // When to look at the interrupts next, on the machine's clock; UINT64_MAX: never. Written by any thread
-    // (set_deadline), taken by the timer thread or by the vCPU's; sequentially consistent.
-    std::atomic<uint64_t> deadline_ns{UINT64_MAX};
-    // The vCPU sleeps until its deadline by itself, so that the timer thread need not look after it. Written by the
-    // vCPU's thread, read by the timer thread; sequentially consistent.
-    std::atomic<bool> sleeping{false};
-
-    // Left by WFI (ExitReason::halt); stays until there is work.
-    bool halted = false;
+    accel::WorkItems work;  // any thread pushes
+    accel::Alarm alarm;     // when to look at the interrupts next; any thread sets it
 };
 
 }  // namespace weft

@@ -24,8 +24,8 @@ class WorkItems {
     // Whether there is work; a hint, exact for who pushed before (sequentially consistent).
     bool any() const { return count_.load(std::memory_order_seq_cst) != 0; }
 
-    // Takes the first item; with `but_exclusive` only if it is not exclusive. The vCPU's thread.
-    bool pop(WorkItem* item, bool but_exclusive) WEFT_EXCLUDES(mutex_);
+    // Takes the first item; false where there is none. The vCPU's thread.
+    bool pop(WorkItem* item) WEFT_EXCLUDES(mutex_);
 
   private:
     Mutex mutex_;

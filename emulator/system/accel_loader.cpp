@@ -32,28 +32,30 @@ std::string one_line(std::string_view text) {
 
 const char* sanitizer_name(SanitizerMode mode) {
     switch (mode) {
-    case SanitizerMode::none:
-        return "no sanitizer";
-    case SanitizerMode::address:
-        return "AddressSanitizer";
-    case SanitizerMode::thread:
-        return "ThreadSanitizer";
+        case SanitizerMode::none:
+            return "no sanitizer";
+        case SanitizerMode::address:
+            return "AddressSanitizer";
+        case SanitizerMode::thread:
+            return "ThreadSanitizer";
     }
     return "an unknown sanitizer";
 }
 
 Result<const AccelDescriptor*> open_module(const std::string& path, const std::string& name) {
     GError* error = nullptr;
-    std::unique_ptr<GModule, ModuleClose> module(g_module_open_full(path.c_str(), G_MODULE_BIND_LOCAL, &error));
+    std::unique_ptr<GModule, ModuleClose> module(
+        g_module_open_full(path.c_str(), G_MODULE_BIND_LOCAL, &error));
     if (!module) {
         const std::string reason = error != nullptr ? error->message : "unknown reason";
         g_clear_error(&error);
-        return fail(fmt::format("accelerator {}: cannot open the module: {}", in_quotes(name), one_line(reason)));
+        return fail(
+            fmt::format("accelerator {}: cannot open the module: {}", in_quotes(name), one_line(reason)));
     }
     gpointer symbol = nullptr;
     if (g_module_symbol(module.get(), kAccelSymbol, &symbol) == FALSE || symbol == nullptr) {
-        return fail(fmt::format("accelerator {}: {} is no accelerator module (it has no symbol {})", in_quotes(name), path,
-                                kAccelSymbol));
+        return fail(fmt::format("accelerator {}: {} is no accelerator module (it has no symbol {})",
+                                in_quotes(name), path, kAccelSymbol));
     }
     const auto* descriptor = static_cast<const AccelDescriptor*>(symbol);
     if (Result<> checked = check_descriptor(*descriptor, path, name); !checked) {
@@ -93,7 +95,8 @@ std::vector<std::string> module_folders(const std::optional<std::string>& module
     return folders;
 }
 
-Result<const AccelDescriptor*> load_accelerator(std::span<const std::string> folders, const std::string& name) {
+Result<const AccelDescriptor*> load_accelerator(std::span<const std::string> folders,
+                                                const std::string& name) {
     for (const std::string& folder : folders) {
         const std::string path = (fs::path(folder) / module_file(name)).string();
         std::error_code ignored;
@@ -105,31 +108,34 @@ Result<const AccelDescriptor*> load_accelerator(std::span<const std::string> fol
     for (const std::string& folder : folders) {
         list += (list.empty() ? "" : ", ") + folder;
     }
-    return fail(fmt::format("accelerator {}: there is no {} in {}", in_quotes(name), module_file(name), one_line(list)));
+    return fail(fmt::format("accelerator {}: there is no {} in {}", in_quotes(name), module_file(name),
+                            one_line(list)));
 }
 
-Result<> check_descriptor(const AccelDescriptor& descriptor, const std::string& path, const std::string& name) {
+Result<> check_descriptor(const AccelDescriptor& descriptor, const std::string& path,
+                          const std::string& name) {
     const auto refuse = [&](const std::string& reason) {
         return fail(fmt::format("accelerator {}: {} {}", in_quotes(name), path, reason));
     };
     if (descriptor.abi_version != kAccelAbiVersion) {
-        return refuse(fmt::format("has ABI version {}; this program speaks version {}", descriptor.abi_version,
-                                  kAccelAbiVersion));
+        return refuse(fmt::format("has ABI version {}; this program speaks version {}",
+                                  descriptor.abi_version, kAccelAbiVersion));
     }
     if (descriptor.descriptor_size != sizeof(AccelDescriptor)) {
-        return refuse(fmt::format("has a descriptor of {} bytes; this program expects {}", descriptor.descriptor_size,
-                                  sizeof(AccelDescriptor)));
+        return refuse(fmt::format("has a descriptor of {} bytes; this program expects {}",
+                                  descriptor.descriptor_size, sizeof(AccelDescriptor)));
     }
     if (descriptor.layout_hash != layout_hash()) {
         return refuse(fmt::format("was built with other data layouts ({:016x}) than this program ({:016x})",
                                   descriptor.layout_hash, layout_hash()));
     }
     if (descriptor.sanitizers != sanitizer_mode()) {
-        return refuse(fmt::format("was built with {}; this program with {}", sanitizer_name(descriptor.sanitizers),
-                                  sanitizer_name(sanitizer_mode())));
+        return refuse(fmt::format("was built with {}; this program with {}",
+                                  sanitizer_name(descriptor.sanitizers), sanitizer_name(sanitizer_mode())));
     }
     if (descriptor.name == nullptr || name != descriptor.name) {
-        return refuse(fmt::format("says its name is {}", in_quotes(descriptor.name == nullptr ? "" : descriptor.name)));
+        return refuse(
+            fmt::format("says its name is {}", in_quotes(descriptor.name == nullptr ? "" : descriptor.name)));
     }
     if (descriptor.description == nullptr || descriptor.ops == nullptr || descriptor.create == nullptr ||
         (descriptor.property_count != 0 && descriptor.properties == nullptr)) {
@@ -142,9 +148,11 @@ std::string accelerators_text(std::span<const std::string> folders) {
     std::vector<std::string> names;
     for (const std::string& folder : folders) {
         std::error_code error;
-        for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+        for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+             entry.increment(error)) {
             const std::string file = entry->path().filename().string();
-            if (file.starts_with(kPrefix) && file.ends_with(kSuffix) && file.size() > kPrefix.size() + kSuffix.size()) {
+            if (file.starts_with(kPrefix) && file.ends_with(kSuffix) &&
+                file.size() > kPrefix.size() + kSuffix.size()) {
                 names.push_back(file.substr(kPrefix.size(), file.size() - kPrefix.size() - kSuffix.size()));
             }
         }

@@ -23,16 +23,16 @@ std::string listed(const std::vector<std::string>& words) {
 
 std::string allowed(const PropertyDesc& property) {
     switch (property.type) {
-    case PropertyType::boolean:
-        return "on or off";
-    case PropertyType::uint:
-        return property.max == UINT64_MAX && property.min == 0
-                   ? "a number"
-                   : fmt::format("a number from {} to {}", property.min, property.max);
-    case PropertyType::choice:
-        return listed(split(property.choices, '|'));
-    case PropertyType::string:
-        return "a text";
+        case PropertyType::boolean:
+            return "on or off";
+        case PropertyType::uint:
+            return property.max == UINT64_MAX && property.min == 0
+                       ? "a number"
+                       : fmt::format("a number from {} to {}", property.min, property.max);
+        case PropertyType::choice:
+            return listed(split(property.choices, '|'));
+        case PropertyType::string:
+            return "a text";
     }
     return "";
 }
@@ -41,46 +41,48 @@ std::string allowed(const PropertyDesc& property) {
 
 Result<> AccelProperties::set(const PropertyDesc& property, size_t index, const std::string& text) {
     const auto refuse = [&] {
-        return fail(fmt::format("property {}: {} is not {}", in_quotes(property.name), in_quotes(text), allowed(property)));
+        return fail(fmt::format("property {}: {} is not {}", in_quotes(property.name), in_quotes(text),
+                                allowed(property)));
     };
     PropertyValue value{};
     value.set = true;
     switch (property.type) {
-    case PropertyType::boolean: {
-        const std::optional<bool> on = parse_bool(text);
-        if (!on) {
-            return refuse();
+        case PropertyType::boolean: {
+            const std::optional<bool> on = parse_bool(text);
+            if (!on) {
+                return refuse();
+            }
+            value.number = *on ? 1 : 0;
+            break;
         }
-        value.number = *on ? 1 : 0;
-        break;
-    }
-    case PropertyType::uint: {
-        const std::optional<uint64_t> number = parse_uint(text);
-        if (!number || *number < property.min || *number > property.max) {
-            return refuse();
+        case PropertyType::uint: {
+            const std::optional<uint64_t> number = parse_uint(text);
+            if (!number || *number < property.min || *number > property.max) {
+                return refuse();
+            }
+            value.number = *number;
+            break;
         }
-        value.number = *number;
-        break;
-    }
-    case PropertyType::choice: {
-        const std::vector<std::string> words = split(property.choices, '|');
-        const auto word = std::ranges::find(words, text);
-        if (word == words.end()) {
-            return refuse();
+        case PropertyType::choice: {
+            const std::vector<std::string> words = split(property.choices, '|');
+            const auto word = std::ranges::find(words, text);
+            if (word == words.end()) {
+                return refuse();
+            }
+            value.number = static_cast<uint64_t>(word - words.begin());
+            break;
         }
-        value.number = static_cast<uint64_t>(word - words.begin());
-        break;
-    }
-    case PropertyType::string:
-        texts_.push_back(std::make_unique<std::string>(text));
-        value.text = texts_.back()->c_str();
-        break;
+        case PropertyType::string:
+            texts_.push_back(std::make_unique<std::string>(text));
+            value.text = texts_.back()->c_str();
+            break;
     }
     values_[index] = value;
     return {};
 }
 
-Result<AccelProperties> AccelProperties::parse(const AccelDescriptor& descriptor, std::span<const KeyValue> items) {
+Result<AccelProperties> AccelProperties::parse(const AccelDescriptor& descriptor,
+                                               std::span<const KeyValue> items) {
     const std::span<const PropertyDesc> properties = table(descriptor);
     const std::string accelerator = fmt::format("accelerator {}", in_quotes(descriptor.name));
     AccelProperties result;
@@ -100,8 +102,9 @@ Result<AccelProperties> AccelProperties::parse(const AccelDescriptor& descriptor
             for (const PropertyDesc& desc : properties) {
                 names.emplace_back(desc.name);
             }
-            return fail(fmt::format("{} has no property {} ({})", accelerator, in_quotes(item.key),
-                                    names.empty() ? "it has none" : "properties: " + fmt::format("{}", fmt::join(names, ", "))));
+            return fail(fmt::format(
+                "{} has no property {} ({})", accelerator, in_quotes(item.key),
+                names.empty() ? "it has none" : "properties: " + fmt::format("{}", fmt::join(names, ", "))));
         }
         // A switch may be turned on by its name alone.
         if (!item.value && property->type != PropertyType::boolean) {

@@ -36,7 +36,8 @@ Result<uint64_t> image_size(int fd, const std::string& path) {
         return fail(fmt::format("{}: neither a file nor a block device", disk(path)));
     }
     if (size == 0 || size % kSectorSize != 0) {
-        return fail(fmt::format("{}: its size, {} bytes, is not a multiple of {} above 0", disk(path), size, kSectorSize));
+        return fail(fmt::format("{}: its size, {} bytes, is not a multiple of {} above 0", disk(path), size,
+                                kSectorSize));
     }
     return size;
 }

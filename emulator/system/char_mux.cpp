@@ -33,6 +33,8 @@ void CharMux::receive(std::span<const uint8_t> data) {
     for (const uint8_t byte : data) {
         if (escaped_) {
             escaped_ = false;
+            // What was typed before the command comes first.
+            focus_->deliver();
             command(byte);
         } else if (byte == kEscape) {
             escaped_ = true;
@@ -45,30 +47,31 @@ void CharMux::receive(std::span<const uint8_t> data) {
 
 void CharMux::command(uint8_t key) {
     switch (key) {
-    case kEscape:
-        focus_->push(kEscape);
-        break;
-    case 'x':
-        say("\nweft-system-riscv64: quit by the keyboard\n");
-        quit_();
-        break;
-    case 'c':
-        focus_->deliver();
-        focus_ = focus_ == &serial_ ? &monitor_ : &serial_;
-        if (focus_ == &monitor_ && monitor_focus_) {
-            monitor_focus_();
-        }
-        break;
-    case 'h':
-    case '?':
-        say(kHelp);
-        break;
-    default:
-        break;
+        case kEscape:
+            focus_->push(kEscape);
+            break;
+        case 'x':
+            say("\nweft-system-riscv64: quit by the keyboard\n");
+            quit_();
+            break;
+        case 'c':
+            focus_ = focus_ == &serial_ ? &monitor_ : &serial_;
+            if (focus_ == &monitor_ && monitor_focus_) {
+                monitor_focus_();
+            }
+            break;
+        case 'h':
+        case '?':
+            say(kHelp);
+            break;
+        default:
+            break;
     }
 }
 
-void CharMux::say(std::string_view text) { terminal_.write({reinterpret_cast<const uint8_t*>(text.data()), text.size()}); }
+void CharMux::say(std::string_view text) {
+    terminal_.write({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
 
 CharMux::Line::Line(CharMux& mux)
     : mux_(mux), deliver_work_([](void* self) { static_cast<Line*>(self)->deliver(); }, this) {}

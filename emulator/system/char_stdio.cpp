@@ -61,24 +61,24 @@ size_t CharStdio::write_some(std::span<const uint8_t> data) {
         const std::span<const uint8_t> rest = data.subspan(written);
         ssize_t count = 0;
         switch (sink_) {
-        case SinkKind::own:
-            count = ::write(own_sink_.get(), rest.data(), rest.size());
-            break;
-        case SinkKind::plain:
-            count = ::write(output_, rest.data(), rest.size());
-            break;
-        case SinkKind::socket:
-            count = send(output_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-            break;
-        case SinkKind::careful: {
-            // A pipe that polls writable takes PIPE_BUF bytes without blocking (pipe(7)).
-            pollfd state{output_, POLLOUT, 0};
-            if (poll(&state, 1, 0) == 0) {
-                return written;
+            case SinkKind::own:
+                count = ::write(own_sink_.get(), rest.data(), rest.size());
+                break;
+            case SinkKind::plain:
+                count = ::write(output_, rest.data(), rest.size());
+                break;
+            case SinkKind::socket:
+                count = send(output_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+                break;
+            case SinkKind::careful: {
+                // A pipe that polls writable takes PIPE_BUF bytes without blocking (pipe(7)).
+                pollfd state{output_, POLLOUT, 0};
+                if (poll(&state, 1, 0) == 0) {
+                    return written;
+                }
+                count = ::write(output_, rest.data(), std::min<size_t>(rest.size(), PIPE_BUF));
+                break;
             }
-            count = ::write(output_, rest.data(), std::min<size_t>(rest.size(), PIPE_BUF));
-            break;
-        }
         }
         if (count >= 0) {
             written += static_cast<size_t>(count);
@@ -134,7 +134,8 @@ void CharStdio::flush() {
     if (done) {
         output_watch_.reset();
     } else if (!output_watch_) {
-        output_watch_ = loop_.watch(own_sink_ ? own_sink_.get() : output_, MainLoop::Ready::writable, [this] { flush(); });
+        output_watch_ = loop_.watch(own_sink_ ? own_sink_.get() : output_, MainLoop::Ready::writable,
+                                    [this] { flush(); });
     }
 }
 

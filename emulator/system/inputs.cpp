@@ -21,53 +21,60 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFirmwareFile = "fw_dynamic.bin";
 
-// `what` is the option. Files larger than the guest's memory are not read at all.
-Result<std::vector<uint8_t>> read_file(const std::string& what, const std::string& path, uint64_t limit) {
-    const std::string name = fmt::format("{}: {}", what, in_quotes(path));
+// Enough of a file to tell whether it is ELF, whose size says nothing about the memory it takes.
+constexpr size_t kMagicSize = 4;
+
+// Appends up to `size` bytes; the number that came, 0 at the end of the file.
+Result<size_t> read_some(int fd, const std::string& name, std::vector<uint8_t>& bytes, size_t size) {
+    const size_t filled = bytes.size();
+    bytes.resize(filled + size);
+    ssize_t count = -1;
+    do {
+        count = ::read(fd, bytes.data() + filled, size);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        return fail_errno(name);
+    }
+    bytes.resize(filled + static_cast<size_t>(count));
+    return static_cast<size_t>(count);
+}
+
+// Files that exceed the guest's memory as they are (not ELF) are not read to their end. Also pipes can be read.
+Result<hw::BootFile> read_file(const char* option, const std::string& path, uint64_t memory) {
+    hw::BootFile file{fmt::format("{}: {}", option, in_quotes(path)), {}};
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
     if (!fd) {
-        return fail_errno(name);
+        return fail_errno(file.name);
     }
     struct stat info{};
     if (fstat(fd.get(), &info) != 0) {
-        return fail_errno(name);
+        return fail_errno(file.name);
     }
     if (S_ISDIR(info.st_mode)) {
-        return fail(name + ": is a directory");
+        return fail_errno(file.name, EISDIR);
     }
-    std::vector<uint8_t> bytes;
-    if (S_ISREG(info.st_mode)) {
-        if (static_cast<uint64_t>(info.st_size) > limit) {
-            return fail(fmt::format("{}: its {} bytes exceed the machine's memory of {}", name, info.st_size,
-                                    format_size(limit)));
-        }
-        bytes.reserve(static_cast<size_t>(info.st_size));
-    }
-    // Also pipes can be read (-kernel <(...)), whose size shows only at the end.
+    size_t next = kMagicSize;
     while (true) {
-        constexpr size_t kPiece = size_t{1} << 20;
-        const size_t filled = bytes.size();
-        bytes.resize(std::max(filled + 1, std::min(bytes.capacity(), filled + kPiece)));
-        const ssize_t count = ::read(fd.get(), bytes.data() + filled, bytes.size() - filled);
-        const int error = errno;
-        bytes.resize(filled + static_cast<size_t>(std::max<ssize_t>(count, 0)));
-        if (count == 0) {
+        const Result<size_t> count = read_some(fd.get(), file.name, file.bytes, next);
+        if (!count) {
+            return std::unexpected(count.error());
+        }
+        if (*count == 0) {
             break;
         }
-        if (count < 0 && error != EINTR) {
-            return fail_errno(name, error);
+        const uint64_t known = std::max<uint64_t>(
+            file.bytes.size(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0);
+        if (file.bytes.size() >= kMagicSize && !hw::is_elf(file.bytes) && known > memory) {
+            return fail(fmt::format("{}: the file is larger than the machine's memory of {}", file.name,
+                                    format_size(memory)));
         }
-        if (bytes.size() > limit) {
-            return fail(fmt::format("{}: it exceeds the machine's memory of {}", name, format_size(limit)));
-        }
-        if (bytes.size() == bytes.capacity()) {
-            bytes.reserve(bytes.size() + std::max(bytes.size(), kPiece));
-        }
+        next = std::max<size_t>(
+            size_t{1} << 20, known > file.bytes.size() ? static_cast<size_t>(known) - file.bytes.size() : 0);
     }
-    if (bytes.empty()) {
-        return fail(name + ": is empty");
+    if (file.bytes.empty()) {
+        return fail(file.name + ": the file is empty");
     }
-    return bytes;
+    return file;
 }
 
 // Whether a file could be made or emptied there.
@@ -126,7 +133,7 @@ std::vector<std::string> firmware_candidates(const std::optional<std::string>& f
     return candidates;
 }
 
-Result<Inputs> read_inputs(const Options& options, const std::vector<std::string>& firmware) {
+Result<hw::virt::BootPlan> read_inputs(const Options& options, const std::vector<std::string>& firmware) {
     std::optional<std::string> bios;
     if (options.bios == "default") {
         const Result<std::string> found = find_firmware(firmware);
@@ -137,25 +144,28 @@ Result<Inputs> read_inputs(const Options& options, const std::vector<std::string
     } else if (options.bios != "none") {
         bios = options.bios;
     }
-    Inputs inputs;
-    struct Wanted {
+    hw::virt::BootConfig boot;
+    boot.harts = options.cpus;
+    boot.ram_size = options.memory_bytes;
+    boot.append = options.append.value_or("");
+    const struct {
         const char* option;
         const std::optional<std::string>& path;
-        std::optional<std::vector<uint8_t>>& bytes;
-    };
-    for (const Wanted& wanted : {Wanted{"-bios", bios, inputs.firmware}, Wanted{"-kernel", options.kernel, inputs.kernel},
-                                 Wanted{"-initrd", options.initrd, inputs.initrd},
-                                 Wanted{"-dtb", options.dtb, inputs.dtb}}) {
-        if (!wanted.path) {
-            continue;
+        std::optional<hw::BootFile>& file;
+    } wanted[] = {{"-bios", bios, boot.firmware},
+                  {"-kernel", options.kernel, boot.kernel},
+                  {"-initrd", options.initrd, boot.initrd},
+                  {"-dtb", options.dtb, boot.dtb}};
+    for (const auto& [option, path, file] : wanted) {
+        if (path) {
+            Result<hw::BootFile> read = read_file(option, *path, options.memory_bytes);
+            if (!read) {
+                return std::unexpected(read.error());
+            }
+            file = std::move(*read);
         }
-        Result<std::vector<uint8_t>> bytes = read_file(wanted.option, *wanted.path, options.memory_bytes);
-        if (!bytes) {
-            return std::unexpected(bytes.error());
-        }
-        wanted.bytes = std::move(*bytes);
     }
-    return inputs;
+    return hw::virt::plan_boot(boot);
 }
 
 Result<> check_outputs(const Options& options) {

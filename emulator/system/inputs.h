@@ -1,31 +1,23 @@
 // The files that options name: found and read before anything is opened for writing.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "emulator/hw/riscv/virt_boot.h"
 #include "emulator/system/options.h"
 
 namespace weft::sys {
-
-// Files whole, as bytes; absent where the options name none.
-struct Inputs {
-    std::optional<std::vector<uint8_t>> firmware;
-    std::optional<std::vector<uint8_t>> kernel;
-    std::optional<std::vector<uint8_t>> initrd;
-    std::optional<std::vector<uint8_t>> dtb;
-};
 
 // Where fw_dynamic.bin is looked for under -bios default.
 std::vector<std::string> firmware_candidates(const std::optional<std::string>& firmware_dir,
                                              const std::string& program_dir);
 
-// Reads firmware, kernel, initial RAM disk and device tree. Refused: what cannot be read and what exceeds the guest's
-// memory. `firmware` are the candidates of -bios default.
-Result<Inputs> read_inputs(const Options& options, const std::vector<std::string>& firmware);
+// Reads firmware, kernel, initial RAM disk and device tree, and says where they go in the guest's memory. Refused: what
+// cannot be read, does not fit or is for another machine. `firmware` are the candidates of -bios default.
+Result<hw::virt::BootPlan> read_inputs(const Options& options, const std::vector<std::string>& firmware);
 
 // Checks that drives, the serial port's file and the log file could be opened, opening nothing for writing.
 Result<> check_outputs(const Options& options);

@@ -4,8 +4,8 @@ namespace weft::sys {
 
 Result<std::unique_ptr<IoWorker>> IoWorker::create() {
     std::unique_ptr<IoWorker> worker(new IoWorker);
-    auto thread = Thread::start(
-        "weft-io", [](void* self) { static_cast<IoWorker*>(self)->work(); }, worker.get());
+    auto thread =
+        Thread::start("weft-io", [](void* self) { static_cast<IoWorker*>(self)->work(); }, worker.get());
     if (!thread) {
         return std::unexpected(thread.error());
     }

@@ -7,12 +7,15 @@
 #include "emulator/system/report.h"
 #include "emulator/system/sinks.h"
 #include "emulator/system/values.h"
+#include "emulator/target/riscv/hart.h"
 
 namespace weft::sys {
 
 namespace {
 
-void write_text(const TextSink& sink, std::string_view text) { sink.write(sink.opaque, text.data(), text.size()); }
+void write_text(const TextSink& sink, std::string_view text) {
+    sink.write(sink.opaque, text.data(), text.size());
+}
 
 }  // namespace
 
@@ -63,9 +66,10 @@ Machine::Machine(const MachineParts& parts)
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
 
-Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, AccelChain& accel) {
+Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, hw::virt::BootPlan boot,
+                                                 AccelChain& accel) {
     std::unique_ptr<Machine> machine(new Machine(parts));
-    Result<> done = machine->build_board(parts);
+    Result<> done = machine->build_board(parts, std::move(boot));
     if (done) {
         done = machine->start_accelerator(accel);
     }
@@ -76,6 +80,27 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, Acce
         return std::unexpected(done.error());
     }
     return machine;
+}
+
+Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot) {
+    Result<std::unique_ptr<IoWorker>> io = IoWorker::create();
+    if (!io) {
+        return std::unexpected(io.error());
+    }
+    io_ = std::move(*io);
+    hw::VirtConfig config;
+    config.boot.harts = parts.options.cpus;
+    config.boot.ram_size = parts.options.memory_bytes;
+    config.serial = &parts.serial;
+    for (const std::unique_ptr<hw::BlockBackend>& disk : parts.disks) {
+        config.disks.push_back({.backend = disk.get(), .serial = {}, .slot = std::nullopt});
+    }
+    Result<std::unique_ptr<hw::VirtBoard>> board = hw::VirtBoard::create(config, std::move(boot), *this);
+    if (!board) {
+        return std::unexpected(board.error());
+    }
+    board_ = std::move(*board);
+    return {};
 }
 
 Result<> Machine::start_accelerator(AccelChain& accel) {
@@ -103,18 +128,16 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
 }
 
 Result<> Machine::create_vcpus() {
-    for (const std::unique_ptr<riscv::Hart>& hart : harts_) {
+    for (unsigned index = 0; index < board_->cpu_count(); ++index) {
+        hw::VirtCpu& cpu = board_->cpu(index);
         const VcpuConfig config = {
-            .index = static_cast<uint32_t>(vcpus_.size()),
-            .guest = hart.get(),
-            .address_space = &board_->address_space(),
-        };
+            .index = index, .guest = &cpu.hart(), .address_space = &cpu.address_space()};
         ErrorCollector errors;
         VcpuHandle made{};
         if (!ops_->vcpu_create(accel_, &config, &made.vcpu, &made.state, errors.sink())) {
             return fail(errors.message("the accelerator cannot make a vCPU"));
         }
-        hart->attach(static_cast<riscv::State*>(made.state));
+        cpu.hart().attach(static_cast<riscv::State*>(made.state));
         vcpus_.push_back(made);
     }
     return {};
@@ -122,7 +145,6 @@ Result<> Machine::create_vcpus() {
 
 Machine::~Machine() {
     if (accel_ != nullptr) {
-        ops_->pause(accel_);
         for (const VcpuHandle& vcpu : vcpus_) {
             ops_->vcpu_destroy(accel_, vcpu.vcpu);
         }
@@ -138,7 +160,6 @@ Machine::~Machine() {
 }
 
 Result<int> Machine::run() {
-    board_->reset();
     if (!start_stopped_) {
         if (Result<> started = set_running(true); !started) {
             return std::unexpected(started.error());
@@ -164,8 +185,8 @@ void Machine::reset() {
     // What was asked for by the guest before completes as on the bus of a real machine; devices see it before their
     // reset.
     io_->drain();
-    board_->reset();
     ops_->reset(accel_);
+    board_->reset();
 }
 
 void Machine::request_shutdown(int exit_code) {
@@ -229,21 +250,23 @@ void Machine::dump_registers(unsigned cpu, const TextSink& sink) {
 
 void Machine::dump_cpus(const TextSink& sink) {
     const Paused paused(*this);
-    for (size_t i = 0; i < vcpus_.size(); ++i) {
-        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}\n", i, harts_[i]->id(),
+    for (unsigned i = 0; i < cpu_count(); ++i) {
+        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}\n", i, board_->cpu(i).hart().id(),
                                      state_header(vcpus_[i].state).pc));
     }
 }
 
-void Machine::dump_memory(bool flat, const TextSink& sink) {
-    write_text(sink, flat ? board_->topology().describe_views() : board_->describe_tree());
-}
+void Machine::dump_memory(const TextSink& sink) { write_text(sink, board_->topology().describe_views()); }
 
 Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sink) {
-    if (!ops_->report(accel_, topic.c_str(), &sink)) {
+    TextCollector report;
+    if (!ops_->report(accel_, topic.c_str(), report.sink())) {
         return fail(fmt::format("the accelerator has no report {}", in_quotes(topic)));
     }
-    write_text(sink, "\n");
+    write_text(sink, report.text());
+    if (!report.text().ends_with('\n')) {
+        write_text(sink, "\n");
+    }
     return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,20 +19,17 @@
 #include "emulator/hw/riscv/virt.h"
 #include "emulator/memory/topology.h"
 #include "emulator/system/accel_chain.h"
-#include "emulator/system/inputs.h"
 #include "emulator/system/io_worker.h"
 #include "emulator/system/main_loop.h"
 #include "emulator/system/monitor.h"
 #include "emulator/system/options.h"
-#include "emulator/target/riscv/hart.h"
 #include "weft/accel.h"
 
 namespace weft::sys {
 
-// What a machine is made from. All of it outlives the machine.
+// What a machine is made from; it outlives the machine.
 struct MachineParts {
     const Options& options;
-    const Inputs& inputs;
     MainLoop& loop;
     Log& log;
     hw::CharBackend& serial;
@@ -42,7 +40,8 @@ struct MachineParts {
 class Machine final : public hw::MachineControl, public MonitorTarget, private mem::TopologyListener {
   public:
     // Builds the board and an instance of the first accelerator of `accel` that can be made.
-    static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, AccelChain& accel);
+    static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, hw::virt::BootPlan boot,
+                                                   AccelChain& accel);
     ~Machine() override;
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
@@ -69,7 +68,7 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
     void dump_registers(unsigned cpu, const TextSink& sink) override;
     void dump_cpus(const TextSink& sink) override;
-    void dump_memory(bool flat, const TextSink& sink) override;
+    void dump_memory(const TextSink& sink) override;
     Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override;
 
   private:
@@ -80,7 +79,7 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     };
 
     explicit Machine(const MachineParts& parts);
-    Result<> build_board(const MachineParts& parts);
+    Result<> build_board(const MachineParts& parts, hw::virt::BootPlan boot);
     Result<> start_accelerator(AccelChain& accel);
     Result<> create_vcpus();
     void reset();
@@ -97,12 +96,11 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     const unsigned max_cpus_;
     const HostServices host_services_;
 
-    Mutex mutex_;                                            // a leaf
-    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);   // the first request's
+    Mutex mutex_;                                           // a leaf
+    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);  // the first request's
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
 
-    std::vector<std::unique_ptr<riscv::Hart>> harts_;
     std::unique_ptr<hw::VirtBoard> board_;
     std::unique_ptr<IoWorker> io_;
 

@@ -37,26 +37,27 @@ std::vector<std::string> accel_folders(const Options& options) {
 
 Result<std::string> help_text(const Options& options) {
     switch (options.help) {
-    case HelpTopic::none:
-        break;
-    case HelpTopic::usage:
-        return usage_text();
-    case HelpTopic::version:
-        return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
-    case HelpTopic::accels:
-        return accelerators_text(accel_folders(options));
-    case HelpTopic::accel_properties: {
-        const Result<const AccelDescriptor*> loaded = load_accelerator(accel_folders(options), options.help_subject);
-        return loaded ? Result<std::string>(properties_text(**loaded)) : std::unexpected(loaded.error());
-    }
-    case HelpTopic::machines:
-        return machines_text();
-    case HelpTopic::cpus:
-        return cpus_text();
-    case HelpTopic::devices:
-        return devices_text();
-    case HelpTopic::log_items:
-        return log_items_help();
+        case HelpTopic::none:
+            break;
+        case HelpTopic::usage:
+            return usage_text();
+        case HelpTopic::version:
+            return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
+        case HelpTopic::accels:
+            return accelerators_text(accel_folders(options));
+        case HelpTopic::accel_properties: {
+            const Result<const AccelDescriptor*> loaded =
+                load_accelerator(accel_folders(options), options.help_subject);
+            return loaded ? Result<std::string>(properties_text(**loaded)) : std::unexpected(loaded.error());
+        }
+        case HelpTopic::machines:
+            return machines_text();
+        case HelpTopic::cpus:
+            return cpus_text();
+        case HelpTopic::devices:
+            return devices_text();
+        case HelpTopic::log_items:
+            return log_items_help();
     }
     return std::string();
 }
@@ -99,8 +100,9 @@ Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options&
 }
 
 // The machine's life, between the main loop and the console.
-Result<int> run_machine(const MachineParts& parts, AccelChain& accel, Console& console, Signals& signals) {
-    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, accel);
+Result<int> run_machine(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel,
+                        Console& console, Signals& signals) {
+    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, std::move(boot), accel);
     if (!machine) {
         return std::unexpected(machine.error());
     }
@@ -128,10 +130,10 @@ Result<int> run(const Options& options) {
     if (!log_settings) {
         return std::unexpected(log_settings.error());
     }
-    const Result<Inputs> inputs =
+    Result<hw::virt::BootPlan> boot =
         read_inputs(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
-    if (!inputs) {
-        return std::unexpected(inputs.error());
+    if (!boot) {
+        return std::unexpected(boot.error());
     }
     if (Result<> outputs = check_outputs(options); !outputs) {
         return std::unexpected(outputs.error());
@@ -158,8 +160,8 @@ Result<int> run(const Options& options) {
     if (!console) {
         return std::unexpected(console.error());
     }
-    const MachineParts parts{options, *inputs, **loop, **log, (*console)->serial(), *disks};
-    Result<int> exit_code = run_machine(parts, accel, **console, **signals);
+    const MachineParts parts{options, **loop, **log, (*console)->serial(), *disks};
+    Result<int> exit_code = run_machine(parts, std::move(*boot), accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -51,9 +51,11 @@ MainLoop::~MainLoop() = default;
 std::unique_ptr<MainLoop::Watch> MainLoop::watch(int fd, Ready ready, std::function<void()> function) {
     auto* source = new Watch::Source;
     source->function = std::move(function);
-    const auto condition = static_cast<GIOCondition>((ready == Ready::readable ? G_IO_IN : G_IO_OUT) | G_IO_HUP | G_IO_ERR);
+    const auto condition =
+        static_cast<GIOCondition>((ready == Ready::readable ? G_IO_IN : G_IO_OUT) | G_IO_HUP | G_IO_ERR);
     source->glib = g_unix_fd_source_new(fd, condition);
-    g_source_set_callback(source->glib, G_SOURCE_FUNC(Watch::Source::dispatch), source, Watch::Source::destroy);
+    g_source_set_callback(source->glib, G_SOURCE_FUNC(Watch::Source::dispatch), source,
+                          Watch::Source::destroy);
     g_source_attach(source->glib, context_->glib);
     return std::unique_ptr<Watch>(new Watch(source));
 }

@@ -48,7 +48,8 @@ Result<> info_registers(MonitorTarget& target, Words arguments, const TextSink& 
     } else if (!arguments.empty()) {
         const std::optional<uint64_t> cpu = parse_uint(arguments[0]);
         if (!cpu || *cpu >= target.cpu_count()) {
-            return fail(fmt::format("there is no CPU {} (0 to {})", in_quotes(arguments[0]), target.cpu_count() - 1));
+            return fail(
+                fmt::format("there is no CPU {} (0 to {})", in_quotes(arguments[0]), target.cpu_count() - 1));
         }
         first = last = static_cast<unsigned>(*cpu);
     }
@@ -64,7 +65,7 @@ Result<> info_mtree(MonitorTarget& target, Words arguments, const TextSink& sink
     if (!arguments.empty() && arguments[0] != "-f") {
         return fail(fmt::format("{} is not -f", in_quotes(arguments[0])));
     }
-    target.dump_memory(!arguments.empty(), sink);
+    target.dump_memory(sink);
     return {};
 }
 
@@ -73,7 +74,9 @@ Result<> info_cpus(MonitorTarget& target, Words, const TextSink& sink) {
     return {};
 }
 
-Result<> info_jit(MonitorTarget& target, Words, const TextSink& sink) { return target.dump_accelerator("jit", sink); }
+Result<> info_jit(MonitorTarget& target, Words, const TextSink& sink) {
+    return target.dump_accelerator("jit", sink);
+}
 
 Result<> info_stats(MonitorTarget& target, Words, const TextSink& sink) {
     return target.dump_accelerator("stats", sink);
@@ -96,7 +99,7 @@ constexpr Command kCommands[] = {
     {"info status", "", "whether the machine runs", 0, info_status},
     {"info cpus", "", "the CPUs and where they are", 0, info_cpus},
     {"info registers", "[CPU|-a]", "registers of one CPU (0) or of all", 1, info_registers},
-    {"info mtree", "[-f]", "memory regions, or with -f what is seen at each address", 1, info_mtree},
+    {"info mtree", "[-f]", "what is seen at each address (always as with -f)", 1, info_mtree},
     {"info jit", "", "the accelerator's state", 0, info_jit},
     {"info stats", "", "the accelerator's counters, as JSON", 0, info_stats},
 };

@@ -24,8 +24,8 @@ class MonitorTarget {
     virtual unsigned cpu_count() const = 0;
     virtual void dump_registers(unsigned cpu, const TextSink& sink) = 0;
     virtual void dump_cpus(const TextSink& sink) = 0;
-    // The tree of memory regions, or what of it is seen where.
-    virtual void dump_memory(bool flat, const TextSink& sink) = 0;
+    // What is seen at each guest-physical address.
+    virtual void dump_memory(const TextSink& sink) = 0;
     // The accelerator's own report.
     virtual Result<> dump_accelerator(const std::string& topic, const TextSink& sink) = 0;
 };
@@ -51,7 +51,7 @@ class Monitor final : private hw::CharBackend::Receiver {
 
     hw::CharBackend& line_;
     MonitorTarget& target_;
-    std::string input_;  // the command being typed
+    std::string input_;          // the command being typed
     bool after_return_ = false;  // a line feed right after a carriage return belongs to it
 };
 

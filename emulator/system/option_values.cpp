@@ -22,7 +22,8 @@ bool is_help(const std::string& word) { return word == "help" || word == "?"; }
 // Names end up in paths (accel-NAME.so), so nothing but these.
 bool is_plain_name(const std::string& name) {
     return !name.empty() && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-';
     });
 }
 
@@ -172,7 +173,8 @@ Result<> parse_smp(RawOptions& raw, const std::string& value) {
         } else if (item.key == "maxcpus") {
             taken = take(max_cpus, "maxcpus", item.value.value_or(""));
         } else {
-            return fail(fmt::format("unknown parameter {} (there are cpus and maxcpus)", in_quotes(item.key)));
+            return fail(
+                fmt::format("unknown parameter {} (there are cpus and maxcpus)", in_quotes(item.key)));
         }
     }
     if (!taken) {
@@ -181,7 +183,8 @@ Result<> parse_smp(RawOptions& raw, const std::string& value) {
     raw.options.cpus = cpus ? *cpus : max_cpus.value_or(1);
     raw.options.max_cpus = max_cpus.value_or(raw.options.cpus);
     if (raw.options.max_cpus < raw.options.cpus) {
-        return fail(fmt::format("maxcpus ({}) is less than cpus ({})", raw.options.max_cpus, raw.options.cpus));
+        return fail(
+            fmt::format("maxcpus ({}) is less than cpus ({})", raw.options.max_cpus, raw.options.cpus));
     }
     return {};
 }
@@ -193,7 +196,8 @@ Result<> parse_memory(RawOptions& raw, const std::string& value) {
     }
     const std::optional<uint64_t> size = parse_size(text, kMiB);
     if (!size) {
-        return fail(fmt::format("invalid size {} (a number with a suffix K, M, G or T; MiB without one)", in_quotes(text)));
+        return fail(fmt::format("invalid size {} (a number with a suffix K, M, G or T; MiB without one)",
+                                in_quotes(text)));
     }
     if (*size < kMinMemory || *size > kMaxMemory) {
         return fail(fmt::format("the size must be from {} to {}, not {}", format_size(kMinMemory),
@@ -303,7 +307,8 @@ Result<> parse_device(RawOptions& raw, const std::string& value) {
     RawDevice device{*list->head, std::nullopt};
     for (const KeyValue& item : list->items) {
         if (item.key != "drive" && item.key != "id") {
-            return fail(fmt::format("device {} has no property {}", in_quotes(device.driver), in_quotes(item.key)));
+            return fail(
+                fmt::format("device {} has no property {}", in_quotes(device.driver), in_quotes(item.key)));
         }
         const Result<std::string> text = value_of(item);
         if (!text) {

@@ -71,7 +71,8 @@ constexpr OptionDesc kBootOptions[] = {
     {"bios", nullptr, "default|none|FILE", set_text<&Options::bios>,
      "firmware: OpenSBI's fw_dynamic.bin as found beside the program, in\n"
      "WEFT_FIRMWARE_DIR or where distributions install it; none; or this file"},
-    {"kernel", nullptr, "FILE", set_text<&Options::kernel>, "kernel: an Image, packed with gzip or not, or an ELF file"},
+    {"kernel", nullptr, "FILE", set_text<&Options::kernel>,
+     "kernel: an Image, packed with gzip or not, or an ELF file"},
     {"initrd", nullptr, "FILE", set_text<&Options::initrd>, "initial RAM disk for the kernel"},
     {"append", nullptr, "TEXT", set_append, "the kernel's command line"},
     {"dtb", nullptr, "FILE", set_text<&Options::dtb>, "a device tree to use instead of the board's own"},
@@ -88,7 +89,8 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", parse_drive,
      "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device. Commas in PATH are doubled"},
-    {"device", nullptr, "NAME[,PROPERTY=VALUE...]", parse_device, "add a device: virtio-blk-device,drive=ID ('help' lists them)"},
+    {"device", nullptr, "NAME[,PROPERTY=VALUE...]", parse_device,
+     "add a device: virtio-blk-device,drive=ID ('help' lists them)"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -109,7 +111,7 @@ constexpr OptionDesc kHelpOptions[] = {
 };
 
 constexpr OptionGroup kGroups[] = {
-    {"Machine", kMachineOptions}, {"Boot", kBootOptions},   {"Devices", kDeviceOptions},
+    {"Machine", kMachineOptions}, {"Boot", kBootOptions},     {"Devices", kDeviceOptions},
     {"Running", kRunOptions},     {"Logging", kDebugOptions}, {"Help", kHelpOptions},
 };
 
@@ -128,7 +130,8 @@ Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments
     for (size_t i = 0; i < arguments.size(); ++i) {
         std::string_view argument = arguments[i];
         if (argument.size() < 2 || argument[0] != '-') {
-            return fail(fmt::format("{} is no option (disk images are given with -drive)", in_quotes(argument)));
+            return fail(
+                fmt::format("{} is no option (disk images are given with -drive)", in_quotes(argument)));
         }
         argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
         const size_t equals = argument.find('=');
@@ -278,7 +281,9 @@ std::string usage_text() {
 
 std::string machines_text() { return "Machines:\n  virt  RISC-V VirtIO board (default)\n"; }
 
-std::string cpus_text() { return "CPUs:\n  rv64  RV64 with the extensions the device tree lists (default)\n"; }
+std::string cpus_text() {
+    return "CPUs:\n  rv64  RV64 with the extensions the device tree lists (default)\n";
+}
 
 std::string devices_text() {
     std::string text = "Devices:\n";

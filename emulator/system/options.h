@@ -31,9 +31,9 @@ struct SerialChoice {
 
 struct DriveChoice {
     std::string file;
-    std::string id;       // empty: not named
+    std::string id;  // empty: not named
     bool read_only = false;
-    bool attach = true;   // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
 };
 
 struct DeviceChoice {

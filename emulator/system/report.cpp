@@ -23,6 +23,8 @@ void print_line(std::string line) {
 
 void print_error(std::string_view message) { print_line(fmt::format("{}: {}", kProgramName, message)); }
 
-void print_warning(std::string_view message) { print_line(fmt::format("{}: warning: {}", kProgramName, message)); }
+void print_warning(std::string_view message) {
+    print_line(fmt::format("{}: warning: {}", kProgramName, message));
+}
 
 }  // namespace weft::sys

@@ -71,7 +71,8 @@ void TimerQueue::run_due() {
 void TimerQueue::arm() {
     itimerspec setting{};  // all zero: disarmed
     if (!timers_.empty()) {
-        const auto first = std::ranges::min_element(timers_, {}, [](const auto& entry) { return entry.second.deadline_ns; });
+        const auto first =
+            std::ranges::min_element(timers_, {}, [](const auto& entry) { return entry.second.deadline_ns; });
         // Zero would disarm it; a deadline in the past fires at once, as it should.
         const uint64_t deadline = std::max<uint64_t>(first->second.deadline_ns, 1);
         setting.it_value.tv_sec = static_cast<time_t>(deadline / kNsPerSecond);

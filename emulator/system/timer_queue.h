@@ -42,8 +42,8 @@ class TimerQueue {
     explicit TimerQueue(UniqueFd timer) : timer_(std::move(timer)) {}
     void arm() WEFT_REQUIRES(mutex_);
 
-    const UniqueFd timer_;  // a timerfd, set to the earliest deadline
-    Mutex mutex_;           // a leaf
+    const UniqueFd timer_;                                   // a timerfd, set to the earliest deadline
+    Mutex mutex_;                                            // a leaf
     std::map<void*, Timer> timers_ WEFT_GUARDED_BY(mutex_);  // a machine has a handful
 };
 

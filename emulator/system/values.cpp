@@ -92,24 +92,24 @@ std::optional<uint64_t> parse_size(std::string_view text, uint64_t default_unit)
     if (!text.empty()) {
         unsigned shift = 0;
         switch (text.back()) {
-        case 'k':
-        case 'K':
-            shift = 10;
-            break;
-        case 'm':
-        case 'M':
-            shift = 20;
-            break;
-        case 'g':
-        case 'G':
-            shift = 30;
-            break;
-        case 't':
-        case 'T':
-            shift = 40;
-            break;
-        default:
-            break;
+            case 'k':
+            case 'K':
+                shift = 10;
+                break;
+            case 'm':
+            case 'M':
+                shift = 20;
+                break;
+            case 'g':
+            case 'G':
+                shift = 30;
+                break;
+            case 't':
+            case 'T':
+                shift = 40;
+                break;
+            default:
+                break;
         }
         if (shift != 0) {
             unit = uint64_t{1} << shift;

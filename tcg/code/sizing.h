@@ -23,9 +23,10 @@ inline constexpr size_t kDefaultSystemBufferSize = size_t{1} << 30;
 inline constexpr size_t kDefaultUserBufferSize = size_t{128} << 20;
 
 struct BufferSizeRequest {
-    uint64_t requested_mib = 0;                // tb-size; 0: choose
-    std::optional<uint64_t> memory_available;  // bytes (weft::available_memory()); nullopt: unknown
-    unsigned contexts = 1;                     // translation contexts there will be at most
+    uint64_t requested_mib = 0;  // tb-size; 0: choose
+    std::optional<uint64_t> memory_available =
+        std::nullopt;       // bytes (weft::available_memory()); nullopt: unknown
+    unsigned contexts = 1;  // translation contexts there will be at most
     size_t default_size = kDefaultSystemBufferSize;
     size_t page_size = 4096;  // the host's
 };
@@ -54,9 +55,9 @@ inline constexpr GuardPages kDefaultGuardPages =
     WEFT_DEBUG ? GuardPages::each_region : GuardPages::buffer_end;
 
 struct RegionLayoutRequest {
-    size_t size;        // of the buffer
-    unsigned vcpus;     // at least 1
-    unsigned contexts;  // at least 1: vCPUs (1 where one thread takes them in turn) and workers
+    size_t size = 0;        // of the buffer
+    unsigned vcpus = 1;     // at least 1
+    unsigned contexts = 1;  // at least 1: vCPUs (1 where one thread takes them in turn) and workers
     EvictMode evict = EvictMode::flush;
     GuardPages guards = kDefaultGuardPages;
     size_t prologue = 0;  // bytes at the buffer's start that belong to no region

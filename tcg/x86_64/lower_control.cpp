@@ -202,6 +202,10 @@ void UnitCompiler::exit_tb(const ir::Op& op) {
     values_.sync_globals();
     values_.end_op(op_index_);
     values_.begin_block();
+    if (check_ != nullptr && target_.count_insns) {
+        // It leaves anyway: the instructions are only to be counted.
+        as_->sub(Width::q64, at_state(kInsnBudget), static_cast<int64_t>(check_->aux));
+    }
     check_ = nullptr;
     const RuntimeCode& code = target_.runtime;
     switch (static_cast<ir::ExitReason>(op.aux)) {

@@ -181,15 +181,16 @@ void UnitCompiler::fp_fused(const ir::Op& op) {
     const Xmm a = use_fp(op.args[1]);
     const Xmm b = use_fp(op.args[2]);
     const Xmm c = use_fp(op.args[3]);
-    // The inputs must outlive the result: NaNs are computed again from them.
+    // The result is written last, so that NaNs can be computed again from the inputs, whose registers it may share.
+    const FloatRecord record = float_record(op, 0);
+    values_.release_dead(op_index_);
+    const HostReg target = values_.def(op.args[0]);
     as_->sse(SimdMove::movaps, kXmmScratch, c);
     as_->fma(fma_of(op.code), FmaOrder::o231, f64 ? Precision::sd : Precision::ss, kXmmScratch, a, b);
     as_->sse(f64 ? SimdCompare::ucomisd : SimdCompare::ucomiss, kXmmScratch, kXmmScratch);
     Stub& again = stub(Stub::Kind::soft_float);
     as_->jcc(Cond::p, again.entry);
-    again.soft = float_record(op, 0);
-    values_.release_dead(op_index_);
-    const HostReg target = values_.def(op.args[0]);
+    again.soft = record;
     as_->sse(SimdMove::movaps, xmm(target), kXmmScratch);
     again.soft.result = target;
     again.resume = as_->offset();
@@ -200,12 +201,13 @@ void UnitCompiler::fp_min_max(const ir::Op& op) {
     const bool f64 = op.type == Type::f64;
     const Xmm a = use_fp(op.args[1]);
     const Xmm b = use_fp(op.args[2]);
+    const FloatRecord record = float_record(op, 0);
+    values_.release_dead(op_index_);
+    const HostReg target = values_.def(op.args[0], host(a));
     as_->sse(f64 ? SimdCompare::ucomisd : SimdCompare::ucomiss, a, b);
     Stub& rare = stub(Stub::Kind::soft_float);
     as_->jcc(Cond::e, rare.entry);  // equal or unordered
-    rare.soft = float_record(op, 0);
-    values_.release_dead(op_index_);
-    const HostReg target = values_.def(op.args[0], host(a));
+    rare.soft = record;
     simd(scalar_of(op.code, f64), xmm(target), a, b);
     rare.soft.result = target;
     rare.resume = as_->offset();

@@ -108,10 +108,12 @@ void UnitCompiler::guest_load(const ir::Op& op) {
         as_->lock_alu(Alu::or_, Width::d32, Mem(Gpr::rsp, -4), 0);
     }
     const Gpr address = use(op.args[1]);
-    Stub& slow = stub(Stub::Kind::access);
-    const Gpr addend = probe(address, memop, false, slow.entry);
+    // All registers are claimed before the probe: what claiming one may store must be stored on the slow path as well.
     values_.release_dead(op_index_);
     const HostReg target = values_.def(op.args[0]);
+    values_.lock(host(address));
+    Stub& slow = stub(Stub::Kind::access);
+    const Gpr addend = probe(address, memop, false, slow.entry);
     const Mem place(addend, address, 1);
     if (is_xmm(target)) {
         as_->sse(op.type == Type::f64 ? SimdMove::movsd : SimdMove::movss, xmm(target), place);
@@ -157,8 +159,9 @@ void UnitCompiler::guest_store(const ir::Op& op) {
 // Locked instructions order everything before and after, so acquire and release need nothing more.
 void UnitCompiler::atomic(const ir::Op& op) {
     const MemOp memop(op.aux);
-    const Width width = width_of(op.type);
-    WEFT_ASSERT(width_of_size(memop.size_log2()) == width);
+    // The memory operand's; registers are worked on in 32 bits at least.
+    const Width width = width_of_size(memop.size_log2());
+    const Width work = width < Width::d32 ? Width::d32 : width;
     values_.sync_globals();
     const bool compares = op.code == Opcode::atomic_cmpxchg;
     const bool loops = !compares && op.code != Opcode::atomic_xchg && op.code != Opcode::atomic_add;
@@ -176,35 +179,41 @@ void UnitCompiler::atomic(const ir::Op& op) {
         values_.lock(host(Gpr::rax));
     }
     const HostReg a = compares ? host(Gpr::rax) : b;
+    const Gpr result = compares || loops ? Gpr::rax : scratch();
+    const Gpr next = loops ? scratch() : result;
     Stub& slow = stub(Stub::Kind::atomic);
     const Gpr addend = probe(gpr(address), memop, true, slow.entry);
     const Mem place(addend, gpr(address), 1);
-    Gpr result = Gpr::rax;
     if (compares) {
         as_->lock_cmpxchg(width, place, gpr(b));
     } else if (!loops) {
-        result = scratch();
-        as_->mov(width, result, gpr(b));
+        as_->mov(work, result, gpr(b));
         if (op.code == Opcode::atomic_xchg) {
             as_->xchg(width, place, result);
         } else {
             as_->lock_xadd(width, place, result);
         }
     } else {
-        const Gpr next = scratch();
         as_->mov(width, Gpr::rax, place);
         Label again;
         as_->bind(again);
         if (op.code == Opcode::atomic_and || op.code == Opcode::atomic_or || op.code == Opcode::atomic_xor) {
-            as_->mov(width, next, Gpr::rax);
-            as_->alu(alu_of(op.code), width, next, gpr(b));
+            as_->mov(work, next, Gpr::rax);
+            as_->alu(alu_of(op.code), work, next, gpr(b));
         } else {
-            as_->mov(width, next, gpr(b));
+            as_->mov(work, next, gpr(b));
             as_->cmp(width, Gpr::rax, gpr(b));
-            as_->cmov(keep_old(op.code), width, next, Gpr::rax);
+            as_->cmov(keep_old(op.code), work, next, Gpr::rax);
         }
         as_->lock_cmpxchg(width, place, next);
         as_->jcc(Cond::ne, again);
+    }
+    if (width < width_of(op.type) || width < Width::d32) {
+        if (memop.sign()) {
+            as_->movsx(width_of(op.type), width, result, result);
+        } else {
+            as_->movzx(width, result, result);
+        }
     }
     slow.resume = as_->offset();
     slow.atomic = AtomicRecord{host(gpr(address)), host(result), a, b, static_cast<uint16_t>(op.aux),

@@ -1,5 +1,6 @@
 #include "tcg/x86_64/runtime_code.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "tcg/exec_state.h"
@@ -34,7 +35,7 @@ uint64_t address_of(T* function) {
 class RuntimeEmitter {
   public:
     RuntimeEmitter(CodeWindow window, const RuntimeContext& context)
-        : as_({window.bytes(), window.size}), context_(context) {}
+        : as_({window.bytes(), std::min(window.size, Emitter::kMaxUnitBytes)}), context_(context) {}
 
     Result<RuntimeCode> emit(std::span<const HelperDesc> helpers);
 

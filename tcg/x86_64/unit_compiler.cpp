@@ -1,5 +1,7 @@
 #include "tcg/x86_64/unit_compiler.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "weft/ir_info.h"
 
@@ -8,11 +10,19 @@ namespace weft::tcg::x86_64 {
 using ir::Opcode;
 using ir::Type;
 
+namespace {
+
+// Far more than a unit of a page of instructions needs; keeps offsets within it short.
+constexpr size_t kMaxUnitSize = size_t{1} << 20;
+
+}  // namespace
+
 UnitCompiler::UnitCompiler(const Target& target)
     : target_(target), liveness_(target.helpers), values_(target.registers, liveness_, target.helpers, *this) {}
 
 CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) {
-    Assembler assembler({window.bytes(), window.size});
+    const size_t room = std::min(window.size, kMaxUnitSize);
+    Assembler assembler({window.bytes(), room});
     unit_ = &unit;
     as_ = &assembler;
     unit_offset_ = static_cast<uint32_t>(window.rx - target_.buffer_start);
@@ -22,6 +32,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     stubs_.clear();
     insns_.clear();
     in_insn_ = false;
+    touches_fp_ = false;
     out_ = out;
     *out = CompiledUnit{};
 
@@ -39,7 +50,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
         return CompileStatus::too_big;
     }
     if (assembler.overflowed()) {
-        return CompileStatus::region_full;
+        return room < window.size ? CompileStatus::too_big : CompileStatus::region_full;
     }
     WEFT_ASSERT(assembler.awaited_references() == 0);
     out->code_size = assembler.offset();
@@ -48,7 +59,19 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     return CompileStatus::ok;
 }
 
+namespace {
+
+// Whether an op's arguments may lie in xmm registers.
+bool touches_fp(const ir::Op& op) {
+    const ir::OpInfo& info = ir::info(op.code);
+    return ir::is_fp(op.type) || info.outputs.find_first_of("sd") != std::string_view::npos ||
+           info.inputs.find_first_of("sd") != std::string_view::npos;
+}
+
+}  // namespace
+
 void UnitCompiler::lower(const ir::Op& op) {
+    touches_fp_ = touches_fp_ || touches_fp(op);
     const bool done = lower_control(op) || lower_integer(op) || lower_memory(op) || lower_float(op);
     WEFT_ASSERT(done);
 }
@@ -117,22 +140,16 @@ UnitCompiler::Stub& UnitCompiler::stub(Stub::Kind kind) {
     return stub;
 }
 
-template <class Record>
-void UnitCompiler::write_record(Record record, uint32_t resume) {
-    record.resume = static_cast<int32_t>(resume) - static_cast<int32_t>(as_->offset() + sizeof(Record));
-    as_->data({reinterpret_cast<const uint8_t*>(&record), sizeof(Record)});
-}
-
 void UnitCompiler::write_stub(Stub& stub) {
     const RuntimeCode& runtime_code = target_.runtime;
     as_->bind(stub.entry);
     switch (stub.kind) {
         case Stub::Kind::access:
-            as_->call_rel32(runtime(unit_->uses_fp ? runtime_code.access_fp : runtime_code.access));
+            as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
             write_record(stub.access, stub.resume);
             break;
         case Stub::Kind::atomic:
-            as_->call_rel32(runtime(unit_->uses_fp ? runtime_code.atomic_fp : runtime_code.atomic));
+            as_->call_rel32(runtime(touches_fp_ ? runtime_code.atomic_fp : runtime_code.atomic));
             write_record(stub.atomic, stub.resume);
             break;
         case Stub::Kind::soft_float:

@@ -76,8 +76,12 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     bool lower_float(const ir::Op& op);
     void write_stubs();
     void write_stub(Stub& stub);
+    // What stands behind a call of a thunk; `resume` counts from the unit's start.
     template <class Record>
-    void write_record(Record record, uint32_t resume);
+    void write_record(Record record, uint32_t resume) {
+        record.resume = static_cast<int32_t>(resume) - static_cast<int32_t>(as_->offset() + sizeof(Record));
+        as_->data({reinterpret_cast<const uint8_t*>(&record), sizeof(Record)});
+    }
     void end_insn();
 
     // ---- control (lower_control.cpp) ----
@@ -177,6 +181,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     std::vector<InsnRow> insns_;
     InsnRow insn_{};
     bool in_insn_ = false;
+    bool touches_fp_ = false;  // values lie in xmm registers: slow paths keep those too
     CompiledUnit* out_ = nullptr;
 };
 

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <deque>
+#include <latch>
 #include <memory>
 #include <set>
 #include <thread>
@@ -229,11 +230,13 @@ void check_linearizable(std::size_t buckets, std::uint64_t keys_each, int rounds
     std::atomic<int> writing{kWriters};
     std::atomic<std::uint64_t> wrong{0};
     std::atomic<std::uint64_t> checked{0};
+    std::latch ready(kWriters + kReaders);  // on a busy host the writers would be done before a reader began
     std::vector<std::thread> threads;
     for (std::uint64_t w = 0; w < kWriters; ++w) {
         threads.emplace_back([&, w] {
             test::Random random(test::test_seed() * 100 + w);
             EpochDomain::Participant self(domain);
+            ready.arrive_and_wait();
             self.go_online();
             std::vector<Item*> present(keys_each);
             std::uint64_t filler = 1000000 * (w + 1);
@@ -264,9 +267,10 @@ void check_linearizable(std::size_t buckets, std::uint64_t keys_each, int rounds
         threads.emplace_back([&, r] {
             test::Random random(test::test_seed() * 100 + 50 + r);
             EpochDomain::Participant self(domain);
+            ready.arrive_and_wait();
             self.go_online();
             std::uint64_t sure = 0;
-            while (writing.load(std::memory_order_relaxed) != 0) {
+            while (writing.load(std::memory_order_relaxed) != 0 || sure == 0) {
                 self.quiescent();
                 const std::uint64_t key = random.below(keys);
                 const std::uint64_t before = changes[key].load();

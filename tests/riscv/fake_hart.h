@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -31,12 +30,6 @@ namespace weft::riscv {
 
 inline constexpr uint64_t kRamBase = 0x8000'0000;
 inline constexpr uint64_t kRamSize = 0x40'0000;
-
-// The seed of randomised tests: WEFT_TEST_SEED, or a fixed one.
-inline uint64_t test_seed() {
-    const char* text = std::getenv("WEFT_TEST_SEED");
-    return text != nullptr ? std::strtoull(text, nullptr, 0) : 0x5eed;
-}
 
 class FakeHart {
   public:
@@ -95,6 +88,8 @@ class FakeHart {
     std::vector<TlbFlush> flushes;
     std::vector<uint64_t> deadlines;
     std::atomic<unsigned> kicks{0};
+    unsigned log_item = 0;  // the one that is enabled
+    std::string log_text;
     unsigned fence_is = 0;
     unsigned stores = 0;
     std::function<void()> before_cmpxchg;
@@ -146,8 +141,8 @@ class FakeHart {
     }
     static bool no_access(Vcpu*, uint64_t, uint32_t, uint64_t*) { return false; }
     static bool no_store(Vcpu*, uint64_t, uint32_t, uint64_t) { return false; }
-    static bool log_enabled(Vcpu*, unsigned) { return false; }
-    static void log(Vcpu*, unsigned, const char*) {}
+    static bool log_enabled(Vcpu* vcpu, unsigned item) { return item == vcpu->owner->log_item; }
+    static void log(Vcpu* vcpu, unsigned, const char* text) { vcpu->owner->log_text += text; }
 
     static constexpr VcpuServices kServices = {tlb_flush, fence_i,   now_ns,      set_deadline,
                                                kick,      phys_load, phys_store,  phys_cmpxchg,

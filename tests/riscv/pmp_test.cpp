@@ -7,6 +7,7 @@
 #include <random>
 
 #include "tests/riscv/fake_hart.h"
+#include "tests/riscv/test_seed.h"
 
 namespace weft::riscv {
 namespace {

@@ -202,7 +202,8 @@ class Generator {
     }
 
     void append_body(uint32_t reserved) {
-        const uint64_t most = below(4) == 0 ? 200 : 3;
+        // Sequences here are at most 4 bytes long, and the shortest branch reaches 254.
+        const uint64_t most = below(4) == 0 ? 60 : 3;
         for (uint64_t i = 1 + below(most); i != 0; --i) {
             append(*pick(simple_rows_), reserved);
         }

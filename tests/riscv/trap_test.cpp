@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "base/log.h"
 #include "emulator/target/riscv/interrupts.h"
 #include "tests/riscv/fake_hart.h"
 
@@ -500,6 +501,26 @@ TEST_CASE("reset", "[trap]") {
     CHECK(fake.csr_read(0x344) == 0x200);  // the line is the device's
     CHECK(fake.hart.mtimecmp() == UINT64_MAX);
     CHECK(state.res_address == kNoReservation);
+}
+
+TEST_CASE("-d int tells of traps", "[trap]") {
+    FakeHart fake(2);
+    State& state = fake.state();
+    record_exception(state, Exception::load_page, 0x123);
+    deliver(&state);
+    CHECK(fake.log_text.empty());
+    fake.log_item = static_cast<unsigned>(LogItem::int_);
+    fake.header().pc = 0x8000'0000;
+    deliver(&state);
+    CHECK(fake.log_text == "trap: hart 2 to M-mode, pc 0x80000000, tval 0x123, load page fault\n");
+    fake.log_text.clear();
+    fake.header().pc = UINT64_MAX - 1;
+    state.exception_tval = UINT64_MAX;
+    state.exception_cause = 9;
+    deliver(&state);
+    CHECK(fake.log_text ==
+          "trap: hart 2 to M-mode, pc 0xfffffffffffffffe, tval 0xffffffffffffffff, environment call from "
+          "S-mode\n");
 }
 
 TEST_CASE("register dumps", "[trap]") {

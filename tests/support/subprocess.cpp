@@ -43,19 +43,19 @@ void close_end(int& fd) {
     }
 }
 
-std::vector<std::string> merged_environment(const Command& command) {
+std::vector<std::string> merged_environment(const std::vector<std::pair<std::string, std::string>>& added) {
     std::vector<std::string> merged;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text = *entry;
         bool replaced = false;
-        for (const auto& [name, value] : command.environment) {
+        for (const auto& [name, value] : added) {
             replaced = replaced || text.starts_with(name + "=");
         }
         if (!replaced) {
             merged.emplace_back(text);
         }
     }
-    for (const auto& [name, value] : command.environment) {
+    for (const auto& [name, value] : added) {
         merged.push_back(name + "=" + value);
     }
     return merged;
@@ -82,22 +82,48 @@ bool take(int fd, std::string& text) {
 
 }  // namespace
 
+Process::Process(const std::vector<std::string>& arguments,
+                 const std::vector<std::pair<std::string, std::string>>& environment, int input, int output,
+                 int errors) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input, 0);
+    posix_spawn_file_actions_adddup2(&actions, output, 1);
+    posix_spawn_file_actions_adddup2(&actions, errors, 2);
+    std::vector<std::string> argument_texts = arguments;
+    std::vector<std::string> environment_texts = merged_environment(environment);
+    errno = posix_spawn(&pid_, argument_texts.front().c_str(), &actions, nullptr,
+                        pointers(argument_texts).data(), pointers(environment_texts).data());
+    require(errno == 0, argument_texts.front().c_str());
+    posix_spawn_file_actions_destroy(&actions);
+}
+
+Process::~Process() {
+    if (pid_ > 0) {
+        Outcome ignored;
+        kill(SIGKILL);
+        wait(ignored);
+    }
+}
+
+void Process::kill(int signal) const { ::kill(pid_, signal); }
+
+void Process::wait(Outcome& outcome) {
+    int status = 0;
+    require(waitpid(pid_, &status, 0) == pid_, "waitpid");
+    pid_ = -1;
+    if (WIFEXITED(status)) {
+        outcome.exit_code = WEXITSTATUS(status);
+    } else {
+        outcome.signal = WTERMSIG(status);
+    }
+}
+
 Outcome run(const Command& command) {
     std::array<int, 2> in = make_pipe();
     std::array<int, 2> out = make_pipe();
     std::array<int, 2> err = make_pipe();
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-    std::vector<std::string> argument_texts = command.arguments;
-    std::vector<std::string> environment_texts = merged_environment(command);
-    pid_t child = -1;
-    errno = posix_spawn(&child, argument_texts.front().c_str(), &actions, nullptr, pointers(argument_texts).data(),
-                        pointers(environment_texts).data());
-    require(errno == 0, argument_texts.front().c_str());
-    posix_spawn_file_actions_destroy(&actions);
+    Process child(command.arguments, command.environment, in[0], out[1], err[1]);
     close_end(in[0]);
     close_end(out[1]);
     close_end(err[1]);
@@ -116,11 +142,13 @@ Outcome run(const Command& command) {
         if (sent == command.input.size()) {
             close_end(in[1]);
         }
-        std::array<pollfd, 3> fds = {pollfd{in[1], POLLOUT, 0}, pollfd{out[0], POLLIN, 0}, pollfd{err[0], POLLIN, 0}};
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        std::array<pollfd, 3> fds = {pollfd{in[1], POLLOUT, 0}, pollfd{out[0], POLLIN, 0},
+                                     pollfd{err[0], POLLIN, 0}};
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0) {
             outcome.timed_out = true;
-            kill(child, SIGKILL);
+            child.kill(SIGKILL);
             break;
         }
         poll(fds.data(), fds.size(), static_cast<int>(left.count()));
@@ -144,13 +172,7 @@ Outcome run(const Command& command) {
     }
     pthread_sigmask(SIG_SETMASK, &previous, nullptr);
 
-    int status = 0;
-    require(waitpid(child, &status, 0) == child, "waitpid");
-    if (WIFEXITED(status)) {
-        outcome.exit_code = WEXITSTATUS(status);
-    } else {
-        outcome.signal = WTERMSIG(status);
-    }
+    child.wait(outcome);
     return outcome;
 }
 

@@ -8,10 +8,10 @@
 namespace weft::test {
 
 struct Command {
-    std::vector<std::string> arguments;                             // the program's path first
-    std::string input;                                              // its standard input
-    std::vector<std::pair<std::string, std::string>> environment;   // added to this process's
-    unsigned timeout_seconds = 60;                                  // it is killed then: a test that hangs fails
+    std::vector<std::string> arguments;                            // the program's path first
+    std::string input;                                             // its standard input
+    std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
+    unsigned timeout_seconds = 60;  // it is killed then: a test that hangs fails
 };
 
 struct Outcome {
@@ -20,6 +20,25 @@ struct Outcome {
     bool timed_out = false;
     std::string output;  // standard output
     std::string errors;  // standard error
+};
+
+// A program that runs beside the test. Killed if the test leaves it behind.
+class Process {
+  public:
+    // Starts it with these descriptors as its standard ones; they stay open here. Aborts where the host cannot.
+    Process(const std::vector<std::string>& arguments,
+            const std::vector<std::pair<std::string, std::string>>& environment, int input, int output,
+            int errors);
+    ~Process();
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+
+    void kill(int signal) const;
+    // Waits for its end; fills exit_code and signal.
+    void wait(Outcome& outcome);
+
+  private:
+    int pid_ = -1;
 };
 
 // Runs the command to its end. Aborts where the host cannot start processes.

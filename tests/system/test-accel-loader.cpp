@@ -22,8 +22,8 @@ std::string path(const std::string& name) { return std::string(MOCK_DIR) + "/acc
 
 TEST_CASE("folders come in the documented order, each once", "[accel-loader]") {
     CHECK(module_folders("m", "e1::e2:m", "/opt/weft/bin") ==
-          std::vector<std::string>{"m", "e1", "e2", "/opt/weft/bin", "/opt/weft/bin/accel", "/opt/weft/lib/weft",
-                                   "/opt/accel/tcg"});
+          std::vector<std::string>{"m", "e1", "e2", "/opt/weft/bin", "/opt/weft/bin/accel",
+                                   "/opt/weft/lib/weft", "/opt/accel/tcg"});
     CHECK(module_folders(std::nullopt, std::nullopt, "/b/emulator/system").back() == "/b/accel/tcg");
 }
 
@@ -70,8 +70,16 @@ TEST_CASE("what lies behind a wrong version is not looked at", "[accel-loader]")
     REQUIRE_FALSE(checked);
     CHECK(checked.error().message().find("ABI version") != std::string::npos);
 
-    descriptor = {kAccelAbiVersion, sizeof(AccelDescriptor), layout_hash(), sanitizer_mode(), "x", nullptr, nullptr, 0,
-                  nullptr,          nullptr};
+    descriptor = {kAccelAbiVersion,
+                  sizeof(AccelDescriptor),
+                  layout_hash(),
+                  sanitizer_mode(),
+                  "x",
+                  nullptr,
+                  nullptr,
+                  0,
+                  nullptr,
+                  nullptr};
     const auto incomplete = check_descriptor(descriptor, "x.so", "x");
     REQUIRE_FALSE(incomplete);
     CHECK(incomplete.error().message() == "accelerator 'x': x.so has an incomplete descriptor");

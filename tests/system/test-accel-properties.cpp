@@ -40,8 +40,9 @@ TEST_CASE("defaults, then the user's values, the last one last", "[accel-propert
     CHECK(defaults->data()[2].number == 1);
     CHECK_FALSE(defaults->data()[3].set);
 
-    const std::vector<KeyValue> items = {{"thread", "single"}, {"tb-size", "0x20"}, {"label", "first"},
-                                         {"thread", "auto"},   {"label", "last"},   {"split-wx", std::nullopt}};
+    const std::vector<KeyValue> items = {{"thread", "single"}, {"tb-size", "0x20"},
+                                         {"label", "first"},   {"thread", "auto"},
+                                         {"label", "last"},    {"split-wx", std::nullopt}};
     auto parsed = AccelProperties::parse(descriptor(), items);
     REQUIRE(parsed);
     const AccelProperties moved = std::move(*parsed);
@@ -52,11 +53,14 @@ TEST_CASE("defaults, then the user's values, the last one last", "[accel-propert
 }
 
 TEST_CASE("each bad property names itself, its value and what is allowed", "[accel-properties]") {
-    CHECK(message({{"tb-size", "abc"}}) == "accelerator 'tcg': property 'tb-size': 'abc' is not a number from 0 to 4096");
-    CHECK(message({{"tb-size", "-1"}}) == "accelerator 'tcg': property 'tb-size': '-1' is not a number from 0 to 4096");
+    CHECK(message({{"tb-size", "abc"}}) ==
+          "accelerator 'tcg': property 'tb-size': 'abc' is not a number from 0 to 4096");
+    CHECK(message({{"tb-size", "-1"}}) ==
+          "accelerator 'tcg': property 'tb-size': '-1' is not a number from 0 to 4096");
     CHECK(message({{"tb-size", "4097"}}) ==
           "accelerator 'tcg': property 'tb-size': '4097' is not a number from 0 to 4096");
-    CHECK(message({{"split-wx", "maybe"}}) == "accelerator 'tcg': property 'split-wx': 'maybe' is not on or off");
+    CHECK(message({{"split-wx", "maybe"}}) ==
+          "accelerator 'tcg': property 'split-wx': 'maybe' is not on or off");
     CHECK(message({{"thread", "many"}}) ==
           "accelerator 'tcg': property 'thread': 'many' is not single, multi or auto");
     CHECK(message({{"thread", "Multi"}}) ==

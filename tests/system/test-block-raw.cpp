@@ -75,7 +75,8 @@ TEST_CASE("one writer or many readers", "[block-raw]") {
         const auto writer = RawImage::open(path, false);
         REQUIRE(writer);
         CHECK(message(path, false) == "disk image '" + path + "': locked by another instance");
-        CHECK(message(path, true) == "disk image '" + path + "': locked by another instance that writes to it");
+        CHECK(message(path, true) ==
+              "disk image '" + path + "': locked by another instance that writes to it");
     }
     const auto reader = RawImage::open(path, true);
     REQUIRE(reader);
@@ -95,8 +96,10 @@ TEST_CASE("what is no disk is refused", "[block-raw]") {
         CHECK(message(odd, read_only) == check_message(odd, read_only));
         CHECK(check_message(empty, read_only) ==
               "disk image '" + empty + "': its size, 0 bytes, is not a multiple of 512 above 0");
-        CHECK(check_message("/nonexistent", read_only) == "disk image '/nonexistent': No such file or directory");
-        CHECK(check_message(fifo, read_only) == "disk image '" + fifo + "': neither a file nor a block device");
+        CHECK(check_message("/nonexistent", read_only) ==
+              "disk image '/nonexistent': No such file or directory");
+        CHECK(check_message(fifo, read_only) ==
+              "disk image '" + fifo + "': neither a file nor a block device");
         CHECK(check_message(dir.path(), read_only) ==
               "disk image '" + dir.path() + "': neither a file nor a block device");
     }

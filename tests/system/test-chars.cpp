@@ -35,7 +35,8 @@ std::unique_ptr<MainLoop> make_loop() {
 // A device that takes `room` characters until somebody makes room again; at `expected` characters the loop ends.
 class Device final : public hw::CharBackend::Receiver {
   public:
-    Device(MainLoop& loop, size_t expected, unsigned room = 1u << 20) : loop_(loop), expected_(expected), room_(room) {}
+    Device(MainLoop& loop, size_t expected, unsigned room = 1u << 20)
+        : loop_(loop), expected_(expected), room_(room) {}
 
     unsigned can_receive() override {
         MutexLock lock(mutex_);
@@ -152,8 +153,8 @@ TEST_CASE("the end of standard input is no event", "[char-stdio]") {
     CharStdio line(*loop, empty, empty);
     Device device(*loop, 1);
     line.set_receiver(&device);
-    loop->set_timer(monotonic_ns() + 5'000'000, [](void* opaque) { static_cast<MainLoop*>(opaque)->quit(); },
-                    loop.get());
+    loop->set_timer(
+        monotonic_ns() + 5'000'000, [](void* opaque) { static_cast<MainLoop*>(opaque)->quit(); }, loop.get());
     loop->run();
     CHECK(device.text().empty());
     close(empty);
@@ -252,15 +253,25 @@ TEST_CASE("Ctrl-A commands: help, switch, itself, quit", "[char-mux]") {
     int focused = 0;
     mux.on_monitor_focus([&] { ++focused; });
 
-    terminal.type("ab\x01\x01" "c");
-    CHECK(serial.text() == "ab\x01" "c");
+    terminal.type(
+        "ab\x01\x01"
+        "c");
+    CHECK(serial.text() ==
+          "ab\x01"
+          "c");
     terminal.type("d\x01");
     terminal.type("ce");
-    CHECK(serial.text() == "ab\x01" "cd");
+    CHECK(serial.text() ==
+          "ab\x01"
+          "cd");
     CHECK(monitor.text() == "e");
     CHECK(focused == 1);
-    terminal.type("\x01" "cf");
-    CHECK(serial.text() == "ab\x01" "cdf");
+    terminal.type(
+        "\x01"
+        "cf");
+    CHECK(serial.text() ==
+          "ab\x01"
+          "cdf");
     CHECK(focused == 1);
 
     terminal.type("\x01h");

@@ -22,9 +22,11 @@ struct FakeMachine final : MonitorTarget {
     }
     bool running() const override { return is_running; }
     unsigned cpu_count() const override { return 3; }
-    void dump_registers(unsigned cpu, const TextSink& sink) override { put(sink, "x" + std::to_string(cpu) + "\n"); }
+    void dump_registers(unsigned cpu, const TextSink& sink) override {
+        put(sink, "x" + std::to_string(cpu) + "\n");
+    }
     void dump_cpus(const TextSink& sink) override { put(sink, "cpus\n"); }
-    void dump_memory(bool flat, const TextSink& sink) override { put(sink, flat ? "flat\n" : "tree\n"); }
+    void dump_memory(const TextSink& sink) override { put(sink, "flat\n"); }
     Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override {
         if (topic == "stats") {
             return fail("no such report");
@@ -71,7 +73,7 @@ TEST_CASE("each command does its thing", "[monitor]") {
     CHECK(monitor.execute("info registers") == "CPU 0\nx0\n");
     CHECK(monitor.execute("  info   registers  2 ") == "CPU 2\nx2\n");
     CHECK(monitor.execute("info registers -a") == "CPU 0\nx0\nCPU 1\nx1\nCPU 2\nx2\n");
-    CHECK(monitor.execute("info mtree") == "tree\n");
+    CHECK(monitor.execute("info mtree") == "flat\n");
     CHECK(monitor.execute("info mtree -f") == "flat\n");
     CHECK(monitor.execute("info cpus") == "cpus\n");
     CHECK(monitor.execute("info jit") == "jit\n");

@@ -81,7 +81,8 @@ TEST_CASE("-m", "[options]") {
     CHECK(good({"-m", "256"}).memory_bytes == 256u << 20);
     CHECK(good({"-m", "2048K"}).memory_bytes == 2u << 20);
     CHECK(good({"-m", "size=1G"}).memory_bytes == 1u << 30);
-    CHECK(bad({"-m", "1X"}) == "-m: invalid size '1X' (a number with a suffix K, M, G or T; MiB without one)");
+    CHECK(bad({"-m", "1X"}) ==
+          "-m: invalid size '1X' (a number with a suffix K, M, G or T; MiB without one)");
     CHECK(bad({"-m", "0"}) == "-m: the size must be from 1M to 16T, not '0'");
     CHECK(bad({"-m", "17T"}) == "-m: the size must be from 1M to 16T, not '17T'");
     CHECK(bad({"-m", "1025K"}) == "-m: the size must be a multiple of 4K, not '1025K'");
@@ -140,15 +141,16 @@ TEST_CASE("who has the terminal", "[options]") {
     CHECK(monitor.monitor_on_stdio);
     CHECK(bad({"-serial", "tcp:1"}) == "-serial: 'tcp:1' is none of stdio, mon:stdio, file:PATH, null, none");
     CHECK(bad({"-serial", "file:"}) == "-serial: 'file:' is none of stdio, mon:stdio, file:PATH, null, none");
-    CHECK(bad({"-serial", "null", "-serial", "null"}) == "-serial: the board has one serial port, and it is spoken for");
+    CHECK(bad({"-serial", "null", "-serial", "null"}) ==
+          "-serial: the board has one serial port, and it is spoken for");
     CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}) ==
           "-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
     CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc' is neither stdio nor none");
 }
 
 TEST_CASE("drives and devices", "[options]") {
-    const Options options = good({"-drive", "file=a,,b.img,format=raw,if=none,id=hd0,readonly=on", "-drive", "file=c",
-                                  "-device", "virtio-blk-device,drive=hd0"});
+    const Options options = good({"-drive", "file=a,,b.img,format=raw,if=none,id=hd0,readonly=on", "-drive",
+                                  "file=c", "-device", "virtio-blk-device,drive=hd0"});
     REQUIRE(options.drives.size() == 2);
     CHECK(options.drives[0].file == "a,b.img");
     CHECK(options.drives[0].read_only);
@@ -195,9 +197,10 @@ TEST_CASE("what needs a kernel says so", "[options]") {
 TEST_CASE("-help names every option in lines that fit a terminal", "[options]") {
     const std::string text = usage_text();
     for (const char* option :
-         {"-accel", "-machine, -M", "-cpu", "-smp", "-m", "-bios", "-kernel", "-initrd", "-append", "-dtb", "-nographic",
-          "-serial", "-monitor", "-drive", "-device", "-no-reboot", "-S", "-d", "-D", "-dfilter", "-module-dir",
-          "-version", "-help, -h"}) {
+         {"-accel",   "-machine, -M", "-cpu",        "-smp",       "-m",         "-bios",
+          "-kernel",  "-initrd",      "-append",     "-dtb",       "-nographic", "-serial",
+          "-monitor", "-drive",       "-device",     "-no-reboot", "-S",         "-d",
+          "-D",       "-dfilter",     "-module-dir", "-version",   "-help, -h"}) {
         INFO(option);
         CHECK(text.find(std::string("\n  ") + option) != std::string::npos);
     }

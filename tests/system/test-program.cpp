@@ -91,7 +91,8 @@ TEST_CASE("accelerators that cannot be used", "[program]") {
 
     const auto missing = run(machine("none-such"));
     CHECK(missing.exit_code == 1);
-    CHECK(missing.errors.starts_with(kPrefix + "accelerator 'none-such': there is no accel-none-such.so in " + dir));
+    CHECK(missing.errors.starts_with(kPrefix + "accelerator 'none-such': there is no accel-none-such.so in " +
+                                     dir));
     CHECK(std::ranges::count(missing.errors, '\n') == 1);
 
     const auto garbage = run(machine("garbage", {"-module-dir", temp.path()}));
@@ -99,8 +100,9 @@ TEST_CASE("accelerators that cannot be used", "[program]") {
     CHECK(garbage.errors.starts_with(kPrefix + "accelerator 'garbage': cannot open the module: "));
     CHECK(std::ranges::count(garbage.errors, '\n') == 1);
 
-    fails(machine("no-symbol"), "accelerator 'no-symbol': " + dir +
-                                    "/accel-no-symbol.so is no accelerator module (it has no symbol weft_accelerator)");
+    fails(machine("no-symbol"),
+          "accelerator 'no-symbol': " + dir +
+              "/accel-no-symbol.so is no accelerator module (it has no symbol weft_accelerator)");
     fails(machine("other-abi"), "accelerator 'other-abi': " + dir +
                                     "/accel-other-abi.so has ABI version 77; this program speaks version 1");
     const auto layout = run(machine("other-layout"));
@@ -109,35 +111,41 @@ TEST_CASE("accelerators that cannot be used", "[program]") {
     const auto sanitizer = run(machine("other-sanitizer"));
     CHECK(sanitizer.exit_code == 1);
     CHECK(sanitizer.errors.find("was built with ") != std::string::npos);
-    fails({"-accel", "none-such,help", "-module-dir", temp.path()},
-          run({"-accel", "none-such,help", "-module-dir", temp.path()}).errors.substr(kPrefix.size(), std::string::npos)
-              .substr(0, run({"-accel", "none-such,help", "-module-dir", temp.path()}).errors.size() - kPrefix.size() - 1));
+    const auto help = run({"-accel", "none-such,help"});
+    CHECK(help.exit_code == 1);
+    CHECK(help.output.empty());
+    CHECK(help.errors.starts_with(kPrefix + "accelerator 'none-such': there is no accel-none-such.so in " +
+                                  dir));
 }
 
 TEST_CASE("accelerator properties", "[program]") {
-    fails(machine("mock,count=abc"), "accelerator 'mock': property 'count': 'abc' is not a number from 1 to 4096");
-    fails(machine("mock,count=-1"), "accelerator 'mock': property 'count': '-1' is not a number from 1 to 4096");
+    fails(machine("mock,count=abc"),
+          "accelerator 'mock': property 'count': 'abc' is not a number from 1 to 4096");
+    fails(machine("mock,count=-1"),
+          "accelerator 'mock': property 'count': '-1' is not a number from 1 to 4096");
     fails(machine("mock,switch=maybe"), "accelerator 'mock': property 'switch': 'maybe' is not on or off");
     fails(machine("mock,mode=many"), "accelerator 'mock': property 'mode': 'many' is not slow or fast");
     fails(machine("mock,foo=1"),
-          "accelerator 'mock' has no property 'foo' (properties: switch, count, mode, note, fail-create, fatal, pokes)");
+          "accelerator 'mock' has no property 'foo' (properties: switch, count, mode, note, fail-create, "
+          "fatal, pokes)");
     // Properties are not a reason to fall back.
     fails({"-accel", "mock,foo=1", "-accel", "mock"},
-          "accelerator 'mock' has no property 'foo' (properties: switch, count, mode, note, fail-create, fatal, pokes)");
+          "accelerator 'mock' has no property 'foo' (properties: switch, count, mode, note, fail-create, "
+          "fatal, pokes)");
 }
 
 TEST_CASE("several accelerators are tried in order", "[program]") {
     const auto second = run(machine("other-abi", {"-accel", std::string("mock") + kPowerOff}));
     CHECK(second.exit_code == 0);
-    CHECK(second.errors == kPrefix + "accelerator 'other-abi': " MOCK_DIR
-                                     "/accel-other-abi.so has ABI version 77; this program speaks version 1\n" +
+    CHECK(second.errors == kPrefix +
+                               "accelerator 'other-abi': " MOCK_DIR
+                               "/accel-other-abi.so has ABI version 77; this program speaks version 1\n" +
                                kPrefix + "falling back to mock\n");
 
     const auto uncreated =
         run(machine("mock,fail-create=no luck", {"-accel", std::string("mock") + kPowerOff}));
     CHECK(uncreated.exit_code == 0);
-    CHECK(uncreated.errors ==
-          kPrefix + "accelerator 'mock': no luck\n" + kPrefix + "falling back to mock\n");
+    CHECK(uncreated.errors == kPrefix + "accelerator 'mock': no luck\n" + kPrefix + "falling back to mock\n");
 
     fails(machine("mock,fail-create=no luck"), "accelerator 'mock': no luck");
 
@@ -157,7 +165,8 @@ TEST_CASE("options that make no sense", "[program]") {
     fails({"-frobnicate"}, "unknown option '-frobnicate' (-help lists them)");
     fails({"-kernel"}, "-kernel: needs a value: FILE");
     fails(machine("mock", {"-d", "colours"}), "-d: unknown log item 'colours' ('help' lists them)");
-    fails(machine("mock", {"-dfilter", "1"}), "-dfilter: bad address range '1': expected a..b, a+len or a-len");
+    fails(machine("mock", {"-dfilter", "1"}),
+          "-dfilter: bad address range '1': expected a..b, a+len or a-len");
 }
 
 TEST_CASE("files that cannot be used, and nothing opened for writing", "[program]") {
@@ -183,11 +192,12 @@ TEST_CASE("files that cannot be used, and nothing opened for writing", "[program
         CHECK(test::read_file(serial) == "kept");
     };
     fails_cleanly({"-bios", absent}, "-bios: '" + absent + "': No such file or directory");
-    fails_cleanly({"-bios", "none", "-kernel", absent}, "-kernel: '" + absent + "': No such file or directory");
-    fails_cleanly({"-bios", "none", "-kernel", dir.path()}, "-kernel: '" + dir.path() + "': is a directory");
-    fails_cleanly({"-bios", "none", "-kernel", empty}, "-kernel: '" + empty + "': is empty");
+    fails_cleanly({"-bios", "none", "-kernel", absent},
+                  "-kernel: '" + absent + "': No such file or directory");
+    fails_cleanly({"-bios", "none", "-kernel", dir.path()}, "-kernel: '" + dir.path() + "': Is a directory");
+    fails_cleanly({"-bios", "none", "-kernel", empty}, "-kernel: '" + empty + "': the file is empty");
     fails_cleanly({"-bios", "none", "-kernel", big},
-                  "-kernel: '" + big + "': its 17825792 bytes exceed the machine's memory of 16M");
+                  "-kernel: '" + big + "': the file is larger than the machine's memory of 16M");
     fails_cleanly({"-bios", "none", "-kernel", odd, "-initrd", absent},
                   "-initrd: '" + absent + "': No such file or directory");
     fails_cleanly({"-bios", "none", "-dtb", absent}, "-dtb: '" + absent + "': No such file or directory");
@@ -197,8 +207,9 @@ TEST_CASE("files that cannot be used, and nothing opened for writing", "[program
                   "-drive: disk image '" + odd + "': its size, 700 bytes, is not a multiple of 512 above 0");
     fails_cleanly({"-bios", "none", "-D", "/nonexistent/log"},
                   "-D: cannot open '/nonexistent/log': No such file or directory");
-    fails_cleanly({"-bios", "none", "-kernel", other}, KERNEL_OTHER_MACHINE(other));
-    fails_cleanly({"-bios", "none", "-kernel", elf32}, KERNEL_OTHER_CLASS(elf32));
+    fails_cleanly({"-bios", "none", "-kernel", other},
+                  "-kernel: '" + other + "': ELF file for machine 62, not for RISC-V (243)");
+    fails_cleanly({"-bios", "none", "-kernel", elf32}, "-kernel: '" + elf32 + "': not a 64-bit ELF file");
     fails({"-accel", "mock", "-bios", "none", "-serial", "file:/nonexistent/x"},
           "-serial: cannot open '/nonexistent/x': No such file or directory");
     if (geteuid() != 0) {
@@ -250,8 +261,8 @@ TEST_CASE("the test finisher decides the exit code", "[program]") {
 TEST_CASE("the serial port writes to standard output or a file", "[program]") {
     const std::string pokes = "mock,pokes=0x10000000=0x68:0x10000000=0x69:0x100000=0x5555";
     const Arguments common = {"-accel", pokes, "-bios", "none", "-m", "16M"};
-    for (const Arguments& serial :
-         {Arguments{"-nographic"}, Arguments{"-serial", "stdio"}, Arguments{"-serial", "mon:stdio"}, Arguments{}}) {
+    for (const Arguments& serial : {Arguments{"-nographic"}, Arguments{"-serial", "stdio"},
+                                    Arguments{"-serial", "mon:stdio"}, Arguments{}}) {
         Arguments arguments = common;
         arguments.insert(arguments.end(), serial.begin(), serial.end());
         const auto outcome = run(arguments);
@@ -269,27 +280,28 @@ TEST_CASE("the serial port writes to standard output or a file", "[program]") {
     CHECK(test::read_file(file) == "hi");
 }
 
-TEST_CASE("reset runs the guest again, unless -no-reboot", "[program]") {
-    // The guest says "r" and resets: three times by the keyboard's quit.
-    const std::string pokes = "mock,pokes=0x10000000=0x72:0x100000=0x7777";
-    const auto once = run({"-accel", pokes, "-bios", "none", "-m", "16M", "-no-reboot", "-nographic"});
-    CHECK(once.exit_code == 0);
-    CHECK(once.output == "r");
-    const auto often = run({"-accel", "mock,pokes=0x10000000=0x72", "-bios", "none", "-m", "16M", "-nographic"},
-                           "\x01" "csystem_reset\nsystem_reset\nquit\n");
-    CHECK(often.exit_code == 0);
-    CHECK(std::ranges::count(often.output, 'r') >= 2);
+TEST_CASE("-no-reboot ends the machine where it would reset", "[program]") {
+    const auto guest = run({"-accel", "mock,pokes=0x10000000=0x72:0x100000=0x7777", "-bios", "none", "-m",
+                            "16M", "-no-reboot", "-nographic"});
+    CHECK(guest.exit_code == 0);
+    CHECK(guest.output == "r");
+    const auto monitor =
+        run({"-accel", "mock", "-bios", "none", "-m", "16M", "-no-reboot", "-monitor", "stdio"},
+            "system_reset\n");
+    CHECK(monitor.exit_code == 0);
 }
 
 TEST_CASE("the keyboard's commands and the monitor", "[program]") {
-    const Arguments common = {"-accel", "mock,count=99,note=hello", "-bios", "none", "-m", "16M", "-nographic",
-                              "-smp", "2"};
+    const Arguments common = {
+        "-accel", "mock,count=99,note=hello", "-bios", "none", "-m", "16M", "-nographic", "-smp", "2"};
     CHECK(run(common, "\x01x").exit_code == 0);
     const auto help = run(common, "\x01h\x01x");
     CHECK(help.output.find("Ctrl-A c") != std::string::npos);
     const auto monitor =
-        run(common, "\x01" "cinfo cpus\ninfo jit\ninfo stats\ninfo registers -a\ninfo mtree -f\ninfo mtree\nstop\n"
-                    "info status\ncont\nquit\n");
+        run(common,
+            "\x01"
+            "cinfo cpus\ninfo jit\ninfo stats\ninfo registers -a\ninfo mtree -f\ninfo mtree\nstop\n"
+            "info status\ncont\nquit\n");
     CHECK(monitor.exit_code == 0);
     for (const char* text : {"(weft) ", "CPU 1: hart 1, pc 0000000000001000", "count 99", "note 'hello'",
                              "{\"count\":99}", "CPU 1\n", "stopped\n"}) {

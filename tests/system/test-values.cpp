@@ -13,7 +13,8 @@ TEST_CASE("sizes take a suffix or the option's unit", "[values]") {
     CHECK(parse_size("64K", kMiB) == 65536);
     CHECK(parse_size("1T", kMiB) == uint64_t{1} << 40);
     CHECK(parse_size("0x10M", kMiB) == 16 * kMiB);
-    for (const char* bad : {"", "M", "1X", "1MM", "-1", "+1", " 1", "1 ", "1.5G", "0x", "99999999999999999999", "18446744073709551615K"}) {
+    for (const char* bad : {"", "M", "1X", "1MM", "-1", "+1", " 1", "1 ", "1.5G", "0x",
+                            "99999999999999999999", "18446744073709551615K"}) {
         INFO(bad);
         CHECK_FALSE(parse_size(bad, kMiB));
     }

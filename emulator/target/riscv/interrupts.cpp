@@ -83,10 +83,9 @@ bool take_interrupt(void* state_pointer) {
     if ((state.mie & kTimers) != 0) {
         const uint64_t now = now_ns(state);
         const uint64_t due = due_timers(state, now / kNsPerTick) & state.mie;
-        if (due != state.timers_seen || now >= hart_of(state).deadline_ns()) {
-            // One timer came due: the other may still wait for its turn.
-            state.timers_seen = due;
-            hart_of(state).rearm(state);
+        state.timers_seen = due;
+        if (now >= hart_of(state).deadline_ns()) {
+            hart_of(state).rearm(state);  // one timer came due: the other may still wait for its turn
         }
         pending |= due;
     }

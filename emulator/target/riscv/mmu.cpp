@@ -242,11 +242,6 @@ uint64_t tb_flags(const void* state_pointer) {
 
 uint8_t fetch_mmu_mode(uint64_t flags) { return static_cast<uint8_t>(TbFlags(flags).fetch_mode()); }
 
-ir::Rounding fp_rounding(uint64_t flags) {
-    const unsigned frm = TbFlags(flags).frm();
-    // 5 to 7 make dynamic rounding illegal: what the unit then rounds by names its mode.
-    return frm <= static_cast<unsigned>(ir::Rounding::nearest_away) ? static_cast<ir::Rounding>(frm)
-                                                                    : ir::Rounding::nearest_even;
-}
+ir::Rounding fp_rounding(uint64_t flags) { return TbFlags(flags).fp_rounding(); }
 
 }  // namespace weft::riscv

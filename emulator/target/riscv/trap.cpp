@@ -1,7 +1,13 @@
 #include "emulator/target/riscv/trap.h"
 
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/log.h"
 #include "emulator/target/riscv/csr_bits.h"
-#include "weft/state.h"
+#include "emulator/target/riscv/exception.h"
+#include "weft/guest.h"
 
 namespace weft::riscv {
 namespace {
@@ -13,6 +19,73 @@ uint64_t handler_pc(uint64_t tvec, uint64_t cause) {
     const uint64_t base = tvec & ~uint64_t{3};
     const bool vectored = (tvec & 3) == 1 && (cause & kCauseInterrupt) != 0;
     return vectored ? base + 4 * (cause & ~kCauseInterrupt) : base;
+}
+
+const char* cause_text(uint64_t cause) {
+    if ((cause & kCauseInterrupt) != 0) {
+        switch (static_cast<Interrupt>(cause & ~kCauseInterrupt)) {
+            case Interrupt::supervisor_software:
+                return "supervisor software interrupt";
+            case Interrupt::machine_software:
+                return "machine software interrupt";
+            case Interrupt::supervisor_timer:
+                return "supervisor timer interrupt";
+            case Interrupt::machine_timer:
+                return "machine timer interrupt";
+            case Interrupt::supervisor_external:
+                return "supervisor external interrupt";
+            case Interrupt::machine_external:
+                return "machine external interrupt";
+        }
+        return "unknown interrupt";
+    }
+    switch (static_cast<Exception>(cause)) {
+        case Exception::insn_misaligned:
+            return "misaligned instruction";
+        case Exception::insn_access:
+            return "instruction access fault";
+        case Exception::illegal_insn:
+            return "illegal instruction";
+        case Exception::breakpoint:
+            return "breakpoint";
+        case Exception::load_misaligned:
+            return "misaligned load";
+        case Exception::load_access:
+            return "load access fault";
+        case Exception::store_misaligned:
+            return "misaligned store";
+        case Exception::store_access:
+            return "store access fault";
+        case Exception::ecall_user:
+            return "environment call from U-mode";
+        case Exception::ecall_supervisor:
+            return "environment call from S-mode";
+        case Exception::ecall_machine:
+            return "environment call from M-mode";
+        case Exception::insn_page:
+            return "instruction page fault";
+        case Exception::load_page:
+            return "load page fault";
+        case Exception::store_page:
+            return "store page fault";
+    }
+    return "unknown exception";
+}
+
+// The -d int line of a trap that has been entered.
+void log_trap(const State& state, uint64_t cause, uint64_t pc, uint64_t tval) {
+    const StateHeader& header = state_header(&state);
+    constexpr auto kItem = static_cast<unsigned>(LogItem::int_);
+    if (!header.services->log_enabled(header.vcpu, kItem)) {
+        return;
+    }
+    std::array<char, 160> text;
+    const auto end =
+        fmt::format_to_n(text.data(), text.size() - 1, "trap: hart {} to {}-mode, pc {:#x}, tval {:#x}, {}\n",
+                         state.mhartid, state.priv == Priv::machine ? 'M' : 'S', pc, tval, cause_text(cause))
+            .out;
+    *end = 0;
+    header.services->log(header.vcpu, kItem, text.data());
 }
 
 void enter_trap(State& state, uint64_t cause, uint64_t tval) {
@@ -44,6 +117,7 @@ void enter_trap(State& state, uint64_t cause, uint64_t tval) {
         header.pc = handler_pc(state.mtvec, cause);
     }
     state.mstatus = status;
+    log_trap(state, cause, pc, tval);
 }
 
 }  // namespace

@@ -77,7 +77,8 @@ constexpr PropertyDesc kProperties[] = {
     {"note", PropertyType::string, nullptr, 0, 0, nullptr, "a text"},
     {"fail-create", PropertyType::string, nullptr, 0, 0, nullptr, "refuse to be created, for this reason"},
     {"fatal", PropertyType::string, nullptr, 0, 0, nullptr, "report this fatal error once it runs"},
-    {"pokes", PropertyType::string, nullptr, 0, 0, nullptr, "ADDRESS=VALUE:... 32-bit device writes to perform"},
+    {"pokes", PropertyType::string, nullptr, 0, 0, nullptr,
+     "ADDRESS=VALUE:... 32-bit device writes to perform"},
 };
 
 // Boards kick harts and read the time; the rest is for code on a vCPU's thread, of which there is none.
@@ -100,7 +101,9 @@ constexpr VcpuServices kServices = {
     .log = [](Vcpu*, unsigned, const char*) {},
 };
 
-void write_text(const TextSink* sink, const std::string& text) { sink->write(sink->opaque, text.data(), text.size()); }
+void write_text(const TextSink* sink, const std::string& text) {
+    sink->write(sink->opaque, text.data(), text.size());
+}
 
 void run(AccelInstance* self) {
     std::unique_lock lock(self->mutex);
@@ -209,9 +212,11 @@ bool report(AccelInstance* self, const char* topic, const TextSink* sink) {
     if (std::strcmp(topic, "stats") == 0) {
         write_text(sink, "{\"count\":" + std::to_string(self->properties[kCount].number) + "}");
     } else if (std::strcmp(topic, "jit") == 0) {
-        write_text(sink, "mock: nothing is translated; count " + std::to_string(self->properties[kCount].number) +
-                             ", switch " + std::to_string(self->properties[kSwitch].number) + ", mode " +
-                             std::to_string(self->properties[kMode].number) + ", note '" + self->texts[kNote] + "'\n");
+        write_text(sink, "mock: nothing is translated; count " +
+                             std::to_string(self->properties[kCount].number) + ", switch " +
+                             std::to_string(self->properties[kSwitch].number) + ", mode " +
+                             std::to_string(self->properties[kMode].number) + ", note '" +
+                             self->texts[kNote] + "'\n");
     } else {
         return false;
     }
@@ -246,7 +251,7 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
     return self;
 }
 
-constexpr AccelOps kOps = {destroy, vcpu_create, vcpu_destroy,     resume, pause,  reset,
+constexpr AccelOps kOps = {destroy,  vcpu_create,    vcpu_destroy,     resume, pause,   reset,
                            vcpu_run, about_to_write, topology_changed, report, services};
 
 }  // namespace

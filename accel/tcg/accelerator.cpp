@@ -1,0 +1,273 @@
+#include "accel/tcg/accelerator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace weft::accel {
+
+namespace {
+
+// A work item that somebody waits for.
+struct Completion {
+    void (*fn)(void* opaque, void* state);
+    void* opaque;
+    Mutex mutex;
+    CondVar changed;
+    bool done WEFT_GUARDED_BY(mutex) = false;
+
+    static void run(void* self, void* state) {
+        auto& completion = *static_cast<Completion*>(self);
+        completion.fn(completion.opaque, state);
+        // Notified under the lock: the waiter destroys this as soon as it has the lock.
+        MutexLock lock(completion.mutex);
+        completion.done = true;
+        completion.changed.notify_one();
+    }
+    void wait() WEFT_EXCLUDES(mutex) {
+        MutexLock lock(mutex);
+        while (!done) {
+            changed.wait(mutex);
+        }
+    }
+};
+
+// An online participant for a thread that is none, for a scope.
+class Visit {
+  public:
+    explicit Visit(EpochDomain& epochs) : participant_(epochs) { participant_.go_online(); }
+
+  private:
+    EpochDomain::Participant participant_;
+};
+
+}  // namespace
+
+// Every vCPU forgets host addresses, in a first round of work items. What vCPUs asked of each other before they forgot
+// (the comparison of provisional TBs, which reads guest RAM) was queued before a second round, so that nobody reads the
+// memory that went when that is over.
+struct Accelerator::TopologyChange {
+    Accelerator* accelerator;
+    void (*done)(void* opaque);
+    void* opaque;
+    bool second = false;             // by whoever starts the round, before its items are posted
+    std::atomic<uint32_t> left{0};  // items of this round, and one for who posts them; sequentially consistent
+
+    static void forget(void* change, void* state) {
+        state_header(state).vcpu->forget_memory();
+        static_cast<TopologyChange*>(change)->one_done();
+    }
+    static void nothing(void* change, void*) { static_cast<TopologyChange*>(change)->one_done(); }
+
+    void one_done() {
+        if (left.fetch_sub(1) != 1) {
+            return;
+        }
+        if (!second) {
+            second = true;
+            topology_round(this, &nothing);
+        } else {
+            done(opaque);
+            delete this;
+        }
+    }
+};
+
+void Accelerator::topology_round(TopologyChange* change, void (*item)(void* opaque, void* state)) {
+    const Visit visit(change->accelerator->cache_->epochs());
+    change->left.store(1);
+    change->accelerator->vcpus_.for_each([&](Vcpu& vcpu) {
+        change->left.fetch_add(1);
+        vcpu.thread.post(vcpu, {VcpuWork::async, item, change});
+    });
+    change->one_done();
+}
+
+void Accelerator::topology_changed(void (*done)(void* opaque), void* opaque) {
+    auto* change = new TopologyChange{};
+    change->accelerator = this;
+    change->done = done;
+    change->opaque = opaque;
+    topology_round(change, &TopologyChange::forget);
+}
+
+// ---- life ----
+
+Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
+    : config_(config), settings_(settings), vcpus_(config.max_vcpus), timer_(clock_) {}
+
+Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& config) {
+    if (config.max_vcpus < 1 || config.max_vcpus > CodePages::kMaxVcpus) {
+        return fail(fmt::format("{} vCPUs: there may be 1 to {}", config.max_vcpus, CodePages::kMaxVcpus));
+    }
+    if (config.guest->abi_version != kGuestAbiVersion || config.guest->ir_version != ir::kIrVersion ||
+        config.memory->abi_version != kMemoryAbiVersion) {
+        return fail(fmt::format("guest '{}' and accelerator were built for different versions of each other",
+                                config.guest->name));
+    }
+    const Settings settings = read_settings(config.properties);
+    std::unique_ptr<Accelerator> accelerator(new Accelerator(config, settings));
+    const bool single = settings.thread == ThreadMode::single;
+    auto cache = CodeCache::create(
+        {config.guest, config.host, &accelerator->vcpus_, settings, single ? 1 : config.max_vcpus});
+    if (!cache) {
+        return std::unexpected(cache.error());
+    }
+    accelerator->cache_ = std::move(*cache);
+    return accelerator;
+}
+
+Accelerator::~Accelerator() {
+    MutexLock lock(control_);
+    // Twice: a thread that is still there may leave work for one that has ended.
+    for (int round = 0; round < 2; ++round) {
+        for (const std::unique_ptr<CpuThread>& thread : threads_) {
+            thread->stop();
+        }
+    }
+    for (uint32_t i = 0; i < vcpus_.capacity(); ++i) {
+        vcpus_.set(i, nullptr);
+    }
+    owned_.clear();
+    threads_.clear();
+}
+
+// ---- vCPUs ----
+
+// With thread=single the thread of all vCPUs, paused; else a new one.
+Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
+    const bool single = settings_.thread == ThreadMode::single;
+    if (single && !threads_.empty()) {
+        threads_[0]->pause();
+        return threads_[0].get();
+    }
+    auto thread = CpuThread::create(single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", index), *cache_, gate_, timer_,
+                                    clock_);
+    if (!thread) {
+        return std::unexpected(thread.error());
+    }
+    threads_.push_back(std::move(*thread));
+    return threads_.back().get();
+}
+
+Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
+    MutexLock lock(control_);
+    if (config.index >= vcpus_.capacity() || vcpus_.at(config.index) != nullptr) {
+        return fail(fmt::format("vCPU {}: there is one already, or the machine has at most {}", config.index,
+                                vcpus_.capacity()));
+    }
+    auto thread = thread_for(config.index);
+    if (!thread) {
+        return std::unexpected(thread.error());
+    }
+    owned_.push_back(
+        std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_, &clock_}));
+    Vcpu& vcpu = *owned_.back();
+    (*thread)->add(vcpu);
+    vcpus_.set(config.index, &vcpu);
+    if (running_ && settings_.thread == ThreadMode::single) {
+        (*thread)->resume();
+    }
+    return &vcpu;
+}
+
+void Accelerator::destroy_vcpu(Vcpu& vcpu) {
+    MutexLock lock(control_);
+    vcpus_.set(vcpu.index, nullptr);
+    // Nobody who found the vCPU before still holds it.
+    cache_->epochs().synchronize(nullptr, [](EpochDomain::Participant& laggard, void*) {
+        if (auto* thread = static_cast<CpuThread*>(laggard.owner())) {
+            thread->ask_all();
+        }
+    });
+    CpuThread& thread = vcpu.thread;
+    if (settings_.thread == ThreadMode::single) {
+        thread.pause();
+        thread.remove(vcpu);
+        if (running_) {
+            thread.resume();
+        }
+    } else {
+        thread.stop();
+    }
+    std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });
+    if (settings_.thread == ThreadMode::multi) {
+        std::erase_if(threads_, [&thread](const auto& each) { return each.get() == &thread; });
+    }
+}
+
+// ---- control ----
+
+Result<> Accelerator::resume() {
+    MutexLock lock(control_);
+    if (!timer_.started()) {
+        if (Result<> done = timer_.start(); !done) {
+            return done;
+        }
+    }
+    for (const std::unique_ptr<CpuThread>& thread : threads_) {
+        if (Result<> done = thread->start(); !done) {
+            return done;
+        }
+    }
+    for (const std::unique_ptr<CpuThread>& thread : threads_) {
+        thread->resume();
+    }
+    running_ = true;
+    return {};
+}
+
+void Accelerator::pause_all() {
+    for (const std::unique_ptr<CpuThread>& thread : threads_) {
+        thread->pause();
+    }
+    for (const std::unique_ptr<CpuThread>& thread : threads_) {
+        thread->wait_until_parked();
+    }
+    running_ = false;
+}
+
+void Accelerator::pause() {
+    MutexLock lock(control_);
+    pause_all();
+}
+
+void Accelerator::reset() {
+    MutexLock lock(control_);
+    WEFT_ASSERT(!running_);
+    vcpus_.for_each([this](Vcpu& vcpu) {
+        run_on(
+            vcpu, VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->reset(); }, nullptr);
+    });
+}
+
+// ---- for any thread ----
+
+void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {
+    if (kind != VcpuWork::sync) {
+        vcpu.thread.post(vcpu, {kind, fn, opaque});
+        return;
+    }
+    Completion completion{};
+    completion.fn = fn;
+    completion.opaque = opaque;
+    vcpu.thread.post(vcpu, {kind, &Completion::run, &completion});
+    completion.wait();
+}
+
+void Accelerator::about_to_write(uint64_t ram_offset, uint64_t size) {
+    while (size != 0) {
+        const uint64_t here = std::min(size, kPageSize - (ram_offset & (kPageSize - 1)));
+        if (cache_->pages().has_code(ram_offset)) {
+            cache_->pages().written(ram_offset, here, nullptr);
+        }
+        ram_offset += here;
+        size -= here;
+    }
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,73 @@
+// One machine's accelerator: its vCPUs, the threads that run them, and the code cache they share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "accel/tcg/clock.h"
+#include "accel/tcg/code_cache.h"
+#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/exclusive.h"
+#include "accel/tcg/settings.h"
+#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu_list.h"
+#include "base/error.h"
+#include "base/mutex.h"
+#include "weft/accel.h"
+
+namespace weft::accel {
+
+// Functions as AccelOps has them, with its rules on threads.
+class Accelerator {
+  public:
+    static Result<std::unique_ptr<Accelerator>> create(const AccelConfig& config);
+    ~Accelerator();
+    Accelerator(const Accelerator&) = delete;
+    Accelerator& operator=(const Accelerator&) = delete;
+
+    Result<Vcpu*> create_vcpu(const VcpuConfig& config) WEFT_EXCLUDES(control_);
+    void destroy_vcpu(Vcpu& vcpu) WEFT_EXCLUDES(control_);
+    Result<> resume() WEFT_EXCLUDES(control_);
+    void pause() WEFT_EXCLUDES(control_);
+    void reset() WEFT_EXCLUDES(control_);
+
+    void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque);
+    void about_to_write(uint64_t ram_offset, uint64_t size);
+    void topology_changed(void (*done)(void* opaque), void* opaque);
+
+    // For reports.
+    const Settings& settings() const { return settings_; }
+    const CodeCache& cache() const { return *cache_; }
+    CodeCache& cache() { return *cache_; }
+    const VcpuList& vcpus() const { return vcpus_; }
+
+  private:
+    struct TopologyChange;
+    // A thread and, with thread=multi, its vCPU.
+    using Threads = std::vector<std::unique_ptr<CpuThread>>;
+
+    explicit Accelerator(const AccelConfig& config, const Settings& settings);
+
+    Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
+    void pause_all() WEFT_REQUIRES(control_);
+    static void topology_round(TopologyChange* change, void (*item)(void* opaque, void* state));
+
+    const AccelConfig config_;
+    const Settings settings_;
+    const Clock clock_;
+    VcpuList vcpus_;  // who may read it: see there
+    std::unique_ptr<CodeCache> cache_;
+    ExclusiveGate gate_;
+    TimerThread timer_;
+
+    // Outermost of all locks: control calls alone take it, and wait for vCPU threads with it.
+    Mutex control_;
+    Threads threads_ WEFT_GUARDED_BY(control_);
+    std::vector<std::unique_ptr<Vcpu>> owned_ WEFT_GUARDED_BY(control_);
+    bool running_ WEFT_GUARDED_BY(control_) = false;
+};
+
+}  // namespace weft::accel

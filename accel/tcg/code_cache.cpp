@@ -1,0 +1,110 @@
+#include "accel/tcg/code_cache.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "accel/tcg/runtime_hooks.h"
+#include "accel/tcg/vcpu.h"
+#include "base/host_info.h"
+#include "base/log.h"
+#include "tcg/code/sizing.h"
+
+namespace weft::accel {
+
+namespace {
+
+std::unique_ptr<tcg::Backend> make_backend(const CodeCacheConfig& config) {
+    const tcg::BackendConfig backend{config.guest, runtime_hooks(), false};
+#if WEFT_HAVE_X86_64_BACKEND
+    if (config.settings.backend == BackendKind::native) {
+        return tcg::make_x86_64_backend(backend, {});
+    }
+#endif
+    return tcg::make_interp_backend(backend);
+}
+
+void log_refusal(const HostServices& host, const std::string& refusal) {
+    if (!refusal.empty() && host.log_enabled(host.opaque, static_cast<unsigned>(LogItem::out_asm))) {
+        const std::string line = "code is writable and executable at once: " + refusal + "\n";
+        host.log(host.opaque, line.data(), line.size());
+    }
+}
+
+// The table needs the epochs of the cache it is for; a failure to make it was seen before.
+TbTable make_table(EpochDomain& epochs) {
+    auto table = TbTable::create(epochs);
+    WEFT_ASSERT(table);
+    return std::move(*table);
+}
+
+}  // namespace
+
+CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend)
+    : guest_(*config.guest),
+      host_(*config.host),
+      settings_(config.settings),
+      vcpus_(*config.vcpus),
+      buffer_(std::move(buffer)),
+      backend_(std::move(backend)),
+      pages_(*config.vcpus),
+      blocks_(epochs_, make_table(epochs_), *backend_, buffer_, *config.vcpus) {
+    pages_.attach(blocks_);
+}
+
+Result<std::unique_ptr<CodeCache>> CodeCache::create(const CodeCacheConfig& config) {
+    std::unique_ptr<tcg::Backend> backend = make_backend(config);
+    tcg::BufferSizeRequest request;
+    request.requested_mib = config.settings.tb_size_mib;
+    request.memory_available = available_memory();
+    request.contexts = config.contexts;
+    request.page_size = host_page_size();
+    const tcg::BufferSize size = tcg::choose_buffer_size(request);
+    if (size.warning) {
+        config.host->warn(config.host->opaque, size.warning->c_str());
+    }
+    auto buffer = tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes());
+    if (!buffer) {
+        return std::unexpected(buffer.error());
+    }
+    log_refusal(*config.host, buffer->split_refusal());
+    std::unique_ptr<CodeCache> cache(new CodeCache(config, std::move(*buffer), std::move(backend)));
+    if (Result<> done = cache->set_up(config); !done) {
+        return std::unexpected(done.error());
+    }
+    return cache;
+}
+
+Result<> CodeCache::set_up(const CodeCacheConfig& config) {
+    tcg::RegionLayoutRequest layout{};
+    layout.vcpus = vcpus_.capacity();
+    layout.contexts = config.contexts;
+    layout.page_size = host_page_size();
+    auto regions = tcg::RegionAllocator::create(buffer_, layout);
+    if (!regions) {
+        return std::unexpected(regions.error());
+    }
+    regions_ = std::move(*regions);
+    tcg::CodeWindow window = regions_->runtime_window();
+    window.size = std::min(window.size, kMaxWindow);
+    auto used = backend_->emit_runtime(window);
+    if (!used) {
+        return std::unexpected(used.error());
+    }
+    regions_->runtime_emitted(*used);
+    return {};
+}
+
+void CodeCache::flush() {
+    pages_.clear();
+    blocks_.reset();
+    regions_->reset_all();
+    vcpus_.for_each([](Vcpu& vcpu) {
+        vcpu.jump_cache.process_drops();
+        vcpu.jump_cache.clear();
+    });
+    // release; pairs with the acquire in flush_count().
+    flushes_.fetch_add(1, std::memory_order_release);
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,79 @@
+// Everything that holds translated code: the buffer and its regions, the backend, the TBs, the pages of code.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "accel/tcg/code_pages.h"
+#include "accel/tcg/settings.h"
+#include "accel/tcg/tb_cache.h"
+#include "accel/tcg/vcpu_list.h"
+#include "base/epoch.h"
+#include "base/error.h"
+#include "tcg/backend.h"
+#include "tcg/code/code_buffer.h"
+#include "tcg/code/regions.h"
+
+namespace weft::accel {
+
+// No unit and no runtime code is larger: what backends are given to write into.
+inline constexpr size_t kMaxWindow = size_t{16} << 20;
+
+struct CodeCacheConfig {
+    const GuestArch* guest;
+    const HostServices* host;
+    const VcpuList* vcpus;  // outlives the cache
+    Settings settings;
+    unsigned contexts;  // translating threads there will be at most
+};
+
+class CodeCache {
+  public:
+    static Result<std::unique_ptr<CodeCache>> create(const CodeCacheConfig& config);
+    CodeCache(const CodeCache&) = delete;
+    CodeCache& operator=(const CodeCache&) = delete;
+
+    EpochDomain& epochs() { return epochs_; }
+    const tcg::Backend& backend() const { return *backend_; }
+    const tcg::CodeBuffer& buffer() const { return buffer_; }
+    tcg::RegionAllocator& regions() { return *regions_; }
+    const tcg::RegionAllocator& regions() const { return *regions_; }
+    CodePages& pages() { return pages_; }
+    TbCache& blocks() { return blocks_; }
+    const GuestArch& guest() const { return guest_; }
+    const HostServices& host() const { return host_; }
+    const Settings& settings() const { return settings_; }
+    // Whether several vCPUs may run at the same time.
+    bool parallel() const { return settings_.thread == ThreadMode::multi && vcpus_.capacity() > 1; }
+
+    tcg::RxAddress code_at(uint32_t offset) const { return buffer_.rx() + offset; }
+    uint32_t offset_of(const tcg::TranslationBlock& tb) const { return static_cast<uint32_t>(tb.code - buffer_.rx()); }
+
+    // How often the cache was emptied: who wants it emptied says which state of it was full. Any thread.
+    uint64_t flush_count() const { return flushes_.load(std::memory_order_acquire); }
+    // Empties the cache: regions, trees, descriptors, hash table, jump caches. In an exclusive section, on an online
+    // participant's thread.
+    void flush();
+
+  private:
+    CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend);
+
+    Result<> set_up(const CodeCacheConfig& config);
+
+    const GuestArch& guest_;
+    const HostServices& host_;
+    const Settings settings_;
+    const VcpuList& vcpus_;
+    // Counted up in exclusive sections (release), read by any thread.
+    std::atomic<uint64_t> flushes_{0};
+
+    EpochDomain epochs_;  // outlives what retires to it
+    const tcg::CodeBuffer buffer_;
+    const std::unique_ptr<tcg::Backend> backend_;
+    std::unique_ptr<tcg::RegionAllocator> regions_;
+    CodePages pages_;
+    TbCache blocks_;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,426 @@
+#include "accel/tcg/code_pages.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <optional>
+
+#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/tb_cache.h"
+#include "accel/tcg/vcpu.h"
+#include "base/assert.h"
+#include "weft/guest_ram.h"
+
+namespace weft::accel {
+
+using tcg::kTbInvalid;
+using tcg::kTbProvisional;
+using tcg::TranslationBlock;
+
+namespace {
+
+constexpr unsigned kLineBits = 6;
+static_assert(kPageSize >> kLineBits == 64);
+
+// Bytes of a page, [begin, end).
+struct Bytes {
+    uint64_t begin;
+    uint64_t end;
+    bool meets(const Bytes& other) const { return begin < other.end && other.begin < end; }
+    uint64_t lines() const {
+        const uint64_t first = begin >> kLineBits;
+        const uint64_t count = ((end - 1) >> kLineBits) - first + 1;
+        return (~uint64_t{0} >> (64 - count)) << first;
+    }
+};
+
+// What a TB holds of a page.
+Bytes bytes_in(const TranslationBlock& tb, const CodePage& page) {
+    if (tb.key.page0() == tb.key.page1) {
+        return {0, kPageSize};  // from the page's end to its own start: rare enough to be coarse
+    }
+    const uint64_t end = tb.key.page_offset() + uint64_t{tb.guest_size};
+    if (tb.key.page0() == page.ram_offset) {
+        return {tb.key.page_offset(), std::min(end, kPageSize)};
+    }
+    return {0, end - kPageSize};
+}
+
+tcg::PageLink& link_in(TranslationBlock& tb, const CodePage& page) {
+    return tb.page_links[tb.key.page0() == page.ram_offset ? 0 : 1];
+}
+
+}  // namespace
+
+struct CodePages::PageState {
+    std::atomic<uint32_t> mark{0};
+    std::atomic<CodePage*> code{nullptr};  // set once, by compare-and-swap (seq_cst)
+};
+
+struct CodePages::Leaf {
+    explicit Leaf(uint32_t words)
+        : states(std::make_unique<PageState[]>(size_t{1} << kLeafBits)),
+          writers(std::make_unique<std::atomic<uint64_t>[]>((size_t{1} << kLeafBits) * words)) {}
+
+    const std::unique_ptr<PageState[]> states;
+    const std::unique_ptr<std::atomic<uint64_t>[]> writers;  // `words` a page
+};
+
+struct CodePages::Demotion {
+    CodePages* pages;
+    CodePage* page;
+};
+
+CodePages::CodePages(const VcpuList& vcpus)
+    : vcpus_(vcpus),
+      writer_words_((vcpus.capacity() + 63) / 64),
+      root_(std::make_unique<std::atomic<Leaf*>[]>(size_t{1} << kRootBits)) {
+    WEFT_ASSERT(vcpus.capacity() <= kMaxVcpus);
+}
+
+CodePages::~CodePages() {
+    for (size_t i = 0; i < size_t{1} << kRootBits; ++i) {
+        delete root_[i].load(std::memory_order_relaxed);
+    }
+}
+
+CodePages::Leaf& CodePages::make_leaf(std::atomic<Leaf*>& place) {
+    auto fresh = std::make_unique<Leaf>(writer_words_);
+    Leaf* expected = nullptr;
+    if (place.compare_exchange_strong(expected, fresh.get(), std::memory_order_seq_cst)) {
+        return *fresh.release();
+    }
+    return *expected;
+}
+
+namespace {
+
+constexpr uint64_t page_number(uint64_t ram_offset) { return ram_offset >> kPageBits; }
+
+}  // namespace
+
+CodePages::PageState& CodePages::state(uint64_t ram_offset) {
+    const uint64_t number = page_number(ram_offset);
+    WEFT_ASSERT(number >> (kLeafBits + kRootBits) == 0);
+    std::atomic<Leaf*>& place = root_[number >> kLeafBits];
+    Leaf* leaf = place.load(std::memory_order_acquire);
+    if (leaf == nullptr) {
+        leaf = &make_leaf(place);
+    }
+    return leaf->states[number & ((uint64_t{1} << kLeafBits) - 1)];
+}
+
+CodePage* CodePages::find(uint64_t ram_offset) { return state(ram_offset).code.load(std::memory_order_acquire); }
+
+CodePage& CodePages::page(uint64_t ram_offset) {
+    PageState& place = state(ram_offset);
+    CodePage* page = place.code.load(std::memory_order_acquire);
+    if (page == nullptr) {
+        auto fresh = std::make_unique<CodePage>(ram_offset & ~(kPageSize - 1), place.mark);
+        if (place.code.compare_exchange_strong(page, fresh.get(), std::memory_order_seq_cst)) {
+            page = fresh.get();
+            MutexLock lock(list_mutex_);
+            pages_.push_back(std::move(fresh));
+        }
+    }
+    return *page;
+}
+
+bool CodePages::has_code(uint64_t ram_offset) {
+    return state(ram_offset).mark.fetch_add(0, std::memory_order_seq_cst) != 0;
+}
+
+bool CodePages::may_store_directly(uint64_t ram_offset, uint32_t vcpu_index) {
+    PageState& place = state(ram_offset);
+    if (place.mark.load(std::memory_order_seq_cst) != 0) {
+        return false;
+    }
+    const uint64_t number = page_number(ram_offset);
+    Leaf& leaf = *root_[number >> kLeafBits].load(std::memory_order_acquire);
+    std::atomic<uint64_t>& word =
+        leaf.writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_ + vcpu_index / 64];
+    const uint64_t bit = uint64_t{1} << vcpu_index % 64;
+    const bool was_writer = (word.fetch_or(bit, std::memory_order_seq_cst) & bit) != 0;
+    if (place.mark.load(std::memory_order_seq_cst) == 0) {
+        return true;
+    }
+    if (!was_writer) {
+        word.fetch_and(~bit, std::memory_order_seq_cst);  // nobody needs to ask for what was not installed
+    }
+    return false;
+}
+
+// ---- writes ----
+
+bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
+    CodePage* page = find(ram_offset);
+    if (page == nullptr) {
+        return false;
+    }
+    std::optional<EpochDomain::Participant> visitor;
+    if (writer == nullptr) {
+        visitor.emplace(cache_->epochs());
+        visitor->go_online();
+    } else {
+        writer->counters.code_writes.add();
+    }
+    const uint64_t begin = ram_offset & (kPageSize - 1);
+    const Bytes range{begin, begin + size};
+    std::vector<TranslationBlock*> straddlers;
+    bool still = false;
+    {
+        SpinLockGuard guard(page->lock);
+        ++page->writes;
+        if ((page->lines & range.lines()) != 0) {
+            uint64_t lines = 0;
+            for (tcg::PageLink* link = page->blocks; link != nullptr;) {
+                TranslationBlock& tb = *link->tb;
+                link = link->next;
+                const Bytes bytes = bytes_in(tb, *page);
+                if (bytes.meets(range)) {
+                    invalidate(*page, tb, straddlers);
+                } else {
+                    lines |= bytes.lines();
+                }
+            }
+            page->lines = lines;
+        }
+        release_mark(*page);
+        still = page->mark.load(std::memory_order_relaxed) != 0;
+    }
+    unlist(straddlers);
+    return still;
+}
+
+void CodePages::invalidate(CodePage& page, TranslationBlock& tb, std::vector<TranslationBlock*>& straddlers) {
+    cache_->invalidate(tb);
+    if (link_in(tb, page).linked()) {
+        link_in(tb, page).unlink();
+    }
+    if (tb.key.page1 != tcg::kNoPage) {
+        straddlers.push_back(&tb);
+    }
+}
+
+// Takes TBs of two pages out of the other page's list: the two locks are never held at once here, whatever their order.
+void CodePages::unlist(const std::vector<TranslationBlock*>& straddlers) {
+    for (TranslationBlock* tb : straddlers) {
+        for (const uint64_t ram_offset : {tb->key.page0(), tb->key.page1}) {
+            CodePage& other = page(ram_offset);
+            SpinLockGuard guard(other.lock);
+            if (link_in(*tb, other).linked()) {
+                link_in(*tb, other).unlink();
+                release_mark(other);
+            }
+        }
+    }
+}
+
+void CodePages::release_mark(CodePage& page) {
+    if (page.blocks == nullptr && page.readers == 0) {
+        page.lines = 0;
+        page.mark.store(0, std::memory_order_seq_cst);
+    }
+}
+
+// ---- reading ----
+
+CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
+    CodePage& page = this->page(ram_offset);
+    const uint64_t number = page_number(ram_offset);
+    Leaf& leaf = *root_[number >> kLeafBits].load(std::memory_order_acquire);
+    std::atomic<uint64_t>* const words = &leaf.writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_];
+
+    std::array<uint64_t, kMaxVcpus / 64> writers{};
+    bool any = false;
+    {
+        SpinLockGuard guard(page.lock);
+        ++page.readers;
+        page.host.store(host, std::memory_order_relaxed);
+        page.mark.exchange(1, std::memory_order_seq_cst);
+        for (uint32_t i = 0; i < writer_words_; ++i) {
+            writers[i] = words[i].exchange(0, std::memory_order_seq_cst);
+            for (uint64_t bits = writers[i]; bits != 0; bits &= bits - 1) {
+                // Counted before the lock is given up: the next reader must not take the page for protected.
+                page.demotions.fetch_add(1, std::memory_order_seq_cst);
+                provisional_.demotion_begins();
+                any = true;
+            }
+        }
+    }
+    if (!any) {
+        return page;
+    }
+    for (uint32_t i = 0; i < writer_words_; ++i) {
+        for (uint64_t bits = writers[i]; bits != 0; bits &= bits - 1) {
+            Vcpu* const vcpu = vcpus_.at(i * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
+            if (vcpu == nullptr) {
+                demoted(page);
+            } else if (&vcpu->thread == &reader.thread) {
+                vcpu->mmu.protect_code_page(page.ram_offset);
+                demoted(page);
+            } else {
+                vcpu->work.push({VcpuWork::async, &demote, new Demotion{this, &page}});
+                vcpu->kick();
+            }
+        }
+    }
+    return page;
+}
+
+void CodePages::demote(void* opaque, void* state) {
+    const std::unique_ptr<Demotion> demotion(static_cast<Demotion*>(opaque));
+    state_header(state).vcpu->mmu.protect_code_page(demotion->page->ram_offset);
+    demotion->pages->demoted(*demotion->page);
+}
+
+void CodePages::demoted(CodePage& page) {
+    std::vector<TranslationBlock*> straddlers;
+    {
+        SpinLockGuard guard(page.lock);
+        if (page.demotions.fetch_sub(1, std::memory_order_seq_cst) == 1) {
+            for (tcg::PageLink* link = page.blocks; link != nullptr;) {
+                TranslationBlock& tb = *link->tb;
+                link = link->next;
+                if ((tb.state.load(std::memory_order_relaxed) & kTbProvisional) == 0) {
+                    continue;
+                }
+                if (bytes_match(tb, tb.saved_bytes)) {
+                    settle(page, tb);
+                } else {
+                    invalidate(page, tb, straddlers);
+                }
+            }
+            release_mark(page);
+        }
+    }
+    unlist(straddlers);
+    provisional_.demotion_ends();
+}
+
+// A TB of two pages settles with the later of them: each side counts down before it reads the other's count.
+void CodePages::settle(CodePage& page, TranslationBlock& tb) {
+    if (tb.key.page1 != tcg::kNoPage) {
+        const uint64_t other = tb.key.page0() == page.ram_offset ? tb.key.page1 : tb.key.page0();
+        if (this->page(other).demotions.load(std::memory_order_seq_cst) != 0) {
+            return;
+        }
+    }
+    tb.state.fetch_and(~uint32_t{kTbProvisional}, std::memory_order_seq_cst);
+}
+
+void CodePages::end_reading(CodePage& page) {
+    SpinLockGuard guard(page.lock);
+    --page.readers;
+    release_mark(page);
+}
+
+bool CodePages::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) const {
+    const uint32_t offset = tb.key.page_offset();
+    const auto in_first = static_cast<uint32_t>(std::min<uint64_t>(tb.guest_size, kPageSize - offset));
+    const auto same = [](CodePage& page, uint32_t from, uint32_t size, const uint8_t* expected) {
+        std::array<uint8_t, kPageSize> now;
+        guest_ram::read(now.data(), page.host.load(std::memory_order_relaxed) + from, size);
+        return std::memcmp(now.data(), expected, size) == 0;
+    };
+    auto& pages = const_cast<CodePages&>(*this);
+    return same(pages.page(tb.key.page0()), offset, in_first, bytes) &&
+           (in_first == tb.guest_size ||
+            same(pages.page(tb.key.page1), 0, tb.guest_size - in_first, bytes + in_first));
+}
+
+void CodePages::recheck_provisional() {
+    if (!provisional_.any()) {
+        return;
+    }
+    for (const ProvisionalBlocks::Entry& entry : provisional_.list()) {
+        std::vector<TranslationBlock*> straddlers;
+        {
+            SpinLockGuard guard(entry.page->lock);
+            // Else its maker threw it away.
+            if (provisional_.holds(entry) && !entry.tb->invalid() &&
+                !bytes_match(*entry.tb, entry.tb->saved_bytes)) {
+                invalidate(*entry.page, *entry.tb, straddlers);
+                release_mark(*entry.page);
+            }
+        }
+        unlist(straddlers);
+    }
+}
+
+void CodePages::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    tb.page_links[0].link_into(&first.blocks);
+    first.lines |= bytes_in(tb, first).lines();
+    if (second != nullptr) {
+        tb.page_links[1].link_into(&second->blocks);
+        second->lines |= bytes_in(tb, *second).lines();
+    }
+    if ((tb.state.load(std::memory_order_relaxed) & kTbProvisional) != 0 &&
+        first.demotions.load(std::memory_order_seq_cst) == 0) {
+        // The last vCPU demoted while the TB was made, which was compared since.
+        settle(second != nullptr ? *second : first, tb);
+    }
+}
+
+void CodePages::clear() {
+    provisional_.clear();
+    MutexLock lock(list_mutex_);
+    for (const std::unique_ptr<CodePage>& page : pages_) {
+        SpinLockGuard guard(page->lock);
+        page->blocks = nullptr;
+        release_mark(*page);
+    }
+}
+
+size_t CodePages::count() const {
+    MutexLock lock(list_mutex_);
+    return static_cast<size_t>(std::ranges::count_if(
+        pages_, [](const auto& page) { return page->mark.load(std::memory_order_relaxed) != 0; }));
+}
+
+// ---- claims ----
+
+PagePairLock::PagePairLock(CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS
+    : low_(&first), high_(second) {
+    if (high_ != nullptr && high_->ram_offset < low_->ram_offset) {
+        std::swap(low_, high_);
+    }
+    low_->lock.lock();
+    if (high_ != nullptr) {
+        high_->lock.lock();
+    }
+}
+
+PagePairLock::~PagePairLock() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (high_ != nullptr) {
+        high_->lock.unlock();
+    }
+    low_->lock.unlock();
+}
+
+void PageClaim::add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
+    WEFT_ASSERT(count_ < 2);
+    CodePage& page = pages_.begin_reading(ram_offset, host, reader);
+    // Read before the bytes are.
+    provisional_ = provisional_ || page.demotions.load(std::memory_order_seq_cst) != 0;
+    SpinLockGuard guard(page.lock);
+    claims_[count_++] = {&page, page.writes};
+}
+
+bool PageClaim::written() const WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    for (unsigned i = 0; i < count_; ++i) {
+        if (claims_[i].page->writes != claims_[i].writes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+PageClaim::~PageClaim() {
+    for (unsigned i = 0; i < count_; ++i) {
+        pages_.end_reading(*claims_[i].page);
+    }
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,126 @@
+// A host thread that runs vCPUs: one each with thread=multi, all of them in turn with thread=single.
+//
+// The thread is, at any time, in one of these states:
+//   running    inside the exclusive gate, in the execution loop of one vCPU
+//   busy       outside it, between those: working off work items, choosing the next vCPU
+//   asleep     all its vCPUs are halted: waits for a wake-up or the earliest deadline
+//   parked     the machine is paused: waits for a command, working off work items as they come
+// It is an online participant of the epochs in the first two.
+//
+// Whoever wants something of the thread first stores what he wants (a command, a work item, a pending interrupt, a
+// request at the gate), then exit_request of the vCPU, then loads `waiting`, and wakes the thread if it is set. The thread
+// stores `waiting` before it looks for reasons to go on, and clears exit_request before it looks for what is wanted. All
+// of these are sequentially consistent, so that nothing is lost.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "accel/tcg/exclusive.h"
+#include "accel/tcg/exec_loop.h"
+#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/translator.h"
+#include "accel/tcg/work_items.h"
+#include "base/epoch.h"
+#include "base/error.h"
+#include "base/mutex.h"
+#include "base/thread.h"
+
+namespace weft::accel {
+
+class CpuThread final : public Attention {
+  public:
+    // Everything outlives it. No thread runs before start().
+    static Result<std::unique_ptr<CpuThread>> create(std::string name, CodeCache& cache, ExclusiveGate& gate,
+                                                     TimerThread& timer, const Clock& clock);
+    // Stopped.
+    ~CpuThread();
+    CpuThread(const CpuThread&) = delete;
+    CpuThread& operator=(const CpuThread&) = delete;
+
+    // ---- control calls: one at a time, none from a vCPU thread ----
+
+    // The vCPUs it runs; only while not started or paused. Work of a removed vCPU is done by the caller.
+    void add(Vcpu& vcpu) WEFT_EXCLUDES(mutex_);
+    void remove(Vcpu& vcpu) WEFT_EXCLUDES(mutex_);
+
+    // Paused at first. Once; does nothing to a thread that was started.
+    Result<> start() WEFT_EXCLUDES(start_mutex_);
+    void resume() { command(Command::run); }
+    void pause() { command(Command::pause); }
+    void wait_until_parked() WEFT_EXCLUDES(mutex_);
+    // Ends the thread, which may not start again. Work that is left is done by the caller.
+    void stop();
+
+    // ---- any thread ----
+
+    // Queues work for a vCPU of this thread; does it at once where the thread was not started.
+    void post(Vcpu& vcpu, const WorkItem& item) WEFT_EXCLUDES(start_mutex_);
+    // Makes all its vCPUs return from generated code.
+    void ask_all() WEFT_EXCLUDES(mutex_);
+    // After exit_request of `vcpu` was set.
+    void wake(Vcpu& vcpu);
+    // After a deadline was set.
+    void wake_sleeper();
+
+    bool wanted(Vcpu& vcpu) override;
+
+  private:
+    enum class Command : uint8_t { run, pause, stop };
+    using Participant = EpochDomain::Participant;
+
+    CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
+              std::unique_ptr<Translator> translator);
+
+    void command(Command command);
+    void run();
+    void take_turns(Participant& participant);
+    void run_vcpu(Vcpu& vcpu, Participant& participant);
+    void empty_cache(Participant& participant);
+    void do_work(Vcpu& vcpu, Participant& participant);
+    void do_item(Vcpu& vcpu, const WorkItem& item, Participant& participant);
+    Vcpu* next_runnable();
+    bool runnable(Vcpu& vcpu);
+    bool others_wait(const Vcpu& vcpu) const;
+    bool other_was_kicked(const Vcpu& vcpu) const;
+    void sleep(Participant& participant) WEFT_EXCLUDES(mutex_);
+    void park(Participant& participant) WEFT_EXCLUDES(mutex_);
+    bool any_work() const;
+    bool any_kicked() const;
+
+    const std::string name_;
+    CodeCache& cache_;
+    ExclusiveGate& gate_;
+    const Clock& clock_;
+    const std::unique_ptr<Translator> translator_;
+    ExecLoop loop_;
+    ExclusiveGate::Member member_;
+    Alarm slice_;  // the end of a vCPU's turn, where others wait for theirs
+    // Written by control calls, under `mutex_`, while the thread is parked; read by the thread, and by others under
+    // `mutex_`.
+    std::vector<Vcpu*> vcpus_;
+    std::atomic<size_t> vcpu_count_{0};  // the same for readers without the mutex; relaxed
+    size_t last_ = 0;                    // whose turn it was
+    Thread thread_;
+    Mutex start_mutex_;  // held while the thread is made, and while work is done in its place
+    bool started_ WEFT_GUARDED_BY(start_mutex_) = false;
+
+    // Written by control calls.
+    std::atomic<Command> command_{Command::pause};
+    // Another vCPU than the one that runs was kicked, or its turn is over. Written by any thread, taken by this one.
+    std::atomic<bool> turn_over_{false};
+    // Written by this thread.
+    std::atomic<bool> waiting_{false};
+    std::atomic<Vcpu*> current_{nullptr};
+
+    Mutex mutex_;  // a leaf
+    CondVar wake_;
+    CondVar parked_changed_;
+    bool parked_ WEFT_GUARDED_BY(mutex_) = false;
+    uint64_t signals_ WEFT_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,214 @@
+#include "accel/tcg/exec_loop.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "accel/tcg/find_block.h"
+#include "accel/tcg/vcpu.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include "tcg/code/insn_table.h"
+
+namespace weft::accel {
+
+using tcg::ExitKind;
+using tcg::TranslationBlock;
+
+namespace {
+
+bool logged(const Vcpu& vcpu, LogItem item) {
+    return vcpu.host.log_enabled(vcpu.host.opaque, static_cast<unsigned>(item));
+}
+
+void log_line(const Vcpu& vcpu, const std::string& line) { vcpu.host.log(vcpu.host.opaque, line.data(), line.size()); }
+
+}  // namespace
+
+LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
+    StateHeader& header = vcpu.header();
+    bool look_at_interrupts = true;
+    Unlinked unlinked{};
+    while (true) {
+        // Cleared before anything that a nudger or kicker may want is looked at (see EpochDomain::Nudge).
+        if (header.exit_request.load(std::memory_order_acquire) != 0) {
+            header.exit_request.exchange(0, std::memory_order_seq_cst);
+            if (attention_.wanted(vcpu)) {
+                return LoopExit::attention;
+            }
+            look_at_interrupts = true;
+        }
+        if (look_at_interrupts && take_interrupt(vcpu)) {
+            unlinked = {};
+        }
+        look_at_interrupts = false;
+        vcpu.jump_cache.process_drops();
+        // TBs go in exclusive sections only, so that `unlinked` may be kept.
+        participant.quiescent();
+
+        enter_context(vcpu);
+        Target target{};
+        switch (find(vcpu, unlinked, &target)) {
+            case Found::code:
+                break;
+            case Found::again:
+                unlinked = {};
+                continue;
+            case Found::full:
+                return LoopExit::full;
+            case Found::failed:
+                vcpu.failed = true;
+                return LoopExit::failed;
+        }
+        unlinked = {};
+
+        header.page_pc = header.pc & ~(kPageSize - 1);
+        vcpu.counters.loop_entries.add();
+        const ExitKind kind = backend_.run(vcpu.state(), target.code);
+        if (kind == ExitKind::fault) {
+            restore_pc(vcpu, target.single);
+        } else if (kind == ExitKind::goto_tb) {
+            TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
+            unlinked = source == target.single ? Unlinked{} : Unlinked{source, vcpu.exec().exit_slot};
+        }
+        if (target.single != nullptr) {
+            translator_.release_single(target.single);
+        }
+        switch (kind) {
+            case ExitKind::goto_tb:
+                break;
+            case ExitKind::lookup:
+                look_at_interrupts = true;
+                break;
+            case ExitKind::fault:
+                deliver(vcpu);
+                look_at_interrupts = true;
+                break;
+            case ExitKind::halt:
+                vcpu.halted = true;
+                vcpu.counters.halts.add();
+                return LoopExit::halted;
+            case ExitKind::yield:
+                return LoopExit::yielded;
+        }
+    }
+}
+
+bool ExecLoop::take_interrupt(Vcpu& vcpu) {
+    const uint64_t pc = vcpu.header().pc;
+    if (!vcpu.guest.take_interrupt(vcpu.state())) {
+        return false;
+    }
+    vcpu.counters.interrupts.add();
+    if (logged(vcpu, LogItem::int_)) {
+        log_line(vcpu, fmt::format("cpu {}: interrupt at {:#x}, to {:#x}\n", vcpu.index, pc, vcpu.header().pc));
+    }
+    return true;
+}
+
+// What depends on TB flags and address space is brought up to date.
+void ExecLoop::enter_context(Vcpu& vcpu) {
+    vcpu.tb_flags = guest_.tb_flags(vcpu.state());
+    vcpu.fetch_mode = guest_.fetch_mmu_mode(vcpu.tb_flags);
+    const AddressSpaceKey space = guest_.address_space(vcpu.state());
+    vcpu.mmu.set_space(space);
+    // What a mode that does not depend on the address space sees keeps its number across address spaces.
+    const bool dependent = (guest_.space_dependent_modes >> vcpu.fetch_mode & 1) != 0;
+    bool wrapped = false;
+    vcpu.header().context_id = vcpu.contexts.id(vcpu.tb_flags, dependent ? space : AddressSpaceKey{}, &wrapped);
+    if (wrapped) {
+        vcpu.jump_cache.clear();
+    }
+    const ir::Rounding rounding = guest_.fp_rounding(vcpu.tb_flags);
+    if (!vcpu.rounding_known || rounding != vcpu.rounding) {
+        backend_.set_rounding(vcpu.state(), rounding);
+        vcpu.rounding = rounding;
+        vcpu.rounding_known = true;
+    }
+    vcpu.exec_logged = logged(vcpu, LogItem::exec);
+}
+
+// The code for the vCPU's pc; translates it if need be. An unlinked jump that led here is linked.
+ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
+    const uint64_t pc = vcpu.header().pc;
+    const uint32_t context = vcpu.header().context_id;
+    if (vcpu.exec_logged) {
+        log_entry(vcpu);
+    } else if (unlinked.source == nullptr) {
+        if (const uint32_t offset = vcpu.jump_cache.find(pc, context); offset != JumpCache::kNone) {
+            vcpu.counters.lookup_jump_cache.add();
+            target->code = cache_.code_at(offset);
+            return Found::code;
+        }
+    }
+    FetchPage page{};
+    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, &page)) {
+        deliver(vcpu);
+        return Found::again;
+    }
+    TranslationBlock* tb = page.device ? nullptr : find_block(vcpu, pc, page);
+    if (tb != nullptr) {
+        vcpu.counters.lookup_table.add();
+    } else {
+        vcpu.counters.lookup_miss.add();
+        switch (translator_.translate(vcpu, page, &tb)) {
+            case TranslateOutcome::ok:
+                break;
+            case TranslateOutcome::fault:
+                deliver(vcpu);
+                return Found::again;
+            case TranslateOutcome::full:
+                return Found::full;
+            case TranslateOutcome::failed:
+                return Found::failed;
+        }
+    }
+    target->code = tb->code;
+    if ((tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
+        target->single = tb;
+        return Found::code;
+    }
+    if (vcpu.exec_logged) {
+        return Found::code;  // not remembered, so that the next entry is logged as well
+    }
+    vcpu.jump_cache.put(pc, context, cache_.offset_of(*tb));
+    if (unlinked.source != nullptr && TbCache::may_link(*unlinked.source, unlinked.slot, *tb) &&
+        cache_.blocks().link(*unlinked.source, unlinked.slot, *tb)) {
+        vcpu.counters.links.add();
+    }
+    return Found::code;
+}
+
+// Delivers the recorded exception to the instruction at the vCPU's pc.
+void ExecLoop::deliver(Vcpu& vcpu) {
+    StateHeader& header = vcpu.header();
+    const uint64_t pc = header.pc;
+    backend_.collect_fp_flags(vcpu.state());
+    header.raised = 0;
+    guest_.deliver(vcpu.state());
+    vcpu.counters.exceptions.add();
+    if (logged(vcpu, LogItem::int_)) {
+        log_line(vcpu, fmt::format("cpu {}: exception at {:#x}, to {:#x}\n", vcpu.index, pc, header.pc));
+    }
+}
+
+// exit_host_pc lies behind the instruction that met the exception, as a return address does: its last byte is before it.
+void ExecLoop::restore_pc(Vcpu& vcpu, const TranslationBlock* single) {
+    const uint64_t host_pc = vcpu.exec().exit_host_pc;
+    // A TB that is used once is in no tree; the code may have gone on to others from there.
+    const bool in_single = single != nullptr && host_pc - 1 - single->code.value() < single->code_size;
+    const TranslationBlock* tb = in_single ? single : cache_.regions().trees().find(host_pc - 1);
+    WEFT_ASSERT(tb != nullptr);
+    const auto row = tcg::find_insn(tb->insn_table_bytes(), static_cast<uint32_t>(host_pc - tb->code.value()));
+    WEFT_ASSERT(row.has_value());
+    StateHeader& header = vcpu.header();
+    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{row->pc_offset});
+}
+
+void ExecLoop::log_entry(const Vcpu& vcpu) const {
+    if (vcpu.host.log_in_filter(vcpu.host.opaque, vcpu.header().pc, 1)) {
+        log_line(vcpu, fmt::format("cpu {}: exec {:#x} [{:#x}]\n", vcpu.index, vcpu.header().pc, vcpu.tb_flags));
+    }
+}
+
+}  // namespace weft::accel

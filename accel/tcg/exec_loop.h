@@ -1,0 +1,71 @@
+// The execution loop: finds the code for a vCPU's pc, runs it, and deals with why it came back.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/tcg/code_cache.h"
+#include "accel/tcg/translator.h"
+#include "base/epoch.h"
+#include "tcg/exec_state.h"
+
+namespace weft::accel {
+
+// Why the loop let go of a vCPU.
+enum class LoopExit : uint8_t {
+    attention,  // the thread has something else to do
+    halted,     // Vcpu::halted is set
+    yielded,
+    full,    // the code cache has to be emptied
+    failed,  // Vcpu::failed is set
+};
+
+// Asked when a vCPU was kicked: whether its thread has something else to do than to look at interrupts.
+class Attention {
+  public:
+    virtual bool wanted(Vcpu& vcpu) = 0;
+
+  protected:
+    ~Attention() = default;
+};
+
+// One a vCPU thread.
+class ExecLoop {
+  public:
+    ExecLoop(CodeCache& cache, Translator& translator, Attention& attention)
+        : cache_(cache), guest_(cache.guest()), backend_(cache.backend()), translator_(translator), attention_(attention) {}
+    ExecLoop(const ExecLoop&) = delete;
+    ExecLoop& operator=(const ExecLoop&) = delete;
+
+    // Runs the vCPU, which is not halted, until there is a reason to stop. Inside the exclusive gate.
+    LoopExit run(Vcpu& vcpu, EpochDomain::Participant& participant);
+
+    // Takes an interrupt if one is due; true if it did. On the vCPU's thread.
+    static bool take_interrupt(Vcpu& vcpu);
+
+  private:
+    // The TB whose jump was not linked when the vCPU came back.
+    struct Unlinked {
+        tcg::TranslationBlock* source = nullptr;
+        uint32_t slot = 0;
+    };
+    // What to run next.
+    struct Target {
+        tcg::RxAddress code;
+        tcg::TranslationBlock* single = nullptr;  // used once
+    };
+    enum class Found : uint8_t { code, again, full, failed };
+
+    void enter_context(Vcpu& vcpu);
+    Found find(Vcpu& vcpu, Unlinked unlinked, Target* target);
+    void deliver(Vcpu& vcpu);
+    void restore_pc(Vcpu& vcpu, const tcg::TranslationBlock* single);
+    void log_entry(const Vcpu& vcpu) const;
+
+    CodeCache& cache_;
+    const GuestArch& guest_;
+    const tcg::Backend& backend_;
+    Translator& translator_;
+    Attention& attention_;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,38 @@
+#include "accel/tcg/find_block.h"
+
+#include "accel/tcg/code_cache.h"
+#include "accel/tcg/vcpu.h"
+
+namespace weft::accel {
+
+using tcg::TbKey;
+using tcg::TranslationBlock;
+
+TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags) {
+    return {page.ram_offset | (pc & (kPageSize - 1)), tcg::kNoPage, tb_flags};
+}
+
+TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
+    TbKey key = key_of(page, pc, vcpu.tb_flags);
+    TbCache& blocks = vcpu.cache.blocks();
+    if (TranslationBlock* tb = blocks.find(key)) {
+        return tb;
+    }
+    if (key.page_offset() + vcpu.guest.max_insn_size <= kPageSize) {
+        return nullptr;
+    }
+    // An instruction that reaches into the next page is a TB of its own, found by both pages. That the next page cannot
+    // be fetched from matters only if the instruction does reach there, which its translation will show.
+    FetchPage second{};
+    if (!vcpu.mmu.fetch((pc | (kPageSize - 1)) + 1, vcpu.fetch_mode, &second)) {
+        vcpu.header().raised = 0;
+        return nullptr;
+    }
+    if (second.device) {
+        return nullptr;
+    }
+    key.page1 = second.ram_offset;
+    return blocks.find(key);
+}
+
+}  // namespace weft::accel

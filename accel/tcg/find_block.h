@@ -1,0 +1,22 @@
+// From a guest pc to its TB.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/tcg/softmmu.h"
+#include "tcg/code/tb.h"
+
+namespace weft {
+struct Vcpu;
+}
+
+namespace weft::accel {
+
+// The key of the unit that begins at `pc`, in `page` of RAM, in one page.
+tcg::TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags);
+
+// The TB for `pc`, of the context that the vCPU's state is in, or null: then it has to be translated. `page` is what
+// SoftMmu::fetch said of the pc, and is RAM. On the vCPU's thread.
+tcg::TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page);
+
+}  // namespace weft::accel

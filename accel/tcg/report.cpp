@@ -1,0 +1,114 @@
+#include "accel/tcg/report.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "accel/tcg/accelerator.h"
+
+namespace weft::accel {
+
+namespace {
+
+struct Item {
+    const char* name;
+    uint64_t value;
+};
+
+using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
+
+constexpr std::array<CounterField, 23> kCounters = {{
+    {"loop_entries", &VcpuCounters::loop_entries},
+    {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
+    {"lookup_table", &VcpuCounters::lookup_table},
+    {"lookup_miss", &VcpuCounters::lookup_miss},
+    {"links", &VcpuCounters::links},
+    {"translations", &VcpuCounters::translations},
+    {"translations_lost", &VcpuCounters::translations_lost},
+    {"translations_stale", &VcpuCounters::translations_stale},
+    {"translations_retried", &VcpuCounters::translations_retried},
+    {"translate_ns", &VcpuCounters::translate_ns},
+    {"guest_bytes", &VcpuCounters::guest_bytes},
+    {"guest_insns", &VcpuCounters::guest_insns},
+    {"host_bytes", &VcpuCounters::host_bytes},
+    {"host_insns", &VcpuCounters::host_insns},
+    {"exceptions", &VcpuCounters::exceptions},
+    {"interrupts", &VcpuCounters::interrupts},
+    {"halts", &VcpuCounters::halts},
+    {"tlb_fills", &VcpuCounters::tlb_fills},
+    {"tlb_flushes", &VcpuCounters::tlb_flushes},
+    {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
+    {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
+    {"tlb_resizes", &VcpuCounters::tlb_resizes},
+    {"code_writes", &VcpuCounters::code_writes},
+}};
+
+std::vector<Item> collect(Accelerator& accelerator) {
+    CodeCache& cache = accelerator.cache();
+    // The lists are read as an online participant.
+    EpochDomain::Participant participant(cache.epochs());
+    participant.go_online();
+    const QhtStatistics table = cache.blocks().statistics();
+    std::vector<Item> items = {
+        {"blocks", cache.regions().trees().count()},
+        {"blocks_hashed", table.entries},
+        {"code_size", cache.regions().code_size()},
+        {"code_capacity", cache.regions().capacity()},
+        {"regions", cache.regions().layout().count},
+        {"regions_free", cache.regions().free_regions()},
+        {"code_pages", cache.pages().count()},
+        {"flushes", cache.flush_count()},
+        {"invalidations", cache.blocks().counters().invalidations.load(std::memory_order_relaxed)},
+        {"unlinks", cache.blocks().counters().unlinks.load(std::memory_order_relaxed)},
+        {"hash_buckets", table.head_buckets},
+        {"hash_buckets_used", table.used_head_buckets},
+        {"hash_overflow_buckets", table.overflow_buckets},
+        {"hash_longest_chain", table.longest_chain},
+        {"hash_growths", table.growths},
+    };
+    for (const auto& [name, field] : kCounters) {
+        uint64_t sum = 0;
+        accelerator.vcpus().for_each([&](const Vcpu& vcpu) { sum += (vcpu.counters.*field).get(); });
+        items.push_back({name, sum});
+    }
+    return items;
+}
+
+std::string json(Accelerator& accelerator) {
+    std::string text = fmt::format("{{\n  \"backend\": \"{}\",\n  \"thread\": \"{}\"", accelerator.cache().backend().name(),
+                                   accelerator.settings().thread == ThreadMode::multi ? "multi" : "single");
+    for (const Item& item : collect(accelerator)) {
+        text += fmt::format(",\n  \"{}\": {}", item.name, item.value);
+    }
+    return text + "\n}\n";
+}
+
+std::string text(Accelerator& accelerator) {
+    const CodeCache& cache = accelerator.cache();
+    std::string text = fmt::format(
+        "accelerator tcg\n  backend          {}\n  threads          {}\n  split-wx         {}\n  one-insn-per-tb  {}\n",
+        cache.backend().name(), accelerator.settings().thread == ThreadMode::multi ? "multi" : "single",
+        cache.buffer().split() ? "on" : "off", accelerator.settings().one_insn_per_tb ? "on" : "off");
+    const std::vector<Item> items = collect(accelerator);
+    for (const Item& item : items) {
+        text += fmt::format("  {:<22} {}\n", item.name, item.value);
+    }
+    return text;
+}
+
+}  // namespace
+
+Result<std::string> make_report(Accelerator& accelerator, std::string_view topic) {
+    if (topic == "stats") {
+        return json(accelerator);
+    }
+    if (topic == "jit") {
+        return text(accelerator);
+    }
+    return fail(fmt::format("there is no report on '{}' (there are: stats, jit)", topic));
+}
+
+}  // namespace weft::accel

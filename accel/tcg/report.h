@@ -1,0 +1,16 @@
+// What the accelerator says of itself.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace weft::accel {
+
+class Accelerator;
+
+// The report on `topic`: "stats" (JSON) or "jit" (text for people). Any thread that is no vCPU's.
+Result<std::string> make_report(Accelerator& accelerator, std::string_view topic);
+
+}  // namespace weft::accel

@@ -1,0 +1,61 @@
+#include "accel/tcg/services.h"
+
+#include <cstring>
+
+#include "accel/tcg/code_cache.h"
+#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/vcpu.h"
+
+namespace weft::accel {
+
+namespace {
+
+void tlb_flush(Vcpu* vcpu, const TlbFlush* flush) { vcpu->flush_translations(*flush); }
+
+void fence_i(Vcpu* vcpu) {
+    vcpu->cache.pages().recheck_provisional();
+    vcpu->jump_cache.process_drops();
+}
+
+uint64_t now_ns(Vcpu* vcpu) { return vcpu->clock.now_ns(); }
+
+void set_deadline(Vcpu* vcpu, uint64_t deadline_ns) {
+    vcpu->alarm.set(deadline_ns);
+    // A halted vCPU waits for its deadline by itself: it has to look again.
+    vcpu->thread.wake_sleeper();
+}
+
+void kick(Vcpu* vcpu) { vcpu->kick(); }
+
+MemoryStatus phys_load(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t* value) {
+    return vcpu->mmu.phys_load(paddr, size, value);
+}
+
+MemoryStatus phys_store(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t value) {
+    return vcpu->mmu.phys_store(paddr, size, value);
+}
+
+MemoryStatus phys_cmpxchg(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
+    return vcpu->mmu.phys_cmpxchg(paddr, expected, desired, swapped);
+}
+
+bool load(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value) { return vcpu->mmu.load(vaddr, memop, value); }
+
+bool store(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value) { return vcpu->mmu.store(vaddr, memop, value); }
+
+bool log_enabled(Vcpu* vcpu, unsigned item) { return vcpu->host.log_enabled(vcpu->host.opaque, item); }
+
+void log(Vcpu* vcpu, unsigned item, const char* text) {
+    if (log_enabled(vcpu, item)) {
+        vcpu->host.log(vcpu->host.opaque, text, std::strlen(text));
+    }
+}
+
+constexpr VcpuServices kServices = {&tlb_flush, &fence_i,    &now_ns,       &set_deadline, &kick,        &phys_load,
+                                    &phys_store, &phys_cmpxchg, &load,      &store,        &log_enabled, &log};
+
+}  // namespace
+
+const VcpuServices& vcpu_services() { return kServices; }
+
+}  // namespace weft::accel

@@ -1,0 +1,54 @@
+#include "accel/tcg/settings.h"
+
+#include <array>
+
+namespace weft::accel {
+
+namespace {
+
+enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kPropertyCount };
+
+#if WEFT_HAVE_X86_64_BACKEND
+constexpr std::array kBackends = {BackendKind::native, BackendKind::interp};
+constexpr const char* kBackendWords = "native|interp";
+constexpr const char* kDefaultBackend = "native";
+#else
+constexpr std::array kBackends = {BackendKind::interp};
+constexpr const char* kBackendWords = "interp";
+constexpr const char* kDefaultBackend = "interp";
+#endif
+
+// In the order of Property.
+constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
+    {"thread", PropertyType::choice, "multi", 0, 0, "single|multi",
+     "one host thread a vCPU, or one that takes all vCPUs in turn"},
+    {"tb-size", PropertyType::uint, "0", 0, UINT32_MAX, nullptr,
+     "memory for translated code in MiB; 0 chooses by the host's memory"},
+    {"split-wx", PropertyType::boolean, nullptr, 0, 0, nullptr,
+     "map code twice, so that no memory is both writable and executable; unset tries and carries on without"},
+    {"one-insn-per-tb", PropertyType::boolean, "off", 0, 0, nullptr,
+     "translate every guest instruction on its own, for debugging"},
+    {"backend", PropertyType::choice, kDefaultBackend, 0, 0, kBackendWords,
+     "what translations become: host instructions, or data for an interpreter"},
+    {"evict", PropertyType::choice, "flush", 0, 0, "flush",
+     "what happens when the memory for code is full: all of it is emptied"},
+    {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
+}};
+
+}  // namespace
+
+std::span<const PropertyDesc> property_table() { return kProperties; }
+
+Settings read_settings(const PropertyValue* values) {
+    Settings settings;
+    settings.thread = values[kThread].number == 0 ? ThreadMode::single : ThreadMode::multi;
+    settings.tb_size_mib = values[kTbSize].number;
+    if (values[kSplitWx].set) {
+        settings.split_wx = values[kSplitWx].number != 0 ? tcg::SplitWx::on : tcg::SplitWx::off;
+    }
+    settings.one_insn_per_tb = values[kOneInsnPerTb].number != 0;
+    settings.backend = kBackends[values[kBackend].number];
+    return settings;
+}
+
+}  // namespace weft::accel

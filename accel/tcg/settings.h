@@ -1,0 +1,30 @@
+// The accelerator's properties: their table, and a machine's choice among them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/error.h"
+#include "tcg/code/code_buffer.h"
+#include "weft/accel.h"
+
+namespace weft::accel {
+
+enum class ThreadMode : uint8_t { single, multi };
+enum class BackendKind : uint8_t { native, interp };
+
+struct Settings {
+    ThreadMode thread = ThreadMode::multi;
+    uint64_t tb_size_mib = 0;  // 0: chosen
+    tcg::SplitWx split_wx = tcg::SplitWx::automatic;
+    bool one_insn_per_tb = false;
+    BackendKind backend = BackendKind::interp;
+};
+
+// For AccelDescriptor::properties.
+std::span<const PropertyDesc> property_table();
+
+// Reads `values`, which are in the order of the table.
+Settings read_settings(const PropertyValue* values);
+
+}  // namespace weft::accel

@@ -1,0 +1,109 @@
+#include "emulator/hw/intc/clint.h"
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+
+namespace weft::hw {
+
+namespace {
+
+constexpr mem::MemoryRegionOps kOps = mmio_ops<Clint>({4, 8, false});
+
+// Two harts may write one register at the same time, and their calls of the hart may come in the other order than their
+// stores. So each repeats the call until the value it passed on is the one stored: whoever comes last passes on the last.
+template <class T, class PassOn>
+void pass_on(const std::atomic<T>& stored, const PassOn& call) {
+    T value = stored.load();
+    while (true) {
+        call(value);
+        const T again = stored.load();
+        if (again == value) {
+            return;
+        }
+        value = again;
+    }
+}
+
+}  // namespace
+
+Clint::Clint(mem::Topology& topology, MachineControl& control, std::span<riscv::Hart* const> harts)
+    : control_(control),
+      hart_count_(harts.size()),
+      targets_(std::make_unique<Target[]>(harts.size())),
+      region_(topology.io("riscv.clint", kSize, kOps, this, nullptr)) {
+    WEFT_ASSERT(hart_count_ != 0 && kMtimecmp + 8 * hart_count_ <= kMtime);
+    for (size_t i = 0; i < hart_count_; ++i) {
+        targets_[i].hart = harts[i];
+    }
+}
+
+void Clint::reset() {
+    for (size_t i = 0; i < hart_count_; ++i) {
+        write_msip(targets_[i], 0);
+        write_mtimecmp(targets_[i], UINT64_MAX, UINT64_MAX);
+    }
+}
+
+void Clint::write_msip(Target& target, uint32_t value) {
+    target.msip.store(value & 1);
+    pass_on(target.msip, [&](uint32_t msip) {
+        target.hart->set_interrupt(riscv::Interrupt::machine_software, msip != 0);
+    });
+}
+
+void Clint::write_mtimecmp(Target& target, uint64_t mask, uint64_t value) {
+    uint64_t old = target.mtimecmp.load();
+    while (!target.mtimecmp.compare_exchange_weak(old, (old & ~mask) | (value & mask))) {
+    }
+    pass_on(target.mtimecmp, [&](uint64_t ticks) { target.hart->set_mtimecmp(ticks); });
+}
+
+void Clint::guest_error(const char* access, uint64_t offset) {
+    control_.guest_error(fmt::format("clint: {} {:#x}, where no register is", access, offset).c_str());
+}
+
+// The 64-bit register that `offset` lies in; 32-bit registers are combined in twos.
+uint64_t Clint::read_word(uint64_t offset) {
+    if (offset / 4 < hart_count_) {
+        const size_t first = offset / 8 * 2;
+        uint64_t word = targets_[first].msip.load();
+        if (first + 1 < hart_count_) {
+            word |= uint64_t{targets_[first + 1].msip.load()} << 32;
+        }
+        return word;
+    }
+    if (offset - kMtimecmp < 8 * hart_count_) {
+        return targets_[(offset - kMtimecmp) / 8].mtimecmp.load();
+    }
+    if (offset - kMtime < 8) {
+        return targets_[0].hart->time();
+    }
+    guest_error("read of", offset);
+    return 0;
+}
+
+uint64_t Clint::mmio_read(uint64_t offset, unsigned size) {
+    const uint64_t word = read_word(offset);
+    return size == 8 ? word : word >> 8 * (offset & 4) & 0xffffffff;
+}
+
+void Clint::mmio_write(uint64_t offset, unsigned size, uint64_t value) {
+    if (offset / 4 < hart_count_) {
+        write_msip(targets_[offset / 4], static_cast<uint32_t>(value));
+        if (size == 8 && offset / 4 + 1 < hart_count_) {
+            write_msip(targets_[offset / 4 + 1], static_cast<uint32_t>(value >> 32));
+        }
+    } else if (offset - kMtimecmp < 8 * hart_count_) {
+        const unsigned shift = 8 * (offset & 4);
+        const uint64_t mask = size == 8 ? UINT64_MAX : uint64_t{0xffffffff} << shift;
+        write_mtimecmp(targets_[(offset - kMtimecmp) / 8], mask, value << shift);
+    } else if (offset - kMtime < 8) {
+        // The harts read their time from the accelerator's clock, which nobody sets.
+        control_.unimplemented("clint: setting mtime");
+    } else {
+        guest_error("write to", offset);
+    }
+}
+
+}  // namespace weft::hw

@@ -1,0 +1,197 @@
+#include "emulator/hw/riscv/virt.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/virtio/blk.h"
+
+namespace weft::hw {
+
+namespace {
+
+using namespace virt;
+
+static_assert(kPlic.size == Plic::kSize && kClint.size == Clint::kSize && kUart.size == Uart16550::kSize);
+static_assert(kRtc.size == GoldfishRtc::kSize && kTestFinisher.size == TestFinisher::kSize);
+static_assert(kVirtio.size == VirtioMmio::kSize && 2 * kMaxHarts <= Plic::kMaxContexts);
+
+std::vector<std::unique_ptr<VirtCpu>> make_cpus(mem::Topology& topology, const mem::RegionPtr& memory, unsigned count) {
+    std::vector<std::unique_ptr<VirtCpu>> cpus;
+    for (unsigned i = 0; i < count; ++i) {
+        cpus.push_back(std::make_unique<VirtCpu>(topology, VirtCpu::Config{i, kResetRom.base, memory}));
+    }
+    return cpus;
+}
+
+std::vector<riscv::Hart*> harts_of(const std::vector<std::unique_ptr<VirtCpu>>& cpus) {
+    std::vector<riscv::Hart*> harts;
+    for (const auto& cpu : cpus) {
+        harts.push_back(&cpu->hart());
+    }
+    return harts;
+}
+
+// Which disk is in which slot; null: none.
+using Slots = std::array<const VirtConfig::Disk*, kVirtioSlots>;
+
+Result<Slots> assign_slots(const std::vector<VirtConfig::Disk>& disks) {
+    Slots slots{};
+    for (const VirtConfig::Disk& disk : disks) {
+        if (disk.slot) {
+            if (*disk.slot >= kVirtioSlots) {
+                return fail(fmt::format("virtio slot {} does not exist (0 to {})", *disk.slot, kVirtioSlots - 1));
+            }
+            if (slots[*disk.slot] != nullptr) {
+                return fail(fmt::format("virtio slot {} is given to two devices", *disk.slot));
+            }
+            slots[*disk.slot] = &disk;
+        }
+    }
+    for (const VirtConfig::Disk& disk : disks) {
+        if (!disk.slot) {
+            const auto free = std::find(slots.rbegin(), slots.rend(), nullptr);
+            if (free == slots.rend()) {
+                return fail(fmt::format("more than {} virtio devices", kVirtioSlots));
+            }
+            *free = &disk;
+        }
+    }
+    return slots;
+}
+
+}  // namespace
+
+VirtCpu::VirtCpu(mem::Topology& topology, const Config& config)
+    : hart_(config.hart_id, config.reset_pc),
+      address_space_(topology, fmt::format("cpu-memory-{}", config.hart_id), config.memory) {}
+
+Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, MachineControl& control) {
+    auto plan = plan_boot(config.boot);
+    if (!plan) {
+        return std::unexpected(plan.error());
+    }
+    return create(config, std::move(*plan), control);
+}
+
+Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, BootPlan plan, MachineControl& control) {
+    if (config.boot.harts == 0 || config.boot.harts > kMaxHarts) {
+        return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.harts));
+    }
+    if (const auto slots = assign_slots(config.disks); !slots) {
+        return std::unexpected(slots.error());
+    }
+    auto topology = std::make_unique<mem::Topology>();
+    auto ram = topology->allocate_ram("riscv_virt_board.ram", config.boot.ram_size);
+    auto rom = topology->allocate_ram("riscv_virt_board.mrom", kResetRom.size);
+    for (const auto* block : {&ram, &rom}) {
+        if (!*block) {
+            return std::unexpected(block->error());
+        }
+    }
+    return std::unique_ptr<VirtBoard>(
+        new VirtBoard(config, control, std::move(plan), std::move(*ram), std::move(*rom), std::move(topology)));
+}
+
+VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan plan, std::shared_ptr<mem::RamBlock> ram,
+                     std::shared_ptr<mem::RamBlock> rom, std::unique_ptr<mem::Topology> topology)
+    : topology_owner_(std::move(topology)),
+      topology_(*topology_owner_),
+      root_(topology_.container("system", mem::kEntireSpace)),
+      cpus_(make_cpus(topology_, root_, config.boot.harts)),
+      harts_(harts_of(cpus_)),
+      dma_space_(topology_, "dma", root_),
+      loader_(dma_space_),
+      finisher_(topology_, control),
+      plic_(topology_, control, harts_),
+      clint_(topology_, control, harts_),
+      rtc_(topology_, control, plic_.line(kRtcIrq)),
+      uart_(topology_, control, config.serial, plic_.line(kUartIrq)),
+      segments_(std::move(plan.segments)),
+      reset_rom_(std::move(plan.reset_rom)),
+      device_tree_address_(plan.device_tree_address),
+      device_tree_(std::move(plan.device_tree)),
+      rng_state_(config.rng_seed) {
+    {
+        const mem::Transaction transaction(topology_);
+        root_->add_subregion(kResetRom.base, topology_.rom(std::move(rom)));
+        root_->add_subregion(kTestFinisher.base, finisher_.region());
+        root_->add_subregion(kRtc.base, rtc_.region());
+        root_->add_subregion(kClint.base, clint_.region());
+        root_->add_subregion(kPlic.base, plic_.region());
+        root_->add_subregion(kUart.base, uart_.region());
+        root_->add_subregion(kRamBase, topology_.ram(std::move(ram)));
+        add_virtio(config, control);
+    }
+    load_images();
+}
+
+VirtBoard::~VirtBoard() = default;
+
+void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
+    const Slots slots = *assign_slots(config.disks);
+    for (unsigned slot = 0; slot < kVirtioSlots; ++slot) {
+        std::unique_ptr<VirtioDevice> device;
+        if (const VirtConfig::Disk* disk = slots[slot]; disk != nullptr) {
+            device = std::make_unique<VirtioBlk>(*disk->backend, control, disk->serial);
+        }
+        virtio_[slot] =
+            std::make_unique<VirtioMmio>(dma_space_, control, std::move(device), plic_.line(kVirtioIrq + slot));
+        root_->add_subregion(kVirtio.base + slot * kVirtio.size, virtio_[slot]->region());
+    }
+}
+
+void VirtBoard::reset() {
+    for (const auto& virtio : virtio_) {
+        virtio->reset();
+    }
+    uart_.reset();
+    rtc_.reset();
+    clint_.reset();
+    // After those that drive its inputs.
+    plic_.reset();
+    load_images();
+}
+
+void VirtBoard::load_images() {
+    const auto load = [&](uint64_t paddr, std::span<const uint8_t> bytes) {
+        // The plan checked that all of it is in RAM or ROM.
+        WEFT_ASSERT(loader_.load_image(paddr, bytes) == DeviceStatus::ok);
+    };
+    static constexpr std::array<uint8_t, 4096> kZeros{};
+    for (const LoadSegment& segment : segments_) {
+        load(segment.paddr, segment.bytes);
+        for (uint64_t done = segment.bytes.size(); done != segment.memory_size;) {
+            const uint64_t part = std::min<uint64_t>(segment.memory_size - done, kZeros.size());
+            load(segment.paddr + done, std::span(kZeros).first(part));
+            done += part;
+        }
+    }
+    fill_rng_seed();
+    load(device_tree_address_, device_tree_);
+    load(kResetRom.base, reset_rom_);
+}
+
+void VirtBoard::fill_rng_seed() {
+    const std::span<uint8_t> seed = device_tree_property(device_tree_, "/chosen", "rng-seed");
+    for (size_t done = 0; done < seed.size();) {
+        if (rng_state_) {
+            // splitmix64: any seed gives a sequence without visible structure.
+            *rng_state_ += 0x9e3779b97f4a7c15;
+            uint64_t mixed = *rng_state_;
+            mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+            mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+            seed[done++] = static_cast<uint8_t>((mixed ^ mixed >> 31) >> 56);
+            continue;
+        }
+        const ssize_t got = getrandom(seed.data() + done, seed.size() - done, 0);
+        // A signal may interrupt it; it has no other way to fail for so few bytes.
+        done += got > 0 ? static_cast<size_t>(got) : 0;
+    }
+}
+
+}  // namespace weft::hw

@@ -1,0 +1,116 @@
+// The `virt` board: the machine that RISC-V system software is built for when it is not built for a chip.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "emulator/hw/char/uart16550.h"
+#include "emulator/hw/core/block_backend.h"
+#include "emulator/hw/core/char_backend.h"
+#include "emulator/hw/core/machine_control.h"
+#include "emulator/hw/intc/clint.h"
+#include "emulator/hw/intc/plic.h"
+#include "emulator/hw/misc/test_finisher.h"
+#include "emulator/hw/riscv/virt_boot.h"
+#include "emulator/hw/riscv/virt_map.h"
+#include "emulator/hw/rtc/goldfish.h"
+#include "emulator/hw/virtio/mmio.h"
+#include "emulator/memory/reader.h"
+#include "emulator/memory/topology.h"
+#include "emulator/target/riscv/hart.h"
+
+namespace weft::hw {
+
+struct VirtConfig {
+    // harts: 1 to virt::kMaxHarts. ram_size: a positive multiple of the page size.
+    virt::BootConfig boot;
+    CharBackend* serial = nullptr;  // null: nothing is connected
+
+    struct Disk {
+        BlockBackend* backend = nullptr;
+        std::string serial;            // told to the guest
+        std::optional<unsigned> slot;  // below virt::kVirtioSlots; none: the highest that is free
+    };
+    std::vector<Disk> disks;
+
+    // Makes /chosen/rng-seed the same in every run; none: from the host's random numbers.
+    std::optional<uint64_t> rng_seed;
+};
+
+// A hart and what it sees.
+class VirtCpu {
+  public:
+    struct Config {
+        uint64_t hart_id;
+        uint64_t reset_pc;
+        mem::RegionPtr memory;  // root of the CPU's first address space
+    };
+    VirtCpu(mem::Topology& topology, const Config& config);
+
+    riscv::Hart& hart() { return hart_; }
+    // Its address is VcpuConfig::address_space.
+    mem::AddressSpace& address_space() { return address_space_; }
+
+  private:
+    riscv::Hart hart_;
+    mem::AddressSpace address_space_;
+};
+
+// The owner makes a vCPU for every hart and attaches its state before anything runs. Readers of the address spaces are
+// destroyed, and timers and the I/O worker of `control` stopped, before the board is.
+class VirtBoard {
+  public:
+    // `control` and the backends outlive the board.
+    static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, MachineControl& control);
+    // With a plan made before from config.boot, of which only harts and ram_size are looked at then.
+    static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, virt::BootPlan plan, MachineControl& control);
+    ~VirtBoard();
+    VirtBoard(const VirtBoard&) = delete;
+    VirtBoard& operator=(const VirtBoard&) = delete;
+
+    mem::Topology& topology() { return topology_; }
+    unsigned cpu_count() const { return static_cast<unsigned>(cpus_.size()); }
+    VirtCpu& cpu(unsigned index) { return *cpus_[index]; }
+
+    // Brings devices to their reset state, images back into memory and new random numbers into the device tree. All vCPUs are
+    // paused and were reset before. Not needed before the first start.
+    void reset();
+
+    // The device tree as the guest gets it (dumpdtb).
+    const std::vector<uint8_t>& device_tree() const { return device_tree_; }
+
+  private:
+    VirtBoard(const VirtConfig& config, MachineControl& control, virt::BootPlan plan, std::shared_ptr<mem::RamBlock> ram,
+              std::shared_ptr<mem::RamBlock> rom, std::unique_ptr<mem::Topology> topology);
+    void add_virtio(const VirtConfig& config, MachineControl& control);
+    void load_images();
+    void fill_rng_seed();
+
+    const std::unique_ptr<mem::Topology> topology_owner_;
+    mem::Topology& topology_;
+    const mem::RegionPtr root_;
+    std::vector<std::unique_ptr<VirtCpu>> cpus_;
+    const std::vector<riscv::Hart*> harts_;
+    mem::AddressSpace dma_space_;
+    mem::Reader loader_;
+
+    TestFinisher finisher_;
+    Plic plic_;
+    Clint clint_;
+    GoldfishRtc rtc_;
+    Uart16550 uart_;
+    std::array<std::unique_ptr<VirtioMmio>, virt::kVirtioSlots> virtio_;
+
+    const std::vector<LoadSegment> segments_;
+    const std::vector<uint8_t> reset_rom_;
+    const uint64_t device_tree_address_;
+    std::vector<uint8_t> device_tree_;
+    std::optional<uint64_t> rng_state_;
+};
+
+}  // namespace weft::hw

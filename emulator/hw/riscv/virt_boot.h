@@ -1,0 +1,35 @@
+// What the `virt` board puts into memory before its harts start, and where.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "emulator/hw/core/loader.h"
+
+namespace weft::hw::virt {
+
+struct BootConfig {
+    unsigned harts = 1;
+    uint64_t ram_size = 0;             // bytes
+    std::optional<BootFile> firmware = {};  // -bios; none: the kernel, or what is at the start of RAM, runs in M-mode
+    std::optional<BootFile> kernel = {};
+    std::optional<BootFile> initrd = {};
+    std::optional<BootFile> dtb = {};  // replaces the board's own device tree
+    std::string append = {};           // the kernel's command line
+};
+
+struct BootPlan {
+    std::vector<LoadSegment> segments;  // firmware, kernel, initrd; all within RAM
+    std::vector<uint8_t> device_tree;   // goes to device_tree_address; its /chosen/rng-seed is to be filled in, if there
+    uint64_t device_tree_address = 0;
+    std::vector<uint8_t> reset_rom;  // the first bytes of virt::kResetRom
+};
+
+// Firmware at the start of RAM (or where its ELF file says), the kernel after it at a multiple of 2 MiB (or where its ELF file
+// says), the initial RAM disk further up, the device tree near the end. Errors say what does not fit or cannot be read.
+Result<BootPlan> plan_boot(const BootConfig& config);
+
+}  // namespace weft::hw::virt

@@ -1,0 +1,210 @@
+#include "emulator/hw/riscv/virt_fdt.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "emulator/hw/char/uart16550.h"
+#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/intc/plic.h"
+#include "emulator/hw/misc/test_finisher.h"
+#include "emulator/hw/riscv/virt_map.h"
+#include "emulator/target/riscv/hart.h"
+
+namespace weft::hw::virt {
+
+namespace {
+
+// The harts' instruction set, in the two notations of Linux' bindings riscv/extensions.yaml.
+constexpr const char* kIsa = "rv64imafdc_zicntr_zicsr_zifencei_zihintpause_zba_zbb_zbs_sstc_svinval";
+constexpr std::array<std::string_view, 15> kIsaExtensions = {
+    "i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc", "svinval"};
+
+// Handles of nodes that others point to.
+constexpr uint32_t kPlicHandle = 1;
+constexpr uint32_t kTestHandle = 2;
+constexpr uint32_t cpu_handle(unsigned hart) { return 3 + 2 * hart; }
+constexpr uint32_t intc_handle(unsigned hart) { return 4 + 2 * hart; }
+
+std::string at(const char* name, uint64_t address) { return fmt::format("{}@{:x}", name, address); }
+
+class Builder {
+  public:
+    explicit Builder(const DeviceTreeConfig& config) : config_(config) {}
+
+    std::vector<uint8_t> build() {
+        {
+            const DeviceTreeNode root(tree_, "");
+            tree_.cell("#address-cells", 2);
+            tree_.cell("#size-cells", 2);
+            tree_.text("compatible", "riscv-virtio");
+            tree_.text("model", "riscv-virtio,qemu");
+            add_chosen();
+            add_aliases();
+            add_memory();
+            add_cpus();
+            add_power("poweroff", "syscon-poweroff", TestFinisher::kPass);
+            add_power("reboot", "syscon-reboot", TestFinisher::kReset);
+            add_soc();
+        }
+        return tree_.finish();
+    }
+
+  private:
+    void add_chosen() {
+        const DeviceTreeNode node(tree_, "chosen");
+        if (!config_.bootargs.empty()) {
+            tree_.text("bootargs", config_.bootargs);
+        }
+        tree_.text("stdout-path", "/soc/" + at("serial", kUart.base));
+        if (config_.initrd) {
+            tree_.wide("linux,initrd-start", config_.initrd->start);
+            tree_.wide("linux,initrd-end", config_.initrd->end);
+        }
+        tree_.bytes("rng-seed", std::array<uint8_t, kRngSeedSize>{});
+    }
+
+    void add_aliases() {
+        const DeviceTreeNode node(tree_, "aliases");
+        tree_.text("serial0", "/soc/" + at("serial", kUart.base));
+    }
+
+    void add_memory() {
+        const DeviceTreeNode node(tree_, at("memory", kRamBase));
+        tree_.text("device_type", "memory");
+        tree_.reg(kRamBase, config_.ram_size);
+    }
+
+    void add_cpus() {
+        const DeviceTreeNode cpus(tree_, "cpus");
+        tree_.cell("#address-cells", 1);
+        tree_.cell("#size-cells", 0);
+        tree_.cell("timebase-frequency", static_cast<uint32_t>(riscv::kTimebaseHz));
+        for (unsigned hart = 0; hart < config_.harts; ++hart) {
+            add_cpu(hart);
+        }
+        const DeviceTreeNode map(tree_, "cpu-map");
+        const DeviceTreeNode cluster(tree_, "cluster0");
+        for (unsigned hart = 0; hart < config_.harts; ++hart) {
+            const DeviceTreeNode core(tree_, fmt::format("core{}", hart));
+            tree_.cell("cpu", cpu_handle(hart));
+        }
+    }
+
+    void add_cpu(unsigned hart) {
+        const DeviceTreeNode cpu(tree_, at("cpu", hart));
+        tree_.cell("phandle", cpu_handle(hart));
+        tree_.text("device_type", "cpu");
+        tree_.cell("reg", hart);
+        tree_.text("status", "okay");
+        tree_.text("compatible", "riscv");
+        tree_.text("riscv,isa", kIsa);
+        tree_.text("riscv,isa-base", "rv64i");
+        tree_.texts("riscv,isa-extensions", kIsaExtensions);
+        tree_.text("mmu-type", "riscv,sv48");
+        const DeviceTreeNode intc(tree_, "interrupt-controller");
+        tree_.cell("phandle", intc_handle(hart));
+        tree_.cell("#address-cells", 0);
+        tree_.cell("#interrupt-cells", 1);
+        tree_.flag("interrupt-controller");
+        tree_.text("compatible", "riscv,cpu-intc");
+    }
+
+    void add_power(const char* name, const char* compatible, uint32_t value) {
+        const DeviceTreeNode node(tree_, name);
+        tree_.text("compatible", compatible);
+        tree_.cell("regmap", kTestHandle);
+        tree_.cell("offset", 0);
+        tree_.cell("value", value);
+    }
+
+    void add_soc() {
+        const DeviceTreeNode soc(tree_, "soc");
+        tree_.cell("#address-cells", 2);
+        tree_.cell("#size-cells", 2);
+        tree_.text("compatible", "simple-bus");
+        tree_.flag("ranges");
+        add_test();
+        add_rtc();
+        add_clint();
+        add_plic();
+        add_uart();
+        // The highest slot is the first to be filled: kernels number disks in the order of the tree.
+        for (unsigned slot = kVirtioSlots; slot-- > 0;) {
+            add_virtio(slot);
+        }
+    }
+
+    void add_test() {
+        const DeviceTreeNode node(tree_, at("test", kTestFinisher.base));
+        tree_.cell("phandle", kTestHandle);
+        tree_.texts("compatible", {"sifive,test1", "sifive,test0", "syscon"});
+        tree_.reg(kTestFinisher.base, kTestFinisher.size);
+    }
+
+    void add_interrupt(uint32_t source) {
+        tree_.cell("interrupts", source);
+        tree_.cell("interrupt-parent", kPlicHandle);
+    }
+
+    void add_rtc() {
+        const DeviceTreeNode node(tree_, at("rtc", kRtc.base));
+        tree_.text("compatible", "google,goldfish-rtc");
+        tree_.reg(kRtc.base, kRtc.size);
+        add_interrupt(kRtcIrq);
+    }
+
+    // Pairs of a hart's interrupt controller and a number, for two interrupts of every hart.
+    void add_hart_interrupts(riscv::Interrupt first, riscv::Interrupt second) {
+        std::vector<uint32_t> cells;
+        for (unsigned hart = 0; hart < config_.harts; ++hart) {
+            cells.insert(cells.end(), {intc_handle(hart), static_cast<uint32_t>(first), intc_handle(hart),
+                                       static_cast<uint32_t>(second)});
+        }
+        tree_.cells("interrupts-extended", cells);
+    }
+
+    void add_clint() {
+        const DeviceTreeNode node(tree_, at("clint", kClint.base));
+        tree_.texts("compatible", {"sifive,clint0", "riscv,clint0"});
+        tree_.reg(kClint.base, kClint.size);
+        add_hart_interrupts(riscv::Interrupt::machine_software, riscv::Interrupt::machine_timer);
+    }
+
+    void add_plic() {
+        const DeviceTreeNode node(tree_, at("plic", kPlic.base));
+        tree_.cell("phandle", kPlicHandle);
+        tree_.texts("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
+        tree_.reg(kPlic.base, kPlic.size);
+        tree_.cell("#address-cells", 0);
+        tree_.cell("#interrupt-cells", 1);
+        tree_.flag("interrupt-controller");
+        tree_.cell("riscv,ndev", Plic::kSources - 1);
+        add_hart_interrupts(riscv::Interrupt::machine_external, riscv::Interrupt::supervisor_external);
+    }
+
+    void add_uart() {
+        const DeviceTreeNode node(tree_, at("serial", kUart.base));
+        tree_.text("compatible", "ns16550a");
+        tree_.reg(kUart.base, kUart.size);
+        tree_.cell("clock-frequency", Uart16550::kClockHz);
+        add_interrupt(kUartIrq);
+    }
+
+    void add_virtio(unsigned slot) {
+        const uint64_t base = kVirtio.base + slot * kVirtio.size;
+        const DeviceTreeNode node(tree_, at("virtio_mmio", base));
+        tree_.text("compatible", "virtio,mmio");
+        tree_.reg(base, kVirtio.size);
+        add_interrupt(kVirtioIrq + slot);
+    }
+
+    const DeviceTreeConfig& config_;
+    DeviceTreeWriter tree_;
+};
+
+}  // namespace
+
+std::vector<uint8_t> make_device_tree(const DeviceTreeConfig& config) { return Builder(config).build(); }
+
+}  // namespace weft::hw::virt

@@ -1,0 +1,29 @@
+// Where things are on the `virt` board: addresses and interrupt numbers that RISC-V guests expect of it.
+#pragma once
+
+#include <cstdint>
+
+namespace weft::hw::virt {
+
+struct Range {
+    uint64_t base, size;
+};
+
+inline constexpr Range kResetRom{0x1000, 0xf000};
+inline constexpr Range kTestFinisher{0x100000, 0x1000};
+inline constexpr Range kRtc{0x101000, 0x1000};
+inline constexpr Range kClint{0x2000000, 0x10000};
+inline constexpr Range kPlic{0xc000000, 0x600000};
+inline constexpr Range kUart{0x10000000, 0x100};
+inline constexpr Range kVirtio{0x10001000, 0x1000};  // the first of kVirtioSlots
+inline constexpr uint64_t kRamBase = 0x80000000;
+
+inline constexpr unsigned kVirtioSlots = 8;
+inline constexpr unsigned kMaxHarts = 512;
+
+// PLIC sources.
+inline constexpr unsigned kVirtioIrq = 1;  // + slot
+inline constexpr unsigned kUartIrq = 10;
+inline constexpr unsigned kRtcIrq = 11;
+
+}  // namespace weft::hw::virt

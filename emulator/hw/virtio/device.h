@@ -1,0 +1,54 @@
+// What a virtio device and its transport are to each other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/mutex.h"
+#include "emulator/hw/virtio/virtqueue.h"
+
+namespace weft::hw {
+
+// Feature bits of all devices (virtio 1.2, section 6).
+inline constexpr uint64_t kVirtioIndirect = uint64_t{1} << 28;
+inline constexpr uint64_t kVirtioEventIndex = uint64_t{1} << 29;
+inline constexpr uint64_t kVirtioVersion1 = uint64_t{1} << 32;
+
+// The transport's services. All under mutex().
+class VirtioTransport {
+  public:
+    virtual ~VirtioTransport() = default;
+
+    // The lock of the device and its transport.
+    virtual Mutex& mutex() = 0;
+    virtual mem::Reader& dma() = 0;
+    virtual Virtqueue& queue(unsigned index) = 0;
+    // Whether the driver has the device running: between DRIVER_OK and a reset or failure().
+    virtual bool running() const = 0;
+    // Counts resets: work begun under another number has lost its driver.
+    virtual uint64_t generation() const = 0;
+    // Chains were pushed: interrupts if the driver wants it.
+    virtual void used(Virtqueue& queue) = 0;
+    // The driver broke the rules: notes why and asks for a reset (2.1.2, DEVICE_NEEDS_RESET). Nothing is processed until then.
+    virtual void failure(const std::string& reason) = 0;
+};
+
+// All functions are called under the transport's lock.
+class VirtioDevice {
+  public:
+    virtual ~VirtioDevice() = default;
+
+    virtual uint32_t id() const = 0;          // virtio 1.2, section 5
+    virtual uint64_t features() const = 0;    // besides those of all devices
+    virtual unsigned queue_count() const = 0;
+    virtual uint16_t queue_size() const = 0;  // the largest
+    // `size` bytes of the configuration space at `offset`; zero where there is none.
+    virtual uint64_t config_read(uint64_t offset, unsigned size) = 0;
+    virtual void config_write(uint64_t offset, unsigned size, uint64_t value) = 0;
+    // Once, before anything else.
+    virtual void attach(VirtioTransport& transport) = 0;
+    // The driver put chains into queue `index`.
+    virtual void notify(unsigned index) = 0;
+};
+
+}  // namespace weft::hw

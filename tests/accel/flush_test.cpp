@@ -1,0 +1,79 @@
+// A code cache that is too small for what runs in it.
+#include <catch2/catch.hpp>
+
+#include "tests/accel/toy_machine.h"
+
+using namespace toy;
+
+namespace {
+
+constexpr uint64_t kCode = 0x100000;
+constexpr uint64_t kCodeEnd = 0x300000;
+
+// A chain of many units, each adding one to r1, run `rounds` times; then r1 is told.
+void load_large_program(Machine& machine, int64_t rounds) {
+    Assembler start(0x1000);
+    start.li(13, static_cast<int64_t>(kDevice));
+    start.li(2, rounds);
+    start.jmp(kCode);
+    machine.load(start);
+    Assembler code(kCode);
+    while (code.pc() < kCodeEnd) {
+        code.addi(1, 1);
+        code.jmp(code.pc() + 6);
+    }
+    code.addi(2, -1);
+    code.bne(2, 14, kCode);
+    code.op(Opcode::st, 1, 13);
+    code.op(Opcode::halt);
+    machine.load(code);
+}
+
+constexpr uint64_t kUnits = (kCodeEnd - kCode + 11) / 12;
+
+}  // namespace
+
+TEST_CASE("the guest does not see that the cache was emptied", "[flush]") {
+    for (const char* mode : {"multi", "single"}) {
+        Machine machine(4, {{"tb-size", "1"}, {"thread", mode}});
+        load_large_program(machine, 2);
+        for (int i = 0; i < 4; ++i) {
+            machine.add(0x1000);
+        }
+        machine.resume();
+        const std::vector<Event> events = machine.wait_for(4);
+        machine.pause();
+        for (const Event& event : events) {
+            REQUIRE(event.value == 2 * kUnits);
+        }
+        const uint64_t flushes = machine.stat("flushes");
+        REQUIRE(flushes > 2);
+        REQUIRE(machine.stat("code_size") <= machine.stat("code_capacity"));
+        // One flush for all that found the cache full at once: since the one before, all regions but those in use were
+        // filled. Each unit is aligned, so that host_bytes counts less than was used.
+        const uint64_t regions = machine.stat("regions");
+        const uint64_t contexts = std::string(mode) == "single" ? 1 : 4;
+        const uint64_t full = machine.stat("code_capacity") / regions * (regions - (regions > contexts ? contexts : 0));
+        if (regions == 1) {
+            REQUIRE(machine.stat("host_bytes") + 16 * machine.stat("translations") >= flushes * full);
+        }
+        // A flush that was asked for twice would have emptied an empty cache.
+        REQUIRE(machine.stat("translations") / flushes > 100);
+    }
+}
+
+TEST_CASE("a cache that is large enough is never emptied", "[flush]") {
+    Machine machine(2, {{"tb-size", "256"}});
+    load_large_program(machine, 3);
+    machine.add(0x1000);
+    machine.add(0x1000);
+    machine.resume();
+    for (const Event& event : machine.wait_for(2)) {
+        REQUIRE(event.value == 3 * kUnits);
+    }
+    machine.pause();
+    REQUIRE(machine.stat("flushes") == 0);
+    // Shared code is translated once: what both translated at the same time was thrown away by one.
+    REQUIRE(machine.stat("blocks") < kUnits + 100);
+    REQUIRE(machine.stat("translations") - machine.stat("translations_lost") == machine.stat("blocks"));
+}

@@ -1,0 +1,135 @@
+// Code that one vCPU writes and another runs.
+#include <catch2/catch.hpp>
+
+#include "tests/accel/toy_machine.h"
+
+using namespace toy;
+
+namespace {
+
+constexpr uint64_t kFlag = 0x8000;   // round that the writer has prepared
+constexpr uint64_t kAck = 0x9000;    // round that the runner has done
+constexpr uint64_t kCode = 0x100000; // what is written and run
+
+// `li r1, N` is in memory: 02, 01, N in four bytes.
+constexpr int64_t kInsnStep = 0x10000;  // makes N one more
+
+// In each round the writer adds one to the number of the code at r8, announces the round in kFlag, waits for kAck, and
+// goes on to the next page where `step` is one. It stores to the page beforehand, so that it may do so directly when the
+// page becomes code.
+Assembler writer_program(uint64_t pc, int64_t rounds, int64_t step) {
+    Assembler code(pc);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(3, kFlag);
+    code.li(4, kAck);
+    code.li(8, kCode);
+    code.li(9, step);
+    code.li(10, rounds);
+    code.li(7, kInsnStep);
+    const uint64_t round = code.pc();
+    if (step != 0) {
+        code.li(11, 0x800);
+        code.op(Opcode::add, 11, 8);
+        code.op(Opcode::st, 2, 11);
+        // A little time for others to make code of it.
+        code.li(12, 100);
+        const uint64_t delay = code.pc();
+        code.addi(12, -1);
+        code.bne(12, 14, delay);
+    }
+    code.op(Opcode::ld, 6, 8);
+    code.op(Opcode::add, 6, 7);
+    code.op(Opcode::st, 6, 8);
+    code.addi(2, 1);
+    code.op(Opcode::st, 2, 3);
+    const uint64_t wait = code.pc();
+    code.op(Opcode::ld, 5, 4);
+    code.bne(5, 2, wait);
+    code.op(Opcode::add, 8, 9);
+    code.bne(2, 10, round);
+    code.op(Opcode::st, 2, 13);
+    code.op(Opcode::halt);
+    return code;
+}
+
+// Waits for each round, runs the code, which gives r1, and compares. On a difference it tells what it got, negated, and
+// stops. With `eager` it runs the code all the time, also while it is written.
+Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, bool eager) {
+    Assembler code(pc);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(3, kFlag);
+    code.li(4, kAck);
+    code.li(8, kCode);
+    code.li(9, step);
+    code.li(10, rounds);
+    const uint64_t round = code.pc();
+    code.addi(2, 1);
+    const uint64_t wait = code.pc();
+    if (eager) {
+        const auto back = code.li_later(12);
+        code.op(Opcode::jr, 8);
+        code.land(back);
+    }
+    code.op(Opcode::ld, 5, 3);
+    code.bne(5, 2, wait);
+    code.op(Opcode::fence_i);
+    const auto back = code.li_later(12);
+    code.op(Opcode::jr, 8);
+    code.land(back);
+    const auto bad = code.bne_later(1, 2);
+    code.op(Opcode::add, 8, 9);
+    code.op(Opcode::st, 2, 4);
+    code.bne(2, 10, round);
+    code.op(Opcode::halt);
+    code.land(bad);
+    code.li(6, -1000000);
+    code.op(Opcode::add, 6, 1);
+    code.op(Opcode::st, 6, 13);
+    code.op(Opcode::halt);
+    return code;
+}
+
+void run(Machine& machine, int64_t rounds, int64_t step, bool eager) {
+    for (int64_t i = 0; i <= (step == 0 ? 0 : rounds); ++i) {
+        Assembler code(kCode + static_cast<uint64_t>(i * step));
+        code.li(1, i);
+        code.op(Opcode::jr, 12);
+        machine.load(code);
+    }
+    machine.load(writer_program(0x1000, rounds, step));
+    machine.load(runner_program(0x2000, rounds, step, eager));
+    machine.add(0x1000);
+    machine.add(0x2000);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(1);
+    REQUIRE(events[0].value == static_cast<uint64_t>(rounds));
+}
+
+}  // namespace
+
+TEST_CASE("a vCPU sees after its fence what another has written", "[smc]") {
+    Machine machine(2);
+    run(machine, 300, 0, false);
+    machine.pause();
+    REQUIRE(machine.stat("invalidations") >= 250);
+}
+
+TEST_CASE("the same while the code is run all the time", "[smc]") {
+    Machine machine(2);
+    run(machine, 1000, 0, true);
+}
+
+TEST_CASE("the same in pages that become code anew", "[smc]") {
+    Machine machine(2);
+    run(machine, 500, 4096, false);
+}
+
+TEST_CASE("the same in pages that become code anew, run all the time", "[smc]") {
+    Machine machine(2);
+    run(machine, 500, 4096, true);
+}
+
+TEST_CASE("the same on one thread", "[smc]") {
+    Machine machine(2, {{"thread", "single"}});
+    run(machine, 5, 4096, true);
+}

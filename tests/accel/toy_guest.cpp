@@ -1,0 +1,430 @@
+#include "tests/accel/toy_guest.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+
+#include "base/assert.h"
+#include "weft/ir_builder.h"
+
+namespace toy {
+
+using namespace weft;
+using ir::Builder;
+using ir::I64;
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+const char* const kNames[] = {"illegal", "addi",  "li",      "add",   "bne",  "jmp",   "jr",    "ld", "st", "amoadd",
+                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di"};
+
+bool is_long(Opcode opcode) {
+    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp;
+}
+
+Opcode opcode_of(const uint8_t* code) {
+    return code[0] < static_cast<uint8_t>(Opcode::count_) ? static_cast<Opcode>(code[0]) : Opcode::illegal;
+}
+
+int64_t number_of(const uint8_t* code) {
+    uint32_t value = 0;
+    for (unsigned i = 0; i < 4; ++i) {
+        value |= uint32_t{code[2 + i]} << 8 * i;
+    }
+    return static_cast<int32_t>(value);
+}
+
+// ---- helpers ----
+
+uint64_t now(void* state) { return state_header(state).services->now_ns(state_header(state).vcpu); }
+
+void raise(State* state, uint64_t cause) {
+    state->exception_cause = cause;
+    state->exception_tval = 0;
+    state_header(state).raised = 1;
+}
+
+uint64_t return_pc(State* state) {
+    state->interrupts_enabled = 1;
+    return state->epc;
+}
+
+void fence_i(State* state) { state_header(state).services->fence_i(state_header(state).vcpu); }
+
+void flush(State* state) {
+    const TlbFlush all{true, true, 0, 0};
+    state_header(state).services->tlb_flush(state_header(state).vcpu, &all);
+}
+
+void start_timer(State* state, uint64_t ns) {
+    const uint64_t due = now(state) + ns;
+    state->timer_ns.store(due);
+    state_header(state).services->set_deadline(state_header(state).vcpu, due);
+}
+
+uint64_t cpu_id(State* state) { return static_cast<Cpu*>(state_header(state).guest)->id; }
+
+void enable_interrupts(State* state, uint64_t enabled) { state->interrupts_enabled = enabled; }
+
+enum Helper : uint32_t { kRaise, kReturnPc, kFenceI, kFlush, kStartTimer, kCpuId, kEnable, kHelperCount };
+
+const std::array<HelperDesc, kHelperCount>& helpers() {
+    static const std::array<HelperDesc, kHelperCount> table = {
+        make_helper<&raise>("raise", kHelperMayRaise | kHelperNoReturn),
+        make_helper<&return_pc>("return_pc", kHelperSideEffects),
+        make_helper<&fence_i>("fence_i", kHelperSideEffects),
+        make_helper<&flush>("flush", kHelperSideEffects),
+        make_helper<&start_timer>("start_timer", kHelperSideEffects),
+        make_helper<&cpu_id>("cpu_id", kHelperSideEffects),
+        make_helper<&enable_interrupts>("enable_interrupts", kHelperSideEffects),
+    };
+    return table;
+}
+
+// ---- translation ----
+
+class Translation {
+  public:
+    Translation(const TranslateRequest& request, ir::Unit& unit) : request_(request), unit_(unit), b_(unit) {}
+
+    TranslateStatus run() {
+        while (!done_) {
+            const uint32_t at = offset_;
+            if (unit_.insn_count == request_.max_insns) {
+                leave_to(at);
+                break;
+            }
+            const uint8_t* code = request_.code + at;
+            const uint32_t left = request_.code_size - at;
+            if (left < 2 || (is_long(opcode_of(code)) && left < 6)) {
+                if (at == 0) {
+                    return TranslateStatus::need_more;
+                }
+                leave_to(at);
+                break;
+            }
+            const uint32_t size = is_long(opcode_of(code)) ? 6 : 2;
+            // An instruction that reaches into the next page is a unit of its own.
+            if (request_.page_offset + at + size > kPage && at != 0) {
+                leave_to(at);
+                break;
+            }
+            b_.insn_start(pc_offset(at));
+            insn(opcode_of(code), code, at, size);
+            ++unit_.insn_count;
+            offset_ += size;
+            if (!b_.ok()) {
+                return TranslateStatus::too_big;
+            }
+            if (!done_ && (request_.one_insn_per_tb || request_.page_offset + offset_ >= kPage)) {
+                leave_to(offset_);
+                break;
+            }
+        }
+        unit_.guest_size = offset_;
+        return b_.ok() ? TranslateStatus::ok : TranslateStatus::too_big;
+    }
+
+  private:
+    int32_t pc_offset(uint32_t at) const { return static_cast<int32_t>(request_.page_offset + at); }
+    I64 reg(unsigned number) const { return b_.global<I64>(number); }
+
+    void check(int64_t to) {
+        b_.exit_check(unit_.insn_count, to <= static_cast<int64_t>(request_.page_offset) + offset_);
+    }
+
+    // To the instruction `at` bytes from the unit's start.
+    void leave_to(int64_t at) {
+        const int64_t to = request_.page_offset + at;
+        done_ = true;
+        if (!request_.one_insn_per_tb && to >= 0 && to < static_cast<int64_t>(kPage) &&
+            unit_.goto_tb_count < ir::kMaxGotoTb) {
+            check(to);
+            b_.goto_tb(static_cast<uint32_t>(to));
+            return;
+        }
+        const I64 pc = b_.pc_add(static_cast<int32_t>(to));
+        b_.exit_check(unit_.insn_count, true);
+        b_.lookup_and_goto_ptr(pc);
+    }
+
+    void exit(ir::ExitReason reason, uint32_t next) {
+        done_ = true;
+        b_.exit_tb(reason, b_.pc_add(pc_offset(next)));
+    }
+
+    void insn(Opcode opcode, const uint8_t* code, uint32_t at, uint32_t size) {
+        const unsigned a = code[1] & 15;
+        const unsigned b = code[1] >> 4;
+        const ir::MemOp memop(3, 0);
+        switch (opcode) {
+            case Opcode::addi:
+                b_.op_into(ir::Opcode::add, reg(a), reg(a), b_.imm(static_cast<uint64_t>(number_of(code))));
+                break;
+            case Opcode::li:
+                b_.mov(reg(a), b_.imm(static_cast<uint64_t>(number_of(code))));
+                break;
+            case Opcode::add:
+                b_.op_into(ir::Opcode::add, reg(a), reg(a), reg(b));
+                break;
+            case Opcode::bne: {
+                const ir::Label taken = b_.new_label();
+                b_.brcond(ir::Cond::ne, reg(a), reg(b), taken);
+                leave_to(at + size);
+                b_.set_label(taken);
+                leave_to(static_cast<int64_t>(at) + number_of(code));
+                break;
+            }
+            case Opcode::jmp:
+                leave_to(static_cast<int64_t>(at) + number_of(code));
+                break;
+            case Opcode::jr:
+                done_ = true;
+                b_.exit_check(unit_.insn_count, true);
+                b_.lookup_and_goto_ptr(reg(a));
+                break;
+            case Opcode::ld:
+                b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                break;
+            case Opcode::st:
+                b_.qemu_st(reg(a), reg(b), memop);
+                break;
+            case Opcode::amoadd:
+                b_.mov(reg(a), b_.atomic(ir::Opcode::atomic_add, reg(b), reg(a), memop));
+                break;
+            case Opcode::halt:
+                exit(ir::ExitReason::halt, at + size);
+                break;
+            case Opcode::yield:
+                exit(ir::ExitReason::yield, at + size);
+                break;
+            case Opcode::fence_i:
+                b_.call(kFenceI);
+                exit(ir::ExitReason::lookup, at + size);
+                break;
+            case Opcode::flush:
+                b_.call(kFlush);
+                exit(ir::ExitReason::lookup, at + size);
+                break;
+            case Opcode::timer:
+                b_.call(kStartTimer, reg(a));
+                break;
+            case Opcode::id:
+                b_.mov(reg(a), b_.call_value<I64>(kCpuId));
+                break;
+            case Opcode::ei:
+            case Opcode::di:
+                b_.call(kEnable, b_.imm(opcode == Opcode::ei ? 1 : 0));
+                exit(ir::ExitReason::lookup, at + size);
+                break;
+            case Opcode::iret: {
+                done_ = true;
+                const I64 to = b_.call_value<I64>(kReturnPc);
+                b_.exit_tb(ir::ExitReason::lookup, to);
+                break;
+            }
+            case Opcode::ecall:
+            case Opcode::illegal:
+            case Opcode::count_:
+                b_.call(kRaise, b_.imm(opcode == Opcode::ecall ? kEcall : kIllegal));
+                exit(ir::ExitReason::lookup, at);
+                break;
+        }
+    }
+
+    const TranslateRequest& request_;
+    ir::Unit& unit_;
+    Builder b_;
+    uint32_t offset_ = 0;
+    bool done_ = false;
+};
+
+TranslateStatus translate(const TranslateRequest* request, ir::Unit* unit) {
+    return Translation(*request, *unit).run();
+}
+
+void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink) {
+    for (size_t i = 0; i + 2 <= size;) {
+        char line[64];
+        const Opcode opcode = opcode_of(code + i);
+        const int length = std::snprintf(line, sizeof(line), "%#lx: %s r%u r%u\n", static_cast<unsigned long>(pc + i),
+                                         kNames[static_cast<unsigned>(opcode)], code[i + 1] & 15u, code[i + 1] >> 4u);
+        sink->write(sink->opaque, line, static_cast<size_t>(length));
+        i += is_long(opcode) ? 6 : 2;
+    }
+}
+
+// ---- the rest of the architecture ----
+
+void reset(void* pointer) {
+    State& state = state_of(pointer);
+    const Cpu& cpu = *static_cast<Cpu*>(state_header(pointer).guest);
+    for (uint64_t& reg : state.gpr) {
+        reg = 0;
+    }
+    state.epc = state.cause = state.tval = 0;
+    state.vector = cpu.vector;
+    state.interrupts_enabled = 0;
+    state.pending.store(0);
+    state.timer_ns.store(UINT64_MAX);
+    state_header(pointer).services->set_deadline(state_header(pointer).vcpu, UINT64_MAX);
+    state_header(pointer).pc = cpu.reset_pc;
+}
+
+void enter(State& state, uint64_t cause, uint64_t tval) {
+    StateHeader& header = state_header(&state);
+    state.epc = header.pc;
+    state.cause = cause;
+    state.tval = tval;
+    state.interrupts_enabled = 0;
+    header.pc = state.vector;
+}
+
+uint64_t due(const State& state) {
+    const StateHeader& header = state_header(&state);
+    const uint64_t timer = state.timer_ns.load();
+    return timer != UINT64_MAX && header.services->now_ns(header.vcpu) >= timer ? 1 : 0;
+}
+
+bool take_interrupt(void* pointer) {
+    State& state = state_of(pointer);
+    if (state.interrupts_enabled == 0) {
+        return false;
+    }
+    if (due(state) != 0) {
+        state.timer_ns.store(UINT64_MAX);
+        enter(state, kTimer, 0);
+        return true;
+    }
+    if (state.pending.exchange(0) != 0) {
+        enter(state, kInterrupt, 0);
+        return true;
+    }
+    return false;
+}
+
+bool has_work(const void* pointer) {
+    const auto& state = *static_cast<const State*>(pointer);
+    return state.pending.load() != 0 || due(state) != 0;
+}
+
+bool walk(void*, const WalkRequest* request, WalkResult* result) {
+    *result = {request->vaddr, kProtRead | kProtWrite | kProtExec, 12, false, false};
+    return true;
+}
+
+void record(void* pointer, uint64_t cause, uint64_t vaddr) {
+    state_of(pointer).exception_cause = cause;
+    state_of(pointer).exception_tval = vaddr;
+}
+
+void bus_error(void* pointer, uint64_t vaddr, Access access) {
+    record(pointer, access == Access::load ? kLoadFault : access == Access::store ? kStoreFault : kFetchFault, vaddr);
+}
+
+void deliver(void* pointer) {
+    State& state = state_of(pointer);
+    enter(state, state.exception_cause, state.exception_tval);
+}
+
+const std::array<GlobalDesc, 16>& globals() {
+    static const std::array<GlobalDesc, 16> table = [] {
+        static const char* const kRegisters[] = {"r0", "r1", "r2",  "r3",  "r4",  "r5",  "r6",  "r7",
+                                                 "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
+        std::array<GlobalDesc, 16> result{};
+        for (unsigned i = 0; i < 16; ++i) {
+            result[i] = {kRegisters[i], ir::Type::i64, static_cast<int32_t>(offsetof(State, gpr) + 8 * i),
+                         static_cast<uint16_t>(i + 1)};
+        }
+        return result;
+    }();
+    return table;
+}
+
+}  // namespace
+
+const GuestArch& guest_arch() {
+    static const GuestArch arch = {
+        .abi_version = kGuestAbiVersion,
+        .ir_version = ir::kIrVersion,
+        .name = "toy",
+        .state_size = sizeof(State),
+        .mmu_mode_count = 1,
+        .space_dependent_modes = 0,
+        .max_insn_size = 6,
+        .min_insn_size = 2,
+        .globals = globals().data(),
+        .global_count = 16,
+        .helpers = helpers().data(),
+        .helper_count = kHelperCount,
+        .translate = &translate,
+        .disassemble = &disassemble,
+        .reset = &reset,
+        .tb_flags = [](const void*) { return uint64_t{0}; },
+        .fetch_mmu_mode = [](uint64_t) { return uint8_t{0}; },
+        .fp_rounding = [](uint64_t) { return ir::Rounding::nearest_even; },
+        .address_space = [](const void*) { return AddressSpaceKey{}; },
+        .walk = &walk,
+        .unaligned_access = [](void* state, uint64_t vaddr, Access) { record(state, kMisaligned, vaddr); },
+        .bus_error = &bus_error,
+        .deliver = &deliver,
+        .take_interrupt = &take_interrupt,
+        .has_work = &has_work,
+        .dump_registers = [](const void*, const TextSink*) {},
+    };
+    return arch;
+}
+
+void interrupt(void* state) {
+    state_of(state).pending.store(1);
+    state_header(state).services->kick(state_header(state).vcpu);
+}
+
+void Assembler::op(Opcode opcode, unsigned a, unsigned b) {
+    WEFT_ASSERT(!is_long(opcode));
+    bytes_.push_back(static_cast<uint8_t>(opcode));
+    bytes_.push_back(static_cast<uint8_t>(a | b << 4));
+}
+
+void Assembler::op(Opcode opcode, unsigned a, unsigned b, int64_t number) {
+    WEFT_ASSERT(is_long(opcode));
+    bytes_.push_back(static_cast<uint8_t>(opcode));
+    bytes_.push_back(static_cast<uint8_t>(a | b << 4));
+    for (unsigned i = 0; i < 4; ++i) {
+        bytes_.push_back(static_cast<uint8_t>(static_cast<uint64_t>(number) >> 8 * i));
+    }
+}
+
+Assembler::Fixup Assembler::bne_later(unsigned a, unsigned b) {
+    op(Opcode::bne, a, b, 0);
+    return bytes_.size() - 6;
+}
+
+Assembler::Fixup Assembler::jmp_later() {
+    op(Opcode::jmp, 0, 0, 0);
+    return bytes_.size() - 6;
+}
+
+Assembler::Fixup Assembler::li_later(unsigned a) {
+    li(a, 0);
+    return bytes_.size() - 6;
+}
+
+void Assembler::land(Fixup fixup) {
+    const bool absolute = opcode_of(&bytes_[fixup]) == Opcode::li;
+    const uint64_t number = absolute ? pc() : pc() - (start_ + fixup);
+    for (unsigned i = 0; i < 4; ++i) {
+        bytes_[fixup + 2 + i] = static_cast<uint8_t>(number >> 8 * i);
+    }
+}
+
+void Assembler::fill_to(uint64_t address) {
+    WEFT_ASSERT(address >= pc() && (address - pc()) % 2 == 0);
+    while (pc() < address) {
+        op(Opcode::add, 15, 14);  // r14 is 0 by convention
+    }
+}
+
+}  // namespace toy

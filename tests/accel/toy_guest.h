@@ -1,0 +1,100 @@
+// A guest architecture of a few instructions, and an assembler for it: enough to exercise an accelerator.
+//
+// Sixteen 64-bit registers. An instruction is an opcode byte, a byte of two register numbers (a low, b high), and for some
+// a signed 32-bit number: 2 or 6 bytes long, so that instructions cross page ends. Addresses are physical. Exceptions and
+// interrupts go to `vector` with the pc in `epc`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "weft/guest.h"
+#include "weft/state.h"
+
+namespace toy {
+
+enum class Opcode : uint8_t {
+    illegal,
+    addi,     // a += number
+    li,       // a = number
+    add,      // a += b
+    bne,      // if a != b: to pc + number
+    jmp,      // to pc + number
+    jr,       // to a
+    ld,       // a = [b], 8 bytes
+    st,       // [b] = a
+    amoadd,   // a = [b]; [b] += a, at once
+    halt,     // wait for an interrupt
+    yield,
+    fence_i,
+    ecall,    // exception
+    iret,     // to epc, interrupts enabled
+    flush,    // forget translations
+    timer,    // interrupt in a nanoseconds
+    id,       // a = number of the vCPU
+    ei,       // interrupts enabled
+    di,
+    count_,
+};
+
+enum Cause : uint64_t { kIllegal = 1, kEcall, kLoadFault, kStoreFault, kFetchFault, kMisaligned, kInterrupt, kTimer };
+
+struct State {
+    uint64_t gpr[16];
+    uint64_t epc;
+    uint64_t cause;
+    uint64_t tval;
+    uint64_t vector;
+    uint64_t interrupts_enabled;
+    std::atomic<uint64_t> pending;   // set by any thread, with a kick
+    std::atomic<uint64_t> timer_ns;  // UINT64_MAX: never
+    uint64_t exception_cause;
+    uint64_t exception_tval;
+};
+
+// VcpuConfig::guest.
+struct Cpu {
+    uint64_t id = 0;
+    uint64_t reset_pc = 0;
+    uint64_t vector = 0;
+};
+
+const weft::GuestArch& guest_arch();
+
+inline State& state_of(void* state) { return *static_cast<State*>(state); }
+
+// Makes an interrupt pending, as a device does. Any thread.
+void interrupt(void* state);
+
+// Writes instructions to memory that nobody runs yet.
+class Assembler {
+  public:
+    // `pc`: where the first byte will be.
+    explicit Assembler(uint64_t pc) : start_(pc) {}
+
+    uint64_t pc() const { return start_ + bytes_.size(); }
+    const std::vector<uint8_t>& bytes() const { return bytes_; }
+
+    void op(Opcode opcode, unsigned a = 0, unsigned b = 0);
+    void op(Opcode opcode, unsigned a, unsigned b, int64_t number);
+    void li(unsigned a, int64_t number) { op(Opcode::li, a, 0, number); }
+    void addi(unsigned a, int64_t number) { op(Opcode::addi, a, 0, number); }
+    void bne(unsigned a, unsigned b, uint64_t to) { op(Opcode::bne, a, b, static_cast<int64_t>(to - pc())); }
+    void jmp(uint64_t to) { op(Opcode::jmp, 0, 0, static_cast<int64_t>(to - pc())); }
+    // A jump forwards: land() says where to.
+    using Fixup = size_t;
+    Fixup bne_later(unsigned a, unsigned b);
+    Fixup jmp_later();
+    // li of an address that land() says.
+    Fixup li_later(unsigned a);
+    void land(Fixup fixup);
+    // Fills with two-byte instructions that do nothing, up to `address`.
+    void fill_to(uint64_t address);
+
+  private:
+    const uint64_t start_;
+    std::vector<uint8_t> bytes_;
+};
+
+}  // namespace toy

@@ -1,0 +1,103 @@
+// A machine of toy vCPUs: RAM, a device that tells the test what the guest stores to it, and an accelerator.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "tests/accel/toy_guest.h"
+#include "weft/accel.h"
+
+namespace toy {
+
+inline constexpr uint64_t kRamSize = 4 << 20;
+// Stores of 8 bytes here are events. Loads give the number of events so far.
+inline constexpr uint64_t kDevice = 0x40000000;
+// A page of code that only device reads give.
+inline constexpr uint64_t kDeviceCode = 0x50000000;
+
+struct Event {
+    uint64_t offset;  // from kDevice
+    uint64_t value;
+    bool operator==(const Event&) const = default;
+};
+
+class Machine {
+  public:
+    using Properties = std::map<std::string, std::string>;
+
+    // `properties` as the user gives them; backend=interp unless they or WEFT_TEST_BACKEND say otherwise.
+    explicit Machine(uint32_t max_vcpus, Properties properties = {});
+    ~Machine();
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    // "" or the accelerator's error.
+    const std::string& error() const { return error_; }
+
+    // ---- before resume(), or while nobody runs the bytes ----
+    void load(const Assembler& code) { poke(code.pc() - code.bytes().size(), code.bytes()); }
+    void poke(uint64_t address, const std::vector<uint8_t>& bytes);
+    uint64_t peek(uint64_t address) const;
+
+    // ---- vCPUs: each starts at `pc`, its handler at `vector` ----
+    uint32_t add(uint64_t pc, uint64_t vector = 0);
+    void remove(uint32_t index);
+    void* state(uint32_t index) const { return cpus_[index]->state; }
+    weft::Vcpu* vcpu(uint32_t index) const { return cpus_[index]->vcpu; }
+
+    const weft::AccelOps& ops() const;
+    weft::AccelInstance* instance() const { return instance_; }
+    void resume();
+    void pause() { ops().pause(instance_); }
+    void reset() { ops().reset(instance_); }
+    // The value in the "stats" report.
+    uint64_t stat(const std::string& name) const;
+    std::string report(const std::string& topic) const;
+
+    // ---- events ----
+    // Waits until there are at least `count` events.
+    std::vector<Event> wait_for(size_t count);
+    std::vector<Event> events();
+
+    // What the accelerator says.
+    std::string log();
+    void set_log(uint32_t items) { log_items_.store(items); }
+
+  private:
+    struct Owned {
+        Cpu cpu;
+        weft::Vcpu* vcpu = nullptr;
+        void* state = nullptr;
+    };
+
+    static weft::DeviceStatus device_read(void* reader, uint64_t paddr, unsigned size, uint64_t* value);
+    static weft::DeviceStatus device_write(void* reader, uint64_t paddr, unsigned size, uint64_t value);
+    static void lookup(void* reader, uint64_t paddr, weft::PageTarget* target);
+
+    struct Free {
+        void operator()(uint8_t* memory) const;
+    };
+    const std::unique_ptr<uint8_t, Free> ram_;
+    weft::MemoryOps memory_{};
+    weft::HostServices host_{};
+    weft::AccelInstance* instance_ = nullptr;
+    std::string error_;
+    std::vector<std::unique_ptr<Owned>> cpus_;
+    std::atomic<uint32_t> log_items_{0};
+
+    weft::Mutex mutex_;
+    weft::CondVar changed_;
+    std::vector<Event> events_ WEFT_GUARDED_BY(mutex_);
+    std::string log_ WEFT_GUARDED_BY(mutex_);
+    std::vector<uint8_t> device_code_;  // at kDeviceCode; set before resume()
+
+  public:
+    void set_device_code(const Assembler& code) { device_code_ = code.bytes(); }
+};
+
+}  // namespace toy

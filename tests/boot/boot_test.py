@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Boots Debian's kernel on weft and checks what the guest itself prints.
+
+    boot_test.py EMULATOR MODULE_DIR CASE
+
+WEFT_GUEST_DIR holds the guest (scripts/fetch-guest, scripts/make-initramfs); without it the test is skipped (exit
+code 77). The cases are in CASES: options, the kernel's command line, and what has to be true afterwards. The results of
+the guest's own programs are compared with the host's, not with an earlier run of weft.
+"""
+
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIP = 77
+LIMIT = 900  # seconds: a bound against hangs, not a measurement
+
+
+class Failure(Exception):
+    pass
+
+
+class Guest:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.image = self.folder / "Image"
+        self.initramfs = self.folder / "initramfs.cpio.gz"
+        self.firmware = self.folder / "fw_dynamic.bin"
+        stamp = (self.folder / "stamp").read_text()
+        self.release = re.search(r"^release (\S+)$", stamp, re.M).group(1)
+        expected = (self.folder / "expected").read_text().split("\n")
+        self.expected = [line for line in expected if line]
+
+
+class Run:
+    """One boot. `watch` is called with the running process now and then, for what only shows meanwhile."""
+
+    def __init__(self, emulator, modules, guest, accel, smp, append, extra=(), watch=None):
+        command = [emulator, "-module-dir", modules, "-accel", accel, "-M", "virt", "-smp", str(smp), "-m", "512M",
+                   "-nographic", "-bios", guest.firmware, "-kernel", guest.image, "-initrd", guest.initramfs,
+                   "-append", "console=ttyS0 " + append, *extra]
+        self.text = " ".join(str(word) for word in command)
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            deadline = time.monotonic() + LIMIT
+            while True:
+                try:
+                    self.status = process.wait(timeout=0.5 if watch else LIMIT)
+                    break
+                except subprocess.TimeoutExpired:
+                    if watch:
+                        watch(process)
+                    if time.monotonic() > deadline:
+                        process.kill()
+                        process.wait()
+                        self.status = "still running after %d s" % LIMIT
+                        break
+            log.seek(0)
+            self.lines = log.read().decode("utf-8", "replace").replace("\r", "").split("\n")
+
+    def has(self, line):
+        if line not in self.lines:
+            raise Failure("the guest did not print %r" % line)
+
+    def check(self, guest, smp):
+        self.has("WEFT nproc=%d kernel=%s" % (smp, guest.release))
+        for line in guest.expected:
+            job, result = line.split()
+            self.has("WEFT job=%s sum=%s" % (job, result))
+        self.has("WEFT work=ok")
+
+    def ended(self, status=0):
+        if self.status != status:
+            raise Failure("the emulator ended with %s instead of %s" % (self.status, status))
+
+
+def mappings(process):
+    try:
+        text = pathlib.Path("/proc/%d/maps" % process.pid).read_text()
+    except OSError:
+        return []
+    return [line.split()[1] for line in text.split("\n") if line]
+
+
+class NeverBoth:
+    """No mapping is ever both writable and executable (looked at while the guest runs)."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def __call__(self, process):
+        rights = mappings(process)
+        self.looks += bool(rights)
+        if any("w" in right and "x" in right for right in rights):
+            raise Failure("a mapping is writable and executable")
+
+
+class VcpuThreads:
+    """Which of the accelerator's threads used processor time."""
+
+    def __init__(self):
+        self.busy = set()
+
+    def __call__(self, process):
+        for task in pathlib.Path("/proc/%d/task" % process.pid).glob("*"):
+            try:
+                name = (task / "comm").read_text().strip()
+                ticks = int((task / "stat").read_text().rsplit(")", 1)[1].split()[11])
+            except OSError:
+                continue
+            if ticks > 0 and name.endswith("/TCG"):
+                self.busy.add(name)
+
+
+def plain(accel, smp):
+    def case(emulator, modules, guest):
+        run = Run(emulator, modules, guest, accel, smp, "weft.check")
+        yield run
+        run.check(guest, smp)
+        run.ended()
+
+    return case
+
+
+def four_threads(emulator, modules, guest):
+    threads = VcpuThreads()
+    run = Run(emulator, modules, guest, "tcg,thread=multi", 4, "weft.check", watch=threads)
+    yield run
+    run.check(guest, 4)
+    run.ended()
+    if threads.busy != {"CPU %d/TCG" % i for i in range(4)}:
+        raise Failure("these vCPU threads used processor time: %s" % sorted(threads.busy))
+
+
+def one_thread(emulator, modules, guest):
+    threads = VcpuThreads()
+    run = Run(emulator, modules, guest, "tcg,thread=single", 4, "weft.check", watch=threads)
+    yield run
+    run.check(guest, 4)
+    run.ended()
+    if len(threads.busy) != 1:
+        raise Failure("these vCPU threads used processor time: %s" % sorted(threads.busy))
+
+
+def split_wx(emulator, modules, guest):
+    never = NeverBoth()
+    run = Run(emulator, modules, guest, "tcg,split-wx=on", 4, "weft.check", watch=never)
+    yield run
+    run.check(guest, 4)
+    run.ended()
+    if never.looks == 0:
+        raise Failure("the mappings were never looked at")
+
+
+def interp(emulator, modules, guest):
+    def never_executable(process):
+        try:
+            lines = pathlib.Path("/proc/%d/maps" % process.pid).read_text().split("\n")
+        except OSError:
+            return
+        for line in lines:
+            fields = line.split()
+            if fields and "x" in fields[1] and (len(fields) < 6 or fields[5].startswith("/memfd")):
+                raise Failure("memory of the interpreter's is executable: %s" % line)
+
+    run = Run(emulator, modules, guest, "tcg,backend=interp", 1, "weft.init", watch=never_executable)
+    yield run
+    run.has("WEFT init")
+    run.ended()
+
+
+def small_cache(emulator, modules, guest):
+    with tempfile.TemporaryDirectory() as folder:
+        stats = pathlib.Path(folder) / "stats"
+        run = Run(emulator, modules, guest, "tcg,tb-size=4,stats=%s" % stats, 4, "weft.check")
+        yield run
+        run.check(guest, 4)
+        run.ended()
+        found = re.search(r'"flushes": *(\d+)', stats.read_text())
+        if not found or int(found.group(1)) < 1:
+            raise Failure("the code cache was never flushed: %s" % stats.read_text())
+
+
+def disk(emulator, modules, guest):
+    with tempfile.TemporaryDirectory() as folder:
+        image = pathlib.Path(folder) / "disk"
+        content = bytes((i * 7 + (i >> 8)) & 0xFF for i in range(2 << 20))
+        image.write_bytes(content)
+        run = Run(emulator, modules, guest, "tcg", 2, "weft.disk",
+                  ("-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-device,drive=d0"))
+        yield run
+        run.has("WEFT disk=%s" % hashlib.sha256(content[:1 << 20]).hexdigest())
+        run.ended()
+        if image.read_bytes() != content:
+            raise Failure("the disk image changed")
+
+
+def reboot(emulator, modules, guest):
+    run = Run(emulator, modules, guest, "tcg", 2, "weft.reboot", ("-no-reboot",))
+    yield run
+    run.has("WEFT reboot")
+    run.ended()
+
+
+CASES = {
+    "smp1": plain("tcg", 1),
+    "smp4": four_threads,
+    "single": one_thread,
+    "split-wx": split_wx,
+    "no-split-wx": plain("tcg,split-wx=off", 2),
+    "tb-size-4": small_cache,
+    "interp": interp,
+    "disk": disk,
+    "reboot": reboot,
+}
+
+
+def main():
+    emulator, modules, name = sys.argv[1:4]
+    folder = os.environ.get("WEFT_GUEST_DIR")
+    if not folder:
+        print("skipped: WEFT_GUEST_DIR is not set (scripts/fetch-guest gets the guest)")
+        return SKIP
+    run = None
+    try:
+        case = CASES[name](emulator, modules, Guest(folder))
+        run = next(case)
+        for _ in case:
+            pass
+    except Failure as failure:
+        if run is not None:
+            print(run.text)
+            print("\n".join(run.lines[-60:]))
+        print("boot_test: %s: %s" % (name, failure))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

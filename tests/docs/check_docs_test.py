@@ -1,0 +1,144 @@
+"""check_docs.py on trees made for it: each rule is seen to hold, and seen to be broken."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SCRIPT = pathlib.Path(__file__).resolve().parent / "check_docs.py"
+
+
+class Tree(unittest.TestCase):
+    check = "files"
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+
+    def write(self, path, text=""):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def run_script(self):
+        result = subprocess.run([sys.executable, "-B", SCRIPT, self.check, self.root], text=True, timeout=60,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return result.returncode, result.stdout.splitlines()
+
+    def assert_clean(self):
+        self.assertEqual(self.run_script(), (0, []))
+
+    def assert_violation(self, place, part):
+        """Exactly one violation, at `place`, whose reason has `part` in it."""
+        code, lines = self.run_script()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertTrue(lines[0].startswith(place + ": "), lines[0])
+        self.assertIn(part, lines[0])
+        self.assertEqual(code, 1)
+
+
+class Files(Tree):
+    def setUp(self):
+        super().setUp()
+        self.write("README.md", "See [more](docs/more.md).\n")
+        self.write("docs/more.md", "# More than that\n")
+        self.write("include/weft/ir.h")
+        self.write("tcg/ir/print.cpp")
+        self.write("scripts/check")
+
+    def more(self, line):
+        self.write("docs/more.md", f"# More than that\n{line}\n")
+
+    def test_good_names(self):
+        for line in ["`tcg/ir/print.cpp`, `tcg/ir`, `tcg/`, `weft/ir.h`, `include/weft/ir.h` and `print.cpp`.",
+                     "`tcg/*/print.*`, `pri*.cpp`", "`scripts/check --full`, `./scripts/check`",
+                     "`build/check/x.txt`, `accel-NAME.so`, `-d in_asm`, `a->b`, `x.y`, `std::atomic`, `key=a/b`",
+                     "[top](../README.md), [here](#more-than-that), [web](https://example.org/a.h)",
+                     "prose tcg/nothing.cpp is nobody's name", "``tcg/ir``"]:
+            with self.subTest(line=line):
+                self.more(line)
+                self.assert_clean()
+
+    def test_names_of_nothing(self):
+        for name in ["tcg/ir/prints.cpp", "tcg/nothing", "prints.cpp", "weft/irr.h", "tcg/*.py", "check/scripts"]:
+            with self.subTest(name=name):
+                self.more(f"`scripts/check` and `{name}`, too.")
+                self.assert_violation("docs/more.md:2", f"there is no '{name}'")
+
+    def test_commands(self):
+        self.more("```\nscripts/check --full\nother/thing x\nbuild/a/b\n```")
+        self.assert_clean()
+        self.more("```\nscripts/chekc --full\n```")
+        self.assert_violation("docs/more.md:3", "there is no 'scripts/chekc'")
+
+    def test_links(self):
+        self.more("[a](print.cpp)")
+        self.assert_violation("docs/more.md:2", "there is no docs/print.cpp")
+        self.more("[a](../README.md#none)")
+        self.assert_violation("docs/more.md:2", "no such heading")
+        self.more("[a](#more)")
+        self.assert_violation("docs/more.md:2", "no such heading")
+
+    def test_readme(self):
+        self.write("README.md", "`docs/more.md`\n")
+        self.assert_violation("docs/more.md:1", "README.md has no link to it")
+        (self.root / "README.md").unlink()
+        self.assert_violation("README.md:1", "is missing")
+
+    def test_machine_paths(self):
+        for path in ["/work/x", "/root", "`/home/me/weft`", "(/tmp/a)"]:
+            with self.subTest(path=path):
+                self.more(f"in {path} there")
+                self.assert_violation("docs/more.md:2", "a path of one machine")
+        self.more("network/home, artwork/root, the /proc/self/maps, fire/work/shop")
+        self.assert_clean()
+
+    def test_placeholders(self):
+        for word in ["TODO", "tbd", "FIXME:"]:
+            with self.subTest(word=word):
+                self.more(f"numbers: {word}")
+                self.assert_violation("docs/more.md:2", "placeholder")
+        self.more("todos, methodology")
+        self.assert_clean()
+
+
+class Concurrency(Tree):
+    check = "concurrency"
+
+    def declare(self, line, file="base/a.h"):
+        self.write("docs/concurrency.md", "| base/a.h `known_` | after `gone_` |\n| base/b.h `x_` |\n `gone_` of base/a.h\n")
+        self.write(file, line + "\n")
+
+    def test_declarations(self):
+        for line in ["std::atomic<int> gone_;", "std::atomic<int> gone_{0};", "alignas(64) std::atomic<Map*> gone_{a};",
+                     "Mutex gone_;", "mutable Mutex gone_;  // a leaf", "SpinLock gone_;", "std::atomic<A<B>> gone_ = 1;",
+                     "std::atomic<int> gone_[4]{};", "PaddedSpinLock gone_;", "Mutex gone_ WEFT_ACQUIRED_AFTER(x);",
+                     "std::unique_ptr<std::atomic<int>[]> gone_;"]:
+            with self.subTest(line=line):
+                self.declare(line)
+                self.assert_violation("base/a.h:1", "'gone_' is shared")
+                self.declare(line.replace("gone_", "known_"))
+                self.assert_clean()
+
+    def test_what_is_none(self):
+        for line in ["// std::atomic<int> gone_;", "void f(std::atomic<int>& gone_);", "MutexLock lock(gone_);",
+                     "std::atomic<int>& gone_ = known_;", "class Mutex {", "Mutex* lock() const;", "SpinLockGuard guard(gone_);"]:
+            with self.subTest(line=line):
+                self.declare(line)
+                self.assert_clean()
+        self.declare("Mutex gone_;", "tests/a.h")
+        self.assert_clean()
+
+    def test_row_of_another_file(self):
+        self.declare("Mutex known_;", "base/b.h")
+        self.assert_violation("base/b.h:1", "'known_' is shared")
+
+    def test_no_page(self):
+        self.write("base/a.h", "Mutex known_;\n")
+        self.assert_violation("docs/concurrency.md:1", "is missing")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,19 @@
+// The part of a hart that devices call, without an accelerator behind it: levels and compare values end in its state.
+#include "tests/hw/support.h"
+
+namespace weft::riscv {
+
+void Hart::set_interrupt(Interrupt interrupt, bool level) {
+    const uint64_t bit = uint64_t{1} << static_cast<unsigned>(interrupt);
+    if (level) {
+        state_->mip.fetch_or(bit);
+    } else {
+        state_->mip.fetch_and(~bit);
+    }
+}
+
+void Hart::set_mtimecmp(uint64_t ticks) { state_->mtimecmp.store(ticks); }
+uint64_t Hart::mtimecmp() const { return state_->mtimecmp.load(); }
+uint64_t Hart::time() const { return hw::test::kFakeTime; }
+
+}  // namespace weft::riscv

@@ -1,0 +1,110 @@
+// Files to boot: which firmware is taken, what fits, what is refused before it is read.
+#include <catch2/catch.hpp>
+
+#include <cstring>
+
+#include "emulator/system/inputs.h"
+#include "tests/support/subprocess.h"
+
+using namespace weft;
+using namespace weft::sys;
+
+namespace {
+
+Options options_for(std::vector<const char*> arguments) {
+    const auto options = parse_options(arguments);
+    REQUIRE(options);
+    return *options;
+}
+
+std::string message(const Options& options, const std::vector<std::string>& firmware = {}) {
+    const auto plan = read_inputs(options, firmware);
+    return plan ? "(fine)" : plan.error().message();
+}
+
+void put(std::string& file, size_t at, uint64_t value, size_t size) {
+    std::memcpy(file.data() + at, &value, size);
+}
+
+// A RISC-V executable of `size` bytes with one segment of 8 bytes at `paddr` (ELF gABI, chapter "Object Files").
+std::string executable(size_t size, uint64_t paddr) {
+    std::string file(size, '\0');
+    std::memcpy(file.data(), "\177ELF\2\1\1", 7);
+    put(file, 16, 2, 2);    // ET_EXEC
+    put(file, 18, 243, 2);  // EM_RISCV
+    put(file, 20, 1, 4);
+    put(file, 24, paddr, 8);  // e_entry
+    put(file, 32, 64, 8);     // e_phoff
+    put(file, 52, 64, 2);
+    put(file, 54, 56, 2);
+    put(file, 56, 1, 2);
+    put(file, 64, 1, 4);  // PT_LOAD
+    put(file, 64 + 24, paddr, 8);
+    put(file, 64 + 32, 8, 8);
+    put(file, 64 + 40, 8, 8);
+    return file;
+}
+
+}  // namespace
+
+TEST_CASE("firmware candidates: the environment, the program's folders, the distribution's", "[inputs]") {
+    const auto candidates = firmware_candidates("/fw", "/opt/weft/bin");
+    REQUIRE(candidates.size() >= 4);
+    CHECK(candidates[0] == "/fw/fw_dynamic.bin");
+    CHECK(candidates[1] == "/opt/weft/bin/firmware/fw_dynamic.bin");
+    CHECK(candidates[2] == "/opt/weft/share/weft/firmware/fw_dynamic.bin");
+    CHECK(candidates[3] == "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin");
+    CHECK(firmware_candidates("", "/p")[0] == "/p/firmware/fw_dynamic.bin");
+    CHECK(firmware_candidates(std::nullopt, "/p")[0] == "/p/firmware/fw_dynamic.bin");
+}
+
+TEST_CASE("-bios default takes the first candidate there is", "[inputs]") {
+    const test::TempDir dir;
+    const std::string first = dir.write("first", "first firmware");
+    const std::string second = dir.write("second", "second");
+    const auto plan = read_inputs(options_for({"-m", "16M"}), {dir.file("absent"), first, second});
+    REQUIRE(plan);
+    REQUIRE(plan->segments.size() == 1);
+    CHECK(plan->segments[0].paddr == 0x80000000);
+    CHECK(std::string(plan->segments[0].bytes.begin(), plan->segments[0].bytes.end()) == "first firmware");
+    CHECK(message(options_for({}), {"/a", "/b"}) ==
+          "-bios default: there is no OpenSBI firmware: none of /a, /b exists");
+    CHECK(message(options_for({"-bios", "none"}), {"/a"}) == "(fine)");
+}
+
+TEST_CASE("an ELF file may be larger than memory as long as its segments are not", "[inputs]") {
+    const test::TempDir dir;
+    const std::string fits = dir.write("fits", executable(3u << 20, 0x80000000));
+    const std::string beyond = dir.write("beyond", executable(4096, 0x80800000));
+    const std::string raw = dir.write("raw", std::string((2u << 20) + 1, '.'));
+    CHECK(message(options_for({"-m", "2M", "-bios", "none", "-kernel", fits.c_str()})).find("larger") ==
+          std::string::npos);
+    CHECK(message(options_for({"-m", "8M", "-bios", "none", "-kernel", fits.c_str()})) == "(fine)");
+    CHECK(message(options_for({"-m", "8M", "-bios", "none", "-kernel", beyond.c_str()})) ==
+          "-kernel: '" + beyond +
+              "': needs memory at 0x80800000 to 0x80800007, but RAM is at 0x80000000 to 0x807fffff "
+              "(8 MiB)");
+    CHECK(message(options_for({"-m", "2M", "-bios", "none", "-kernel", raw.c_str()})) ==
+          "-kernel: '" + raw + "': the file is larger than the machine's memory of 2M");
+    // What never ends is not read to its end.
+    CHECK(message(options_for({"-m", "2M", "-bios", "/dev/zero"})) ==
+          "-bios: '/dev/zero': the file is larger than the machine's memory of 2M");
+    CHECK(message(options_for({"-m", "2M", "-bios", "/dev/null"})) ==
+          "-bios: '/dev/null': the file is empty");
+}
+
+TEST_CASE("outputs are checked without being made", "[inputs]") {
+    const test::TempDir dir;
+    const std::string fresh = dir.file("fresh");
+    const std::string serial = "file:" + fresh;
+    const auto check = [](const Options& options) {
+        const auto checked = check_outputs(options);
+        return checked ? std::string("(fine)") : checked.error().message();
+    };
+    CHECK(check(options_for({"-serial", serial.c_str(), "-D", fresh.c_str()})) == "(fine)");
+    CHECK_FALSE(test::exists(fresh));
+    CHECK(check(options_for({"-D", dir.path().c_str()})) ==
+          "-D: cannot open '" + dir.path() + "': Is a directory");
+    CHECK(check(options_for({"-D", "/nonexistent/log"})) ==
+          "-D: cannot open '/nonexistent/log': No such file or directory");
+}

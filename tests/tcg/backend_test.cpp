@@ -1,0 +1,307 @@
+// Transfers, exits, faults and linking, on every backend.
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <thread>
+
+#include "ir_fixture.h"
+
+namespace weft::tcg::test {
+
+using ir::Builder;
+using ir::I64;
+using ir::MemOp;
+using ir::Opcode;
+
+namespace {
+
+constexpr uint64_t kPage = 0x40000;
+constexpr uint64_t kTarget = 0x77123456;
+
+// Adds `amount` to r1 and goes on at `page_offset` of the page.
+void write_step(UnitUnderTest& t, uint64_t amount, uint32_t page_offset, bool closes_cycle = true) {
+    t.b.insn_start(0);
+    t.b.op_into(Opcode::add, t.r(1), t.r(1), t.b.imm(amount));
+    t.b.exit_check(1, closes_cycle);
+    t.b.goto_tb(page_offset);
+}
+
+Input on_page() {
+    Input input;
+    input.page_pc = kPage;
+    return input;
+}
+
+template <class Test>
+void on_every_backend(const HarnessOptions& options, Test test) {
+    for (const auto& harness : all_harnesses(options)) {
+        INFO(harness->name());
+        test(*harness);
+    }
+}
+
+RwAddress rw(const Harness::Placed& placed) { return placed.window.rw; }
+
+}  // namespace
+
+TEST_CASE("an unlinked goto_tb leaves with its slot") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest t;
+        const ir::Label other = t.b.new_label();
+        t.b.insn_start(0);
+        t.b.brcond(ir::Cond::eq, t.r(1), t.b.imm(0), other);
+        t.b.exit_check(1, false);
+        t.b.goto_tb(0x123);
+        t.b.set_label(other);
+        t.b.exit_check(1, false);
+        t.b.goto_tb(0xffe);
+        REQUIRE(t.error().empty());
+        const Harness::Placed placed = harness.compile(t.unit);
+        REQUIRE(placed.compiled.jump_count == 2);
+        const Outcome outcome = harness.execute(placed, on_page());
+        CHECK(outcome.exit == ExitKind::goto_tb);
+        CHECK(outcome.pc == kPage + 0xffe);
+        CHECK(outcome.exit_page_offset == 0xffe);
+        CHECK(outcome.page_pc == kPage);
+    });
+}
+
+TEST_CASE("linked units run on, unlinked ones leave again") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest first, second;
+        write_step(first, 1, 0x10);
+        write_step(second, 100, 0x20);
+        const Harness::Placed a = harness.compile(first.unit);
+        const Harness::Placed b = harness.compile(second.unit);
+        const JumpSite& site = a.compiled.jumps[0];
+        const RwAddress stub = harness.backend().jump_target(rw(a), site);
+        CHECK(stub == rw(a) + site.stub_offset);
+
+        harness.backend().link(rw(a), site, rw(b));
+        CHECK(harness.backend().jump_target(rw(a), site) == rw(b));
+        const Outcome linked = harness.execute(a, on_page());
+        CHECK(linked.state.regs[1] == 101);
+        CHECK(linked.exit == ExitKind::goto_tb);
+        CHECK(linked.exit_unit == b.index - a.index);
+        CHECK(linked.pc == kPage + 0x20);
+
+        harness.backend().unlink(rw(a), site);
+        CHECK(harness.backend().jump_target(rw(a), site) == stub);
+        CHECK(harness.execute(a, on_page()).state.regs[1] == 1);
+    });
+}
+
+TEST_CASE("an exit request ends a cycle of linked units") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest t;
+        write_step(t, 1, 0);
+        const Harness::Placed placed = harness.compile(t.unit);
+        harness.backend().link(rw(placed), placed.compiled.jumps[0], rw(placed));
+        Input input = on_page();
+        input.exit_request = 1;
+        const Outcome outcome = harness.execute(placed, input);
+        CHECK(outcome.exit == ExitKind::goto_tb);
+        CHECK(outcome.exit_unit == 0);
+        CHECK(outcome.state.regs[1] == 1);
+        CHECK(outcome.pc == kPage);
+        harness.backend().unlink(rw(placed), placed.compiled.jumps[0]);
+    });
+}
+
+TEST_CASE("an exit request does not stop a transfer that closes no cycle") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest first, second;
+        write_step(first, 1, 0x10, false);
+        write_step(second, 100, 0x20, true);
+        const Harness::Placed a = harness.compile(first.unit);
+        const Harness::Placed b = harness.compile(second.unit);
+        harness.backend().link(rw(a), a.compiled.jumps[0], rw(b));
+        Input input = on_page();
+        input.exit_request = 1;
+        CHECK(harness.execute(a, input).state.regs[1] == 101);
+    });
+}
+
+TEST_CASE("an instruction budget ends a cycle") {
+    HarnessOptions options;
+    options.count_insns = true;
+    on_every_backend(options, [](Harness& harness) {
+        UnitUnderTest t;
+        write_step(t, 1, 0);
+        const Harness::Placed placed = harness.compile(t.unit);
+        harness.backend().link(rw(placed), placed.compiled.jumps[0], rw(placed));
+        Input input = on_page();
+        input.insn_budget = 9;
+        const Outcome outcome = harness.execute(placed, input);
+        CHECK(outcome.exit == ExitKind::goto_tb);
+        CHECK(outcome.state.regs[1] == 10);
+        CHECK(outcome.insn_budget == -1);
+    });
+}
+
+TEST_CASE("lookup_and_goto_ptr") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest first, second;
+        first.b.insn_start(0);
+        first.b.exit_check(1, true);
+        first.b.lookup_and_goto_ptr(first.b.imm(kTarget));
+        second.b.insn_start(0x456);
+        second.b.mov(second.r(1), second.b.pc_add(0x456));
+        second.leave();
+        REQUIRE(second.error().empty());
+        const Harness::Placed a = harness.compile(first.unit);
+        const Harness::Placed b = harness.compile(second.unit);
+
+        // The hook knows nothing: the loop must decide.
+        const Outcome unknown = harness.execute(a, on_page());
+        CHECK(unknown.exit == ExitKind::lookup);
+        CHECK(unknown.pc == kTarget);
+        CHECK(harness.lookups() == 1);
+
+        // The hook finds it, and sets the page.
+        harness.set_lookup(kTarget, b.window.rx);
+        CHECK(harness.execute(a, on_page()).state.regs[1] == kTarget);
+        CHECK(harness.lookups() == 2);
+
+        // Generated code finds it; the page follows from the pc.
+        const auto offset = static_cast<uint32_t>(b.window.rx - harness.code_base());
+        harness.jump_cache_entry(kTarget) = JumpCacheEntry{kTarget, 1, offset};
+        const Outcome cached = harness.execute(a, on_page());
+        CHECK(cached.state.regs[1] == kTarget);
+        CHECK(cached.page_pc == (kTarget & ~uint64_t{4095}));
+        CHECK(harness.lookups() == 2);
+
+        // An entry of another context, or another pc, does not count.
+        harness.jump_cache_entry(kTarget).context_id = 2;
+        harness.execute(a, on_page());
+        CHECK(harness.lookups() == 3);
+        harness.jump_cache_entry(kTarget) = JumpCacheEntry{kTarget + (uint64_t{1} << 32), 1, offset};
+        harness.execute(a, on_page());
+        CHECK(harness.lookups() == 4);
+
+        // An exit request comes first.
+        Input asked = on_page();
+        asked.exit_request = 1;
+        const Outcome left = harness.execute(a, asked);
+        CHECK(left.exit == ExitKind::lookup);
+        CHECK(left.pc == kTarget);
+        CHECK(harness.lookups() == 4);
+    });
+}
+
+TEST_CASE("exit_tb says why") {
+    on_every_backend({}, [](Harness& harness) {
+        const std::pair<ir::ExitReason, ExitKind> kReasons[] = {{ir::ExitReason::lookup, ExitKind::lookup},
+                                                                {ir::ExitReason::halt, ExitKind::halt},
+                                                                {ir::ExitReason::yield, ExitKind::yield}};
+        for (const auto& [reason, kind] : kReasons) {
+            UnitUnderTest t;
+            t.b.insn_start(0);
+            t.b.exit_tb(reason, t.b.pc_add(0x10));
+            const Outcome outcome = harness.run(t.unit, on_page());
+            CHECK(outcome.exit == kind);
+            CHECK(outcome.pc == kPage + 0x10);
+        }
+    });
+}
+
+TEST_CASE("a fault names its instruction and leaves the registers of before") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest t;
+        t.b.insn_start(0x100, 7);
+        t.b.mov(t.r(1), t.b.imm(11));
+        t.b.qemu_st(t.r(1), t.b.imm(kMemoryBase), MemOp(3, 0));
+        t.b.insn_start(0x104, 8);
+        t.b.emit(Opcode::qemu_ld, ir::Type::i64, 0, MemOp(3, 0).bits(), 1, t.r(0).index);
+        t.b.insn_start(0x108, 9);
+        t.b.mov(t.r(1), t.b.imm(33));
+        t.leave();
+        REQUIRE(t.error().empty());
+        const Outcome outcome = harness.run(t.unit, on_page());
+        CHECK(outcome.exit == ExitKind::fault);
+        CHECK(outcome.fault_pc_offset == 0x104);
+        CHECK(outcome.fault_word == 8);
+        CHECK(outcome.state.regs[1] == 11);
+        CHECK(outcome.memory[0] == 11);
+    });
+}
+
+TEST_CASE("a raising helper's result is not written") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest t;
+        t.b.insn_start(2);
+        t.b.emit(Opcode::call, ir::Type::none, 0, kHelperMaybeRaise, 1, 0, 2);
+        t.leave();
+        Input input = on_page();
+        input.state.regs[0] = 8;
+        input.state.regs[1] = 5;
+        const Outcome raised = harness.run(t.unit, input);
+        CHECK(raised.exit == ExitKind::fault);
+        CHECK(raised.fault_pc_offset == 2);
+        CHECK(raised.state.regs[1] == 5);
+        input.state.regs[0] = 9;
+        CHECK(harness.run(t.unit, input).state.regs[1] == 9);
+    });
+}
+
+TEST_CASE("a unit that does not fit is refused") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest t;
+        t.b.insn_start(0);
+        for (unsigned i = 0; i < 40; ++i) {
+            t.b.qemu_st(t.b.imm(i), t.r(1), MemOp(3, 0));
+        }
+        t.leave();
+        const Harness::Placed placed = harness.compile(t.unit);
+        const auto compiler = harness.backend().make_compiler();
+        CompiledUnit compiled;
+        for (const size_t size : {size_t{0}, size_t{16}, size_t{256}, size_t{placed.compiled.code_size} - 16}) {
+            CodeWindow window = placed.window;
+            window.size = size & ~size_t{15};
+            CHECK(compiler->compile(t.unit, window, 1, &compiled) == CompileStatus::region_full);
+        }
+        // Compiled again in the same place: what was refused has overwritten it.
+        CHECK(compiler->compile(t.unit, placed.window, 1, &compiled) == CompileStatus::ok);
+    });
+}
+
+TEST_CASE("code can be shown") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest t;
+        write_step(t, 0x1234, 0x10);
+        const Harness::Placed placed = harness.compile(t.unit);
+        CHECK(!harness.backend().disassemble(placed.window).empty());
+    });
+}
+
+TEST_CASE("units are linked while others run them") {
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest loop, stop;
+        write_step(loop, 1, 0);
+        stop.b.insn_start(0);
+        stop.leave();
+        const Harness::Placed a = harness.compile(loop.unit);
+        const Harness::Placed b = harness.compile(stop.unit);
+        const JumpSite site = a.compiled.jumps[0];
+        std::atomic<bool> done{false};
+        std::thread linker([&] {
+            // Ends linked to the unit that leaves, so that the runs below cannot go on forever.
+            for (unsigned i = 0; i < 20'000; ++i) {
+                harness.backend().link(rw(a), site, rw(a));
+                harness.backend().unlink(rw(a), site);
+                harness.backend().link(rw(a), site, rw(b));
+            }
+            done.store(true);
+        });
+        unsigned wrong = 0;
+        do {
+            const Outcome outcome = harness.execute(a, on_page());
+            wrong += outcome.state.regs[1] == 0;
+            wrong += outcome.exit != ExitKind::goto_tb && outcome.exit != ExitKind::lookup;
+        } while (!done.load());
+        linker.join();
+        CHECK(wrong == 0);
+    });
+}
+
+}  // namespace weft::tcg::test

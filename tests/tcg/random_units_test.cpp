@@ -1,0 +1,116 @@
+// Random units: valid to the verifier, and the same on every backend, optimized or not.
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+#include "random_unit.h"
+#include "tcg/ir/unit_storage.h"
+#include "tcg/ir/verify.h"
+#include "tcg/opt/optimizer.h"
+
+namespace weft::tcg::test {
+
+namespace {
+
+constexpr unsigned kRunsPerUnit = 3;
+
+std::span<const GlobalDesc> globals() { return {test_guest().globals, test_guest().global_count}; }
+std::span<const HelperDesc> helpers() { return {test_guest().helpers, test_guest().helper_count}; }
+
+struct Case {
+    uint64_t seed;
+    const RandomUnitOptions& options;
+    const ir::Unit& plain;
+    const ir::Unit& optimized;
+};
+
+// The first disagreement, or an empty string.
+std::string compare(const std::vector<std::unique_ptr<Harness>>& harnesses, const Case& tried) {
+    std::mt19937_64 random(tried.seed);
+    for (unsigned run = 0; run < kRunsPerUnit; ++run) {
+        const Input input = random_input(random);
+        const Outcome expected = harnesses.front()->run(tried.plain, input);
+        for (const auto& harness : harnesses) {
+            for (const bool optimized : {false, true}) {
+                const Outcome actual = harness->run(optimized ? tried.optimized : tried.plain, input);
+                if (const std::string found = difference(expected, actual); !found.empty()) {
+                    return std::string(harness->name()) + (optimized ? " (optimized)" : "") + ", run " +
+                           std::to_string(run) + ": " + found;
+                }
+            }
+        }
+    }
+    return {};
+}
+
+void run_cases(const RandomUnitOptions& options, const HarnessOptions& harness_options, uint64_t first_seed,
+               unsigned count, const OptimizeOptions& optimize_options = {}) {
+    const auto harnesses = all_harnesses(harness_options);
+    UnitMemory plain(globals());
+    UnitMemory optimized(globals());
+    Optimizer optimizer(optimize_options);
+    for (uint64_t seed = first_seed; seed < first_seed + count; ++seed) {
+        INFO("WEFT_TEST_SEED=" << seed);
+        ir::Unit& unit = plain.begin_unit();
+        RandomUnit(seed, options).write(unit);
+        ir::Unit& copy = optimized.begin_unit();
+        RandomUnit(seed, options).write(copy);
+        const Result<> valid = verify(unit, helpers());
+        INFO((valid ? "" : valid.error().message()));
+        REQUIRE(valid.has_value());
+
+        optimizer.optimize(copy, helpers());
+        const Result<> still_valid = verify(copy, helpers());
+        const std::string found = still_valid ? compare(harnesses, Case{seed, options, unit, copy})
+                                              : still_valid.error().message();
+        if (!found.empty()) {
+            FAIL(found << "\n" << print_unit(unit, test_names()) << "optimized:\n" << print_unit(copy, test_names()));
+        }
+    }
+    SUCCEED();
+}
+
+}  // namespace
+
+TEST_CASE("random units of integer ops") {
+    RandomUnitOptions options;
+    options.fp = false;
+    options.faults = false;
+    run_cases(options, {}, test_seed(1), test_cases(1500));
+}
+
+TEST_CASE("random units of all ops") { run_cases({}, {}, test_seed(100'000), test_cases(2500)); }
+
+TEST_CASE("random units with every access by the slow path") {
+    HarnessOptions options;
+    options.fill_tlb = false;
+    run_cases({}, options, test_seed(200'000), test_cases(500));
+}
+
+TEST_CASE("random units under an instruction budget") {
+    HarnessOptions options;
+    options.count_insns = true;
+    run_cases({}, options, test_seed(300'000), test_cases(500));
+}
+
+TEST_CASE("long random units") {
+    RandomUnitOptions options;
+    options.insns = 120;
+    run_cases(options, {}, test_seed(400'000), test_cases(150));
+}
+
+TEST_CASE("random units with one optimization switched off, or on alone") {
+    bool OptimizeOptions::*const kSwitches[] = {
+        &OptimizeOptions::propagate_copies, &OptimizeOptions::fold_constants, &OptimizeOptions::simplify,
+        &OptimizeOptions::known_bits,       &OptimizeOptions::combine,        &OptimizeOptions::unbox,
+        &OptimizeOptions::coalesce,         &OptimizeOptions::unreachable};
+    for (const auto one : kSwitches) {
+        OptimizeOptions others;
+        others.*one = false;
+        run_cases({}, {}, test_seed(500'000), test_cases(250), others);
+        OptimizeOptions alone{false, false, false, false, false, false, false, false};
+        alone.*one = true;
+        run_cases({}, {}, test_seed(600'000), test_cases(250), alone);
+    }
+}
+
+}  // namespace weft::tcg::test
