@@ -114,6 +114,7 @@ struct SystemProgram {
     uint64_t lines_per_hash;
     uint64_t first_shown;
     uint64_t end_shown;
+    uint64_t on_peer;  // for what the peer is known to do otherwise
 };
 
 }  // namespace isa

@@ -25,7 +25,7 @@ class SystemTest {
     size_t run(const std::string& guest) {
         name_ = std::filesystem::path(guest).stem().string();
         runtime_ = test::read_file(guest);
-        const std::vector<RunResult> results = run_both({kLinesPerHash, 0, 0});
+        const std::vector<RunResult> results = run_both({kLinesPerHash, 0, 0, 0});
         const std::vector<std::string>& peer = results[0].lines;
         const std::vector<std::string>& weft = results[1].lines;
         size_t differences = 0;
@@ -47,15 +47,20 @@ class SystemTest {
     }
 
   private:
-    std::vector<RunResult> run_both(const isa::SystemProgram& program) {
-        std::string bytes;
-        append(&bytes, program);
-        const std::string image = files_.write("image", make_image(runtime_, bytes));
-        return run_all({{emulators_[0], image}, {emulators_[1], image}}, kTimeout);
+    std::vector<RunResult> run_both(isa::SystemProgram program) {
+        std::vector<Boot> boots;
+        for (const Emulator& emulator : emulators_) {
+            program.on_peer = boots.empty() ? 1 : 0;
+            std::string bytes;
+            append(&bytes, program);
+            boots.push_back({emulator, files_.write(program.on_peer != 0 ? "peer" : "weft",
+                                                    make_image(runtime_, bytes))});
+        }
+        return run_all(boots, kTimeout);
     }
 
     void explain(uint64_t first) {
-        const std::vector<RunResult> results = run_both({0, first, first + kLinesPerHash});
+        const std::vector<RunResult> results = run_both({0, first, first + kLinesPerHash, 0});
         const std::vector<std::string>& peer = results[0].lines;
         const std::vector<std::string>& weft = results[1].lines;
         size_t shown = 0;

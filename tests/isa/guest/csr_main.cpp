@@ -32,6 +32,10 @@ Probe run(Mode mode, uint64_t a0, uint64_t a1 = 0) {
     return probe(reinterpret_cast<const char*>(kCode), mode, 0, 0, a0, a1);
 }
 
+// The peer can make U and S mode 32 bits wide; weft's are 64.
+constexpr uint64_t kUxl = uint64_t{3} << 32;
+constexpr uint64_t kSxl = uint64_t{3} << 34;
+
 struct Field {
     const char* name;
     uint32_t number;
@@ -41,7 +45,7 @@ constexpr Field kFields[] = {
     {"fflags", 0x001, kAll},
     {"frm", 0x002, kAll},
     {"fcsr", 0x003, kAll},
-    {"sstatus", 0x100, kAll},
+    {"sstatus", 0x100, kAll & ~kUxl},
     {"sie", 0x104, kAll},
     {"stvec", 0x105, kAll},
     {"scounteren", 0x106, 7},  // programmable counters: the peer has none here, weft's are zero
@@ -51,7 +55,7 @@ constexpr Field kFields[] = {
     {"scause", 0x142, kAll},
     {"stval", 0x143, kAll},
     {"satp", 0x180, kAll},
-    {"mstatus", 0x300, kAll},
+    {"mstatus", 0x300, kAll & ~(kUxl | kSxl)},
     {"misa", 0x301, kAll & ~uint64_t{2}},  // not bit 1, B: whether Zba, Zbb and Zbs show there
     {"medeleg", 0x302, 0xb3ff},            // exceptions that weft has not
     {"mideleg", 0x303, 0xaaa},
@@ -105,7 +109,7 @@ void fields() {
         write_and_read({"satp by mode", 0x180, kAll}, mode << 60 | 0x00012340000abcde);
     }
     for (uint64_t mpp = 0; mpp < 4; ++mpp) {
-        write_and_read({"mstatus by MPP", 0x300, kAll}, mpp << kMppShift);
+        write_and_read({"mstatus by MPP", 0x300, kAll & ~(kUxl | kSxl)}, mpp << kMppShift);
     }
 }
 
@@ -176,10 +180,10 @@ void views() {
         constexpr uint32_t a0 = 10, a1 = 11, a2 = 12;
         const uint32_t insns[] = {csrrw(a2, 0x100, a0), csrrs(a1, 0x300, 0), csrrw(0, 0x100, a2)};
         put_code(insns, 3);
-        out_line("mstatus of sstatus", run(machine, uint64_t{1} << bit).a[1]);
+        out_line("mstatus of sstatus", run(machine, uint64_t{1} << bit).a[1] & ~(kUxl | kSxl));
         const uint32_t back[] = {csrrw(a2, 0x300, a0), csrrs(a1, 0x100, 0), csrrw(0, 0x300, a2)};
         put_code(back, 3);
-        out_line("sstatus of mstatus", run(machine, uint64_t{1} << bit).a[1]);
+        out_line("sstatus of mstatus", run(machine, uint64_t{1} << bit).a[1] & ~(kUxl | kSxl));
     }
     for (uint64_t value = 0; value < 256; ++value) {
         GUEST_CSR_WRITE(fcsr, value);
@@ -217,6 +221,10 @@ void counters() {
 }  // namespace
 
 void system_main() {
+    device(0x02004000) = kAll;  // mtimecmp: no timer interrupt pending
+    while ((GUEST_CSR_READ(mip) & 0x80) != 0) {
+    }
+    GUEST_CSR_WRITE(0x14d, 0);  // stimecmp has no value until one is written
     fields();
     existence();
     views();

@@ -38,6 +38,39 @@ void set_machine(uint64_t pending) {
     }
 }
 
+// 3.1.9: MEI, MSI, MTI, SEI, SSI, STI; those for M mode before those that are delegated. The peer takes the lowest number
+// within each: there, that counts as right.
+uint64_t first_of(uint64_t pending) {
+    constexpr uint64_t kSpecified[] = {11, 3, 7, 9, 1, 5};
+    constexpr uint64_t kPeers[] = {1, 3, 5, 7, 9, 11};
+    for (const uint64_t number : on_peer() ? kPeers : kSpecified) {
+        if ((pending >> number & 1) != 0) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+// Who took which interrupt, if any: as specified or not, and the state after it.
+void out_taken(const Probe& p, uint64_t pending, uint64_t delegated) {
+    constexpr uint64_t kInterrupt = uint64_t{1} << 63;
+    const bool to_machine = (p.cause & kInterrupt) != 0;
+    const bool to_supervisor = p.cause == 9 && (p.a[1] & kInterrupt) != 0;
+    out_text(to_machine ? "M mode " : to_supervisor ? "S mode " : "none ");
+    if (to_machine || to_supervisor) {
+        const uint64_t cause = to_machine ? p.cause : p.a[1];
+        const uint64_t candidates = pending & (to_machine ? ~delegated : delegated);
+        const bool expected = candidates != 0 && (cause & ~kInterrupt) == first_of(candidates);
+        out_text(expected ? "as specified" : "out of order");
+        if (to_supervisor) {
+            out_text((p.a[0] | kInterrupt) == cause ? " vector" : " wrong vector");
+            out_line(" sepc", p.a[2]);
+            out_line(" sstatus", p.a[4]);
+        }
+    }
+    out_line(" mstatus", p.status_out & (kSie | kMie | kSpie | kMpie | kSpp | kMpp));
+}
+
 // Every set of pending ones against delegation and mode; all enabled. The code spins or ends at once.
 void priorities() {
     constexpr uint64_t kBits[] = {kSsi, kSti, kSei, kMsi, kMti};
@@ -61,7 +94,7 @@ void priorities() {
             constexpr Mode kModes[] = {user, supervisor, machine};
             for (const Mode mode : kModes) {
                 for (const uint64_t status : kStatus) {
-                    out_state("interrupt", probe(f_ecall, mode, status, 0));
+                    out_taken(probe(f_ecall, mode, status, 0), pending, delegated);
                 }
             }
         }

@@ -260,10 +260,10 @@ void modify_privilege(const Space& space) {
                 word(kData) = 0x1234;
                 const uint64_t with = kMprv | status | mode << kMppShift | kFsInitial;
                 out_line("mprv: flags, mode, status", flags << 32 | mode << 28 | status);
-                out_probe("load",
-                          probe(f_mprv_load, machine, 0, space.satp(), space.page(), with, kFsInitial));
-                out_probe("store",
-                          probe(f_mprv_store, machine, 0, space.satp(), space.page(), with, kFsInitial));
+                // Where MPRV changes nothing, the address is a physical one.
+                const uint64_t address = mode == machine ? kData : space.page();
+                out_probe("load", probe(f_mprv_load, machine, 0, space.satp(), address, with, kFsInitial));
+                out_probe("store", probe(f_mprv_store, machine, 0, space.satp(), address, with, kFsInitial));
             }
         }
     }

@@ -93,6 +93,8 @@ void out_state(const char* name, const Probe& p) {
     out_values(name, values, 10);
 }
 
+bool on_peer() { return wish().on_peer != 0; }
+
 void fill_with_ecalls(uint64_t address, uint64_t size) {
     constexpr uint64_t kTwoEcalls = 0x0000007300000073;
     for (uint64_t at = address; at < address + size; at += 8) {

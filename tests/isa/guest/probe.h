@@ -112,6 +112,9 @@ inline volatile uint32_t& device32(uint64_t address) {
     return *reinterpret_cast<volatile uint32_t*>(address);
 }
 
+// Whether this is the emulator that weft is compared with.
+bool on_peer();
+
 // Fills pages with ECALLs: fetching from any word of them traps there.
 void fill_with_ecalls(uint64_t address, uint64_t size);
 void clear_pages(uint64_t address, uint64_t count);
