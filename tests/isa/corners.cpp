@@ -180,7 +180,7 @@ class Suite {
                 add_memory();
                 break;
             case Format::branch:
-                add_branch(bits | branch_offset(8));
+                add_branch();
                 break;
             case Format::jal:
                 add(job_of({bits | jump_offset(8), addi(kC, 0, 7)}), zero_, zero_, zero_);
@@ -239,18 +239,16 @@ class Suite {
         }
     }
 
-    void add_branch(uint32_t bits) {
-        for (const auto& [rs1, rs2] : {std::pair{kA, kB}, {kA, kA}, {kA, 0u}, {0u, kB}}) {
-            const uint32_t placed = row_->size == 2 ? bits : bits | encode(*row_, {0, rs1, rs2});
-            isa::CornerJob job = row_->size == 2
-                                     ? job_of({addi(kResult, 0, 1), placed, addi(kResult, 0, 2)})
-                                     : job_of({addi(kResult, 0, 1),
-                                               (placed & ~(31u << 15 | 31u << 20)) | rs1 << 15 | rs2 << 20,
-                                               addi(kResult, 0, 2)});
-            add(job, integers_, row_->size == 2 ? zero_ : few_integers_, zero_);
-            if (row_->size == 2) {
-                break;
-            }
+    // x13 says whether it was taken. `bits` jumps over an addi.
+    void add_branch(uint32_t bits, ValueRange second) {
+        add(job_of({addi(kResult, 0, 1), bits, addi(kResult, 0, 2)}), integers_, second, zero_);
+    }
+
+    void add_branch() {
+        const uint32_t offset = branch_offset(8);
+        add_branch(encode(*row_, {0, kA, kB}) | offset, few_integers_);
+        for (const Registers& registers : {Registers{0, kA, kA}, {0, kA, 0}, {0, 0, kB}}) {
+            add_branch(encode(*row_, registers) | offset, few_integers_);
         }
     }
 
@@ -375,36 +373,32 @@ class Suite {
 
     bool is_wanted(const Insn& insn) const {
         const InsnDesc& full = semantic(*row_);
-        const bool fixed_base = insn.rs1 == 2 && !has_operand(*row_, 'd') ? false : insn.rs1 == 2;
+        const bool usual_base = insn.rs1 == kA || insn.rs1 == 2;
+        const bool reads_rs2 = has_operand(full, 't') || has_operand(full, 'T');
+        const bool writes = has_operand(full, 'd') || has_operand(full, 'D');
         switch (row_->format) {
             case Format::c_nop:
             case Format::c_none:
-            case Format::cj:
-                return row_->format != Format::cj || insn.imm == 6;
             case Format::ci_sp:
                 return true;
-            case Format::ciw:
-                return insn.rd == kA;
+            case Format::cj:
+                return insn.imm == 6;
+            case Format::cb_branch:
+                return insn.rs1 == kA && insn.imm == 6;
             case Format::cr_jr:
             case Format::cr_jalr:
                 return insn.rs1 == kA;
-            case Format::cb_branch:
-                return insn.rs1 == kA && insn.imm == 6;
             default:
                 break;
         }
-        const bool reads_rs2 = has_operand(full, 't') || has_operand(full, 'T');
-        const bool writes = has_operand(full, 'd') || has_operand(full, 'D');
-        const bool two_address = writes && reads_rs2;  // c.mv, c.add, c.sub...
-        if (two_address) {
+        if (is_memory(full)) {
+            return usual_base && (writes ? insn.rd == kA || insn.rd == kResult : insn.rs2 == kB);
+        }
+        if (reads_rs2) {
             return (insn.rd == kA || insn.rd == kResult || insn.rd == 0) &&
                    (insn.rs2 == kB || insn.rs2 == kA);
         }
-        if (writes) {
-            const bool base_ok = !is_memory(full) || fixed_base || insn.rs1 == 2 || insn.rs1 == kA;
-            return base_ok && (insn.rd == kA || (is_memory(full) && insn.rd == kResult));
-        }
-        return (insn.rs1 == 2 || insn.rs1 == kA) && insn.rs2 == kB;
+        return insn.rd == kA;
     }
 
     static bool is_memory(const InsnDesc& desc) {
@@ -423,7 +417,7 @@ class Suite {
                 add(job_of({insn.bits, kCompressedNop, addi(kC, 0, 7)}), landing_, zero_, zero_);
                 return;
             case Format::cb_branch:
-                add_branch(insn.bits);
+                add_branch(insn.bits, zero_);
                 return;
             default:
                 break;

@@ -22,7 +22,7 @@ constexpr std::array kWordNames = {"x1",  "x2",  "x10", "x11",  "x12",   "x13", 
 class CornersTest {
   public:
     CornersTest(const TestOptions& options, std::vector<Emulator> emulators)
-        : runtime_(test::read_file(options.guest)),
+        : runtime_(test::read_file(options.guests[0])),
           emulators_(std::move(emulators)),
           suite_(make_corner_suite(options.full)) {}
 

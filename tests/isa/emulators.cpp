@@ -70,10 +70,10 @@ std::optional<Emulator> find_peer() {
                     {program, "-M", "virt", "-cpu", kPeerCpu, "-m", "128M", "-bios", "none", "-nographic"}};
 }
 
-Emulator make_weft(const std::string& program, const std::string& backend) {
+Emulator make_weft(const std::string& program, const std::string& modules, const std::string& backend) {
     return {"weft",
-            {program, "-accel", "tcg,backend=" + backend, "-M", "virt", "-m", "128M", "-bios", "none",
-             "-nographic"}};
+            {program, "-module-dir", modules, "-accel", "tcg,backend=" + backend, "-M", "virt", "-m", "128M",
+             "-bios", "none", "-nographic"}};
 }
 
 std::vector<RunResult> run_all(const std::vector<Boot>& boots, unsigned timeout_seconds) {

@@ -16,8 +16,8 @@ struct Emulator {
 // variable is not set or no emulator is there.
 std::optional<Emulator> find_peer();
 
-// weft-system-riscv64 at `program`, with the accelerator's backend `backend`.
-Emulator make_weft(const std::string& program, const std::string& backend);
+// weft-system-riscv64 at `program`, with the accelerators in `modules` and the backend `backend`.
+Emulator make_weft(const std::string& program, const std::string& modules, const std::string& backend);
 
 struct RunResult {
     std::vector<std::string> lines;  // the guest's output, carriage returns removed

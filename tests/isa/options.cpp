@@ -10,6 +10,7 @@ namespace weft::isa_test {
 
 TestOptions parse_options(int argc, char** argv) {
     constexpr std::string_view kWeft = "--weft=";
+    constexpr std::string_view kModules = "--modules=";
     constexpr std::string_view kBackend = "--backend=";
     TestOptions options;
     const char* full = std::getenv("WEFT_TEST_FULL");
@@ -18,14 +19,18 @@ TestOptions parse_options(int argc, char** argv) {
         const std::string_view argument = argv[i];
         if (argument.starts_with(kWeft)) {
             options.weft = argument.substr(kWeft.size());
+        } else if (argument.starts_with(kModules)) {
+            options.modules = argument.substr(kModules.size());
         } else if (argument.starts_with(kBackend)) {
             options.backend = argument.substr(kBackend.size());
         } else {
-            options.guest = argument;
+            options.guests.emplace_back(argument);
         }
     }
-    if (options.guest.empty() || options.weft.empty() || options.backend.empty()) {
-        fmt::print(stderr, "usage: {} GUEST --weft=PROGRAM|peer --backend=native|interp\n", argv[0]);
+    if (options.guests.empty() || options.weft.empty() || options.backend.empty()) {
+        fmt::print(stderr,
+                   "usage: {} GUEST... --weft=PROGRAM|peer --modules=FOLDER --backend=native|interp\n",
+                   argv[0]);
         std::exit(2);
     }
     return options;
@@ -40,7 +45,7 @@ std::vector<Emulator> find_emulators(const TestOptions& options) {
     if (options.weft == "peer") {
         return {*peer, *peer};
     }
-    return {*peer, make_weft(options.weft, options.backend)};
+    return {*peer, make_weft(options.weft, options.modules, options.backend)};
 }
 
 }  // namespace weft::isa_test

@@ -106,4 +106,15 @@ struct CornerState {
     uint64_t tvals;   // multiplied by 5, the next one added
 };
 
+// --- directed system programs ---
+
+// At kProgramBase. These programs write lines of text. They print a hash of each `lines_per_hash` of them and one of the
+// rest; or, where that is 0, the lines from `first_shown` on and before `end_shown`.
+struct SystemProgram {
+    uint64_t lines_per_hash;
+    uint64_t first_shown;
+    uint64_t end_shown;
+    uint64_t on_peer;  // for what the peer is known to do otherwise
+};
+
 }  // namespace isa

@@ -28,7 +28,7 @@ class RandomTest {
   public:
     RandomTest(const TestOptions& options, std::vector<Emulator> emulators)
         : options_(options),
-          runtime_(test::read_file(options.guest)),
+          runtime_(test::read_file(options.guests[0])),
           emulators_(std::move(emulators)),
           seed_(test::test_seed()) {}
 

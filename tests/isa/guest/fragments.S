@@ -1,0 +1,156 @@
+/* Code that probes run: see probe.h. */
+    .option arch, +svinval
+    .text
+
+    .macro  fragment name
+    .balign 8
+    .globl  \name
+\name:
+    .endm
+    .macro  access name, insn:vararg
+    fragment \name
+    \insn
+    ecall
+    .endm
+
+    access  f_ecall, nop
+    access  f_ebreak, ebreak
+    access  f_illegal, .4byte 0xffffffff
+    access  f_c_illegal, .2byte 0, 1
+    access  f_csr_read_only, csrw mhartid, a0
+    access  f_lb, lb a0, 0(a0)
+    access  f_lh, lh a0, 0(a0)
+    access  f_lw, lw a0, 0(a0)
+    access  f_ld, ld a0, 0(a0)
+    access  f_sb, sb a1, 0(a0)
+    access  f_sh, sh a1, 0(a0)
+    access  f_sw, sw a1, 0(a0)
+    access  f_sd, sd a1, 0(a0)
+    access  f_fld, fld fa0, 0(a0)
+    access  f_fsd, fsd fa0, 0(a0)
+    access  f_amo_w, amoadd.w a0, a1, (a0)
+    access  f_amo_d, amoadd.d a0, a1, (a0)
+    access  f_jump, jr a0
+    access  f_sfence, sfence.vma a0, a1
+    access  f_sinval, sinval.vma a0, a1
+    access  f_sfence_w_inval, sfence.w.inval
+    access  f_read_satp, csrr a0, satp
+    access  f_write_satp, csrw satp, a0
+    access  f_read_cycle, csrr a1, cycle
+    access  f_read_time, csrr a1, time
+    access  f_read_instret, csrr a1, instret
+    access  f_read_stimecmp, csrr a0, stimecmp
+    access  f_write_stimecmp, csrw stimecmp, a0
+    access  f_fp, fadd.d fa0, fa0, fa0
+    access  f_read_fcsr, frcsr a1
+    access  f_mret, mret
+    access  f_sret, sret
+    access  f_wfi, wfi
+
+    /* Reservation, and its end by SC: to a0, then once more. */
+    fragment f_lr_w
+    lr.w    a1, (a0)
+    sc.w    a0, a1, (a0)
+    ecall
+    fragment f_sc_w
+    sc.w    a0, a1, (a0)
+    ecall
+    /* a2: address of the SC. a0: what it says; a3: what a second one says. */
+    fragment f_lr_sc
+    lr.w    a1, (a0)
+    sc.w    a4, a1, (a2)
+    sc.w    a3, a1, (a2)
+    mv      a0, a4
+    ecall
+
+    /* Calls a0, which returns. */
+    fragment f_call_through
+    jalr    a0
+    ecall
+
+    /* With mstatus a1, in M mode; it is a2 again afterwards. */
+    fragment f_mprv_load
+    csrw    mstatus, a1
+    ld      a0, 0(a0)
+    csrw    mstatus, a2
+    ecall
+    fragment f_mprv_store
+    csrw    mstatus, a1
+    sd      a3, 0(a0)
+    csrw    mstatus, a2
+    ecall
+
+    fragment f_spin
+1:  j       1b
+    /* Sets the bits a0 of sstatus, then waits. */
+    fragment f_enable_and_spin
+    csrs    sstatus, a0
+1:  j       1b
+    fragment f_wfi_after_enable
+    csrs    mie, a0
+    wfi
+    ecall
+
+    /* For stvec, vectored. a0: the entry that was taken, a1 to a4: scause, sepc, stval, sstatus. */
+    .balign 256
+    .globl  f_supervisor_vector
+f_supervisor_vector:
+    .set    n, 0
+    .option push
+    .option norvc
+    .rept   16
+    j       f_vector_entries + 8 * n
+    .set    n, n + 1
+    .endr
+f_vector_entries:
+    .set    n, 0
+    .rept   16
+    li      a0, n
+    j       supervisor_record
+    .set    n, n + 1
+    .endr
+    .option pop
+supervisor_record:
+    csrr    a1, scause
+    csrr    a2, sepc
+    csrr    a3, stval
+    csrr    a4, sstatus
+    ecall
+
+    /* sret to a0 with sstatus a1. */
+    fragment f_supervisor_sret
+    csrw    sepc, a0
+    csrw    sstatus, a1
+    sret
+
+    /* In M mode: sets mtvec to the vectors below, with mode a0, and enables interrupts; then EBREAK. a0: the entry that
+       was taken, a1 and a2: mcause and mepc. The mtvec before is there again at the ECALL. */
+    fragment f_machine_vector
+    csrr    a5, mtvec
+    la      a4, machine_vectors
+    add     a4, a4, a0
+    csrw    mtvec, a4
+    csrsi   mstatus, 8
+    ebreak
+    .balign 256
+machine_vectors:
+    .set    n, 0
+    .option push
+    .option norvc
+    .rept   16
+    j       machine_entries + 8 * n
+    .set    n, n + 1
+    .endr
+machine_entries:
+    .set    n, 0
+    .rept   16
+    li      a0, n
+    j       machine_record
+    .set    n, n + 1
+    .endr
+    .option pop
+machine_record:
+    csrw    mtvec, a5
+    csrr    a1, mcause
+    csrr    a2, mepc
+    ecall
