@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
+#include <string>
 #include <utility>
 
+#include "accel/tcg/report.h"
 #include "base/assert.h"
 
 namespace weft::accel {
@@ -134,6 +137,21 @@ Accelerator::~Accelerator() {
     }
     owned_.clear();
     threads_.clear();
+    write_stats();
+}
+
+void Accelerator::write_stats() {
+    if (settings_.stats_file.empty()) {
+        return;
+    }
+    const Result<std::string> report = make_report(*this, "stats");
+    std::ofstream file(settings_.stats_file);
+    file << *report;
+    file.close();
+    if (!file) {
+        const std::string message = fmt::format("stats={}: the file cannot be written", settings_.stats_file);
+        config_.host->warn(config_.host->opaque, message.c_str());
+    }
 }
 
 // ---- vCPUs ----
@@ -194,6 +212,7 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     } else {
         thread.stop();
     }
+    departed_.add(vcpu.counters);
     std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });
     if (settings_.thread == ThreadMode::multi) {
         std::erase_if(threads_, [&thread](const auto& each) { return each.get() == &thread; });

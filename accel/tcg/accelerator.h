@@ -43,6 +43,7 @@ class Accelerator {
     const CodeCache& cache() const { return *cache_; }
     CodeCache& cache() { return *cache_; }
     const VcpuList& vcpus() const { return vcpus_; }
+    const VcpuCounters& departed() const { return departed_; }
 
   private:
     struct TopologyChange;
@@ -53,6 +54,7 @@ class Accelerator {
 
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
+    void write_stats();
     static void topology_round(TopologyChange* change, void (*item)(void* opaque, void* state));
 
     const AccelConfig config_;
@@ -62,6 +64,8 @@ class Accelerator {
     std::unique_ptr<CodeCache> cache_;
     ExclusiveGate gate_;
     TimerThread timer_;
+    // What vCPUs counted that are gone. Written under control_, read by reports (relaxed).
+    VcpuCounters departed_;
 
     // Outermost of all locks: control calls alone take it, and wait for vCPU threads with it.
     Mutex control_;

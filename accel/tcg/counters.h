@@ -1,8 +1,10 @@
 // What a vCPU counts for reports.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "base/cache_line.h"
 
@@ -43,6 +45,44 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter tlb_victim_hits;
     Counter tlb_resizes;
     Counter code_writes;  // stores to pages that hold code
+
+    // Adds what another vCPU counted, which runs no more.
+    void add(const VcpuCounters& other);
 };
+
+// The counters by their names in reports.
+using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
+
+inline constexpr std::array<CounterField, 23> kVcpuCounters = {{
+    {"loop_entries", &VcpuCounters::loop_entries},
+    {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
+    {"lookup_table", &VcpuCounters::lookup_table},
+    {"lookup_miss", &VcpuCounters::lookup_miss},
+    {"links", &VcpuCounters::links},
+    {"translations", &VcpuCounters::translations},
+    {"translations_lost", &VcpuCounters::translations_lost},
+    {"translations_stale", &VcpuCounters::translations_stale},
+    {"translations_retried", &VcpuCounters::translations_retried},
+    {"translate_ns", &VcpuCounters::translate_ns},
+    {"guest_bytes", &VcpuCounters::guest_bytes},
+    {"guest_insns", &VcpuCounters::guest_insns},
+    {"host_bytes", &VcpuCounters::host_bytes},
+    {"host_insns", &VcpuCounters::host_insns},
+    {"exceptions", &VcpuCounters::exceptions},
+    {"interrupts", &VcpuCounters::interrupts},
+    {"halts", &VcpuCounters::halts},
+    {"tlb_fills", &VcpuCounters::tlb_fills},
+    {"tlb_flushes", &VcpuCounters::tlb_flushes},
+    {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
+    {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
+    {"tlb_resizes", &VcpuCounters::tlb_resizes},
+    {"code_writes", &VcpuCounters::code_writes},
+}};
+
+inline void VcpuCounters::add(const VcpuCounters& other) {
+    for (const auto& [name, field] : kVcpuCounters) {
+        (this->*field).add((other.*field).get());
+    }
+}
 
 }  // namespace weft::accel

@@ -18,34 +18,6 @@ struct Item {
     uint64_t value;
 };
 
-using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
-
-constexpr std::array<CounterField, 23> kCounters = {{
-    {"loop_entries", &VcpuCounters::loop_entries},
-    {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
-    {"lookup_table", &VcpuCounters::lookup_table},
-    {"lookup_miss", &VcpuCounters::lookup_miss},
-    {"links", &VcpuCounters::links},
-    {"translations", &VcpuCounters::translations},
-    {"translations_lost", &VcpuCounters::translations_lost},
-    {"translations_stale", &VcpuCounters::translations_stale},
-    {"translations_retried", &VcpuCounters::translations_retried},
-    {"translate_ns", &VcpuCounters::translate_ns},
-    {"guest_bytes", &VcpuCounters::guest_bytes},
-    {"guest_insns", &VcpuCounters::guest_insns},
-    {"host_bytes", &VcpuCounters::host_bytes},
-    {"host_insns", &VcpuCounters::host_insns},
-    {"exceptions", &VcpuCounters::exceptions},
-    {"interrupts", &VcpuCounters::interrupts},
-    {"halts", &VcpuCounters::halts},
-    {"tlb_fills", &VcpuCounters::tlb_fills},
-    {"tlb_flushes", &VcpuCounters::tlb_flushes},
-    {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
-    {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
-    {"tlb_resizes", &VcpuCounters::tlb_resizes},
-    {"code_writes", &VcpuCounters::code_writes},
-}};
-
 std::vector<Item> collect(Accelerator& accelerator) {
     CodeCache& cache = accelerator.cache();
     // The lists are read as an online participant.
@@ -69,8 +41,8 @@ std::vector<Item> collect(Accelerator& accelerator) {
         {"hash_longest_chain", table.longest_chain},
         {"hash_growths", table.growths},
     };
-    for (const auto& [name, field] : kCounters) {
-        uint64_t sum = 0;
+    for (const auto& [name, field] : kVcpuCounters) {
+        uint64_t sum = (accelerator.departed().*field).get();
         accelerator.vcpus().for_each([&](const Vcpu& vcpu) { sum += (vcpu.counters.*field).get(); });
         items.push_back({name, sum});
     }

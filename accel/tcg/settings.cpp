@@ -6,7 +6,7 @@ namespace weft::accel {
 
 namespace {
 
-enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kPropertyCount };
+enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kPropertyCount };
 
 #if WEFT_HAVE_X86_64_BACKEND
 constexpr std::array kBackends = {BackendKind::native, BackendKind::interp};
@@ -33,6 +33,7 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"evict", PropertyType::choice, "flush", 0, 0, "flush",
      "what happens when the memory for code is full: all of it is emptied"},
     {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
+    {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
 }};
 
 }  // namespace
@@ -48,6 +49,9 @@ Settings read_settings(const PropertyValue* values) {
     }
     settings.one_insn_per_tb = values[kOneInsnPerTb].number != 0;
     settings.backend = kBackends[values[kBackend].number];
+    if (values[kStats].set) {
+        settings.stats_file = values[kStats].text;
+    }
     return settings;
 }
 

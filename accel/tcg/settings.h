@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "base/error.h"
 #include "tcg/code/code_buffer.h"
@@ -19,6 +20,7 @@ struct Settings {
     tcg::SplitWx split_wx = tcg::SplitWx::automatic;
     bool one_insn_per_tb = false;
     BackendKind backend = BackendKind::interp;
+    std::string stats_file;  // where the counters go at the end; empty: nowhere
 };
 
 // For AccelDescriptor::properties.
