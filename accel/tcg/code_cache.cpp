@@ -95,7 +95,10 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
     return {};
 }
 
-void CodeCache::flush() {
+void CodeCache::flush(uint64_t full_at) {
+    if (flush_count() != full_at) {
+        return;
+    }
     pages_.clear();
     blocks_.reset();
     regions_->reset_all();

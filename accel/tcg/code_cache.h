@@ -52,9 +52,10 @@ class CodeCache {
 
     // How often the cache was emptied: who wants it emptied says which state of it was full. Any thread.
     uint64_t flush_count() const { return flushes_.load(std::memory_order_acquire); }
-    // Empties the cache: regions, trees, descriptors, hash table, jump caches. In an exclusive section, on an online
+    // Empties the cache: regions, trees, descriptors, hash table, jump caches. Does nothing where that was done since
+    // flush_count() was `full_at`: several may find the cache full at once. In an exclusive section, on an online
     // participant's thread.
-    void flush();
+    void flush(uint64_t full_at);
 
   private:
     CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend);

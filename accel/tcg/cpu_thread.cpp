@@ -10,8 +10,9 @@ namespace weft::accel {
 
 namespace {
 
-// How long a vCPU runs while others wait for their turn.
-constexpr uint64_t kSliceNs = 100'000'000;
+// How long a vCPU runs while others wait for their turn. Short, because a guest that waits for another hart (a TLB
+// shootdown, a spin lock) burns its turn: Debian's boot on four vCPUs takes a third of the time that slices of 100 ms take.
+constexpr uint64_t kSliceNs = 5'000'000;
 
 }  // namespace
 
@@ -38,8 +39,7 @@ CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, Ti
           timer,
           [](void* opaque) {
               auto* thread = static_cast<CpuThread*>(opaque);
-              thread->turn_over_.store(true, std::memory_order_seq_cst);
-              thread->ask_all();
+              thread->end_turn();
           },
           this) {}
 
@@ -140,13 +140,21 @@ void CpuThread::ask_all() {
     }
 }
 
+// Only the vCPU that runs is asked: an exit request of one that is halted means that somebody woke it, and who runs would
+// give way to it.
+void CpuThread::end_turn() {
+    Vcpu* const current = current_.load(std::memory_order_seq_cst);
+    if (current != nullptr) {
+        turn_over_.store(true, std::memory_order_seq_cst);
+        current->header().exit_request.store(1, std::memory_order_seq_cst);
+    }
+}
+
 void CpuThread::wake(Vcpu& vcpu) {
     if (vcpu_count_.load(std::memory_order_relaxed) > 1) {
         // The one that runs gives way, for it may be long until its turn is over.
-        Vcpu* const current = current_.load(std::memory_order_seq_cst);
-        if (current != nullptr && current != &vcpu) {
-            turn_over_.store(true, std::memory_order_seq_cst);
-            current->header().exit_request.store(1, std::memory_order_seq_cst);
+        if (current_.load(std::memory_order_seq_cst) != &vcpu) {
+            end_turn();
         }
     }
     wake_sleeper();
@@ -242,12 +250,9 @@ void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
     }
 }
 
-// Several may find the cache full at once: the first empties it for all.
 void CpuThread::empty_cache(Participant& participant) {
     gate_.begin(&participant);
-    if (cache_.flush_count() == translator_->full_at()) {
-        cache_.flush();
-    }
+    cache_.flush(translator_->full_at());
     gate_.end();
 }
 

@@ -65,6 +65,8 @@ class CpuThread final : public Attention {
     void wake(Vcpu& vcpu);
     // After a deadline was set.
     void wake_sleeper();
+    // Has the vCPU that runs give way to the others. Any thread.
+    void end_turn();
 
     bool wanted(Vcpu& vcpu) override;
 

@@ -8,7 +8,7 @@ using namespace toy;
 namespace {
 
 constexpr uint64_t kCode = 0x100000;
-constexpr uint64_t kCodeEnd = 0x300000;
+constexpr uint64_t kCodeEnd = 0x180000;
 
 // A chain of many units, each adding one to r1, run `rounds` times; then r1 is told.
 void load_large_program(Machine& machine, int64_t rounds) {
@@ -74,6 +74,7 @@ TEST_CASE("a cache that is large enough is never emptied", "[flush]") {
     machine.pause();
     REQUIRE(machine.stat("flushes") == 0);
     // Shared code is translated once: what both translated at the same time was thrown away by one.
-    REQUIRE(machine.stat("blocks") < kUnits + 100);
+    // (A page's end may cut a unit in three.)
+    REQUIRE(machine.stat("blocks") < kUnits + 2 * (kCodeEnd - kCode) / 4096 + 100);
     REQUIRE(machine.stat("translations") - machine.stat("translations_lost") == machine.stat("blocks"));
 }

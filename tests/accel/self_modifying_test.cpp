@@ -109,24 +109,24 @@ void run(Machine& machine, int64_t rounds, int64_t step, bool eager) {
 
 TEST_CASE("a vCPU sees after its fence what another has written", "[smc]") {
     Machine machine(2);
-    run(machine, 300, 0, false);
+    run(machine, 150, 0, false);
     machine.pause();
-    REQUIRE(machine.stat("invalidations") >= 250);
+    REQUIRE(machine.stat("invalidations") >= 120);
 }
 
 TEST_CASE("the same while the code is run all the time", "[smc]") {
     Machine machine(2);
-    run(machine, 1000, 0, true);
+    run(machine, 300, 0, true);
 }
 
 TEST_CASE("the same in pages that become code anew", "[smc]") {
     Machine machine(2);
-    run(machine, 500, 4096, false);
+    run(machine, 200, 4096, false);
 }
 
 TEST_CASE("the same in pages that become code anew, run all the time", "[smc]") {
     Machine machine(2);
-    run(machine, 500, 4096, true);
+    run(machine, 200, 4096, true);
 }
 
 TEST_CASE("the same on one thread", "[smc]") {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "weft/guest_ram.h"
 
 namespace weft {
@@ -62,9 +63,20 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     host_.opaque = this;
     host_.warn = [](void*, const char*) {};
     host_.log_enabled = [](void* opaque, unsigned item) {
-        return (static_cast<Machine*>(opaque)->log_items_.load(std::memory_order_relaxed) & item) != 0;
+        auto* machine = static_cast<Machine*>(opaque);
+        if (item == static_cast<unsigned>(LogItem::in_asm) && machine->on_translation_) {
+            return true;
+        }
+        return (machine->log_items_.load(std::memory_order_relaxed) & item) != 0;
     };
-    host_.log_in_filter = [](void*, uint64_t, uint64_t) { return true; };
+    host_.log_in_filter = [](void* opaque, uint64_t address, uint64_t) {
+        auto* machine = static_cast<Machine*>(opaque);
+        if (machine->on_translation_) {
+            machine->on_translation_(address);
+            return false;
+        }
+        return true;
+    };
     host_.log = [](void* opaque, const char* text, size_t length) {
         auto* machine = static_cast<Machine*>(opaque);
         MutexLock lock(machine->mutex_);

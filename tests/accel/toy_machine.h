@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -94,10 +95,16 @@ class Machine {
     weft::CondVar changed_;
     std::vector<Event> events_ WEFT_GUARDED_BY(mutex_);
     std::string log_ WEFT_GUARDED_BY(mutex_);
-    std::vector<uint8_t> device_code_;  // at kDeviceCode; set before resume()
+    std::vector<uint8_t> device_code_;  // at kDeviceCode
+
+    std::function<void(uint64_t pc)> on_translation_;
 
   public:
+    // Before resume().
     void set_device_code(const Assembler& code) { device_code_ = code.bytes(); }
+    // Called by whoever translates, between reading the guest's bytes and publishing the translation of `pc`. Nothing is
+    // logged of translations then. Before resume().
+    void set_on_translation(std::function<void(uint64_t pc)> fn) { on_translation_ = std::move(fn); }
 };
 
 }  // namespace toy

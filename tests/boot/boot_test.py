@@ -113,7 +113,7 @@ class VcpuThreads:
                 ticks = int((task / "stat").read_text().rsplit(")", 1)[1].split()[11])
             except OSError:
                 continue
-            if ticks > 0 and name.endswith("/TCG"):
+            if ticks > 0 and name.endswith("/TCG") and "CPU" in name:
                 self.busy.add(name)
 
 
