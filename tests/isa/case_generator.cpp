@@ -97,8 +97,7 @@ unsigned own_weight(const InsnDesc& desc) {
 
 class Generator {
   public:
-    Generator(uint64_t seed, CaseFamily family, unsigned insns)
-        : random_(seed), family_(family), length_(insns) {
+    Generator(uint64_t seed, CaseFamily family, unsigned insns) : random_(seed), length_(insns) {
         constexpr std::array kOther = {riscv::Extension::f, riscv::Extension::d, riscv::Extension::i};
         const riscv::Extension other_precision =
             family == CaseFamily::floating ? kOther[below(kOther.size())] : riscv::Extension::i;
@@ -550,7 +549,6 @@ class Generator {
     }
 
     test::Random random_;
-    CaseFamily family_;
     unsigned length_;
     std::array<unsigned, riscv::kInsnCount> weights_{};
     uint64_t total_weight_ = 0;

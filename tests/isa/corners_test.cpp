@@ -13,7 +13,7 @@
 namespace weft::isa_test {
 namespace {
 
-constexpr unsigned kTimeout = 600;  // seconds for all jobs
+constexpr unsigned kTimeout = 3000;  // seconds for all jobs; sanitizers are slow
 constexpr unsigned kShownDifferences = 10;
 
 constexpr std::array kWordNames = {"x1",  "x2",  "x10", "x11",  "x12",   "x13",    "f10",

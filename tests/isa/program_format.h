@@ -45,13 +45,14 @@ struct RandomProgram {
 };
 
 // The state after a case, in the order in which it is hashed and dumped; the traps follow, then the scratch
-// memory. mstatus: FS and SD alone.
+// memory. status_fault: 1 if mstatus.FS missed changes, 2 if SD
+// does not follow it.
 inline constexpr uint64_t kMaxTraps = 64;  // recorded ones
 struct FinalState {
     uint64_t x[31];  // x1 to x31
     uint64_t f[32];
     uint64_t fcsr;
-    uint64_t mstatus;
+    uint64_t status_fault;
     uint64_t sscratch;
     uint64_t trap_count;
 };

@@ -21,7 +21,7 @@ namespace {
 
 constexpr unsigned kInsnsPerCase = 100;
 constexpr uint64_t kCasesPerImage = 1000;
-constexpr unsigned kTimeout = 120;  // seconds for an image
+constexpr unsigned kTimeout = 600;  // seconds for an image; sanitizers are slow
 constexpr unsigned kShownDifferences = 5;
 
 class RandomTest {

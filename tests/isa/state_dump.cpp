@@ -24,7 +24,7 @@ std::vector<std::string> word_names(uint64_t trap_count) {
     for (unsigned n = 0; n < 32; ++n) {
         names.push_back(fmt::format("f{} ({})", n, riscv::kFprNames[n]));
     }
-    for (const char* name : {"fcsr", "mstatus.FS and SD", "sscratch", "number of traps"}) {
+    for (const char* name : {"fcsr", "mstatus.FS or SD wrong", "sscratch", "number of traps"}) {
         names.emplace_back(name);
     }
     for (uint64_t i = 0; i < std::min(trap_count, isa::kMaxTraps); ++i) {

@@ -12,7 +12,7 @@
 namespace weft::isa_test {
 namespace {
 
-constexpr unsigned kTimeout = 120;  // seconds for a program
+constexpr unsigned kTimeout = 600;  // seconds for a program; sanitizers are slow
 constexpr uint64_t kLinesPerHash = 32;
 constexpr size_t kShownHashes = 4;  // of those that differ
 constexpr size_t kShownLines = 24;

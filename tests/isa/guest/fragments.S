@@ -80,6 +80,19 @@
     csrw    mstatus, a2
     ecall
 
+    /* In M mode, with FS dirty: a0 and a1 become operands, FS clean; then the comparison. a0: its result, a1: fflags,
+       a2: mstatus. */
+    fragment f_compare
+    fmv.d.x fa0, a0
+    fmv.d.x fa1, a1
+    csrw    fflags, zero
+    li      a2, 1 << 13
+    csrc    mstatus, a2
+    flt.d   a0, fa0, fa1
+    csrr    a2, mstatus
+    csrr    a1, fflags
+    ecall
+
     fragment f_spin
 1:  j       1b
     /* Sets the bits a0 of sstatus, then waits. */

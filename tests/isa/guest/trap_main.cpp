@@ -152,6 +152,20 @@ void floating() {
     }
 }
 
+// Flags are FP state as well. The peer does not notice that a comparison raised one.
+void raised_flags() {
+    constexpr uint64_t kOne = 0x3ff0000000000000;
+    constexpr uint64_t kNan = 0x7ff8000000000000;
+    constexpr uint64_t kOperands[] = {kOne, kNan};
+    for (const uint64_t operand : kOperands) {
+        const Probe p = probe(f_compare, machine, kFs, 0, operand, kOne);
+        out_line("result", p.a[0]);
+        out_line("flags", p.a[1]);
+        const bool dirty = (p.a[2] & kFs) == kFs;
+        out_line("unnoticed", p.a[1] != 0 && !dirty && !on_peer());
+    }
+}
+
 void counters() {
     constexpr Case kReads[] = {{"cycle", f_read_cycle, 0},
                                {"time", f_read_time, 0},
@@ -198,6 +212,7 @@ void system_main() {
     returns();
     forbidden();
     floating();
+    raised_flags();
     counters();
     reservations();
 }
