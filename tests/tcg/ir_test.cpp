@@ -193,7 +193,8 @@ TEST_CASE("the verifier refuses") {
         breaks("is of kind 0");
     }
     SECTION("an unknown opcode") {
-        b.emit(static_cast<Opcode>(ir::kOpcodeCount), Type::i64, 0, 0);
+        b.mb(1);
+        t.unit.ops[t.unit.op_count - 1].code = static_cast<Opcode>(ir::kOpcodeCount);
         last_breaks("unknown opcode");
     }
     SECTION("a type that the op does not have") {
