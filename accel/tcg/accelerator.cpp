@@ -278,7 +278,10 @@ void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, voi
     completion.wait();
 }
 
-void Accelerator::about_to_write(uint64_t ram_offset, uint64_t size) {
+void Accelerator::ram_written(uint64_t ram_offset, uint64_t size) {
+    // The writes come before the marks are read, in the order of all sequentially consistent operations: a translator
+    // that set its mark unseen has seen them.
+    ram_writes_.fetch_add(1, std::memory_order_seq_cst);
     while (size != 0) {
         const uint64_t here = std::min(size, kPageSize - (ram_offset & (kPageSize - 1)));
         if (cache_->pages().has_code(ram_offset)) {

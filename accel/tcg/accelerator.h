@@ -1,6 +1,7 @@
 // One machine's accelerator: its vCPUs, the threads that run them, and the code cache they share.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,7 +36,7 @@ class Accelerator {
     void reset() WEFT_EXCLUDES(control_);
 
     void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque);
-    void about_to_write(uint64_t ram_offset, uint64_t size);
+    void ram_written(uint64_t ram_offset, uint64_t size);
     void topology_changed(void (*done)(void* opaque), void* opaque);
 
     // For reports.
@@ -64,6 +65,8 @@ class Accelerator {
     std::unique_ptr<CodeCache> cache_;
     ExclusiveGate gate_;
     TimerThread timer_;
+    // Writes announced by other than guest instructions. Any thread; sequentially consistent (see ram_written()).
+    std::atomic<uint64_t> ram_writes_{0};
     // What vCPUs counted that are gone. Written under control_, read by reports (relaxed).
     VcpuCounters departed_;
 

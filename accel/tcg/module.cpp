@@ -60,8 +60,8 @@ bool vcpu_run(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(voi
     return true;
 }
 
-void about_to_write(AccelInstance* instance, uint64_t ram_offset, uint64_t size) {
-    instance->accelerator->about_to_write(ram_offset, size);
+void ram_written(AccelInstance* instance, uint64_t ram_offset, uint64_t size) {
+    instance->accelerator->ram_written(ram_offset, size);
 }
 
 void topology_changed(AccelInstance* instance, void (*done)(void* opaque), void* opaque) {
@@ -79,7 +79,7 @@ bool report(AccelInstance* instance, const char* topic, const TextSink* sink) {
 const VcpuServices* services(AccelInstance*) { return &accel::vcpu_services(); }
 
 constexpr AccelOps kOps = {&destroy,  &vcpu_create,    &vcpu_destroy,     &resume, &pause,   &reset,
-                           &vcpu_run, &about_to_write, &topology_changed, &report, &services};
+                           &vcpu_run, &ram_written, &topology_changed, &report, &services};
 
 }  // namespace
 

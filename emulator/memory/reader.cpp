@@ -107,7 +107,6 @@ DeviceStatus Reader::access_write(const FlatView& view, uint64_t paddr, unsigned
         default: break;
     }
     // RAM of a page that is no whole one here; elsewhere it may be, and be translated.
-    space_.topology().about_to_write(range->ram_offset_of(paddr), size);
     uint8_t* const host = range->host_of(paddr);
     switch (size) {
         case 1: guest_ram::store(host, static_cast<uint8_t>(value)); break;
@@ -115,6 +114,7 @@ DeviceStatus Reader::access_write(const FlatView& view, uint64_t paddr, unsigned
         case 4: guest_ram::store(host, static_cast<uint32_t>(value)); break;
         default: guest_ram::store(host, value); break;
     }
+    space_.topology().ram_written(range->ram_offset_of(paddr), size);
     return DeviceStatus::ok;
 }
 
@@ -164,8 +164,8 @@ DeviceStatus Reader::copy_in(uint64_t paddr, std::span<const uint8_t> data, Writ
         const uint64_t behind = range->last - paddr;
         const size_t part = behind < data.size() - 1 ? static_cast<size_t>(behind) + 1 : data.size();
         if (kind == RegionKind::ram || writing == Writing::image) {
-            space_.topology().about_to_write(range->ram_offset_of(paddr), part);
             guest_ram::write(range->host_of(paddr), data.data(), part);
+            space_.topology().ram_written(range->ram_offset_of(paddr), part);
         }
         data = data.subspan(part);
         if (!data.empty() && range->last == UINT64_MAX) {
@@ -176,7 +176,7 @@ DeviceStatus Reader::copy_in(uint64_t paddr, std::span<const uint8_t> data, Writ
     return DeviceStatus::ok;
 }
 
-uint8_t* Reader::direct(uint64_t paddr, unsigned size, bool write, DeviceStatus* status) {
+const FlatRange* Reader::direct(uint64_t paddr, unsigned size, bool write, DeviceStatus* status) {
     const FlatRange* const range = space_.view().find(paddr, hint_);
     if (range == nullptr) {
         *status = DeviceStatus::unassigned;
@@ -187,19 +187,16 @@ uint8_t* Reader::direct(uint64_t paddr, unsigned size, bool write, DeviceStatus*
         *status = DeviceStatus::bus_error;
         return nullptr;
     }
-    if (write) {
-        space_.topology().about_to_write(range->ram_offset_of(paddr), size);
-    }
     *status = DeviceStatus::ok;
-    return range->host_of(paddr);
+    return range;
 }
 
 template <class T>
 DeviceStatus Reader::load(uint64_t paddr, T* value) {
     const Section section(*this);
     DeviceStatus status;
-    if (const uint8_t* host = direct(paddr, sizeof(T), false, &status); host != nullptr) {
-        *value = guest_ram::load<T>(host);
+    if (const FlatRange* range = direct(paddr, sizeof(T), false, &status); range != nullptr) {
+        *value = guest_ram::load<T>(range->host_of(paddr));
     }
     return status;
 }
@@ -208,8 +205,9 @@ template <class T>
 DeviceStatus Reader::store(uint64_t paddr, T value) {
     const Section section(*this);
     DeviceStatus status;
-    if (uint8_t* host = direct(paddr, sizeof(T), true, &status); host != nullptr) {
-        guest_ram::store<T>(host, value);
+    if (const FlatRange* range = direct(paddr, sizeof(T), true, &status); range != nullptr) {
+        guest_ram::store<T>(range->host_of(paddr), value);
+        space_.topology().ram_written(range->ram_offset_of(paddr), sizeof(T));
     }
     return status;
 }
@@ -218,8 +216,8 @@ template <class T>
 DeviceStatus Reader::load_sync(uint64_t paddr, T* value) {
     const Section section(*this);
     DeviceStatus status;
-    if (const uint8_t* host = direct(paddr, sizeof(T), false, &status); host != nullptr) {
-        *value = guest_ram::load_sync<T>(host);
+    if (const FlatRange* range = direct(paddr, sizeof(T), false, &status); range != nullptr) {
+        *value = guest_ram::load_sync<T>(range->host_of(paddr));
     }
     return status;
 }
@@ -228,8 +226,9 @@ template <class T>
 DeviceStatus Reader::store_sync(uint64_t paddr, T value) {
     const Section section(*this);
     DeviceStatus status;
-    if (uint8_t* host = direct(paddr, sizeof(T), true, &status); host != nullptr) {
-        guest_ram::store_sync<T>(host, value);
+    if (const FlatRange* range = direct(paddr, sizeof(T), true, &status); range != nullptr) {
+        guest_ram::store_sync<T>(range->host_of(paddr), value);
+        space_.topology().ram_written(range->ram_offset_of(paddr), sizeof(T));
     }
     return status;
 }

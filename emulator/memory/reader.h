@@ -55,8 +55,8 @@ class Reader {
     DeviceStatus access_read(const FlatView& view, uint64_t paddr, unsigned size, uint64_t* value);
     DeviceStatus access_write(const FlatView& view, uint64_t paddr, unsigned size, uint64_t value);
     DeviceStatus copy_in(uint64_t paddr, std::span<const uint8_t> data, Writing writing);
-    // The host address of `size` bytes of RAM (or ROM, for loads) in one range; null otherwise. Inside a section.
-    uint8_t* direct(uint64_t paddr, unsigned size, bool write, DeviceStatus* status);
+    // The range of RAM (or ROM, for loads) that holds all `size` bytes; null otherwise. Inside a section.
+    const FlatRange* direct(uint64_t paddr, unsigned size, bool write, DeviceStatus* status);
 
     AddressSpace& space_;
     EpochDomain::Participant participant_;

@@ -92,14 +92,14 @@ class Topology {
     // The listener has called `done` for all it was told of.
     void remove_listener(TopologyListener& listener);
 
-    // Who is told before bytes of RAM are written by other than guest instructions (AccelOps::about_to_write). Set before
+    // Who is told after bytes of RAM were written by other than guest instructions (AccelOps::ram_written). Set before
     // the machine runs and cleared (null) after it stopped.
     using WriteHook = void (*)(void* opaque, uint64_t ram_offset, uint64_t size);
     void set_write_hook(WriteHook hook, void* opaque) {
         write_hook_ = hook;
         write_hook_opaque_ = opaque;
     }
-    void about_to_write(uint64_t ram_offset, uint64_t size) const {
+    void ram_written(uint64_t ram_offset, uint64_t size) const {
         if (write_hook_ != nullptr) {
             write_hook_(write_hook_opaque_, ram_offset, size);
         }

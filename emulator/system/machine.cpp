@@ -120,7 +120,7 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
     board_->topology().set_write_hook(
         [](void* self, uint64_t offset, uint64_t size) {
             auto* machine = static_cast<Machine*>(self);
-            machine->ops_->about_to_write(machine->accel_, offset, size);
+            machine->ops_->ram_written(machine->accel_, offset, size);
         },
         this);
     board_->topology().add_listener(*this);

@@ -92,9 +92,10 @@ struct AccelOps {
     bool (*vcpu_run)(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state),
                      void* opaque);
 
-    // Before bytes of guest RAM are written by other than guest instructions (DMA, loader, debugger): translations of
-    // them are invalidated. Any thread, with any device lock held.
-    void (*about_to_write)(AccelInstance* instance, uint64_t ram_offset, uint64_t size);
+    // After bytes of guest RAM were written by other than guest instructions (DMA, loader, debugger): translations of
+    // them are invalidated. After and not before, because a vCPU may translate the old bytes until the new ones are
+    // there. Any thread, with any device lock held.
+    void (*ram_written)(AccelInstance* instance, uint64_t ram_offset, uint64_t size);
     // The mapping of guest-physical addresses changed: every vCPU forgets host addresses it holds. `done` is called, on
     // any thread, when all have; memory may be released then.
     void (*topology_changed)(AccelInstance* instance, void (*done)(void* opaque), void* opaque);

@@ -113,7 +113,7 @@ TEST_CASE("anything at any moment", "[control]") {
                             [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &work);
                         break;
                     case 7:
-                        machine.ops().about_to_write(machine.instance(), 0x1000 + random.below(0x100), 8);
+                        machine.ops().ram_written(machine.instance(), 0x1000 + random.below(0x100), 8);
                         break;
                     case 8:
                         if (plugged && random.below(4) == 0) {

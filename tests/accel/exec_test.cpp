@@ -218,7 +218,7 @@ TEST_CASE("bytes that others write to are translated anew") {
     Assembler other(loop);
     other.li(1, 2);
     machine.load(other);
-    machine.ops().about_to_write(machine.instance(), loop, other.bytes().size());
+    machine.ops().ram_written(machine.instance(), loop, other.bytes().size());
     machine.resume();
     interrupt(machine.state(cpu));
     const std::vector<Event> events = machine.wait_for(2);

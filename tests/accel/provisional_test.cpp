@@ -160,7 +160,7 @@ TEST_CASE("a translation finds announced writes that were made while it was made
     machine.set_on_translation([&machine, &armed](uint64_t pc) {
         if (pc == kSubject && armed.exchange(false)) {
             machine.load(subject(7));
-            machine.ops().about_to_write(machine.instance(), kSubject, 8);
+            machine.ops().ram_written(machine.instance(), kSubject, 8);
         }
     });
     machine.add(0x2000, 0x3000);
@@ -169,7 +169,7 @@ TEST_CASE("a translation finds announced writes that were made while it was made
     REQUIRE(machine.wait_for(1).back().value == 1);
     machine.pause();
     // Forget the subject, and rewrite it under its next translation.
-    machine.ops().about_to_write(machine.instance(), kSubject, 8);
+    machine.ops().ram_written(machine.instance(), kSubject, 8);
     armed = true;
     machine.resume();
     interrupt(machine.state(0));

@@ -204,7 +204,7 @@ bool vcpu_run(AccelInstance*, Vcpu* vcpu, VcpuWork, void (*fn)(void*, void*), vo
     return true;
 }
 
-void about_to_write(AccelInstance*, uint64_t, uint64_t) {}
+void ram_written(AccelInstance*, uint64_t, uint64_t) {}
 
 void topology_changed(AccelInstance*, void (*done)(void*), void* opaque) { done(opaque); }
 
@@ -252,7 +252,7 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
 }
 
 constexpr AccelOps kOps = {destroy,  vcpu_create,    vcpu_destroy,     resume, pause,   reset,
-                           vcpu_run, about_to_write, topology_changed, report, services};
+                           vcpu_run, ram_written, topology_changed, report, services};
 
 }  // namespace
 
