@@ -1,6 +1,6 @@
 // What the optimizer concludes of bits holds for every value that its operands may have.
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include <array>
 #include <bit>
@@ -84,7 +84,8 @@ class Values {
             default:
                 break;
         }
-        return f.signs != 0 ? int_ops::sextract(bits, 0, kWidth - f.signs + 1) : bits & static_cast<T>(f.free);
+        return f.signs != 0 ? int_ops::sextract(bits, 0, kWidth - f.signs + 1)
+                            : bits & static_cast<T>(f.free);
     }
 
   private:
@@ -96,19 +97,23 @@ void require_holds(const Facts& facts, T result, const std::string& what) {
     const T other_end = static_cast<int_ops::SignedWord<T>>(result) < 0 ? ~result : result;
     const auto signs = static_cast<unsigned>(std::countl_zero(other_end));
     if ((result & facts.zeros) != 0 || signs < facts.signs) {
-        FAIL(fmt::format("{}: {:#x} contradicts zeros {:#x} and {} equal bits", what, result, facts.zeros, facts.signs));
+        FAIL(fmt::format("{}: {:#x} contradicts zeros {:#x} and {} equal bits", what, result, facts.zeros,
+                         facts.signs));
     }
 }
 
 // `compute` gets the op's two operands.
 template <class T, class Compute>
-void check(ir::Op op, Compute compute, bool second_is_constant, uint64_t seed, bool (*defined)(T, T) = nullptr) {
+void check(ir::Op op, Compute compute, bool second_is_constant, uint64_t seed,
+           bool (*defined)(T, T) = nullptr) {
     Values<T> values(seed);
     for (unsigned i = 0; i < kFactsPerOp; ++i) {
-        std::array<Family<T>, 2> families = {values.family(values.below(8) == 0), values.family(second_is_constant)};
+        std::array<Family<T>, 2> families = {values.family(values.below(8) == 0),
+                                             values.family(second_is_constant)};
         if (second_is_constant) {
             families[1].value %= Values<T>::kWidth;
-            families[1].known = {Facts::of_constant(Values<T>::kType, families[1].value), true, families[1].value};
+            families[1].known = {Facts::of_constant(Values<T>::kType, families[1].value), true,
+                                 families[1].value};
         }
         const std::array<KnownValue, 2> known = {families[0].known, families[1].known};
         const Facts facts = result_facts(op, Values<T>::kType, known);
@@ -134,8 +139,8 @@ template <class T, Opcode... kCodes>
 void check_binary(uint64_t seed, bool shifts, bool (*defined)(T, T) = nullptr) {
     constexpr Type kType = Values<T>::kType;
     (check<T>(
-         ir::Op{kCodes, kType, 0, 3, 0, {}}, [](T a, T b) { return int_ops::binary<kCodes>(a, b); }, shifts, seed,
-         defined),
+         ir::Op{kCodes, kType, 0, 3, 0, {}}, [](T a, T b) { return int_ops::binary<kCodes>(a, b); }, shifts,
+         seed, defined),
      ...);
 }
 
@@ -162,11 +167,11 @@ void check_all(uint64_t seed) {
         const unsigned length = 1 + values.below(Values<T>::kWidth - position);
         const uint32_t aux = position | length << 8;
         check<T>(
-            ir::Op{extract, kType, 0, 2, aux, {}}, [=](T a, T) { return int_ops::extract(a, position, length); }, false,
-            seed + i);
+            ir::Op{extract, kType, 0, 2, aux, {}},
+            [=](T a, T) { return int_ops::extract(a, position, length); }, false, seed + i);
         check<T>(
-            ir::Op{sextract, kType, 0, 2, aux, {}}, [=](T a, T) { return int_ops::sextract(a, position, length); },
-            false, seed + i);
+            ir::Op{sextract, kType, 0, 2, aux, {}},
+            [=](T a, T) { return int_ops::sextract(a, position, length); }, false, seed + i);
         check<T>(
             ir::Op{deposit, kType, 0, 3, aux, {}},
             [=](T a, T b) { return int_ops::deposit(a, b, position, length); }, false, seed + i);
@@ -201,10 +206,12 @@ TEST_CASE("facts of conversions hold") {
         const std::array<KnownValue, 1> known_wide = {from_wide.known};
         const Facts ext = result_facts({Opcode::ext_i32_i64, Type::none, 0, 2, 0, {}}, Type::i64, known);
         const Facts extu = result_facts({Opcode::extu_i32_i64, Type::none, 0, 2, 0, {}}, Type::i64, known);
-        const Facts extrl = result_facts({Opcode::extrl_i64_i32, Type::none, 0, 2, 0, {}}, Type::i32, known_wide);
+        const Facts extrl =
+            result_facts({Opcode::extrl_i64_i32, Type::none, 0, 2, 0, {}}, Type::i32, known_wide);
         for (unsigned j = 0; j < kValuesPerFact; ++j) {
             const uint32_t value = narrow.member(from);
-            require_holds<uint64_t>(ext, static_cast<uint64_t>(int64_t{static_cast<int32_t>(value)}), "ext_i32_i64");
+            require_holds<uint64_t>(ext, static_cast<uint64_t>(int64_t{static_cast<int32_t>(value)}),
+                                    "ext_i32_i64");
             require_holds<uint64_t>(extu, value, "extu_i32_i64");
             require_holds<uint32_t>(extrl, static_cast<uint32_t>(wide.member(from_wide)), "extrl_i64_i32");
         }
