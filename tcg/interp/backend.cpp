@@ -37,7 +37,9 @@ class InterpBackend : public Backend {
         return kRuntimeSize;
     }
 
-    std::unique_ptr<Compiler> make_compiler() const override { return std::make_unique<InterpCompiler>(config_); }
+    std::unique_ptr<Compiler> make_compiler() const override {
+        return std::make_unique<InterpCompiler>(config_);
+    }
 
     ExitKind run(void* state, RxAddress code) const override {
         Machine machine(state, config_, code_base_);
@@ -76,7 +78,9 @@ class InterpBackend : public Backend {
     }
 
   private:
-    static uint32_t* word(RwAddress unit, const JumpSite& site) { return (unit + site.site_offset).as<uint32_t>(); }
+    static uint32_t* word(RwAddress unit, const JumpSite& site) {
+        return (unit + site.site_offset).as<uint32_t>();
+    }
 
     const BackendConfig config_;
     HandlerTable handlers_{};

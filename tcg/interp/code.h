@@ -16,9 +16,9 @@
 namespace weft::tcg::interp {
 
 struct UnitHeader {
-    uint32_t unit_index;   // ExecState::exit_unit
-    uint32_t first_insn;   // bytes from the unit's start
-    uint32_t end;          // of the instructions
+    uint32_t unit_index;  // ExecState::exit_unit
+    uint32_t first_insn;  // bytes from the unit's start
+    uint32_t end;         // of the instructions
     uint32_t constant_count;
 };
 static_assert(sizeof(UnitHeader) == 16);

@@ -19,7 +19,9 @@ namespace {
 constexpr int32_t kNotPlaced = -1;  // no operand: both low bits set
 constexpr uint32_t kUnitAlignment = 16;
 
-constexpr uint32_t align_up(uint32_t value, uint32_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+constexpr uint32_t align_up(uint32_t value, uint32_t alignment) {
+    return (value + alignment - 1) & ~(alignment - 1);
+}
 
 }  // namespace
 

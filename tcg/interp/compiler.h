@@ -12,12 +12,13 @@ class InterpCompiler : public Compiler {
     explicit InterpCompiler(const BackendConfig& config)
         : helpers_(config.guest->helpers, config.guest->helper_count) {}
 
-    CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) override;
+    CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index,
+                          CompiledUnit* out) override;
 
   private:
     struct Fixup {
-        uint32_t insn;   // offset of the instruction
-        uint32_t word;   // offset of the word to fill in
+        uint32_t insn;  // offset of the instruction
+        uint32_t word;  // offset of the word to fill in
         uint32_t label;
     };
 

@@ -20,7 +20,8 @@ const Insn* call(Machine& m, const Insn& insn) {
     const unsigned first_arg = (insn.cond & kCallHasResult) != 0 ? 2 : 1;
     uint64_t args[kMaxHelperArgs];
     for (unsigned i = 0; i < shape.arg_count(); ++i) {
-        args[i] = shape.arg_is_wide(i) ? m.get<uint64_t>(insn, first_arg + i) : m.get<uint32_t>(insn, first_arg + i);
+        args[i] = shape.arg_is_wide(i) ? m.get<uint64_t>(insn, first_arg + i)
+                                       : m.get<uint32_t>(insn, first_arg + i);
     }
     const uint64_t result = trampoline(shape)(m.config.guest->helpers[insn.aux].function, m.state, args);
     if ((insn.cond & kCallMayRaise) != 0 && m.header().raised != 0) {

@@ -29,7 +29,8 @@ std::string value_text(uint32_t word, const uint8_t* unit) {
 }
 
 // What an operand word that is no value means; empty for a value.
-std::string special_text(const Insn& insn, uint32_t at, unsigned index, unsigned count, const uint32_t* word) {
+std::string special_text(const Insn& insn, uint32_t at, unsigned index, unsigned count,
+                         const uint32_t* word) {
     const Opcode code = opcode_of(insn.key);
     if (code == Opcode::call && index == 0) {
         return fmt::format("shape {:#x}", *word);
@@ -65,7 +66,8 @@ std::string disassemble(CodeWindow code, std::span<const HelperDesc> helpers) {
         for (unsigned i = 0; i < count; ++i) {
             const uint32_t* word = operands(insn) + i;
             const std::string special = special_text(insn, at, i, count, word);
-            text += fmt::format("{}{}", i == 0 ? " " : ", ", special.empty() ? value_text(*word, unit) : special);
+            text +=
+                fmt::format("{}{}", i == 0 ? " " : ", ", special.empty() ? value_text(*word, unit) : special);
         }
         text += fmt::format("  ; cond {} aux {:#x}\n", insn.cond, insn.aux);
         at += 4u * insn.words;

@@ -139,18 +139,18 @@ template <class F>
 const Insn* fcvt_to_int(Machine& m, const Insn& insn) {
     const F a = get<F>(m, insn, 1);
     m.set<uint64_t>(insn, 0, with_flags(m, insn, [&](Context& context) -> uint64_t {
-        switch (insn.aux & 3) {
-            case 0:
-                return static_cast<uint64_t>(int64_t{softfloat::to_int<int32_t>(context, a)});
-            case 1:  // unsigned, and sign-extended all the same
-                return static_cast<uint64_t>(
-                    int64_t{static_cast<int32_t>(softfloat::to_int<uint32_t>(context, a))});
-            case 2:
-                return static_cast<uint64_t>(softfloat::to_int<int64_t>(context, a));
-            default:
-                return softfloat::to_int<uint64_t>(context, a);
-        }
-    }));
+                        switch (insn.aux & 3) {
+                            case 0:
+                                return static_cast<uint64_t>(int64_t{softfloat::to_int<int32_t>(context, a)});
+                            case 1:  // unsigned, and sign-extended all the same
+                                return static_cast<uint64_t>(
+                                    int64_t{static_cast<int32_t>(softfloat::to_int<uint32_t>(context, a))});
+                            case 2:
+                                return static_cast<uint64_t>(softfloat::to_int<int64_t>(context, a));
+                            default:
+                                return softfloat::to_int<uint64_t>(context, a);
+                        }
+                    }));
     return next<2>(insn);
 }
 

@@ -71,7 +71,8 @@ template <class T>
 const Insn* atomic_cmpxchg(Machine& m, const Insn& insn) {
     uint64_t old = 0;
     if (!m.config.hooks.atomic(m.state, Opcode::atomic_cmpxchg, m.get<uint64_t>(insn, 1), insn.aux,
-                               narrow(m.get<T>(insn, 2), insn.aux), narrow(m.get<T>(insn, 3), insn.aux), &old)) {
+                               narrow(m.get<T>(insn, 2), insn.aux), narrow(m.get<T>(insn, 3), insn.aux),
+                               &old)) {
         return m.fault(insn);
     }
     m.set<T>(insn, 0, static_cast<T>(old));
@@ -96,8 +97,8 @@ void add_words(HandlerTable& table, Type type) {
     table[key_of(Opcode::qemu_ld, type)] = &qemu_ld<T>;
     table[key_of(Opcode::qemu_st, type)] = &qemu_st<T>;
     using enum Opcode;
-    for (const Opcode code : {atomic_xchg, atomic_add, atomic_and, atomic_or, atomic_xor, atomic_smin, atomic_smax,
-                              atomic_umin, atomic_umax}) {
+    for (const Opcode code : {atomic_xchg, atomic_add, atomic_and, atomic_or, atomic_xor, atomic_smin,
+                              atomic_smax, atomic_umin, atomic_umax}) {
         table[key_of(code, type)] = &atomic<T>;
     }
     table[key_of(Opcode::atomic_cmpxchg, type)] = &interp::atomic_cmpxchg<T>;

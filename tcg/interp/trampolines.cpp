@@ -29,7 +29,8 @@ using ResultOf =
 
 template <unsigned kShape, size_t... kIndices>
 WEFT_ANY_FUNCTION_TYPE uint64_t call(void (*function)(), [[maybe_unused]] void* state,
-                                     [[maybe_unused]] const uint64_t* args, std::index_sequence<kIndices...>) {
+                                     [[maybe_unused]] const uint64_t* args,
+                                     std::index_sequence<kIndices...>) {
     auto invoke = [&]() WEFT_ANY_FUNCTION_TYPE -> ResultOf<kShape> {
         if constexpr ((kShape >> 8 & 1) != 0) {
             return reinterpret_cast<ResultOf<kShape> (*)(void*, Arg<kShape, kIndices>...)>(function)(
@@ -55,7 +56,8 @@ uint64_t enter(void (*function)(), void* state, const uint64_t* args) {
 template <unsigned kShape>
 constexpr Trampoline one() {
     constexpr unsigned kCount = kShape >> 5 & 7;
-    if constexpr (kCount <= kMaxHelperArgs && (kShape & 31) >> (kCount < 5 ? kCount : 5) == 0 && kShape >> 9 <= 2) {
+    if constexpr (kCount <= kMaxHelperArgs && (kShape & 31) >> (kCount < 5 ? kCount : 5) == 0 &&
+                  kShape >> 9 <= 2) {
         return &enter<kShape>;
     } else {
         return nullptr;

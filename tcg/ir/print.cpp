@@ -29,13 +29,15 @@ std::string name_of(const std::array<std::string_view, kCount>& names, unsigned 
 
 std::string pc_text(uint32_t aux) {
     const auto offset = static_cast<int32_t>(aux);
-    return offset < 0 ? fmt::format("pc-{:#x}", -static_cast<int64_t>(offset)) : fmt::format("pc+{:#x}", offset);
+    return offset < 0 ? fmt::format("pc-{:#x}", -static_cast<int64_t>(offset))
+                      : fmt::format("pc+{:#x}", offset);
 }
 
 std::string memop_text(uint32_t bits, bool is_store) {
     const MemOp memop(bits);
-    std::string text = memop.size_log2() > 3 ? fmt::format("?{}", memop.size_log2())
-                                             : fmt::format("{}{}", memop.sign() ? 's' : 'u', 8 * memop.size());
+    std::string text = memop.size_log2() > 3
+                           ? fmt::format("?{}", memop.size_log2())
+                           : fmt::format("{}{}", memop.sign() ? 's' : 'u', 8 * memop.size());
     if (is_store && !memop.sign()) {
         text.erase(0, 1);
     }
@@ -94,7 +96,8 @@ std::string aux_text(const ir::Op& op) {
             return fmt::format("{},{}", op.aux & 0xff, op.aux >> 8);
         case Aux::offset: {
             const auto offset = static_cast<int32_t>(op.aux);
-            return fmt::format("state{}{:#x}", offset < 0 ? '-' : '+', offset < 0 ? -int64_t{offset} : offset);
+            return fmt::format("state{}{:#x}", offset < 0 ? '-' : '+',
+                               offset < 0 ? -int64_t{offset} : offset);
         }
         case Aux::memop:
             return memop_text(op.aux, op.code == Opcode::qemu_st);

@@ -89,12 +89,13 @@ class Verifier {
                                        : static_cast<unsigned>(ir::info(op.code).outputs.size());
     }
     std::unexpected<Error> at(uint32_t index, const std::string& reason) const {
-        return fail(fmt::format("op {} ({}): {}", index, print_op(unit_, unit_.ops[index], {{}, helpers_}), reason));
+        return fail(
+            fmt::format("op {} ({}): {}", index, print_op(unit_, unit_.ops[index], {{}, helpers_}), reason));
     }
 
     const ir::Unit& unit_;
     std::span<const HelperDesc> helpers_;
-    std::vector<uint32_t> bound_;  // by label: the op that binds it
+    std::vector<uint32_t> bound_;          // by label: the op that binds it
     std::vector<uint32_t> block_written_;  // by temp: the extended block (plus one) it was last written in
     std::vector<uint32_t> unit_number_;    // by temp: its number among the unit temps
     WrittenSets written_;
@@ -191,7 +192,8 @@ std::string Verifier::check_signature(const Op& op) const {
     for (unsigned i = 0; i < count; ++i) {
         const bool output = i < info.outputs.size();
         const char letter = output ? info.outputs[i] : info.inputs[i - info.outputs.size()];
-        if (std::string reason = check_argument(op, i, ir::letter_type(letter, op.type), output); !reason.empty()) {
+        if (std::string reason = check_argument(op, i, ir::letter_type(letter, op.type), output);
+            !reason.empty()) {
             return reason;
         }
     }
@@ -236,7 +238,8 @@ std::string Verifier::check_state_access(const Op& op) const {
     const int64_t first = static_cast<int32_t>(op.aux);
     for (uint32_t i = 0; i < unit_.global_count; ++i) {
         const Temp& global = unit_.temps[i];
-        if (first < int64_t{global.offset} + ir::width(global.type) / 8 && int64_t{global.offset} < first + size) {
+        if (first < int64_t{global.offset} + ir::width(global.type) / 8 &&
+            int64_t{global.offset} < first + size) {
             return fmt::format("touches the home of global {}", i);
         }
     }
@@ -247,7 +250,8 @@ std::string Verifier::check_aux(const Op& op) const {
     switch (ir::info(op.code).aux) {
         case Aux::cond:
         case Aux::cond_label:
-            return op.cond <= static_cast<unsigned>(ir::Cond::tstne) ? "" : fmt::format("condition {}", op.cond);
+            return op.cond <= static_cast<unsigned>(ir::Cond::tstne) ? ""
+                                                                     : fmt::format("condition {}", op.cond);
         case Aux::field: {
             const unsigned position = op.aux & 0xff;
             const unsigned length = op.aux >> 8;
@@ -265,7 +269,8 @@ std::string Verifier::check_aux(const Op& op) const {
             }
             return op.aux >> 8 < 4096 ? "" : fmt::format("page offset {:#x}", op.aux >> 8);
         case Aux::reason:
-            return op.aux <= static_cast<unsigned>(ir::ExitReason::yield) ? "" : fmt::format("reason {}", op.aux);
+            return op.aux <= static_cast<unsigned>(ir::ExitReason::yield) ? ""
+                                                                          : fmt::format("reason {}", op.aux);
         case Aux::barrier:
             return (op.aux & ~uint32_t{ir::kBarrierAll}) == 0 ? "" : fmt::format("barrier {:#x}", op.aux);
         case Aux::rounding:
@@ -273,7 +278,9 @@ std::string Verifier::check_aux(const Op& op) const {
             if (op.cond > static_cast<unsigned>(ir::Rounding::nearest_away)) {
                 return fmt::format("rounding {}", op.cond);
             }
-            return ir::info(op.code).aux == Aux::rounding || op.aux <= 3 ? "" : fmt::format("conversion {}", op.aux);
+            return ir::info(op.code).aux == Aux::rounding || op.aux <= 3
+                       ? ""
+                       : fmt::format("conversion {}", op.aux);
         case Aux::insns:
             return op.cond <= 1 ? "" : fmt::format("flags {:#x}", op.cond);
         default:
@@ -314,7 +321,8 @@ std::string Verifier::check_place(uint32_t index) {
             return fmt::format("label {} is not bound", label);
         }
     }
-    if ((op.code == Opcode::goto_tb || op.code == Opcode::lookup_and_goto_ptr) && before != Opcode::exit_check) {
+    if ((op.code == Opcode::goto_tb || op.code == Opcode::lookup_and_goto_ptr) &&
+        before != Opcode::exit_check) {
         return "no exit_check stands directly before it";
     }
     if (before == Opcode::exit_check && (flags & ir::flag_exit) == 0) {
@@ -348,8 +356,9 @@ std::string Verifier::check_reads(uint32_t index, bool report) {
         const uint16_t t = op.args[i];
         const TempKind kind = unit_.temps[t].kind;
         if (kind == TempKind::ebb && block_written_[t] != block_ + 1) {
-            return fmt::format("argument {} was {}", i,
-                               block_written_[t] == 0 ? "never written" : "written before a label: it is gone");
+            return fmt::format(
+                "argument {} was {}", i,
+                block_written_[t] == 0 ? "never written" : "written before a label: it is gone");
         }
         if (kind == TempKind::unit && !written_.has(unit_number_[t])) {
             return fmt::format("argument {} may not have been written", i);
@@ -446,6 +455,8 @@ Result<> Verifier::run() {
 
 }  // namespace
 
-Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers) { return Verifier(unit, helpers).run(); }
+Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers) {
+    return Verifier(unit, helpers).run();
+}
 
 }  // namespace weft::tcg

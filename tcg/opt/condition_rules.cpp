@@ -42,7 +42,8 @@ int decide_equal(Cond cond) {
 }  // namespace
 
 // The condition (a cond c) for a constant c: decided, or in a cheaper form with the constant *new_c.
-int Optimizer::decide_against_constant(Type type, Cond* cond, TempIndex a, uint64_t c, uint64_t* new_c) const {
+int Optimizer::decide_against_constant(Type type, Cond* cond, TempIndex a, uint64_t c,
+                                       uint64_t* new_c) const {
     const uint64_t all = ones(type);
     const uint64_t sign = all ^ all >> 1;
     const uint64_t largest = possible(a);  // as unsigned; as signed, too, where the sign is known to be 0
@@ -263,14 +264,16 @@ Optimizer::Step Optimizer::condition_rules(Op& op) {
 Optimizer::Step Optimizer::boolean_rules(Op& op) {
     uint64_t c = 0;
     const auto cond = static_cast<Cond>(op.cond);
-    if (!is_constant(op.args[2], &c) || possible(op.args[1]) > 1 || (cond != Cond::eq && cond != Cond::ne) || c > 1) {
+    if (!is_constant(op.args[2], &c) || possible(op.args[1]) > 1 || (cond != Cond::eq && cond != Cond::ne) ||
+        c > 1) {
         return Step::keep;
     }
     const bool plain = (cond == Cond::ne) == (c == 0);  // the value itself, not its opposite
     if (op.code == Opcode::setcond) {
         return plain ? to_mov(op, op.args[1]) : to_binary(op, Opcode::xor_, op.args[1], 1);
     }
-    return plain ? to_unary(op, Opcode::neg, op.args[1]) : to_binary(op, Opcode::add, op.args[1], ones(op.type));
+    return plain ? to_unary(op, Opcode::neg, op.args[1])
+                 : to_binary(op, Opcode::add, op.args[1], ones(op.type));
 }
 
 Optimizer::Step Optimizer::movcond_rules(Op& op) {

@@ -16,7 +16,9 @@ namespace {
 uint64_t mask_of_width(unsigned bits) { return int_ops::low_ones<uint64_t>(bits); }
 
 // Numbers below 2^bits.
-Facts below_power(Type type, unsigned bits) { return Facts::make(type, bits == 0 ? ~uint64_t{0} : ~mask_of_width(bits), 1); }
+Facts below_power(Type type, unsigned bits) {
+    return Facts::make(type, bits == 0 ? ~uint64_t{0} : ~mask_of_width(bits), 1);
+}
 
 unsigned leading_zeros(const Facts& facts, unsigned width) {
     return static_cast<unsigned>(std::countl_one(facts.zeros << (64 - width)));
@@ -55,7 +57,9 @@ Facts shifted(const ir::Op& op, Type type, const Facts& a, const KnownValue& cou
         case Opcode::shl:
             return Facts::make(type, a.zeros << n | ((uint64_t{1} << n) - 1), a.signs > n ? a.signs - n : 1);
         case Opcode::shr:
-            return n == 0 ? a : Facts::make(type, (a.zeros & mask_of_width(width)) >> n | ~mask_of_width(width - n), 1);
+            return n == 0 ? a
+                          : Facts::make(type,
+                                        (a.zeros & mask_of_width(width)) >> n | ~mask_of_width(width - n), 1);
         case Opcode::sar: {
             const uint64_t zeros = int_ops::sextract(a.zeros, 0, width);
             return Facts::make(type, static_cast<uint64_t>(static_cast<int64_t>(zeros) >> n), a.signs + n);
@@ -92,7 +96,8 @@ Facts divided(const ir::Op& op, Type type, const Facts& a, const Facts& b) {
         case Opcode::divu:
             return leading_and_trailing(type, leading_zeros(a, width), 0, 1);
         case Opcode::remu:
-            return leading_and_trailing(type, std::max(leading_zeros(a, width), leading_zeros(b, width)), 0, 1);
+            return leading_and_trailing(type, std::max(leading_zeros(a, width), leading_zeros(b, width)), 0,
+                                        1);
         case Opcode::divs:  // dividing by -1 may need one bit more
             return Facts::make(type, 0, a.signs > 1 ? a.signs - 1u : 1u);
         default:
@@ -127,7 +132,9 @@ Facts Facts::of_constant(Type type, uint64_t value) {
 Facts result_facts(const ir::Op& op, Type type, std::span<const KnownValue> inputs) {
     const unsigned width = ir::width(type);
     auto in = [&](unsigned index) -> const Facts& { return inputs[index].facts; };
-    auto fewest_signs = [&](unsigned i, unsigned j) -> unsigned { return std::min(in(i).signs, in(j).signs); };
+    auto fewest_signs = [&](unsigned i, unsigned j) -> unsigned {
+        return std::min(in(i).signs, in(j).signs);
+    };
     switch (op.code) {
         case Opcode::mov:
             return in(0);
@@ -142,17 +149,18 @@ Facts result_facts(const ir::Op& op, Type type, std::span<const KnownValue> inpu
             const unsigned trailing = std::min(trailing_zeros(in(0), width), trailing_zeros(in(1), width));
             const unsigned leading = std::min(leading_zeros(in(0), width), leading_zeros(in(1), width));
             const unsigned signs = fewest_signs(0, 1);
-            return leading_and_trailing(type, op.code == Opcode::add && leading > 0 ? leading - 1 : 0, trailing,
-                                        signs > 1 ? signs - 1 : 1);
+            return leading_and_trailing(type, op.code == Opcode::add && leading > 0 ? leading - 1 : 0,
+                                        trailing, signs > 1 ? signs - 1 : 1);
         }
         case Opcode::neg:
-            return leading_and_trailing(type, 0, trailing_zeros(in(0), width), in(0).signs > 1 ? in(0).signs - 1u : 1u);
+            return leading_and_trailing(type, 0, trailing_zeros(in(0), width),
+                                        in(0).signs > 1 ? in(0).signs - 1u : 1u);
         case Opcode::mul: {
             const unsigned leading = leading_zeros(in(0), width) + leading_zeros(in(1), width);
             const unsigned trailing = trailing_zeros(in(0), width) + trailing_zeros(in(1), width);
             const unsigned signs = in(0).signs + in(1).signs;
-            return leading_and_trailing(type, leading > width ? leading - width : 0, std::min(trailing, width),
-                                        signs > width + 1 ? signs - width - 1 : 1);
+            return leading_and_trailing(type, leading > width ? leading - width : 0,
+                                        std::min(trailing, width), signs > width + 1 ? signs - width - 1 : 1);
         }
         case Opcode::divs:
         case Opcode::divu:
@@ -173,7 +181,8 @@ Facts result_facts(const ir::Op& op, Type type, std::span<const KnownValue> inpu
             return Facts::make(type, (in(0).zeros & in(1).zeros) | zeros, fewest_signs(0, 1));
         }
         case Opcode::andc:
-            return Facts::make(type, in(0).zeros | (inputs[1].constant ? inputs[1].value : 0), fewest_signs(0, 1));
+            return Facts::make(type, in(0).zeros | (inputs[1].constant ? inputs[1].value : 0),
+                               fewest_signs(0, 1));
         case Opcode::not_:
             return Facts::make(type, 0, in(0).signs);
         case Opcode::orc:
@@ -217,7 +226,7 @@ Facts result_facts(const ir::Op& op, Type type, std::span<const KnownValue> inpu
             return (op.aux & 2) != 0 ? Facts::unknown(type) : extended(type, 32, true);
         default:
             return ir::info(op.code).aux == ir::Aux::memop && ir::is_int(type) ? of_memory(op, type)
-                                                                              : Facts::unknown(type);
+                                                                               : Facts::unknown(type);
     }
 }
 

@@ -60,7 +60,8 @@ Optimizer::Step Optimizer::shift_of_shift(Op& op, unsigned n) {
     const auto m = static_cast<unsigned>(value);
     // A copy: undoing the shift below overwrites the op.
     const Op inner = *maker;
-    if (by_constant && inner.code == shl && op.code != shl && n >= m && (still(a, 1) || undo_shift_in_place(op))) {
+    if (by_constant && inner.code == shl && op.code != shl && n >= m &&
+        (still(a, 1) || undo_shift_in_place(op))) {
         return to_field(op, op.code == shr ? extract : sextract, inner.args[1], n - m, width - n);
     }
     if (!still(a, 1)) {
@@ -74,7 +75,8 @@ Optimizer::Step Optimizer::shift_of_shift(Op& op, unsigned n) {
     }
     const unsigned position = inner.aux & 0xff;
     const unsigned length = inner.aux >> 8;
-    if ((inner.code == extract || inner.code == sextract) && op.code == shl && position == 0 && length >= width - n) {
+    if ((inner.code == extract || inner.code == sextract) && op.code == shl && position == 0 &&
+        length >= width - n) {
         op.args[1] = inner.args[1];  // what the field leaves out is shifted out
         return Step::changed;
     }
@@ -131,7 +133,8 @@ Optimizer::Step Optimizer::extract_rules(Op& op) {
                        ? to_field(op, extract, x, position + static_cast<unsigned>(c), length)
                        : Step::keep;
         case and_:
-            return is_constant_temp(maker->args[2], &c) && (c >> position & low_ones(length)) == low_ones(length)
+            return is_constant_temp(maker->args[2], &c) &&
+                           (c >> position & low_ones(length)) == low_ones(length)
                        ? to_field(op, extract, x, position, length)
                        : Step::keep;
         case ext_i32_i64:
@@ -185,7 +188,8 @@ Optimizer::Step Optimizer::sextract_rules(Op& op) {
                        ? to_field(op, sextract, x, position + static_cast<unsigned>(c), length)
                        : Step::keep;
         case and_:
-            return is_constant_temp(maker->args[2], &c) && (c >> position & low_ones(length)) == low_ones(length)
+            return is_constant_temp(maker->args[2], &c) &&
+                           (c >> position & low_ones(length)) == low_ones(length)
                        ? to_field(op, sextract, x, position, length)
                        : Step::keep;
         case extu_i32_i64:

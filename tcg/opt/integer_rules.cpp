@@ -49,8 +49,9 @@ bool fold_binary(Opcode code, T a, T b, uint64_t* result) {
     auto compute = [&]<Opcode... kCodes>() {
         return ((code == kCodes && (*result = int_ops::binary<kCodes>(a, b), true)) || ...);
     };
-    return compute.template operator()<add, sub, mul, mulsh, muluh, mulsuh, divs, divu, rems, remu, smin, smax, umin,
-                                       umax, and_, or_, xor_, andc, orc, eqv, shl, shr, sar, rotl, rotr>();
+    return compute
+        .template operator()<add, sub, mul, mulsh, muluh, mulsuh, divs, divu, rems, remu, smin, smax, umin,
+                             umax, and_, or_, xor_, andc, orc, eqv, shl, shr, sar, rotl, rotr>();
 }
 
 template <class T>
@@ -59,7 +60,8 @@ bool fold_unary(Opcode code, T a, uint32_t field, uint64_t* result) {
     if (code == extract || code == sextract) {
         const unsigned position = field & 0xff;
         const unsigned length = field >> 8;
-        *result = code == extract ? int_ops::extract(a, position, length) : int_ops::sextract(a, position, length);
+        *result =
+            code == extract ? int_ops::extract(a, position, length) : int_ops::sextract(a, position, length);
         return true;
     }
     auto compute = [&]<Opcode... kCodes>() {
@@ -90,7 +92,8 @@ Optimizer::Step Optimizer::simplify(Op& op) {
         case movcond:
             return condition_rules(op);
         case funbox:
-            if (const TempIndex single = options_.unbox ? values_.single_of(values_.resolve(op.args[1])) : kNoTemp;
+            if (const TempIndex single =
+                    options_.unbox ? values_.single_of(values_.resolve(op.args[1])) : kNoTemp;
                 single != kNoTemp) {
                 op.type = Type::f32;
                 return to_mov(op, single);
@@ -187,7 +190,8 @@ Optimizer::Step Optimizer::arithmetic_rules(Op& op) {
     uint64_t inner = 0;
     const Op* maker = made_by(a, op.type);
     if (op.code == neg) {
-        return maker != nullptr && maker->code == neg && still(a, 1) ? to_mov(op, maker->args[1]) : Step::keep;
+        return maker != nullptr && maker->code == neg && still(a, 1) ? to_mov(op, maker->args[1])
+                                                                     : Step::keep;
     }
     if (!options_.simplify) {
         return Step::keep;
@@ -219,12 +223,13 @@ Optimizer::Step Optimizer::arithmetic_rules(Op& op) {
             if (c == 0) {
                 return to_mov(op, a);
             }
-            if (maker != nullptr && maker->code == add && is_constant_temp(maker->args[2], &inner) && still(a, 1)) {
+            if (maker != nullptr && maker->code == add && is_constant_temp(maker->args[2], &inner) &&
+                still(a, 1)) {
                 return to_binary(op, add, maker->args[1], (c + inner) & all);
             }
             if (maker != nullptr && maker->code == pc_add) {
-                const auto offset =
-                    static_cast<int64_t>(c + static_cast<uint64_t>(int64_t{static_cast<int32_t>(maker->aux)}));
+                const auto offset = static_cast<int64_t>(
+                    c + static_cast<uint64_t>(int64_t{static_cast<int32_t>(maker->aux)}));
                 if (offset == static_cast<int32_t>(offset)) {
                     op = Op{pc_add, Type::none, 0, 1, static_cast<uint32_t>(offset), {op.args[0]}};
                     return Step::changed;
@@ -294,7 +299,8 @@ Optimizer::Step Optimizer::logic_rules(Op& op) {
     const uint64_t all = ones(op.type);
     const Op* maker = made_by(a, op.type);
     if (op.code == not_ || op.code == bswap) {
-        return maker != nullptr && maker->code == op.code && still(a, 1) ? to_mov(op, maker->args[1]) : Step::keep;
+        return maker != nullptr && maker->code == op.code && still(a, 1) ? to_mov(op, maker->args[1])
+                                                                         : Step::keep;
     }
     const TempIndex b = op.args[2];
     uint64_t c = 0;
@@ -378,7 +384,8 @@ Optimizer::Step Optimizer::and_rules(Op& op, uint64_t c) {
         if (maker->code == and_ && is_constant_temp(maker->args[2], &inner)) {
             return to_binary(op, and_, maker->args[1], c & inner);
         }
-        if (maker->code == shr && is_constant_temp(maker->args[2], &inner) && low_mask && inner + length <= width) {
+        if (maker->code == shr && is_constant_temp(maker->args[2], &inner) && low_mask &&
+            inner + length <= width) {
             return to_field(op, extract, maker->args[1], static_cast<unsigned>(inner), length);
         }
         // What an extension adds is masked off again.

@@ -199,7 +199,8 @@ void Optimizer::emit(const Op& op) {
     for (unsigned i = results; i < op.arg_count; ++i) {
         values_[op.args[i]].last_use = place;
     }
-    constexpr uint16_t kLooks = ir::flag_may_fault | ir::flag_block_end | ir::flag_cond_branch | ir::flag_exit;
+    constexpr uint16_t kLooks =
+        ir::flag_may_fault | ir::flag_block_end | ir::flag_cond_branch | ir::flag_exit;
     if ((flags & kLooks) != 0 || op.code == Opcode::exit_check ||
         (effects & (kHelperReadsGlobals | kHelperWritesGlobals | kHelperMayRaise)) != 0) {
         last_observed_ = place;
@@ -249,8 +250,8 @@ bool Optimizer::coalesce(TempIndex to, TempIndex from) {
     const Value& source = values_[from];
     const Value& target = values_[to];
     // visit() has taken this mov's own use out already.
-    if (!options_.coalesce || values_.temp(from).kind != TempKind::ebb || source.uses != 0 || source.defs != 1 ||
-        !values_.known(from) || source.last_def == kNoOp) {
+    if (!options_.coalesce || values_.temp(from).kind != TempKind::ebb || source.uses != 0 ||
+        source.defs != 1 || !values_.known(from) || source.last_def == kNoOp) {
         return false;
     }
     const int32_t maker = source.last_def;
@@ -287,7 +288,8 @@ void Optimizer::emit_mov(const Op& op) {
     const Value source = values_[root];
     const TempIndex single = op.type == Type::f64 ? values_.single_of(root) : kNoTemp;
     // If the f32 `s` is what funbox of another temp was known to be, `d` is it now.
-    const TempIndex boxed = merged && unit_->ops[place].code == Opcode::funbox ? unit_->ops[place].args[1] : kNoTemp;
+    const TempIndex boxed =
+        merged && unit_->ops[place].code == Opcode::funbox ? unit_->ops[place].args[1] : kNoTemp;
     const bool is_single = boxed != kNoTemp && values_.single_of(boxed) == s;
 
     Value& value = values_.write(d);

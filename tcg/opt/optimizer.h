@@ -76,7 +76,8 @@ class Optimizer {
     Step movcond_rules(Op& op);
     // 1 or 0 if the condition is decided, else -1; may rewrite the condition and its operands.
     int decide(ir::Type type, uint8_t* cond, uint16_t* a, uint16_t* b, bool* changed);
-    int decide_against_constant(ir::Type type, ir::Cond* cond, TempIndex a, uint64_t c, uint64_t* new_c) const;
+    int decide_against_constant(ir::Type type, ir::Cond* cond, TempIndex a, uint64_t c,
+                                uint64_t* new_c) const;
     bool look_through_condition(ir::Type type, ir::Cond* cond, uint16_t* a, uint16_t* b);
 
     // ---- what rules ask and say ----
@@ -106,8 +107,8 @@ class Optimizer {
     ir::Unit* unit_ = nullptr;
     Values values_;
     std::vector<uint16_t> label_refs_;
-    const Op* next_ = nullptr;  // the op that follows the visited one, as it was; null at the end
-    uint32_t written_ = 0;      // ops written so far
+    const Op* next_ = nullptr;    // the op that follows the visited one, as it was; null at the end
+    uint32_t written_ = 0;        // ops written so far
     int32_t last_observed_ = -1;  // the last written op at which somebody may look at globals
     bool unreachable_ = false;
     bool slot_dropped_ = false;

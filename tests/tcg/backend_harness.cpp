@@ -163,8 +163,9 @@ M apply(ir::Opcode op, M old, M a, M b) {
 
 template <class M>
 uint64_t extend(M value, uint32_t memop) {
-    return ir::MemOp(memop).sign() ? static_cast<uint64_t>(static_cast<int64_t>(static_cast<std::make_signed_t<M>>(value)))
-                                   : value;
+    return ir::MemOp(memop).sign()
+               ? static_cast<uint64_t>(static_cast<int64_t>(static_cast<std::make_signed_t<M>>(value)))
+               : value;
 }
 
 // Calls `f` with a value of the access's unsigned type.
@@ -264,7 +265,8 @@ Harness::Harness(Kind kind, const HarnessOptions& options)
       memory_(std::make_unique<std::array<uint8_t, kMemorySize>>()) {
     const BackendConfig config{&test_guest(), {&load, &store, &atomic, &lookup}, options.count_insns};
 #if WEFT_HAVE_X86_64_BACKEND
-    backend_ = kind == Kind::interp ? make_interp_backend(config) : make_x86_64_backend(config, options.native);
+    backend_ =
+        kind == Kind::interp ? make_interp_backend(config) : make_x86_64_backend(config, options.native);
 #else
     WEFT_ASSERT(kind == Kind::interp);
     backend_ = make_interp_backend(config);
@@ -330,8 +332,10 @@ void Harness::prepare(const Input& input) {
     for (unsigned mode = 0; mode < kMmuModes; ++mode) {
         constexpr size_t kEntries = 16;
         tlb_[mode].assign(kEntries, TlbEntry{kTlbInvalid, kTlbInvalid, 0, 0});
-        for (uint64_t page = kMemoryBase; options_.fill_tlb && page < kMemoryBase + kMemorySize; page += 4096) {
-            tlb_[mode][page >> 12 & (kEntries - 1)] = TlbEntry{page, page, host - kMemoryBase, page - kMemoryBase};
+        for (uint64_t page = kMemoryBase; options_.fill_tlb && page < kMemoryBase + kMemorySize;
+             page += 4096) {
+            tlb_[mode][page >> 12 & (kEntries - 1)] =
+                TlbEntry{page, page, host - kMemoryBase, page - kMemoryBase};
         }
         exec.tlb[mode] = TlbTable{(kEntries - 1) << kTlbEntryShift, tlb_[mode].data()};
     }
@@ -389,7 +393,8 @@ std::string difference(const Outcome& expected, const Outcome& actual) {
         return {};
     }
     if (expected.exit != actual.exit) {
-        return fmt::format("exit {} instead of {}", static_cast<int>(actual.exit), static_cast<int>(expected.exit));
+        return fmt::format("exit {} instead of {}", static_cast<int>(actual.exit),
+                           static_cast<int>(expected.exit));
     }
     auto differs = [](const char* what, uint64_t wanted, uint64_t got) {
         return fmt::format("{}: {:#x} instead of {:#x}", what, got, wanted);
@@ -422,7 +427,8 @@ std::string difference(const Outcome& expected, const Outcome& actual) {
         return differs("pc", expected.pc, actual.pc);
     }
     if (expected.fault_pc_offset != actual.fault_pc_offset || expected.fault_word != actual.fault_word) {
-        return fmt::format("fault at {:#x} instead of {:#x}", actual.fault_pc_offset, expected.fault_pc_offset);
+        return fmt::format("fault at {:#x} instead of {:#x}", actual.fault_pc_offset,
+                           expected.fault_pc_offset);
     }
     if (expected.insn_budget != actual.insn_budget) {
         return fmt::format("insn_budget {} instead of {}", actual.insn_budget, expected.insn_budget);
@@ -433,8 +439,9 @@ std::string difference(const Outcome& expected, const Outcome& actual) {
     if (expected.state.exception != actual.state.exception) {
         return differs("exception", expected.state.exception, actual.state.exception);
     }
-    return fmt::format("page_pc, exit unit or jump: {:#x}/{:#x} {}/{} {}/{}", actual.page_pc, expected.page_pc,
-                       actual.exit_unit, expected.exit_unit, actual.exit_page_offset, expected.exit_page_offset);
+    return fmt::format("page_pc, exit unit or jump: {:#x}/{:#x} {}/{} {}/{}", actual.page_pc,
+                       expected.page_pc, actual.exit_unit, expected.exit_unit, actual.exit_page_offset,
+                       expected.exit_page_offset);
 }
 
 uint64_t test_seed(uint64_t usual) {

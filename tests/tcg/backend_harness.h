@@ -17,9 +17,9 @@
 
 namespace weft::tcg::test {
 
-inline constexpr unsigned kIntGlobals = 12;   // i64: numbers 0..11
-inline constexpr unsigned kWordGlobals = 2;   // i32: 12, 13
-inline constexpr unsigned kFpGlobals = 6;     // f64: 14..19
+inline constexpr unsigned kIntGlobals = 12;  // i64: numbers 0..11
+inline constexpr unsigned kWordGlobals = 2;  // i32: 12, 13
+inline constexpr unsigned kFpGlobals = 6;    // f64: 14..19
 inline constexpr unsigned kFirstWordGlobal = kIntGlobals;
 inline constexpr unsigned kFirstFpGlobal = kIntGlobals + kWordGlobals;
 inline constexpr unsigned kGlobals = kFirstFpGlobal + kFpGlobals;
@@ -44,10 +44,10 @@ inline constexpr uint64_t kMemoryBase = 0x7f0000;
 inline constexpr size_t kMemorySize = 2 * 4096;
 
 enum TestHelper : uint32_t {
-    kHelperMix,         // mix(a: i64, b: i32) -> i64, pure
-    kHelperTrace,       // trace(state, a: i64): side effect only
-    kHelperReadGlobals, // read_globals(state, a: i32) -> i64: depends on all globals
-    kHelperTwist,       // twist(state, a: i64): rewrites some globals
+    kHelperMix,          // mix(a: i64, b: i32) -> i64, pure
+    kHelperTrace,        // trace(state, a: i64): side effect only
+    kHelperReadGlobals,  // read_globals(state, a: i32) -> i64: depends on all globals
+    kHelperTwist,        // twist(state, a: i64): rewrites some globals
     kHelperMaybeRaise,  // maybe_raise(state, a: i64, b: i64) -> i64: raises if a's low three bits are all zero
     kHelperMany,        // many(a: i32, b: i64, c: i32, d: i64, e: i32) -> i32, pure
     kHelperManyState,   // many_state(state, a: i64, b: i32, c: i64, d: i32, e: i64) -> i64
@@ -73,7 +73,7 @@ struct Outcome {
     ExitKind exit = ExitKind::lookup;
     uint32_t exit_unit = 0;         // for goto_tb: relative to the unit that was started
     uint32_t exit_page_offset = 0;  // for goto_tb: of the slot's jump (the optimizer may renumber slots)
-    int32_t fault_pc_offset = 0;  // for fault: of the guest instruction that raised
+    int32_t fault_pc_offset = 0;    // for fault: of the guest instruction that raised
     uint32_t fault_word = 0;
     uint64_t pc = 0;  // but for fault
     uint64_t page_pc = 0;

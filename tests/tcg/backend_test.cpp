@@ -255,7 +255,8 @@ TEST_CASE("a unit that does not fit is refused") {
         const Harness::Placed placed = harness.compile(t.unit);
         const auto compiler = harness.backend().make_compiler();
         CompiledUnit compiled;
-        for (const size_t size : {size_t{0}, size_t{16}, size_t{256}, size_t{placed.compiled.code_size} - 16}) {
+        for (const size_t size :
+             {size_t{0}, size_t{16}, size_t{256}, size_t{placed.compiled.code_size} - 16}) {
             CodeWindow window = placed.window;
             window.size = size & ~size_t{15};
             CHECK(compiler->compile(t.unit, window, 1, &compiled) == CompileStatus::region_full);

@@ -1,6 +1,6 @@
 // Floating-point ops against the host's own arithmetic, with its rounding modes and exceptions.
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include <bit>
 #include <cfenv>
@@ -23,25 +23,64 @@ using ir::I64;
 using ir::Opcode;
 using ir::Rounding;
 
-constexpr Rounding kRoundings[] = {Rounding::nearest_even, Rounding::toward_zero, Rounding::down, Rounding::up};
+constexpr Rounding kRoundings[] = {Rounding::nearest_even, Rounding::toward_zero, Rounding::down,
+                                   Rounding::up};
 constexpr int kHostRounding[] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD};
 
-constexpr uint64_t kDoubles[] = {
-    0,                  0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000001, 0x3ff8000000000000,
-    0x4008000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000abcdef,
-    0x7ff0000000000001, 0x0000000000000001, 0x800fffffffffffff, 0x0010000000000000, 0x0010000000000001,
-    0x7fefffffffffffff, 0xffefffffffffffff, 0x4340000000000000, 0x43e0000000000000, 0xc3e0000000000000,
-    0x43f0000000000000, 0x41dfffffffc00000, 0x41dfffffffe00000, 0xc1e0000000200000, 0x41efffffffe00000,
-    0x3fe0000000000000, 0xbfe0000000000000, 0x3ca0000000000000, 0x47efffffe0000000, 0x47effffff0000000,
-    0x36a0000000000000, 0x380fffffe0000000, 0x3690000000000001, 0x3fd5555555555555, 0x2000000000000000};
-constexpr uint64_t kSingles[] = {0,          0x80000000, 0x3f800000, 0xbf800001, 0x3fc00000, 0x40400000, 0x7f800000,
-                                 0xff800000, 0x7fc00000, 0xffc12345, 0x7f800001, 0x00000001, 0x807fffff, 0x00800000,
-                                 0x00800001, 0x7f7fffff, 0xff7fffff, 0x4b000000, 0x4b800000, 0x4f000000, 0xcf000000,
-                                 0x5f000000, 0xdf000000, 0x5f800000, 0x3f000000, 0xbf000000, 0x3eaaaaab, 0x33800000,
-                                 0x1f800000, 0x4effffff, 0x4f7fffff};
-constexpr uint64_t kIntegers[] = {0,          1,          0xffffffffffffffff, 0x7fffffffffffffff, 0x8000000000000000,
-                                  0x7fffffff, 0x80000000, 0xffffffff,         0x1000001,          0x20000000000001,
-                                  0x123456789abcdef0,     0xfedcba9876543211, 0x7fffffbfffffffff, 0xfffffffffffffbff};
+constexpr uint64_t kDoubles[] = {0,
+                                 0x8000000000000000,
+                                 0x3ff0000000000000,
+                                 0xbff0000000000001,
+                                 0x3ff8000000000000,
+                                 0x4008000000000000,
+                                 0x7ff0000000000000,
+                                 0xfff0000000000000,
+                                 0x7ff8000000000000,
+                                 0xfff8000000abcdef,
+                                 0x7ff0000000000001,
+                                 0x0000000000000001,
+                                 0x800fffffffffffff,
+                                 0x0010000000000000,
+                                 0x0010000000000001,
+                                 0x7fefffffffffffff,
+                                 0xffefffffffffffff,
+                                 0x4340000000000000,
+                                 0x43e0000000000000,
+                                 0xc3e0000000000000,
+                                 0x43f0000000000000,
+                                 0x41dfffffffc00000,
+                                 0x41dfffffffe00000,
+                                 0xc1e0000000200000,
+                                 0x41efffffffe00000,
+                                 0x3fe0000000000000,
+                                 0xbfe0000000000000,
+                                 0x3ca0000000000000,
+                                 0x47efffffe0000000,
+                                 0x47effffff0000000,
+                                 0x36a0000000000000,
+                                 0x380fffffe0000000,
+                                 0x3690000000000001,
+                                 0x3fd5555555555555,
+                                 0x2000000000000000};
+constexpr uint64_t kSingles[] = {
+    0,          0x80000000, 0x3f800000, 0xbf800001, 0x3fc00000, 0x40400000, 0x7f800000, 0xff800000,
+    0x7fc00000, 0xffc12345, 0x7f800001, 0x00000001, 0x807fffff, 0x00800000, 0x00800001, 0x7f7fffff,
+    0xff7fffff, 0x4b000000, 0x4b800000, 0x4f000000, 0xcf000000, 0x5f000000, 0xdf000000, 0x5f800000,
+    0x3f000000, 0xbf000000, 0x3eaaaaab, 0x33800000, 0x1f800000, 0x4effffff, 0x4f7fffff};
+constexpr uint64_t kIntegers[] = {0,
+                                  1,
+                                  0xffffffffffffffff,
+                                  0x7fffffffffffffff,
+                                  0x8000000000000000,
+                                  0x7fffffff,
+                                  0x80000000,
+                                  0xffffffff,
+                                  0x1000001,
+                                  0x20000000000001,
+                                  0x123456789abcdef0,
+                                  0xfedcba9876543211,
+                                  0x7fffffbfffffffff,
+                                  0xfffffffffffffbff};
 
 struct Expected {
     uint64_t bits;
@@ -136,7 +175,8 @@ Expected arithmetic(Opcode code, unsigned rounding, uint64_t a_bits, uint64_t b_
         return canonical<H>(result);
     });
     // RISC-V raises invalid for infinity times zero whatever is added; hosts differ where that is a quiet NaN.
-    const bool fused = code == Opcode::fmadd || code == Opcode::fmsub || code == Opcode::fnmadd || code == Opcode::fnmsub;
+    const bool fused =
+        code == Opcode::fmadd || code == Opcode::fmsub || code == Opcode::fnmadd || code == Opcode::fnmsub;
     if (fused && ((std::isinf(a) && b == 0) || (a == 0 && std::isinf(b)))) {
         expected.flags |= ir::kFpInvalid;
     }
@@ -197,7 +237,9 @@ Expected to_integer(unsigned rounding, uint64_t bits, bool is_unsigned, bool is_
 class Bench {
   public:
     explicit Bench(Rounding rounding = Rounding::nearest_even)
-        : harnesses_(all_harnesses({})), memory_({test_guest().globals, test_guest().global_count}), rounding_(rounding) {}
+        : harnesses_(all_harnesses({})),
+          memory_({test_guest().globals, test_guest().global_count}),
+          rounding_(rounding) {}
 
     void prepare(const std::function<void(Builder&)>& write) {
         ir::Unit& unit = memory_.begin_unit();
@@ -219,9 +261,10 @@ class Bench {
         for (size_t i = 0; i < harnesses_.size(); ++i) {
             const Outcome outcome = harnesses_[i]->execute(placed_[i], input);
             if (outcome.state.regs[4] != expected.bits || outcome.fp_flags != expected.flags) {
-                FAIL(fmt::format("{} {} rounding {} of {:#x} {:#x} {:#x}: {:#x}, flags {:#x} instead of {:#x}, {:#x}",
-                                 harnesses_[i]->name(), what, static_cast<int>(rounding_), a, b, c,
-                                 outcome.state.regs[4], outcome.fp_flags, expected.bits, expected.flags));
+                FAIL(fmt::format(
+                    "{} {} rounding {} of {:#x} {:#x} {:#x}: {:#x}, flags {:#x} instead of {:#x}, {:#x}",
+                    harnesses_[i]->name(), what, static_cast<int>(rounding_), a, b, c, outcome.state.regs[4],
+                    outcome.fp_flags, expected.bits, expected.flags));
             }
         }
     }
@@ -264,7 +307,7 @@ void check_arithmetic() {
             const bool fused = code == fmadd || code == fmsub || code == fnmadd || code == fnmsub;
             bench.prepare([&](Builder& b) {
                 const V x = fp_operand<V>(b, 0), y = fp_operand<V>(b, 1), z = fp_operand<V>(b, 2);
-                put(b, fused          ? b.fp_fused(code, x, y, z, kRoundings[r])
+                put(b, fused           ? b.fp_fused(code, x, y, z, kRoundings[r])
                        : code == fsqrt ? b.fp_unary(code, x, kRoundings[r])
                                        : b.fp_binary(code, x, y, kRoundings[r]));
             });
@@ -315,7 +358,8 @@ void check_conversions() {
                 put(b, b.fcvt_to_int(fp_operand<V>(b, 0), kRoundings[r], is_unsigned, is_64));
             });
             for (const uint64_t x : operands<H>()) {
-                bench.check(fmt::format("fcvt_to_int {}", form), x, 0, 0, to_integer<H>(r, x, is_unsigned, is_64));
+                bench.check(fmt::format("fcvt_to_int {}", form), x, 0, 0,
+                            to_integer<H>(r, x, is_unsigned, is_64));
             }
             bench.prepare([&](Builder& b) {
                 put(b, b.template fcvt_from_int<V>(b.global<I64>(0), kRoundings[r], is_unsigned, is_64));
@@ -397,7 +441,8 @@ TEST_CASE("signs, classes and boxes") {
                 const bool negative = code == Opcode::fsgnj    ? from_y
                                       : code == Opcode::fsgnjn ? !from_y
                                                                : from_y != ((x & sign) != 0);
-                bench.check(std::string(opcode_name(code)), x, y, 0, {(x & ~sign) | (negative ? sign : 0), 0});
+                bench.check(std::string(opcode_name(code)), x, y, 0,
+                            {(x & ~sign) | (negative ? sign : 0), 0});
             }
         }
     }

@@ -1,6 +1,6 @@
 // Every integer op against plain arithmetic written down here: on registers, and folded from constants.
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -70,9 +70,11 @@ std::optional<uint64_t> reference(Opcode code, Word w, uint64_t a, uint64_t b) {
     const Wide ub = w.wrap(b);
     const Wide sa = w.as_signed(a);
     const Wide sb = w.as_signed(b);
-    auto floor_shift = [&](Wide value, unsigned n) { return value >= 0 ? value >> n : -((-value + (Wide{1} << n) - 1) >> n); };
-    const bool is_shift = code == Opcode::shl || code == Opcode::shr || code == Opcode::sar || code == Opcode::rotl ||
-                          code == Opcode::rotr;
+    auto floor_shift = [&](Wide value, unsigned n) {
+        return value >= 0 ? value >> n : -((-value + (Wide{1} << n) - 1) >> n);
+    };
+    const bool is_shift = code == Opcode::shl || code == Opcode::shr || code == Opcode::sar ||
+                          code == Opcode::rotl || code == Opcode::rotr;
     if (is_shift && ub >= w.width) {
         return std::nullopt;
     }
@@ -197,8 +199,9 @@ std::optional<uint64_t> reference(Opcode code, Word w, uint64_t a, uint64_t b) {
 
 bool holds(Cond cond, Word w, uint64_t a, uint64_t b) {
     const Wide ua = w.wrap(a), ub = w.wrap(b), sa = w.as_signed(a), sb = w.as_signed(b);
-    const bool results[] = {ua == ub, ua != ub, sa < sb,  sa >= sb, sa <= sb,       sa > sb,
-                            ua < ub,  ua >= ub, ua <= ub, ua > ub,  !(ua & ub), (ua & ub) != 0};
+    const bool results[] = {
+        ua == ub,   ua != ub,      sa<sb, sa >= sb, sa <= sb, sa> sb, ua<ub, ua >= ub, ua <= ub, ua> ub,
+        !(ua & ub), (ua & ub) != 0};
     return results[static_cast<unsigned>(cond)];
 }
 
@@ -224,21 +227,22 @@ class Bench {
         input.state.regs[0] = a;
         input.state.regs[1] = b;
         for (size_t i = 0; i < harnesses_.size(); ++i) {
-            expect(what, harnesses_[i]->execute(placed_[i], input).state.regs[4], expected, a, b, harnesses_[i]->name());
+            expect(what, harnesses_[i]->execute(placed_[i], input).state.regs[4], expected, a, b,
+                   harnesses_[i]->name());
         }
     }
     // One or both operands constant: bit 0 of `which` for a, bit 1 for b.
     template <class V>
-    void check_constants(const Write<V>& write, const std::string& what, uint64_t a, uint64_t b, uint64_t expected,
-                         unsigned which) {
+    void check_constants(const Write<V>& write, const std::string& what, uint64_t a, uint64_t b,
+                         uint64_t expected, unsigned which) {
         build<V>(write, a, b, which);
         optimizer_.optimize(memory_.unit(), {test_guest().helpers, test_guest().helper_count});
         Input input;
         input.state.regs[0] = a;
         input.state.regs[1] = b;
         for (const auto& harness : harnesses_) {
-            expect(what + fmt::format(" constants {}", which), harness->run(memory_.unit(), input).state.regs[4],
-                   expected, a, b, harness->name());
+            expect(what + fmt::format(" constants {}", which),
+                   harness->run(memory_.unit(), input).state.regs[4], expected, a, b, harness->name());
         }
     }
 
@@ -272,7 +276,8 @@ class Bench {
     static void expect(const std::string& what, uint64_t got, uint64_t expected, uint64_t a, uint64_t b,
                        const char* name) {
         if (got != expected) {
-            FAIL(fmt::format("{} {} of {:#x} and {:#x}: {:#x} instead of {:#x}", name, what, a, b, got, expected));
+            FAIL(fmt::format("{} {} of {:#x} and {:#x}: {:#x} instead of {:#x}", name, what, a, b, got,
+                             expected));
         }
     }
 
@@ -304,14 +309,15 @@ void check_everywhere(Bench& bench, const std::string& what, const Bench::Write<
 template <class V>
 void check_ops(Bench& bench) {
     using enum Opcode;
-    for (const Opcode code : {add,  sub,  mul,  mulsh, muluh, mulsuh, divs, divu, rems, remu, smin, smax, umin,
-                              umax, and_, or_,  xor_,  andc,  orc,    eqv,  shl,  shr,  sar,  rotl, rotr}) {
+    for (const Opcode code : {add,  sub,  mul, mulsh, muluh, mulsuh, divs, divu, rems, remu, smin, smax, umin,
+                              umax, and_, or_, xor_,  andc,  orc,    eqv,  shl,  shr,  sar,  rotl, rotr}) {
         check_everywhere<V>(
             bench, std::string(opcode_name(code)), [=](Builder& b, V x, V y) { return b.op(code, x, y); },
             [=](Word w, uint64_t a, uint64_t b) { return reference(code, w, a, b); });
         // Both operands the same.
         check_everywhere<V>(
-            bench, std::string(opcode_name(code)) + " x,x", [=](Builder& b, V x, V) { return b.op(code, x, x); },
+            bench, std::string(opcode_name(code)) + " x,x",
+            [=](Builder& b, V x, V) { return b.op(code, x, x); },
             [=](Word w, uint64_t a, uint64_t) { return reference(code, w, a, a); });
     }
     for (const Opcode code : {neg, not_, clz, ctz, ctpop, bswap}) {
@@ -329,10 +335,12 @@ void check_conditions(Bench& bench) {
             bench, fmt::format("setcond {}", i), [=](Builder& b, V x, V y) { return b.setcond(cond, x, y); },
             [=](Word w, uint64_t a, uint64_t b) { return uint64_t{holds(cond, w, a, b)}; });
         check_everywhere<V>(
-            bench, fmt::format("negsetcond {}", i), [=](Builder& b, V x, V y) { return b.negsetcond(cond, x, y); },
+            bench, fmt::format("negsetcond {}", i),
+            [=](Builder& b, V x, V y) { return b.negsetcond(cond, x, y); },
             [=](Word w, uint64_t a, uint64_t b) { return holds(cond, w, a, b) ? w.wrap(-1) : 0; });
         check_everywhere<V>(
-            bench, fmt::format("movcond {}", i), [=](Builder& b, V x, V y) { return b.movcond(cond, x, y, y, x); },
+            bench, fmt::format("movcond {}", i),
+            [=](Builder& b, V x, V y) { return b.movcond(cond, x, y, y, x); },
             [=](Word w, uint64_t a, uint64_t b) { return w.wrap(holds(cond, w, a, b) ? b : a); });
         check_everywhere<V>(
             bench, fmt::format("brcond {}", i),
@@ -370,7 +378,8 @@ void check_fields(Bench& bench) {
             for (const uint64_t a : kEdges) {
                 const Wide value = field(a);
                 const bool negative = (field(a) >> (length - 1) & 1) != 0;
-                bench.check("sextract" + where, a, 0, Word{width}.wrap(negative ? value - (Wide{1} << length) : value));
+                bench.check("sextract" + where, a, 0,
+                            Word{width}.wrap(negative ? value - (Wide{1} << length) : value));
             }
             bench.prepare<V>([=](Builder& b, V x, V y) { return b.deposit(x, y, position, length); });
             for (const uint64_t a : kEdges) {

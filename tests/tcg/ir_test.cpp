@@ -19,7 +19,9 @@ namespace {
 
 const std::string kNoError;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -84,8 +86,8 @@ TEST_CASE("text of ops") {
     const I64 address = b.add(t.r(1), t.r(2));
     const std::string name = "tmp" + std::to_string(address.index);
     CHECK(t.last_op() == "add_i64 " + name + ",r1,r2");
-    b.emit(Opcode::qemu_ld, Type::i64, 0, MemOp(2, 1, MemOp::kSign | MemOp::kAligned | MemOp::kAcquire).bits(), 3,
-           address.index);
+    b.emit(Opcode::qemu_ld, Type::i64, 0,
+           MemOp(2, 1, MemOp::kSign | MemOp::kAligned | MemOp::kAcquire).bits(), 3, address.index);
     CHECK(t.last_op() == "qemu_ld_i64 r3," + name + ",s32+al+aq,mmu1");
     b.qemu_st(t.f(1), address, MemOp(3, 3));
     CHECK(t.last_op() == "qemu_st_f64 f1," + name + ",64,mmu3");

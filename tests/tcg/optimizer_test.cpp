@@ -59,8 +59,8 @@ TEST_CASE("division is folded only where it is defined") {
     t.set(1, t.b.op(Opcode::divu, t.b.imm(100), t.b.imm(0)));
     t.set(2, t.b.op(Opcode::divs, t.b.imm(uint64_t{1} << 63), t.b.imm(~uint64_t{0})));
     t.set(3, t.b.op(Opcode::divu, t.b.imm(100), t.b.imm(7)));
-    CHECK(t.optimized() == Lines{"divu_i64 r1,$0x64,$0x0", "divs_i64 r2,$0x8000000000000000,$0xffffffffffffffff",
-                                 "mov_i64 r3,$0xe"});
+    CHECK(t.optimized() == Lines{"divu_i64 r1,$0x64,$0x0",
+                                 "divs_i64 r2,$0x8000000000000000,$0xffffffffffffffff", "mov_i64 r3,$0xe"});
 }
 
 TEST_CASE("identities") {
@@ -113,7 +113,8 @@ TEST_CASE("copies") {
         t.set(3, t.b.add(old, t.r(4)));
         t.set(2, t.b.imm(1));
         t.set(5, t.b.add(old, t.r(4)));
-        CHECK(t.optimized() == Lines{"mov_i64 tmp20,r2", "add_i64 r3,r2,r4", "mov_i64 r2,$0x1", "add_i64 r5,tmp20,r4"});
+        CHECK(t.optimized() ==
+              Lines{"mov_i64 tmp20,r2", "add_i64 r3,r2,r4", "mov_i64 r2,$0x1", "add_i64 r5,tmp20,r4"});
     }
     SECTION("of globals end with a helper that writes them") {
         Case t;
@@ -204,7 +205,8 @@ TEST_CASE("pairs of shifts") {
         t.set(1, t.b.shl(t.r(1), t.b.imm(32)));
         t.b.qemu_st(t.r(2), t.r(3), MemOp(3, 0));
         t.set(1, t.b.shr(t.r(1), t.b.imm(32)));
-        CHECK(t.optimized() == Lines{"shl_i64 r1,r1,$0x20", "qemu_st_i64 r2,r3,64,mmu0", "shr_i64 r1,r1,$0x20"});
+        CHECK(t.optimized() ==
+              Lines{"shl_i64 r1,r1,$0x20", "qemu_st_i64 r2,r3,64,mmu0", "shr_i64 r1,r1,$0x20"});
     }
 }
 
@@ -269,7 +271,8 @@ TEST_CASE("decided branches") {
         b.exit_check(1, false);
         b.goto_tb(0x20);
         b.set_label(other);
-        CHECK(t.optimized() == Lines{"brcond_i64 r1,r2,eq,$L1", "exit_check 1", "goto_tb $0,pc+0x20", "set_label $L1"});
+        CHECK(t.optimized() ==
+              Lines{"brcond_i64 r1,r2,eq,$L1", "exit_check 1", "goto_tb $0,pc+0x20", "set_label $L1"});
         CHECK(t.unit.goto_tb_count == 1);
     }
 }
@@ -306,8 +309,8 @@ TEST_CASE("boxes") {
     const F32 value = t.b.qemu_ld<F32>(t.r(1), MemOp(2, 0));
     t.b.mov(t.f(1), t.b.fbox(value));
     t.b.mov(t.f(2), t.b.fbox(t.b.op(Opcode::fsgnjn, t.b.funbox(t.f(1)), t.b.funbox(t.f(1)))));
-    CHECK(t.optimized() == Lines{"qemu_ld_f32 tmp20,r1,u32,mmu0", "fbox f1,tmp20", "fsgnjn_f32 tmp24,tmp20,tmp20",
-                                 "fbox f2,tmp24"});
+    CHECK(t.optimized() == Lines{"qemu_ld_f32 tmp20,r1,u32,mmu0", "fbox f1,tmp20",
+                                 "fsgnjn_f32 tmp24,tmp20,tmp20", "fbox f2,tmp24"});
 }
 
 TEST_CASE("addresses from the pc") {

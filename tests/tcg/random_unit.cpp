@@ -18,15 +18,33 @@ namespace {
 constexpr unsigned number(Type type) { return static_cast<unsigned>(type); }
 
 constexpr uint64_t kFp64Specials[] = {
-    0,                  0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000,
-    0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000001234, 0x7ff0000000000001, 0x0000000000000001,
-    0x800fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x4340000000000000, 0x43e0000000000000,
-    0xc1e0000000000000, 0x41dfffffffc00000, 0x3fe0000000000000, 0x3ca0000000000000, 0x47efffffe0000000,
-    0x36a0000000000000, 0x3800000000000000,
+    0,
+    0x8000000000000000,
+    0x3ff0000000000000,
+    0xbff0000000000000,
+    0x7ff0000000000000,
+    0xfff0000000000000,
+    0x7ff8000000000000,
+    0xfff8000000001234,
+    0x7ff0000000000001,
+    0x0000000000000001,
+    0x800fffffffffffff,
+    0x0010000000000000,
+    0x7fefffffffffffff,
+    0x4340000000000000,
+    0x43e0000000000000,
+    0xc1e0000000000000,
+    0x41dfffffffc00000,
+    0x3fe0000000000000,
+    0x3ca0000000000000,
+    0x47efffffe0000000,
+    0x36a0000000000000,
+    0x3800000000000000,
 };
 constexpr uint32_t kFp32Specials[] = {
-    0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc12345, 0x7f800001,
-    0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0x4b000000, 0x4f000000, 0xcf000000, 0x5f000000, 0x3f000000,
+    0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
+    0x7fc00000, 0xffc12345, 0x7f800001, 0x00000001, 0x807fffff, 0x00800000,
+    0x7f7fffff, 0x4b000000, 0x4f000000, 0xcf000000, 0x5f000000, 0x3f000000,
 };
 
 }  // namespace
@@ -55,7 +73,8 @@ uint64_t RandomUnit::interesting() {
         case 0:
             return uint64_t{1} << below(64);
         case 1:
-            return static_cast<uint64_t>(int64_t{static_cast<int16_t>(random_())}) >> (chance(50) ? below(16) : 0);
+            return static_cast<uint64_t>(int64_t{static_cast<int16_t>(random_())}) >>
+                   (chance(50) ? below(16) : 0);
         case 2:
             return random_();
         default:
@@ -64,7 +83,8 @@ uint64_t RandomUnit::interesting() {
 }
 
 RandomUnit::Index RandomUnit::constant(Type type, uint64_t value) {
-    return type == Type::i32 ? builder_->imm32(static_cast<uint32_t>(value)).index : builder_->imm(value).index;
+    return type == Type::i32 ? builder_->imm32(static_cast<uint32_t>(value)).index
+                             : builder_->imm(value).index;
 }
 
 RandomUnit::Index RandomUnit::pick(Type type) {
@@ -142,7 +162,8 @@ void RandomUnit::shift_op(Type type) {
     const Index a = pick(type);
     Index count = constant(type, below(width));
     if (chance(35)) {
-        const Index masked = type == Type::i32 ? builder_->temp<ir::I32>().index : builder_->temp<ir::I64>().index;
+        const Index masked =
+            type == Type::i32 ? builder_->temp<ir::I32>().index : builder_->temp<ir::I64>().index;
         builder_->emit(Opcode::and_, type, 0, 0, masked, pick(type), constant(type, width - 1));
         count = masked;
     }
@@ -194,8 +215,8 @@ void RandomUnit::integer_op(Type type) {
         case 2:
             return emit(one_of({add, sub, and_, or_, xor_}), type, 0, 0, type, {pick(type), pick(type)});
         case 3:
-            return emit(one_of({mul, mulsh, muluh, mulsuh, smin, smax, umin, umax, andc, orc, eqv}), type, 0, 0, type,
-                        {pick(type), pick(type)});
+            return emit(one_of({mul, mulsh, muluh, mulsuh, smin, smax, umin, umax, andc, orc, eqv}), type, 0,
+                        0, type, {pick(type), pick(type)});
         case 4:
             return divide_op(type);
         case 5:
@@ -246,8 +267,8 @@ void RandomUnit::state_op(Type type) {
     const bool narrow = type == Type::i32;
     const auto offset = static_cast<uint32_t>(kAreaOffset) + 8 * below(kAreaSize / 8);
     if (chance(50)) {
-        emit(one_of({ld8u, ld8s, ld16u, ld16s, ld32u, ld32s, ld}), type, 0, offset + (narrow ? 4 * below(2) : 0), type,
-             {});
+        emit(one_of({ld8u, ld8s, ld16u, ld16s, ld32u, ld32s, ld}), type, 0,
+             offset + (narrow ? 4 * below(2) : 0), type, {});
     } else {
         builder_->emit(one_of({st8, st16, st32, st}), type, 0, offset, pick(type));
     }
@@ -299,15 +320,16 @@ void RandomUnit::memory_op() {
     if (chance(25)) {
         return emit(atomic_cmpxchg, type, 0, memop, type, {aligned.index, pick(type), pick(type)});
     }
-    emit(one_of({atomic_xchg, atomic_add, atomic_and, atomic_or, atomic_xor, atomic_smin, atomic_smax, atomic_umin,
-                 atomic_umax}),
+    emit(one_of({atomic_xchg, atomic_add, atomic_and, atomic_or, atomic_xor, atomic_smin, atomic_smax,
+                 atomic_umin, atomic_umax}),
          type, 0, memop, type, {aligned.index, pick(type)});
 }
 
 void RandomUnit::call_op() {
     switch (below(kTestHelperCount)) {
         case kHelperMix:
-            return emit(Opcode::call, Type::none, 0, kHelperMix, Type::i64, {pick(Type::i64), pick(Type::i32)});
+            return emit(Opcode::call, Type::none, 0, kHelperMix, Type::i64,
+                        {pick(Type::i64), pick(Type::i32)});
         case kHelperTrace:
             builder_->emit(Opcode::call, Type::none, 0, kHelperTrace, pick(Type::i64));
             return;
@@ -321,14 +343,17 @@ void RandomUnit::call_op() {
             if (!options_.faults || chance(80)) {
                 a = builder_->or_(a, builder_->imm(1));
             }
-            return emit(Opcode::call, Type::none, 0, kHelperMaybeRaise, Type::i64, {a.index, pick(Type::i64)});
+            return emit(Opcode::call, Type::none, 0, kHelperMaybeRaise, Type::i64,
+                        {a.index, pick(Type::i64)});
         }
         case kHelperMany:
-            return emit(Opcode::call, Type::none, 0, kHelperMany, Type::i32,
-                        {pick(Type::i32), pick(Type::i64), pick(Type::i32), pick(Type::i64), pick(Type::i32)});
+            return emit(
+                Opcode::call, Type::none, 0, kHelperMany, Type::i32,
+                {pick(Type::i32), pick(Type::i64), pick(Type::i32), pick(Type::i64), pick(Type::i32)});
         default:
-            return emit(Opcode::call, Type::none, 0, kHelperManyState, Type::i64,
-                        {pick(Type::i64), pick(Type::i32), pick(Type::i64), pick(Type::i32), pick(Type::i64)});
+            return emit(
+                Opcode::call, Type::none, 0, kHelperManyState, Type::i64,
+                {pick(Type::i64), pick(Type::i32), pick(Type::i64), pick(Type::i32), pick(Type::i64)});
     }
 }
 
@@ -341,9 +366,11 @@ void RandomUnit::fp_op(Type type) {
     switch (below(5)) {
         case 0:
         case 1:
-            return emit(one_of({fadd, fsub, fmul, fdiv}), type, rounding(), 0, type, {pick(type), pick(type)});
+            return emit(one_of({fadd, fsub, fmul, fdiv}), type, rounding(), 0, type,
+                        {pick(type), pick(type)});
         case 2:
-            return emit(one_of({fmin, fmax, fsgnj, fsgnjn, fsgnjx}), type, 0, 0, type, {pick(type), pick(type)});
+            return emit(one_of({fmin, fmax, fsgnj, fsgnjn, fsgnjx}), type, 0, 0, type,
+                        {pick(type), pick(type)});
         case 3:
             return emit(fsqrt, type, rounding(), 0, type, {pick(type)});
         default:
@@ -390,7 +417,8 @@ void RandomUnit::fp_flags_op() {
 }
 
 void RandomUnit::guest_insn() {
-    builder_->insn_start(pc_offset_ += 2 + static_cast<int32_t>(2 * below(2)), chance(20) ? below(1u << 20) : 0);
+    builder_->insn_start(pc_offset_ += 2 + static_cast<int32_t>(2 * below(2)),
+                         chance(20) ? below(1u << 20) : 0);
     const unsigned ops = 1 + below(4);
     for (unsigned i = 0; i < ops; ++i) {
         const unsigned choice = below(100);
@@ -445,7 +473,8 @@ void RandomUnit::leave() {
         b.goto_tb(below(4096) & ~1u);
         return;
     }
-    const ir::I64 pc = chance(50) ? b.pc_add(static_cast<int32_t>(below(1u << 16)) - (1 << 15)) : ir::I64{pick(Type::i64)};
+    const ir::I64 pc =
+        chance(50) ? b.pc_add(static_cast<int32_t>(below(1u << 16)) - (1 << 15)) : ir::I64{pick(Type::i64)};
     if (choice == 2) {
         b.exit_check(below(6), true);
         b.lookup_and_goto_ptr(pc);
@@ -523,10 +552,12 @@ void RandomUnit::write(ir::Unit& unit) {
         const ir::I32 narrow = builder.local<ir::I32>();
         const ir::F64 d = builder.local<ir::F64>();
         const ir::F32 s = builder.local<ir::F32>();
-        builder.mov(wide, chance(50) ? builder.imm(interesting()) : ir::I64{static_cast<Index>(below(kIntGlobals))});
+        builder.mov(
+            wide, chance(50) ? builder.imm(interesting()) : ir::I64{static_cast<Index>(below(kIntGlobals))});
         builder.mov(narrow, builder.imm32(static_cast<uint32_t>(interesting())));
         builder.mov(d, ir::F64{static_cast<Index>(kFirstFpGlobal + below(kFpGlobals))});
-        builder.emit(Opcode::bitcast_fp, Type::f32, 0, 0, s.index, builder.imm32(one_of(kFp32Specials)).index);
+        builder.emit(Opcode::bitcast_fp, Type::f32, 0, 0, s.index,
+                     builder.imm32(one_of(kFp32Specials)).index);
         unit_temps_[number(Type::i64)].push_back(wide.index);
         unit_temps_[number(Type::i32)].push_back(narrow.index);
         unit_temps_[number(Type::f64)].push_back(d.index);

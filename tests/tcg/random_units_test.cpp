@@ -60,10 +60,12 @@ void run_cases(const RandomUnitOptions& options, const HarnessOptions& harness_o
 
         optimizer.optimize(copy, helpers());
         const Result<> still_valid = verify(copy, helpers());
-        const std::string found = still_valid ? compare(harnesses, Case{seed, options, unit, copy})
-                                              : still_valid.error().message();
+        const std::string found =
+            still_valid ? compare(harnesses, Case{seed, options, unit, copy}) : still_valid.error().message();
         if (!found.empty()) {
-            FAIL(found << "\n" << print_unit(unit, test_names()) << "optimized:\n" << print_unit(copy, test_names()));
+            FAIL(found << "\n"
+                       << print_unit(unit, test_names()) << "optimized:\n"
+                       << print_unit(copy, test_names()));
         }
     }
     SUCCEED();
