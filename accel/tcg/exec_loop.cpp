@@ -125,7 +125,12 @@ void ExecLoop::enter_context(Vcpu& vcpu) {
         vcpu.rounding = rounding;
         vcpu.rounding_known = true;
     }
-    vcpu.exec_logged = logged(vcpu, LogItem::exec);
+    const bool exec_logged = logged(vcpu, LogItem::exec);
+    if (exec_logged && !vcpu.exec_logged) {
+        // From now on TBs are entered from here, but for jumps that were linked before.
+        vcpu.jump_cache.clear();
+    }
+    vcpu.exec_logged = exec_logged;
 }
 
 // The code for the vCPU's pc; translates it if need be. An unlinked jump that led here is linked.

@@ -113,6 +113,9 @@ TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, Translat
         }
         TranslationBlock* made = add(vcpu, source, claim, compiled);
         if (made == nullptr) {
+            if (context_->region_empty()) {
+                return fail(vcpu, "there is no memory for its tables");
+            }
             full_at_ = cache_.flush_count();
             return TranslateOutcome::full;
         }

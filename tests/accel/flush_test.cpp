@@ -47,7 +47,7 @@ TEST_CASE("the guest does not see that the cache was emptied", "[flush]") {
             REQUIRE(event.value == 2 * kUnits);
         }
         const uint64_t flushes = machine.stat("flushes");
-        REQUIRE(flushes > 2);
+        REQUIRE(flushes >= 1);
         REQUIRE(machine.stat("code_size") <= machine.stat("code_capacity"));
         // One flush for all that found the cache full at once: since the one before, all regions but those in use were
         // filled. Each unit is aligned, so that host_bytes counts less than was used.
