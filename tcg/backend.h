@@ -108,8 +108,9 @@ class Backend {
 
 struct NativeOptions {
     // Off switches of optimisations, for measuring: names as in docs/performance.md.
-    bool pin_registers = true;
-    bool inline_jump_cache = true;
+    bool pin_registers = true;      // the guest's best-ranked registers stay in host registers across units
+    bool inline_jump_cache = false;  // each indirect jump has its own probe, not one shared by all: larger, no faster
+    bool direct_side_exits = true;  // a conditional branch that leaves the unit is itself the jump that is linked
 };
 
 // The x86-64 code generator.

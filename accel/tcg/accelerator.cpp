@@ -112,11 +112,14 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
         return fail(fmt::format("guest '{}' and accelerator were built for different versions of each other",
                                 config.guest->name));
     }
-    const Settings settings = read_settings(config.properties);
-    std::unique_ptr<Accelerator> accelerator(new Accelerator(config, settings));
-    const bool single = settings.thread == ThreadMode::single;
+    const Result<Settings> settings = read_settings(config.properties);
+    if (!settings) {
+        return std::unexpected(settings.error());
+    }
+    std::unique_ptr<Accelerator> accelerator(new Accelerator(config, *settings));
+    const bool single = settings->thread == ThreadMode::single;
     auto cache = CodeCache::create(
-        {config.guest, config.host, &accelerator->vcpus_, settings, single ? 1 : config.max_vcpus});
+        {config.guest, config.host, &accelerator->vcpus_, *settings, single ? 1 : config.max_vcpus});
     if (!cache) {
         return std::unexpected(cache.error());
     }

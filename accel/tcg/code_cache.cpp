@@ -18,7 +18,7 @@ std::unique_ptr<tcg::Backend> make_backend(const CodeCacheConfig& config) {
     const tcg::BackendConfig backend{config.guest, runtime_hooks(), false};
 #if WEFT_HAVE_X86_64_BACKEND
     if (config.settings.backend == BackendKind::native) {
-        return tcg::make_x86_64_backend(backend, {});
+        return tcg::make_x86_64_backend(backend, config.settings.native);
     }
 #endif
     return tcg::make_interp_backend(backend);

@@ -1,12 +1,15 @@
 #include "accel/tcg/settings.h"
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
 
 namespace weft::accel {
 
 namespace {
 
-enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kPropertyCount };
+enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kDisable, kPropertyCount };
 
 #if WEFT_HAVE_X86_64_BACKEND
 constexpr std::array kBackends = {BackendKind::native, BackendKind::interp};
@@ -34,13 +37,59 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "what happens when the memory for code is full: all of it is emptied"},
     {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
+    {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
+     "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
 }};
+
+struct Switch {
+    std::string_view name;
+    bool tcg::NativeOptions::*native;
+    bool tcg::OptimizeOptions::*optimize;
+};
+
+constexpr std::array kSwitches = {
+    Switch{"pin-registers", &tcg::NativeOptions::pin_registers, nullptr},
+    Switch{"inline-jump-cache", &tcg::NativeOptions::inline_jump_cache, nullptr},
+    Switch{"direct-side-exits", &tcg::NativeOptions::direct_side_exits, nullptr},
+    Switch{"propagate-copies", nullptr, &tcg::OptimizeOptions::propagate_copies},
+    Switch{"fold-constants", nullptr, &tcg::OptimizeOptions::fold_constants},
+    Switch{"simplify", nullptr, &tcg::OptimizeOptions::simplify},
+    Switch{"known-bits", nullptr, &tcg::OptimizeOptions::known_bits},
+    Switch{"combine", nullptr, &tcg::OptimizeOptions::combine},
+    Switch{"unbox", nullptr, &tcg::OptimizeOptions::unbox},
+    Switch{"coalesce", nullptr, &tcg::OptimizeOptions::coalesce},
+    Switch{"unreachable", nullptr, &tcg::OptimizeOptions::unreachable},
+};
+
+Result<> disable(Settings& settings, std::string_view names) {
+    while (!names.empty()) {
+        const size_t end = std::min(names.find(':'), names.size());
+        const std::string_view name = names.substr(0, end);
+        names.remove_prefix(std::min(end + 1, names.size()));
+        const auto found = std::ranges::find(kSwitches, name, &Switch::name);
+        if (found == kSwitches.end()) {
+            std::string known;
+            for (const Switch& each : kSwitches) {
+                known += known.empty() ? "" : ", ";
+                known += each.name;
+            }
+            return fail("property 'disable': there is no optimisation '" + std::string(name) + "' (there are: " + known +
+                        ")");
+        }
+        if (found->native != nullptr) {
+            settings.native.*(found->native) = false;
+        } else {
+            settings.optimize.*(found->optimize) = false;
+        }
+    }
+    return {};
+}
 
 }  // namespace
 
 std::span<const PropertyDesc> property_table() { return kProperties; }
 
-Settings read_settings(const PropertyValue* values) {
+Result<Settings> read_settings(const PropertyValue* values) {
     Settings settings;
     settings.thread = values[kThread].number == 0 ? ThreadMode::single : ThreadMode::multi;
     settings.tb_size_mib = values[kTbSize].number;
@@ -49,6 +98,11 @@ Settings read_settings(const PropertyValue* values) {
     }
     settings.one_insn_per_tb = values[kOneInsnPerTb].number != 0;
     settings.backend = kBackends[values[kBackend].number];
+    if (values[kDisable].set) {
+        if (Result<> done = disable(settings, values[kDisable].text); !done) {
+            return std::unexpected(done.error());
+        }
+    }
     if (values[kStats].set) {
         settings.stats_file = values[kStats].text;
     }

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "base/error.h"
+#include "tcg/backend.h"
 #include "tcg/code/code_buffer.h"
+#include "tcg/opt/optimizer.h"
 #include "weft/accel.h"
 
 namespace weft::accel {
@@ -21,12 +23,14 @@ struct Settings {
     bool one_insn_per_tb = false;
     BackendKind backend = BackendKind::interp;
     std::string stats_file;  // where the counters go at the end; empty: nowhere
+    tcg::NativeOptions native;
+    tcg::OptimizeOptions optimize;
 };
 
 // For AccelDescriptor::properties.
 std::span<const PropertyDesc> property_table();
 
-// Reads `values`, which are in the order of the table.
-Settings read_settings(const PropertyValue* values);
+// Reads `values`, which are in the order of the table. Error: `disable` names an optimisation that there is not.
+Result<Settings> read_settings(const PropertyValue* values);
 
 }  // namespace weft::accel

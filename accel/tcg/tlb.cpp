@@ -105,13 +105,21 @@ void Tlb::note_large(uint64_t vaddr, unsigned page_shift) {
         large_.push_back({vaddr & mask, mask});
         return;
     }
-    // Too many to tell apart: the last one grows until it holds this one as well.
-    LargeRange& last = large_.back();
-    uint64_t merged = last.mask & mask;
-    while (((last.base ^ vaddr) & merged) != 0) {
-        merged <<= 1;
+    // Too many to tell apart: the range that has to grow least takes this one in. (To grow just any makes one that covers
+    // everything, and then each flush of a page empties the table.)
+    LargeRange* best = nullptr;
+    uint64_t best_mask = 0;
+    for (LargeRange& range : large_) {
+        uint64_t merged = range.mask & mask;
+        while (((range.base ^ vaddr) & merged) != 0) {
+            merged <<= 1;
+        }
+        if (best == nullptr || merged > best_mask) {
+            best = &range;
+            best_mask = merged;
+        }
     }
-    last = {vaddr & merged, merged};
+    *best = {vaddr & best_mask, best_mask};
 }
 
 bool Tlb::flush_page(uint64_t vaddr) {

@@ -41,6 +41,7 @@ Translator::Translator(CodeCache& cache, std::unique_ptr<tcg::CodeContext> conte
       context_(std::move(context)),
       compiler_(cache.backend().make_compiler()),
       memory_({guest_.globals, guest_.global_count}),
+      optimizer_(cache.settings().optimize),
       log_(guest_, cache.host()) {
     WEFT_ASSERT(guest_.max_insn_size <= 16);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "tcg/x86_64/jump_cache_probe.h"
 #include "tcg/x86_64/unit_compiler.h"
 #include "weft/ir_info.h"
 
@@ -17,9 +18,6 @@ namespace {
 constexpr int32_t header_offset(size_t offset) {
     return static_cast<int32_t>(offset) - static_cast<int32_t>(sizeof(StateHeader));
 }
-constexpr int32_t kPagePc = header_offset(offsetof(StateHeader, page_pc));
-constexpr int32_t kJumpCache = header_offset(offsetof(StateHeader, jump_cache));
-constexpr int32_t kContextId = header_offset(offsetof(StateHeader, context_id));
 constexpr int32_t kExitRequest = header_offset(offsetof(StateHeader, exit_request));
 constexpr int32_t kInsnBudget = exec_offset(offsetof(ExecState, insn_budget));
 
@@ -61,6 +59,10 @@ bool UnitCompiler::lower_control(const ir::Op& op) {
         case Opcode::discard:
             break;
         case Opcode::set_label:
+            if (side_exits_[op.aux] != kNoSideExit) {
+                op_index_ = side_exits_[op.aux];  // its brcond has done it
+                break;
+            }
             values_.sync_globals();
             values_.sync_unit_temps();
             values_.begin_block();
@@ -138,8 +140,66 @@ void UnitCompiler::brcond(const ir::Op& op) {
     values_.sync_globals();
     values_.sync_unit_temps();
     const Cond cond = compare(static_cast<ir::Cond>(op.cond), op.type, op.args[0], op.args[1]);
-    as_->jcc(cond, labels_[op.args[ir::kBrcondLabelArg]]);
+    const uint16_t label = op.args[ir::kBrcondLabelArg];
+    if (side_exits_[label] != kNoSideExit) {
+        const ir::Op& transfer = unit_->ops[side_exits_[label]];
+        Stub& exit = stub(Stub::Kind::goto_tb);
+        exit.jump.slot = static_cast<uint8_t>(transfer.aux & 0xff);
+        exit.jump.page_offset = static_cast<uint16_t>(transfer.aux >> 8);
+        exit.jump.site = patchable_jcc(cond);
+    } else {
+        as_->jcc(cond, labels_[label]);
+    }
     values_.end_op(op_index_);
+}
+
+void UnitCompiler::find_side_exits() {
+    side_exits_.assign(unit_->label_count, kNoSideExit);
+    if (!target_.direct_side_exits || target_.count_insns) {
+        return;
+    }
+    const auto is = [this](uint32_t index, Opcode code) {
+        return index < unit_->op_count && unit_->ops[index].code == code;
+    };
+    for (uint32_t i = 1; i < unit_->op_count; ++i) {
+        const bool checks_nothing = is(i + 1, Opcode::exit_check) && (unit_->ops[i + 1].cond & 1) == 0;
+        if (is(i, Opcode::set_label) && checks_nothing && is(i + 2, Opcode::goto_tb) &&
+            ir::has_flag(unit_->ops[i - 1].code, ir::flag_block_end)) {
+            side_exits_[unit_->ops[i].aux] = i + 2;
+        }
+    }
+    // Two jumps cannot be linked by one patch.
+    for (uint32_t i = 0; i < unit_->op_count; ++i) {
+        const ir::Op& op = unit_->ops[i];
+        if (op.code == Opcode::br) {
+            side_exits_[op.aux] = kNoSideExit;
+        } else if (op.code == Opcode::brcond) {
+            const uint16_t label = op.args[ir::kBrcondLabelArg];
+            for (uint32_t j = i + 1; j < unit_->op_count && side_exits_[label] != kNoSideExit; ++j) {
+                if (unit_->ops[j].code == Opcode::brcond && unit_->ops[j].args[ir::kBrcondLabelArg] == label) {
+                    side_exits_[label] = kNoSideExit;
+                }
+            }
+        }
+    }
+}
+
+// jcc rel32 whose displacement lies aligned, for Backend::link.
+uint32_t UnitCompiler::patchable_jcc(Cond cond) {
+    constexpr uint32_t kOpcodeBytes = 2;
+    const uint32_t misaligned = (as_->offset() + kOpcodeBytes) & 3;
+    if (misaligned != 0) {
+        as_->nop(4 - misaligned);
+    }
+    return as_->jcc_rel32(cond, 0);
+}
+
+template <class Jump>
+void UnitCompiler::count_insns(Jump&& jump_if) {
+    if (check_ != nullptr && target_.count_insns) {
+        as_->sub(Width::q64, at_state(kInsnBudget), static_cast<int64_t>(check_->aux));
+        jump_if(Cond::s);
+    }
 }
 
 template <class Jump>
@@ -147,10 +207,7 @@ void UnitCompiler::exit_check(Jump&& jump_if) {
     if (check_ == nullptr) {
         return;
     }
-    if (target_.count_insns) {
-        as_->sub(Width::q64, at_state(kInsnBudget), static_cast<int64_t>(check_->aux));
-        jump_if(Cond::s);
-    }
+    count_insns(jump_if);
     if ((check_->cond & 1) != 0) {
         as_->cmp(Width::d32, at_state(kExitRequest), 0);
         jump_if(Cond::ne);
@@ -174,27 +231,15 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
     values_.end_op(op_index_);
     values_.begin_block();
     const RuntimeCode& code = target_.runtime;
-    exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
     if (!target_.inline_jump_cache) {
-        as_->jmp_rel32(runtime(code.lookup));
+        // The shared probe tests the exit request itself.
+        count_insns([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
+        check_ = nullptr;
+        as_->jmp_rel32(runtime(code.probe));
         return;
     }
-    // The entry of pc: jump_cache_index() entries of 16 bytes.
-    static_assert(sizeof(JumpCacheEntry) == 16);
-    as_->lea(Width::d32, Gpr::rax, Mem::scaled(Gpr::rcx, 8));
-    as_->and_(Width::d32, Gpr::rax, int64_t{(kJumpCacheEntries - 1) << 4});
-    as_->add(Width::q64, Gpr::rax, at_state(kJumpCache));
-    as_->cmp(Width::q64, Mem(Gpr::rax, offsetof(JumpCacheEntry, pc)), Gpr::rcx);
-    as_->jcc_rel32(Cond::ne, runtime(code.lookup));
-    as_->mov(Width::d32, Gpr::rdx, Mem(Gpr::rax, offsetof(JumpCacheEntry, context_id)));
-    as_->cmp(Width::d32, Gpr::rdx, at_state(kContextId));
-    as_->jcc_rel32(Cond::ne, runtime(code.lookup));
-    as_->mov(Width::d32, Gpr::rdx, Mem(Gpr::rax, offsetof(JumpCacheEntry, code_offset)));
-    as_->and_(Width::q64, Gpr::rcx, -static_cast<int64_t>(kPageSize));
-    as_->lea(Width::q64, Gpr::rax, Mem::rip_unit(-static_cast<int32_t>(unit_offset_)));
-    as_->mov(Width::q64, at_state(kPagePc), Gpr::rcx);
-    as_->add(Width::q64, Gpr::rax, Gpr::rdx);
-    as_->jmp(Gpr::rax);
+    exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
+    emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_));
 }
 
 void UnitCompiler::exit_tb(const ir::Op& op) {

@@ -6,6 +6,7 @@
 #include "tcg/exec_state.h"
 #include "tcg/x86_64/assembler.h"
 #include "tcg/x86_64/host_layout.h"
+#include "tcg/x86_64/jump_cache_probe.h"
 
 namespace weft::tcg::x86_64 {
 namespace {
@@ -264,6 +265,9 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     exit_thunk(&code_.exit_yield, ExitKind::yield);
     goto_tb_thunk();
     lookup_thunk();
+    code_.probe = here();
+    emit_exit_request_test(as_, code_.exit_lookup);
+    emit_jump_cache_probe(as_, code_.lookup, 0);
     slow_thunk(&code_.access, false, &slow_access);
     slow_thunk(&code_.access_fp, true, &slow_access);
     slow_thunk(&code_.atomic, false, &slow_atomic);

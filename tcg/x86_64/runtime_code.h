@@ -17,6 +17,7 @@ namespace weft::tcg::x86_64 {
 struct RuntimeCode {
     uint32_t prologue;  // ExitKind prologue(void* state, const void* code), System V calling convention
     // Jumped to by units:
+    uint32_t probe;        // lookup_and_goto_ptr where the probe is shared; pc in rcx
     uint32_t lookup;       // lookup_and_goto_ptr that missed; pc in rcx
     uint32_t exit_lookup;  // back to the loop; pc in rcx
     uint32_t exit_halt;

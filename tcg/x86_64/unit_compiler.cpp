@@ -36,6 +36,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     out_ = out;
     *out = CompiledUnit{};
 
+    find_side_exits();
     liveness_.analyse(unit);
     values_.begin(unit);
     for (op_index_ = 0; op_index_ < unit.op_count && !assembler.overflowed(); ++op_index_) {

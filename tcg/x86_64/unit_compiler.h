@@ -28,6 +28,7 @@ struct Target {
     std::span<const HelperDesc> helpers;
     bool count_insns;
     bool inline_jump_cache;
+    bool direct_side_exits;
 };
 
 class UnitCompiler final : public Compiler, private MoveEmitter {
@@ -37,6 +38,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) override;
 
   private:
+    static constexpr uint32_t kNoSideExit = ~uint32_t{0};
+
     // An out-of-line piece of code, written after the fast path.
     struct Stub {
         enum class Kind : uint8_t { access, atomic, soft_float, canonical_nan, goto_tb };
@@ -85,11 +88,17 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     void end_insn();
 
     // ---- control (lower_control.cpp) ----
+    // Finds the labels that stand for nothing but a goto_tb, reached from one brcond: its jump is the one that is linked.
+    void find_side_exits();
+    uint32_t patchable_jcc(Cond cond);
     void insn_start(const ir::Op& op);
     void brcond(const ir::Op& op);
     // Emits the test of the exit_check that stands before this transfer, if it has one: `ask` jumps on a condition.
     template <class Jump>
     void exit_check(Jump&& jump_if);
+    // The part of it that takes from the instruction clock.
+    template <class Jump>
+    void count_insns(Jump&& jump_if);
     void goto_tb(const ir::Op& op);
     void lookup_and_goto_ptr(const ir::Op& op);
     void exit_tb(const ir::Op& op);
@@ -177,6 +186,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     uint32_t op_index_ = 0;
     const ir::Op* check_ = nullptr;  // the exit_check that waits for its transfer
     std::vector<Label> labels_;
+    std::vector<uint32_t> side_exits_;  // by label: the op that is its goto_tb, or kNoSideExit
     std::vector<Stub> stubs_;
     std::vector<InsnRow> insns_;
     InsnRow insn_{};

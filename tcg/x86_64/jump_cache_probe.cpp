@@ -1,0 +1,42 @@
+#include "tcg/x86_64/jump_cache_probe.h"
+
+#include <cstddef>
+
+#include "tcg/exec_state.h"
+#include "tcg/x86_64/host_layout.h"
+#include "weft/memory.h"
+
+namespace weft::tcg::x86_64 {
+namespace {
+
+Mem header(size_t offset) {
+    return Mem(kState, static_cast<int32_t>(offset) - static_cast<int32_t>(sizeof(StateHeader)));
+}
+
+}  // namespace
+
+void emit_exit_request_test(Assembler& as, int64_t asked) {
+    as.cmp(Width::d32, header(offsetof(StateHeader, exit_request)), 0);
+    as.jcc_rel32(Cond::ne, asked);
+}
+
+void emit_jump_cache_probe(Assembler& as, int64_t miss, int32_t buffer_start) {
+    // The entry of pc: jump_cache_index() entries of 16 bytes.
+    static_assert(sizeof(JumpCacheEntry) == 16);
+    as.lea(Width::d32, Gpr::rax, Mem::scaled(Gpr::rcx, 8));
+    as.and_(Width::d32, Gpr::rax, int64_t{(kJumpCacheEntries - 1) << 4});
+    as.add(Width::q64, Gpr::rax, header(offsetof(StateHeader, jump_cache)));
+    as.cmp(Width::q64, Mem(Gpr::rax, offsetof(JumpCacheEntry, pc)), Gpr::rcx);
+    as.jcc_rel32(Cond::ne, miss);
+    as.mov(Width::d32, Gpr::rdx, Mem(Gpr::rax, offsetof(JumpCacheEntry, context_id)));
+    as.cmp(Width::d32, Gpr::rdx, header(offsetof(StateHeader, context_id)));
+    as.jcc_rel32(Cond::ne, miss);
+    as.mov(Width::d32, Gpr::rdx, Mem(Gpr::rax, offsetof(JumpCacheEntry, code_offset)));
+    as.and_(Width::q64, Gpr::rcx, -static_cast<int64_t>(kPageSize));
+    as.lea(Width::q64, Gpr::rax, Mem::rip_unit(buffer_start));
+    as.mov(Width::q64, header(offsetof(StateHeader, page_pc)), Gpr::rcx);
+    as.add(Width::q64, Gpr::rax, Gpr::rdx);
+    as.jmp(Gpr::rax);
+}
+
+}  // namespace weft::tcg::x86_64
