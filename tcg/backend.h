@@ -109,7 +109,7 @@ class Backend {
 struct NativeOptions {
     // Off switches of optimisations, for measuring: names as in docs/performance.md.
     bool pin_registers = true;      // the guest's best-ranked registers stay in host registers across units
-    bool inline_jump_cache = false;  // each indirect jump has its own probe, not one shared by all: larger, no faster
+    bool share_jump_cache_probe = true;  // indirect jumps share one probe; each its own is larger and no faster
     bool direct_side_exits = true;  // a conditional branch that leaves the unit is itself the jump that is linked
 };
 

@@ -49,7 +49,7 @@ struct Switch {
 
 constexpr std::array kSwitches = {
     Switch{"pin-registers", &tcg::NativeOptions::pin_registers, nullptr},
-    Switch{"inline-jump-cache", &tcg::NativeOptions::inline_jump_cache, nullptr},
+    Switch{"share-jump-cache-probe", &tcg::NativeOptions::share_jump_cache_probe, nullptr},
     Switch{"direct-side-exits", &tcg::NativeOptions::direct_side_exits, nullptr},
     Switch{"propagate-copies", nullptr, &tcg::OptimizeOptions::propagate_copies},
     Switch{"fold-constants", nullptr, &tcg::OptimizeOptions::fold_constants},

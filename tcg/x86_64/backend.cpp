@@ -62,7 +62,7 @@ class X86Backend final : public Backend {
         target_.features = HostFeatures::detect();
         target_.helpers = {guest_.helpers, guest_.helper_count};
         target_.count_insns = config.count_insns;
-        target_.inline_jump_cache = options.inline_jump_cache;
+        target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
         choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);
     }

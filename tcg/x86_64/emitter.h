@@ -30,6 +30,8 @@ class Emitter {
 
     uint32_t offset() const { return static_cast<uint32_t>(cursor_ - start_); }
     bool overflowed() const { return overflowed_; }
+    // Instructions emitted so far, padding included; data are none.
+    uint32_t instructions() const { return instructions_; }
 
     // The bytes emitted so far.
     std::span<const uint8_t> bytes() const { return {start_, cursor_}; }
@@ -65,6 +67,7 @@ class Emitter {
 
     // Takes what was written from begin() to `end`. False if it did not fit.
     bool commit(const uint8_t* begin, const uint8_t* end) {
+        ++instructions_;
         if (begin == cursor_) [[likely]] {
             cursor_ += end - begin;
             return true;
@@ -79,6 +82,7 @@ class Emitter {
     uint8_t* cursor_;
     uint8_t* limit_;     // the cursor, once overflowed
     uint8_t* unit_end_;  // what limit_ is after a rewind
+    uint32_t instructions_ = 0;
     bool overflowed_ = false;
     std::array<uint8_t, kMaxInstructionBytes> scratch_{};
 };

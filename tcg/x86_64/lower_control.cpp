@@ -231,7 +231,7 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
     values_.end_op(op_index_);
     values_.begin_block();
     const RuntimeCode& code = target_.runtime;
-    if (!target_.inline_jump_cache) {
+    if (target_.share_jump_cache_probe) {
         // The shared probe tests the exit request itself.
         count_insns([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
         check_ = nullptr;

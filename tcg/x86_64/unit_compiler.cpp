@@ -45,6 +45,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
         }
     }
     end_insn();
+    out->host_insns = assembler.instructions();
     write_stubs();
     assembler.align_data(16);
     if (values_.out_of_slots()) {

@@ -27,7 +27,7 @@ struct Target {
     RxAddress buffer_start;
     std::span<const HelperDesc> helpers;
     bool count_insns;
-    bool inline_jump_cache;
+    bool share_jump_cache_probe;
     bool direct_side_exits;
 };
 
