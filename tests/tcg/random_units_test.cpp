@@ -88,6 +88,12 @@ TEST_CASE("random units with every access by the slow path") {
     run_cases({}, options, test_seed(200'000), test_cases(500));
 }
 
+TEST_CASE("random units with the native backend's optimisations off") {
+    HarnessOptions options;
+    options.native = NativeOptions{.pin_registers = false, .share_jump_cache_probe = false, .direct_side_exits = false};
+    run_cases({}, options, test_seed(400'000), test_cases(500));
+}
+
 TEST_CASE("random units under an instruction budget") {
     HarnessOptions options;
     options.count_insns = true;
