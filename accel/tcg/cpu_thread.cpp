@@ -11,8 +11,8 @@ namespace weft::accel {
 namespace {
 
 // How long a vCPU runs while others wait for their turn. Short, because a guest that waits for another hart (a TLB
-// shootdown, a spin lock) burns its turn: Debian's boot on four vCPUs takes a third of the time that slices of 100 ms take.
-constexpr uint64_t kSliceNs = 5'000'000;
+// shootdown, a spin lock) burns its turn: with slices of 5 ms one boot in six took five times as long.
+constexpr uint64_t kSliceNs = 1'000'000;
 
 }  // namespace
 
