@@ -124,6 +124,7 @@ void SoftMmu::set_space(AddressSpaceKey key) {
 void SoftMmu::flush_tables() {
     vcpu_.counters.tlb_flushes.add();
     fetches_->fill(FetchEntry{});
+    fetched_.clear();
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
@@ -142,21 +143,30 @@ void SoftMmu::flush_all() {
     flush_tables();
 }
 
-bool SoftMmu::flush(const TlbFlush& flush) {
-    if (flush.all_addresses && flush.all_asids) {
-        flush_tables();
-        return false;
+SoftMmu::Fetched SoftMmu::forget_fetches(const TlbFlush& flush) {
+    if (flush.all_addresses) {
+        fetches_->fill(FetchEntry{});
+        return Fetched::anywhere;
     }
-    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
-    bool one_page = !flush.all_addresses;
+    const unsigned shift = fetched_.largest_at(flush.vaddr);
+    if (shift == 0) {
+        return Fetched::nowhere;
+    }
     for (FetchEntry& entry : *fetches_) {
-        const bool concerned =
-            flush.all_addresses || (entry.vpage >> entry.page_shift) == (flush.vaddr >> entry.page_shift);
-        if (entry.space != 0 && concerned) {
-            one_page = one_page && entry.page_shift == kPageBits;
-            entry.space = 0;
+        if ((entry.vpage ^ flush.vaddr) >> shift == 0) {
+            entry = {};
         }
     }
+    return shift == kPageBits ? Fetched::page : Fetched::anywhere;
+}
+
+SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
+    if (flush.all_addresses && flush.all_asids) {
+        flush_tables();
+        return Fetched::anywhere;
+    }
+    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
+    const Fetched fetched = forget_fetches(flush);
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
             continue;
@@ -165,12 +175,12 @@ bool SoftMmu::flush(const TlbFlush& flush) {
             if (flush.all_addresses) {
                 mode.flush(vcpu_.counters);
             } else {
-                one_page = mode.flush_page(flush.vaddr) && one_page;
+                mode.flush_page(flush.vaddr);
             }
         }
     }
     publish_all();
-    return one_page;
+    return fetched;
 }
 
 void SoftMmu::protect_code_page(uint64_t ram_offset) {
@@ -405,7 +415,7 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     if (!mapped) {
         return false;
     }
-    vcpu_.large_code.note(pc, walk.page_shift);
+    fetched_.note(pc, walk.page_shift);
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
         vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);
@@ -415,7 +425,7 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     *page = FetchPage{target.kind == PageKind::device || walk.once, target.host, target.ram_offset,
                       walk.paddr & kPageMask};
     if (!walk.once) {
-        entry = FetchEntry{vpage, space, walk.page_shift, *page};
+        entry = FetchEntry{vpage, space, *page};
     }
     page->paddr = walk.paddr;
     return true;

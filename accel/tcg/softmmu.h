@@ -44,9 +44,10 @@ class SoftMmu {
     // The page that the instruction at `pc` is fetched from. False: a guest exception is recorded in the state.
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page);
 
-    // Forgets translations. True: nothing outside the 4 KiB page of flush.vaddr was concerned (no larger page was cached
-    // there), so that what else is derived from translations may stay.
-    bool flush(const TlbFlush& flush);
+    // Forgets translations. Tells through which mappings instructions may have been fetched that are concerned: what was
+    // derived from others may stay.
+    enum class Fetched : uint8_t { nowhere, page, anywhere };
+    Fetched flush(const TlbFlush& flush);
     // Forgets everything, of all address spaces, and what lies at physical addresses: the topology changed, or the vCPU
     // is reset.
     void flush_all();
@@ -71,7 +72,6 @@ class SoftMmu {
     struct FetchEntry {
         uint64_t vpage;
         uint64_t space;  // TlbSet::id and MMU mode; 0: empty
-        unsigned page_shift;
         FetchPage page;
     };
     // What lies at physical pages; direct-mapped.
@@ -86,6 +86,7 @@ class SoftMmu {
     void publish(unsigned mode);
     void publish_all();
     void flush_tables();
+    Fetched forget_fetches(const TlbFlush& flush);
     const PageTarget& phys_page(uint64_t paddr);
 
     // The TLB entry that serves an access within one page, filled if need be; `once` is used where nothing may be
@@ -108,6 +109,8 @@ class SoftMmu {
     uint64_t uses_ = 0;
     uint64_t set_ids_ = 0;
     std::unique_ptr<std::array<FetchEntry, kFetchEntries>> fetches_;
+    // Mappings that instructions were fetched through since everything was forgotten.
+    PageFilter fetched_;
     std::array<PhysEntry, kPhysEntries> phys_pages_;
 };
 
