@@ -76,9 +76,9 @@ SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
 
 // ---- address spaces and tables ----
 
-Tlb& SoftMmu::tlb(unsigned mode) {
-    return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0 ? current_->modes[mode] : common_[mode];
-}
+bool SoftMmu::depends_on_space(unsigned mode) const { return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0; }
+
+Tlb& SoftMmu::tlb(unsigned mode) { return depends_on_space(mode) ? current_->modes[mode] : common_[mode]; }
 
 void SoftMmu::publish(unsigned mode) { vcpu_.exec().tlb[mode] = tlb(mode).table(); }
 
@@ -121,10 +121,18 @@ void SoftMmu::set_space(AddressSpaceKey key) {
     publish_all();
 }
 
+AddressSpaceKey SoftMmu::fetch_context(unsigned mode) const {
+    if (!depends_on_space(mode)) {
+        return {};
+    }
+    return shares_mappings(mode) && !fetch_contexts_.own(mode, current_->key) ? kGlobalMappings : current_->key;
+}
+
 void SoftMmu::flush_tables() {
     vcpu_.counters.tlb_flushes.add();
     fetches_->fill(FetchEntry{});
     fetched_.clear();
+    fetch_contexts_.clear();
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
@@ -145,7 +153,12 @@ void SoftMmu::flush_all() {
 
 SoftMmu::Fetched SoftMmu::forget_fetches(const TlbFlush& flush) {
     if (flush.all_addresses) {
-        fetches_->fill(FetchEntry{});
+        // Those of these address spaces; what is mapped in all of them alike stays, as it may (RISC-V privileged, 12.2.1).
+        for (const std::unique_ptr<TlbSet>& set : sets_) {
+            if (set != nullptr && set->key.asid == flush.asid) {
+                set->id = ++set_ids_;
+            }
+        }
         return Fetched::anywhere;
     }
     const unsigned shift = fetched_.largest_at(flush.vaddr);
@@ -400,10 +413,11 @@ bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
 
 bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     const uint64_t vpage = pc & kPageMask;
-    const bool dependent = (vcpu_.guest.space_dependent_modes >> mmu_mode & 1) != 0;
-    const uint64_t space = (dependent ? current_->id : 0) << 4 | 8u | mmu_mode;
+    const bool shares = shares_mappings(mmu_mode);
+    const uint64_t common = fetch_space(0, mmu_mode);
+    const uint64_t space = depends_on_space(mmu_mode) ? fetch_space(current_->id, mmu_mode) : common;
     FetchEntry& entry = (*fetches_)[(vpage >> kPageBits) & (kFetchEntries - 1)];
-    if (entry.vpage == vpage && entry.space == space) {
+    if (entry.vpage == vpage && (entry.space == space || (shares && entry.space == common))) {
         *page = entry.page;
         page->paddr |= pc & ~kPageMask;
         return true;
@@ -416,6 +430,9 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
         return false;
     }
     fetched_.note(pc, walk.page_shift);
+    if (shares && !walk.global && fetch_contexts_.note_own(mmu_mode, current_->key)) {
+        vcpu_.contexts.renew();
+    }
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
         vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);
@@ -425,7 +442,7 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     *page = FetchPage{target.kind == PageKind::device || walk.once, target.host, target.ram_offset,
                       walk.paddr & kPageMask};
     if (!walk.once) {
-        entry = FetchEntry{vpage, space, *page};
+        entry = FetchEntry{vpage, shares && walk.global ? common : space, *page};
     }
     page->paddr = walk.paddr;
     return true;
