@@ -46,7 +46,7 @@ struct JumpCacheEntry {
     uint32_t code_offset;  // of the unit's first byte, from the start of the code buffer
 };
 static_assert(sizeof(JumpCacheEntry) == 16);
-inline constexpr unsigned kJumpCacheBits = 12;
+inline constexpr unsigned kJumpCacheBits = 14;
 inline constexpr unsigned kJumpCacheEntries = 1u << kJumpCacheBits;
 // The entry of a pc: instructions are at least two bytes long.
 constexpr unsigned jump_cache_index(uint64_t pc) { return pc >> 1 & (kJumpCacheEntries - 1); }
