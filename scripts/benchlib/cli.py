@@ -1,12 +1,15 @@
-"""The command line. A benchmark is a module with NAME, HELP, add_options(parser) and run(arguments, root)."""
+"""The command line. A benchmark is a module with NAME, HELP, add_options(parser) and run(arguments, root).
+
+run() returns the exit code; None is 0.
+"""
 
 import argparse
 import pathlib
 import sys
 
-from . import Failure, boot
+from . import Failure, boot, system
 
-BENCHMARKS = [boot]
+BENCHMARKS = [boot, system]
 
 
 def positive(text):
@@ -29,8 +32,7 @@ def main(arguments=None):
         command.set_defaults(run=benchmark.run)
     parsed = parser.parse_args(arguments)
     try:
-        parsed.run(parsed, root)
+        return parsed.run(parsed, root) or 0
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
-    return 0
