@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the C++ source of many different small functions: make_cold.py COUNT >FILE (see cold.h).
+"""Writes the C++ source of COUNT different small functions: make_cold.py COUNT >FILE (see cold.h).
 
 The same count gives the same source.
 """
@@ -35,11 +35,10 @@ def main():
     lines = ['#include "cold.h"', "", "namespace {", "", "using u64 = std::uint64_t;", ""]
     for index in range(count):
         lines += function(index, draw)
-    lines += ["constexpr bench::cold::Function kFunctions[] = {"]
+    lines += ["} // namespace", "", "extern \"C\" const bench::cold::Part bench_cold = {"]
     lines += ["    " + ", ".join(f"f{i}" for i in range(start, min(start + 10, count))) + ","
               for start in range(0, count, 10)]
-    lines += ["};", "", "} // namespace", "", "std::span<const bench::cold::Function> bench::cold::functions()", "{",
-              "    return kFunctions;", "}"]
+    lines += ["};"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

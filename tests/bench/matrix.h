@@ -19,7 +19,7 @@ class MatrixProduct final : public Work {
           b_(a_.size()),
           product_(a_.size()) {
         Random random(8);
-        // Products and sums of these are exact, whatever Number is.
+        // Sums of 512 products of these are exact, whatever Number is.
         for (std::size_t i = 0; i < a_.size(); i++) {
             a_[i] = static_cast<Number>(random.below(1000));
             b_[i] = static_cast<Number>(random.below(1000));

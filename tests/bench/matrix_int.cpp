@@ -3,5 +3,5 @@
 #include "matrix.h"
 
 std::unique_ptr<bench::Work> bench::make(long size) {
-    return std::make_unique<MatrixProduct<std::int64_t>>(size);
+    return std::make_unique<MatrixProduct<std::int32_t>>(size);
 }
