@@ -16,10 +16,11 @@ def cache_of(root):
 class Emulator:
     """A system emulator with the options that weft and its peer have in common."""
 
-    def __init__(self, name, program, accelerator="tcg"):
+    def __init__(self, name, program, accelerator="tcg", options=()):
         self.name = name
         self.program = program
         self.accelerator = accelerator
+        self.options = options
         try:
             output = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, text=True, timeout=60,
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -30,20 +31,23 @@ class Emulator:
         self.version = output.stdout.splitlines()[0] if output.stdout else ""
 
     def command(self, guest, vcpus, append, initramfs=None):
-        return [str(self.program), "-accel", self.accelerator, "-M", "virt", "-smp", str(vcpus), "-m", "1G",
-                "-nographic", "-bios", str(guest.firmware), "-kernel", str(guest.kernel),
+        return [str(self.program), *self.options, "-accel", self.accelerator, "-M", "virt", "-smp", str(vcpus),
+                "-m", "1G", "-nographic", "-bios", str(guest.firmware), "-kernel", str(guest.kernel),
                 "-initrd", str(initramfs or guest.initramfs), "-append", append]
 
 
 class Guest:
-    def __init__(self, root):
-        folder = cache_of(root) / "guest"
+    def __init__(self, folder):
         self.kernel = folder / "Image"
         self.firmware = folder / "fw_dynamic.bin"
         self.initramfs = folder / "initramfs.cpio.gz"
         if not self.initramfs.is_file():
             raise Failure(f"no {self.initramfs}; run scripts/fetch-guest and scripts/make-initramfs first")
         self.versions = (folder / "stamp").read_text().splitlines()
+
+
+def guest(root):
+    return Guest(cache_of(root) / "guest")
 
 
 def weft(root, build=None, accelerator="tcg"):

@@ -10,7 +10,7 @@ import re
 from . import measure
 
 END = re.compile(r"BENCH end (?P<name>\w+) size=(?P<size>\d+) repeats=(?P<repeats>\d+) check=(?P<check>[0-9a-f]{16})"
-                 r" seconds=(?P<seconds>\d+\.\d+)")
+                 r" seconds=(?P<seconds>\d+\.\d{9})")
 BEGIN = re.compile(r"BENCH begin (?P<name>\w+)")
 COMPLAINT = re.compile(r"BENCH (?:failed|wrong) (?P<name>\w+):? (?P<why>.+)")
 
@@ -53,7 +53,8 @@ def parse(lines):
         elif match := BEGIN.fullmatch(text):
             begun[match["name"]] = when
         elif match := COMPLAINT.fullmatch(text):
-            samples[match["name"]] = Wrong(match["why"])
+            if not isinstance(samples.get(match["name"]), Wrong):
+                samples[match["name"]] = Wrong(match["why"])
             begun.pop(match["name"], None)
     for name in begun:
         samples[name] = Wrong("did not end")

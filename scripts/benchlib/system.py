@@ -34,7 +34,7 @@ def add_options(parser):
 def run(arguments, root):
     chosen = programs.chosen(arguments.only)
     folder = programs.build(root, programs.folder(root))
-    guest = emulators.Guest(root)
+    guest = emulators.guest(root)
     machines = {}
     if "native" not in arguments.without:
         machines["native"] = runners.Native(folder, arguments.timeout)
