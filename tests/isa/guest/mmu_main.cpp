@@ -228,7 +228,8 @@ void code_in_address_spaces(const Space& space, uint64_t other_root) {
     word(kData) = kLiA0Ecall | 1u << 20;
     word(kData + 4096) = kLiA0Ecall | 2u << 20;
     asm volatile("fence.i" ::: "memory");
-    for (const uint64_t global : {kPteG, uint64_t{0}}) {
+    constexpr uint64_t kFlags[] = {kPteG, 0};
+    for (const uint64_t global : kFlags) {
         word(kTables + 16) = leaf(kGigapage, kPteAll | global);
         word(other_root + 16) = leaf(kGigapage, kPteAll | global);
         asm volatile("sfence.vma" ::: "memory");
