@@ -251,6 +251,7 @@ void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const
 bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
     const PageTarget& target = phys_page(walk.paddr);
     const uint64_t page = vaddr & kPageMask;
+    const uint64_t tag = tcg::tlb_tag(vaddr);
     const bool readable = (walk.prot & kProtRead) != 0;
     const bool writable = (walk.prot & kProtWrite) != 0;
     *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, walk.paddr & kPageMask};
@@ -263,7 +264,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
         entry->addend = reinterpret_cast<uintptr_t>(target.host) - page;
     }
     if (readable) {
-        entry->read = device ? page | tcg::kTlbDevice : page;
+        entry->read = device ? tag | tcg::kTlbDevice : tag;
     }
     if (target.kind == PageKind::ram) {
         entry->page = target.ram_offset;
@@ -271,10 +272,10 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
             // A load does not note the vCPU as one that writes the page: its first store does.
             const bool direct =
                 access == Access::store && code_pages_.may_store_directly(target.ram_offset, vcpu_.index);
-            entry->write = direct ? page : page | tcg::kTlbNotDirty;
+            entry->write = direct ? tag : tag | tcg::kTlbNotDirty;
         }
     } else if (writable) {
-        entry->write = page | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
+        entry->write = tag | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
     }
     return true;
 }

@@ -18,12 +18,13 @@ bool in_use(const TlbEntry& entry) { return ((entry.read & entry.write) & tcg::k
 
 // The virtual page an entry in use stands for.
 uint64_t page_of(const TlbEntry& entry) {
-    return page_of((entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write);
+    // The flags are shifted out.
+    return ((entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write) << kPageBits;
 }
 
 bool serves(const TlbEntry& entry, uint64_t page, bool is_store) {
     const uint64_t tag = is_store ? entry.write : entry.read;
-    return (tag & tcg::kTlbInvalid) == 0 && page_of(tag) == page;
+    return (tag & tcg::kTlbInvalid) == 0 && tag << kPageBits == page;
 }
 
 }  // namespace

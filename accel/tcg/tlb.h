@@ -22,6 +22,7 @@ class Tlb {
     static constexpr unsigned kMinBits = 8;   // entries, log2
     static constexpr unsigned kMaxBits = 16;  // 65,536 entries reach 256 MiB
     static constexpr unsigned kVictims = 8;
+    static_assert(uint64_t{1} << kMaxBits <= tcg::kMaxTlbEntries);
 
     Tlb();
 

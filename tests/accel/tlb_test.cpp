@@ -23,8 +23,8 @@ struct Fixture {
     Tlb tlb;
 
     void insert(uint64_t vaddr, unsigned page_shift = 12) {
-        const uint64_t page = vaddr & ~(kPage - 1);
-        tlb.insert(vaddr, TlbEntry{page, page, 0x1000, page + 0x10000000}, page_shift, counters);
+        const uint64_t tag = tcg::tlb_tag(vaddr);
+        tlb.insert(vaddr, TlbEntry{tag, tag, 0x1000, (tag << 12) + 0x10000000}, page_shift, counters);
     }
     bool holds(uint64_t vaddr) { return tlb.find(vaddr, false, counters) != nullptr; }
 };
