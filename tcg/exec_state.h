@@ -9,32 +9,37 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "weft/memory.h"
 #include "weft/state.h"
 
 namespace weft::tcg {
 
-// Flags in the low bits of a TLB tag: a tag with any of them set never equals a page address, so the probe fails and the
+// Flags in the upper bits of a TLB tag: a tag with any of them set never equals a page number, so the probe fails and the
 // slow path decides.
 enum TlbTag : uint64_t {
-    kTlbInvalid = 1u << 11,   // nothing cached for this kind of access
-    kTlbNotDirty = 1u << 10,  // stores only: the page may hold translated code
-    kTlbDevice = 1u << 9,     // no host address: every access is a call
+    kTlbInvalid = uint64_t{1} << 63,   // nothing cached for this kind of access
+    kTlbNotDirty = uint64_t{1} << 62,  // stores only: the page may hold translated code
+    kTlbDevice = uint64_t{1} << 61,    // no host address: every access is a call
     kTlbFlagMask = kTlbInvalid | kTlbNotDirty | kTlbDevice,
 };
 
-// One entry of the softmmu TLB. Probed by generated code: the page address of the last byte accessed must equal the tag.
+// One entry of the softmmu TLB. Probed by generated code: the page number of the last byte accessed must equal the tag.
 struct TlbEntry {
-    uint64_t read;    // page's virtual address, or with flags
+    uint64_t read;    // virtual page number, perhaps with flags
     uint64_t write;
     uint64_t addend;  // host address minus virtual address
     uint64_t page;    // ram_offset of the page, or its physical address where kTlbDevice is set. The slow path's
 };
 inline constexpr unsigned kTlbEntryShift = 5;
+// An entry's index comes from the lower half of an address alone.
+inline constexpr uint64_t kMaxTlbEntries = uint64_t{1} << 20;
+// The tag of a page that is cached without reserve.
+constexpr uint64_t tlb_tag(uint64_t vaddr) { return vaddr >> kPageBits; }
 static_assert(sizeof(TlbEntry) == 1u << kTlbEntryShift);
 
 // A direct-mapped table for one MMU mode: the entry of `address` is at (address >> (12 - kTlbEntryShift)) & mask bytes.
 struct TlbTable {
-    uint64_t mask;  // (entries - 1) << kTlbEntryShift
+    uint64_t mask;  // (entries - 1) << kTlbEntryShift; at most kMaxTlbEntries
     TlbEntry* entries;
 };
 inline constexpr unsigned kMmuModes = 4;
@@ -46,7 +51,7 @@ struct JumpCacheEntry {
     uint32_t code_offset;  // of the unit's first byte, from the start of the code buffer
 };
 static_assert(sizeof(JumpCacheEntry) == 16);
-inline constexpr unsigned kJumpCacheBits = 12;
+inline constexpr unsigned kJumpCacheBits = 14;
 inline constexpr unsigned kJumpCacheEntries = 1u << kJumpCacheBits;
 // The entry of a pc: instructions are at least two bytes long.
 constexpr unsigned jump_cache_index(uint64_t pc) { return pc >> 1 & (kJumpCacheEntries - 1); }

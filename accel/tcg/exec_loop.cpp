@@ -110,12 +110,9 @@ bool ExecLoop::take_interrupt(Vcpu& vcpu) {
 void ExecLoop::enter_context(Vcpu& vcpu) {
     vcpu.tb_flags = guest_.tb_flags(vcpu.state());
     vcpu.fetch_mode = guest_.fetch_mmu_mode(vcpu.tb_flags);
-    const AddressSpaceKey space = guest_.address_space(vcpu.state());
-    vcpu.mmu.set_space(space);
-    // What a mode that does not depend on the address space sees keeps its number across address spaces.
-    const bool dependent = (guest_.space_dependent_modes >> vcpu.fetch_mode & 1) != 0;
+    vcpu.mmu.set_space(guest_.address_space(vcpu.state()));
     bool wrapped = false;
-    vcpu.header().context_id = vcpu.contexts.id(vcpu.tb_flags, dependent ? space : AddressSpaceKey{}, &wrapped);
+    vcpu.header().context_id = vcpu.contexts.id(vcpu.tb_flags, vcpu.mmu.fetch_context(vcpu.fetch_mode), &wrapped);
     if (wrapped) {
         vcpu.jump_cache.clear();
     }

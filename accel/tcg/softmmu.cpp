@@ -76,9 +76,9 @@ SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
 
 // ---- address spaces and tables ----
 
-Tlb& SoftMmu::tlb(unsigned mode) {
-    return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0 ? current_->modes[mode] : common_[mode];
-}
+bool SoftMmu::depends_on_space(unsigned mode) const { return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0; }
+
+Tlb& SoftMmu::tlb(unsigned mode) { return depends_on_space(mode) ? current_->modes[mode] : common_[mode]; }
 
 void SoftMmu::publish(unsigned mode) { vcpu_.exec().tlb[mode] = tlb(mode).table(); }
 
@@ -121,9 +121,18 @@ void SoftMmu::set_space(AddressSpaceKey key) {
     publish_all();
 }
 
+AddressSpaceKey SoftMmu::fetch_context(unsigned mode) const {
+    if (!depends_on_space(mode)) {
+        return {};
+    }
+    return shares_mappings(mode) && !fetch_contexts_.own(mode, current_->key) ? kGlobalMappings : current_->key;
+}
+
 void SoftMmu::flush_tables() {
     vcpu_.counters.tlb_flushes.add();
     fetches_->fill(FetchEntry{});
+    fetched_.clear();
+    fetch_contexts_.clear();
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
@@ -142,21 +151,35 @@ void SoftMmu::flush_all() {
     flush_tables();
 }
 
-bool SoftMmu::flush(const TlbFlush& flush) {
-    if (flush.all_addresses && flush.all_asids) {
-        flush_tables();
-        return false;
+SoftMmu::Fetched SoftMmu::forget_fetches(const TlbFlush& flush) {
+    if (flush.all_addresses) {
+        // Those of these address spaces; what is mapped in all of them alike stays, as it may (RISC-V privileged, 12.2.1).
+        for (const std::unique_ptr<TlbSet>& set : sets_) {
+            if (set != nullptr && set->key.asid == flush.asid) {
+                set->id = ++set_ids_;
+            }
+        }
+        return Fetched::anywhere;
     }
-    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
-    bool one_page = !flush.all_addresses;
+    const unsigned shift = fetched_.largest_at(flush.vaddr);
+    if (shift == 0) {
+        return Fetched::nowhere;
+    }
     for (FetchEntry& entry : *fetches_) {
-        const bool concerned =
-            flush.all_addresses || (entry.vpage >> entry.page_shift) == (flush.vaddr >> entry.page_shift);
-        if (entry.space != 0 && concerned) {
-            one_page = one_page && entry.page_shift == kPageBits;
-            entry.space = 0;
+        if ((entry.vpage ^ flush.vaddr) >> shift == 0) {
+            entry = {};
         }
     }
+    return shift == kPageBits ? Fetched::page : Fetched::anywhere;
+}
+
+SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
+    if (flush.all_addresses && flush.all_asids) {
+        flush_tables();
+        return Fetched::anywhere;
+    }
+    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
+    const Fetched fetched = forget_fetches(flush);
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
             continue;
@@ -165,12 +188,12 @@ bool SoftMmu::flush(const TlbFlush& flush) {
             if (flush.all_addresses) {
                 mode.flush(vcpu_.counters);
             } else {
-                one_page = mode.flush_page(flush.vaddr) && one_page;
+                mode.flush_page(flush.vaddr);
             }
         }
     }
     publish_all();
-    return one_page;
+    return fetched;
 }
 
 void SoftMmu::protect_code_page(uint64_t ram_offset) {
@@ -228,6 +251,7 @@ void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const
 bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
     const PageTarget& target = phys_page(walk.paddr);
     const uint64_t page = vaddr & kPageMask;
+    const uint64_t tag = tcg::tlb_tag(vaddr);
     const bool readable = (walk.prot & kProtRead) != 0;
     const bool writable = (walk.prot & kProtWrite) != 0;
     *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, walk.paddr & kPageMask};
@@ -240,7 +264,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
         entry->addend = reinterpret_cast<uintptr_t>(target.host) - page;
     }
     if (readable) {
-        entry->read = device ? page | tcg::kTlbDevice : page;
+        entry->read = device ? tag | tcg::kTlbDevice : tag;
     }
     if (target.kind == PageKind::ram) {
         entry->page = target.ram_offset;
@@ -248,10 +272,10 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
             // A load does not note the vCPU as one that writes the page: its first store does.
             const bool direct =
                 access == Access::store && code_pages_.may_store_directly(target.ram_offset, vcpu_.index);
-            entry->write = direct ? page : page | tcg::kTlbNotDirty;
+            entry->write = direct ? tag : tag | tcg::kTlbNotDirty;
         }
     } else if (writable) {
-        entry->write = page | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
+        entry->write = tag | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
     }
     return true;
 }
@@ -390,10 +414,11 @@ bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
 
 bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     const uint64_t vpage = pc & kPageMask;
-    const bool dependent = (vcpu_.guest.space_dependent_modes >> mmu_mode & 1) != 0;
-    const uint64_t space = (dependent ? current_->id : 0) << 4 | 8u | mmu_mode;
+    const bool shares = shares_mappings(mmu_mode);
+    const uint64_t common = fetch_space(0, mmu_mode);
+    const uint64_t space = depends_on_space(mmu_mode) ? fetch_space(current_->id, mmu_mode) : common;
     FetchEntry& entry = (*fetches_)[(vpage >> kPageBits) & (kFetchEntries - 1)];
-    if (entry.vpage == vpage && entry.space == space) {
+    if (entry.vpage == vpage && (entry.space == space || (shares && entry.space == common))) {
         *page = entry.page;
         page->paddr |= pc & ~kPageMask;
         return true;
@@ -405,7 +430,10 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     if (!mapped) {
         return false;
     }
-    vcpu_.large_code.note(pc, walk.page_shift);
+    fetched_.note(pc, walk.page_shift);
+    if (shares && !walk.global && fetch_contexts_.note_own(mmu_mode, current_->key)) {
+        vcpu_.contexts.renew();
+    }
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
         vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);
@@ -415,7 +443,7 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     *page = FetchPage{target.kind == PageKind::device || walk.once, target.host, target.ram_offset,
                       walk.paddr & kPageMask};
     if (!walk.once) {
-        entry = FetchEntry{vpage, space, walk.page_shift, *page};
+        entry = FetchEntry{vpage, shares && walk.global ? common : space, *page};
     }
     page->paddr = walk.paddr;
     return true;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "accel/tcg/fetch_contexts.h"
+#include "accel/tcg/page_filter.h"
 #include "accel/tcg/tlb.h"
 #include "weft/guest.h"
 #include "weft/ir.h"
@@ -44,14 +46,19 @@ class SoftMmu {
     // The page that the instruction at `pc` is fetched from. False: a guest exception is recorded in the state.
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page);
 
-    // Forgets translations. True: nothing outside the 4 KiB page of flush.vaddr was concerned (no larger page was cached
-    // there), so that what else is derived from translations may stay.
-    bool flush(const TlbFlush& flush);
+    // Forgets translations. Tells through which mappings instructions may have been fetched that are concerned: what was
+    // derived from others may stay.
+    enum class Fetched : uint8_t { nowhere, page, anywhere };
+    Fetched flush(const TlbFlush& flush);
     // Forgets everything, of all address spaces, and what lies at physical addresses: the topology changed, or the vCPU
     // is reset.
     void flush_all();
     // The address space that the state's registers name now. Cheap where it is the current one.
     void set_space(AddressSpaceKey key);
+    // What, besides the TB flags, the meaning of a pc in `mode` depends on now: the current address space, none, or
+    // kGlobalMappings.
+    static constexpr AddressSpaceKey kGlobalMappings{~uint64_t{0}, ~uint32_t{0}};
+    AddressSpaceKey fetch_context(unsigned mode) const;
 
     // Takes the direct way to stores to the page at `ram_offset` away: writable entries get tcg::kTlbNotDirty. See
     // CodePages.
@@ -70,8 +77,7 @@ class SoftMmu {
     // Pages that instructions were fetched from lately; direct-mapped by virtual page.
     struct FetchEntry {
         uint64_t vpage;
-        uint64_t space;  // TlbSet::id and MMU mode; 0: empty
-        unsigned page_shift;
+        uint64_t space;  // as fetch_space() says; 0: empty
         FetchPage page;
     };
     // What lies at physical pages; direct-mapped.
@@ -86,6 +92,13 @@ class SoftMmu {
     void publish(unsigned mode);
     void publish_all();
     void flush_tables();
+    // TlbSet::id and MMU mode; id 0 stands for all address spaces.
+    static constexpr uint64_t fetch_space(uint64_t set_id, unsigned mode) { return set_id << 4 | 8u | mode; }
+    bool depends_on_space(unsigned mode) const;
+    // Whether addresses in `mode` are translated now by tables that other address spaces may share mappings with. (Going to
+    // and from physical addresses takes effect at once, whatever was global: RISC-V privileged, 12.1.11.)
+    bool shares_mappings(unsigned mode) const { return depends_on_space(mode) && current_->key.root != 0; }
+    Fetched forget_fetches(const TlbFlush& flush);
     const PageTarget& phys_page(uint64_t paddr);
 
     // The TLB entry that serves an access within one page, filled if need be; `once` is used where nothing may be
@@ -108,6 +121,9 @@ class SoftMmu {
     uint64_t uses_ = 0;
     uint64_t set_ids_ = 0;
     std::unique_ptr<std::array<FetchEntry, kFetchEntries>> fetches_;
+    // Mappings that instructions were fetched through since everything was forgotten.
+    PageFilter fetched_;
+    FetchContexts fetch_contexts_;
     std::array<PhysEntry, kPhysEntries> phys_pages_;
 };
 

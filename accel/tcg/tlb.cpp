@@ -1,6 +1,7 @@
 #include "accel/tcg/tlb.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace weft::accel {
@@ -17,12 +18,13 @@ bool in_use(const TlbEntry& entry) { return ((entry.read & entry.write) & tcg::k
 
 // The virtual page an entry in use stands for.
 uint64_t page_of(const TlbEntry& entry) {
-    return page_of((entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write);
+    // The flags are shifted out.
+    return ((entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write) << kPageBits;
 }
 
 bool serves(const TlbEntry& entry, uint64_t page, bool is_store) {
     const uint64_t tag = is_store ? entry.write : entry.read;
-    return (tag & tcg::kTlbInvalid) == 0 && page_of(tag) == page;
+    return (tag & tcg::kTlbInvalid) == 0 && tag << kPageBits == page;
 }
 
 }  // namespace
@@ -54,7 +56,7 @@ TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift
     counters.tlb_fills.add();
     const uint64_t page = page_of(vaddr);
     if (page_shift > kPageBits) {
-        note_large(vaddr, page_shift);
+        large_.note(vaddr, page_shift);
     }
     for (TlbEntry& victim : victims_) {
         if (in_use(victim) && page_of(victim) == page) {
@@ -94,68 +96,33 @@ void Tlb::resize(size_t entries) {
     conflicts_ = 0;
 }
 
-void Tlb::note_large(uint64_t vaddr, unsigned page_shift) {
-    const uint64_t mask = ~((uint64_t{1} << page_shift) - 1);
-    for (const LargeRange& range : large_) {
-        if ((vaddr & range.mask) == range.base && range.mask <= mask) {
-            return;
+// Forgets the entries of an aligned range of 2^shift bytes.
+void Tlb::flush_range(uint64_t base, unsigned shift) {
+    const auto inside = [&](const TlbEntry& entry) { return in_use(entry) && page_of(entry) >> shift == base >> shift; };
+    // The pages of a range fill neighbouring entries.
+    const uint64_t pages = uint64_t{1} << std::min(shift - kPageBits, 63u);
+    TlbEntry* const first = pages < entries_.size() ? &slot(base) : entries_.data();
+    for (TlbEntry& entry : std::span(first, std::min<uint64_t>(pages, entries_.size()))) {
+        if (inside(entry)) {
+            entry = kEmpty;
+            --used_;
         }
-    }
-    if (large_.size() < kLargeRanges) {
-        large_.push_back({vaddr & mask, mask});
-        return;
-    }
-    // Too many to tell apart: the range that has to grow least takes this one in. (To grow just any makes one that covers
-    // everything, and then each flush of a page empties the table.)
-    LargeRange* best = nullptr;
-    uint64_t best_mask = 0;
-    for (LargeRange& range : large_) {
-        uint64_t merged = range.mask & mask;
-        while (((range.base ^ vaddr) & merged) != 0) {
-            merged <<= 1;
-        }
-        if (best == nullptr || merged > best_mask) {
-            best = &range;
-            best_mask = merged;
-        }
-    }
-    *best = {vaddr & best_mask, best_mask};
-}
-
-bool Tlb::flush_page(uint64_t vaddr) {
-    bool one_page = true;
-    if (empty()) {
-        return large_.empty();
-    }
-    const uint64_t page = page_of(vaddr);
-    for (const LargeRange& range : large_) {
-        if ((vaddr & range.mask) == range.base) {
-            one_page = false;
-            for (TlbEntry& entry : entries_) {
-                if (in_use(entry) && (page_of(entry) & range.mask) == range.base) {
-                    entry = kEmpty;
-                    --used_;
-                }
-            }
-            for (TlbEntry& entry : victims_) {
-                if (in_use(entry) && (page_of(entry) & range.mask) == range.base) {
-                    entry = kEmpty;
-                }
-            }
-            // The range stays noted: other ranges that overlap it may have been merged into it.
-        }
-    }
-    TlbEntry& direct = slot(vaddr);
-    if (in_use(direct) && page_of(direct) == page) {
-        direct = kEmpty;
-        --used_;
     }
     for (TlbEntry& victim : victims_) {
-        if (in_use(victim) && page_of(victim) == page) {
+        if (inside(victim)) {
             victim = kEmpty;
         }
     }
-    return one_page;
+}
+
+void Tlb::flush_page(uint64_t vaddr) {
+    if (empty()) {
+        return;
+    }
+    flush_range(page_of(vaddr), kPageBits);
+    if (const unsigned shift = large_.largest_at(vaddr); shift != 0) {
+        flush_range(vaddr >> shift << shift, shift);
+    }
 }
 
 void Tlb::flush(VcpuCounters& counters) {

@@ -8,10 +8,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "accel/tcg/counters.h"
+#include "accel/tcg/page_filter.h"
 #include "tcg/exec_state.h"
 #include "weft/guest.h"
 
@@ -22,6 +22,7 @@ class Tlb {
     static constexpr unsigned kMinBits = 8;   // entries, log2
     static constexpr unsigned kMaxBits = 16;  // 65,536 entries reach 256 MiB
     static constexpr unsigned kVictims = 8;
+    static_assert(uint64_t{1} << kMaxBits <= tcg::kMaxTlbEntries);
 
     Tlb();
 
@@ -40,8 +41,7 @@ class Tlb {
     tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift, VcpuCounters& counters);
 
     // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that.
-    // True where that was its 4 KiB page alone.
-    bool flush_page(uint64_t vaddr);
+    void flush_page(uint64_t vaddr);
     // Forgets everything; a table that was used little shrinks.
     void flush(VcpuCounters& counters);
     bool empty() const { return used_ == 0; }
@@ -61,16 +61,9 @@ class Tlb {
     }
 
   private:
-    struct LargeRange {
-        uint64_t base;
-        uint64_t mask;  // an address lies inside where (address & mask) == base
-    };
-
-    static constexpr unsigned kLargeRanges = 8;
-
     tcg::TlbEntry& slot(uint64_t vaddr) { return entries_[vaddr >> kPageBits & (entries_.size() - 1)]; }
     void resize(size_t entries);
-    void note_large(uint64_t vaddr, unsigned page_shift);
+    void flush_range(uint64_t base, unsigned shift);
 
     std::vector<tcg::TlbEntry> entries_;
     std::array<tcg::TlbEntry, kVictims> victims_;
@@ -79,7 +72,7 @@ class Tlb {
     size_t peak_used_ = 0;   // most in use since the last flush
     size_t conflicts_ = 0;   // live entries thrown out since the last resize
     unsigned quiet_flushes_ = 0;
-    std::vector<LargeRange> large_;
+    PageFilter large_;  // mappings of more than 4 KiB there are entries of
 };
 
 // The TLBs of one address space: one a mode that depends on it.

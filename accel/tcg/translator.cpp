@@ -22,6 +22,8 @@ namespace {
 
 // A unit ends at the page's end at the latest; shorter ones waste less when they are invalidated.
 constexpr uint32_t kMaxInsns = 512;
+// Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
+constexpr uint32_t kMaxBytes = 512;
 
 std::span<const HelperDesc> helpers(const GuestArch& guest) { return {guest.helpers, guest.helper_count}; }
 
@@ -136,7 +138,7 @@ bool Translator::read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32
     }
     const uint64_t offset = source.pc & (kPageSize - 1);
     source.size = static_cast<uint32_t>(
-        std::min<uint64_t>(kPageSize - offset, uint64_t{max_insns} * guest_.max_insn_size));
+        std::min<uint64_t>({kPageSize - offset, uint64_t{max_insns} * guest_.max_insn_size, kMaxBytes}));
     claim.add(source.first.ram_offset, source.first.host, vcpu);
     guest_ram::read(source.bytes.data(), source.first.host + offset, source.size);
     return true;

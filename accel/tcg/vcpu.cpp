@@ -42,15 +42,12 @@ void Vcpu::kick() {
 }
 
 void Vcpu::flush_translations(const TlbFlush& flush) {
-    const bool one_page = mmu.flush(flush) && !large_code.covers(flush.vaddr);
-    if (one_page) {
+    const accel::SoftMmu::Fetched fetched = mmu.flush(flush);
+    if (fetched == accel::SoftMmu::Fetched::page) {
         jump_cache.clear_page(flush.vaddr);
-    } else if (flush.all_asids) {
+    } else if (fetched == accel::SoftMmu::Fetched::anywhere && flush.all_asids) {
         contexts.renew();
-        if (flush.all_addresses) {
-            large_code.clear();
-        }
-    } else {
+    } else if (fetched == accel::SoftMmu::Fetched::anywhere) {
         contexts.renew_asid(flush.asid);
     }
 }
@@ -58,7 +55,6 @@ void Vcpu::flush_translations(const TlbFlush& flush) {
 void Vcpu::forget_memory() {
     mmu.flush_all();
     contexts.renew();
-    large_code.clear();
 }
 
 void Vcpu::reset() {

@@ -7,7 +7,6 @@
 #include "accel/tcg/context_ids.h"
 #include "accel/tcg/counters.h"
 #include "accel/tcg/jump_cache.h"
-#include "accel/tcg/large_code.h"
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/state_block.h"
 #include "accel/tcg/timer_thread.h"
@@ -85,7 +84,6 @@ struct Vcpu {
     const accel::StateBlock block;
     const accel::MemoryReader reader;
     accel::ContextIds contexts;
-    accel::LargeCode large_code;
     accel::SoftMmu mmu;
 
     // What the state's current context id stands for; set by the execution loop before it runs code.

@@ -59,6 +59,32 @@ inline constexpr std::array<OpInfo, kOpcodeCount> kOpInfo = {{
 #undef WEFT_IR_INFO
 }};
 
+namespace detail {
+
+consteval std::array<uint8_t, kOpcodeCount> output_counts() {
+    std::array<uint8_t, kOpcodeCount> counts{};
+    for (size_t i = 0; i < kOpcodeCount; ++i) {
+        counts[i] = static_cast<uint8_t>(kOpInfo[i].outputs.size());
+    }
+    return counts;
+}
+
+// Ops with an argument whose letter is a floating-point type, whatever the op's own type is.
+consteval std::array<bool, kOpcodeCount> fp_letters() {
+    std::array<bool, kOpcodeCount> found{};
+    for (size_t i = 0; i < kOpcodeCount; ++i) {
+        found[i] = kOpInfo[i].outputs.find_first_of("sd") != std::string_view::npos ||
+                   kOpInfo[i].inputs.find_first_of("sd") != std::string_view::npos;
+    }
+    return found;
+}
+
+}  // namespace detail
+
+// What is asked of every op, in tables that stay in the cache.
+inline constexpr std::array<uint8_t, kOpcodeCount> kOutputCounts = detail::output_counts();
+inline constexpr std::array<bool, kOpcodeCount> kFpLetters = detail::fp_letters();
+
 constexpr const OpInfo& info(Opcode code) { return kOpInfo[static_cast<unsigned>(code)]; }
 constexpr bool has_flag(Opcode code, OpFlag flag) { return (info(code).flags & flag) != 0; }
 

@@ -47,8 +47,9 @@ RegionTrees::Tree& RegionTrees::tree_of(const TranslationBlock& tb) const {
 void RegionTrees::insert(TranslationBlock& tb) {
     Tree& tree = tree_of(tb);
     SpinLockGuard guard(tree.lock);
-    const bool inserted = tree.set.insert(tb).second;
-    WEFT_ASSERT(inserted);
+    // A region is filled upwards: a new TB is the last one, and needs no search.
+    const auto place = tree.set.insert(tree.set.end(), tb);
+    WEFT_ASSERT(&*place == &tb);
 }
 
 void RegionTrees::remove(TranslationBlock& tb) {

@@ -112,8 +112,6 @@ Facts of_memory(const ir::Op& op, Type type) {
 
 }  // namespace
 
-Facts Facts::unknown(Type type) { return make(type, 0, 1); }
-
 Facts Facts::make(Type type, uint64_t zeros, unsigned signs) {
     const unsigned width = std::max(32u, ir::width(type));
     zeros |= ~mask_of_width(width);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "weft/ir.h"
+#include "weft/ir_info.h"
 
 namespace weft::tcg {
 
@@ -14,7 +14,7 @@ struct Facts {
     // How many of the type's topmost bits are surely equal to each other; at least 1.
     uint8_t signs = 1;
 
-    static Facts unknown(ir::Type type);
+    static Facts unknown(ir::Type type) { return {ir::width(type) == 64 ? 0 : ~uint64_t{0} << 32, 1}; }
     static Facts of_constant(ir::Type type, uint64_t value);
     // Brings the two in line: leading zeros are equal bits.
     static Facts make(ir::Type type, uint64_t zeros, unsigned signs);

@@ -36,6 +36,16 @@ bool is_computation(const Op& op) {
     return ir::info(op.code).flags == ir::flag_none || ir::info(op.code).flags == ir::flag_commutes;
 }
 
+// Most inputs of ops that make integers, helper calls apart.
+consteval size_t max_int_inputs() {
+    size_t most = 0;
+    for (const ir::OpInfo& info : ir::kOpInfo) {
+        most = std::max(most, info.inputs.size());
+    }
+    return most;
+}
+constexpr size_t kMaxIntInputs = max_int_inputs();
+
 // Removed by compact(): stands for an op that turned out to be superfluous after it was written.
 constexpr Op kTombstone{Opcode::discard, Type::none, 0, 0, 0, {}};
 
@@ -219,7 +229,7 @@ void Optimizer::emit_results(const Op& op, uint32_t index, unsigned results) {
     const Type type = values_.temp(d).type;
     Facts made = Facts::unknown(type);
     if (options_.known_bits && ir::is_int(type) && op.code != Opcode::call) {
-        std::array<KnownValue, ir::kMaxArgs> inputs{};
+        std::array<KnownValue, kMaxIntInputs> inputs;
         const unsigned count = op.arg_count - results;
         for (unsigned i = 0; i < count; ++i) {
             KnownValue& input = inputs[i];

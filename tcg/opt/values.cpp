@@ -22,51 +22,6 @@ void Values::begin(ir::Unit& unit) {
     }
 }
 
-Value& Values::write(TempIndex t) {
-    Value& value = values_[t];
-    value.version = ++clock_;
-    value.copy = kNoTemp;
-    value.single = kNoTemp;
-    value.made_by = kNoOp;
-    value.facts = Facts::unknown(temp(t).type);
-    return value;
-}
-
-uint32_t Values::version(TempIndex t) const {
-    const uint32_t version = std::max(values_[t].version, block_version_);
-    return is_global(t) ? std::max(version, globals_version_) : version;
-}
-
-bool Values::known(TempIndex t) const {
-    return values_[t].version > block_version_ && (!is_global(t) || values_[t].version > globals_version_);
-}
-
-TempIndex Values::resolve(TempIndex t) const {
-    while (known(t)) {
-        const Value& value = values_[t];
-        if (value.copy == kNoTemp || version(value.copy) != value.copy_version) {
-            break;
-        }
-        t = value.copy;
-    }
-    return t;
-}
-
-bool Values::constant_value(TempIndex t, uint64_t* value) const {
-    const ir::Temp& resolved = temp(resolve(t));
-    *value = resolved.value;
-    return resolved.kind == TempKind::constant;
-}
-
-Facts Values::facts(TempIndex t) const {
-    t = resolve(t);
-    const ir::Temp& resolved = temp(t);
-    if (resolved.kind == TempKind::constant) {
-        return Facts::of_constant(resolved.type, resolved.value);
-    }
-    return known(t) ? values_[t].facts : Facts::unknown(resolved.type);
-}
-
 void Values::set_copy(TempIndex t, TempIndex of) {
     values_[t].copy = of;
     values_[t].copy_version = version(of);

@@ -5,6 +5,7 @@
 // version it was made for, so that a write takes all of them back at once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -86,5 +87,52 @@ class Values {
     uint32_t block_version_ = 0;
     uint32_t globals_version_ = 0;
 };
+
+// Asked for every argument of every op: worth being compiled into the walk.
+
+inline Value& Values::write(ir::TempIndex t) {
+    Value& value = values_[t];
+    value.version = ++clock_;
+    value.copy = kNoTemp;
+    value.single = kNoTemp;
+    value.made_by = kNoOp;
+    value.facts = Facts::unknown(temp(t).type);
+    return value;
+}
+
+inline uint32_t Values::version(ir::TempIndex t) const {
+    const uint32_t version = std::max(values_[t].version, block_version_);
+    return is_global(t) ? std::max(version, globals_version_) : version;
+}
+
+inline bool Values::known(ir::TempIndex t) const {
+    return values_[t].version > block_version_ && (!is_global(t) || values_[t].version > globals_version_);
+}
+
+inline ir::TempIndex Values::resolve(ir::TempIndex t) const {
+    while (known(t)) {
+        const Value& value = values_[t];
+        if (value.copy == kNoTemp || version(value.copy) != value.copy_version) {
+            break;
+        }
+        t = value.copy;
+    }
+    return t;
+}
+
+inline bool Values::constant_value(ir::TempIndex t, uint64_t* value) const {
+    const ir::Temp& resolved = temp(resolve(t));
+    *value = resolved.value;
+    return resolved.kind == ir::TempKind::constant;
+}
+
+inline Facts Values::facts(ir::TempIndex t) const {
+    t = resolve(t);
+    const ir::Temp& resolved = temp(t);
+    if (resolved.kind == ir::TempKind::constant) {
+        return Facts::of_constant(resolved.type, resolved.value);
+    }
+    return known(t) ? values_[t].facts : Facts::unknown(resolved.type);
+}
 
 }  // namespace weft::tcg

@@ -31,6 +31,7 @@ void Allocator::begin(const ir::Unit& unit) {
         }
     }
     owner_.fill(kNoOwner);
+    owned_ = 0;
     locked_ = 0;
     free_slots_.clear();
     next_slot_ = 0;
@@ -74,7 +75,7 @@ void Allocator::spill(HostReg reg) {
         state.in_memory = true;
     }
     state.reg = kNoReg;
-    owner_[reg] = kNoOwner;
+    disown(reg);
 }
 
 // The value of `t` is not needed any more.
@@ -84,7 +85,7 @@ void Allocator::drop(TempIndex t) {
     }
     State& state = states_[t];
     if (state.reg != kNoReg) {
-        owner_[state.reg] = kNoOwner;
+        disown(state.reg);
         state.reg = kNoReg;
     }
     if (t >= unit_->global_count && !is_constant(t)) {
@@ -103,12 +104,12 @@ HostReg Allocator::allocate(RegMask allowed, HostReg preferred) {
     if (preferred != kNoReg && (allowed & mask_of(preferred)) != 0 && owner_[preferred] == kNoOwner) {
         return preferred;
     }
+    if (const RegMask free = allowed & ~owned_; free != 0) {
+        return static_cast<HostReg>(std::countr_zero(free));
+    }
     RegMask cheap = 0;  // owners that need no store
     for (RegMask rest = allowed; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
-        if (owner_[reg] == kNoOwner) {
-            return reg;
-        }
         const auto t = static_cast<TempIndex>(owner_[reg]);
         if (is_constant(t) || states_[t].in_memory) {
             cheap |= mask_of(reg);
@@ -135,8 +136,8 @@ HostReg Allocator::use(TempIndex t, RegMask allowed) {
         const HostReg reg = allocate(allowed, kNoReg);
         moves_.move(type, reg, current);
         if (!is_pinned(t)) {
-            owner_[current] = kNoOwner;
-            owner_[reg] = t;
+            disown(current);
+            own(reg, t);
             states_[t].reg = reg;
         }
         lock(reg);
@@ -149,7 +150,7 @@ HostReg Allocator::use(TempIndex t, RegMask allowed) {
         WEFT_ASSERT(states_[t].in_memory);
         moves_.load(type, reg, place_of(t));
     }
-    owner_[reg] = t;
+    own(reg, t);
     states_[t].reg = reg;
     lock(reg);
     return reg;
@@ -164,12 +165,12 @@ void Allocator::copy_to(TempIndex t, HostReg reg) {
             lock(reg);
             const HostReg other = allocate(class_of(type), kNoReg);
             moves_.move(type, other, reg);
-            owner_[other] = t;
+            own(other, t);
             states_[t].reg = other;
-            owner_[reg] = kNoOwner;
+            disown(reg);
             return;
         }
-        owner_[reg] = kNoOwner;
+        disown(reg);
         states_[t].reg = kNoReg;
         lock(reg);
         return;
@@ -215,11 +216,11 @@ HostReg Allocator::def(TempIndex t, RegMask allowed, HostReg preferred) {
     State& state = states_[t];
     if (state.reg != kNoReg) {
         // The old value is overwritten. If this op still reads it, its register stays locked, without an owner.
-        owner_[state.reg] = kNoOwner;
+        disown(state.reg);
         state.reg = kNoReg;
     }
     const HostReg reg = allocate(allowed, preferred);
-    owner_[reg] = t;
+    own(reg, t);
     state.reg = reg;
     state.in_memory = false;
     lock(reg);
@@ -247,21 +248,18 @@ void Allocator::end_op(uint32_t index) {
 }
 
 void Allocator::evict(RegMask regs) {
-    for (RegMask rest = regs & local_ & ~locked_; rest != 0; rest &= rest - 1) {
-        const auto reg = static_cast<HostReg>(std::countr_zero(rest));
-        if (owner_[reg] != kNoOwner) {
-            spill(reg);
-        }
+    for (RegMask rest = regs & owned_ & ~locked_; rest != 0; rest &= rest - 1) {
+        spill(static_cast<HostReg>(std::countr_zero(rest)));
     }
 }
 
 void Allocator::save_for_call(uint32_t index) {
     const ir::Op& op = unit_->ops[index];
     const OpLife& life = liveness_.of(index);
-    for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
+    for (RegMask rest = owned_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
         const uint16_t t = owner_[reg];
-        if (t == kNoOwner || states_[t].in_memory || is_constant(static_cast<TempIndex>(t))) {
+        if (states_[t].in_memory || is_constant(static_cast<TempIndex>(t))) {
             continue;
         }
         bool dies = false;
@@ -276,7 +274,7 @@ void Allocator::save_for_call(uint32_t index) {
 }
 
 void Allocator::sync_globals() {
-    for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
+    for (RegMask rest = owned_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
         const uint16_t t = owner_[reg];
         if (t < unit_->global_count && !states_[t].in_memory) {
@@ -287,10 +285,10 @@ void Allocator::sync_globals() {
 }
 
 void Allocator::sync_unit_temps() {
-    for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
+    for (RegMask rest = owned_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
         const uint16_t t = owner_[reg];
-        if (t != kNoOwner && temp(t).kind == TempKind::unit && !states_[t].in_memory) {
+        if (temp(t).kind == TempKind::unit && !states_[t].in_memory) {
             moves_.store(temp(t).type, place_of(t), reg);
             states_[t].in_memory = true;
         }
@@ -298,12 +296,10 @@ void Allocator::sync_unit_temps() {
 }
 
 void Allocator::forget_registers() {
-    for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
+    for (RegMask rest = owned_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
-        if (owner_[reg] != kNoOwner) {
-            states_[owner_[reg]].reg = kNoReg;
-            owner_[reg] = kNoOwner;
-        }
+        states_[owner_[reg]].reg = kNoReg;
+        disown(reg);
     }
 }
 
@@ -319,13 +315,13 @@ void Allocator::begin_block() {
 }
 
 void Allocator::forget_globals() {
-    for (RegMask rest = local_; rest != 0; rest &= rest - 1) {
+    for (RegMask rest = owned_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
         const uint16_t t = owner_[reg];
         if (t < unit_->global_count) {
             states_[t].reg = kNoReg;
             states_[t].in_memory = true;
-            owner_[reg] = kNoOwner;
+            disown(reg);
         }
     }
 }

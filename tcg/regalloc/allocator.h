@@ -126,6 +126,16 @@ class Allocator {
     RegMask fp_all_ = 0;
     RegMask local_ = 0;  // both classes, without pinned ones
     RegMask locked_ = 0;
+    void own(HostReg reg, ir::TempIndex t) {
+        owner_[reg] = t;
+        owned_ |= mask_of(reg);
+    }
+    void disown(HostReg reg) {
+        owner_[reg] = kNoOwner;
+        owned_ &= ~mask_of(reg);
+    }
+
+    RegMask owned_ = 0;  // registers with an owner
     std::array<uint16_t, 32> owner_{};
     std::vector<State> states_;
     std::vector<int16_t> free_slots_;

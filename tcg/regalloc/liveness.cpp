@@ -9,13 +9,6 @@ namespace weft::tcg {
 using ir::Opcode;
 using ir::TempKind;
 
-unsigned output_count(const ir::Op& op, std::span<const HelperDesc> helpers) {
-    if (op.code == Opcode::call) {
-        return helpers[op.aux].signature.result == ir::Type::none ? 0 : 1;
-    }
-    return static_cast<unsigned>(ir::info(op.code).outputs.size());
-}
-
 void Liveness::all_globals(const ir::Unit& unit, bool needed) {
     std::fill_n(needed_.begin(), unit.global_count, static_cast<uint8_t>(needed));
 }

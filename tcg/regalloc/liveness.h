@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "weft/ir.h"
+#include "weft/ir_info.h"
 #include "weft/guest.h"
 
 namespace weft::tcg {
@@ -39,6 +39,11 @@ class Liveness {
 };
 
 // Number of outputs of an op: calls have theirs in the helper's signature.
-unsigned output_count(const ir::Op& op, std::span<const HelperDesc> helpers);
+inline unsigned output_count(const ir::Op& op, std::span<const HelperDesc> helpers) {
+    if (op.code == ir::Opcode::call) [[unlikely]] {
+        return helpers[op.aux].signature.result == ir::Type::none ? 0 : 1;
+    }
+    return ir::kOutputCounts[static_cast<unsigned>(op.code)];
+}
 
 }  // namespace weft::tcg

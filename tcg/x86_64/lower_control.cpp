@@ -169,17 +169,17 @@ void UnitCompiler::find_side_exits() {
         }
     }
     // Two jumps cannot be linked by one patch.
+    branched_.assign(unit_->label_count, false);
     for (uint32_t i = 0; i < unit_->op_count; ++i) {
         const ir::Op& op = unit_->ops[i];
         if (op.code == Opcode::br) {
             side_exits_[op.aux] = kNoSideExit;
         } else if (op.code == Opcode::brcond) {
             const uint16_t label = op.args[ir::kBrcondLabelArg];
-            for (uint32_t j = i + 1; j < unit_->op_count && side_exits_[label] != kNoSideExit; ++j) {
-                if (unit_->ops[j].code == Opcode::brcond && unit_->ops[j].args[ir::kBrcondLabelArg] == label) {
-                    side_exits_[label] = kNoSideExit;
-                }
+            if (branched_[label]) {
+                side_exits_[label] = kNoSideExit;
             }
+            branched_[label] = true;
         }
     }
 }

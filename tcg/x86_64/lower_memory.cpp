@@ -74,28 +74,27 @@ Gpr UnitCompiler::probe(Gpr address, MemOp memop, bool is_store, Label& miss) {
     const auto table = static_cast<int32_t>(offsetof(ExecState, tlb) + memop.mmu_mode() * sizeof(TlbTable));
     const Gpr entry = scratch();
     const Gpr page = scratch();
-    // The entry's byte offset: the page number, scaled, within the mask.
+    // The entry's byte offset: the page number, scaled, within the mask. The lower half of the address has all of it.
     constexpr unsigned kIndexShift = kPageBits - kTlbEntryShift;
-    if (target_.features.bmi2) {
-        as_->rorx(Width::q64, entry, address, kIndexShift);
-    } else {
-        as_->mov(Width::q64, entry, address);
-        as_->shr(Width::q64, entry, kIndexShift);
-    }
-    as_->and_(Width::q64, entry, at_state(exec_offset(table + offsetof(TlbTable, mask))));
+    static_assert(kMaxTlbEntries << kPageBits <= uint64_t{1} << 32);
+    as_->mov(Width::d32, entry, address);
+    as_->shr(Width::d32, entry, kIndexShift);
+    as_->and_(Width::d32, entry, at_state(exec_offset(table + offsetof(TlbTable, mask))));
     as_->add(Width::q64, entry, at_state(exec_offset(table + offsetof(TlbTable, entries))));
-    // What must equal the tag: the page of the access's last byte, or, where it must be aligned, the low bits as well.
-    int64_t keep = -static_cast<int64_t>(kPageSize);
+    // What must equal the tag: the page of the access's last byte.
     if (size > 1 && !memop.aligned()) {
         as_->lea(Width::q64, page, Mem(address, static_cast<int32_t>(size - 1)));
     } else {
-        keep |= size - 1;
         as_->mov(Width::q64, page, address);
     }
-    as_->and_(Width::q64, page, keep);
+    as_->shr(Width::q64, page, kPageBits);
     const auto tag = static_cast<int32_t>(is_store ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read));
     as_->cmp(Width::q64, page, Mem(entry, tag));
     as_->jcc(Cond::ne, miss);
+    if (size > 1 && memop.aligned()) {
+        as_->test(Width::b8, address, static_cast<int64_t>(size - 1));
+        as_->jcc(Cond::ne, miss);
+    }
     as_->mov(Width::q64, entry, Mem(entry, offsetof(TlbEntry, addend)));
     return entry;
 }
@@ -129,7 +128,7 @@ void UnitCompiler::guest_load(const ir::Op& op) {
         }
     }
     slow.resume = as_->offset();
-    slow.access = AccessRecord{host(address), target, static_cast<uint16_t>(op.aux), 0};
+    slow.access = AccessRecord(host(address), target, memop, false);
     values_.end_op(op_index_);
 }
 
@@ -151,7 +150,7 @@ void UnitCompiler::guest_store(const ir::Op& op) {
         as_->mov(size, place, gpr(value));
     }
     slow.resume = as_->offset();
-    slow.access = AccessRecord{host(address), value, static_cast<uint16_t>(op.aux | kRecordStore), 0};
+    slow.access = AccessRecord(host(address), value, memop, true);
     values_.release_dead(op_index_);
     values_.end_op(op_index_);
 }

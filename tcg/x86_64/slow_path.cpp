@@ -18,8 +18,8 @@ uintptr_t fault(const RuntimeContext* context, void* state, const void* record, 
 
 uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record, uint64_t* regs) {
     const uint64_t address = regs[record->address];
-    const uint32_t memop = record->memop & ~uint32_t{kRecordStore};
-    if ((record->memop & kRecordStore) != 0) {
+    const uint32_t memop = record->memop().bits();
+    if (record->store != 0) {
         const uint64_t value = record->value == kZeroValue ? 0 : regs[record->value];
         if (!context->hooks.store(state, address, memop, value)) {
             return fault(context, state, record, regs);

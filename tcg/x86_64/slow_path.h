@@ -10,21 +10,41 @@
 
 #include "tcg/backend.h"
 #include "tcg/regalloc/allocator.h"
+#include "weft/ir.h"
 
 namespace weft::tcg::x86_64 {
 
 // Registers as a slow-path thunk saves them: 0-15 general, 16-31 the low halves of xmm0-xmm15.
 inline constexpr unsigned kSavedRegs = 32;
 
+// A third of all guest instructions access memory, so this one is dense: of the memory op, what the slow path needs.
 struct AccessRecord {
-    uint8_t address;  // HostReg
-    uint8_t value;    // HostReg: of the result or of the value stored; kZeroValue
-    uint16_t memop;   // ir::MemOp, with kRecordStore
-    int32_t resume;   // from the record's end
-} __attribute__((packed));
-static_assert(sizeof(AccessRecord) == 8);
-inline constexpr uint16_t kRecordStore = 1u << 15;
-inline constexpr uint8_t kZeroValue = 0xff;
+    AccessRecord() = default;
+    AccessRecord(HostReg address_reg, HostReg value_reg, ir::MemOp op, bool is_store)
+        : address(address_reg & 15u),
+          value(value_reg & 31u),
+          store(is_store),
+          size_log2(op.size_log2() & 3u),
+          sign(op.sign()),
+          aligned(op.aligned()),
+          mmu_mode(op.mmu_mode() & 3u) {}
+
+    ir::MemOp memop() const {
+        return ir::MemOp(size_log2, mmu_mode, (sign ? ir::MemOp::kSign : 0) | (aligned ? ir::MemOp::kAligned : 0));
+    }
+
+    uint16_t address : 4;  // HostReg, a general register
+    uint16_t value : 5;    // HostReg: of the result or of the value stored; kZeroValue
+    uint16_t store : 1;
+    uint16_t size_log2 : 2;
+    uint16_t sign : 1;
+    uint16_t aligned : 1;
+    uint16_t mmu_mode : 2;
+    uint16_t back;  // from the record's end back to where to go on
+};
+static_assert(sizeof(AccessRecord) == 4 && kMmuModes == 4);
+// Stores of zero need no register: this one never holds a value.
+inline constexpr HostReg kZeroValue = 31;
 
 struct AtomicRecord {
     uint8_t address;
@@ -68,6 +88,8 @@ uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRe
 uintptr_t slow_atomic(const RuntimeContext* context, void* state, const AtomicRecord* record, uint64_t* regs);
 // Never faults. The guest's MXCSR is in ExecState::guest_mxcsr meanwhile (soft_float.cpp).
 uintptr_t slow_float(const RuntimeContext* context, void* state, const FloatRecord* record, uint64_t* regs);
+
+inline uintptr_t resume_address(const AccessRecord* record) { return reinterpret_cast<uintptr_t>(record + 1) - record->back; }
 
 // Where a record says to go on.
 template <class Record>

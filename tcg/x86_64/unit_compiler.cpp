@@ -12,8 +12,8 @@ using ir::Type;
 
 namespace {
 
-// Far more than a unit of a page of instructions needs; keeps offsets within it short.
-constexpr size_t kMaxUnitSize = size_t{1} << 20;
+// More than units need, and what AccessRecord::back reaches.
+constexpr size_t kMaxUnitSize = size_t{1} << 16;
 
 }  // namespace
 
@@ -65,9 +65,7 @@ namespace {
 
 // Whether an op's arguments may lie in xmm registers.
 bool touches_fp(const ir::Op& op) {
-    const ir::OpInfo& info = ir::info(op.code);
-    return ir::is_fp(op.type) || info.outputs.find_first_of("sd") != std::string_view::npos ||
-           info.inputs.find_first_of("sd") != std::string_view::npos;
+    return ir::is_fp(op.type) || ir::kFpLetters[static_cast<unsigned>(op.code)];
 }
 
 }  // namespace
@@ -148,7 +146,8 @@ void UnitCompiler::write_stub(Stub& stub) {
     switch (stub.kind) {
         case Stub::Kind::access:
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
-            write_record(stub.access, stub.resume);
+            stub.access.back = static_cast<uint16_t>(as_->offset() + sizeof(AccessRecord) - stub.resume);
+            as_->data({reinterpret_cast<const uint8_t*>(&stub.access), sizeof(AccessRecord)});
             break;
         case Stub::Kind::atomic:
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.atomic_fp : runtime_code.atomic));

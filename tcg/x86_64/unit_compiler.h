@@ -187,6 +187,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     const ir::Op* check_ = nullptr;  // the exit_check that waits for its transfer
     std::vector<Label> labels_;
     std::vector<uint32_t> side_exits_;  // by label: the op that is its goto_tb, or kNoSideExit
+    std::vector<bool> branched_;        // by label: a brcond aims at it
     std::vector<Stub> stubs_;
     std::vector<InsnRow> insns_;
     InsnRow insn_{};

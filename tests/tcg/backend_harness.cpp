@@ -335,7 +335,7 @@ void Harness::prepare(const Input& input) {
         for (uint64_t page = kMemoryBase; options_.fill_tlb && page < kMemoryBase + kMemorySize;
              page += 4096) {
             tlb_[mode][page >> 12 & (kEntries - 1)] =
-                TlbEntry{page, page, host - kMemoryBase, page - kMemoryBase};
+                TlbEntry{tlb_tag(page), tlb_tag(page), host - kMemoryBase, page - kMemoryBase};
         }
         exec.tlb[mode] = TlbTable{(kEntries - 1) << kTlbEntryShift, tlb_[mode].data()};
     }

@@ -63,6 +63,19 @@
     mv      a0, a4
     ecall
 
+    /* Calls a0, which returns something in t0, in the address spaces a1, a2 and a1: a3, a4, a5. */
+    fragment f_two_spaces
+    csrw    satp, a1
+    jalr    a0
+    mv      a3, t0
+    csrw    satp, a2
+    jalr    a0
+    mv      a4, t0
+    csrw    satp, a1
+    jalr    a0
+    mv      a5, t0
+    ecall
+
     /* Calls a0, which returns. */
     fragment f_call_through
     jalr    a0

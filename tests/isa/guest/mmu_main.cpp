@@ -218,6 +218,30 @@ void crossing(const Space& space) {
     fill_with_ecalls(kData, 8192);
 }
 
+// Different code at one address of two address spaces, called without a fence from code that both map alike.
+void code_in_address_spaces(const Space& space, uint64_t other_root) {
+    const uint64_t saved[] = {word(kTables + 16), word(other_root + 16)};
+    constexpr uint64_t kLiT0Ret = 0x00008067'00000293;  // li t0, n << 20; ret
+    word(kData) = kLiT0Ret | 1u << 20;
+    word(kData + 4096) = kLiT0Ret | 2u << 20;
+    asm volatile("fence.i" ::: "memory");
+    const uint64_t first = satp_of(kSv39, kTables, 1);
+    const uint64_t second = satp_of(kSv39, other_root, 2);
+    constexpr uint64_t kFlags[] = {kPteG, 0};
+    for (const uint64_t global : kFlags) {
+        word(kTables + 16) = leaf(kGigapage, kPteAll | global);
+        word(other_root + 16) = leaf(kGigapage, kPteAll | global);
+        for (unsigned i = 0; i < 4; ++i) {
+            out_state("own code", probe(f_two_spaces, supervisor, 0, first, space.page(), first, second));
+            out_state("common code", probe(f_two_spaces, supervisor, 0, second, kData, first, second));
+            // As a physical address.
+            out_state("bare", probe(f_two_spaces, supervisor, 0, first, kData, first, 0));
+        }
+    }
+    word(kTables + 16) = saved[0];
+    word(other_root + 16) = saved[1];
+}
+
 // The same address in two address spaces, and a mapping that changes.
 void address_spaces() {
     const Space space(3);
@@ -237,6 +261,7 @@ void address_spaces() {
                   probe(f_sd, supervisor, 0, satp_of(kSv39, i % 2 == 0 ? kTables : other_root, 1 + i % 2),
                         space.page(), 0x3333 + i));
     }
+    code_in_address_spaces(space, other_root);
     space.entry(0) = leaf(kData + 4096, kPteAll);
     out_probe("mapped anew", probe(f_ld, supervisor, 0, space.satp(), space.page()));
     space.entry(0) = leaf(kData, kPteAll & ~kPteW);

@@ -1,0 +1,145 @@
+// The softmmu TLB and what stands beside it: which entries go at a flush, and which stay.
+#include <catch2/catch.hpp>
+
+#include <memory>
+#include <set>
+
+#include "accel/tcg/fetch_contexts.h"
+#include "accel/tcg/page_filter.h"
+#include "accel/tcg/tlb.h"
+#include "base/hash.h"
+
+using namespace weft;
+using namespace weft::accel;
+using tcg::TlbEntry;
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kSuperpage = uint64_t{1} << 21;
+
+struct Fixture {
+    VcpuCounters counters;
+    Tlb tlb;
+
+    void insert(uint64_t vaddr, unsigned page_shift = 12) {
+        const uint64_t tag = tcg::tlb_tag(vaddr);
+        tlb.insert(vaddr, TlbEntry{tag, tag, 0x1000, (tag << 12) + 0x10000000}, page_shift, counters);
+    }
+    bool holds(uint64_t vaddr) { return tlb.find(vaddr, false, counters) != nullptr; }
+};
+
+}  // namespace
+
+TEST_CASE("a flush of one address forgets its page and no other", "[tlb]") {
+    Fixture f;
+    for (uint64_t i = 0; i < 64; ++i) {
+        f.insert(0x40000000 + i * kPage);
+    }
+    f.tlb.flush_page(0x40000000 + 5 * kPage + 123);
+    for (uint64_t i = 0; i < 64; ++i) {
+        INFO(i);
+        CHECK(f.holds(0x40000000 + i * kPage) == (i != 5));
+    }
+}
+
+TEST_CASE("a flush of an address in a larger mapping forgets all of the mapping", "[tlb]") {
+    for (const unsigned shift : {16u, 21u, 30u, 39u}) {
+        INFO("2^" << shift);
+        Fixture f;
+        const uint64_t size = uint64_t{1} << shift;
+        const uint64_t base = 5 * size;
+        const uint64_t step = size / 16;
+        for (uint64_t i = 0; i < 16; ++i) {
+            f.insert(base + i * step + i % 3 * kPage % step, shift);
+        }
+        f.insert(base - kPage);
+        f.insert(base + size);
+        f.tlb.flush_page(base + size / 2);
+        for (uint64_t i = 0; i < 16; ++i) {
+            CHECK_FALSE(f.holds(base + i * step + i % 3 * kPage % step));
+        }
+        CHECK(f.holds(base - kPage));
+        CHECK(f.holds(base + size));
+    }
+}
+
+TEST_CASE("victims are forgotten too", "[tlb]") {
+    Fixture f;
+    const uint64_t stride = f.tlb.size() * kPage;  // all of one slot
+    for (uint64_t i = 0; i < 4; ++i) {
+        f.insert(i * stride);
+    }
+    f.tlb.flush_page(stride);
+    CHECK_FALSE(f.holds(stride));
+    CHECK(f.holds(0));
+    CHECK(f.holds(2 * stride));
+
+    f.insert(kSuperpage * 1000, 21);
+    f.insert(kSuperpage * 1000 + stride, 21);  // throws the first one out
+    f.tlb.flush_page(kSuperpage * 1000 + 7 * kPage);
+    CHECK_FALSE(f.holds(kSuperpage * 1000));
+}
+
+TEST_CASE("after a flush of everything no larger mapping is remembered", "[tlb]") {
+    Fixture f;
+    f.insert(kSuperpage, 21);
+    f.tlb.flush(f.counters);
+    CHECK(f.tlb.empty());
+    f.insert(kSuperpage);
+    f.insert(kSuperpage + kPage);
+    f.tlb.flush_page(kSuperpage);
+    CHECK(f.holds(kSuperpage + kPage));
+}
+
+TEST_CASE("the filter never misses what was noted", "[tlb]") {
+    // More sizes than it keeps apart as well.
+    PageFilter filter;
+    std::set<std::pair<uint64_t, unsigned>> noted;
+    constexpr unsigned kShifts[] = {12, 21, 30, 16, 39, 25, 34, 48};
+    for (uint64_t i = 0; i < 400; ++i) {
+        const unsigned shift = kShifts[i / 50];
+        const uint64_t vaddr = hash_words(i);
+        filter.note(vaddr, shift);
+        noted.insert({vaddr >> shift, shift});
+        for (const auto& [page, its_shift] : noted) {
+            REQUIRE(filter.largest_at(page << its_shift) >= its_shift);
+        }
+    }
+    filter.clear();
+    for (const auto& [page, shift] : noted) {
+        CHECK(filter.largest_at(page << shift) == 0);
+    }
+}
+
+TEST_CASE("the filter tells most of what was not noted", "[tlb]") {
+    PageFilter filter;
+    for (uint64_t i = 0; i < 100; ++i) {
+        filter.note(i << 21, 21);
+    }
+    unsigned wrong = 0;
+    for (uint64_t i = 100; i < 1100; ++i) {
+        wrong += filter.largest_at(i << 21) != 0 ? 1 : 0;
+    }
+    CHECK(wrong < 100);  // 5 % expected
+}
+
+TEST_CASE("a mode shares its contexts until it fetched from mappings of one address space", "[tlb]") {
+    FetchContexts contexts;
+    const AddressSpaceKey first{0x1000, 1};
+    const AddressSpaceKey second{0x2000, 2};
+    CHECK_FALSE(contexts.own(1, first));
+    CHECK(contexts.note_own(1, first));
+    CHECK_FALSE(contexts.note_own(1, first));
+    CHECK(contexts.own(1, first));
+    CHECK_FALSE(contexts.own(1, second));
+    CHECK_FALSE(contexts.own(0, first));
+    // Many: all of them, for good.
+    for (uint32_t i = 0; i < 10; ++i) {
+        contexts.note_own(1, AddressSpaceKey{0x10000, i});
+    }
+    CHECK(contexts.own(1, second));
+    CHECK_FALSE(contexts.own(0, second));
+    contexts.clear();
+    CHECK_FALSE(contexts.own(1, first));
+}
