@@ -58,8 +58,8 @@ class TbCache {
     // Aims the jump at `destination`, which may_link() allows, unless one of the two is invalid or the jump is taken.
     bool link(tcg::TranslationBlock& source, uint32_t slot, tcg::TranslationBlock& destination);
 
-    // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages; does nothing to a TB that
-    // is invalid already.
+    // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages. Where somebody else is at
+    // it, under the lock of its other page, it returns when he has done so.
     void invalidate(tcg::TranslationBlock& tb);
 
     // In an exclusive section: forgets all TBs, whose memory is about to go.

@@ -64,6 +64,8 @@ enum TbState : uint32_t {
     kTbProvisional = 1u << 1,
     // Was never in the hash table: single use.
     kTbUnhashed = 1u << 2,
+    // Never cleared, follows kTbInvalid: nobody finds it or jumps to it any more, and every vCPU was asked to drop it.
+    kTbWithdrawn = 1u << 3,
 };
 
 // One goto_tb of a TB: where it leads, and its place in that TB's list of those who jump to it.
