@@ -107,7 +107,6 @@ class CodePages {
   private:
     struct PageState;
     struct Leaf;
-    struct Demotion;
     static constexpr unsigned kLeafBits = 12;
     static constexpr unsigned kRootBits = 16;  // 2^(16 + 12) pages: 1 TiB of RAM
 
@@ -116,12 +115,13 @@ class CodePages {
     CodePage* find(uint64_t ram_offset);
     CodePage& page(uint64_t ram_offset);
 
-    static void demote(void* demotion, void* state);
+    static void demote(void* page, void* state);
     void demoted(CodePage& page);
     void settle(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
-    void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<tcg::TranslationBlock*>& straddlers)
+    // `others`: pages in whose lists TBs that are gone may still be, for unlist().
+    void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<uint64_t>& others)
         WEFT_REQUIRES(page.lock);
-    void unlist(const std::vector<tcg::TranslationBlock*>& straddlers);
+    void unlist(const std::vector<uint64_t>& others);
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
 
     const VcpuList& vcpus_;
