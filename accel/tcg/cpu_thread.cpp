@@ -222,8 +222,9 @@ void CpuThread::take_turns(Participant& participant) {
         slice_.set(clock_.now_ns() + kSliceNs);
     }
     current_.store(vcpu, std::memory_order_seq_cst);
-    if (other_was_kicked(*vcpu)) {
-        // Whoever kicked it did not see yet who runs.
+    // A kick of another vCPU that did not see yet who runs; and what came after it was looked for, but before
+    // next_runnable() took back the exit request of a halted vCPU that told of it.
+    if (other_was_kicked(*vcpu) || any_work() || command_.load(std::memory_order_seq_cst) != Command::run) {
         turn_over_.store(true, std::memory_order_seq_cst);
         vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
     }
