@@ -24,7 +24,7 @@ std::vector<ProvisionalBlocks::Entry> ProvisionalBlocks::list() {
     SpinLockGuard guard(lock_);
     std::erase_if(entries_, [](const Entry& entry) {
         const uint32_t state = entry.tb->state.load(std::memory_order_acquire);
-        return (state & tcg::kTbProvisional) == 0 || (state & tcg::kTbInvalid) != 0;
+        return (state & tcg::kTbProvisional) == 0 || (state & tcg::kTbWithdrawn) != 0;
     });
     return entries_;
 }
