@@ -380,6 +380,15 @@ size_t CodePages::count() const {
         pages_, [](const auto& page) { return page->mark.load(std::memory_order_relaxed) != 0; }));
 }
 
+std::vector<CodePage*> CodePages::all() const {
+    std::vector<CodePage*> pages;
+    MutexLock lock(list_mutex_);
+    for (const std::unique_ptr<CodePage>& page : pages_) {
+        pages.push_back(page.get());
+    }
+    return pages;
+}
+
 // ---- claims ----
 
 PagePairLock::PagePairLock(CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS

@@ -103,6 +103,14 @@ class CodePages {
 
     // Pages that hold code, by their marks; any thread.
     size_t count() const;
+    // Calls visit(page) for every page that holds or held code: for checks of invariants. `visit` may take the page's
+    // lock.
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        for (CodePage* page : all()) {
+            visit(*page);
+        }
+    }
 
   private:
     struct PageState;
@@ -123,6 +131,7 @@ class CodePages {
         WEFT_REQUIRES(page.lock);
     void unlist(const std::vector<uint64_t>& others);
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
+    std::vector<CodePage*> all() const;
 
     const VcpuList& vcpus_;
     const uint32_t writer_words_;  // 64 vCPUs each

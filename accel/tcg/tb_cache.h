@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "accel/tcg/vcpu_list.h"
 #include "base/epoch.h"
@@ -67,6 +68,11 @@ class TbCache {
 
     const TbCounters& counters() const { return counters_; }
     QhtStatistics statistics() const { return table_.statistics(); }
+    // Calls visit(tb) for every TB in the hash table, under a lock of its chain: for checks of invariants.
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        table_.for_each(std::forward<Visit>(visit));
+    }
 
   private:
     void close_outgoing(tcg::TranslationBlock& tb);
