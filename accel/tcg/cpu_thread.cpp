@@ -358,6 +358,10 @@ void CpuThread::park(Participant& participant) {
     waiting_.store(true, std::memory_order_seq_cst);
     {
         MutexLock lock(mutex_);
+#ifdef WEFT_PLANT_LOCK_ORDER
+        // A fault that tests/tsan plants: the gate's mutex is taken under the thread's, which is a leaf.
+        const ExclusiveGate::Member planted(gate_, nullptr, nullptr);
+#endif
         parked_ = true;
         parked_changed_.notify_all();
         while (command_.load(std::memory_order_seq_cst) == Command::pause && !any_work()) {
