@@ -19,11 +19,13 @@ using weft::VcpuWork;
 using weft::test::Random;
 using weft::test::test_seed;
 
-// This program's allocations are counted while `counting` is set.
+// This program's allocations are counted while `counting` is set; not with sanitizers, which have allocators of their own.
 namespace {
 
 std::atomic<bool> counting{false};
 std::atomic<uint64_t> allocations{0};
+
+#ifdef WEFT_COUNT_ALLOCATIONS
 
 void* counted(size_t size, size_t alignment) {
     if (counting.load(std::memory_order_relaxed)) {
@@ -36,7 +38,11 @@ void* counted(size_t size, size_t alignment) {
     return memory;
 }
 
+#endif
+
 }  // namespace
+
+#ifdef WEFT_COUNT_ALLOCATIONS
 
 void* operator new(size_t size) { return counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
 void* operator new(size_t size, std::align_val_t alignment) { return counted(size, static_cast<size_t>(alignment)); }
@@ -44,6 +50,8 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+
+#endif
 
 namespace {
 
