@@ -152,22 +152,27 @@ TEST_CASE("a pause that meets the interrupt which wakes a vCPU is heard", "[kick
     Machine machine(1);
     add_waiting(machine, 1);
     machine.resume();
-    const int rounds = full() ? 50000 : 3000;
-    for (int round = 1; round <= rounds; ++round) {
-        std::binary_semaphore begun(0);
-        std::thread interrupter([&, delay = random.below(300)] {
-            begun.acquire();
-            spin(delay);
+    const int rounds = full() ? 100000 : 10000;
+    std::atomic<int> round_begun{0};
+    std::thread interrupter([&, seed = random.next()] {
+        Random mine(seed);
+        for (int round = 1; round <= rounds; ++round) {
+            while (round_begun.load() < round) {
+                std::this_thread::yield();
+            }
+            spin(mine.below(300));
             interrupt(machine.state(0));
-        });
-        begun.release();
-        spin(random.below(300));
+        }
+    });
+    for (int round = 1; round <= rounds; ++round) {
+        round_begun = round;
+        spin(random.below(600));
         machine.pause();  // returns when the vCPU, which waits for its flag, has come back
-        interrupter.join();
         machine.poke(kFlag, {1, 0, 0, 0, 0, 0, 0, 0});
         machine.resume();
         machine.wait_for(static_cast<size_t>(round));
     }
+    interrupter.join();
 }
 
 TEST_CASE("nothing that many threads ask of halting vCPUs is lost", "[kick]") {

@@ -422,11 +422,11 @@ bool offers(std::string_view property, std::string_view choice) {
 }  // namespace
 
 TEST_CASE("64 vCPUs in one small cache, which is emptied", "[stress]") {
-    run({"multi", "flush", "1", 64, full() ? 40 : 3, full() ? 300 : 80, 60, full() ? 3000 : 800});
+    run({"multi", "flush", "1", 64, full() ? 8 : 3, full() ? 150 : 80, 60, full() ? 1500 : 800});
 }
 
 TEST_CASE("vCPUs that take turns on one thread", "[stress]") {
-    run({"single", "flush", "1", 6, full() ? 20 : 2, full() ? 200 : 40, 60, full() ? 2000 : 400});
+    run({"single", "flush", "1", 6, full() ? 4 : 2, full() ? 80 : 40, 60, full() ? 800 : 400});
 }
 
 TEST_CASE("64 vCPUs in a cache from which regions are evicted", "[stress]") {
@@ -434,5 +434,5 @@ TEST_CASE("64 vCPUs in a cache from which regions are evicted", "[stress]") {
         WARN("there is no evict=region");
         return;
     }
-    run({"multi", "region", "4", 64, full() ? 40 : 3, full() ? 300 : 80, 60, full() ? 3000 : 800});
+    run({"multi", "region", "4", 64, full() ? 8 : 3, full() ? 150 : 80, 60, full() ? 1500 : 800});
 }
