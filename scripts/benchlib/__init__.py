@@ -4,6 +4,11 @@ cli.py        sub-commands, one module each
 measure.py    interleaved rounds and medians: the only place where samples are taken
 report.py     tables and JSON files
 emulators.py  the programs that are measured, and the guest
+programs.py   the benchmark programs of tests/bench, and building them
+runners.py    running them on the host and in a guest
+results.py    what they print, compared and summed up
+chart.py      the chart
+cpio.py       adding files to an initial RAM disk
 """
 
 

@@ -16,7 +16,7 @@ def add_options(parser):
 
 
 def run(arguments, root):
-    guest = emulators.Guest(root)
+    guest = emulators.guest(root)
     programs = {emulator.name: emulator for emulator in (emulators.weft(root), emulators.peer(root))}
 
     def sample(case):

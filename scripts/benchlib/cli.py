@@ -1,12 +1,16 @@
-"""The command line. A benchmark is a module with NAME, HELP, add_options(parser) and run(arguments, root)."""
+"""The command line. A benchmark is a module with NAME, HELP, add_options(parser) and run(arguments, root).
+
+run() returns the exit code; None is 0.
+"""
 
 import argparse
 import pathlib
+import signal
 import sys
 
-from . import Failure, boot
+from . import Failure, boot, system
 
-BENCHMARKS = [boot]
+BENCHMARKS = [boot, system]
 
 
 def positive(text):
@@ -28,9 +32,12 @@ def main(arguments=None):
         benchmark.add_options(command)
         command.set_defaults(run=benchmark.run)
     parsed = parser.parse_args(arguments)
+    # Being told to end takes the way of an error: no emulator goes on running.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        parsed.run(parsed, root)
+        return parsed.run(parsed, root) or 0
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        return 130

@@ -16,9 +16,11 @@ def cache_of(root):
 class Emulator:
     """A system emulator with the options that weft and its peer have in common."""
 
-    def __init__(self, name, program):
+    def __init__(self, name, program, accelerator="tcg", options=()):
         self.name = name
         self.program = program
+        self.accelerator = accelerator
+        self.options = options
         try:
             output = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, text=True, timeout=60,
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -28,15 +30,14 @@ class Emulator:
             raise Failure(f"{name}: '{program} --version' ended with {output.returncode}: {output.stdout.strip()}")
         self.version = output.stdout.splitlines()[0] if output.stdout else ""
 
-    def command(self, guest, vcpus, append):
-        return [str(self.program), "-accel", "tcg", "-M", "virt", "-smp", str(vcpus), "-m", "1G", "-nographic",
-                "-bios", str(guest.firmware), "-kernel", str(guest.kernel), "-initrd", str(guest.initramfs),
-                "-append", append]
+    def command(self, guest, vcpus, append, initramfs=None):
+        return [str(self.program), *self.options, "-accel", self.accelerator, "-M", "virt", "-smp", str(vcpus),
+                "-m", "1G", "-nographic", "-bios", str(guest.firmware), "-kernel", str(guest.kernel),
+                "-initrd", str(initramfs or guest.initramfs), "-append", append]
 
 
 class Guest:
-    def __init__(self, root):
-        folder = cache_of(root) / "guest"
+    def __init__(self, folder):
         self.kernel = folder / "Image"
         self.firmware = folder / "fw_dynamic.bin"
         self.initramfs = folder / "initramfs.cpio.gz"
@@ -45,28 +46,36 @@ class Guest:
         self.versions = (folder / "stamp").read_text().splitlines()
 
 
-def weft(root):
-    """weft's release build, or what WEFT_EMULATOR names."""
-    program = os.environ.get("WEFT_EMULATOR") or root / "build/release/emulator/system/weft-system-riscv64"
-    return Emulator("weft", program)
+def guest(root):
+    return Guest(cache_of(root) / "guest")
 
 
-def peer(root):
+def weft(root, build=None, accelerator="tcg"):
+    """weft from a build folder, or what WEFT_EMULATOR names, or the release build."""
+    program = None if build else os.environ.get("WEFT_EMULATOR")
+    if not program:
+        program = (build or root / "build/release") / "emulator/system/weft-system-riscv64"
+        if not program.is_file():
+            raise Failure(f"no {program}; scripts/quickstart makes the release build")
+    return Emulator("weft", program, accelerator)
+
+
+def peer(root, accelerator="tcg"):
     program = cache_of(root) / "peer/bin/qemu-system-riscv64"
     if not program.is_file():
         raise Failure(f"no {program}; run scripts/fetch-peer first")
-    return Emulator("peer", program)
+    return Emulator("peer", program, accelerator)
 
 
-def seconds_until(command, mark, timeout):
-    """Starts a program and returns the seconds until `mark` (bytes) is in its output.
+def output_of(command, timeout, **options):
+    """Starts a program and yields what it prints as (seconds since the start, bytes), as soon as it comes.
 
-    The program has to end by itself, with exit code 0, within the same timeout. It gets no input.
+    The program has to end by itself, with exit code 0, within the timeout. It gets no input. `options` are Popen's.
     """
     start = time.monotonic()
     seen = b""
-    found = None
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               **options)
     try:
         while True:
             left = start + timeout - time.monotonic()
@@ -76,9 +85,7 @@ def seconds_until(command, mark, timeout):
             if not data:
                 break
             seen += data
-            # The mark may be split over two reads.
-            if found is None and mark in seen[-len(data) - len(mark):]:
-                found = time.monotonic() - start
+            yield time.monotonic() - start, data
         try:
             code = process.wait(max(1.0, start + timeout - time.monotonic()))
         except subprocess.TimeoutExpired as error:
@@ -89,9 +96,31 @@ def seconds_until(command, mark, timeout):
         process.stdout.close()
     if code != 0:
         raise Failure(failed(command, f"ended with {code}", seen))
+
+
+def seconds_until(command, mark, timeout):
+    """Starts a program and returns the seconds until `mark` (bytes) is in its output; see output_of()."""
+    seen = b""
+    found = None
+    for when, data in output_of(command, timeout):
+        seen += data
+        # The mark may be split over two reads.
+        if found is None and mark in seen[-len(data) - len(mark):]:
+            found = when
     if found is None:
         raise Failure(failed(command, f"never printed '{mark.decode()}'", seen))
     return found
+
+
+def lines_of(command, timeout, **options):
+    """Starts a program and yields its lines as (seconds since the start, text); see output_of()."""
+    rest = b""
+    for when, data in output_of(command, timeout, **options):
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            yield when, line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield when, rest.decode(errors="replace").rstrip("\r")
 
 
 def failed(command, reason, seen):

@@ -4,12 +4,12 @@ import statistics
 import sys
 
 
-def interleaved(cases, rounds, sample, warm_up=True, progress=sys.stderr):
+def interleaved(cases, rounds, sample, warm_up=True, progress=sys.stderr, show="{:.3f}".format):
     """Calls sample(case) `rounds` times for each case and returns {case: [samples]}.
 
     A round takes each case once, so that what changes slowly on the host (clock, neighbours, caches) meets all cases
     alike; every other round runs backwards, so that no case always follows the same one. The warm-up round is not
-    counted: it fills the host's page cache.
+    counted: it fills the host's page cache. `show` makes a text for the progress of a sample.
     """
     samples = {case: [] for case in cases}
     for index in range(-1 if warm_up else 0, rounds):
@@ -20,7 +20,7 @@ def interleaved(cases, rounds, sample, warm_up=True, progress=sys.stderr):
                 samples[case].append(value)
             if progress:
                 name = "warm-up" if index < 0 else f"round {index + 1}/{rounds}"
-                print(f"bench: {name}: {' '.join(map(str, case))}: {value:.3f}", file=progress, flush=True)
+                print(f"bench: {name}: {' '.join(map(str, case))}: {show(value)}", file=progress, flush=True)
     return samples
 
 
