@@ -363,6 +363,23 @@ void CodePages::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) 
     }
 }
 
+bool CodePages::retire(TranslationBlock& tb) {
+    bool was_valid = false;
+    {
+        CodePage& page = this->page(tb.key.page0());
+        SpinLockGuard guard(page.lock);
+        was_valid = cache_->detach(tb);
+        if (tb.page_links[0].linked()) {
+            tb.page_links[0].unlink();
+            release_mark(page);
+        }
+    }
+    if (tb.key.page1 != tcg::kNoPage) {
+        unlist({&tb});
+    }
+    return was_valid;
+}
+
 void CodePages::clear() {
     provisional_.clear();
     MutexLock lock(list_mutex_);

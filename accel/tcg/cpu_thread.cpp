@@ -14,6 +14,9 @@ namespace {
 // shootdown, a spin lock) burns its turn: with slices of 5 ms one boot in six took five times as long.
 constexpr uint64_t kSliceNs = 1'000'000;
 
+// How often a thread that found no space for code waits for a region before it has everything emptied.
+constexpr unsigned kMaxWaitsForRoom = 3;
+
 }  // namespace
 
 Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache& cache, ExclusiveGate& gate,
@@ -243,14 +246,22 @@ void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
     } while (reason == LoopExit::yielded && vcpus_.size() == 1);
     member_.leave();
     if (reason == LoopExit::full) {
-        empty_cache(participant);
+        make_room(vcpu, participant);
     } else if (reason == LoopExit::halted) {
         // So that it is looked at once before the thread sleeps.
         vcpu.header().exit_request.store(1, std::memory_order_seq_cst);
     }
 }
 
-void CpuThread::empty_cache(Participant& participant) {
+void CpuThread::make_room(const Vcpu& vcpu, Participant& participant) {
+    const uint64_t translated = vcpu.counters.translations.get();
+    full_in_a_row_ = translated == translated_when_full_ ? full_in_a_row_ : 0;
+    translated_when_full_ = translated;
+    // Whoever waits in vain is outrun by other translators.
+    if (++full_in_a_row_ <= kMaxWaitsForRoom && cache_.make_room(participant)) {
+        return;
+    }
+    full_in_a_row_ = 0;
     gate_.begin(&participant);
     cache_.flush(translator_->full_at());
     gate_.end();

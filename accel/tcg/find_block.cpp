@@ -35,4 +35,10 @@ TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
     return blocks.find(key);
 }
 
+void remember_block(Vcpu& vcpu, uint64_t pc, const TranslationBlock& tb) {
+    if (vcpu.cache.regions().current(tb)) {
+        vcpu.jump_cache.put(pc, vcpu.header().context_id, vcpu.cache.offset_of(tb));
+    }
+}
+
 }  // namespace weft::accel

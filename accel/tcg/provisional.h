@@ -49,6 +49,8 @@ class ProvisionalBlocks {
     bool holds(const Entry& entry) WEFT_EXCLUDES(lock_);
     // Those that are still provisional; forgets the others. Before touching a TB, take its page's lock and ask holds().
     std::vector<Entry> list() WEFT_EXCLUDES(lock_);
+    // The TBs of a region are about to go; all of them are invalid, and vCPUs were asked to drop them.
+    void remove_region(tcg::RegionId region) WEFT_EXCLUDES(lock_);
     // In an exclusive section: all TBs are about to go.
     void clear() WEFT_EXCLUDES(lock_);
 

@@ -32,13 +32,20 @@ bool TbCache::link(TranslationBlock& source, uint32_t slot, TranslationBlock& de
     return true;
 }
 
-void TbCache::invalidate(TranslationBlock& tb) {
+bool TbCache::detach(TranslationBlock& tb) {
     if ((tb.state.fetch_or(tcg::kTbInvalid, std::memory_order_seq_cst) & tcg::kTbInvalid) != 0) {
-        return;
+        return false;
     }
     table_.remove(tb);
     close_outgoing(tb);
     unlink_incoming(tb);
+    return true;
+}
+
+void TbCache::invalidate(TranslationBlock& tb) {
+    if (!detach(tb)) {
+        return;
+    }
     const uint32_t page_offset = tb.key.page_offset();
     const auto code_offset = static_cast<uint32_t>(tb.code - buffer_.rx());
     vcpus_.for_each([&](Vcpu& vcpu) { vcpu.jump_cache.request_drop(page_offset, code_offset); });

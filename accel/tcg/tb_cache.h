@@ -61,6 +61,9 @@ class TbCache {
     // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages; does nothing to a TB that
     // is invalid already.
     void invalidate(tcg::TranslationBlock& tb);
+    // The same but for the jump caches, which were asked to drop the TB's whole region before. Returns whether the TB
+    // was valid.
+    bool detach(tcg::TranslationBlock& tb);
 
     // In an exclusive section: forgets all TBs, whose memory is about to go.
     void reset() { table_.reset(); }

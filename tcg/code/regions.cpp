@@ -147,6 +147,7 @@ RegionAllocator::RegionAllocator(const CodeBuffer& buffer, const RegionLayout& l
     MutexLock lock(lock_);
     reusable_.reserve(layout.count);
     parked_.reserve(slots);
+    note_spare();
 }
 
 RegionAllocator::~RegionAllocator() {
@@ -235,6 +236,7 @@ void RegionAllocator::publish(CodeContext& context) {
     MutexLock lock(lock_);
     context.region_ = Region(this, take_first());
     ++leases_;
+    note_spare();
     // release; pairs with the acquire in context().
     slots_[context.slot_].store(&context, std::memory_order_release);
 }
@@ -254,6 +256,15 @@ void RegionAllocator::withdraw(CodeContext& context) {
 unsigned RegionAllocator::free_count() const {
     return layout_.count - next_ + static_cast<unsigned>(reusable_.size());
 }
+
+// The rest is kept back: a slot without a context finds a region, parked or free.
+unsigned RegionAllocator::spare_count() const {
+    const auto kept_back = static_cast<unsigned>(slot_count_ - leases_ - parked_.size());
+    const unsigned free = free_count();
+    return free > kept_back ? free - kept_back : 0;
+}
+
+void RegionAllocator::note_spare() { spare_.store(spare_count(), std::memory_order_relaxed); }
 
 RegionRecord* RegionAllocator::take_free() {
     RegionId id;
@@ -284,8 +295,7 @@ RegionRecord* RegionAllocator::take_first() {
 
 bool RegionAllocator::switch_region(CodeContext& context) {
     MutexLock lock(lock_);
-    const size_t kept_back = slot_count_ - leases_ - parked_.size();
-    if (free_count() <= kept_back) {
+    if (spare_count() == 0) {
         return false;
     }
     const RegionId full = context.region_.id();
@@ -293,6 +303,7 @@ bool RegionAllocator::switch_region(CodeContext& context) {
     aggregate_ += full_size(full);
     context.region_.record_ = take_free();
     context.last_ = nullptr;
+    note_spare();
     return true;
 }
 
@@ -306,6 +317,7 @@ void RegionAllocator::park_locked(RegionRecord& record) {
     aggregate_ += record.used.load(std::memory_order_relaxed);
     parked_.push_back(record.id);
     --leases_;
+    note_spare();
 }
 
 size_t RegionAllocator::full_size(RegionId region) const {
@@ -346,8 +358,7 @@ void RegionAllocator::empty(RegionId region) {
 void RegionAllocator::reset_all() {
     MutexLock lock(lock_);
     for (RegionId id = 0; id < layout_.count; ++id) {
-        // release; pairs with the acquire in generation().
-        records_[id]->generation.fetch_add(1, std::memory_order_release);
+        records_[id]->generation.fetch_add(1, std::memory_order_seq_cst);
         if (status_[id].written) {
             empty(id);
         }
@@ -365,6 +376,7 @@ void RegionAllocator::reset_all() {
             ++leases_;
         }
     }
+    note_spare();
 }
 
 std::optional<RegionId> RegionAllocator::oldest_full() const {
@@ -386,7 +398,7 @@ std::optional<RetiredRegion> RegionAllocator::retire(RegionId region) {
     }
     status_[region].state = State::retired;
     aggregate_ -= full_size(region);
-    const uint32_t generation = records_[region]->generation.fetch_add(1, std::memory_order_release) + 1;
+    const uint32_t generation = records_[region]->generation.fetch_add(1, std::memory_order_seq_cst) + 1;
     return RetiredRegion{region, generation};
 }
 
@@ -399,6 +411,7 @@ bool RegionAllocator::reuse(RetiredRegion retired) {
     empty(retired.id);
     status_[retired.id] = {};
     reusable_.push_back(retired.id);
+    note_spare();
     return true;
 }
 

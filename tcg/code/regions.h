@@ -52,7 +52,8 @@ struct alignas(kCacheLine) RegionRecord {
 
     const RegionId id;
     RegionLayout::Range range{};  // constant once the first context was claimed
-    // Incremented under the region lock when the region's TBs end (release), read by anybody (acquire).
+    // Incremented under the region lock when the region's TBs end, read by anybody. Sequentially consistent: who keeps
+    // a TB found in a retired region either sees the increment here or is told to drop it.
     std::atomic<uint32_t> generation{1};
     // Bytes of finished units. Written by the lease holder, read for the code size under the region lock;
     // relaxed, it orders nothing.
@@ -199,9 +200,11 @@ class RegionAllocator {
     size_t capacity() const { return layout_.capacity(); }
     // Regions nobody has, those kept back for slots without a context included.
     unsigned free_regions() const WEFT_EXCLUDES(lock_);
+    // Regions that contexts can still go on to. A snapshot, without the region lock.
+    unsigned spare_regions() const { return spare_.load(std::memory_order_relaxed); }
 
     uint32_t generation(RegionId region) const {
-        return records_[region]->generation.load(std::memory_order_acquire);
+        return records_[region]->generation.load(std::memory_order_seq_cst);
     }
     // Whether the TB's region has not been emptied or retired since it was made.
     bool current(const TranslationBlock& tb) const { return generation(tb.region) == tb.generation; }
@@ -254,6 +257,8 @@ class RegionAllocator {
     void release_slot(unsigned slot);
 
     unsigned free_count() const WEFT_REQUIRES(lock_);
+    unsigned spare_count() const WEFT_REQUIRES(lock_);
+    void note_spare() WEFT_REQUIRES(lock_);
     detail::RegionRecord* take_free() WEFT_REQUIRES(lock_);
     detail::RegionRecord* take_first() WEFT_REQUIRES(lock_);
     size_t full_size(RegionId region) const;
@@ -292,6 +297,8 @@ class RegionAllocator {
     std::vector<RegionId> parked_ WEFT_GUARDED_BY(lock_);
     unsigned leases_ WEFT_GUARDED_BY(lock_) = 0;
     uint64_t sequence_ WEFT_GUARDED_BY(lock_) = 0;
+    // spare_count() as of the last change; written under the lock, read by anybody. Relaxed: it orders nothing.
+    std::atomic<unsigned> spare_{0};
     size_t aggregate_ WEFT_GUARDED_BY(lock_) = 0;  // bytes of full regions, and what is used of parked ones
 };
 
