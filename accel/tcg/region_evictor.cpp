@@ -51,7 +51,7 @@ void RegionEvictor::finish() {
 
 // False: no region is full.
 bool RegionEvictor::begin(const CpuThread& self) {
-    const std::optional<RegionId> victim = regions_.oldest_full();
+    const std::optional<RegionId> victim = regions_.choose_victim();
     const std::optional<RetiredRegion> retired = victim ? regions_.retire(*victim) : std::nullopt;
     if (!retired) {
         return false;

@@ -1,4 +1,5 @@
-// evict=region: when the memory for code runs low, the oldest full region is emptied while every vCPU goes on.
+// evict=region: when the memory for code runs low, an old full region is emptied while every vCPU goes on.
+// Which one: RegionAllocator::choose_victim.
 //
 // Life of an eviction:
 //   1. end       RegionAllocator::retire: the region's generation moves on. From now on no vCPU puts a TB of it into its

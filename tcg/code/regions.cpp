@@ -146,6 +146,7 @@ RegionAllocator::RegionAllocator(const CodeBuffer& buffer, const RegionLayout& l
     // As long as these have their space, taking a region and letting go of one allocate nothing.
     MutexLock lock(lock_);
     reusable_.reserve(layout.count);
+    candidates_.reserve(layout.count);
     parked_.reserve(slots);
     note_spare();
 }
@@ -348,6 +349,8 @@ void RegionAllocator::empty(RegionId region) {
     trees_.clear(region);
     record.slab.reset();
     record.used.store(0, std::memory_order_relaxed);
+    record.found.store(0, std::memory_order_relaxed);
+    record.warmth = 0;
     const size_t start = align_up(record.range.start, layout_.page_size);
     // Memory that the host does not take back is written over.
     if (start < record.range.end) {
@@ -379,16 +382,27 @@ void RegionAllocator::reset_all() {
     note_spare();
 }
 
-std::optional<RegionId> RegionAllocator::oldest_full() const {
+std::optional<RegionId> RegionAllocator::choose_victim() {
     MutexLock lock(lock_);
-    std::optional<RegionId> oldest;
+    candidates_.clear();
     for (RegionId id = 0; id < layout_.count; ++id) {
-        if (status_[id].state == State::full &&
-            (!oldest || status_[id].sequence < status_[*oldest].sequence)) {
-            oldest = id;
+        RegionRecord& record = *records_[id];
+        record.warmth = record.warmth / 2 + record.found.exchange(0, std::memory_order_relaxed);
+        if (status_[id].state == State::full) {
+            candidates_.push_back(id);
         }
     }
-    return oldest;
+    uint16_t round = round_.load(std::memory_order_relaxed);
+    round = round == UINT16_MAX ? 1 : static_cast<uint16_t>(round + 1);
+    round_.store(round, std::memory_order_relaxed);
+    if (candidates_.empty()) {
+        return std::nullopt;
+    }
+    const std::vector<Status>& status = status_;
+    std::ranges::sort(candidates_, {}, [&status](RegionId id) { return status[id].sequence; });
+    // The younger ones have not had their time to be found.
+    candidates_.resize((candidates_.size() + 1) / 2);
+    return *std::ranges::min_element(candidates_, {}, [this](RegionId id) { return records_[id]->warmth; });
 }
 
 std::optional<RetiredRegion> RegionAllocator::retire(RegionId region) {

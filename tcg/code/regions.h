@@ -58,6 +58,11 @@ struct alignas(kCacheLine) RegionRecord {
     // Bytes of finished units. Written by the lease holder, read for the code size under the region lock;
     // relaxed, it orders nothing.
     std::atomic<size_t> used{0};
+    // Bytes of TBs that look-ups found in this round. Any thread adds, who chooses a victim takes; relaxed, it
+    // orders nothing.
+    std::atomic<uint32_t> found{0};
+    // The same of rounds before, each counting half of the one after it. Guarded by the region lock.
+    uint32_t warmth = 0;
     TbSlab slab;
 };
 
@@ -227,9 +232,18 @@ class RegionAllocator {
 
     // --- Emptying one region while others run (evict=region). Any thread.
 
-    // The full region that was taken first; nullopt where none is full. Current and parked ones are never
-    // named.
-    std::optional<RegionId> oldest_full() const WEFT_EXCLUDES(lock_);
+    // A look-up found the TB, which the caller may use. Cheap: a store once a round and TB.
+    void note_use(TranslationBlock& tb) {
+        const uint16_t round = round_.load(std::memory_order_relaxed);
+        if (tb.used_in.load(std::memory_order_relaxed) != round) {
+            tb.used_in.store(round, std::memory_order_relaxed);
+            records_[tb.region]->found.fetch_add(tb.code_size, std::memory_order_relaxed);
+        }
+    }
+    // The full region to give up: among the older half of them the one of whose code look-ups found least,
+    // lately; of equals the one that was taken first. nullopt where none is full. Current and parked ones are
+    // never named. Each call begins a round of note_use().
+    std::optional<RegionId> choose_victim() WEFT_EXCLUDES(lock_);
     // Ends the region's TBs: generation + 1, its bytes no longer count as code. The caller marks, unhashes
     // and unlinks the TBs, which stay readable until reuse(). nullopt where the region is not full (somebody
     // was first).
@@ -295,6 +309,9 @@ class RegionAllocator {
     unsigned next_ WEFT_GUARDED_BY(lock_) = 0;  // regions from here on were never taken since the last reset
     std::vector<RegionId> reusable_ WEFT_GUARDED_BY(lock_);  // emptied by reuse()
     std::vector<RegionId> parked_ WEFT_GUARDED_BY(lock_);
+    std::vector<RegionId> candidates_ WEFT_GUARDED_BY(lock_);  // choose_victim()'s
+    // Of note_use(); descriptors begin with 0. Changed under the lock, read by anybody; relaxed.
+    std::atomic<uint16_t> round_{1};
     unsigned leases_ WEFT_GUARDED_BY(lock_) = 0;
     uint64_t sequence_ WEFT_GUARDED_BY(lock_) = 0;
     // spare_count() as of the last change; written under the lock, read by anybody. Relaxed: it orders nothing.
