@@ -1,12 +1,13 @@
 """What a small code cache costs: a boot, and a load with a large code footprint, by tb-size and way of eviction."""
 
+import gzip
 import math
 import os
 import pathlib
 import subprocess
 import tempfile
 
-from . import Failure, emulators, measure, report
+from . import Failure, cpio, emulators, measure, report
 
 NAME = "cache"
 HELP = "seconds of a boot and of a load with much code, by tb-size: weft with evict=region and evict=flush, and peer"
@@ -56,28 +57,23 @@ def build_load(root):
         return archive, expected.read_text()
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         work = pathlib.Path(temporary)
-        tree = work / "tree"
-        tree.mkdir()
         code = work / "load.c"
         for command in (["python3", source, code],
-                        ["riscv64-linux-gnu-gcc", "-O1", "-static", "-o", tree / "init", code],
+                        ["riscv64-linux-gnu-gcc", "-O1", "-static", "-o", work / "guest", code],
                         ["gcc", "-O1", "-o", work / "host", code]):
             try:
                 subprocess.run(command, check=True)
             except (OSError, subprocess.CalledProcessError) as error:
                 raise Failure(f"cannot make the load: {error}") from error
         text = subprocess.run([work / "host"], check=True, text=True, stdout=subprocess.PIPE).stdout
-        pack = "find . -exec touch -h -d @0 {} + && find . -print0 | sort -z | cpio --null --create --quiet " \
-               "--format=newc --reproducible --owner=+0:+0 | gzip -1 -n"
-        with open(work / "archive", "wb") as output:
-            subprocess.run(["sh", "-c", pack], cwd=tree, check=True, stdout=output)
+        (work / "archive").write_bytes(gzip.compress(cpio.archive({"init": (work / "guest").read_bytes()}), 1, mtime=0))
         os.replace(work / "archive", archive)
         expected.write_text(text)
     return archive, expected.read_text()
 
 
 def run(arguments, root):
-    guest = emulators.Guest(root)
+    guest = emulators.guest(root)
     programs = {"weft": emulators.weft(root)}
     if "peer" in arguments.ways:
         programs["peer"] = emulators.peer(root)
@@ -87,10 +83,9 @@ def run(arguments, root):
 
     def command_of(way, size, part):
         program = programs["peer" if way == "peer" else "weft"]
-        command = program.command(guest, arguments.vcpus, "console=ttyS0 quiet" + (" weft.init" * (part == "boot")))
+        command = program.command(guest, arguments.vcpus, "console=ttyS0 quiet" + (" weft.init" * (part == "boot")),
+                                  archive if part == "load" else None)
         command[command.index("-accel") + 1] = "tcg" + WAYS[way] + (f",tb-size={size}" if size else "")
-        if part == "load":
-            command[command.index("-initrd") + 1] = str(archive)
         return command
 
     def seconds(way, size, part):
