@@ -266,3 +266,35 @@ TEST_CASE("vCPUs come, are paused and go while regions are evicted", "[evict]") 
     }
     machine.pause();
 }
+
+TEST_CASE("a unit that does not fit into an empty region is made of fewer instructions", "[evict]") {
+    // Regions are smallest where many vCPUs share a small buffer; a page full of loads is much larger.
+    for (const char* evict : {"region", "flush"}) {
+        Machine machine(16, {{"tb-size", "1"}, {"evict", evict}});
+        Assembler code(0x2000);
+        code.li(13, static_cast<int64_t>(kDevice));
+        code.li(3, 0x8000);
+        code.li(2, 3);
+        const uint64_t again = code.pc();
+        code.jmp(0x3000);
+        machine.load(code);
+        Assembler page(0x3000);
+        while (page.pc() < 0x3fe0) {
+            page.op(Opcode::ld, 11, 3);
+            page.op(Opcode::add, 1, 11);
+        }
+        page.addi(2, -1);
+        page.bne(2, 14, again);
+        page.op(Opcode::st, 1, 13);
+        page.op(Opcode::halt);
+        machine.load(page);
+        machine.poke(0x8000, {1});
+        machine.add(0x2000);
+        machine.resume();
+        CHECK(machine.wait_for(1)[0].value == 3 * (0xfe0 / 4));
+        machine.pause();
+        if (std::string(evict) == "region") {
+            CHECK(machine.stat("translations_retried") > machine.stat("evictions") + machine.stat("regions"));
+        }
+    }
+}
