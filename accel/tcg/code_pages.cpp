@@ -364,6 +364,26 @@ void CodePages::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) 
     }
 }
 
+bool CodePages::retire(TranslationBlock& tb) {
+    bool was_valid = false;
+    {
+        CodePage& page = this->page(tb.key.page0());
+        SpinLockGuard guard(page.lock);
+        was_valid = cache_->detach(tb);
+        if (was_valid) {
+            tb.state.fetch_or(tcg::kTbWithdrawn, std::memory_order_seq_cst);
+        }
+        if (tb.page_links[0].linked()) {
+            tb.page_links[0].unlink();
+            release_mark(page);
+        }
+    }
+    if (tb.key.page1 != tcg::kNoPage && tb.key.page1 != tb.key.page0()) {
+        unlist({tb.key.page1});
+    }
+    return was_valid;
+}
+
 void CodePages::clear() {
     provisional_.clear();
     MutexLock lock(list_mutex_);

@@ -98,6 +98,10 @@ class CodePages {
     // first, or where there is none.
     void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
+    // A TB of a retired region (see RegionEvictor): takes it out of everything. Returns whether it was still valid. An
+    // online participant's thread, holding no page or TB lock.
+    bool retire(tcg::TranslationBlock& tb);
+
     // In an exclusive section, when all TBs are about to be forgotten: no page holds code.
     void clear();
 

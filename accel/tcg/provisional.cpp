@@ -29,6 +29,11 @@ std::vector<ProvisionalBlocks::Entry> ProvisionalBlocks::list() {
     return entries_;
 }
 
+void ProvisionalBlocks::remove_region(tcg::RegionId region) {
+    SpinLockGuard guard(lock_);
+    std::erase_if(entries_, [region](const Entry& entry) { return entry.tb->region == region; });
+}
+
 void ProvisionalBlocks::clear() {
     SpinLockGuard guard(lock_);
     entries_.clear();

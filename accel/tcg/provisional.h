@@ -50,6 +50,8 @@ class ProvisionalBlocks {
     // Those that are still provisional; forgets the others. One that is being invalidated is among them until nobody finds
     // it any more: who fences meanwhile has to wait for that. Before touching a TB, take its page's lock and ask holds().
     std::vector<Entry> list() WEFT_EXCLUDES(lock_);
+    // The TBs of a region are about to go; all of them are invalid, and vCPUs were asked to drop them.
+    void remove_region(tcg::RegionId region) WEFT_EXCLUDES(lock_);
     // In an exclusive section: all TBs are about to go.
     void clear() WEFT_EXCLUDES(lock_);
 

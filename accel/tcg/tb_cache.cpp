@@ -32,7 +32,7 @@ bool TbCache::link(TranslationBlock& source, uint32_t slot, TranslationBlock& de
     return true;
 }
 
-void TbCache::invalidate(TranslationBlock& tb) {
+bool TbCache::detach(TranslationBlock& tb) {
     if ((tb.state.fetch_or(tcg::kTbInvalid, std::memory_order_seq_cst) & tcg::kTbInvalid) != 0) {
         // Somebody who came by the TB's other page was first. It is not enough that he will finish: the caller's vCPU may
         // fence and look for the TB next. He takes none of the locks that the caller holds.
@@ -40,11 +40,18 @@ void TbCache::invalidate(TranslationBlock& tb) {
         while ((tb.state.load(std::memory_order_seq_cst) & tcg::kTbWithdrawn) == 0) {
             wait.once();
         }
-        return;
+        return false;
     }
     table_.remove(tb);
     close_outgoing(tb);
     unlink_incoming(tb);
+    return true;
+}
+
+void TbCache::invalidate(TranslationBlock& tb) {
+    if (!detach(tb)) {
+        return;
+    }
     const uint32_t page_offset = tb.key.page_offset();
     const auto code_offset = static_cast<uint32_t>(tb.code - buffer_.rx());
     vcpus_.for_each([&](Vcpu& vcpu) { vcpu.jump_cache.request_drop(page_offset, code_offset); });

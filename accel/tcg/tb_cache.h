@@ -62,6 +62,9 @@ class TbCache {
     // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages. Where somebody else is at
     // it, under the lock of its other page, it returns when he has done so.
     void invalidate(tcg::TranslationBlock& tb);
+    // The same but for the jump caches, which were asked to drop the TB's whole region before. Returns whether the TB
+    // was valid; then the caller sets kTbWithdrawn.
+    bool detach(tcg::TranslationBlock& tb);
 
     // In an exclusive section: forgets all TBs, whose memory is about to go.
     void reset() { table_.reset(); }

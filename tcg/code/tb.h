@@ -107,7 +107,7 @@ struct PageLink {
 // "Constant": written by the maker before publication, never again; publication (tree lock, hash table)
 // orders it.
 struct alignas(kCacheLine) TranslationBlock {
-    // --- First line: what lookups compare and use. Constant but for `state`.
+    // --- First line: what lookups compare and use. Constant but for `state` and `used_in`.
     TbKey key;
     RxAddress code;  // entry and lowest address of the unit
     // TbState bits. Set by fetch_or (seq_cst) under the pages' locks, kTbProvisional cleared the same way.
@@ -123,6 +123,8 @@ struct alignas(kCacheLine) TranslationBlock {
     uint16_t guest_size;  // bytes of guest code
     uint16_t insn_count;
     uint8_t jump_count;
+    // The round in which a look-up found it last (see RegionAllocator::note_use). Relaxed: it orders nothing.
+    std::atomic<uint16_t> used_in;
 
     // --- Second line: links and restoring.
     // Guards `incoming` and, with it, the links of the jumps in that list. Held for a list operation and the
