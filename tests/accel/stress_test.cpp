@@ -222,13 +222,18 @@ class Program {
 // What other threads than the vCPUs' do to a machine.
 class Disturber {
   public:
-    Disturber(Machine& machine, uint32_t cpus, unsigned thread, uint64_t seed)
-        : machine_(machine), cpus_(cpus), thread_(thread), random_(seed) {}
+    // `flushes`: of what it does, one in so many things empties the cache.
+    Disturber(Machine& machine, uint32_t cpus, unsigned thread, uint64_t flushes, uint64_t seed)
+        : machine_(machine), cpus_(cpus), thread_(thread), flushes_(flushes), random_(seed) {}
 
     void run(int operations) {
         for (int i = 0; i < operations; ++i) {
             const auto cpu = static_cast<uint32_t>(random_.below(cpus_));
-            switch (random_.below(12)) {
+            if (random_.below(flushes_) == 0) {
+                flush(cpu);
+                continue;
+            }
+            switch (random_.below(11)) {
                 case 0:
                 case 1:
                 case 2:
@@ -250,9 +255,6 @@ class Disturber {
                     work(cpu, VcpuWork::exclusive);
                     break;
                 case 10:
-                    flush(cpu);
-                    break;
-                case 11:
                     machine_.ops().topology_changed(
                         machine_.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
                         &acknowledged_);
@@ -306,6 +308,7 @@ class Disturber {
     Machine& machine_;
     const uint32_t cpus_;
     const unsigned thread_;
+    const uint64_t flushes_;
     Random random_;
     std::atomic<int> acknowledged_{0};
     int changes_ = 0;
@@ -378,7 +381,8 @@ void run(const Plan& plan) {
         std::vector<std::thread> threads;
         for (unsigned t = 0; t < kDmaThreads; ++t) {
             threads.emplace_back([&machine, &plan, t, seed = random.next()] {
-                Disturber(machine, plan.cpus, t, seed).run(plan.disturbances);
+                const uint64_t flushes = plan.evict == std::string_view("region") ? 200 : 12;
+                Disturber(machine, plan.cpus, t, flushes, seed).run(plan.disturbances);
             });
         }
         for (int i = 0; i < 3; ++i) {
@@ -406,6 +410,9 @@ void run(const Plan& plan) {
     CHECK(machine.stat("links") > 100);
     CHECK(machine.stat("unlinks") > 10);
     CHECK(machine.stat("flushes") > 0);
+    if (plan.evict == std::string_view("region")) {
+        CHECK(machine.stat("evictions") > 0);
+    }
     CHECK(machine.stat("interrupts") > 100);
 }
 
