@@ -1,7 +1,7 @@
 /* The exclusive gate: accel/tcg/exclusive.h.
 
-   Two members that enter and leave, two requesters. A member that runs leaves by itself, or only when it was asked to and
-   then finds a request, as the execution loop does.
+   Two members that enter and leave ROUNDS times, two requesters that ask for SECTIONS sections each. A member that runs
+   leaves by itself, or only when it was asked to and then finds a request, as the execution loop does.
 
    Checked: nobody runs inside a section; one section at a time; everybody who waits goes on.
 
@@ -12,12 +12,11 @@
    MUTANT_5  begin() looks for running members before it counts itself in
    MUTANT_6  end() wakes nobody
 
-   CASE -DSECTIONS=1
-   CASE_FULL -DSECTIONS=2 */
+   CASE -DROUNDS=1 -DSECTIONS=1
+   CASE_FULL -DROUNDS=2 -DSECTIONS=2 */
 
 #define MEMBERS    2
 #define REQUESTERS 2
-#define ROUNDS     2 /* of each member */
 #define SLEEPERS   (MEMBERS + REQUESTERS)
 #include "sync.pml"
 
