@@ -1,6 +1,7 @@
 // evict=region with a code buffer that is much too small: the guest sees nothing of it.
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <set>
 #include <string>
 #include <thread>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr uint64_t kFunctions = 0x100000;     // called through tables
 constexpr uint64_t kFunctionStep = 272;       // so that some lie across a page's end
-constexpr unsigned kFunctionCount = 6000;
+constexpr unsigned kFunctionCount = 3000;     // twice as much code as there is space
 constexpr uint64_t kTables = 0x300000;        // one a vCPU: addresses, ended by 0
 constexpr uint64_t kTableStep = 0x20000;
 
@@ -34,7 +35,7 @@ void load_functions(Machine& machine) {
         code.op(Opcode::illegal);
         code.land(next);
         code.addi(1, -1);
-        for (int filler = 0; filler < 12; ++filler) {
+        for (int filler = 0; filler < 36; ++filler) {
             code.op(Opcode::ld, 11, 3);
         }
         code.op(Opcode::jr, 12);
@@ -82,6 +83,11 @@ uint64_t load_table(Machine& machine, uint64_t table, unsigned count, weft::test
     return sum;
 }
 
+bool full() { return std::getenv("WEFT_TEST_FULL") != nullptr; }
+
+// Calls in a table.
+unsigned call_count() { return full() ? 8000 : 3000; }
+
 struct Way {
     const char* thread;
     const char* split_wx;
@@ -92,17 +98,21 @@ struct Way {
 TEST_CASE("the guest does not see that regions were evicted", "[evict]") {
     INFO("WEFT_TEST_SEED=" << weft::test::test_seed());
     weft::test::Random random(weft::test::test_seed());
-    for (const Way way : {Way{"multi", "off"}, Way{"multi", "on"}, Way{"single", "off"}, Way{"single", "on"}}) {
+    std::vector<Way> ways = {{"multi", "on"}, {"single", "off"}};
+    if (full()) {
+        ways.insert(ways.end(), {{"multi", "off"}, {"single", "on"}});
+    }
+    for (const Way& way : ways) {
         INFO(way.thread << ", split-wx " << way.split_wx);
         Machine machine(4, {{"tb-size", "1"}, {"thread", way.thread}, {"split-wx", way.split_wx}, {"evict", "region"}});
         REQUIRE(machine.error().empty());
         load_functions(machine);
-        constexpr int64_t kRounds = 3;
+        const int64_t rounds = full() ? 4 : 2;
         std::multiset<uint64_t> expected;
         for (unsigned cpu = 0; cpu < 4; ++cpu) {
             const uint64_t table = kTables + cpu * kTableStep;
-            expected.insert(load_table(machine, table, 8000, random) * kRounds);
-            machine.load(caller_program(0x1000 * (cpu + 1), table, kRounds));
+            expected.insert(load_table(machine, table, call_count(), random) * static_cast<uint64_t>(rounds));
+            machine.load(caller_program(0x1000 * (cpu + 1), table, rounds));
             machine.add(0x1000 * (cpu + 1));
         }
         machine.resume();
@@ -112,7 +122,7 @@ TEST_CASE("the guest does not see that regions were evicted", "[evict]") {
         }
         machine.pause();
         CHECK(sums == expected);
-        CHECK(machine.stat("evictions") >= 10);
+        CHECK(machine.stat("evictions") >= 5);
         CHECK(machine.stat("evicted_blocks") >= 10 * machine.stat("evictions"));
         CHECK(machine.stat("code_size") <= machine.stat("code_capacity"));
         if (std::string(way.thread) == "single") {
@@ -127,8 +137,8 @@ TEST_CASE("a vCPU that never looks up anything does not hold up evictions, and g
     Machine machine(2, {{"tb-size", "1"}, {"evict", "region"}});
     weft::test::Random random(weft::test::test_seed());
     load_functions(machine);
-    const uint64_t sum = load_table(machine, kTables, 8000, random);
-    machine.load(caller_program(0x1000, kTables, 3));
+    const uint64_t sum = load_table(machine, kTables, call_count(), random);
+    machine.load(caller_program(0x1000, kTables, 2));
     // A loop of linked units, which the end of the other one's work stops.
     constexpr uint64_t kStop = 0x9000;
     Assembler spinner(0x4000);
@@ -146,8 +156,8 @@ TEST_CASE("a vCPU that never looks up anything does not hold up evictions, and g
     machine.add(0x1000);
     machine.add(0x4000);
     machine.resume();
-    CHECK(machine.wait_for(1)[0].value == 3 * sum);
-    CHECK(machine.stat("evictions") >= 10);
+    CHECK(machine.wait_for(1)[0].value == 2 * sum);
+    CHECK(machine.stat("evictions") >= 5);
     CHECK(machine.stat("flushes") == 0);
     machine.pause();
     machine.poke(kStop, {42});
@@ -160,7 +170,7 @@ TEST_CASE("a vCPU sees after its fence what another has written, whatever is evi
     // and calls the function: it must not get less. All but vCPU 1 fill the code buffer.
     constexpr uint64_t kWritten = 0xa000;
     constexpr uint64_t kAnnounced = 0xb000;
-    constexpr int64_t kRounds = 1000;
+    constexpr int64_t kRounds = 400;
     constexpr unsigned kCalls = 8;  // of other functions, in a round
     for (const char* thread : {"multi", "single"}) {
         Machine machine(4, {{"tb-size", "1"}, {"thread", thread}, {"evict", "region"}});
@@ -230,7 +240,7 @@ TEST_CASE("a vCPU sees after its fence what another has written, whatever is evi
         machine.add(0x2000);
         for (unsigned cpu = 2; cpu < 4; ++cpu) {
             const uint64_t table = kTables + (cpu - 1) * kTableStep;
-            load_table(machine, table, 8000, random);
+            load_table(machine, table, call_count(), random);
             machine.load(caller_program(0x1000 * (cpu + 1), table, 1'000'000));
             machine.add(0x1000 * (cpu + 1));
         }
@@ -247,7 +257,7 @@ TEST_CASE("vCPUs come, are paused and go while regions are evicted", "[evict]") 
     load_functions(machine);
     for (unsigned cpu = 0; cpu < 3; ++cpu) {
         const uint64_t table = kTables + cpu * kTableStep;
-        load_table(machine, table, 8000, random);
+        load_table(machine, table, call_count(), random);
         machine.load(caller_program(0x1000 * (cpu + 1), table, 1'000'000));
     }
     machine.add(0x1000);
@@ -293,8 +303,10 @@ TEST_CASE("a unit that does not fit into an empty region is made of fewer instru
         machine.resume();
         CHECK(machine.wait_for(1)[0].value == 3 * (0xfe0 / 4));
         machine.pause();
-        if (std::string(evict) == "region") {
-            CHECK(machine.stat("translations_retried") > machine.stat("evictions") + machine.stat("regions"));
+        // The interpreter's code for it is small enough.
+        const char* backend = std::getenv("WEFT_TEST_BACKEND");
+        if (std::string(evict) == "region" && backend != nullptr && std::string(backend) == "native") {
+            CHECK(machine.stat("translations_retried") > 3);
         }
     }
 }
