@@ -145,14 +145,8 @@ void EpochDomain::synchronize(Participant* self, Nudge nudge, void* context) {
         MutexLock lock(mutex_);
         const std::uint64_t target = tag_pending() + 1;
         while (oldest_state() < target) {
-            for (Participant* p = participants_; nudge != nullptr && p != nullptr; p = p->next_) {
-                const std::uint64_t state = p->state_.load(std::memory_order_seq_cst);
-                if (state != kOffline && state < target && p->nudged_ < target) {
-                    // One nudge serves every synchronize() up to this target: the flag it set is still to be
-                    // acted on, or was acted on after the epoch had moved.
-                    p->nudged_ = target;
-                    nudge(*p, context);
-                }
+            if (nudge != nullptr) {
+                nudge_locked(target, nudge, context);
             }
             passed_.wait(mutex_);
         }
@@ -170,6 +164,23 @@ std::uint64_t EpochDomain::begin_grace_period() { return epoch_.fetch_add(1, std
 bool EpochDomain::grace_period_over(std::uint64_t period) {
     MutexLock lock(mutex_);
     return oldest_state() >= period;
+}
+
+void EpochDomain::nudge_laggards(std::uint64_t period, Nudge nudge, void* context) {
+    MutexLock lock(mutex_);
+    nudge_locked(period, nudge, context);
+}
+
+void EpochDomain::nudge_locked(std::uint64_t target, Nudge nudge, void* context) {
+    for (Participant* p = participants_; p != nullptr; p = p->next_) {
+        const std::uint64_t state = p->state_.load(std::memory_order_seq_cst);
+        if (state != kOffline && state < target && p->nudged_ < target) {
+            // One nudge serves every target up to this one: the flag it set is still to be acted on, or was
+            // acted on after the epoch had moved.
+            p->nudged_ = target;
+            nudge(*p, context);
+        }
+    }
 }
 
 std::size_t EpochDomain::waiting() const { return waiting_.load(std::memory_order_relaxed); }

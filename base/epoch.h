@@ -113,6 +113,9 @@ class EpochDomain {
     // points is seen by who was told that it is over.
     std::uint64_t begin_grace_period();
     bool grace_period_over(std::uint64_t period);
+    // Calls `nudge` as synchronize() does, without waiting: for each participant that keeps the period from
+    // being over and was not nudged for it or a later one yet.
+    void nudge_laggards(std::uint64_t period, Nudge nudge, void* context);
 
     // Nodes retired and not yet reclaimed; a snapshot.
     std::size_t waiting() const;
@@ -124,6 +127,7 @@ class EpochDomain {
     std::uint64_t tag_pending() WEFT_REQUIRES(mutex_);
     std::uint64_t oldest_state() WEFT_REQUIRES(mutex_);
     Retired* take_before(std::uint64_t epoch) WEFT_REQUIRES(mutex_);
+    void nudge_locked(std::uint64_t target, Nudge nudge, void* context) WEFT_REQUIRES(mutex_);
     std::size_t reclaim_list(Retired* list);
     void add(Participant& participant);
     void remove(Participant& participant);

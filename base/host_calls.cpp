@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace weft {
@@ -34,6 +35,11 @@ int HostCalls::create_eventfd(unsigned initial, int flags) const { return ::even
 int HostCalls::create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*),
                              void* argument) const {
     return ::pthread_create(thread, attributes, entry, argument);
+}
+
+// The C library has no function for it.
+int HostCalls::membarrier(int command) const {
+    return static_cast<int>(::syscall(SYS_membarrier, command, 0, 0));
 }
 
 const HostCalls& HostCalls::real() {

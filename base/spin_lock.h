@@ -48,7 +48,7 @@ class WEFT_CAPABILITY("spin lock") SpinLock {
     void lock() WEFT_ACQUIRE() {
         SpinWait wait;
         // acquire; pairs with the release in unlock().
-        while (word_.exchange(1, std::memory_order_acquire) != 0) {
+        while (word_.exchange(1, kTaking) != 0) {
             // Only reading while it is taken keeps the line shared among those who wait.
             while (word_.load(std::memory_order_relaxed) != 0) {
                 wait.once();
@@ -65,6 +65,13 @@ class WEFT_CAPABILITY("spin lock") SpinLock {
     void unlock() WEFT_RELEASE() { word_.store(0, std::memory_order_release); }
 
   private:
+#ifdef WEFT_PLANT_NO_ACQUIRE
+    // A fault that tests/tsan plants: ThreadSanitizer must find it.
+    static constexpr std::memory_order kTaking = std::memory_order_relaxed;
+#else
+    static constexpr std::memory_order kTaking = std::memory_order_acquire;
+#endif
+
     std::atomic<std::uint32_t> word_{0};
 };
 

@@ -198,6 +198,9 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
 
 void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     MutexLock lock(control_);
+    // It runs no more before it is taken out: nobody tells it from then on that TBs are invalid or their memory goes.
+    vcpu.thread.pause();
+    vcpu.thread.wait_until_parked();
     vcpus_.set(vcpu.index, nullptr);
     // Nobody who found the vCPU before still holds it.
     cache_->epochs().synchronize(nullptr, [](EpochDomain::Participant& laggard, void*) {
@@ -207,7 +210,6 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     });
     CpuThread& thread = vcpu.thread;
     if (settings_.thread == ThreadMode::single) {
-        thread.pause();
         thread.remove(vcpu);
         if (running_) {
             thread.resume();

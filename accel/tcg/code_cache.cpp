@@ -48,7 +48,8 @@ CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std:
       buffer_(std::move(buffer)),
       backend_(std::move(backend)),
       pages_(*config.vcpus),
-      blocks_(epochs_, make_table(epochs_), *backend_, buffer_, *config.vcpus) {
+      blocks_(epochs_, make_table(epochs_), *backend_, buffer_, *config.vcpus),
+      core_sync_(backend_->executes(), *config.calls) {
     pages_.attach(blocks_);
 }
 
@@ -63,7 +64,7 @@ Result<std::unique_ptr<CodeCache>> CodeCache::create(const CodeCacheConfig& conf
     if (size.warning) {
         config.host->warn(config.host->opaque, size.warning->c_str());
     }
-    auto buffer = tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes());
+    auto buffer = tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes(), *config.calls);
     if (!buffer) {
         return std::unexpected(buffer.error());
     }
@@ -79,8 +80,9 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
     tcg::RegionLayoutRequest layout{};
     layout.vcpus = vcpus_.capacity();
     layout.contexts = config.contexts;
+    layout.evict = config.settings.evict;
     layout.page_size = host_page_size();
-    auto regions = tcg::RegionAllocator::create(buffer_, layout);
+    auto regions = tcg::RegionAllocator::create(buffer_, layout, *config.calls);
     if (!regions) {
         return std::unexpected(regions.error());
     }
@@ -92,6 +94,8 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
         return std::unexpected(used.error());
     }
     regions_->runtime_emitted(*used);
+    evictor_ =
+        std::make_unique<RegionEvictor>(*regions_, pages_, epochs_, vcpus_, core_sync_, config.contexts);
     return {};
 }
 
@@ -99,15 +103,29 @@ void CodeCache::flush(uint64_t full_at) {
     if (flush_count() != full_at) {
         return;
     }
+    evictor_->forget();
     pages_.clear();
     blocks_.reset();
+    core_sync_.before_reuse();
     regions_->reset_all();
-    vcpus_.for_each([](Vcpu& vcpu) {
+    vcpus_.for_each([this](Vcpu& vcpu) {
         vcpu.jump_cache.process_drops();
         vcpu.jump_cache.clear();
+        if (core_sync_.by_themselves()) {
+            vcpu.jump_cache.request_drop_range(0, UINT32_MAX, true);
+        }
     });
     // release; pairs with the acquire in flush_count().
     flushes_.fetch_add(1, std::memory_order_release);
+}
+
+bool CodeCache::make_room(EpochDomain::Participant& participant) {
+    if (evictor_->waiting() == 0) {
+        return regions_->spare_regions() != 0;
+    }
+    room_waits_.fetch_add(1, std::memory_order_relaxed);
+    epochs_.synchronize(&participant, &RegionEvictor::kick);
+    return true;
 }
 
 }  // namespace weft::accel

@@ -6,11 +6,14 @@
 #include <memory>
 
 #include "accel/tcg/code_pages.h"
+#include "accel/tcg/core_sync.h"
+#include "accel/tcg/region_evictor.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/tb_cache.h"
 #include "accel/tcg/vcpu_list.h"
 #include "base/epoch.h"
 #include "base/error.h"
+#include "base/host_calls.h"
 #include "tcg/backend.h"
 #include "tcg/code/code_buffer.h"
 #include "tcg/code/regions.h"
@@ -26,6 +29,7 @@ struct CodeCacheConfig {
     const VcpuList* vcpus;  // outlives the cache
     Settings settings;
     unsigned contexts;  // translating threads there will be at most
+    const HostCalls* calls = &HostCalls::real();
 };
 
 class CodeCache {
@@ -41,6 +45,7 @@ class CodeCache {
     const tcg::RegionAllocator& regions() const { return *regions_; }
     CodePages& pages() { return pages_; }
     TbCache& blocks() { return blocks_; }
+    const RegionEvictor& evictor() const { return *evictor_; }
     const GuestArch& guest() const { return guest_; }
     const HostServices& host() const { return host_; }
     const Settings& settings() const { return settings_; }
@@ -52,6 +57,18 @@ class CodeCache {
 
     // How often the cache was emptied: who wants it emptied says which state of it was full. Any thread.
     uint64_t flush_count() const { return flushes_.load(std::memory_order_acquire); }
+    // How often make_room() waited.
+    uint64_t room_waits() const { return room_waits_.load(std::memory_order_relaxed); }
+    // Before each translation: see RegionEvictor::upkeep().
+    void upkeep(const CpuThread& self) {
+        if (settings_.evict == tcg::EvictMode::region) {
+            evictor_->upkeep(self);
+        }
+    }
+    // For a vCPU thread that found the cache full, outside the exclusive gate and holding nothing: true where it is worth
+    // trying again, after regions on their way were waited for. False: it has to be emptied.
+    bool make_room(EpochDomain::Participant& participant);
+
     // Empties the cache: regions, trees, descriptors, hash table, jump caches. Does nothing where that was done since
     // flush_count() was `full_at`: several may find the cache full at once. In an exclusive section, on an online
     // participant's thread.
@@ -75,6 +92,9 @@ class CodeCache {
     std::unique_ptr<tcg::RegionAllocator> regions_;
     CodePages pages_;
     TbCache blocks_;
+    const CoreSync core_sync_;
+    std::unique_ptr<RegionEvictor> evictor_;
+    std::atomic<uint64_t> room_waits_{0};  // counted by any thread, relaxed
 };
 
 }  // namespace weft::accel

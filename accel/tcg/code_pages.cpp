@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "accel/tcg/code_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/tb_cache.h"
 #include "accel/tcg/vcpu.h"
@@ -65,11 +66,6 @@ struct CodePages::Leaf {
 
     const std::unique_ptr<PageState[]> states;
     const std::unique_ptr<std::atomic<uint64_t>[]> writers;  // `words` a page
-};
-
-struct CodePages::Demotion {
-    CodePages* pages;
-    CodePage* page;
 };
 
 CodePages::CodePages(const VcpuList& vcpus)
@@ -167,7 +163,7 @@ bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
     }
     const uint64_t begin = ram_offset & (kPageSize - 1);
     const Bytes range{begin, begin + size};
-    std::vector<TranslationBlock*> straddlers;
+    std::vector<uint64_t> others;
     bool still = false;
     {
         SpinLockGuard guard(page->lock);
@@ -179,7 +175,7 @@ bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
                 link = link->next;
                 const Bytes bytes = bytes_in(tb, *page);
                 if (bytes.meets(range)) {
-                    invalidate(*page, tb, straddlers);
+                    invalidate(*page, tb, others);
                 } else {
                     lines |= bytes.lines();
                 }
@@ -189,31 +185,35 @@ bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
         release_mark(*page);
         still = page->mark.load(std::memory_order_relaxed) != 0;
     }
-    unlist(straddlers);
+    unlist(others);
     return still;
 }
 
-void CodePages::invalidate(CodePage& page, TranslationBlock& tb, std::vector<TranslationBlock*>& straddlers) {
+void CodePages::invalidate(CodePage& page, TranslationBlock& tb, std::vector<uint64_t>& others) {
     cache_->invalidate(tb);
     if (link_in(tb, page).linked()) {
         link_in(tb, page).unlink();
     }
-    if (tb.key.page1 != tcg::kNoPage) {
-        straddlers.push_back(&tb);
+    if (tb.key.page1 != tcg::kNoPage && tb.key.page1 != tb.key.page0()) {
+        others.push_back(tb.key.page0() == page.ram_offset ? tb.key.page1 : tb.key.page0());
     }
 }
 
 // Takes TBs of two pages out of the other page's list: the two locks are never held at once here, whatever their order.
-void CodePages::unlist(const std::vector<TranslationBlock*>& straddlers) {
-    for (TranslationBlock* tb : straddlers) {
-        for (const uint64_t ram_offset : {tb->key.page0(), tb->key.page1}) {
-            CodePage& other = page(ram_offset);
-            SpinLockGuard guard(other.lock);
-            if (link_in(*tb, other).linked()) {
-                link_in(*tb, other).unlink();
-                release_mark(other);
+// The TBs are not named: without the lock of a page that lists it, a TB may go, since the cache may be emptied beside a
+// vCPU's work items and beside DMA. What is invalid in a page's list is being taken out, by us or by another.
+void CodePages::unlist(const std::vector<uint64_t>& others) {
+    for (const uint64_t ram_offset : others) {
+        CodePage& other = page(ram_offset);
+        SpinLockGuard guard(other.lock);
+        for (tcg::PageLink* link = other.blocks; link != nullptr;) {
+            TranslationBlock& tb = *link->tb;
+            link = link->next;
+            if (tb.invalid()) {
+                link_in(tb, other).unlink();
             }
         }
+        release_mark(other);
     }
 }
 
@@ -261,7 +261,7 @@ CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcp
                 vcpu->mmu.protect_code_page(page.ram_offset);
                 demoted(page);
             } else {
-                vcpu->work.push({VcpuWork::async, &demote, new Demotion{this, &page}});
+                vcpu->work.push({VcpuWork::async, &demote, &page});
                 vcpu->kick();
             }
         }
@@ -269,14 +269,15 @@ CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcp
     return page;
 }
 
-void CodePages::demote(void* opaque, void* state) {
-    const std::unique_ptr<Demotion> demotion(static_cast<Demotion*>(opaque));
-    state_header(state).vcpu->mmu.protect_code_page(demotion->page->ram_offset);
-    demotion->pages->demoted(*demotion->page);
+void CodePages::demote(void* page, void* state) {
+    auto& code_page = *static_cast<CodePage*>(page);
+    Vcpu& vcpu = *state_header(state).vcpu;
+    vcpu.mmu.protect_code_page(code_page.ram_offset);
+    vcpu.cache.pages().demoted(code_page);
 }
 
 void CodePages::demoted(CodePage& page) {
-    std::vector<TranslationBlock*> straddlers;
+    std::vector<uint64_t> others;
     {
         SpinLockGuard guard(page.lock);
         if (page.demotions.fetch_sub(1, std::memory_order_seq_cst) == 1) {
@@ -289,13 +290,13 @@ void CodePages::demoted(CodePage& page) {
                 if (bytes_match(tb, tb.saved_bytes)) {
                     settle(page, tb);
                 } else {
-                    invalidate(page, tb, straddlers);
+                    invalidate(page, tb, others);
                 }
             }
             release_mark(page);
         }
     }
-    unlist(straddlers);
+    unlist(others);
     provisional_.demotion_ends();
 }
 
@@ -335,17 +336,17 @@ void CodePages::recheck_provisional() {
         return;
     }
     for (const ProvisionalBlocks::Entry& entry : provisional_.list()) {
-        std::vector<TranslationBlock*> straddlers;
+        std::vector<uint64_t> others;
         {
             SpinLockGuard guard(entry.page->lock);
-            // Else its maker threw it away.
-            if (provisional_.holds(entry) && !entry.tb->invalid() &&
-                !bytes_match(*entry.tb, entry.tb->saved_bytes)) {
-                invalidate(*entry.page, *entry.tb, straddlers);
+            // Else its maker threw it away. Somebody may be invalidating it under its other page's lock; then he is waited
+            // for.
+            if (provisional_.holds(entry) && !bytes_match(*entry.tb, entry.tb->saved_bytes)) {
+                invalidate(*entry.page, *entry.tb, others);
                 release_mark(*entry.page);
             }
         }
-        unlist(straddlers);
+        unlist(others);
     }
 }
 
@@ -363,6 +364,26 @@ void CodePages::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) 
     }
 }
 
+bool CodePages::retire(TranslationBlock& tb) {
+    bool was_valid = false;
+    {
+        CodePage& page = this->page(tb.key.page0());
+        SpinLockGuard guard(page.lock);
+        was_valid = cache_->detach(tb);
+        if (was_valid) {
+            tb.state.fetch_or(tcg::kTbWithdrawn, std::memory_order_seq_cst);
+        }
+        if (tb.page_links[0].linked()) {
+            tb.page_links[0].unlink();
+            release_mark(page);
+        }
+    }
+    if (tb.key.page1 != tcg::kNoPage && tb.key.page1 != tb.key.page0()) {
+        unlist({tb.key.page1});
+    }
+    return was_valid;
+}
+
 void CodePages::clear() {
     provisional_.clear();
     MutexLock lock(list_mutex_);
@@ -377,6 +398,15 @@ size_t CodePages::count() const {
     MutexLock lock(list_mutex_);
     return static_cast<size_t>(std::ranges::count_if(
         pages_, [](const auto& page) { return page->mark.load(std::memory_order_relaxed) != 0; }));
+}
+
+std::vector<CodePage*> CodePages::all() const {
+    std::vector<CodePage*> pages;
+    MutexLock lock(list_mutex_);
+    for (const std::unique_ptr<CodePage>& page : pages_) {
+        pages.push_back(page.get());
+    }
+    return pages;
 }
 
 // ---- claims ----

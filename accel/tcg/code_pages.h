@@ -98,16 +98,27 @@ class CodePages {
     // first, or where there is none.
     void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
+    // A TB of a retired region (see RegionEvictor): takes it out of everything. Returns whether it was still valid. An
+    // online participant's thread, holding no page or TB lock.
+    bool retire(tcg::TranslationBlock& tb);
+
     // In an exclusive section, when all TBs are about to be forgotten: no page holds code.
     void clear();
 
     // Pages that hold code, by their marks; any thread.
     size_t count() const;
+    // Calls visit(page) for every page that holds or held code: for checks of invariants. `visit` may take the page's
+    // lock.
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        for (CodePage* page : all()) {
+            visit(*page);
+        }
+    }
 
   private:
     struct PageState;
     struct Leaf;
-    struct Demotion;
     static constexpr unsigned kLeafBits = 12;
     static constexpr unsigned kRootBits = 16;  // 2^(16 + 12) pages: 1 TiB of RAM
 
@@ -116,13 +127,15 @@ class CodePages {
     CodePage* find(uint64_t ram_offset);
     CodePage& page(uint64_t ram_offset);
 
-    static void demote(void* demotion, void* state);
+    static void demote(void* page, void* state);
     void demoted(CodePage& page);
     void settle(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
-    void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<tcg::TranslationBlock*>& straddlers)
+    // `others`: pages in whose lists TBs that are gone may still be, for unlist().
+    void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<uint64_t>& others)
         WEFT_REQUIRES(page.lock);
-    void unlist(const std::vector<tcg::TranslationBlock*>& straddlers);
+    void unlist(const std::vector<uint64_t>& others);
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
+    std::vector<CodePage*> all() const;
 
     const VcpuList& vcpus_;
     const uint32_t writer_words_;  // 64 vCPUs each

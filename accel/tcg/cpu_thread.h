@@ -10,7 +10,8 @@
 // Whoever wants something of the thread first stores what he wants (a command, a work item, a pending interrupt, a
 // request at the gate), then exit_request of the vCPU, then loads `waiting`, and wakes the thread if it is set. The thread
 // stores `waiting` before it looks for reasons to go on, and clears exit_request before it looks for what is wanted. All
-// of these are sequentially consistent, so that nothing is lost.
+// of these are sequentially consistent, so that nothing is lost. (A halted vCPU's exit_request is cleared when the next
+// vCPU is chosen: commands and work are looked for once more after that.)
 #pragma once
 
 #include <atomic>
@@ -81,7 +82,7 @@ class CpuThread final : public Attention {
     void run();
     void take_turns(Participant& participant);
     void run_vcpu(Vcpu& vcpu, Participant& participant);
-    void empty_cache(Participant& participant);
+    void make_room(const Vcpu& vcpu, Participant& participant);
     void do_work(Vcpu& vcpu, Participant& participant);
     void do_item(Vcpu& vcpu, const WorkItem& item, Participant& participant);
     Vcpu* next_runnable();
@@ -106,6 +107,9 @@ class CpuThread final : public Attention {
     std::vector<Vcpu*> vcpus_;
     std::atomic<size_t> vcpu_count_{0};  // the same for readers without the mutex; relaxed
     size_t last_ = 0;                    // whose turn it was
+    // How often in a row no space for code was found, and how much had been translated by then.
+    unsigned full_in_a_row_ = 0;
+    uint64_t translated_when_full_ = 0;
     Thread thread_;
     Mutex start_mutex_;  // held while the thread is made, and while work is done in its place
     bool started_ WEFT_GUARDED_BY(start_mutex_) = false;

@@ -42,9 +42,12 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
             unlinked = {};
         }
         look_at_interrupts = false;
-        vcpu.jump_cache.process_drops();
-        // TBs go in exclusive sections only, so that `unlinked` may be kept.
         participant.quiescent();
+        // In this order: see JumpCache::process_drops().
+        vcpu.jump_cache.process_drops();
+        if (unlinked.source != nullptr && cache_.regions().generation(unlinked.region) != unlinked.generation) {
+            unlinked = {};
+        }
 
         enter_context(vcpu);
         Target target{};
@@ -69,7 +72,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
             restore_pc(vcpu, target.single);
         } else if (kind == ExitKind::goto_tb) {
             TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
-            unlinked = source == target.single ? Unlinked{} : Unlinked{source, vcpu.exec().exit_slot};
+            unlinked = source == target.single ? Unlinked{}
+                                               : Unlinked{source, vcpu.exec().exit_slot, source->region, source->generation};
         }
         if (target.single != nullptr) {
             translator_.release_single(target.single);
@@ -173,7 +177,7 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
     if (vcpu.exec_logged) {
         return Found::code;  // not remembered, so that the next entry is logged as well
     }
-    vcpu.jump_cache.put(pc, context, cache_.offset_of(*tb));
+    remember_block(vcpu, pc, *tb);
     if (unlinked.source != nullptr && TbCache::may_link(*unlinked.source, unlinked.slot, *tb) &&
         cache_.blocks().link(*unlinked.source, unlinked.slot, *tb)) {
         vcpu.counters.links.add();

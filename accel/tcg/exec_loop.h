@@ -47,6 +47,9 @@ class ExecLoop {
     struct Unlinked {
         tcg::TranslationBlock* source = nullptr;
         uint32_t slot = 0;
+        // Of the source: where it has passed, so has the source.
+        tcg::RegionId region = 0;
+        uint32_t generation = 0;
     };
     // What to run next.
     struct Target {

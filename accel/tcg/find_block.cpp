@@ -16,6 +16,7 @@ TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
     TbKey key = key_of(page, pc, vcpu.tb_flags);
     TbCache& blocks = vcpu.cache.blocks();
     if (TranslationBlock* tb = blocks.find(key)) {
+        vcpu.cache.regions().note_use(*tb);
         return tb;
     }
     if (key.page_offset() + vcpu.guest.max_insn_size <= kPageSize) {
@@ -32,7 +33,17 @@ TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
         return nullptr;
     }
     key.page1 = second.ram_offset;
-    return blocks.find(key);
+    TranslationBlock* const tb = blocks.find(key);
+    if (tb != nullptr) {
+        vcpu.cache.regions().note_use(*tb);
+    }
+    return tb;
+}
+
+void remember_block(Vcpu& vcpu, uint64_t pc, const TranslationBlock& tb) {
+    if (vcpu.cache.regions().current(tb)) {
+        vcpu.jump_cache.put(pc, vcpu.header().context_id, vcpu.cache.offset_of(tb));
+    }
 }
 
 }  // namespace weft::accel

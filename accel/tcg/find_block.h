@@ -19,4 +19,8 @@ tcg::TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags);
 // SoftMmu::fetch said of the pc, and is RAM. On the vCPU's thread.
 tcg::TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page);
 
+// Puts the TB at `pc` into the vCPU's jump cache, unless its region was retired: who retires one first ends it and then asks
+// the vCPUs to drop it, so that none keeps a TB of it after it dropped it. On the vCPU's thread.
+void remember_block(Vcpu& vcpu, uint64_t pc, const tcg::TranslationBlock& tb);
+
 }  // namespace weft::accel

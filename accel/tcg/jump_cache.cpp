@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "accel/tcg/core_sync.h"
 #include "weft/memory.h"
 
 namespace weft::accel {
@@ -33,18 +34,39 @@ void JumpCache::request_drop(uint32_t page_offset, uint32_t code_offset) {
     drops_pending_.store(true, std::memory_order_seq_cst);
 }
 
+void JumpCache::request_drop_range(uint32_t begin, uint32_t end, bool serialize) {
+    SpinLockGuard guard(drops_lock_);
+    if (ranges_.size() < kMaxRanges) {
+        ranges_.push_back({begin, end});
+    } else {
+        drop_all_ = true;
+    }
+    serialize_ = serialize_ || serialize;
+    drops_pending_.store(true, std::memory_order_seq_cst);
+}
+
 void JumpCache::take_drops() {
     std::vector<Drop> drops;
+    std::vector<Range> ranges;
     bool all = false;
+    bool serialize = false;
     {
         SpinLockGuard guard(drops_lock_);
         drops_pending_.store(false, std::memory_order_seq_cst);
         drops.swap(drops_);
+        ranges.swap(ranges_);
         all = std::exchange(drop_all_, false);
+        serialize = std::exchange(serialize_, false);
+    }
+    if (serialize) {
+        serialize_core();
     }
     if (all) {
         clear();
         return;
+    }
+    for (const Range& each : ranges) {
+        drop(each);
     }
     for (const Drop& each : drops) {
         drop(each);
@@ -55,6 +77,14 @@ void JumpCache::take_drops() {
 void JumpCache::drop(Drop drop) {
     for (unsigned i = tcg::jump_cache_index(drop.page_offset); i < tcg::kJumpCacheEntries; i += kPageSize / 2) {
         if (entries_[i].context_id != 0 && entries_[i].code_offset == drop.code_offset) {
+            entries_[i] = {};
+        }
+    }
+}
+
+void JumpCache::drop(Range range) {
+    for (unsigned i = 0; i < tcg::kJumpCacheEntries; ++i) {
+        if (entries_[i].context_id != 0 && entries_[i].code_offset - range.begin < range.end - range.begin) {
             entries_[i] = {};
         }
     }

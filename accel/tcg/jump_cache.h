@@ -36,7 +36,12 @@ class JumpCache {
 
     // Asks the owner to forget the TB at `page_offset` of its page, whose code is at `code_offset`. Any thread.
     void request_drop(uint32_t page_offset, uint32_t code_offset);
-    // Does what was asked. The owner's: before it looks for code after its FENCE.I, and whenever it enters the loop.
+    // The same for all TBs whose code is in [begin, end). With `serialize` the owner's processor forgets, too, what it
+    // has fetched of that code (see CoreSync). Any thread.
+    void request_drop_range(uint32_t begin, uint32_t end, bool serialize);
+    // Does what was asked. The owner's: before it looks for code after its FENCE.I, and in the loop, between its quiescent
+    // point and the next look-up: at a quiescent point that ends a grace period, what was asked before that began is
+    // seen, so that no dropped TB is entered after it.
     void process_drops() {
         // seq_cst; pairs with the store in request_drop().
         if (drops_pending_.load(std::memory_order_seq_cst)) {
@@ -49,11 +54,17 @@ class JumpCache {
         uint32_t page_offset;
         uint32_t code_offset;
     };
+    struct Range {
+        uint32_t begin;
+        uint32_t end;
+    };
     // More than these and the whole cache is cleared, which costs about as much.
     static constexpr size_t kMaxDrops = 512;
+    static constexpr size_t kMaxRanges = 4;
 
     void take_drops();
     void drop(Drop drop);
+    void drop(Range range);
 
     std::unique_ptr<tcg::JumpCacheEntry[]> entries_;
 
@@ -61,7 +72,9 @@ class JumpCache {
     alignas(kCacheLine) std::atomic<bool> drops_pending_{false};
     SpinLock drops_lock_;
     std::vector<Drop> drops_ WEFT_GUARDED_BY(drops_lock_);
+    std::vector<Range> ranges_ WEFT_GUARDED_BY(drops_lock_);
     bool drop_all_ WEFT_GUARDED_BY(drops_lock_) = false;
+    bool serialize_ WEFT_GUARDED_BY(drops_lock_) = false;
 };
 
 }  // namespace weft::accel

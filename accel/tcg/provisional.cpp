@@ -24,9 +24,14 @@ std::vector<ProvisionalBlocks::Entry> ProvisionalBlocks::list() {
     SpinLockGuard guard(lock_);
     std::erase_if(entries_, [](const Entry& entry) {
         const uint32_t state = entry.tb->state.load(std::memory_order_acquire);
-        return (state & tcg::kTbProvisional) == 0 || (state & tcg::kTbInvalid) != 0;
+        return (state & tcg::kTbProvisional) == 0 || (state & tcg::kTbWithdrawn) != 0;
     });
     return entries_;
+}
+
+void ProvisionalBlocks::remove_region(tcg::RegionId region) {
+    SpinLockGuard guard(lock_);
+    std::erase_if(entries_, [region](const Entry& entry) { return entry.tb->region == region; });
 }
 
 void ProvisionalBlocks::clear() {

@@ -47,8 +47,11 @@ class ProvisionalBlocks {
     void remove(const tcg::TranslationBlock& tb) WEFT_EXCLUDES(lock_);
     // With the page's lock held: whether the TB of an entry from list() still exists.
     bool holds(const Entry& entry) WEFT_EXCLUDES(lock_);
-    // Those that are still provisional; forgets the others. Before touching a TB, take its page's lock and ask holds().
+    // Those that are still provisional; forgets the others. One that is being invalidated is among them until nobody finds
+    // it any more: who fences meanwhile has to wait for that. Before touching a TB, take its page's lock and ask holds().
     std::vector<Entry> list() WEFT_EXCLUDES(lock_);
+    // The TBs of a region are about to go; all of them are invalid, and vCPUs were asked to drop them.
+    void remove_region(tcg::RegionId region) WEFT_EXCLUDES(lock_);
     // In an exclusive section: all TBs are about to go.
     void clear() WEFT_EXCLUDES(lock_);
 

@@ -45,7 +45,7 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
     }
     vcpu.counters.lookup_table.add();
     header.page_pc = pc & ~(kPageSize - 1);
-    vcpu.jump_cache.put(pc, header.context_id, vcpu.cache.offset_of(*tb));
+    remember_block(vcpu, pc, *tb);
     return tb->code;
 }
 

@@ -33,8 +33,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "translate every guest instruction on its own, for debugging"},
     {"backend", PropertyType::choice, kDefaultBackend, 0, 0, kBackendWords,
      "what translations become: host instructions, or data for an interpreter"},
-    {"evict", PropertyType::choice, "flush", 0, 0, "flush",
-     "what happens when the memory for code is full: all of it is emptied"},
+    {"evict", PropertyType::choice, "region", 0, 0, "flush|region",
+     "what goes when the memory for code is full: all of it while every vCPU waits, or its oldest part"},
     {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
@@ -98,6 +98,7 @@ Result<Settings> read_settings(const PropertyValue* values) {
     }
     settings.one_insn_per_tb = values[kOneInsnPerTb].number != 0;
     settings.backend = kBackends[values[kBackend].number];
+    settings.evict = values[kEvict].number == 0 ? tcg::EvictMode::flush : tcg::EvictMode::region;
     if (values[kDisable].set) {
         if (Result<> done = disable(settings, values[kDisable].text); !done) {
             return std::unexpected(done.error());

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "tcg/backend.h"
 #include "tcg/code/code_buffer.h"
+#include "tcg/code/sizing.h"
 #include "tcg/opt/optimizer.h"
 #include "weft/accel.h"
 
@@ -22,6 +23,7 @@ struct Settings {
     tcg::SplitWx split_wx = tcg::SplitWx::automatic;
     bool one_insn_per_tb = false;
     BackendKind backend = BackendKind::interp;
+    tcg::EvictMode evict = tcg::EvictMode::region;
     std::string stats_file;  // where the counters go at the end; empty: nowhere
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;

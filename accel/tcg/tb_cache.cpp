@@ -32,16 +32,30 @@ bool TbCache::link(TranslationBlock& source, uint32_t slot, TranslationBlock& de
     return true;
 }
 
-void TbCache::invalidate(TranslationBlock& tb) {
+bool TbCache::detach(TranslationBlock& tb) {
     if ((tb.state.fetch_or(tcg::kTbInvalid, std::memory_order_seq_cst) & tcg::kTbInvalid) != 0) {
-        return;
+        // Somebody who came by the TB's other page was first. It is not enough that he will finish: the caller's vCPU may
+        // fence and look for the TB next. He takes none of the locks that the caller holds.
+        SpinWait wait;
+        while ((tb.state.load(std::memory_order_seq_cst) & tcg::kTbWithdrawn) == 0) {
+            wait.once();
+        }
+        return false;
     }
     table_.remove(tb);
     close_outgoing(tb);
     unlink_incoming(tb);
+    return true;
+}
+
+void TbCache::invalidate(TranslationBlock& tb) {
+    if (!detach(tb)) {
+        return;
+    }
     const uint32_t page_offset = tb.key.page_offset();
     const auto code_offset = static_cast<uint32_t>(tb.code - buffer_.rx());
     vcpus_.for_each([&](Vcpu& vcpu) { vcpu.jump_cache.request_drop(page_offset, code_offset); });
+    tb.state.fetch_or(tcg::kTbWithdrawn, std::memory_order_seq_cst);
     counters_.invalidations.fetch_add(1, std::memory_order_relaxed);
 }
 

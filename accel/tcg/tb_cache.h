@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "accel/tcg/vcpu_list.h"
 #include "base/epoch.h"
@@ -58,15 +59,23 @@ class TbCache {
     // Aims the jump at `destination`, which may_link() allows, unless one of the two is invalid or the jump is taken.
     bool link(tcg::TranslationBlock& source, uint32_t slot, tcg::TranslationBlock& destination);
 
-    // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages; does nothing to a TB that
-    // is invalid already.
+    // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages. Where somebody else is at
+    // it, under the lock of its other page, it returns when he has done so.
     void invalidate(tcg::TranslationBlock& tb);
+    // The same but for the jump caches, which were asked to drop the TB's whole region before. Returns whether the TB
+    // was valid; then the caller sets kTbWithdrawn.
+    bool detach(tcg::TranslationBlock& tb);
 
     // In an exclusive section: forgets all TBs, whose memory is about to go.
     void reset() { table_.reset(); }
 
     const TbCounters& counters() const { return counters_; }
     QhtStatistics statistics() const { return table_.statistics(); }
+    // Calls visit(tb) for every TB in the hash table, under a lock of its chain: for checks of invariants.
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        table_.for_each(std::forward<Visit>(visit));
+    }
 
   private:
     void close_outgoing(tcg::TranslationBlock& tb);

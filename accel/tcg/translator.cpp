@@ -53,6 +53,7 @@ TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, Transl
     TranslateOutcome outcome{};
     do {
         *tb = nullptr;
+        cache_.upkeep(vcpu.thread);
         outcome = attempt(vcpu, page, tb);
         // Null: the bytes changed under the translation.
     } while (outcome == TranslateOutcome::ok && *tb == nullptr);

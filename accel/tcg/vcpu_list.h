@@ -11,8 +11,9 @@ struct Vcpu;
 
 namespace weft::accel {
 
-// A place is written by the machine's control calls (release) and read by anybody (acquire) who is an online participant
-// of the accelerator's epochs, or a control call: a vCPU that was taken out is destroyed a grace period later.
+// A place is written by the machine's control calls and read by anybody who is an online participant of the accelerator's
+// epochs, or a control call: a vCPU that was taken out is destroyed a grace period later. Sequentially consistent: who
+// ends TBs and then asks all vCPUs to drop them either finds a new vCPU here, or that one finds the TBs ended.
 class VcpuList {
   public:
     explicit VcpuList(uint32_t capacity)
@@ -20,9 +21,9 @@ class VcpuList {
 
     uint32_t capacity() const { return capacity_; }
     Vcpu* at(uint32_t index) const {
-        return index < capacity_ ? places_[index].load(std::memory_order_acquire) : nullptr;
+        return index < capacity_ ? places_[index].load(std::memory_order_seq_cst) : nullptr;
     }
-    void set(uint32_t index, Vcpu* vcpu) { places_[index].store(vcpu, std::memory_order_release); }
+    void set(uint32_t index, Vcpu* vcpu) { places_[index].store(vcpu, std::memory_order_seq_cst); }
 
     template <class Fn>
     void for_each(Fn&& fn) const {

@@ -1,9 +1,10 @@
-// Work for a vCPU's thread: a queue of callbacks, first in, first out.
+// Work for a vCPU's thread: a queue of callbacks, first in, first out. It allocates only where more are waiting than ever
+// before.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 #include "base/mutex.h"
 #include "weft/accel.h"
@@ -28,8 +29,15 @@ class WorkItems {
     bool pop(WorkItem* item) WEFT_EXCLUDES(mutex_);
 
   private:
+    static constexpr size_t kFirstCapacity = 16;
+
+    void grow() WEFT_REQUIRES(mutex_);
+
     Mutex mutex_;
-    std::deque<WorkItem> items_ WEFT_GUARDED_BY(mutex_);
+    // A ring; its size is a power of two, or 0.
+    std::vector<WorkItem> ring_ WEFT_GUARDED_BY(mutex_);
+    size_t first_ WEFT_GUARDED_BY(mutex_) = 0;
+    size_t waiting_ WEFT_GUARDED_BY(mutex_) = 0;
     std::atomic<size_t> count_{0};  // written under mutex_
 };
 

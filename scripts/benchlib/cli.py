@@ -8,9 +8,9 @@ import pathlib
 import signal
 import sys
 
-from . import Failure, boot, system
+from . import Failure, boot, cache, system
 
-BENCHMARKS = [boot, system]
+BENCHMARKS = [boot, cache, system]
 
 
 def positive(text):

@@ -146,7 +146,9 @@ RegionAllocator::RegionAllocator(const CodeBuffer& buffer, const RegionLayout& l
     // As long as these have their space, taking a region and letting go of one allocate nothing.
     MutexLock lock(lock_);
     reusable_.reserve(layout.count);
+    candidates_.reserve(layout.count);
     parked_.reserve(slots);
+    note_spare();
 }
 
 RegionAllocator::~RegionAllocator() {
@@ -235,6 +237,7 @@ void RegionAllocator::publish(CodeContext& context) {
     MutexLock lock(lock_);
     context.region_ = Region(this, take_first());
     ++leases_;
+    note_spare();
     // release; pairs with the acquire in context().
     slots_[context.slot_].store(&context, std::memory_order_release);
 }
@@ -254,6 +257,15 @@ void RegionAllocator::withdraw(CodeContext& context) {
 unsigned RegionAllocator::free_count() const {
     return layout_.count - next_ + static_cast<unsigned>(reusable_.size());
 }
+
+// The rest is kept back: a slot without a context finds a region, parked or free.
+unsigned RegionAllocator::spare_count() const {
+    const auto kept_back = static_cast<unsigned>(slot_count_ - leases_ - parked_.size());
+    const unsigned free = free_count();
+    return free > kept_back ? free - kept_back : 0;
+}
+
+void RegionAllocator::note_spare() { spare_.store(spare_count(), std::memory_order_relaxed); }
 
 RegionRecord* RegionAllocator::take_free() {
     RegionId id;
@@ -284,8 +296,7 @@ RegionRecord* RegionAllocator::take_first() {
 
 bool RegionAllocator::switch_region(CodeContext& context) {
     MutexLock lock(lock_);
-    const size_t kept_back = slot_count_ - leases_ - parked_.size();
-    if (free_count() <= kept_back) {
+    if (spare_count() == 0) {
         return false;
     }
     const RegionId full = context.region_.id();
@@ -293,6 +304,7 @@ bool RegionAllocator::switch_region(CodeContext& context) {
     aggregate_ += full_size(full);
     context.region_.record_ = take_free();
     context.last_ = nullptr;
+    note_spare();
     return true;
 }
 
@@ -306,6 +318,7 @@ void RegionAllocator::park_locked(RegionRecord& record) {
     aggregate_ += record.used.load(std::memory_order_relaxed);
     parked_.push_back(record.id);
     --leases_;
+    note_spare();
 }
 
 size_t RegionAllocator::full_size(RegionId region) const {
@@ -336,6 +349,8 @@ void RegionAllocator::empty(RegionId region) {
     trees_.clear(region);
     record.slab.reset();
     record.used.store(0, std::memory_order_relaxed);
+    record.found.store(0, std::memory_order_relaxed);
+    record.warmth = 0;
     const size_t start = align_up(record.range.start, layout_.page_size);
     // Memory that the host does not take back is written over.
     if (start < record.range.end) {
@@ -346,8 +361,7 @@ void RegionAllocator::empty(RegionId region) {
 void RegionAllocator::reset_all() {
     MutexLock lock(lock_);
     for (RegionId id = 0; id < layout_.count; ++id) {
-        // release; pairs with the acquire in generation().
-        records_[id]->generation.fetch_add(1, std::memory_order_release);
+        records_[id]->generation.fetch_add(1, std::memory_order_seq_cst);
         if (status_[id].written) {
             empty(id);
         }
@@ -365,18 +379,30 @@ void RegionAllocator::reset_all() {
             ++leases_;
         }
     }
+    note_spare();
 }
 
-std::optional<RegionId> RegionAllocator::oldest_full() const {
+std::optional<RegionId> RegionAllocator::choose_victim() {
     MutexLock lock(lock_);
-    std::optional<RegionId> oldest;
+    candidates_.clear();
     for (RegionId id = 0; id < layout_.count; ++id) {
-        if (status_[id].state == State::full &&
-            (!oldest || status_[id].sequence < status_[*oldest].sequence)) {
-            oldest = id;
+        RegionRecord& record = *records_[id];
+        record.warmth = record.warmth / 2 + record.found.exchange(0, std::memory_order_relaxed);
+        if (status_[id].state == State::full) {
+            candidates_.push_back(id);
         }
     }
-    return oldest;
+    uint16_t round = round_.load(std::memory_order_relaxed);
+    round = round == UINT16_MAX ? 1 : static_cast<uint16_t>(round + 1);
+    round_.store(round, std::memory_order_relaxed);
+    if (candidates_.empty()) {
+        return std::nullopt;
+    }
+    const std::vector<Status>& status = status_;
+    std::ranges::sort(candidates_, {}, [&status](RegionId id) { return status[id].sequence; });
+    // The younger ones have not had their time to be found.
+    candidates_.resize((candidates_.size() + 1) / 2);
+    return *std::ranges::min_element(candidates_, {}, [this](RegionId id) { return records_[id]->warmth; });
 }
 
 std::optional<RetiredRegion> RegionAllocator::retire(RegionId region) {
@@ -386,7 +412,7 @@ std::optional<RetiredRegion> RegionAllocator::retire(RegionId region) {
     }
     status_[region].state = State::retired;
     aggregate_ -= full_size(region);
-    const uint32_t generation = records_[region]->generation.fetch_add(1, std::memory_order_release) + 1;
+    const uint32_t generation = records_[region]->generation.fetch_add(1, std::memory_order_seq_cst) + 1;
     return RetiredRegion{region, generation};
 }
 
@@ -399,6 +425,7 @@ bool RegionAllocator::reuse(RetiredRegion retired) {
     empty(retired.id);
     status_[retired.id] = {};
     reusable_.push_back(retired.id);
+    note_spare();
     return true;
 }
 

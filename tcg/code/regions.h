@@ -52,11 +52,17 @@ struct alignas(kCacheLine) RegionRecord {
 
     const RegionId id;
     RegionLayout::Range range{};  // constant once the first context was claimed
-    // Incremented under the region lock when the region's TBs end (release), read by anybody (acquire).
+    // Incremented under the region lock when the region's TBs end, read by anybody. Sequentially consistent: who keeps
+    // a TB found in a retired region either sees the increment here or is told to drop it.
     std::atomic<uint32_t> generation{1};
     // Bytes of finished units. Written by the lease holder, read for the code size under the region lock;
     // relaxed, it orders nothing.
     std::atomic<size_t> used{0};
+    // Bytes of TBs that look-ups found in this round. Any thread adds, who chooses a victim takes; relaxed, it
+    // orders nothing.
+    std::atomic<uint32_t> found{0};
+    // The same of rounds before, each counting half of the one after it. Guarded by the region lock.
+    uint32_t warmth = 0;
     TbSlab slab;
 };
 
@@ -199,9 +205,11 @@ class RegionAllocator {
     size_t capacity() const { return layout_.capacity(); }
     // Regions nobody has, those kept back for slots without a context included.
     unsigned free_regions() const WEFT_EXCLUDES(lock_);
+    // Regions that contexts can still go on to. A snapshot, without the region lock.
+    unsigned spare_regions() const { return spare_.load(std::memory_order_relaxed); }
 
     uint32_t generation(RegionId region) const {
-        return records_[region]->generation.load(std::memory_order_acquire);
+        return records_[region]->generation.load(std::memory_order_seq_cst);
     }
     // Whether the TB's region has not been emptied or retired since it was made.
     bool current(const TranslationBlock& tb) const { return generation(tb.region) == tb.generation; }
@@ -224,9 +232,18 @@ class RegionAllocator {
 
     // --- Emptying one region while others run (evict=region). Any thread.
 
-    // The full region that was taken first; nullopt where none is full. Current and parked ones are never
-    // named.
-    std::optional<RegionId> oldest_full() const WEFT_EXCLUDES(lock_);
+    // A look-up found the TB, which the caller may use. Cheap: a store once a round and TB.
+    void note_use(TranslationBlock& tb) {
+        const uint16_t round = round_.load(std::memory_order_relaxed);
+        if (tb.used_in.load(std::memory_order_relaxed) != round) {
+            tb.used_in.store(round, std::memory_order_relaxed);
+            records_[tb.region]->found.fetch_add(tb.code_size, std::memory_order_relaxed);
+        }
+    }
+    // The full region to give up: among the older half of them the one of whose code look-ups found least,
+    // lately; of equals the one that was taken first. nullopt where none is full. Current and parked ones are
+    // never named. Each call begins a round of note_use().
+    std::optional<RegionId> choose_victim() WEFT_EXCLUDES(lock_);
     // Ends the region's TBs: generation + 1, its bytes no longer count as code. The caller marks, unhashes
     // and unlinks the TBs, which stay readable until reuse(). nullopt where the region is not full (somebody
     // was first).
@@ -254,6 +271,8 @@ class RegionAllocator {
     void release_slot(unsigned slot);
 
     unsigned free_count() const WEFT_REQUIRES(lock_);
+    unsigned spare_count() const WEFT_REQUIRES(lock_);
+    void note_spare() WEFT_REQUIRES(lock_);
     detail::RegionRecord* take_free() WEFT_REQUIRES(lock_);
     detail::RegionRecord* take_first() WEFT_REQUIRES(lock_);
     size_t full_size(RegionId region) const;
@@ -290,8 +309,13 @@ class RegionAllocator {
     unsigned next_ WEFT_GUARDED_BY(lock_) = 0;  // regions from here on were never taken since the last reset
     std::vector<RegionId> reusable_ WEFT_GUARDED_BY(lock_);  // emptied by reuse()
     std::vector<RegionId> parked_ WEFT_GUARDED_BY(lock_);
+    std::vector<RegionId> candidates_ WEFT_GUARDED_BY(lock_);  // choose_victim()'s
+    // Of note_use(); descriptors begin with 0. Changed under the lock, read by anybody; relaxed.
+    std::atomic<uint16_t> round_{1};
     unsigned leases_ WEFT_GUARDED_BY(lock_) = 0;
     uint64_t sequence_ WEFT_GUARDED_BY(lock_) = 0;
+    // spare_count() as of the last change; written under the lock, read by anybody. Relaxed: it orders nothing.
+    std::atomic<unsigned> spare_{0};
     size_t aggregate_ WEFT_GUARDED_BY(lock_) = 0;  // bytes of full regions, and what is used of parked ones
 };
 

@@ -64,6 +64,8 @@ enum TbState : uint32_t {
     kTbProvisional = 1u << 1,
     // Was never in the hash table: single use.
     kTbUnhashed = 1u << 2,
+    // Never cleared, follows kTbInvalid: nobody finds it or jumps to it any more, and every vCPU was asked to drop it.
+    kTbWithdrawn = 1u << 3,
 };
 
 // One goto_tb of a TB: where it leads, and its place in that TB's list of those who jump to it.
@@ -105,7 +107,7 @@ struct PageLink {
 // "Constant": written by the maker before publication, never again; publication (tree lock, hash table)
 // orders it.
 struct alignas(kCacheLine) TranslationBlock {
-    // --- First line: what lookups compare and use. Constant but for `state`.
+    // --- First line: what lookups compare and use. Constant but for `state` and `used_in`.
     TbKey key;
     RxAddress code;  // entry and lowest address of the unit
     // TbState bits. Set by fetch_or (seq_cst) under the pages' locks, kTbProvisional cleared the same way.
@@ -121,6 +123,8 @@ struct alignas(kCacheLine) TranslationBlock {
     uint16_t guest_size;  // bytes of guest code
     uint16_t insn_count;
     uint8_t jump_count;
+    // The round in which a look-up found it last (see RegionAllocator::note_use). Relaxed: it orders nothing.
+    std::atomic<uint16_t> used_in;
 
     // --- Second line: links and restoring.
     // Guards `incoming` and, with it, the links of the jumps in that list. Held for a list operation and the

@@ -35,7 +35,7 @@ constexpr uint64_t kUnits = (kCodeEnd - kCode + 11) / 12;
 
 TEST_CASE("the guest does not see that the cache was emptied", "[flush]") {
     for (const char* mode : {"multi", "single"}) {
-        Machine machine(4, {{"tb-size", "1"}, {"thread", mode}});
+        Machine machine(4, {{"tb-size", "1"}, {"thread", mode}, {"evict", "flush"}});
         load_large_program(machine, 2);
         for (int i = 0; i < 4; ++i) {
             machine.add(0x1000);

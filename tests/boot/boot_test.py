@@ -174,16 +174,24 @@ def interp(emulator, modules, guest):
     run.ended()
 
 
-def small_cache(emulator, modules, guest):
+def small_cache(emulator, modules, guest, evict="region", counter="evictions"):
     with tempfile.TemporaryDirectory() as folder:
         stats = pathlib.Path(folder) / "stats"
-        run = Run(emulator, modules, guest, "tcg,tb-size=4,stats=%s" % stats, 4, "weft.check")
+        run = Run(emulator, modules, guest, "tcg,tb-size=4,evict=%s,stats=%s" % (evict, stats), 4,
+                  "weft.check" if evict == "region" else "weft.init")
         yield run
-        run.check(guest, 4)
+        if evict == "region":
+            run.check(guest, 4)
+        else:
+            run.has("WEFT init")
         run.ended()
-        found = re.search(r'"flushes": *(\d+)', stats.read_text())
+        found = re.search(r'"%s": *(\d+)' % counter, stats.read_text())
         if not found or int(found.group(1)) < 1:
-            raise Failure("the code cache was never flushed: %s" % stats.read_text())
+            raise Failure("there were no %s: %s" % (counter, stats.read_text()))
+
+
+def small_cache_flush(emulator, modules, guest):
+    yield from small_cache(emulator, modules, guest, "flush", "flushes")
 
 
 def disk(emulator, modules, guest):
@@ -214,6 +222,7 @@ CASES = {
     "split-wx": split_wx,
     "no-split-wx": plain("tcg,split-wx=off", 2),
     "tb-size-4": small_cache,
+    "tb-size-4-flush": small_cache_flush,
     "interp": interp,
     "disk": disk,
     "reboot": reboot,

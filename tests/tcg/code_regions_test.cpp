@@ -218,6 +218,69 @@ TEST_CASE("more claims than slots is an error; a released slot and its region ar
     CHECK(contexts[0]->region().id() != contexts[2]->region().id());
 }
 
+TEST_CASE("the victim is the region, of the older half, whose code was found least; the oldest of equals") {
+    const auto memory = make_memory(4 << 20, 1, EvictMode::region, SplitWx::off, GuardPages::buffer_end);
+    REQUIRE(memory);
+    RegionAllocator& regions = *memory->regions;
+    REQUIRE(regions.layout().count == 16);
+    auto context = claim(*memory);
+    std::vector<TranslationBlock*> blocks;  // two in each region
+    do {
+        blocks.push_back(add_unit(*context, 1000));
+        blocks.push_back(add_unit(*context, 3000));
+        fill_region(*context, 4000);
+    } while (context->next_region());
+    REQUIRE(blocks.size() == 32);
+    const auto use = [&](RegionId region, unsigned block) { regions.note_use(*blocks[2 * region + block]); };
+
+    SECTION("nothing was found: by age") { CHECK(regions.choose_victim() == RegionId{0}); }
+    SECTION("found code keeps its region") {
+        use(0, 0);
+        use(1, 0);
+        CHECK(regions.choose_victim() == RegionId{2});
+    }
+    SECTION("by bytes, and each TB once a round however often it is found") {
+        for (RegionId id = 0; id < 8; ++id) {
+            use(id, id == 5 ? 0 : 1);
+        }
+        for (int i = 0; i < 100; ++i) {
+            use(5, 0);
+        }
+        CHECK(regions.choose_victim() == RegionId{5});
+        // The others count half of it from now on.
+        use(5, 0);
+        CHECK(regions.choose_victim() == RegionId{0});
+    }
+    SECTION("what was found long ago does not matter any more") {
+        use(0, 1);
+        CHECK(regions.choose_victim() == RegionId{1});
+        for (int i = 0; i < 12; ++i) {
+            regions.choose_victim();
+        }
+        CHECK(regions.choose_victim() == RegionId{0});
+    }
+    SECTION("younger regions are left alone") {
+        for (RegionId id = 0; id < 8; ++id) {
+            use(id, 1);
+        }
+        CHECK(regions.choose_victim() == RegionId{0});
+    }
+    SECTION("a region that was emptied begins cold") {
+        use(0, 0);
+        use(0, 1);
+        for (RegionId id = 1; id < 8; ++id) {
+            use(id, 0);
+        }
+        const auto retired = regions.retire(0);
+        REQUIRE(retired);
+        REQUIRE(regions.reuse(*retired));
+        REQUIRE(context->next_region());
+        CHECK(context->region().id() == 0);
+        // Full: 1 to 15. The older half: 1 to 8, of which only 8 was not found.
+        CHECK(regions.choose_victim() == RegionId{8});
+    }
+}
+
 TEST_CASE("reset_all: every claimed context gets a fresh region in order of slots, everything else is gone") {
     for (const SplitWx split : {SplitWx::off, SplitWx::on}) {
         const auto memory = make_memory(32 << 20, 4, EvictMode::flush, split, GuardPages::buffer_end);
@@ -285,13 +348,14 @@ TEST_CASE("reset_all: every claimed context gets a fresh region in order of slot
 }
 
 TEST_CASE("one region is retired and used again; current and parked ones are left alone") {
-    const auto memory = make_memory(4 << 20, 2, EvictMode::region, SplitWx::off, GuardPages::buffer_end);
+    const SplitWx split = GENERATE(SplitWx::off, SplitWx::on);
+    const auto memory = make_memory(4 << 20, 2, EvictMode::region, split, GuardPages::buffer_end);
     REQUIRE(memory);
     RegionAllocator& regions = *memory->regions;
     REQUIRE(regions.layout().count == 16);
     auto context = claim(*memory);
     auto parked = claim(*memory);
-    CHECK_FALSE(regions.oldest_full());
+    CHECK_FALSE(regions.choose_victim());
     CHECK_FALSE(regions.retire(context->region().id()));
     TranslationBlock* first = add_unit(*context, 5000);
     REQUIRE(first != nullptr);
@@ -301,7 +365,7 @@ TEST_CASE("one region is retired and used again; current and parked ones are lef
     CHECK(exhaust(*context).size() == 15);
     const RegionId last = context->region().id();
 
-    CHECK(regions.oldest_full() == RegionId{0});
+    CHECK(regions.choose_victim() == RegionId{0});
     CHECK_FALSE(regions.retire(1));     // parked
     CHECK_FALSE(regions.retire(last));  // current
     CHECK_FALSE(regions.retire(999));
@@ -318,7 +382,7 @@ TEST_CASE("one region is retired and used again; current and parked ones are lef
     CHECK(regions.trees().find(first->code.value()) == first);
     CHECK(regions.block(first->unit_index) == first);
     CHECK_FALSE(regions.retire(0));
-    CHECK(regions.oldest_full() == RegionId{2});
+    CHECK(regions.choose_victim() == RegionId{2});
     CHECK_FALSE(context->next_region());
 
     const UnitIndex unit = first->unit_index;
@@ -329,7 +393,10 @@ TEST_CASE("one region is retired and used again; current and parked ones are lef
     CHECK(regions.block(unit) == nullptr);
     CHECK(test::resident_in(memory->buffer.rw().value(), regions.layout().pages(0).size()) <= kPage);
     CHECK(regions.free_regions() == 1);
+    // One is kept back for the other slot only while that one has none parked.
+    CHECK(regions.spare_regions() == 1);
     REQUIRE(context->next_region());
+    CHECK(regions.spare_regions() == 0);
     CHECK(context->region().id() == 0);
     CHECK(context->region_empty());
     const TranslationBlock* fresh = add_unit(*context, 100);

@@ -205,7 +205,7 @@ TEST_CASE("one thread retires and reuses regions while others fill them") {
     std::atomic<unsigned> running{kThreads};
     std::thread evictor([&] {
         while (running != 0) {
-            const auto victim = regions.oldest_full();
+            const auto victim = regions.choose_victim();
             if (!victim) {
                 std::this_thread::yield();
                 continue;

@@ -1,0 +1,86 @@
+#include "accel/tcg/region_evictor.h"
+
+#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/vcpu.h"
+
+namespace weft::accel {
+
+using tcg::RegionId;
+using tcg::RetiredRegion;
+using tcg::TranslationBlock;
+
+RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, CodePages& pages, EpochDomain& epochs, const VcpuList& vcpus,
+                             const CoreSync& core_sync, unsigned contexts)
+    : regions_(regions),
+      pages_(pages),
+      epochs_(epochs),
+      vcpus_(vcpus),
+      core_sync_(core_sync),
+      reserve_(1 + contexts / 4) {}
+
+void RegionEvictor::kick(EpochDomain::Participant& laggard, void* self) {
+    auto* thread = static_cast<CpuThread*>(laggard.owner());
+    if (thread != nullptr && thread != self) {
+        thread->ask_all();
+    }
+}
+
+void RegionEvictor::work(const CpuThread& self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (!mutex_.try_lock()) {
+        return;
+    }
+    finish();
+    while (regions_.spare_regions() + queue_.size() < reserve_) {
+        // Who finds no space meanwhile waits for this one.
+        waiting_.store(queue_.size() + 1, std::memory_order_relaxed);
+        if (!begin(self)) {
+            break;
+        }
+    }
+    note_waiting();
+    mutex_.unlock();
+}
+
+void RegionEvictor::finish() {
+    while (!queue_.empty() && epochs_.grace_period_over(queue_.front().period)) {
+        core_sync_.before_reuse();
+        regions_.reuse(queue_.front().region);
+        queue_.pop_front();
+    }
+}
+
+// False: no region is full.
+bool RegionEvictor::begin(const CpuThread& self) {
+    const std::optional<RegionId> victim = regions_.choose_victim();
+    const std::optional<RetiredRegion> retired = victim ? regions_.retire(*victim) : std::nullopt;
+    if (!retired) {
+        return false;
+    }
+    const tcg::RegionLayout::Range range = regions_.layout().region(*victim);
+    vcpus_.for_each([&](Vcpu& vcpu) {
+        vcpu.jump_cache.request_drop_range(static_cast<uint32_t>(range.start), static_cast<uint32_t>(range.end),
+                                           core_sync_.by_themselves());
+    });
+    uint64_t blocks = 0;
+    const uint32_t count = regions_.block_count(*victim);
+    for (uint32_t i = 0; i < count; ++i) {
+        TranslationBlock* const tb = regions_.block(regions_.unit_indices().make(*victim, i));
+        blocks += pages_.retire(*tb) ? 1 : 0;
+    }
+    pages_.provisional().remove_region(*victim);
+    queue_.push_back({*retired, epochs_.begin_grace_period()});
+    epochs_.nudge_laggards(queue_.back().period, &kick, const_cast<CpuThread*>(&self));
+    evictions_.fetch_add(1, std::memory_order_relaxed);
+    blocks_.fetch_add(blocks, std::memory_order_relaxed);
+    return true;
+}
+
+void RegionEvictor::forget() {
+    MutexLock lock(mutex_);
+    queue_.clear();
+    note_waiting();
+}
+
+void RegionEvictor::note_waiting() { waiting_.store(queue_.size(), std::memory_order_relaxed); }
+
+}  // namespace weft::accel
