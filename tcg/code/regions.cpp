@@ -389,7 +389,7 @@ std::optional<RegionId> RegionAllocator::choose_victim() {
         RegionRecord& record = *records_[id];
         record.warmth = record.warmth / 2 + record.found.exchange(0, std::memory_order_relaxed);
         if (status_[id].state == State::full) {
-            candidates_.push_back(id);
+            candidates_.push_back({id, record.warmth, status_[id].sequence});
         }
     }
     uint16_t round = round_.load(std::memory_order_relaxed);
@@ -398,11 +398,10 @@ std::optional<RegionId> RegionAllocator::choose_victim() {
     if (candidates_.empty()) {
         return std::nullopt;
     }
-    const std::vector<Status>& status = status_;
-    std::ranges::sort(candidates_, {}, [&status](RegionId id) { return status[id].sequence; });
+    std::ranges::sort(candidates_, {}, &Candidate::sequence);
     // The younger ones have not had their time to be found.
     candidates_.resize((candidates_.size() + 1) / 2);
-    return *std::ranges::min_element(candidates_, {}, [this](RegionId id) { return records_[id]->warmth; });
+    return std::ranges::min_element(candidates_, {}, &Candidate::warmth)->id;
 }
 
 std::optional<RetiredRegion> RegionAllocator::retire(RegionId region) {

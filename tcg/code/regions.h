@@ -262,6 +262,11 @@ class RegionAllocator {
         bool written = false;   // leased since its memory was last given back
         uint64_t sequence = 0;  // when it was taken
     };
+    struct Candidate {
+        RegionId id;
+        uint32_t warmth;
+        uint64_t sequence;
+    };
 
     RegionAllocator(const CodeBuffer& buffer, const RegionLayout& layout, unsigned slots,
                     const HostCalls& calls);
@@ -309,7 +314,7 @@ class RegionAllocator {
     unsigned next_ WEFT_GUARDED_BY(lock_) = 0;  // regions from here on were never taken since the last reset
     std::vector<RegionId> reusable_ WEFT_GUARDED_BY(lock_);  // emptied by reuse()
     std::vector<RegionId> parked_ WEFT_GUARDED_BY(lock_);
-    std::vector<RegionId> candidates_ WEFT_GUARDED_BY(lock_);  // choose_victim()'s
+    std::vector<Candidate> candidates_ WEFT_GUARDED_BY(lock_);  // choose_victim()'s
     // Of note_use(); descriptors begin with 0. Changed under the lock, read by anybody; relaxed.
     std::atomic<uint16_t> round_{1};
     unsigned leases_ WEFT_GUARDED_BY(lock_) = 0;
