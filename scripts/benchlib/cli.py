@@ -8,9 +8,9 @@ import pathlib
 import signal
 import sys
 
-from . import Failure, boot, system
+from . import Failure, boot, hash_boot, qht, system
 
-BENCHMARKS = [boot, system]
+BENCHMARKS = [boot, hash_boot, qht, system]
 
 
 def positive(text):
