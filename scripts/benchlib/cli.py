@@ -8,9 +8,9 @@ import pathlib
 import signal
 import sys
 
-from . import Failure, boot, hash_boot, qht, system
+from . import Failure, boot, hash_boot, latency, qht, smc, system
 
-BENCHMARKS = [boot, hash_boot, qht, system]
+BENCHMARKS = [boot, hash_boot, latency, qht, smc, system]
 
 
 def positive(text):
