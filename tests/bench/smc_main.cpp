@@ -9,7 +9,9 @@ constexpr uint64_t kMillion = 1000000;
 constexpr uint64_t kCode = 0x80400000;  // a page of code and data, beyond the image
 
 constexpr uint32_t kRet = 0x00008067;
-constexpr uint32_t li_a0(uint64_t value) { return static_cast<uint32_t>(value & 0x7ff) << 20 | 10 << 7 | 0x13; }
+constexpr uint32_t li_a0(uint64_t value) {
+    return static_cast<uint32_t>(value & 0x7ff) << 20 | 10 << 7 | 0x13;
+}
 
 void put_insn(uint64_t address, uint32_t insn) { *reinterpret_cast<volatile uint32_t*>(address) = insn; }
 void fence_i() { asm volatile("fence.i" ::: "memory"); }
