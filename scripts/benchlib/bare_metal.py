@@ -17,7 +17,7 @@ def build(root, name, *sources):
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / f"{name}.elf"
     guest = root / "tests/isa/guest"
-    command = [COMPILER, *FLAGS, f"-I{root / 'tests/isa'}", f"-I{guest}", f"-I{root / 'tests/litmus/guest'}",
+    command = [COMPILER, *FLAGS, f"-I{root / 'tests/isa'}", f"-I{guest}",
                "-T", str(guest / "guest.ld"), *(str(root / source) for source in sources), str(guest / "runtime.cpp"),
                "-o", str(program)]
     try:
