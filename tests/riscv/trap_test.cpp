@@ -385,7 +385,7 @@ TEST_CASE("what is added to the clock moves time and deadlines", "[trap]") {
     fake.csr_write(0x304, 0x80);
     fake.hart.set_mtimecmp(50);
     CHECK(fake.deadlines.back() == 5'000);
-    const auto kicks = fake.kicks;
+    const unsigned kicks = fake.kicks;
     fake.hart.set_time_offset(20);
     CHECK(fake.kicks == kicks + 1);
     CHECK(fake.hart.time() == 30);
