@@ -30,9 +30,9 @@ def build(root, name, *sources):
     return program
 
 
-def run(emulator, program, vcpus, timeout, properties=""):
+def run(emulator, program, vcpus, timeout):
     """The lines that the program prints on `emulator`, which has to end with exit code 0 within `timeout` seconds."""
-    command = [str(emulator.program), "-accel", "tcg" + properties, "-M", "virt", "-smp", str(vcpus), "-m", "128M",
+    command = [str(emulator.program), *emulator.options, "-accel", emulator.accelerator, "-M", "virt", "-smp", str(vcpus), "-m", "128M",
                "-nographic", "-bios", "none", "-kernel", str(program)]
     try:
         output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -56,12 +56,11 @@ def plot(points):
 
 
 def run(arguments, root):
-    guest = emulators.Guest(root)
-    weft = emulators.weft(root)
+    guest = emulators.guest(root)
+    programs = {bits: emulators.weft(root, accelerator=f"tcg,hash-buckets={1 << bits}") for bits in arguments.bits}
 
     def sample(case):
-        command = weft.command(guest, arguments.vcpus, "console=ttyS0 weft.init")
-        command[command.index("tcg")] = f"tcg,hash-buckets={1 << case[0]}"
+        command = programs[case[0]].command(guest, arguments.vcpus, "console=ttyS0 weft.init")
         return emulators.seconds_until(command, b"WEFT init", arguments.timeout)
 
     samples = measure.interleaved([(bits,) for bits in arguments.bits], arguments.rounds, sample)
@@ -70,7 +69,7 @@ def run(arguments, root):
                        [[f"2^{r['bits']}", r["weft"]["median"], r["weft"]["min"], r["weft"]["max"]] for r in results])
     report.write_json(arguments.json, {"benchmark": NAME, "what": HELP, "rounds": arguments.rounds,
                                        "vcpus": arguments.vcpus, "host": report.host(), "guest": guest.versions,
-                                       "emulators": {"weft": weft.version}, "results": results})
+                                       "emulators": {"weft": programs[arguments.bits[0]].version}, "results": results})
     picture = arguments.svg or arguments.json.with_suffix(".svg")
     picture.parent.mkdir(parents=True, exist_ok=True)
     picture.write_text(plot({r["bits"]: (r["weft"]["min"], r["weft"]["median"], r["weft"]["max"]) for r in results}))

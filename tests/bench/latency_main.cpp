@@ -7,7 +7,7 @@ namespace {
 
 using namespace guest;
 
-constexpr uint64_t kSamples = 4000;
+constexpr uint64_t kSamples = 1000;
 constexpr uint64_t kEnd = 9;
 
 struct Receiver {
