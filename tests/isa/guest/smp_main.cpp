@@ -214,7 +214,7 @@ void external() {
 
 // Hart 1 is interrupted in a loop, and in WFI.
 void ipis() {
-    for (uint64_t i = 0; i < 20; ++i) {
+    for (uint64_t i = 0; i < 8; ++i) {
         begin(Ask::handle_ipi, 0, i & 1);
         while (*const_cast<volatile uint64_t*>(&mailbox.more) == 0) {
         }
@@ -240,7 +240,7 @@ void reservations() {
         {"added", Ask::add, kVariable, 5},
         {"added elsewhere", Ask::add, kOther, 5},
     };
-    for (uint64_t round = 0; round < 4; ++round) {
+    for (uint64_t round = 0; round < 2; ++round) {
         for (const Case& one : kCases) {
             device(kVariable) = round;
             out_line("reserved", load_reserved(kVariable));
@@ -272,9 +272,9 @@ void reservations() {
 
 // Both add at once: the sums are certain.
 void atomics() {
-    for (uint64_t round = 0; round < 20; ++round) {
+    for (uint64_t round = 0; round < 4; ++round) {
         device(kVariable) = 0;
-        for (uint64_t i = 0; i < 100; ++i) {
+        for (uint64_t i = 0; i < 20; ++i) {
             begin(Ask::add, kVariable, 3);
             __atomic_fetch_add(reinterpret_cast<uint64_t*>(kVariable), 4, __ATOMIC_SEQ_CST);
             finish();
@@ -288,7 +288,7 @@ void code() {
     volatile uint32_t* const words = reinterpret_cast<volatile uint32_t*>(kOther);
     words[0] = 0x0000100f;  // fence.i
     words[2] = 0x00008067;  // ret
-    for (uint32_t i = 0; i < 200; ++i) {
+    for (uint32_t i = 0; i < 32; ++i) {
         words[1] = i << 20 | 10 << 7 | 0x13;  // li a0, i
         asm volatile("fence rw, rw" ::: "memory");
         // The words behind the FENCE.I may be in the translation that it is in.
