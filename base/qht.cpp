@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
+#include <bit>
+#include <memory>
+#include <type_traits>
 
 #include "base/bits.h"
 
@@ -13,6 +15,8 @@ namespace {
 
 // Hashes have 32 bits, and past this the array alone is 16 GiB: chains just get longer.
 constexpr std::size_t kMaxBuckets = std::size_t{1} << 28;
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 // Overflow buckets a map may have before it is replaced by one twice its size.
 constexpr std::size_t overflow_limit(std::size_t buckets) { return std::max<std::size_t>(buckets / 8, 1); }
@@ -42,11 +46,17 @@ struct Qht::Place {
     std::atomic<void*>& object() const { return bucket->objects[index]; }
 };
 
-Qht::Map::Map(std::unique_ptr<Bucket[]> heads, std::size_t count)
-    : buckets(std::move(heads)), mask(count - 1) {}
+Qht::Map::Map(Mapping heads, std::size_t count)
+    // Fresh memory reads as zero, and an empty bucket is zeros: no pages are taken for what no hash comes to.
+    : memory(std::move(heads)), buckets(reinterpret_cast<Bucket*>(memory.data())), mask(count - 1) {
+    static_assert(std::is_trivially_destructible_v<Bucket>);
+}
 
 Qht::Map::~Map() {
     // The one who destroys a map is alone with it.
+    if (overflow.load(std::memory_order_relaxed) == 0) {
+        return;
+    }
     for (std::size_t i = 0; i < count(); ++i) {
         Bucket* bucket = buckets[i].next.load(std::memory_order_relaxed);
         while (bucket != nullptr) {
@@ -58,8 +68,16 @@ Qht::Map::~Map() {
 }
 
 std::unique_ptr<Qht::Map> Qht::Map::create(std::size_t buckets) {
-    std::unique_ptr<Bucket[]> heads(new (std::nothrow) Bucket[buckets]);
-    return heads == nullptr ? nullptr : std::make_unique<Map>(std::move(heads), buckets);
+    const std::size_t size = buckets * sizeof(Bucket);
+    auto heads = Mapping::anonymous(size, PROT_READ | PROT_WRITE, 0, size >= kHugePage ? kHugePage : 0);
+    if (!heads) {
+        return nullptr;
+    }
+    if (size >= kHugePage) {
+        // Look-ups go anywhere in it: with small pages, most would miss the host's TLB. A host may refuse.
+        (void)heads->advise(0, size, MADV_HUGEPAGE);
+    }
+    return std::make_unique<Map>(std::move(*heads), buckets);
 }
 
 Result<std::unique_ptr<Qht>> Qht::create(EpochDomain& domain, Equal equal, std::size_t initial_buckets) {
@@ -97,10 +115,8 @@ Qht::Bucket& Qht::lock_chain(std::uint32_t hash, Map*& map) WEFT_NO_THREAD_SAFET
 Qht::Place Qht::first_empty(Map& map, Bucket& head) {
     Bucket* bucket = &head;
     while (true) {
-        for (std::size_t i = 0; i < kEntries; ++i) {
-            if (bucket->objects[i].load(std::memory_order_relaxed) == nullptr) {
-                return {bucket, i};
-            }
+        if (const auto taken = static_cast<std::size_t>(std::popcount(bucket->taken())); taken < kEntries) {
+            return {bucket, taken};
         }
         Bucket* const next = bucket->next.load(std::memory_order_relaxed);
         if (next == nullptr) {
@@ -123,13 +139,16 @@ void Qht::put(Place place, std::uint32_t hash, void* object) {
 
 void* Qht::insert(std::uint32_t hash, void* object, const void* key) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     WEFT_DEBUG_ASSERT(object != nullptr);
+    // Who finds an equal one takes no lock and leaves the bucket's line to its readers.
+    if (void* const present = find(hash, key); present != nullptr) {
+        return present;
+    }
     Map* map = nullptr;
     Bucket& head = lock_chain(hash, map);
     for (Bucket* bucket = &head; bucket != nullptr; bucket = bucket->next.load(std::memory_order_relaxed)) {
-        for (std::size_t i = 0; i < kEntries; ++i) {
-            void* const present = bucket->objects[i].load(std::memory_order_relaxed);
-            if (present != nullptr && bucket->hashes[i].load(std::memory_order_relaxed) == hash &&
-                equal_(present, key)) {
+        for (unsigned equal = bucket->equal_hashes(hash); equal != 0; equal &= equal - 1) {
+            void* const present = bucket->objects[std::countr_zero(equal)].load(std::memory_order_relaxed);
+            if (present != nullptr && equal_(present, key)) {
                 head.lock.unlock();
                 return present;
             }
@@ -150,15 +169,13 @@ bool Qht::remove(std::uint32_t hash, const void* object) WEFT_NO_THREAD_SAFETY_A
     Place found{nullptr, 0};
     Place last{nullptr, 0};
     for (Bucket* bucket = &head; bucket != nullptr; bucket = bucket->next.load(std::memory_order_relaxed)) {
-        for (std::size_t i = 0; i < kEntries; ++i) {
-            const void* const present = bucket->objects[i].load(std::memory_order_relaxed);
-            if (present == nullptr) {
-                break;
-            }
-            last = {bucket, i};
-            if (present == object) {
-                found = last;
-            }
+        const unsigned taken = bucket->taken();
+        if (taken == 0) {
+            break;
+        }
+        last = {bucket, static_cast<std::size_t>(std::popcount(taken)) - 1};
+        if (const unsigned place = bucket->place_of(object); place != 0) {
+            found = {bucket, static_cast<std::size_t>(std::countr_zero(place))};
         }
     }
     if (found.bucket != nullptr) {

@@ -1,5 +1,6 @@
 // A hash table of pointers for many readers and few writers: look-ups write nothing to memory, insertions and
-// removals lock one bucket, and the table grows while all of them go on.
+// removals lock one bucket (an insertion that finds an equal object locks nothing), and the table grows while all
+// of them go on.
 //
 // Structure
 // ---------
@@ -40,6 +41,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -49,6 +51,7 @@
 #include "base/cache_line.h"
 #include "base/epoch.h"
 #include "base/error.h"
+#include "base/mapping.h"
 #include "base/mutex.h"
 #include "base/spin_lock.h"
 
@@ -129,6 +132,33 @@ class Qht {
         std::atomic<std::uint32_t> hashes[kEntries]{};
         std::atomic<void*> objects[kEntries]{};
         std::atomic<Bucket*> next{nullptr};
+
+        // A bit for each entry with this hash, whether or not an object is there. Without branches: where in a bucket an
+        // entry lies cannot be predicted.
+        unsigned equal_hashes(std::uint32_t hash) const {
+            unsigned equal = 0;
+            for (unsigned i = 0; i < kEntries; ++i) {
+                equal |= unsigned{hashes[i].load(std::memory_order_acquire) == hash} << i;
+            }
+            return equal;
+        }
+
+        // For who holds the chain's lock: bits of the places that are taken, and of the one that holds `object`. A chain
+        // is packed, so that the first are the lowest ones.
+        unsigned taken() const {
+            unsigned taken = 0;
+            for (unsigned i = 0; i < kEntries; ++i) {
+                taken |= unsigned{objects[i].load(std::memory_order_relaxed) != nullptr} << i;
+            }
+            return taken;
+        }
+        unsigned place_of(const void* object) const {
+            unsigned place = 0;
+            for (unsigned i = 0; i < kEntries; ++i) {
+                place |= unsigned{objects[i].load(std::memory_order_relaxed) == object} << i;
+            }
+            return place;
+        }
     };
     static_assert(sizeof(Bucket) == kCacheLine);
 
@@ -158,7 +188,7 @@ class Qht {
 };
 
 struct Qht::Map {
-    Map(std::unique_ptr<Bucket[]> heads, std::size_t count);
+    Map(Mapping memory, std::size_t count);
     ~Map();
 
     // Null where there is no memory for it.
@@ -167,7 +197,8 @@ struct Qht::Map {
     Bucket& head(std::uint32_t hash) const { return buckets[hash & mask]; }
     std::size_t count() const { return mask + 1; }
 
-    const std::unique_ptr<Bucket[]> buckets;
+    const Mapping memory;  // of the heads, in huge pages where the host has them
+    Bucket* const buckets;
     const std::size_t mask;
     // Where marked chains have gone. Written before the first mark; ordered by the sequence that carries the
     // mark.
@@ -192,12 +223,9 @@ void* Qht::find_if(std::uint32_t hash, Match&& match) const {
         }
         const Bucket* bucket = &head;
         do {
-            for (std::size_t i = 0; i < kEntries; ++i) {
-                // acquire, both; pair with the releases in put() and remove(). See the file's head.
-                if (bucket->hashes[i].load(std::memory_order_acquire) != hash) {
-                    continue;
-                }
-                void* const object = bucket->objects[i].load(std::memory_order_acquire);
+            // acquire, both here and below; pair with the releases in put() and remove(). See the file's head.
+            for (unsigned equal = bucket->equal_hashes(hash); equal != 0; equal &= equal - 1) {
+                void* const object = bucket->objects[std::countr_zero(equal)].load(std::memory_order_acquire);
                 if (object != nullptr && match(static_cast<const void*>(object))) {
                     return object;
                 }

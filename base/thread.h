@@ -61,6 +61,10 @@ class Thread {
     bool running_ = false;
 };
 
+// Has the calling thread's waits end at their deadlines, as exactly as the host can. Otherwise Linux lets an ordinary
+// thread sleep up to 50 microseconds longer, so that wake-ups fall together (PR_SET_TIMERSLACK, prctl(2)).
+void wake_exactly();
+
 template <class Body>
     requires std::is_invocable_v<std::decay_t<Body>&>
 Result<Thread> Thread::start(const std::string& name, Body&& body, const Options& options) {

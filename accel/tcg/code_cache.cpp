@@ -31,24 +31,19 @@ void log_refusal(const HostServices& host, const std::string& refusal) {
     }
 }
 
-// The table needs the epochs of the cache it is for; a failure to make it was seen before.
-TbTable make_table(EpochDomain& epochs) {
-    auto table = TbTable::create(epochs);
-    WEFT_ASSERT(table);
-    return std::move(*table);
-}
-
 }  // namespace
 
-CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend)
+CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend,
+                     std::unique_ptr<EpochDomain> epochs, TbTable table)
     : guest_(*config.guest),
       host_(*config.host),
       settings_(config.settings),
       vcpus_(*config.vcpus),
+      epochs_(std::move(epochs)),
       buffer_(std::move(buffer)),
       backend_(std::move(backend)),
       pages_(*config.vcpus),
-      blocks_(epochs_, make_table(epochs_), *backend_, buffer_, *config.vcpus),
+      blocks_(*epochs_, std::move(table), *backend_, buffer_, *config.vcpus),
       core_sync_(backend_->executes(), *config.calls) {
     pages_.attach(blocks_);
 }
@@ -69,7 +64,13 @@ Result<std::unique_ptr<CodeCache>> CodeCache::create(const CodeCacheConfig& conf
         return std::unexpected(buffer.error());
     }
     log_refusal(*config.host, buffer->split_refusal());
-    std::unique_ptr<CodeCache> cache(new CodeCache(config, std::move(*buffer), std::move(backend)));
+    auto epochs = std::make_unique<EpochDomain>();
+    auto table = TbTable::create(*epochs, config.settings.hash_buckets);
+    if (!table) {
+        return std::unexpected(table.error());
+    }
+    std::unique_ptr<CodeCache> cache(
+        new CodeCache(config, std::move(*buffer), std::move(backend), std::move(epochs), std::move(*table)));
     if (Result<> done = cache->set_up(config); !done) {
         return std::unexpected(done.error());
     }
@@ -95,7 +96,7 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
     }
     regions_->runtime_emitted(*used);
     evictor_ =
-        std::make_unique<RegionEvictor>(*regions_, pages_, epochs_, vcpus_, core_sync_, config.contexts);
+        std::make_unique<RegionEvictor>(*regions_, pages_, *epochs_, vcpus_, core_sync_, config.contexts);
     return {};
 }
 

@@ -38,7 +38,7 @@ class CodeCache {
     CodeCache(const CodeCache&) = delete;
     CodeCache& operator=(const CodeCache&) = delete;
 
-    EpochDomain& epochs() { return epochs_; }
+    EpochDomain& epochs() { return *epochs_; }
     const tcg::Backend& backend() const { return *backend_; }
     const tcg::CodeBuffer& buffer() const { return buffer_; }
     tcg::RegionAllocator& regions() { return *regions_; }
@@ -75,7 +75,8 @@ class CodeCache {
     void flush(uint64_t full_at);
 
   private:
-    CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend);
+    CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend,
+              std::unique_ptr<EpochDomain> epochs, TbTable table);
 
     Result<> set_up(const CodeCacheConfig& config);
 
@@ -86,7 +87,7 @@ class CodeCache {
     // Counted up in exclusive sections (release), read by any thread.
     std::atomic<uint64_t> flushes_{0};
 
-    EpochDomain epochs_;  // outlives what retires to it
+    const std::unique_ptr<EpochDomain> epochs_;  // outlives what retires to it
     const tcg::CodeBuffer buffer_;
     const std::unique_ptr<tcg::Backend> backend_;
     std::unique_ptr<tcg::RegionAllocator> regions_;

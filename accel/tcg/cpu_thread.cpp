@@ -192,6 +192,7 @@ bool CpuThread::any_kicked() const {
 // ---- the thread ----
 
 void CpuThread::run() {
+    wake_exactly();  // a halted vCPU sleeps until its own timer
     Participant participant(cache_.epochs(), this);
     participant.go_online();
     while (true) {

@@ -5,11 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/bits.h"
+
 namespace weft::accel {
 
 namespace {
 
-enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kDisable, kPropertyCount };
+enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kDisable, kHashBuckets, kPropertyCount };
 
 #if WEFT_HAVE_X86_64_BACKEND
 constexpr std::array kBackends = {BackendKind::native, BackendKind::interp};
@@ -39,6 +41,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
+    {"hash-buckets", PropertyType::uint, "32768", 1, uint64_t{1} << 24, nullptr,
+     "buckets of the table of translations in the beginning, a power of two, for measuring"},
 }};
 
 struct Switch {
@@ -51,6 +55,8 @@ constexpr std::array kSwitches = {
     Switch{"pin-registers", &tcg::NativeOptions::pin_registers, nullptr},
     Switch{"share-jump-cache-probe", &tcg::NativeOptions::share_jump_cache_probe, nullptr},
     Switch{"direct-side-exits", &tcg::NativeOptions::direct_side_exits, nullptr},
+    Switch{"fences", &tcg::NativeOptions::fences, nullptr},
+    Switch{"atomic-additions", &tcg::NativeOptions::atomic_additions, nullptr},
     Switch{"propagate-copies", nullptr, &tcg::OptimizeOptions::propagate_copies},
     Switch{"fold-constants", nullptr, &tcg::OptimizeOptions::fold_constants},
     Switch{"simplify", nullptr, &tcg::OptimizeOptions::simplify},
@@ -103,6 +109,10 @@ Result<Settings> read_settings(const PropertyValue* values) {
         if (Result<> done = disable(settings, values[kDisable].text); !done) {
             return std::unexpected(done.error());
         }
+    }
+    settings.hash_buckets = values[kHashBuckets].number;
+    if (!is_power_of_two(settings.hash_buckets)) {
+        return fail("property 'hash-buckets': " + std::to_string(settings.hash_buckets) + " is not a power of two");
     }
     if (values[kStats].set) {
         settings.stats_file = values[kStats].text;

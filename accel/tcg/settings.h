@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/qht.h"
 #include "tcg/backend.h"
 #include "tcg/code/code_buffer.h"
 #include "tcg/code/sizing.h"
@@ -24,6 +25,7 @@ struct Settings {
     bool one_insn_per_tb = false;
     BackendKind backend = BackendKind::interp;
     tcg::EvictMode evict = tcg::EvictMode::region;
+    size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
     std::string stats_file;  // where the counters go at the end; empty: nowhere
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
@@ -32,7 +34,8 @@ struct Settings {
 // For AccelDescriptor::properties.
 std::span<const PropertyDesc> property_table();
 
-// Reads `values`, which are in the order of the table. Error: `disable` names an optimisation that there is not.
+// Reads `values`, which are in the order of the table. Errors: `disable` names an optimisation
+// that there is not; `hash-buckets` is no power of two.
 Result<Settings> read_settings(const PropertyValue* values);
 
 }  // namespace weft::accel

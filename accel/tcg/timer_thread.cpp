@@ -89,6 +89,7 @@ void TimerThread::ring_due() {
 }
 
 void TimerThread::run() {
+    wake_exactly();
     MutexLock lock(mutex_);
     while (!stop_) {
         ring_due();

@@ -64,6 +64,8 @@ class X86Backend final : public Backend {
         target_.count_insns = config.count_insns;
         target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
+        target_.fences = options.fences;
+        target_.atomic_additions = options.atomic_additions;
         choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);
     }
 

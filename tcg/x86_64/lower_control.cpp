@@ -93,7 +93,7 @@ bool UnitCompiler::lower_control(const ir::Op& op) {
             exit_tb(op);
             break;
         case Opcode::mb:
-            if ((op.aux & ir::kBarrierStoreLoad) != 0) {
+            if ((op.aux & ir::kBarrierStoreLoad) != 0 && target_.fences) {
                 full_barrier(*as_);
             }
             break;

@@ -102,7 +102,7 @@ Gpr UnitCompiler::probe(Gpr address, MemOp memop, bool is_store, Label& miss) {
 void UnitCompiler::guest_load(const ir::Op& op) {
     const MemOp memop(op.aux);
     values_.sync_globals();
-    if (memop.release()) {
+    if (memop.release() && target_.fences) {
         // Earlier stores must be seen before this load is done (LR with rl): SDM volume 3, 9.2.3.4.
         as_->lock_alu(Alu::or_, Width::d32, Mem(Gpr::rsp, -4), 0);
     }
@@ -186,11 +186,16 @@ void UnitCompiler::atomic(const ir::Op& op) {
     if (compares) {
         as_->lock_cmpxchg(width, place, gpr(b));
     } else if (!loops) {
-        as_->mov(work, result, gpr(b));
-        if (op.code == Opcode::atomic_xchg) {
-            as_->xchg(width, place, result);
+        if (op.code == Opcode::atomic_add && !target_.atomic_additions) {
+            as_->mov(width, result, place);
+            as_->alu(Alu::add, width, place, gpr(b));
         } else {
-            as_->lock_xadd(width, place, result);
+            as_->mov(work, result, gpr(b));
+            if (op.code == Opcode::atomic_xchg) {
+                as_->xchg(width, place, result);
+            } else {
+                as_->lock_xadd(width, place, result);
+            }
         }
     } else {
         as_->mov(width, Gpr::rax, place);

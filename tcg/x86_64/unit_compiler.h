@@ -29,6 +29,8 @@ struct Target {
     bool count_insns;
     bool share_jump_cache_probe;
     bool direct_side_exits;
+    bool fences;
+    bool atomic_additions;
 };
 
 class UnitCompiler final : public Compiler, private MoveEmitter {

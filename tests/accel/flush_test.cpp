@@ -62,6 +62,15 @@ TEST_CASE("the guest does not see that the cache was emptied", "[flush]") {
     }
 }
 
+TEST_CASE("the table of translations begins with as many buckets as asked for") {
+    const Machine ordinary(1);
+    REQUIRE(ordinary.stat("hash_buckets") == 32768);
+    const Machine small(1, {{"hash-buckets", "64"}});
+    REQUIRE(small.stat("hash_buckets") == 64);
+    const Machine odd(1, {{"hash-buckets", "100"}});
+    REQUIRE(odd.error() == "property 'hash-buckets': 100 is not a power of two");
+}
+
 TEST_CASE("a cache that is large enough is never emptied", "[flush]") {
     Machine machine(2, {{"tb-size", "256"}});
     load_large_program(machine, 3);

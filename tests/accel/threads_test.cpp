@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -196,6 +197,30 @@ TEST_CASE("no interrupt is lost, however it meets the halt", "[threads]") {
             interrupt(machine.state(cpus[1]));
             machine.wait_for(2 * i);
         }
+    }
+}
+
+TEST_CASE("threads that wait for timers are woken when these are due", "[threads]") {
+    // Linux may let a thread sleep longer by its timer slack, 50 microseconds unless it asks for less.
+    Machine machine(2);
+    machine.load(spinning_program(0x1000, 1000));
+    machine.add(0x1000);
+    machine.add(0x1000);
+    machine.resume();
+    const auto exact = [] {
+        size_t count = 0;
+        for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+            std::string name;
+            std::getline(std::ifstream(task.path() / "comm"), name);
+            uint64_t slack = 0;
+            std::ifstream("/proc/" + task.path().filename().string() + "/timerslack_ns") >> slack;
+            count += name.ends_with("/TCG") && slack == 1 ? 1 : 0;
+        }
+        return count;
+    };
+    // A thread asks after it has begun to run.
+    while (exact() != 3) {
+        std::this_thread::yield();
     }
 }
 

@@ -1,15 +1,24 @@
 #include "base/qht.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <deque>
+#include <fstream>
 #include <latch>
 #include <memory>
 #include <set>
+#include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
@@ -437,6 +446,74 @@ TEST_CASE("while a growth is half done, both halves work") {
         REQUIRE((*table)->find(static_cast<std::uint32_t>(102 + 4 * i), &fillers[i]) == &fillers[i]);
     }
     REQUIRE((*table)->statistics().entries == 11);
+}
+
+namespace {
+
+// The process's memory that it can write to: first and last address of each mapping.
+std::set<std::pair<std::uintptr_t, std::uintptr_t>> writable_mappings() {
+    std::set<std::pair<std::uintptr_t, std::uintptr_t>> found;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        std::uintptr_t begin = 0;
+        std::uintptr_t end = 0;
+        char access[5] = "";
+        if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, access) == 3 && access[1] == 'w') {
+            found.emplace(begin, end);
+        }
+    }
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("look-ups, and insertions of what is there, write nothing to the table") {
+    // The table's memory, which is a mapping of its own, is taken away for writing. Whoever writes ends the process, so
+    // this happens in a child.
+    constexpr std::size_t kBuckets = std::size_t{1} << 17;
+    constexpr std::size_t kSize = kBuckets * 64;  // a cache line each
+    EpochDomain domain;
+    const auto before = writable_mappings();
+    Wide table = make<Wide>(domain, kBuckets);
+    std::uintptr_t address = 0;
+    for (const auto& [begin, end] : writable_mappings()) {
+        if (end - begin >= kSize && !before.contains({begin, end})) {
+            // Larger where the kernel joined it with what lies above; its beginning is aligned.
+            address = (begin + (std::size_t{2} << 20) - 1) & ~((std::uintptr_t{2} << 20) - 1);
+        }
+    }
+    REQUIRE(address != 0);
+    std::deque<Item> items;
+    for (std::uint64_t key = 0; key < 1000; ++key) {
+        REQUIRE(table.insert(items.emplace_back(key)) == nullptr);
+    }
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        bool right = mprotect(reinterpret_cast<void*>(address), kSize, PROT_READ) == 0;
+        for (std::uint64_t key = 0; key < 2000; ++key) {
+            right = right && table.find(key) == (key < 1000 ? &items[key] : nullptr);
+        }
+        Item again(5);
+        right = right && table.insert(again) == &items[5];
+        _exit(right ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    REQUIRE(WEXITSTATUS(status) == 0);
+    // The oracle: an insertion of what is not there does write.
+    const pid_t writer = fork();
+    REQUIRE(writer >= 0);
+    if (writer == 0) {
+        std::signal(SIGSEGV, SIG_DFL);
+        mprotect(reinterpret_cast<void*>(address), kSize, PROT_READ);
+        Item fresh(1000);
+        table.insert(fresh);
+        _exit(0);
+    }
+    REQUIRE(waitpid(writer, &status, 0) == writer);
+    REQUIRE((WIFSIGNALED(status) || WEXITSTATUS(status) != 0));  // a sanitizer ends by an exit code
 }
 
 TEST_CASE("reset beside readers and writers") {

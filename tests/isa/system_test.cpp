@@ -53,8 +53,12 @@ class SystemTest {
             program.on_peer = boots.empty() ? 1 : 0;
             std::string bytes;
             append(&bytes, program);
-            boots.push_back({emulator, files_.write(program.on_peer != 0 ? "peer" : "weft",
-                                                    make_image(runtime_, bytes))});
+            Emulator configured = emulator;
+            if (name_.ends_with("smp")) {
+                configured.argv.insert(configured.argv.end(), {"-smp", "2"});
+            }
+            boots.push_back({configured, files_.write(program.on_peer != 0 ? "peer" : "weft",
+                                                      make_image(runtime_, bytes))});
         }
         return run_all(boots, kTimeout);
     }

@@ -379,6 +379,32 @@ TEST_CASE("deadlines are those of enabled timers", "[trap]") {
     CHECK(deadline() == UINT64_MAX);
 }
 
+TEST_CASE("what is added to the clock moves time and deadlines", "[trap]") {
+    FakeHart fake;
+    fake.now = 1'000;
+    fake.csr_write(0x304, 0x80);
+    fake.hart.set_mtimecmp(50);
+    CHECK(fake.deadlines.back() == 5'000);
+    const unsigned kicks = fake.kicks;
+    fake.hart.set_time_offset(20);
+    CHECK(fake.kicks == kicks + 1);
+    CHECK(fake.hart.time() == 30);
+    CHECK(fake.csr_read(0xc01) == 30);
+    CHECK(fake.deadlines.back() == 3'000);
+    CHECK_FALSE(has_work(&fake.state()));
+    fake.hart.set_time_offset(40);
+    CHECK(has_work(&fake.state()));
+    CHECK(fake.deadlines.back() == UINT64_MAX);  // due already
+    fake.hart.set_time_offset(uint64_t{0} - 5);
+    CHECK(fake.csr_read(0xc01) == 5);
+    CHECK_FALSE(has_work(&fake.state()));
+    CHECK(fake.deadlines.back() == 5'500);
+    // Further than nanoseconds count.
+    fake.hart.set_time_offset(0);
+    fake.hart.set_mtimecmp(UINT64_MAX - 1);
+    CHECK(fake.deadlines.back() == UINT64_MAX);
+}
+
 TEST_CASE("a timer that came due makes room for the other's deadline", "[trap]") {
     FakeHart fake;
     State& state = fake.state();

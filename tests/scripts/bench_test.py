@@ -5,7 +5,7 @@ from script_under_test import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchlib import Failure, emulators, measure  # noqa: E402
+from benchlib import Failure, emulators, hash_boot, latency, measure, qht, smc  # noqa: E402
 
 
 class Measure(unittest.TestCase):
@@ -36,6 +36,36 @@ class SecondsUntil(unittest.TestCase):
                 self.run_shell(script)
         with self.assertRaisesRegex(Failure, "still running"):
             self.run_shell("echo MARK; exec tail -f /dev/null", 0.2)
+
+
+class Tables(unittest.TestCase):
+    def test_cells_of_a_hash_table(self):
+        cells = qht.cells_of("1 0 10.5 11.5\n2 20 3.0 8.0\n")
+        self.assertEqual(cells, {(1, 0): (10.5, 11.5), (2, 20): (3.0, 8.0)})
+        self.assertAlmostEqual(float(qht.Sample({(1, 0): (1.0, 2.0), (2, 0): (1.0, 8.0)})), 4.0)
+
+    def test_a_plot_has_a_point_for_each_size(self):
+        picture = hash_boot.plot({10: (1.0, 1.5, 2.0), 12: (1.0, 1.25, 1.5)})
+        self.assertEqual(picture.count("<circle"), 2)
+        self.assertIn("2^12", picture)
+
+
+class BareMetal(unittest.TestCase):
+    def test_ticks_become_nanoseconds(self):
+        lines = [f"{name} 64 {number:x}" for number, name in enumerate(smc.CASES)]
+        self.assertEqual(list(smc.nanoseconds(lines).values()), [float(number) for number in range(len(smc.CASES))])
+        with self.assertRaisesRegex(Failure, "printed 5 of 6"):
+            smc.nanoseconds(lines[:-1])
+        with self.assertRaisesRegex(Failure, "printed 'wrong: routine'"):
+            smc.nanoseconds(["wrong: routine"])
+
+    def test_ticks_become_microseconds(self):
+        lines = [f"{name} a 14 1e" for name in latency.CASES]
+        values = latency.microseconds(lines)
+        self.assertEqual(values["ipi-halted p50"], 1.0)
+        self.assertEqual(values["timer-running largest"], 3.0)
+        with self.assertRaisesRegex(Failure, "printed 3 of 4"):
+            latency.microseconds(lines[1:])
 
 
 if __name__ == "__main__":

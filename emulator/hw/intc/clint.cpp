@@ -43,6 +43,7 @@ void Clint::reset() {
         write_msip(targets_[i], 0);
         write_mtimecmp(targets_[i], UINT64_MAX, UINT64_MAX);
     }
+    write_mtime(UINT64_MAX, 0);
 }
 
 void Clint::write_msip(Target& target, uint32_t value) {
@@ -57,6 +58,20 @@ void Clint::write_mtimecmp(Target& target, uint64_t mask, uint64_t value) {
     while (!target.mtimecmp.compare_exchange_weak(old, (old & ~mask) | (value & mask))) {
     }
     pass_on(target.mtimecmp, [&](uint64_t ticks) { target.hart->set_mtimecmp(ticks); });
+}
+
+void Clint::write_mtime(uint64_t mask, uint64_t value) {
+    uint64_t old = time_offset_.load();
+    uint64_t offset = 0;
+    do {
+        const uint64_t clock = targets_[0].hart->clock_ticks();
+        offset = (((clock + old) & ~mask) | (value & mask)) - clock;
+    } while (!time_offset_.compare_exchange_weak(old, offset));
+    pass_on(time_offset_, [&](uint64_t ticks) {
+        for (size_t i = 0; i < hart_count_; ++i) {
+            targets_[i].hart->set_time_offset(ticks);
+        }
+    });
 }
 
 void Clint::guest_error(const char* access, uint64_t offset) {
@@ -99,8 +114,8 @@ void Clint::mmio_write(uint64_t offset, unsigned size, uint64_t value) {
         const uint64_t mask = size == 8 ? UINT64_MAX : uint64_t{0xffffffff} << shift;
         write_mtimecmp(targets_[(offset - kMtimecmp) / 8], mask, value << shift);
     } else if (offset - kMtime < 8) {
-        // The harts read their time from the accelerator's clock, which nobody sets.
-        control_.unimplemented("clint: setting mtime");
+        const unsigned shift = 8 * (offset & 4);
+        write_mtime(size == 8 ? UINT64_MAX : uint64_t{0xffffffff} << shift, value << shift);
     } else {
         guest_error("write to", offset);
     }

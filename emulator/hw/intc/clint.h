@@ -21,12 +21,12 @@ class Clint {
     static constexpr uint64_t kSize = 0x10000;
     static constexpr uint64_t kMsip = 0x0;         // + 4 * hart
     static constexpr uint64_t kMtimecmp = 0x4000;  // + 8 * hart
-    static constexpr uint64_t kMtime = 0xbff8;         // cannot be set
+    static constexpr uint64_t kMtime = 0xbff8;         // of all harts
 
     // Hart i of the registers is harts[i], which outlives the device.
     Clint(mem::Topology& topology, MachineControl& control, std::span<riscv::Hart* const> harts);
     const mem::RegionPtr& region() const { return region_; }
-    // No software interrupt, no timer. Harts are attached and paused.
+    // No software interrupt, no timer, mtime 0. Harts are attached and paused.
     void reset();
 
   private:
@@ -45,11 +45,14 @@ class Clint {
     uint64_t read_word(uint64_t offset);
     void write_msip(Target& target, uint32_t value);
     void write_mtimecmp(Target& target, uint64_t mask, uint64_t value);
+    void write_mtime(uint64_t mask, uint64_t value);
     void guest_error(const char* access, uint64_t offset);
 
     MachineControl& control_;
     const size_t hart_count_;
     const std::unique_ptr<Target[]> targets_;
+    // mtime less the harts' clock. Written by any hart's thread and passed on like the registers of Target.
+    std::atomic<uint64_t> time_offset_{0};
     const mem::RegionPtr region_;
 };
 

@@ -8,8 +8,9 @@
 namespace weft::riscv {
 namespace {
 
-uint64_t ticks_to_ns(uint64_t ticks) {
-    return ticks > UINT64_MAX / kNsPerTick ? UINT64_MAX : ticks * kNsPerTick;
+// When the clock, which shows `now` ticks, has gone on by `ticks`: nanoseconds, at most UINT64_MAX.
+uint64_t ns_after(uint64_t now, uint64_t ticks) {
+    return ticks > UINT64_MAX / kNsPerTick - now ? UINT64_MAX : (now + ticks) * kNsPerTick;
 }
 
 // The bit of State::mip that a device drives.
@@ -57,9 +58,22 @@ void Hart::set_mtimecmp(uint64_t ticks) {
 
 uint64_t Hart::mtimecmp() const { return state_->mtimecmp.load(); }
 
-uint64_t Hart::time() const {
+uint64_t Hart::clock_ticks() const {
     const StateHeader& header = state_header(state_);
     return header.services->now_ns(header.vcpu) / kNsPerTick;
+}
+
+uint64_t Hart::time() const { return clock_ticks() + time_offset_.load(); }
+
+void Hart::set_time_offset(uint64_t ticks) {
+    {
+        MutexLock lock(timer_mutex_);
+        time_offset_.store(ticks);
+        program_deadline(*state_);
+    }
+    // Timers may have come due by it, and others may be due no more.
+    const StateHeader& header = state_header(state_);
+    header.services->kick(header.vcpu);
 }
 
 void Hart::rearm(State& state) {
@@ -86,9 +100,10 @@ void Hart::program_deadline(State& state) {
     uint64_t deadline = UINT64_MAX;
     if (machine_compare != UINT64_MAX || supervisor_compare_ != UINT64_MAX) {
         const uint64_t now = header.services->now_ns(header.vcpu);
+        const uint64_t time = time_at(now);
         for (const uint64_t compare : {machine_compare, supervisor_compare_}) {
-            if (const uint64_t due = ticks_to_ns(compare); due > now) {
-                deadline = std::min(deadline, due);
+            if (compare > time) {
+                deadline = std::min(deadline, ns_after(now / kNsPerTick, compare - time));
             }
         }
     }

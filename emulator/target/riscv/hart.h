@@ -47,8 +47,15 @@ class Hart {
     void set_mtimecmp(uint64_t ticks);
     uint64_t mtimecmp() const;
 
-    // The machine's `time`, in ticks. Any thread.
+    // The machine's `time`, in ticks: the accelerator's clock and what was added to it. Any thread.
     uint64_t time() const;
+    // The accelerator's clock alone. Any thread.
+    uint64_t clock_ticks() const;
+    // `time` when the clock shows `ns`.
+    uint64_t time_at(uint64_t ns) const { return ns / kNsPerTick + time_offset_.load(); }
+    // What is added to the clock, in ticks; the CLINT gives all harts the same. Any thread; takes a lock of the
+    // hart's own.
+    void set_time_offset(uint64_t ticks);
 
     // For the rest of the hart, on its vCPU's thread. Takes note of mie, menvcfg and stimecmp in `state` and
     // sets the deadline to the next compare value that an enabled timer waits for.
@@ -74,7 +81,12 @@ class Hart {
     uint64_t supervisor_compare_ WEFT_GUARDED_BY(timer_mutex_) = UINT64_MAX;
     // Written under timer_mutex_; read by the vCPU's thread without it (a later change comes with a kick).
     std::atomic<uint64_t> deadline_ns_{UINT64_MAX};
+    // Written under timer_mutex_, read by anybody; seq_cst.
+    std::atomic<uint64_t> time_offset_{0};
 };
+
+// The hart whose state it is.
+inline Hart& hart_of(const State& state) { return *static_cast<Hart*>(state_header(&state).guest); }
 
 // The architecture as the accelerator sees it (constant). VcpuConfig::guest is the Hart.
 const GuestArch& guest_arch();

@@ -10,12 +10,12 @@ namespace {
 
 constexpr uint64_t kTimers = kIntMti | kIntSti;
 
-Hart& hart_of(const State& state) { return *static_cast<Hart*>(state_header(&state).guest); }
-
 uint64_t now_ns(const State& state) {
     const StateHeader& header = state_header(&state);
     return header.services->now_ns(header.vcpu);
 }
+
+uint64_t time_of(const State& state) { return hart_of(state).time_at(now_ns(state)); }
 
 bool has_sstc(const State& state) { return (state.menvcfg & kEnvcfgStce) != 0; }
 
@@ -41,13 +41,13 @@ uint64_t due_timers(const State& state, uint64_t ticks) {
 }  // namespace
 
 uint64_t mip_value(const State& state) {
-    return external_bits(state) | due_timers(state, now_ns(state) / kNsPerTick);
+    return external_bits(state) | due_timers(state, time_of(state));
 }
 
 uint64_t pending_interrupts(const State& state) {
     uint64_t pending = external_bits(state);
     if ((state.mie & kTimers) != 0) {
-        pending |= due_timers(state, now_ns(state) / kNsPerTick);
+        pending |= due_timers(state, time_of(state));
     }
     return pending & state.mie;
 }
@@ -65,7 +65,7 @@ uint64_t deliverable_interrupts(const State& state, uint64_t pending) {
 void timers_changed(State& state) {
     hart_of(state).rearm(state);
     state.timers_seen =
-        (state.mie & kTimers) == 0 ? 0 : due_timers(state, now_ns(state) / kNsPerTick) & state.mie;
+        (state.mie & kTimers) == 0 ? 0 : due_timers(state, time_of(state)) & state.mie;
 }
 
 void interrupts_changed(State& state) {
@@ -82,7 +82,7 @@ bool take_interrupt(void* state_pointer) {
     uint64_t pending = external_bits(state);
     if ((state.mie & kTimers) != 0) {
         const uint64_t now = now_ns(state);
-        const uint64_t due = due_timers(state, now / kNsPerTick) & state.mie;
+        const uint64_t due = due_timers(state, hart_of(state).time_at(now)) & state.mie;
         state.timers_seen = due;
         if (now >= hart_of(state).deadline_ns()) {
             hart_of(state).rearm(state);  // one timer came due: the other may still wait for its turn

@@ -185,6 +185,43 @@ void waiting() {
     quiet();
 }
 
+// mtime is a register like others: the timers follow it. Its lowest 32 bits move on between two looks.
+void setting_time() {
+    constexpr uint64_t kTimes[] = {0, 0x123456789abcdef0, uint64_t{1} << 63, 1000};
+    for (const uint64_t time : kTimes) {
+        quiet();
+        device(kMtime) = time;
+        out_line("mtime", device(kMtime) >> 32);
+        out_line("time", GUEST_CSR_READ(time) >> 32);
+        out_line("not before", device(kMtime) >= time && GUEST_CSR_READ(time) >= time);
+        device(kMtimecmp) = time;
+        out_line("due", (GUEST_CSR_READ(mip) & kMti) != 0);
+        device(kMtimecmp) = time + (uint64_t{1} << 40);
+        out_line("not due", (GUEST_CSR_READ(mip) & kMti) != 0);
+        device(kMtime) = time + (uint64_t{1} << 41);
+        out_line("overtaken", (GUEST_CSR_READ(mip) & kMti) != 0);
+        device(kMtime) = time;
+        out_line("set back", (GUEST_CSR_READ(mip) & kMti) != 0);
+        device(kMtimecmp) = time + 20000;
+        GUEST_CSR_WRITE(mie, kMti);
+        out_state("spinning until then", probe(f_spin, machine, kMpie, 0));
+        GUEST_CSR_WRITE(mie, 0);
+        // A half keeps the other half.
+        device32(kMtime + 4) = 7;
+        out_line("upper half", device(kMtime) >> 32);
+        device32(kMtime) = 0;
+        out_line("lower half", device(kMtime) >> 32);
+        GUEST_CSR_WRITE(0x30a, uint64_t{1} << 63);
+        GUEST_CSR_WRITE(0x14d, uint64_t{8} << 32);
+        out_line("stimecmp", (GUEST_CSR_READ(mip) & kSti) != 0);
+        device(kMtime) = uint64_t{9} << 32;
+        out_line("stimecmp overtaken", (GUEST_CSR_READ(mip) & kSti) != 0);
+        GUEST_CSR_WRITE(0x14d, kNever);
+        GUEST_CSR_WRITE(0x30a, 0);
+    }
+    quiet();
+}
+
 // mtvec with vectors.
 void vectors() {
     constexpr uint64_t kBits[] = {kSsi, kSti, kSei, kMsi, kMti};
@@ -209,4 +246,5 @@ void system_main() {
     asynchronous();
     waiting();
     vectors();
+    setting_time();
 }

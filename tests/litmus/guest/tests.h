@@ -1,0 +1,10 @@
+#pragma once
+
+#include "harness.h"
+
+namespace litmus {
+
+extern const Test kTests[];
+extern const uint64_t kTestCount;
+
+}  // namespace litmus
