@@ -13,27 +13,30 @@ namespace {
 // How long a vCPU runs while others wait for their turn. Short, because a guest that waits for another hart (a TLB
 // shootdown, a spin lock) burns its turn: with slices of 5 ms one boot in six took five times as long.
 constexpr uint64_t kSliceNs = 1'000'000;
+// The same with the instruction clock.
+constexpr uint64_t kSliceInsns = 200'000;
 
 }  // namespace
 
 Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock) {
+                                                     TimerThread& timer, const Clock& clock, InsnClock* insn_clock) {
     auto translator = Translator::create(cache);
     if (!translator) {
         return std::unexpected(translator.error());
     }
     return std::unique_ptr<CpuThread>(
-        new CpuThread(std::move(name), cache, gate, timer, clock, std::move(*translator)));
+        new CpuThread(std::move(name), cache, gate, timer, clock, insn_clock, std::move(*translator)));
 }
 
 CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-                     std::unique_ptr<Translator> translator)
+                     InsnClock* insn_clock, std::unique_ptr<Translator> translator)
     : name_(std::move(name)),
       cache_(cache),
       gate_(gate),
       clock_(clock),
+      insn_clock_(insn_clock),
       translator_(std::move(translator)),
-      loop_(cache, *translator_, *this),
+      loop_(cache, *translator_, *this, insn_clock),
       member_(gate, [](void* thread) { static_cast<CpuThread*>(thread)->ask_all(); }, this),
       slice_(
           timer,
@@ -41,9 +44,18 @@ CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, Ti
               auto* thread = static_cast<CpuThread*>(opaque);
               thread->end_turn();
           },
-          this) {}
+          this) {
+    if (insn_clock_ != nullptr) {
+        insn_clock_->attach([](void* self) { static_cast<CpuThread*>(self)->ask_from_outside(); }, this);
+    }
+}
 
-CpuThread::~CpuThread() { WEFT_ASSERT(!thread_.joinable()); }
+CpuThread::~CpuThread() {
+    WEFT_ASSERT(!thread_.joinable());
+    if (insn_clock_ != nullptr) {
+        insn_clock_->attach(nullptr, nullptr);
+    }
+}
 
 // ---- control ----
 
@@ -63,6 +75,7 @@ void CpuThread::remove(Vcpu& vcpu) {
             parked_changed_.wait(mutex_);
         }
         std::erase(vcpus_, &vcpu);
+        turn_ = nullptr;
         vcpu_count_.store(vcpus_.size(), std::memory_order_relaxed);
         last_ = 0;
     }
@@ -130,10 +143,19 @@ void CpuThread::post(Vcpu& vcpu, const WorkItem& item) {
         }
     }
     vcpu.work.push(item);
-    vcpu.kick();
+    if (insn_clock_ != nullptr) {
+        ask_current();
+        wake_sleeper();
+    } else {
+        vcpu.kick();
+    }
 }
 
 void CpuThread::ask_all() {
+    if (insn_clock_ != nullptr) {
+        ask_current();
+        return;
+    }
     MutexLock lock(mutex_);
     for (Vcpu* vcpu : vcpus_) {
         vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
@@ -150,7 +172,27 @@ void CpuThread::end_turn() {
     }
 }
 
+void CpuThread::ask_current() {
+    if (Vcpu* const current = current_.load(std::memory_order_seq_cst); current != nullptr) {
+        current->header().exit_request.store(1, std::memory_order_seq_cst);
+    }
+}
+
+void CpuThread::ask_from_outside() {
+    outside_.store(true, std::memory_order_seq_cst);
+    ask_current();
+    wake_sleeper();
+}
+
 void CpuThread::wake(Vcpu& vcpu) {
+    if (insn_clock_ != nullptr) {
+        if (insn_clock_->on_thread()) {
+            insn_clock_->stop_soon();
+        } else {
+            ask_from_outside();
+        }
+        return;
+    }
     if (vcpu_count_.load(std::memory_order_relaxed) > 1) {
         // The one that runs gives way, for it may be long until its turn is over.
         if (current_.load(std::memory_order_seq_cst) != &vcpu) {
@@ -158,6 +200,17 @@ void CpuThread::wake(Vcpu& vcpu) {
         }
     }
     wake_sleeper();
+}
+
+void CpuThread::deadline_set(uint64_t deadline_ns) {
+    if (insn_clock_ == nullptr) {
+        // A halted vCPU waits for its deadline by itself: it has to look again.
+        wake_sleeper();
+    } else if (insn_clock_->on_thread()) {
+        insn_clock_->stop_by(deadline_ns);
+    } else {
+        ask_from_outside();
+    }
 }
 
 void CpuThread::wake_sleeper() {
@@ -172,8 +225,16 @@ void CpuThread::wake_sleeper() {
 }
 
 bool CpuThread::wanted(Vcpu& vcpu) {
+    if (insn_clock_ != nullptr) {
+        return !wants_nothing();
+    }
     return command_.load(std::memory_order_seq_cst) != Command::run || vcpu.work.any() || gate_.requested() ||
            turn_over_.load(std::memory_order_seq_cst);
+}
+
+bool CpuThread::wants_nothing() const {
+    return command_.load(std::memory_order_seq_cst) == Command::run && !any_work() && !gate_.requested() &&
+           !outside_.load(std::memory_order_seq_cst);
 }
 
 bool CpuThread::any_work() const {
@@ -191,6 +252,9 @@ bool CpuThread::any_kicked() const {
 void CpuThread::run() {
     Participant participant(cache_.epochs(), this);
     participant.go_online();
+    if (insn_clock_ != nullptr) {
+        insn_clock_->adopt_thread();
+    }
     while (true) {
         participant.quiescent();
         cache_.epochs().poll();
@@ -199,12 +263,19 @@ void CpuThread::run() {
         }
         switch (command_.load(std::memory_order_seq_cst)) {
             case Command::run:
-                take_turns(participant);
+                if (insn_clock_ != nullptr) {
+                    take_turns_by_insns(participant);
+                } else {
+                    take_turns(participant);
+                }
                 break;
             case Command::pause:
                 park(participant);
                 break;
             case Command::stop:
+                if (insn_clock_ != nullptr) {
+                    insn_clock_->leave_thread();
+                }
                 return;
         }
     }
@@ -234,6 +305,74 @@ void CpuThread::take_turns(Participant& participant) {
     }
 }
 
+// Goes on with the segment that was interrupted, or begins another one.
+void CpuThread::take_turns_by_insns(Participant& participant) {
+    if (insn_clock_->held()) {
+        sleep_without_time(participant);
+        return;
+    }
+    const bool outside = outside_.exchange(false, std::memory_order_seq_cst);
+    const bool over = turn_ == nullptr || turn_->halted || turn_->failed || insn_clock_->left() == 0;
+    if ((over || outside) && !plan_segment()) {
+        return;
+    }
+    if (turn_ == nullptr) {
+        sleep_without_time(participant);
+        return;
+    }
+    current_.store(turn_, std::memory_order_seq_cst);
+    // Who asked before saw that nobody runs.
+    if (wants_nothing()) {
+        run_vcpu(*turn_, participant);
+    }
+    current_.store(nullptr, std::memory_order_seq_cst);
+}
+
+// Does what is due, and chooses who runs up to which stop; turn_ is null where all are halted for ever. False: time was
+// jumped over, and something is due again.
+bool CpuThread::plan_segment() {
+    insn_clock_->run_due_timers();
+    const uint64_t now = insn_clock_->now_ns();
+    if (!turn_goes_on()) {
+        turn_ = next_runnable();
+        if (turn_ != nullptr) {
+            turn_end_ = others_wait(*turn_) ? now + kSliceInsns : kNever;
+        } else if (const uint64_t next = next_stop(); next != kNever) {
+            insn_clock_->jump_to(next);
+            return false;
+        } else {
+            return true;
+        }
+    }
+    turn_->alarm.take_if_due(now);
+    turn_->look_at_interrupts = true;
+    insn_clock_->start(std::min(turn_end_, next_stop()));
+    return true;
+}
+
+// Whether the vCPU whose turn it is may run on, at a stop.
+bool CpuThread::turn_goes_on() {
+    if (turn_ == nullptr || turn_->halted || turn_->failed || insn_clock_->now_ns() >= turn_end_) {
+        return false;
+    }
+    const uint64_t now = insn_clock_->now_ns();
+    const bool other_is_due = std::ranges::any_of(
+        vcpus_, [now](const Vcpu* vcpu) { return vcpu->halted && !vcpu->failed && vcpu->alarm.time_ns() <= now; });
+    return !other_is_due && !other_was_kicked(*turn_);
+}
+
+// When somebody has to look at something next: the timers, the vCPU whose turn it is, and those that are halted. Who waits
+// for his turn looks when it comes.
+uint64_t CpuThread::next_stop() const {
+    uint64_t next = insn_clock_->next_timer_ns();
+    for (const Vcpu* vcpu : vcpus_) {
+        if (!vcpu->failed && (vcpu == turn_ || vcpu->halted)) {
+            next = std::min(next, vcpu->alarm.time_ns());
+        }
+    }
+    return next;
+}
+
 void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
     member_.enter(participant);
     LoopExit reason{};
@@ -242,6 +381,9 @@ void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
         reason = loop_.run(vcpu, participant);
     } while (reason == LoopExit::yielded && vcpus_.size() == 1);
     member_.leave();
+    if (reason == LoopExit::yielded) {
+        turn_ = nullptr;
+    }
     if (reason == LoopExit::full) {
         empty_cache(participant);
     } else if (reason == LoopExit::halted) {
@@ -274,7 +416,7 @@ bool CpuThread::runnable(Vcpu& vcpu) {
     if (!vcpu.halted) {
         return true;
     }
-    const bool due = vcpu.alarm.take_if_due(clock_.now_ns());
+    const bool due = vcpu.alarm.take_if_due(vcpu.now_ns());
     // Cleared before the reasons are looked at.
     if (vcpu.header().exit_request.exchange(0, std::memory_order_seq_cst) == 0 && !due) {
         return false;
@@ -350,6 +492,21 @@ void CpuThread::sleep(Participant& participant) {
     for (Vcpu* vcpu : vcpus_) {
         vcpu->alarm.set_own(false);
     }
+}
+
+// All vCPUs are halted and no deadline is set, or they are held: until another thread wants something.
+void CpuThread::sleep_without_time(Participant& participant) {
+    const EpochDomain::Offline offline(participant);
+    waiting_.store(true, std::memory_order_seq_cst);
+    {
+        MutexLock lock(mutex_);
+        // The gate's requesters do not wait for who sleeps.
+        while (command_.load(std::memory_order_seq_cst) == Command::run && !any_work() &&
+               (insn_clock_->held() || (!outside_.load(std::memory_order_seq_cst) && !any_kicked()))) {
+            wake_.wait(mutex_);
+        }
+    }
+    waiting_.store(false, std::memory_order_seq_cst);
 }
 
 void CpuThread::park(Participant& participant) {

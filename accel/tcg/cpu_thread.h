@@ -11,6 +11,10 @@
 // request at the gate), then exit_request of the vCPU, then loads `waiting`, and wakes the thread if it is set. The thread
 // stores `waiting` before it looks for reasons to go on, and clears exit_request before it looks for what is wanted. All
 // of these are sequentially consistent, so that nothing is lost.
+//
+// With the instruction clock, turns end and interrupts are looked at where the clock stops (see insn_clock.h). Other
+// threads then set exit_request of the running vCPU alone, for it stands for an interrupt with the others; what they want
+// between stops, but for interrupts from outside, changes nothing that the guest sees.
 #pragma once
 
 #include <atomic>
@@ -33,9 +37,9 @@ namespace weft::accel {
 
 class CpuThread final : public Attention {
   public:
-    // Everything outlives it. No thread runs before start().
+    // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
     static Result<std::unique_ptr<CpuThread>> create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock);
+                                                     TimerThread& timer, const Clock& clock, InsnClock* insn_clock);
     // Stopped.
     ~CpuThread();
     CpuThread(const CpuThread&) = delete;
@@ -63,8 +67,8 @@ class CpuThread final : public Attention {
     void ask_all() WEFT_EXCLUDES(mutex_);
     // After exit_request of `vcpu` was set.
     void wake(Vcpu& vcpu);
-    // After a deadline was set.
-    void wake_sleeper();
+    // After a vCPU's deadline was set.
+    void deadline_set(uint64_t deadline_ns);
     // Has the vCPU that runs give way to the others. Any thread.
     void end_turn();
 
@@ -75,11 +79,18 @@ class CpuThread final : public Attention {
     using Participant = EpochDomain::Participant;
 
     CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-              std::unique_ptr<Translator> translator);
+              InsnClock* insn_clock, std::unique_ptr<Translator> translator);
 
     void command(Command command);
     void run();
     void take_turns(Participant& participant);
+    void take_turns_by_insns(Participant& participant);
+    bool plan_segment();
+    bool turn_goes_on();
+    uint64_t next_stop() const;
+    void ask_current();
+    void ask_from_outside();
+    void wake_sleeper();
     void run_vcpu(Vcpu& vcpu, Participant& participant);
     void empty_cache(Participant& participant);
     void do_work(Vcpu& vcpu, Participant& participant);
@@ -89,6 +100,8 @@ class CpuThread final : public Attention {
     bool others_wait(const Vcpu& vcpu) const;
     bool other_was_kicked(const Vcpu& vcpu) const;
     void sleep(Participant& participant) WEFT_EXCLUDES(mutex_);
+    void sleep_without_time(Participant& participant) WEFT_EXCLUDES(mutex_);
+    bool wants_nothing() const;
     void park(Participant& participant) WEFT_EXCLUDES(mutex_);
     bool any_work() const;
     bool any_kicked() const;
@@ -97,6 +110,7 @@ class CpuThread final : public Attention {
     CodeCache& cache_;
     ExclusiveGate& gate_;
     const Clock& clock_;
+    InsnClock* const insn_clock_;
     const std::unique_ptr<Translator> translator_;
     ExecLoop loop_;
     ExclusiveGate::Member member_;
@@ -106,6 +120,9 @@ class CpuThread final : public Attention {
     std::vector<Vcpu*> vcpus_;
     std::atomic<size_t> vcpu_count_{0};  // the same for readers without the mutex; relaxed
     size_t last_ = 0;                    // whose turn it was
+    // With the instruction clock: whose turn it is (null: a new one begins), and when it ends.
+    Vcpu* turn_ = nullptr;
+    uint64_t turn_end_ = 0;
     Thread thread_;
     Mutex start_mutex_;  // held while the thread is made, and while work is done in its place
     bool started_ WEFT_GUARDED_BY(start_mutex_) = false;
@@ -114,6 +131,9 @@ class CpuThread final : public Attention {
     std::atomic<Command> command_{Command::pause};
     // Another vCPU than the one that runs was kicked, or its turn is over. Written by any thread, taken by this one.
     std::atomic<bool> turn_over_{false};
+    // With the instruction clock: an interrupt or a deadline came from another thread. Written by any thread, taken by this
+    // one.
+    std::atomic<bool> outside_{false};
     // Written by this thread.
     std::atomic<bool> waiting_{false};
     std::atomic<Vcpu*> current_{nullptr};

@@ -78,8 +78,22 @@ bool report(AccelInstance* instance, const char* topic, const TextSink* sink) {
 
 const VcpuServices* services(AccelInstance*) { return &accel::vcpu_services(); }
 
+uint64_t virtual_now_ns(AccelInstance* instance) { return instance->accelerator->now_ns(); }
+
+void set_virtual_timer(AccelInstance* instance, uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
+    instance->accelerator->insn_clock()->set_timer(deadline_ns, fn, opaque);
+}
+
+void hold(AccelInstance* instance) { instance->accelerator->hold(); }
+
+constexpr VirtualTimeOps kVirtualTime = {&virtual_now_ns, &set_virtual_timer, &hold};
+
+const VirtualTimeOps* virtual_time(AccelInstance* instance) {
+    return instance->accelerator->insn_clock() != nullptr ? &kVirtualTime : nullptr;
+}
+
 constexpr AccelOps kOps = {&destroy,  &vcpu_create,    &vcpu_destroy,     &resume, &pause,   &reset,
-                           &vcpu_run, &ram_written, &topology_changed, &report, &services};
+                           &vcpu_run, &ram_written, &topology_changed, &report, &services, &virtual_time};
 
 }  // namespace
 

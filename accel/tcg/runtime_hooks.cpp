@@ -27,6 +27,7 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
     Vcpu& vcpu = vcpu_of(state);
     StateHeader& header = vcpu.header();
     header.pc = pc;
+    vcpu.exec().exit_host_pc = 0;  // for the instruction clock: what was executed so far has been counted
     // With -d exec the loop sees every TB.
     if (header.exit_request.load(std::memory_order_relaxed) != 0 || vcpu.exec_logged) {
         return {};

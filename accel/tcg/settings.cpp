@@ -35,7 +35,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "what translations become: host instructions, or data for an interpreter"},
     {"evict", PropertyType::choice, "flush", 0, 0, "flush",
      "what happens when the memory for code is full: all of it is emptied"},
-    {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
+    {"clock", PropertyType::choice, "host", 0, 0, "host|insn",
+     "what guest time follows: the host's clock, or executed instructions (with thread=single), so that runs are equal"},
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
@@ -97,6 +98,10 @@ Result<Settings> read_settings(const PropertyValue* values) {
         settings.split_wx = values[kSplitWx].number != 0 ? tcg::SplitWx::on : tcg::SplitWx::off;
     }
     settings.one_insn_per_tb = values[kOneInsnPerTb].number != 0;
+    settings.clock = values[kClock].number == 0 ? ClockKind::host : ClockKind::insn;
+    if (settings.clock == ClockKind::insn && settings.thread != ThreadMode::single) {
+        return fail("clock=insn needs thread=single");
+    }
     settings.backend = kBackends[values[kBackend].number];
     if (values[kDisable].set) {
         if (Result<> done = disable(settings, values[kDisable].text); !done) {

@@ -14,6 +14,7 @@
 namespace weft::accel {
 
 enum class ThreadMode : uint8_t { single, multi };
+enum class ClockKind : uint8_t { host, insn };
 enum class BackendKind : uint8_t { native, interp };
 
 struct Settings {
@@ -21,6 +22,7 @@ struct Settings {
     uint64_t tb_size_mib = 0;  // 0: chosen
     tcg::SplitWx split_wx = tcg::SplitWx::automatic;
     bool one_insn_per_tb = false;
+    ClockKind clock = ClockKind::host;
     BackendKind backend = BackendKind::interp;
     std::string stats_file;  // where the counters go at the end; empty: nowhere
     tcg::NativeOptions native;
@@ -30,7 +32,8 @@ struct Settings {
 // For AccelDescriptor::properties.
 std::span<const PropertyDesc> property_table();
 
-// Reads `values`, which are in the order of the table. Error: `disable` names an optimisation that there is not.
+// Reads `values`, which are in the order of the table. Errors: `disable` names an optimisation that there is not; values
+// that do not go together.
 Result<Settings> read_settings(const PropertyValue* values);
 
 }  // namespace weft::accel

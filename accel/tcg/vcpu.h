@@ -6,6 +6,7 @@
 #include "accel/tcg/clock.h"
 #include "accel/tcg/context_ids.h"
 #include "accel/tcg/counters.h"
+#include "accel/tcg/insn_clock.h"
 #include "accel/tcg/jump_cache.h"
 #include "accel/tcg/large_code.h"
 #include "accel/tcg/softmmu.h"
@@ -42,6 +43,7 @@ struct VcpuParts {
     CpuThread* thread;
     TimerThread* timer;
     const Clock* clock;
+    InsnClock* insn_clock;  // null with the host's clock
 };
 
 }  // namespace weft::accel
@@ -63,6 +65,8 @@ struct Vcpu {
     // Makes the vCPU look at its interrupts and at whatever else the caller has prepared (sequentially consistent), and
     // wakes it. Any thread.
     void kick();
+    // The machine's time. Any thread.
+    uint64_t now_ns() const { return insn_clock != nullptr ? insn_clock->now_ns() : clock.now_ns(); }
     // Forgets what was derived from virtual addresses. `flush` as VcpuServices::tlb_flush.
     void flush_translations(const TlbFlush& flush);
     // Forgets everything that depends on what lies at physical addresses.
@@ -77,6 +81,7 @@ struct Vcpu {
     accel::CodeCache& cache;
     accel::CpuThread& thread;
     const accel::Clock& clock;
+    accel::InsnClock* const insn_clock;  // null with the host's clock; then `clock` counts
     const uint32_t index;
 
     // ---- guest ----
@@ -98,6 +103,8 @@ struct Vcpu {
     // With -d exec: every TB is entered from the loop. Set by the loop.
     bool exec_logged = false;
 
+    // The loop is to look at the interrupts before it runs code.
+    bool look_at_interrupts = true;
     // Left by ExitKind::halt; until there is work.
     bool halted = false;
     // An error of weft's own environment was reported: never run again.

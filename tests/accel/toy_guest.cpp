@@ -112,8 +112,8 @@ class Translation {
                 break;
             }
             b_.insn_start(pc_offset(at));
-            insn(opcode_of(code), code, at, size);
             ++unit_.insn_count;
+            insn(opcode_of(code), code, at, size);
             offset_ += size;
             if (!b_.ok()) {
                 return TranslateStatus::too_big;
@@ -152,7 +152,9 @@ class Translation {
 
     void exit(ir::ExitReason reason, uint32_t next) {
         done_ = true;
-        b_.exit_tb(reason, b_.pc_add(pc_offset(next)));
+        const I64 pc = b_.pc_add(pc_offset(next));
+        b_.exit_check(unit_.insn_count, false);
+        b_.exit_tb(reason, pc);
     }
 
     void insn(Opcode opcode, const uint8_t* code, uint32_t at, uint32_t size) {
@@ -222,6 +224,7 @@ class Translation {
             case Opcode::iret: {
                 done_ = true;
                 const I64 to = b_.call_value<I64>(kReturnPc);
+                b_.exit_check(unit_.insn_count, false);
                 b_.exit_tb(ir::ExitReason::lookup, to);
                 break;
             }
