@@ -233,8 +233,13 @@ bool CpuThread::wanted(Vcpu& vcpu) {
 }
 
 bool CpuThread::wants_nothing() const {
-    return command_.load(std::memory_order_seq_cst) == Command::run && !any_work() && !gate_.requested() &&
-           !outside_.load(std::memory_order_seq_cst);
+    return (command_.load(std::memory_order_seq_cst) == Command::run || on_the_way_to_hold()) && !any_work() &&
+           !gate_.requested() && !outside_.load(std::memory_order_seq_cst);
+}
+
+// Held, but the segment goes on a little: whoever pauses the machine meanwhile waits for its end, which is the guest's.
+bool CpuThread::on_the_way_to_hold() const {
+    return insn_clock_->held() && turn_ != nullptr && !turn_->halted && !turn_->failed && insn_clock_->left() != 0;
 }
 
 bool CpuThread::any_work() const {
@@ -270,7 +275,11 @@ void CpuThread::run() {
                 }
                 break;
             case Command::pause:
-                park(participant);
+                if (insn_clock_ != nullptr && on_the_way_to_hold()) {
+                    take_turns_by_insns(participant);
+                } else {
+                    park(participant);
+                }
                 break;
             case Command::stop:
                 if (insn_clock_ != nullptr) {
@@ -307,7 +316,7 @@ void CpuThread::take_turns(Participant& participant) {
 
 // Goes on with the segment that was interrupted, or begins another one.
 void CpuThread::take_turns_by_insns(Participant& participant) {
-    if (insn_clock_->held()) {
+    if (insn_clock_->held() && !on_the_way_to_hold()) {
         sleep_without_time(participant);
         return;
     }

@@ -102,6 +102,7 @@ class CpuThread final : public Attention {
     void sleep(Participant& participant) WEFT_EXCLUDES(mutex_);
     void sleep_without_time(Participant& participant) WEFT_EXCLUDES(mutex_);
     bool wants_nothing() const;
+    bool on_the_way_to_hold() const;
     void park(Participant& participant) WEFT_EXCLUDES(mutex_);
     bool any_work() const;
     bool any_kicked() const;
