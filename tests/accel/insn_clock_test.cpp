@@ -219,3 +219,95 @@ TEST_CASE("two runs are equal, whatever cuts and compiles the code", "[insn]") {
         }
     }
 }
+
+TEST_CASE("a timer's interrupt arrives at the instruction at which its time comes", "[insn]") {
+    for (const char* backend : {"interp",
+#if WEFT_HAVE_X86_64_BACKEND
+                                "native"
+#endif
+         }) {
+        for (const int64_t delay : {512, 513, 1000, 4999, 250'000}) {
+            Machine machine(1, {{"backend", backend}, {"thread", "single"}, {"clock", "insn"}});
+            Assembler code(0x1000);
+            code.li(13, static_cast<int64_t>(kDevice));
+            code.li(5, delay);
+            code.op(Opcode::ei);
+            code.op(Opcode::time, 4);
+            code.op(Opcode::timer, 5);  // one instruction later
+            const uint64_t loop = code.pc();
+            for (int i = 0; i < 100; ++i) {
+                code.addi(3, 1);
+            }
+            code.jmp(loop);
+            machine.load(code);
+            Assembler handler(kHandler);
+            handler.op(Opcode::time, 6);
+            handler.op(Opcode::st, 4, 13);
+            handler.op(Opcode::st, 6, 13);
+            handler.op(Opcode::st, 3, 13);
+            handler.op(Opcode::halt);
+            machine.load(handler);
+            machine.add(0x1000, kHandler);
+            machine.resume();
+            const std::vector<Event> events = machine.wait_for(3);
+            INFO(backend << ", delay " << delay);
+            CHECK(events[1].value == events[0].value + 1 + static_cast<uint64_t>(delay));
+            // The timer's own instruction, then rounds of 100 additions and a jump.
+            const uint64_t spun = static_cast<uint64_t>(delay) - 1;
+            CHECK(events[2].value == spun - spun / 101);
+        }
+    }
+}
+
+TEST_CASE("what raises an exception takes time and is not retired", "[insn]") {
+    Machine machine(1, {{"thread", "single"}, {"clock", "insn"}});
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.op(Opcode::retired, 1);
+    code.op(Opcode::time, 2);
+    for (int i = 0; i < 10; ++i) {
+        code.addi(3, 1);
+    }
+    code.op(Opcode::ecall);
+    code.op(Opcode::time, 5);
+    code.op(Opcode::retired, 4);
+    for (const unsigned reg : {1u, 2u, 4u, 5u}) {
+        code.op(Opcode::st, reg, 13);
+    }
+    code.op(Opcode::halt);
+    machine.load(code);
+    Assembler handler(kHandler);
+    handler.op(Opcode::skip);
+    handler.op(Opcode::iret);
+    machine.load(handler);
+    machine.add(0x1000, kHandler);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(4);
+    CHECK(events[0].value == 1);
+    CHECK(events[1].value == 2);
+    CHECK(events[3].value == 2 + 1 + 10 + 1 + 2);      // time, additions, ecall, the handler
+    CHECK(events[2].value == 1 + 2 + 10 + 2 + 1);  // retired and time, additions, the handler, time
+}
+
+TEST_CASE("while all are halted, time jumps to the next deadline", "[insn]") {
+    Machine machine(2, {{"thread", "single"}, {"clock", "insn"}});
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(5, 2'000'000'000);  // of the guest's nanoseconds, not of the test's
+    code.op(Opcode::ei);
+    const uint64_t loop = code.pc();
+    code.op(Opcode::timer, 5);
+    code.op(Opcode::halt);
+    code.jmp(loop);
+    machine.load(code);
+    Assembler handler(kHandler);
+    handler.op(Opcode::time, 1);
+    handler.op(Opcode::st, 1, 13);
+    handler.op(Opcode::iret);
+    machine.load(handler);
+    machine.add(0x1000, kHandler);
+    machine.add(0x1000, kHandler);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(2'000);
+    CHECK(events[1'999].value > 1'999'000'000'000);
+}
