@@ -298,10 +298,11 @@ void CpuThread::take_turns(Participant& participant) {
         return;
     }
     const bool share = others_wait(*vcpu);
+    current_.store(vcpu, std::memory_order_seq_cst);
     if (share) {
+        // Afterwards: where this thread is held up here for longer than a slice, the alarm has somebody to ask.
         slice_.set(clock_.now_ns() + kSliceNs);
     }
-    current_.store(vcpu, std::memory_order_seq_cst);
     if (other_was_kicked(*vcpu)) {
         // Whoever kicked it did not see yet who runs.
         turn_over_.store(true, std::memory_order_seq_cst);
