@@ -29,13 +29,19 @@ struct Completion {
     bool done WEFT_GUARDED_BY(mutex) = false;
 
     static void run(void* self, void* state) {
-        auto& completion = *static_cast<Completion*>(self);
-        completion.fn(completion.opaque, state);
-        // Notified under the lock: the waiter destroys this as soon as it has the lock.
-        MutexLock lock(completion.mutex);
-        completion.done = true;
-        completion.changed.notify_one();
+        const Finisher finisher{*static_cast<Completion*>(self)};
+        finisher.completion.fn(finisher.completion.opaque, state);
     }
+    // However the function ends.
+    struct Finisher {
+        Completion& completion;
+        ~Finisher() {
+            // Notified under the lock: the waiter destroys this as soon as it has the lock.
+            MutexLock lock(completion.mutex);
+            completion.done = true;
+            completion.changed.notify_one();
+        }
+    };
     void wait() WEFT_EXCLUDES(mutex) {
         MutexLock lock(mutex);
         while (!done) {

@@ -1,6 +1,7 @@
 #include "accel/tcg/code_cache.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -31,10 +32,12 @@ void log_refusal(const HostServices& host, const std::string& refusal) {
     }
 }
 
-// The table needs the epochs of the cache it is for; a failure to make it was seen before.
+// The table needs the epochs of the cache it is for. It fails for want of memory alone.
 TbTable make_table(EpochDomain& epochs) {
     auto table = TbTable::create(epochs);
-    WEFT_ASSERT(table);
+    if (!table) {
+        throw std::bad_alloc();
+    }
     return std::move(*table);
 }
 

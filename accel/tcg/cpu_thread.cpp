@@ -1,8 +1,10 @@
 #include "accel/tcg/cpu_thread.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
+#include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"
 
@@ -268,15 +270,11 @@ void CpuThread::run() {
         }
         switch (command_.load(std::memory_order_seq_cst)) {
             case Command::run:
-                if (insn_clock_ != nullptr) {
-                    take_turns_by_insns(participant);
-                } else {
-                    take_turns(participant);
-                }
+                run_or_fail(participant);
                 break;
             case Command::pause:
                 if (insn_clock_ != nullptr && on_the_way_to_hold()) {
-                    take_turns_by_insns(participant);
+                    run_or_fail(participant);
                 } else {
                     park(participant);
                 }
@@ -286,6 +284,22 @@ void CpuThread::run() {
                     insn_clock_->leave_thread();
                 }
                 return;
+        }
+    }
+}
+
+// What vCPUs do is guarded one by one; what is left is the thread's own, and fails them all.
+void CpuThread::run_or_fail(Participant& participant) {
+    try {
+        if (insn_clock_ != nullptr) {
+            take_turns_by_insns(participant);
+        } else {
+            take_turns(participant);
+        }
+    } catch (const std::bad_alloc&) {
+        current_.store(nullptr, std::memory_order_seq_cst);
+        for (Vcpu* vcpu : vcpus_) {
+            vcpu->out_of_memory();
         }
     }
 }
@@ -384,13 +398,14 @@ uint64_t CpuThread::next_stop() const {
 }
 
 void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
-    member_.enter(participant);
     LoopExit reason{};
-    do {
-        // Alone, it may go on.
-        reason = loop_.run(vcpu, participant);
-    } while (reason == LoopExit::yielded && vcpus_.size() == 1);
-    member_.leave();
+    {
+        const InsideGate inside(member_, participant);
+        do {
+            // Alone, it may go on.
+            reason = or_fail(vcpu, LoopExit::failed, [&] { return loop_.run(vcpu, participant); });
+        } while (reason == LoopExit::yielded && vcpus_.size() == 1);
+    }
     if (reason == LoopExit::yielded) {
         turn_ = nullptr;
     }
@@ -403,9 +418,8 @@ void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
 }
 
 void CpuThread::empty_cache(Participant& participant) {
-    gate_.begin(&participant);
+    const ExclusiveSection alone(gate_, &participant);
     cache_.flush(translator_->full_at());
-    gate_.end();
 }
 
 Vcpu* CpuThread::next_runnable() {
@@ -461,11 +475,10 @@ void CpuThread::do_work(Vcpu& vcpu, Participant& participant) {
 
 void CpuThread::do_item(Vcpu& vcpu, const WorkItem& item, Participant& participant) {
     if (item.kind == VcpuWork::exclusive) {
-        gate_.begin(&participant);
-        item.run(item.opaque, vcpu.state());
-        gate_.end();
+        const ExclusiveSection alone(gate_, &participant);
+        or_fail(vcpu, [&] { item.run(item.opaque, vcpu.state()); });
     } else {
-        item.run(item.opaque, vcpu.state());
+        or_fail(vcpu, [&] { item.run(item.opaque, vcpu.state()); });
     }
 }
 

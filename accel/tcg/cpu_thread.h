@@ -83,6 +83,7 @@ class CpuThread final : public Attention {
 
     void command(Command command);
     void run();
+    void run_or_fail(Participant& participant);
     void take_turns(Participant& participant);
     void take_turns_by_insns(Participant& participant);
     bool plan_segment();

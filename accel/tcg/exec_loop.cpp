@@ -70,6 +70,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
         header.page_pc = header.pc & ~(kPageSize - 1);
         vcpu.counters.loop_entries.add();
         const ExitKind kind = run_code(vcpu, target);
+        if (vcpu.failed) {
+            return LoopExit::failed;
+        }
         if (kind == ExitKind::fault) {
             finish_fault(vcpu, target.single);
         } else if (kind == ExitKind::goto_tb) {

@@ -4,17 +4,22 @@
 
 #include "accel/tcg/code_cache.h"
 #include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"
 
 namespace weft::accel {
 
 namespace {
 
-void tlb_flush(Vcpu* vcpu, const TlbFlush* flush) { vcpu->flush_translations(*flush); }
+void tlb_flush(Vcpu* vcpu, const TlbFlush* flush) {
+    or_fail(*vcpu, [&] { vcpu->flush_translations(*flush); });
+}
 
 void fence_i(Vcpu* vcpu) {
-    vcpu->cache.pages().recheck_provisional();
-    vcpu->jump_cache.process_drops();
+    or_fail(*vcpu, [&] {
+        vcpu->cache.pages().recheck_provisional();
+        vcpu->jump_cache.process_drops();
+    });
 }
 
 uint64_t now_ns(Vcpu* vcpu) { return vcpu->now_ns(); }

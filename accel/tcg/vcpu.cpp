@@ -65,6 +65,12 @@ void Vcpu::forget_memory() {
     large_code.clear();
 }
 
+void Vcpu::out_of_memory() {
+    failed = true;
+    header().exit_request.store(1, std::memory_order_seq_cst);
+    host.fatal(host.opaque, "out of memory: a vCPU cannot go on");
+}
+
 void Vcpu::reset() {
     forget_memory();
     rounding_known = false;

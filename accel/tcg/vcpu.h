@@ -71,6 +71,8 @@ struct Vcpu {
     void flush_translations(const TlbFlush& flush);
     // Forgets everything that depends on what lies at physical addresses.
     void forget_memory();
+    // There is no memory for what the vCPU needs: the machine is told to stop, and the vCPU never runs again. Its thread.
+    void out_of_memory();
     // Back to reset values.
     void reset();
 

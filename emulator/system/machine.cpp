@@ -89,7 +89,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, hw::
 }
 
 Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot) {
-    Result<std::unique_ptr<IoWorker>> io = IoWorker::create();
+    Result<std::unique_ptr<IoWorker>> io = IoWorker::create(
+        [](void* self) { static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done"); }, this);
     if (!io) {
         return std::unexpected(io.error());
     }
@@ -179,6 +180,10 @@ Result<int> Machine::run() {
         }
     }
     loop_.run();
+    if (loop_.out_of_memory()) {
+        request_shutdown(1);
+        print_error("out of memory");
+    }
     if (running_) {
         ops_->pause(accel_);
         running_ = false;
