@@ -16,7 +16,7 @@ import tempfile
 
 LIMIT = 60  # seconds: a bound against hangs
 PREFIX = "weft-system-riscv64: "
-SHORT_RUNS = 60
+SHORT_RUNS = 250
 
 
 class Runner:
