@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kMaxBuckets = std::size_t{1} << 28;
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// Kept for chains that grow while the table does.
+constexpr std::size_t kReserveExtra = 16;
 
 // Overflow buckets a map may have before it is replaced by one twice its size.
 constexpr std::size_t overflow_limit(std::size_t buckets) { return std::max<std::size_t>(buckets / 8, 1); }
@@ -37,13 +39,51 @@ double QhtStatistics::mean_chain_length() const {
 
 // An entry of a chain.
 struct Qht::Place {
-    Bucket* bucket;
+    Bucket* bucket;  // null: there was no memory for one
     std::size_t index;
     bool chain_grew = false;  // the bucket was added to find it
 
     bool operator==(const Place& other) const { return bucket == other.bucket && index == other.index; }
     std::atomic<std::uint32_t>& hash() const { return bucket->hashes[index]; }
     std::atomic<void*>& object() const { return bucket->objects[index]; }
+};
+
+// Overflow buckets for a growth, which cannot stop halfway.
+class Qht::Reserve {
+  public:
+    explicit Reserve(std::size_t count) {
+        while (count-- != 0 && complete_) {
+            Bucket* const bucket = new (std::nothrow) Bucket;
+            complete_ = bucket != nullptr;
+            if (complete_) {
+                bucket->next.store(first_, std::memory_order_relaxed);
+                first_ = bucket;
+            }
+        }
+    }
+    ~Reserve() {
+        while (first_ != nullptr) {
+            delete take();
+        }
+    }
+    Reserve(const Reserve&) = delete;
+    Reserve& operator=(const Reserve&) = delete;
+
+    bool complete() const { return complete_; }
+    // Null: used up, and there is no memory.
+    Bucket* take() {
+        if (first_ == nullptr) {
+            return new (std::nothrow) Bucket;
+        }
+        Bucket* const bucket = first_;
+        first_ = bucket->next.load(std::memory_order_relaxed);
+        bucket->next.store(nullptr, std::memory_order_relaxed);
+        return bucket;
+    }
+
+  private:
+    Bucket* first_ = nullptr;
+    bool complete_ = true;
 };
 
 Qht::Map::Map(Mapping heads, std::size_t count)
@@ -77,7 +117,7 @@ std::unique_ptr<Qht::Map> Qht::Map::create(std::size_t buckets) {
         // Look-ups go anywhere in it: with small pages, most would miss the host's TLB. A host may refuse.
         (void)heads->advise(0, size, MADV_HUGEPAGE);
     }
-    return std::make_unique<Map>(std::move(*heads), buckets);
+    return std::unique_ptr<Map>(new (std::nothrow) Map(std::move(*heads), buckets));
 }
 
 Result<std::unique_ptr<Qht>> Qht::create(EpochDomain& domain, Equal equal, std::size_t initial_buckets) {
@@ -112,7 +152,7 @@ Qht::Bucket& Qht::lock_chain(std::uint32_t hash, Map*& map) WEFT_NO_THREAD_SAFET
 
 // The place after the chain's last entry, in a new overflow bucket where the chain is full. The chain is
 // locked or not yet reachable.
-Qht::Place Qht::first_empty(Map& map, Bucket& head) {
+Qht::Place Qht::first_empty(Map& map, Bucket& head, Reserve* reserve) {
     Bucket* bucket = &head;
     while (true) {
         if (const auto taken = static_cast<std::size_t>(std::popcount(bucket->taken())); taken < kEntries) {
@@ -120,7 +160,10 @@ Qht::Place Qht::first_empty(Map& map, Bucket& head) {
         }
         Bucket* const next = bucket->next.load(std::memory_order_relaxed);
         if (next == nullptr) {
-            auto* const added = new Bucket;
+            Bucket* const added = reserve != nullptr ? reserve->take() : new (std::nothrow) Bucket;
+            if (added == nullptr) {
+                return {nullptr, 0};
+            }
             // release: the bucket is seen empty, not raw; pairs with the acquire in find_if().
             bucket->next.store(added, std::memory_order_release);
             map.overflow.fetch_add(1, std::memory_order_relaxed);
@@ -154,9 +197,14 @@ void* Qht::insert(std::uint32_t hash, void* object, const void* key) WEFT_NO_THR
             }
         }
     }
-    const Place place = first_empty(*map, head);
-    put(place, hash, object);
+    const Place place = first_empty(*map, head, nullptr);
+    if (place.bucket != nullptr) {
+        put(place, hash, object);
+    }
     head.lock.unlock();
+    if (place.bucket == nullptr) {
+        throw std::bad_alloc();
+    }
     if (place.chain_grew) {
         grow();
     }
@@ -201,9 +249,11 @@ void Qht::grow() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     while (wants_growth(*map_.load(std::memory_order_acquire)) && resize_mutex_.try_lock()) {
         Map* const old = map_.load(std::memory_order_relaxed);
         std::unique_ptr<Map> fresh = wants_growth(*old) ? Map::create(old->count() * 2) : nullptr;
-        const bool grows = fresh != nullptr;
+        // A chain that is split in two needs no more buckets than it had. Some more for what is inserted meanwhile.
+        Reserve reserve(fresh == nullptr ? 0 : old->overflow.load(std::memory_order_relaxed) + kReserveExtra);
+        const bool grows = fresh != nullptr && reserve.complete();
         if (grows) {
-            move_chains(*old, *fresh);
+            move_chains(*old, *fresh, reserve);
             publish(old, std::move(fresh));
             growths_.fetch_add(1, std::memory_order_relaxed);
         }
@@ -220,7 +270,7 @@ bool Qht::wants_growth(const Map& map) {
            map.count() < kMaxBuckets;
 }
 
-void Qht::move_chains(Map& old, Map& fresh) {
+void Qht::move_chains(Map& old, Map& fresh, Reserve& reserve) {
     old.successor.store(&fresh, std::memory_order_relaxed);
     for (std::size_t i = 0; i < old.count(); ++i) {
         Bucket& head = old.buckets[i];
@@ -232,7 +282,9 @@ void Qht::move_chains(Map& old, Map& fresh) {
                     break;
                 }
                 const std::uint32_t hash = b->hashes[j].load(std::memory_order_relaxed);
-                put(first_empty(fresh, fresh.head(hash)), hash, object);
+                const Place place = first_empty(fresh, fresh.head(hash), &reserve);
+                WEFT_ASSERT(place.bucket != nullptr);
+                put(place, hash, object);
             }
         }
         // release: readers that see the mark see the successor and what was copied.

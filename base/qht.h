@@ -164,15 +164,16 @@ class Qht {
 
     struct Map;
     struct Place;
+    class Reserve;
 
     Qht(EpochDomain& domain, Equal equal, std::size_t initial_buckets, std::unique_ptr<Map> map);
 
     Bucket& lock_chain(std::uint32_t hash, Map*& map);
-    static Place first_empty(Map& map, Bucket& head);
+    static Place first_empty(Map& map, Bucket& head, Reserve* reserve);
     static void put(Place place, std::uint32_t hash, void* object);
     void grow();
     static bool wants_growth(const Map& map);
-    static void move_chains(Map& old, Map& fresh);
+    static void move_chains(Map& old, Map& fresh, Reserve& reserve);
     void publish(Map* old, std::unique_ptr<Map> fresh);
 
     const Equal equal_;

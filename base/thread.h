@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -69,17 +70,17 @@ template <class Body>
     requires std::is_invocable_v<std::decay_t<Body>&>
 Result<Thread> Thread::start(const std::string& name, Body&& body, const Options& options) {
     using Owned = std::decay_t<Body>;
-    auto* owned = new Owned(std::forward<Body>(body));
+    auto owned = std::make_unique<Owned>(std::forward<Body>(body));
     auto thread = start(
         name,
         [](void* context) {
-            auto* callable = static_cast<Owned*>(context);
+            const std::unique_ptr<Owned> callable(static_cast<Owned*>(context));
             (*callable)();
-            delete callable;
         },
-        owned, options);
-    if (!thread) {
-        delete owned;
+        owned.get(), options);
+    if (thread) {
+        // The thread's now; static analysis does not see it through the system call.
+        static_cast<void>(owned.release());
     }
     return thread;
 }

@@ -36,7 +36,7 @@ struct RuntimeHooks {
 struct BackendConfig {
     const GuestArch* guest;
     RuntimeHooks hooks;
-    bool count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget
+    bool count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget, and calls leave their return address
 };
 
 enum class CompileStatus : uint8_t {

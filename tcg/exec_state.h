@@ -3,7 +3,7 @@
 //   | ExecState: cold fields | tlb[4] | StateHeader |  architecture's state ...
 //                            ^ -128   ^ -64         ^ the state pointer
 //
-// All of it belongs to the thread that runs the vCPU, but for StateHeader::exit_request and insn_budget's sign (see there).
+// All of it belongs to the thread that runs the vCPU, but for StateHeader::exit_request.
 #pragma once
 
 #include <cstddef>
@@ -59,18 +59,21 @@ constexpr unsigned jump_cache_index(uint64_t pc) { return pc >> 1 & (kJumpCacheE
 // Why Backend::run came back. header.pc is the guest pc to go on at, but for `fault`.
 enum class ExitKind : uint32_t {
     goto_tb,  // by an unlinked (or interrupted) goto_tb: exit_unit and exit_slot say which
-    lookup,   // carry on at header.pc
+    lookup,   // by exit_tb: carry on at header.pc
     halt,
     yield,
     fault,    // a guest exception is recorded; exit_host_pc lies in the instruction's code: restore from there
+    indirect,  // by a lookup_and_goto_ptr that found nothing, or was interrupted: carry on at header.pc
 };
 
 struct alignas(64) ExecState {
+    // At ExitKind::fault, and with the instruction clock in everything that generated code calls but the lookup hook: the
+    // return address.
     uint64_t exit_host_pc;
     uint32_t exit_unit;  // UnitIndex that was given to Compiler::compile
     uint32_t exit_slot;
-    // Instruction clock: instructions left before the unit must return to the loop. Generated code subtracts and leaves
-    // when it turns negative.
+    // Instruction clock: generated code subtracts what a unit executed, where it leaves the unit, and returns to the loop
+    // when this turns negative. What it calls may lower it.
     int64_t insn_budget;
     // The guest's MXCSR while generated code runs (rounding mode, sticky exceptions, all masked); x86-64.
     uint32_t guest_mxcsr;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,10 @@ namespace weft::accel {
 
 namespace {
 
+// FNV-1a, by words.
+constexpr uint64_t kHashStart = 0xcbf29ce484222325;
+constexpr uint64_t hash_step(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100000001b3; }
+
 // A work item that somebody waits for.
 struct Completion {
     void (*fn)(void* opaque, void* state);
@@ -24,13 +29,19 @@ struct Completion {
     bool done WEFT_GUARDED_BY(mutex) = false;
 
     static void run(void* self, void* state) {
-        auto& completion = *static_cast<Completion*>(self);
-        completion.fn(completion.opaque, state);
-        // Notified under the lock: the waiter destroys this as soon as it has the lock.
-        MutexLock lock(completion.mutex);
-        completion.done = true;
-        completion.changed.notify_one();
+        const Finisher finisher{*static_cast<Completion*>(self)};
+        finisher.completion.fn(finisher.completion.opaque, state);
     }
+    // However the function ends.
+    struct Finisher {
+        Completion& completion;
+        ~Finisher() {
+            // Notified under the lock: the waiter destroys this as soon as it has the lock.
+            MutexLock lock(completion.mutex);
+            completion.done = true;
+            completion.changed.notify_one();
+        }
+    };
     void wait() WEFT_EXCLUDES(mutex) {
         MutexLock lock(mutex);
         while (!done) {
@@ -124,6 +135,9 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
         return std::unexpected(cache.error());
     }
     accelerator->cache_ = std::move(*cache);
+    if (settings->clock == ClockKind::insn) {
+        accelerator->insn_clock_ = std::make_unique<InsnClock>(*accelerator->cache_);
+    }
     return accelerator;
 }
 
@@ -138,18 +152,48 @@ Accelerator::~Accelerator() {
     for (uint32_t i = 0; i < vcpus_.capacity(); ++i) {
         vcpus_.set(i, nullptr);
     }
+    for (const std::unique_ptr<Vcpu>& vcpu : owned_) {
+        departed_.add(vcpu->counters);
+        note_final_state(*vcpu);
+    }
     owned_.clear();
     threads_.clear();
     write_stats();
+}
+
+void Accelerator::note_final_state(Vcpu& vcpu) {
+    if (insn_clock_ == nullptr || settings_.stats_file.empty()) {
+        return;
+    }
+    cache_->backend().collect_fp_flags(vcpu.state());
+    uint64_t hash = kHashStart;
+    const TextSink sink{[](void* opaque, const char* text, size_t length) {
+                            auto& sum = *static_cast<uint64_t*>(opaque);
+                            for (size_t i = 0; i < length; ++i) {
+                                sum = hash_step(sum, static_cast<uint8_t>(text[i]));
+                            }
+                        },
+                        &hash};
+    config_.guest->dump_registers(vcpu.state(), &sink);
+    final_registers_[vcpu.index] = hash;
+}
+
+uint64_t Accelerator::final_state_hash() const {
+    uint64_t hash = hash_step(kHashStart, config_.host->hash_ram(config_.host->opaque));
+    for (const auto& [index, registers] : final_registers_) {
+        hash = hash_step(hash_step(hash, index), registers);
+    }
+    return hash;
 }
 
 void Accelerator::write_stats() {
     if (settings_.stats_file.empty()) {
         return;
     }
-    const Result<std::string> report = make_report(*this, "stats");
+    const std::string report =
+        stats_report(*this, insn_clock_ != nullptr ? std::optional(final_state_hash()) : std::nullopt);
     std::ofstream file(settings_.stats_file);
-    file << *report;
+    file << report;
     file.close();
     if (!file) {
         const std::string message = fmt::format("stats={}: the file cannot be written", settings_.stats_file);
@@ -167,7 +211,7 @@ Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
         return threads_[0].get();
     }
     auto thread = CpuThread::create(single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", index), *cache_, gate_, timer_,
-                                    clock_);
+                                    clock_, insn_clock_.get());
     if (!thread) {
         return std::unexpected(thread.error());
     }
@@ -186,7 +230,7 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
         return std::unexpected(thread.error());
     }
     owned_.push_back(
-        std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_, &clock_}));
+        std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_, &clock_, insn_clock_.get()}));
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);
@@ -218,6 +262,7 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
         thread.stop();
     }
     departed_.add(vcpu.counters);
+    note_final_state(vcpu);
     std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });
     if (settings_.thread == ThreadMode::multi) {
         std::erase_if(threads_, [&thread](const auto& each) { return each.get() == &thread; });
@@ -228,7 +273,9 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
 
 Result<> Accelerator::resume() {
     MutexLock lock(control_);
-    if (!timer_.started()) {
+    if (insn_clock_ != nullptr) {
+        insn_clock_->set_held(false);
+    } else if (!timer_.started()) {
         if (Result<> done = timer_.start(); !done) {
             return done;
         }
@@ -270,6 +317,13 @@ void Accelerator::reset() {
 }
 
 // ---- for any thread ----
+
+void Accelerator::hold() {
+    if (insn_clock_->on_thread()) {
+        insn_clock_->set_held(true);
+        insn_clock_->stop_soon();
+    }
+}
 
 void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {
     if (kind != VcpuWork::sync) {

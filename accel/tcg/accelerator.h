@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "accel/tcg/code_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/exclusive.h"
+#include "accel/tcg/insn_clock.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/timer_thread.h"
 #include "accel/tcg/vcpu.h"
@@ -39,12 +41,19 @@ class Accelerator {
     void ram_written(uint64_t ram_offset, uint64_t size);
     void topology_changed(void (*done)(void* opaque), void* opaque);
 
+    // Null with the host's clock. VirtualTimeOps are its functions, but for hold().
+    InsnClock* insn_clock() const { return insn_clock_.get(); }
+    void hold();
+    // Something could not be done for want of memory, and nobody waits for an error: the machine is told to stop.
+    void out_of_memory() const { config_.host->fatal(config_.host->opaque, "out of memory: the accelerator cannot go on"); }
+
     // For reports.
     const Settings& settings() const { return settings_; }
     const CodeCache& cache() const { return *cache_; }
     CodeCache& cache() { return *cache_; }
     const VcpuList& vcpus() const { return vcpus_; }
     const VcpuCounters& departed() const { return departed_; }
+    uint64_t now_ns() const { return insn_clock_ != nullptr ? insn_clock_->now_ns() : clock_.now_ns(); }
 
   private:
     struct TopologyChange;
@@ -55,7 +64,9 @@ class Accelerator {
 
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
-    void write_stats();
+    void write_stats() WEFT_REQUIRES(control_);
+    void note_final_state(Vcpu& vcpu) WEFT_REQUIRES(control_);
+    uint64_t final_state_hash() const WEFT_REQUIRES(control_);
     static void topology_round(TopologyChange* change, void (*item)(void* opaque, void* state));
 
     const AccelConfig config_;
@@ -63,6 +74,7 @@ class Accelerator {
     const Clock clock_;
     VcpuList vcpus_;  // who may read it: see there
     std::unique_ptr<CodeCache> cache_;
+    std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
     TimerThread timer_;
     // Writes announced by other than guest instructions. Any thread; sequentially consistent (see ram_written()).
@@ -75,6 +87,8 @@ class Accelerator {
     Threads threads_ WEFT_GUARDED_BY(control_);
     std::vector<std::unique_ptr<Vcpu>> owned_ WEFT_GUARDED_BY(control_);
     bool running_ WEFT_GUARDED_BY(control_) = false;
+    // Of the registers that each vCPU ended with, by its index; with the instruction clock.
+    std::map<uint32_t, uint64_t> final_registers_ WEFT_GUARDED_BY(control_);
 };
 
 }  // namespace weft::accel

@@ -1,6 +1,7 @@
 #include "accel/tcg/code_cache.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -15,7 +16,7 @@ namespace weft::accel {
 namespace {
 
 std::unique_ptr<tcg::Backend> make_backend(const CodeCacheConfig& config) {
-    const tcg::BackendConfig backend{config.guest, runtime_hooks(), false};
+    const tcg::BackendConfig backend{config.guest, runtime_hooks(), config.settings.clock == ClockKind::insn};
 #if WEFT_HAVE_X86_64_BACKEND
     if (config.settings.backend == BackendKind::native) {
         return tcg::make_x86_64_backend(backend, config.settings.native);

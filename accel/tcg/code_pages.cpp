@@ -114,10 +114,13 @@ CodePage& CodePages::page(uint64_t ram_offset) {
     CodePage* page = place.code.load(std::memory_order_acquire);
     if (page == nullptr) {
         auto fresh = std::make_unique<CodePage>(ram_offset & ~(kPageSize - 1), place.mark);
-        if (place.code.compare_exchange_strong(page, fresh.get(), std::memory_order_seq_cst)) {
-            page = fresh.get();
-            MutexLock lock(list_mutex_);
-            pages_.push_back(std::move(fresh));
+        CodePage* const mine = fresh.get();
+        MutexLock lock(list_mutex_);
+        pages_.push_back(std::move(fresh));  // first: it may find no memory
+        if (place.code.compare_exchange_strong(page, mine, std::memory_order_seq_cst)) {
+            page = mine;
+        } else {
+            pages_.pop_back();
         }
     }
     return *page;

@@ -22,6 +22,7 @@ class Counter {
 
 // On lines of its own: reports read it while the vCPU runs.
 struct alignas(kCacheLine) VcpuCounters {
+    Counter insns;               // executed; with the instruction clock only
     Counter loop_entries;        // into generated code from the execution loop
     Counter lookup_jump_cache;   // TBs found in the jump cache by the loop
     Counter lookup_table;        // ... in the hash table, by the loop or for generated code
@@ -53,7 +54,8 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 23> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 24> kVcpuCounters = {{
+    {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
     {"lookup_table", &VcpuCounters::lookup_table},

@@ -1,8 +1,10 @@
 #include "accel/tcg/cpu_thread.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
+#include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"
 
@@ -13,6 +15,8 @@ namespace {
 // How long a vCPU runs while others wait for their turn. Short, because a guest that waits for another hart (a TLB
 // shootdown, a spin lock) burns its turn: with slices of 5 ms one boot in six took five times as long.
 constexpr uint64_t kSliceNs = 1'000'000;
+// The same with the instruction clock.
+constexpr uint64_t kSliceInsns = 200'000;
 
 // How often a thread that found no space for code waits for a region before it has everything emptied.
 constexpr unsigned kMaxWaitsForRoom = 3;
@@ -20,23 +24,24 @@ constexpr unsigned kMaxWaitsForRoom = 3;
 }  // namespace
 
 Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock) {
+                                                     TimerThread& timer, const Clock& clock, InsnClock* insn_clock) {
     auto translator = Translator::create(cache);
     if (!translator) {
         return std::unexpected(translator.error());
     }
     return std::unique_ptr<CpuThread>(
-        new CpuThread(std::move(name), cache, gate, timer, clock, std::move(*translator)));
+        new CpuThread(std::move(name), cache, gate, timer, clock, insn_clock, std::move(*translator)));
 }
 
 CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-                     std::unique_ptr<Translator> translator)
+                     InsnClock* insn_clock, std::unique_ptr<Translator> translator)
     : name_(std::move(name)),
       cache_(cache),
       gate_(gate),
       clock_(clock),
+      insn_clock_(insn_clock),
       translator_(std::move(translator)),
-      loop_(cache, *translator_, *this),
+      loop_(cache, *translator_, *this, insn_clock),
       member_(gate, [](void* thread) { static_cast<CpuThread*>(thread)->ask_all(); }, this),
       slice_(
           timer,
@@ -44,9 +49,18 @@ CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, Ti
               auto* thread = static_cast<CpuThread*>(opaque);
               thread->end_turn();
           },
-          this) {}
+          this) {
+    if (insn_clock_ != nullptr) {
+        insn_clock_->attach([](void* self) { static_cast<CpuThread*>(self)->ask_from_outside(); }, this);
+    }
+}
 
-CpuThread::~CpuThread() { WEFT_ASSERT(!thread_.joinable()); }
+CpuThread::~CpuThread() {
+    WEFT_ASSERT(!thread_.joinable());
+    if (insn_clock_ != nullptr) {
+        insn_clock_->attach(nullptr, nullptr);
+    }
+}
 
 // ---- control ----
 
@@ -66,6 +80,7 @@ void CpuThread::remove(Vcpu& vcpu) {
             parked_changed_.wait(mutex_);
         }
         std::erase(vcpus_, &vcpu);
+        turn_ = nullptr;
         vcpu_count_.store(vcpus_.size(), std::memory_order_relaxed);
         last_ = 0;
     }
@@ -133,10 +148,19 @@ void CpuThread::post(Vcpu& vcpu, const WorkItem& item) {
         }
     }
     vcpu.work.push(item);
-    vcpu.kick();
+    if (insn_clock_ != nullptr) {
+        ask_current();
+        wake_sleeper();
+    } else {
+        vcpu.kick();
+    }
 }
 
 void CpuThread::ask_all() {
+    if (insn_clock_ != nullptr) {
+        ask_current();
+        return;
+    }
     MutexLock lock(mutex_);
     for (Vcpu* vcpu : vcpus_) {
         vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
@@ -153,7 +177,27 @@ void CpuThread::end_turn() {
     }
 }
 
+void CpuThread::ask_current() {
+    if (Vcpu* const current = current_.load(std::memory_order_seq_cst); current != nullptr) {
+        current->header().exit_request.store(1, std::memory_order_seq_cst);
+    }
+}
+
+void CpuThread::ask_from_outside() {
+    outside_.store(true, std::memory_order_seq_cst);
+    ask_current();
+    wake_sleeper();
+}
+
 void CpuThread::wake(Vcpu& vcpu) {
+    if (insn_clock_ != nullptr) {
+        if (insn_clock_->on_thread()) {
+            insn_clock_->stop_soon();
+        } else {
+            ask_from_outside();
+        }
+        return;
+    }
     if (vcpu_count_.load(std::memory_order_relaxed) > 1) {
         // The one that runs gives way, for it may be long until its turn is over.
         if (current_.load(std::memory_order_seq_cst) != &vcpu) {
@@ -161,6 +205,17 @@ void CpuThread::wake(Vcpu& vcpu) {
         }
     }
     wake_sleeper();
+}
+
+void CpuThread::deadline_set(uint64_t deadline_ns) {
+    if (insn_clock_ == nullptr) {
+        // A halted vCPU waits for its deadline by itself: it has to look again.
+        wake_sleeper();
+    } else if (insn_clock_->on_thread()) {
+        insn_clock_->stop_by(deadline_ns);
+    } else {
+        ask_from_outside();
+    }
 }
 
 void CpuThread::wake_sleeper() {
@@ -175,8 +230,21 @@ void CpuThread::wake_sleeper() {
 }
 
 bool CpuThread::wanted(Vcpu& vcpu) {
+    if (insn_clock_ != nullptr) {
+        return !wants_nothing();
+    }
     return command_.load(std::memory_order_seq_cst) != Command::run || vcpu.work.any() || gate_.requested() ||
            turn_over_.load(std::memory_order_seq_cst);
+}
+
+bool CpuThread::wants_nothing() const {
+    return (command_.load(std::memory_order_seq_cst) == Command::run || on_the_way_to_hold()) && !any_work() &&
+           !gate_.requested() && !outside_.load(std::memory_order_seq_cst);
+}
+
+// Held, but the segment goes on a little: whoever pauses the machine meanwhile waits for its end, which is the guest's.
+bool CpuThread::on_the_way_to_hold() const {
+    return insn_clock_->held() && turn_ != nullptr && !turn_->halted && !turn_->failed && insn_clock_->left() != 0;
 }
 
 bool CpuThread::any_work() const {
@@ -195,6 +263,9 @@ void CpuThread::run() {
     wake_exactly();  // a halted vCPU sleeps until its own timer
     Participant participant(cache_.epochs(), this);
     participant.go_online();
+    if (insn_clock_ != nullptr) {
+        insn_clock_->adopt_thread();
+    }
     while (true) {
         participant.quiescent();
         cache_.epochs().poll();
@@ -203,13 +274,36 @@ void CpuThread::run() {
         }
         switch (command_.load(std::memory_order_seq_cst)) {
             case Command::run:
-                take_turns(participant);
+                run_or_fail(participant);
                 break;
             case Command::pause:
-                park(participant);
+                if (insn_clock_ != nullptr && on_the_way_to_hold()) {
+                    run_or_fail(participant);
+                } else {
+                    park(participant);
+                }
                 break;
             case Command::stop:
+                if (insn_clock_ != nullptr) {
+                    insn_clock_->leave_thread();
+                }
                 return;
+        }
+    }
+}
+
+// What vCPUs do is guarded one by one; what is left is the thread's own, and fails them all.
+void CpuThread::run_or_fail(Participant& participant) {
+    try {
+        if (insn_clock_ != nullptr) {
+            take_turns_by_insns(participant);
+        } else {
+            take_turns(participant);
+        }
+    } catch (const std::bad_alloc&) {
+        current_.store(nullptr, std::memory_order_seq_cst);
+        for (Vcpu* vcpu : vcpus_) {
+            vcpu->out_of_memory();
         }
     }
 }
@@ -240,14 +334,86 @@ void CpuThread::take_turns(Participant& participant) {
     }
 }
 
+// Goes on with the segment that was interrupted, or begins another one.
+void CpuThread::take_turns_by_insns(Participant& participant) {
+    if (insn_clock_->held() && !on_the_way_to_hold()) {
+        sleep_without_time(participant);
+        return;
+    }
+    const bool outside = outside_.exchange(false, std::memory_order_seq_cst);
+    const bool over = turn_ == nullptr || turn_->halted || turn_->failed || insn_clock_->left() == 0;
+    if ((over || outside) && !plan_segment()) {
+        return;
+    }
+    if (turn_ == nullptr) {
+        sleep_without_time(participant);
+        return;
+    }
+    current_.store(turn_, std::memory_order_seq_cst);
+    // Who asked before saw that nobody runs.
+    if (wants_nothing()) {
+        run_vcpu(*turn_, participant);
+    }
+    current_.store(nullptr, std::memory_order_seq_cst);
+}
+
+// Does what is due, and chooses who runs up to which stop; turn_ is null where all are halted for ever. False: time was
+// jumped over, and something is due again.
+bool CpuThread::plan_segment() {
+    insn_clock_->run_due_timers();
+    const uint64_t now = insn_clock_->now_ns();
+    if (!turn_goes_on()) {
+        turn_ = next_runnable();
+        if (turn_ != nullptr) {
+            turn_end_ = others_wait(*turn_) ? now + kSliceInsns : kNever;
+        } else if (const uint64_t next = next_stop(); next != kNever) {
+            insn_clock_->jump_to(next);
+            return false;
+        } else {
+            return true;
+        }
+    }
+    turn_->alarm.take_if_due(now);
+    turn_->look_at_interrupts = true;
+    insn_clock_->start(std::min(turn_end_, next_stop()));
+    return true;
+}
+
+// Whether the vCPU whose turn it is may run on, at a stop.
+bool CpuThread::turn_goes_on() {
+    if (turn_ == nullptr || turn_->halted || turn_->failed || insn_clock_->now_ns() >= turn_end_) {
+        return false;
+    }
+    const uint64_t now = insn_clock_->now_ns();
+    const bool other_is_due = std::ranges::any_of(
+        vcpus_, [now](const Vcpu* vcpu) { return vcpu->halted && !vcpu->failed && vcpu->alarm.time_ns() <= now; });
+    return !other_is_due && !other_was_kicked(*turn_);
+}
+
+// When somebody has to look at something next: the timers, the vCPU whose turn it is, and those that are halted. Who waits
+// for his turn looks when it comes.
+uint64_t CpuThread::next_stop() const {
+    uint64_t next = insn_clock_->next_timer_ns();
+    for (const Vcpu* vcpu : vcpus_) {
+        if (!vcpu->failed && (vcpu == turn_ || vcpu->halted)) {
+            next = std::min(next, vcpu->alarm.time_ns());
+        }
+    }
+    return next;
+}
+
 void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
-    member_.enter(participant);
     LoopExit reason{};
-    do {
-        // Alone, it may go on.
-        reason = loop_.run(vcpu, participant);
-    } while (reason == LoopExit::yielded && vcpus_.size() == 1);
-    member_.leave();
+    {
+        const InsideGate inside(member_, participant);
+        do {
+            // Alone, it may go on.
+            reason = or_fail(vcpu, LoopExit::failed, [&] { return loop_.run(vcpu, participant); });
+        } while (reason == LoopExit::yielded && vcpus_.size() == 1);
+    }
+    if (reason == LoopExit::yielded) {
+        turn_ = nullptr;
+    }
     if (reason == LoopExit::full) {
         make_room(vcpu, participant);
     } else if (reason == LoopExit::halted) {
@@ -265,9 +431,8 @@ void CpuThread::make_room(const Vcpu& vcpu, Participant& participant) {
         return;
     }
     full_in_a_row_ = 0;
-    gate_.begin(&participant);
+    const ExclusiveSection alone(gate_, &participant);
     cache_.flush(translator_->full_at());
-    gate_.end();
 }
 
 Vcpu* CpuThread::next_runnable() {
@@ -288,7 +453,7 @@ bool CpuThread::runnable(Vcpu& vcpu) {
     if (!vcpu.halted) {
         return true;
     }
-    const bool due = vcpu.alarm.take_if_due(clock_.now_ns());
+    const bool due = vcpu.alarm.take_if_due(vcpu.now_ns());
     // Cleared before the reasons are looked at.
     if (vcpu.header().exit_request.exchange(0, std::memory_order_seq_cst) == 0 && !due) {
         return false;
@@ -323,11 +488,10 @@ void CpuThread::do_work(Vcpu& vcpu, Participant& participant) {
 
 void CpuThread::do_item(Vcpu& vcpu, const WorkItem& item, Participant& participant) {
     if (item.kind == VcpuWork::exclusive) {
-        gate_.begin(&participant);
-        item.run(item.opaque, vcpu.state());
-        gate_.end();
+        const ExclusiveSection alone(gate_, &participant);
+        or_fail(vcpu, [&] { item.run(item.opaque, vcpu.state()); });
     } else {
-        item.run(item.opaque, vcpu.state());
+        or_fail(vcpu, [&] { item.run(item.opaque, vcpu.state()); });
     }
 }
 
@@ -364,6 +528,21 @@ void CpuThread::sleep(Participant& participant) {
     for (Vcpu* vcpu : vcpus_) {
         vcpu->alarm.set_own(false);
     }
+}
+
+// All vCPUs are halted and no deadline is set, or they are held: until another thread wants something.
+void CpuThread::sleep_without_time(Participant& participant) {
+    const EpochDomain::Offline offline(participant);
+    waiting_.store(true, std::memory_order_seq_cst);
+    {
+        MutexLock lock(mutex_);
+        // The gate's requesters do not wait for who sleeps.
+        while (command_.load(std::memory_order_seq_cst) == Command::run && !any_work() &&
+               (insn_clock_->held() || (!outside_.load(std::memory_order_seq_cst) && !any_kicked()))) {
+            wake_.wait(mutex_);
+        }
+    }
+    waiting_.store(false, std::memory_order_seq_cst);
 }
 
 void CpuThread::park(Participant& participant) {

@@ -12,6 +12,10 @@
 // stores `waiting` before it looks for reasons to go on, and clears exit_request before it looks for what is wanted. All
 // of these are sequentially consistent, so that nothing is lost. (A halted vCPU's exit_request is cleared when the next
 // vCPU is chosen: commands and work are looked for once more after that.)
+//
+// With the instruction clock, turns end and interrupts are looked at where the clock stops (see insn_clock.h). Other
+// threads then set exit_request of the running vCPU alone, for it stands for an interrupt with the others; what they want
+// between stops, but for interrupts from outside, changes nothing that the guest sees.
 #pragma once
 
 #include <atomic>
@@ -34,9 +38,9 @@ namespace weft::accel {
 
 class CpuThread final : public Attention {
   public:
-    // Everything outlives it. No thread runs before start().
+    // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
     static Result<std::unique_ptr<CpuThread>> create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock);
+                                                     TimerThread& timer, const Clock& clock, InsnClock* insn_clock);
     // Stopped.
     ~CpuThread();
     CpuThread(const CpuThread&) = delete;
@@ -64,8 +68,8 @@ class CpuThread final : public Attention {
     void ask_all() WEFT_EXCLUDES(mutex_);
     // After exit_request of `vcpu` was set.
     void wake(Vcpu& vcpu);
-    // After a deadline was set.
-    void wake_sleeper();
+    // After a vCPU's deadline was set.
+    void deadline_set(uint64_t deadline_ns);
     // Has the vCPU that runs give way to the others. Any thread.
     void end_turn();
 
@@ -76,11 +80,19 @@ class CpuThread final : public Attention {
     using Participant = EpochDomain::Participant;
 
     CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-              std::unique_ptr<Translator> translator);
+              InsnClock* insn_clock, std::unique_ptr<Translator> translator);
 
     void command(Command command);
     void run();
+    void run_or_fail(Participant& participant);
     void take_turns(Participant& participant);
+    void take_turns_by_insns(Participant& participant);
+    bool plan_segment();
+    bool turn_goes_on();
+    uint64_t next_stop() const;
+    void ask_current();
+    void ask_from_outside();
+    void wake_sleeper();
     void run_vcpu(Vcpu& vcpu, Participant& participant);
     void make_room(const Vcpu& vcpu, Participant& participant);
     void do_work(Vcpu& vcpu, Participant& participant);
@@ -90,6 +102,9 @@ class CpuThread final : public Attention {
     bool others_wait(const Vcpu& vcpu) const;
     bool other_was_kicked(const Vcpu& vcpu) const;
     void sleep(Participant& participant) WEFT_EXCLUDES(mutex_);
+    void sleep_without_time(Participant& participant) WEFT_EXCLUDES(mutex_);
+    bool wants_nothing() const;
+    bool on_the_way_to_hold() const;
     void park(Participant& participant) WEFT_EXCLUDES(mutex_);
     bool any_work() const;
     bool any_kicked() const;
@@ -98,6 +113,7 @@ class CpuThread final : public Attention {
     CodeCache& cache_;
     ExclusiveGate& gate_;
     const Clock& clock_;
+    InsnClock* const insn_clock_;
     const std::unique_ptr<Translator> translator_;
     ExecLoop loop_;
     ExclusiveGate::Member member_;
@@ -110,6 +126,9 @@ class CpuThread final : public Attention {
     // How often in a row no space for code was found, and how much had been translated by then.
     unsigned full_in_a_row_ = 0;
     uint64_t translated_when_full_ = 0;
+    // With the instruction clock: whose turn it is (null: a new one begins), and when it ends.
+    Vcpu* turn_ = nullptr;
+    uint64_t turn_end_ = 0;
     Thread thread_;
     Mutex start_mutex_;  // held while the thread is made, and while work is done in its place
     bool started_ WEFT_GUARDED_BY(start_mutex_) = false;
@@ -118,6 +137,9 @@ class CpuThread final : public Attention {
     std::atomic<Command> command_{Command::pause};
     // Another vCPU than the one that runs was kicked, or its turn is over. Written by any thread, taken by this one.
     std::atomic<bool> turn_over_{false};
+    // With the instruction clock: an interrupt or a deadline came from another thread. Written by any thread, taken by this
+    // one.
+    std::atomic<bool> outside_{false};
     // Written by this thread.
     std::atomic<bool> waiting_{false};
     std::atomic<Vcpu*> current_{nullptr};

@@ -88,4 +88,30 @@ class alignas(kCacheLine) ExclusiveGate::Member {
     Member* next_ = nullptr;
 };
 
+// Exclusivity for a scope.
+class ExclusiveSection {
+  public:
+    ExclusiveSection(ExclusiveGate& gate, EpochDomain::Participant* self) : gate_(gate) { gate_.begin(self); }
+    ~ExclusiveSection() { gate_.end(); }
+    ExclusiveSection(const ExclusiveSection&) = delete;
+    ExclusiveSection& operator=(const ExclusiveSection&) = delete;
+
+  private:
+    ExclusiveGate& gate_;
+};
+
+// Inside the gate for a scope.
+class InsideGate {
+  public:
+    InsideGate(ExclusiveGate::Member& member, EpochDomain::Participant& participant) : member_(member) {
+        member_.enter(participant);
+    }
+    ~InsideGate() { member_.leave(); }
+    InsideGate(const InsideGate&) = delete;
+    InsideGate& operator=(const InsideGate&) = delete;
+
+  private:
+    ExclusiveGate::Member& member_;
+};
+
 }  // namespace weft::accel

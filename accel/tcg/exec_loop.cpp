@@ -5,10 +5,10 @@
 #include <string>
 
 #include "accel/tcg/find_block.h"
+#include "accel/tcg/locate.h"
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"
 #include "base/log.h"
-#include "tcg/code/insn_table.h"
 
 namespace weft::accel {
 
@@ -27,21 +27,25 @@ void log_line(const Vcpu& vcpu, const std::string& line) { vcpu.host.log(vcpu.ho
 
 LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
     StateHeader& header = vcpu.header();
-    bool look_at_interrupts = true;
+    vcpu.look_at_interrupts = vcpu.look_at_interrupts || clock_ == nullptr;
     Unlinked unlinked{};
     while (true) {
         // Cleared before anything that a nudger or kicker may want is looked at (see EpochDomain::Nudge).
         if (header.exit_request.load(std::memory_order_acquire) != 0) {
             header.exit_request.exchange(0, std::memory_order_seq_cst);
+            // With the instruction clock interrupts have their time, and this is just any.
+            vcpu.look_at_interrupts = vcpu.look_at_interrupts || clock_ == nullptr;
             if (attention_.wanted(vcpu)) {
                 return LoopExit::attention;
             }
-            look_at_interrupts = true;
         }
-        if (look_at_interrupts && take_interrupt(vcpu)) {
+        if (clock_ != nullptr && clock_->left() == 0) {
+            return LoopExit::stopped;
+        }
+        if (vcpu.look_at_interrupts && take_interrupt(vcpu)) {
             unlinked = {};
         }
-        look_at_interrupts = false;
+        vcpu.look_at_interrupts = false;
         participant.quiescent();
         // In this order: see JumpCache::process_drops().
         vcpu.jump_cache.process_drops();
@@ -51,7 +55,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
 
         enter_context(vcpu);
         Target target{};
-        switch (find(vcpu, unlinked, &target)) {
+        const bool near_stop = clock_ != nullptr && clock_->left() < InsnClock::kMargin;
+        switch (near_stop ? find_to_fit(vcpu, &target) : find(vcpu, unlinked, &target)) {
             case Found::code:
                 break;
             case Found::again:
@@ -67,9 +72,12 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
 
         header.page_pc = header.pc & ~(kPageSize - 1);
         vcpu.counters.loop_entries.add();
-        const ExitKind kind = backend_.run(vcpu.state(), target.code);
+        const ExitKind kind = run_code(vcpu, target);
+        if (vcpu.failed) {
+            return LoopExit::failed;
+        }
         if (kind == ExitKind::fault) {
-            restore_pc(vcpu, target.single);
+            finish_fault(vcpu, target.single);
         } else if (kind == ExitKind::goto_tb) {
             TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
             unlinked = source == target.single ? Unlinked{}
@@ -80,13 +88,13 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
         }
         switch (kind) {
             case ExitKind::goto_tb:
+            case ExitKind::indirect:
                 break;
             case ExitKind::lookup:
-                look_at_interrupts = true;
+                vcpu.look_at_interrupts = true;
                 break;
             case ExitKind::fault:
                 deliver(vcpu);
-                look_at_interrupts = true;
                 break;
             case ExitKind::halt:
                 vcpu.halted = true;
@@ -96,6 +104,16 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
                 return LoopExit::yielded;
         }
     }
+}
+
+ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
+    if (clock_ == nullptr) {
+        return backend_.run(vcpu.state(), target.code);
+    }
+    clock_->enter(vcpu, target.alone, target.single);
+    const ExitKind kind = backend_.run(vcpu.state(), target.code);
+    clock_->leave();
+    return kind;
 }
 
 bool ExecLoop::take_interrupt(Vcpu& vcpu) {
@@ -157,16 +175,8 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
         vcpu.counters.lookup_table.add();
     } else {
         vcpu.counters.lookup_miss.add();
-        switch (translator_.translate(vcpu, page, &tb)) {
-            case TranslateOutcome::ok:
-                break;
-            case TranslateOutcome::fault:
-                deliver(vcpu);
-                return Found::again;
-            case TranslateOutcome::full:
-                return Found::full;
-            case TranslateOutcome::failed:
-                return Found::failed;
+        if (const Found found = translate(vcpu, page, 0, &tb); found != Found::code) {
+            return found;
         }
     }
     target->code = tb->code;
@@ -185,6 +195,54 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
     return Found::code;
 }
 
+ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
+    switch (translator_.translate(vcpu, page, insns, tb)) {
+        case TranslateOutcome::ok:
+            return Found::code;
+        case TranslateOutcome::fault:
+            deliver(vcpu);
+            return Found::again;
+        case TranslateOutcome::full:
+            return Found::full;
+        case TranslateOutcome::failed:
+            return Found::failed;
+    }
+    return Found::failed;
+}
+
+// The same near the instruction clock's stop: code that does not go past it, by itself. A unit that is too long is
+// translated as far as there is time for it.
+ExecLoop::Found ExecLoop::find_to_fit(Vcpu& vcpu, Target* target) {
+    const uint64_t pc = vcpu.header().pc;
+    if (vcpu.exec_logged) {
+        log_entry(vcpu);
+    }
+    FetchPage page{};
+    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, &page)) {
+        deliver(vcpu);
+        return Found::again;
+    }
+    const auto left = static_cast<uint32_t>(clock_->left());
+    TranslationBlock* tb = page.device ? nullptr : find_block(vcpu, pc, page);
+    if (tb != nullptr) {
+        vcpu.counters.lookup_table.add();
+    } else {
+        vcpu.counters.lookup_miss.add();
+        if (const Found found = translate(vcpu, page, 0, &tb); found != Found::code) {
+            return found;
+        }
+    }
+    if (tb->insn_count > left) {
+        if (const Found found = translate(vcpu, page, left, &tb); found != Found::code) {
+            return found;
+        }
+    }
+    target->code = tb->code;
+    target->alone = true;
+    target->single = (tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0 ? tb : nullptr;
+    return Found::code;
+}
+
 // Delivers the recorded exception to the instruction at the vCPU's pc.
 void ExecLoop::deliver(Vcpu& vcpu) {
     StateHeader& header = vcpu.header();
@@ -192,23 +250,24 @@ void ExecLoop::deliver(Vcpu& vcpu) {
     backend_.collect_fp_flags(vcpu.state());
     header.raised = 0;
     guest_.deliver(vcpu.state());
+    vcpu.look_at_interrupts = true;
+    if (clock_ != nullptr) {
+        clock_->advance(vcpu, 1);
+    }
     vcpu.counters.exceptions.add();
     if (logged(vcpu, LogItem::int_)) {
         log_line(vcpu, fmt::format("cpu {}: exception at {:#x}, to {:#x}\n", vcpu.index, pc, header.pc));
     }
 }
 
-// exit_host_pc lies behind the instruction that met the exception, as a return address does: its last byte is before it.
-void ExecLoop::restore_pc(Vcpu& vcpu, const TranslationBlock* single) {
-    const uint64_t host_pc = vcpu.exec().exit_host_pc;
-    // A TB that is used once is in no tree; the code may have gone on to others from there.
-    const bool in_single = single != nullptr && host_pc - 1 - single->code.value() < single->code_size;
-    const TranslationBlock* tb = in_single ? single : cache_.regions().trees().find(host_pc - 1);
-    WEFT_ASSERT(tb != nullptr);
-    const auto row = tcg::find_insn(tb->insn_table_bytes(), static_cast<uint32_t>(host_pc - tb->code.value()));
-    WEFT_ASSERT(row.has_value());
+// Brings pc and instruction clock to the instruction that met the exception.
+void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single) {
+    const CodePlace place = locate(cache_, vcpu.exec().exit_host_pc, single);
     StateHeader& header = vcpu.header();
-    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{row->pc_offset});
+    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{place.pc_offset});
+    if (clock_ != nullptr) {
+        clock_->advance(vcpu, place.index);
+    }
 }
 
 void ExecLoop::log_entry(const Vcpu& vcpu) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "accel/tcg/code_cache.h"
+#include "accel/tcg/insn_clock.h"
 #include "accel/tcg/translator.h"
 #include "base/epoch.h"
 #include "tcg/exec_state.h"
@@ -13,6 +14,7 @@ namespace weft::accel {
 // Why the loop let go of a vCPU.
 enum class LoopExit : uint8_t {
     attention,  // the thread has something else to do
+    stopped,    // the instruction clock has reached its stop
     halted,     // Vcpu::halted is set
     yielded,
     full,    // the code cache has to be emptied
@@ -31,12 +33,19 @@ class Attention {
 // One a vCPU thread.
 class ExecLoop {
   public:
-    ExecLoop(CodeCache& cache, Translator& translator, Attention& attention)
-        : cache_(cache), guest_(cache.guest()), backend_(cache.backend()), translator_(translator), attention_(attention) {}
+    // `clock`: null with the host's clock.
+    ExecLoop(CodeCache& cache, Translator& translator, Attention& attention, InsnClock* clock)
+        : cache_(cache),
+          guest_(cache.guest()),
+          backend_(cache.backend()),
+          translator_(translator),
+          attention_(attention),
+          clock_(clock) {}
     ExecLoop(const ExecLoop&) = delete;
     ExecLoop& operator=(const ExecLoop&) = delete;
 
-    // Runs the vCPU, which is not halted, until there is a reason to stop. Inside the exclusive gate.
+    // Runs the vCPU, which is not halted, until there is a reason to stop. Inside the exclusive gate. With the instruction
+    // clock within a segment.
     LoopExit run(Vcpu& vcpu, EpochDomain::Participant& participant);
 
     // Takes an interrupt if one is due; true if it did. On the vCPU's thread.
@@ -55,13 +64,17 @@ class ExecLoop {
     struct Target {
         tcg::RxAddress code;
         tcg::TranslationBlock* single = nullptr;  // used once
+        bool alone = false;                       // to come back after it
     };
     enum class Found : uint8_t { code, again, full, failed };
 
     void enter_context(Vcpu& vcpu);
     Found find(Vcpu& vcpu, Unlinked unlinked, Target* target);
+    Found find_to_fit(Vcpu& vcpu, Target* target);
+    Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
+    tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     void deliver(Vcpu& vcpu);
-    void restore_pc(Vcpu& vcpu, const tcg::TranslationBlock* single);
+    void finish_fault(Vcpu& vcpu, const tcg::TranslationBlock* single);
     void log_entry(const Vcpu& vcpu) const;
 
     CodeCache& cache_;
@@ -69,6 +82,7 @@ class ExecLoop {
     const tcg::Backend& backend_;
     Translator& translator_;
     Attention& attention_;
+    InsnClock* const clock_;
 };
 
 }  // namespace weft::accel

@@ -1,5 +1,6 @@
 // accel-tcg.so: the descriptor that the module exports.
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -19,7 +20,30 @@ namespace {
 
 void report_error(const ErrorSink* errors, const Error& error) { errors->report(errors->opaque, error.message().c_str()); }
 
-AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
+// Gives body(), or `otherwise` where there is no memory.
+template <class Result, class Body>
+Result or_report(const ErrorSink* errors, Result otherwise, Body&& body) {
+    try {
+        return std::forward<Body>(body)();
+    } catch (const std::bad_alloc&) {
+        errors->report(errors->opaque, "out of memory");
+        return otherwise;
+    }
+}
+
+// The same where nobody waits for an error.
+template <class Body>
+bool or_stop(AccelInstance* instance, Body&& body) {
+    try {
+        std::forward<Body>(body)();
+        return true;
+    } catch (const std::bad_alloc&) {
+        instance->accelerator->out_of_memory();
+        return false;
+    }
+}
+
+AccelInstance* make(const AccelConfig* config, const ErrorSink* errors) {
     auto accelerator = accel::Accelerator::create(*config);
     if (!accelerator) {
         report_error(errors, accelerator.error());
@@ -28,9 +52,13 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
     return new AccelInstance{std::move(*accelerator)};
 }
 
+AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
+    return or_report<AccelInstance*>(errors, nullptr, [&] { return make(config, errors); });
+}
+
 void destroy(AccelInstance* instance) { delete instance; }
 
-bool vcpu_create(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state, const ErrorSink* errors) {
+bool make_vcpu(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state, const ErrorSink* errors) {
     auto made = instance->accelerator->create_vcpu(*config);
     if (!made) {
         report_error(errors, made.error());
@@ -41,45 +69,70 @@ bool vcpu_create(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu,
     return true;
 }
 
+bool vcpu_create(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state, const ErrorSink* errors) {
+    return or_report(errors, false, [&] { return make_vcpu(instance, config, vcpu, state, errors); });
+}
+
 void vcpu_destroy(AccelInstance* instance, Vcpu* vcpu) { instance->accelerator->destroy_vcpu(*vcpu); }
 
 bool resume(AccelInstance* instance, const ErrorSink* errors) {
-    if (Result<> done = instance->accelerator->resume(); !done) {
-        report_error(errors, done.error());
-        return false;
-    }
-    return true;
+    return or_report(errors, false, [&] {
+        const Result<> done = instance->accelerator->resume();
+        if (!done) {
+            report_error(errors, done.error());
+        }
+        return done.has_value();
+    });
 }
 
 void pause(AccelInstance* instance) { instance->accelerator->pause(); }
 
-void reset(AccelInstance* instance) { instance->accelerator->reset(); }
+void reset(AccelInstance* instance) {
+    or_stop(instance, [&] { instance->accelerator->reset(); });
+}
 
 bool vcpu_run(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {
-    instance->accelerator->run_on(*vcpu, kind, fn, opaque);
-    return true;
+    return or_stop(instance, [&] { instance->accelerator->run_on(*vcpu, kind, fn, opaque); });
 }
 
 void ram_written(AccelInstance* instance, uint64_t ram_offset, uint64_t size) {
-    instance->accelerator->ram_written(ram_offset, size);
+    or_stop(instance, [&] { instance->accelerator->ram_written(ram_offset, size); });
 }
 
 void topology_changed(AccelInstance* instance, void (*done)(void* opaque), void* opaque) {
-    instance->accelerator->topology_changed(done, opaque);
+    or_stop(instance, [&] { instance->accelerator->topology_changed(done, opaque); });
 }
 
 bool report(AccelInstance* instance, const char* topic, const TextSink* sink) {
-    const auto text = accel::make_report(*instance->accelerator, topic);
-    if (text) {
-        sink->write(sink->opaque, text->data(), text->size());
-    }
-    return text.has_value();
+    bool known = false;
+    or_stop(instance, [&] {
+        const auto text = accel::make_report(*instance->accelerator, topic);
+        known = text.has_value();
+        if (known) {
+            sink->write(sink->opaque, text->data(), text->size());
+        }
+    });
+    return known;
 }
 
 const VcpuServices* services(AccelInstance*) { return &accel::vcpu_services(); }
 
+uint64_t virtual_now_ns(AccelInstance* instance) { return instance->accelerator->now_ns(); }
+
+void set_virtual_timer(AccelInstance* instance, uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
+    instance->accelerator->insn_clock()->set_timer(deadline_ns, fn, opaque);
+}
+
+void hold(AccelInstance* instance) { instance->accelerator->hold(); }
+
+constexpr VirtualTimeOps kVirtualTime = {&virtual_now_ns, &set_virtual_timer, &hold};
+
+const VirtualTimeOps* virtual_time(AccelInstance* instance) {
+    return instance->accelerator->insn_clock() != nullptr ? &kVirtualTime : nullptr;
+}
+
 constexpr AccelOps kOps = {&destroy,  &vcpu_create,    &vcpu_destroy,     &resume, &pause,   &reset,
-                           &vcpu_run, &ram_written, &topology_changed, &report, &services};
+                           &vcpu_run, &ram_written, &topology_changed, &report, &services, &virtual_time};
 
 }  // namespace
 

@@ -52,9 +52,18 @@ std::vector<Item> collect(Accelerator& accelerator) {
     return items;
 }
 
-std::string json(Accelerator& accelerator) {
-    std::string text = fmt::format("{{\n  \"backend\": \"{}\",\n  \"thread\": \"{}\"", accelerator.cache().backend().name(),
-                                   accelerator.settings().thread == ThreadMode::multi ? "multi" : "single");
+std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
+    const bool counted = accelerator.settings().clock == ClockKind::insn;
+    std::string text = fmt::format("{{\n  \"backend\": \"{}\",\n  \"thread\": \"{}\",\n  \"clock\": \"{}\"",
+                                   accelerator.cache().backend().name(),
+                                   accelerator.settings().thread == ThreadMode::multi ? "multi" : "single",
+                                   counted ? "insn" : "host");
+    if (state_hash) {
+        text += fmt::format(",\n  \"state_hash\": \"{:016x}\"", *state_hash);
+    }
+    if (counted) {
+        text += fmt::format(",\n  \"time_ns\": {}", accelerator.now_ns());
+    }
     for (const Item& item : collect(accelerator)) {
         text += fmt::format(",\n  \"{}\": {}", item.name, item.value);
     }
@@ -76,9 +85,13 @@ std::string text(Accelerator& accelerator) {
 
 }  // namespace
 
+std::string stats_report(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
+    return json(accelerator, state_hash);
+}
+
 Result<std::string> make_report(Accelerator& accelerator, std::string_view topic) {
     if (topic == "stats") {
-        return json(accelerator);
+        return json(accelerator, std::nullopt);
     }
     if (topic == "jit") {
         return text(accelerator);

@@ -2,6 +2,7 @@
 
 #include "accel/tcg/code_cache.h"
 #include "accel/tcg/find_block.h"
+#include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"
 #include "base/log.h"
 
@@ -12,21 +13,24 @@ namespace {
 Vcpu& vcpu_of(void* state) { return *state_header(state).vcpu; }
 
 bool load(void* state, uint64_t address, uint32_t memop, uint64_t* value) {
-    return vcpu_of(state).mmu.load(address, memop, value);
+    Vcpu& vcpu = vcpu_of(state);
+    return or_fail(vcpu, false, [&] { return vcpu.mmu.load(address, memop, value); });
 }
 
 bool store(void* state, uint64_t address, uint32_t memop, uint64_t value) {
-    return vcpu_of(state).mmu.store(address, memop, value);
+    Vcpu& vcpu = vcpu_of(state);
+    return or_fail(vcpu, false, [&] { return vcpu.mmu.store(address, memop, value); });
 }
 
 bool atomic(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old) {
-    return vcpu_of(state).mmu.atomic(op, address, memop, a, b, old);
+    Vcpu& vcpu = vcpu_of(state);
+    return or_fail(vcpu, false, [&] { return vcpu.mmu.atomic(op, address, memop, a, b, old); });
 }
 
-tcg::RxAddress lookup(void* state, uint64_t pc) {
-    Vcpu& vcpu = vcpu_of(state);
+tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
     StateHeader& header = vcpu.header();
     header.pc = pc;
+    vcpu.exec().exit_host_pc = 0;  // for the instruction clock: what was executed so far has been counted
     // With -d exec the loop sees every TB.
     if (header.exit_request.load(std::memory_order_relaxed) != 0 || vcpu.exec_logged) {
         return {};
@@ -47,6 +51,11 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
     header.page_pc = pc & ~(kPageSize - 1);
     remember_block(vcpu, pc, *tb);
     return tb->code;
+}
+
+tcg::RxAddress lookup(void* state, uint64_t pc) {
+    Vcpu& vcpu = vcpu_of(state);
+    return or_fail(vcpu, tcg::RxAddress{}, [&] { return find(vcpu, pc); });
 }
 
 }  // namespace

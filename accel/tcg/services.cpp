@@ -4,25 +4,36 @@
 
 #include "accel/tcg/code_cache.h"
 #include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"
 
 namespace weft::accel {
 
 namespace {
 
-void tlb_flush(Vcpu* vcpu, const TlbFlush* flush) { vcpu->flush_translations(*flush); }
-
-void fence_i(Vcpu* vcpu) {
-    vcpu->cache.pages().recheck_provisional();
-    vcpu->jump_cache.process_drops();
+void tlb_flush(Vcpu* vcpu, const TlbFlush* flush) {
+    or_fail(*vcpu, [&] { vcpu->flush_translations(*flush); });
 }
 
-uint64_t now_ns(Vcpu* vcpu) { return vcpu->clock.now_ns(); }
+void fence_i(Vcpu* vcpu) {
+    or_fail(*vcpu, [&] {
+        vcpu->cache.pages().recheck_provisional();
+        vcpu->jump_cache.process_drops();
+    });
+}
+
+uint64_t now_ns(Vcpu* vcpu) { return vcpu->now_ns(); }
+
+uint64_t cycles(Vcpu* vcpu) { return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) : vcpu->clock.now_ns(); }
+
+uint64_t instret(Vcpu* vcpu) {
+    return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) - vcpu->counters.exceptions.get()
+                                       : vcpu->clock.now_ns();
+}
 
 void set_deadline(Vcpu* vcpu, uint64_t deadline_ns) {
     vcpu->alarm.set(deadline_ns);
-    // A halted vCPU waits for its deadline by itself: it has to look again.
-    vcpu->thread.wake_sleeper();
+    vcpu->thread.deadline_set(deadline_ns);
 }
 
 void kick(Vcpu* vcpu) { vcpu->kick(); }
@@ -51,8 +62,8 @@ void log(Vcpu* vcpu, unsigned item, const char* text) {
     }
 }
 
-constexpr VcpuServices kServices = {&tlb_flush, &fence_i,    &now_ns,       &set_deadline, &kick,        &phys_load,
-                                    &phys_store, &phys_cmpxchg, &load,      &store,        &log_enabled, &log};
+constexpr VcpuServices kServices = {&tlb_flush,    &fence_i, &now_ns,    &cycles,      &instret, &set_deadline, &kick,
+                                    &phys_load,    &phys_store, &phys_cmpxchg, &load, &store,   &log_enabled,  &log};
 
 }  // namespace
 

@@ -37,7 +37,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "what translations become: host instructions, or data for an interpreter"},
     {"evict", PropertyType::choice, "region", 0, 0, "flush|region",
      "what goes when the memory for code is full: all of it while every vCPU waits, or its oldest part"},
-    {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
+    {"clock", PropertyType::choice, "host", 0, 0, "host|insn",
+     "what guest time follows: the host's clock, or executed instructions (with thread=single), so that runs are equal"},
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
@@ -103,6 +104,10 @@ Result<Settings> read_settings(const PropertyValue* values) {
         settings.split_wx = values[kSplitWx].number != 0 ? tcg::SplitWx::on : tcg::SplitWx::off;
     }
     settings.one_insn_per_tb = values[kOneInsnPerTb].number != 0;
+    settings.clock = values[kClock].number == 0 ? ClockKind::host : ClockKind::insn;
+    if (settings.clock == ClockKind::insn && settings.thread != ThreadMode::single) {
+        return fail("clock=insn needs thread=single");
+    }
     settings.backend = kBackends[values[kBackend].number];
     settings.evict = values[kEvict].number == 0 ? tcg::EvictMode::flush : tcg::EvictMode::region;
     if (values[kDisable].set) {

@@ -16,6 +16,7 @@
 namespace weft::accel {
 
 enum class ThreadMode : uint8_t { single, multi };
+enum class ClockKind : uint8_t { host, insn };
 enum class BackendKind : uint8_t { native, interp };
 
 struct Settings {
@@ -23,6 +24,7 @@ struct Settings {
     uint64_t tb_size_mib = 0;  // 0: chosen
     tcg::SplitWx split_wx = tcg::SplitWx::automatic;
     bool one_insn_per_tb = false;
+    ClockKind clock = ClockKind::host;
     BackendKind backend = BackendKind::interp;
     tcg::EvictMode evict = tcg::EvictMode::region;
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
@@ -34,8 +36,8 @@ struct Settings {
 // For AccelDescriptor::properties.
 std::span<const PropertyDesc> property_table();
 
-// Reads `values`, which are in the order of the table. Errors: `disable` names an optimisation
-// that there is not; `hash-buckets` is no power of two.
+// Reads `values`, which are in the order of the table. Errors: `disable` names an optimisation that there is not;
+// `hash-buckets` is no power of two; values that do not go together.
 Result<Settings> read_settings(const PropertyValue* values);
 
 }  // namespace weft::accel

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
+#include <new>
 
 #include "tcg/exec_state.h"
 
@@ -21,7 +21,7 @@ class StateBlock {
 
   private:
     struct Free {
-        void operator()(std::byte* memory) const { std::free(memory); }
+        void operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t{alignof(tcg::ExecState)}); }
     };
     std::unique_ptr<std::byte, Free> memory_;
 };

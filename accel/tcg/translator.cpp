@@ -24,6 +24,7 @@ namespace {
 constexpr uint32_t kMaxInsns = 512;
 // Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
 constexpr uint32_t kMaxBytes = 512;
+static_assert(kMaxInsns <= InsnClock::kMargin);
 
 std::span<const HelperDesc> helpers(const GuestArch& guest) { return {guest.helpers, guest.helper_count}; }
 
@@ -48,13 +49,13 @@ Translator::Translator(CodeCache& cache, std::unique_ptr<tcg::CodeContext> conte
     WEFT_ASSERT(guest_.max_insn_size <= 16);
 }
 
-TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, TranslationBlock** tb) {
+TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
     const auto start = std::chrono::steady_clock::now();
     TranslateOutcome outcome{};
     do {
         *tb = nullptr;
         cache_.upkeep(vcpu.thread);
-        outcome = attempt(vcpu, page, tb);
+        outcome = attempt(vcpu, page, insns, tb);
         // Null: the bytes changed under the translation.
     } while (outcome == TranslateOutcome::ok && *tb == nullptr);
     const auto took = std::chrono::steady_clock::now() - start;
@@ -63,14 +64,16 @@ TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, Transl
     return outcome;
 }
 
-TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, TranslationBlock** tb) {
+TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
     PageClaim claim(cache_.pages());
     Source& source = source_;
     source.pc = vcpu.header().pc;
     source.first = page;
     source.has_second = false;
+    source.limited = insns != 0;
     source.size = 0;
     uint32_t max_insns = cache_.settings().one_insn_per_tb || page.device ? 1 : kMaxInsns;
+    max_insns = source.limited ? std::min(max_insns, insns) : max_insns;
     if (!read_first(vcpu, source, claim, max_insns)) {
         return TranslateOutcome::fault;
     }

@@ -35,7 +35,11 @@ class Translator {
     // Makes the TB that begins at the vCPU's pc, which is fetched from `page`, and publishes it; or finds it published by
     // another vCPU. A TB of a device's bytes (or of a page that may not be remembered) is used once: nobody else knows
     // it, and release_single() must follow.
-    TranslateOutcome translate(Vcpu& vcpu, const FetchPage& page, tcg::TranslationBlock** tb);
+    TranslateOutcome translate(Vcpu& vcpu, const FetchPage& page, tcg::TranslationBlock** tb) {
+        return translate(vcpu, page, 0, tb);
+    }
+    // The same with at most `insns` instructions (0: as many as fit), to be used once.
+    TranslateOutcome translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     void release_single(tcg::TranslationBlock* tb);
 
     // CodeCache::flush_count() as of the last `full`.
@@ -48,15 +52,16 @@ class Translator {
         FetchPage first;
         FetchPage second{};  // where need_more asked for it
         bool has_second = false;
+        bool limited = false;  // to fewer instructions than there are
         uint32_t size = 0;  // of `bytes`
         std::array<uint8_t, kPageSize + 16> bytes{};
 
-        bool single_use() const { return first.device || (has_second && second.device); }
+        bool single_use() const { return limited || first.device || (has_second && second.device); }
     };
 
     Translator(CodeCache& cache, std::unique_ptr<tcg::CodeContext> context);
 
-    TranslateOutcome attempt(Vcpu& vcpu, const FetchPage& page, tcg::TranslationBlock** tb);
+    TranslateOutcome attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     bool read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns);
     bool read_more(Vcpu& vcpu, Source& source, PageClaim& claim);
     bool read_device(Vcpu& vcpu, Source& source);

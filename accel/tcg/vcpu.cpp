@@ -28,11 +28,15 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
       cache(*parts.cache),
       thread(*parts.thread),
       clock(*parts.clock),
+      insn_clock(parts.insn_clock),
       index(parts.vcpu->index),
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
       reader(memory, parts.vcpu->address_space),
       mmu(*this, cache.pages()),
       alarm(*parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this) {
+    if (insn_clock != nullptr) {
+        alarm.set_own(true);  // there is no other clock to watch it by
+    }
     guest.reset(state());
 }
 
@@ -57,10 +61,17 @@ void Vcpu::forget_memory() {
     contexts.renew();
 }
 
+void Vcpu::out_of_memory() {
+    failed = true;
+    header().exit_request.store(1, std::memory_order_seq_cst);
+    host.fatal(host.opaque, "out of memory: a vCPU cannot go on");
+}
+
 void Vcpu::reset() {
     forget_memory();
     rounding_known = false;
     halted = false;
+    look_at_interrupts = true;
     header().raised = 0;
     guest.reset(state());
 }

@@ -6,6 +6,7 @@
 #include "accel/tcg/clock.h"
 #include "accel/tcg/context_ids.h"
 #include "accel/tcg/counters.h"
+#include "accel/tcg/insn_clock.h"
 #include "accel/tcg/jump_cache.h"
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/state_block.h"
@@ -41,6 +42,7 @@ struct VcpuParts {
     CpuThread* thread;
     TimerThread* timer;
     const Clock* clock;
+    InsnClock* insn_clock;  // null with the host's clock
 };
 
 }  // namespace weft::accel
@@ -62,10 +64,14 @@ struct Vcpu {
     // Makes the vCPU look at its interrupts and at whatever else the caller has prepared (sequentially consistent), and
     // wakes it. Any thread.
     void kick();
+    // The machine's time. Any thread.
+    uint64_t now_ns() const { return insn_clock != nullptr ? insn_clock->now_ns() : clock.now_ns(); }
     // Forgets what was derived from virtual addresses. `flush` as VcpuServices::tlb_flush.
     void flush_translations(const TlbFlush& flush);
     // Forgets everything that depends on what lies at physical addresses.
     void forget_memory();
+    // There is no memory for what the vCPU needs: the machine is told to stop, and the vCPU never runs again. Its thread.
+    void out_of_memory();
     // Back to reset values.
     void reset();
 
@@ -76,6 +82,7 @@ struct Vcpu {
     accel::CodeCache& cache;
     accel::CpuThread& thread;
     const accel::Clock& clock;
+    accel::InsnClock* const insn_clock;  // null with the host's clock; then `clock` counts
     const uint32_t index;
 
     // ---- guest ----
@@ -96,6 +103,8 @@ struct Vcpu {
     // With -d exec: every TB is entered from the loop. Set by the loop.
     bool exec_logged = false;
 
+    // The loop is to look at the interrupts before it runs code.
+    bool look_at_interrupts = true;
     // Left by ExitKind::halt; until there is work.
     bool halted = false;
     // An error of weft's own environment was reported: never run again.

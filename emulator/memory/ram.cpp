@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <array>
+#include <bit>
 #include <utility>
 
 #include "base/bits.h"
+#include "weft/guest_ram.h"
 #include "weft/memory.h"
 
 namespace weft::mem {
@@ -57,6 +60,30 @@ void RamSpace::remove(const RamBlock& block) {
         const auto& last = *by_offset_.rbegin();
         size_.store(last.first + last.second->size(), std::memory_order_release);
     }
+}
+
+uint64_t RamSpace::hash() const {
+    // Four sums side by side: one alone would wait for its multiplications. Each step can be undone, so that no two words
+    // in one place give the same.
+    constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+    constexpr uint64_t kStep = 4 * sizeof(uint64_t);
+    std::array<uint64_t, 4> sums{1, 2, 3, 4};
+    const MutexLock lock(mutex_);
+    for (const auto& [offset, block] : by_offset_) {
+        sums[0] = (sums[0] ^ offset) * kFactor;
+        sums[1] = (sums[1] ^ block->size()) * kFactor;
+        for (uint64_t at = 0; at < block->size(); at += kStep) {
+            for (unsigned i = 0; i < sums.size(); ++i) {
+                const auto word = guest_ram::load<uint64_t>(block->host() + at + i * sizeof(uint64_t));
+                sums[i] = std::rotl((sums[i] ^ word) * kFactor, 29);
+            }
+        }
+    }
+    uint64_t hash = 0;
+    for (const uint64_t sum : sums) {
+        hash = (hash ^ sum ^ sum >> 32) * kFactor;
+    }
+    return hash;
 }
 
 uint8_t* RamSpace::host_of(uint64_t ram_offset) const {

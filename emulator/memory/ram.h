@@ -66,6 +66,9 @@ class RamSpace : public std::enable_shared_from_this<RamSpace> {
     // The offset of the byte at `host`.
     std::optional<uint64_t> offset_of(const uint8_t* host) const;
 
+    // A number that depends on the offsets, sizes and contents of all blocks. While nobody writes to them.
+    uint64_t hash() const;
+
   private:
     friend class RamBlock;
     void remove(const RamBlock& block);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -11,15 +13,26 @@ namespace weft::mem {
 
 AddressSpace::AddressSpace(Topology& topology, std::string name, RegionPtr root)
     : topology_(topology), name_(std::move(name)), root_(std::move(root)), view_(&topology.empty_view_) {
-    Transaction transaction(topology_);
-    topology_.spaces_.push_back(this);
-    topology_.mark_changed();
+    try {
+        Transaction transaction(topology_);
+        topology_.spaces_.push_back(this);
+        topology_.mark_changed();
+    } catch (const std::bad_alloc&) {
+        leave();
+        throw;
+    }
 }
 
-AddressSpace::~AddressSpace() {
-    Transaction transaction(topology_);
-    std::erase(topology_.spaces_, this);
-    topology_.mark_changed();
+AddressSpace::~AddressSpace() { leave(); }
+
+void AddressSpace::leave() noexcept {
+    try {
+        Transaction transaction(topology_);
+        std::erase(topology_.spaces_, this);
+        topology_.mark_changed();
+    } catch (const std::bad_alloc&) {
+        // What it alone showed goes with the next transaction, or with the topology.
+    }
 }
 
 void AddressSpace::set_root(RegionPtr root) {
@@ -91,6 +104,11 @@ void Topology::begin() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     ++depth_;
 }
 
+void Topology::unlock() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    owner_.store(std::thread::id(), std::memory_order_relaxed);
+    mutex_.unlock();
+}
+
 void Topology::commit() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     if (--depth_ != 0) {
         return;
@@ -98,15 +116,19 @@ void Topology::commit() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     Changeover* changeover = nullptr;
     std::vector<TopologyListener*> told;
     if (changed_) {
-        changed_ = false;
-        changeover = publish();
-        if (changeover != nullptr) {
+        try {
             told = listeners_;
+            changeover = publish();
+        } catch (const std::bad_alloc&) {
+            unlock();  // nothing was published; the next transaction tries again
+            throw;
+        }
+        changed_ = false;
+        if (changeover != nullptr) {
             changeover->waiting.store(static_cast<unsigned>(told.size()) + 1, std::memory_order_relaxed);
         }
     }
-    owner_.store(std::thread::id(), std::memory_order_relaxed);
-    mutex_.unlock();
+    unlock();
     if (changeover == nullptr) {
         return;
     }
@@ -117,50 +139,60 @@ void Topology::commit() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     epochs_.poll();
 }
 
+// All or, where there is no memory, nothing: everything is made before the first address space changes.
 Topology::Changeover* Topology::publish() {
-    std::map<const MemoryRegion*, std::unique_ptr<const FlatView>> now;
-    bool changed = false;
+    std::map<const MemoryRegion*, std::unique_ptr<const FlatView>> fresh;
+    std::vector<const MemoryRegion*> kept;  // roots of views that stay
+    std::vector<std::pair<AddressSpace*, const FlatView*>> shown;
     for (AddressSpace* space : spaces_) {
         const RegionPtr root = effective_root(space->root_);
         const FlatView* view = nullptr;
-        if (const auto known = now.find(root.get()); known != now.end()) {
+        const auto before = views_.find(root.get());
+        if (const auto known = fresh.find(root.get()); known != fresh.end()) {
             view = known->second.get();
+        } else if (std::ranges::find(kept, root.get()) != kept.end()) {
+            view = before->second.get();
+        } else if (std::vector<FlatRange> ranges = FlatView::render(root); ranges.empty()) {
+            view = &empty_view_;
+        } else if (before != views_.end() && before->second->ranges() == ranges) {
+            kept.push_back(root.get());
+            view = before->second.get();
         } else {
-            std::vector<FlatRange> ranges = FlatView::render(root);
-            if (ranges.empty()) {
-                view = &empty_view_;
-            } else {
-                const auto before = views_.find(root.get());
-                const bool same = before != views_.end() && before->second->ranges() == ranges;
-                auto& slot = now[root.get()];
-                slot = same ? std::move(before->second) : std::make_unique<const FlatView>(std::move(ranges));
-                if (same) {
-                    views_.erase(before);
-                }
-                view = slot.get();
-            }
+            auto made = std::make_unique<const FlatView>(std::move(ranges));
+            view = made.get();
+            fresh.emplace(root.get(), std::move(made));
         }
         if (view != space->view_.load(std::memory_order_relaxed)) {
-            changed = true;
-            // Release; pairs with the acquire in AddressSpace::view().
-            space->view_.store(view, std::memory_order_release);
+            shown.emplace_back(space, view);
         }
     }
-    views_.swap(now);
-    // What is left in `now` is shown by no address space any more.
-    if (!changed && now.empty()) {
+    std::list<std::unique_ptr<Changeover>> entry;
+    entry.push_back(std::make_unique<Changeover>());
+    Changeover* const changeover = entry.front().get();
+    changeover->topology = this;
+    changeover->views.reserve(views_.size());
+
+    // From here on nothing is allocated.
+    for (auto old = views_.begin(); old != views_.end();) {
+        if (std::ranges::find(kept, old->first) != kept.end()) {
+            ++old;
+        } else {
+            changeover->views.push_back(std::move(old->second));
+            old = views_.erase(old);
+        }
+    }
+    views_.merge(fresh);
+    for (const auto& [space, view] : shown) {
+        // Release; pairs with the acquire in AddressSpace::view().
+        space->view_.store(view, std::memory_order_release);
+    }
+    if (shown.empty() && changeover->views.empty()) {
         return nullptr;
     }
-    auto changeover = std::make_unique<Changeover>();
-    changeover->topology = this;
-    for (auto& [root, view] : now) {
-        changeover->views.push_back(std::move(view));
-    }
-    Changeover* const result = changeover.get();
     const MutexLock lock(changeover_mutex_);
-    changeovers_.push_back(std::move(changeover));
-    result->self = std::prev(changeovers_.end());
-    return result;
+    changeovers_.splice(changeovers_.end(), entry);
+    changeover->self = std::prev(changeovers_.end());
+    return changeover;
 }
 
 void Topology::acknowledged(void* opaque) {

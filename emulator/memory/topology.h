@@ -57,6 +57,8 @@ class AddressSpace {
   private:
     friend class Topology;
 
+    void leave() noexcept;
+
     Topology& topology_;
     const std::string name_;
     RegionPtr root_;  // guarded by the topology's lock
@@ -128,6 +130,7 @@ class Topology {
     void begin();
     void commit();
     void mark_changed() { changed_ = true; }
+    void unlock();
     // Renders and publishes; returns the changeover to start, if any view went out of use or changed.
     Changeover* publish() WEFT_REQUIRES(mutex_);
     static void acknowledged(void* opaque);
@@ -161,7 +164,8 @@ class Topology {
 class Transaction {
   public:
     explicit Transaction(Topology& topology) : topology_(topology) { topology_.begin(); }
-    ~Transaction() { topology_.commit(); }
+    // Throws std::bad_alloc where there is no memory for the new views; the old ones stay then.
+    ~Transaction() noexcept(false) { topology_.commit(); }
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 

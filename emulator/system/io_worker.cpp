@@ -1,9 +1,11 @@
 #include "emulator/system/io_worker.h"
 
+#include <new>
+
 namespace weft::sys {
 
-Result<std::unique_ptr<IoWorker>> IoWorker::create() {
-    std::unique_ptr<IoWorker> worker(new IoWorker);
+Result<std::unique_ptr<IoWorker>> IoWorker::create(void (*out_of_memory)(void* context), void* context) {
+    std::unique_ptr<IoWorker> worker(new IoWorker(out_of_memory, context));
     auto thread =
         Thread::start("weft-io", [](void* self) { static_cast<IoWorker*>(self)->work(); }, worker.get());
     if (!thread) {
@@ -46,7 +48,11 @@ void IoWorker::work() {
             const Request request = requests_.front();
             requests_.pop_front();
             lock.unlock();
-            request.fn(request.opaque);
+            try {
+                request.fn(request.opaque);
+            } catch (const std::bad_alloc&) {
+                out_of_memory_(context_);
+            }
             lock.lock();
             ++done_;
             changed_.notify_all();

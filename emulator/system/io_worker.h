@@ -12,7 +12,8 @@ namespace weft::sys {
 
 class IoWorker {
   public:
-    static Result<std::unique_ptr<IoWorker>> create();
+    // `out_of_memory(context)` is called where a request could not be done for want of it, on the worker's thread.
+    static Result<std::unique_ptr<IoWorker>> create(void (*out_of_memory)(void* context), void* context);
     // Does what was asked for first.
     ~IoWorker();
     IoWorker(const IoWorker&) = delete;
@@ -30,9 +31,11 @@ class IoWorker {
         void* opaque;
     };
 
-    IoWorker() = default;
+    IoWorker(void (*out_of_memory)(void* context), void* context) : out_of_memory_(out_of_memory), context_(context) {}
     void work();
 
+    void (*const out_of_memory_)(void* context);
+    void* const context_;
     Mutex mutex_;  // a leaf; not held while a request runs
     CondVar changed_;
     std::deque<Request> requests_ WEFT_GUARDED_BY(mutex_);

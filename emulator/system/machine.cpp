@@ -13,6 +13,11 @@ namespace weft::sys {
 
 namespace {
 
+// What a machine whose accelerator makes the time starts from, so that its runs are equal: 2026-01-01, 00:00 UTC, and the
+// seed of the guest's random numbers.
+constexpr uint64_t kVirtualStartNs = uint64_t{1'767'225'600} * 1'000'000'000;
+constexpr uint64_t kVirtualRngSeed = 0;
+
 void write_text(const TextSink& sink, std::string_view text) {
     sink.write(sink.opaque, text.data(), text.size());
 }
@@ -62,6 +67,7 @@ Machine::Machine(const MachineParts& parts)
           .log = [](void* self, const char* text,
                     size_t length) { static_cast<Machine*>(self)->log_.write({text, length}); },
           .fatal = [](void* self, const char* message) { static_cast<Machine*>(self)->fatal(message); },
+          .hash_ram = [](void* self) { return static_cast<Machine*>(self)->board_->topology().ram_space().hash(); },
       },
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
@@ -83,7 +89,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, hw::
 }
 
 Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot) {
-    Result<std::unique_ptr<IoWorker>> io = IoWorker::create();
+    Result<std::unique_ptr<IoWorker>> io = IoWorker::create(
+        [](void* self) { static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done"); }, this);
     if (!io) {
         return std::unexpected(io.error());
     }
@@ -124,6 +131,11 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
         },
         this);
     board_->topology().add_listener(*this);
+    time_ = ops_->virtual_time(accel_);
+    if (time_ != nullptr) {
+        virtual_io_ = std::make_unique<VirtualIo>(*time_, accel_);
+        board_->set_rng_seed(kVirtualRngSeed);
+    }
     return {};
 }
 
@@ -150,6 +162,8 @@ Machine::~Machine() {
         }
         board_->topology().remove_listener(*this);
         board_->topology().set_write_hook(nullptr, nullptr);
+        virtual_io_.reset();
+        time_ = nullptr;
         ops_->destroy(accel_);
     }
     io_.reset();
@@ -166,11 +180,15 @@ Result<int> Machine::run() {
         }
     }
     loop_.run();
+    if (loop_.out_of_memory()) {
+        request_shutdown(1);
+        print_error("out of memory");
+    }
     if (running_) {
         ops_->pause(accel_);
         running_ = false;
     }
-    io_->drain();
+    drain_io();
     MutexLock lock(mutex_);
     return exit_code_.value_or(0);
 }
@@ -184,7 +202,7 @@ void Machine::reset() {
     const Paused paused(*this);
     // What was asked for by the guest before completes as on the bus of a real machine; devices see it before their
     // reset.
-    io_->drain();
+    drain_io();
     ops_->reset(accel_);
     board_->reset();
 }
@@ -196,10 +214,28 @@ void Machine::request_shutdown(int exit_code) {
             exit_code_ = exit_code;
         }
     }
+    hold();
     loop_.post(shutdown_work_);
 }
 
-void Machine::request_reset() { loop_.post(reset_work_); }
+void Machine::request_reset() {
+    hold();
+    loop_.post(reset_work_);
+}
+
+// The main loop gets to it some time; where runs are to be equal, vCPUs do not run on meanwhile.
+void Machine::hold() {
+    if (time_ != nullptr) {
+        time_->hold(accel_);
+    }
+}
+
+void Machine::drain_io() {
+    io_->drain();
+    if (virtual_io_ != nullptr) {
+        virtual_io_->drain();
+    }
+}
 
 void Machine::fatal(const char* message) {
     print_error(message);
@@ -217,14 +253,26 @@ void Machine::guest_error(const char* message) { log(LogItem::guest_errors, mess
 void Machine::unimplemented(const char* message) { log(LogItem::unimp, message); }
 
 void Machine::set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
-    loop_.set_timer(deadline_ns, fn, opaque);
+    if (time_ != nullptr) {
+        time_->set_timer(accel_, deadline_ns, fn, opaque);
+    } else {
+        loop_.set_timer(deadline_ns, fn, opaque);
+    }
 }
 
-uint64_t Machine::now_ns() { return monotonic_ns(); }
+uint64_t Machine::now_ns() { return time_ != nullptr ? time_->now_ns(accel_) : monotonic_ns(); }
 
-uint64_t Machine::wall_clock_ns() { return realtime_ns(); }
+uint64_t Machine::wall_clock_ns() {
+    return time_ != nullptr ? kVirtualStartNs + time_->now_ns(accel_) : realtime_ns();
+}
 
-void Machine::run_io(void (*fn)(void* opaque), void* opaque) { io_->run(fn, opaque); }
+void Machine::run_io(void (*fn)(void* opaque), void* opaque) {
+    if (virtual_io_ != nullptr) {
+        virtual_io_->run(fn, opaque);
+    } else {
+        io_->run(fn, opaque);
+    }
+}
 
 void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
     ops_->topology_changed(accel_, done, opaque);

@@ -23,6 +23,7 @@
 #include "emulator/system/main_loop.h"
 #include "emulator/system/monitor.h"
 #include "emulator/system/options.h"
+#include "emulator/system/virtual_io.h"
 #include "weft/accel.h"
 
 namespace weft::sys {
@@ -84,6 +85,8 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     Result<> create_vcpus();
     void reset();
     void fatal(const char* message);
+    void drain_io();
+    void hold();
     void log(LogItem item, const char* message);
 
     // mem::TopologyListener
@@ -107,6 +110,9 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     AccelConfig accel_config_{};
     const AccelOps* ops_ = nullptr;
     AccelInstance* accel_ = nullptr;
+    // Where the accelerator makes the time; else null, and time is the host's.
+    const VirtualTimeOps* time_ = nullptr;
+    std::unique_ptr<VirtualIo> virtual_io_;
     std::vector<VcpuHandle> vcpus_;
     bool running_ = false;  // the loop's thread
 };

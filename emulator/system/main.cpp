@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <new>
 
 #include "base/log.h"
 #include "emulator/system/accel_chain.h"
@@ -173,7 +174,7 @@ Result<int> run(const Options& options) {
     return exit_code;
 }
 
-int main(std::span<const char* const> arguments) {
+int run_program(std::span<const char* const> arguments) {
     // A closed pipe is an error of the write that meets it.
     std::signal(SIGPIPE, SIG_IGN);
     const Result<Options> options = parse_options(arguments);
@@ -196,6 +197,16 @@ int main(std::span<const char* const> arguments) {
         return 1;
     }
     return *exit_code;
+}
+
+int main(std::span<const char* const> arguments) {
+    try {
+        return run_program(arguments);
+    } catch (const std::bad_alloc&) {
+        // Everything that was made is gone by now, and the terminal is the user's again.
+        print_error("out of memory");
+        return 1;
+    }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <glib-unix.h>
 #include <glib.h>
 
+#include <new>
 #include <utility>
 
 namespace weft::sys {
@@ -20,9 +21,17 @@ struct MainLoop::Context {
 struct MainLoop::Watch::Source {
     GSource* glib = nullptr;
     std::function<void()> function;
+    MainLoop* loop = nullptr;
 
     static gboolean dispatch(gint, GIOCondition, gpointer opaque) {
-        static_cast<Source*>(opaque)->function();
+        auto* source = static_cast<Source*>(opaque);
+        MainLoop* const loop = source->loop;  // the function may destroy the watch
+        try {
+            source->function();
+        } catch (const std::bad_alloc&) {
+            loop->out_of_memory_ = true;
+            loop->quit();
+        }
         return G_SOURCE_CONTINUE;
     }
     static void destroy(gpointer opaque) { delete static_cast<Source*>(opaque); }
@@ -51,6 +60,7 @@ MainLoop::~MainLoop() = default;
 std::unique_ptr<MainLoop::Watch> MainLoop::watch(int fd, Ready ready, std::function<void()> function) {
     auto* source = new Watch::Source;
     source->function = std::move(function);
+    source->loop = this;
     const auto condition =
         static_cast<GIOCondition>((ready == Ready::readable ? G_IO_IN : G_IO_OUT) | G_IO_HUP | G_IO_ERR);
     source->glib = g_unix_fd_source_new(fd, condition);

@@ -55,6 +55,8 @@ class MainLoop {
     void run();
     // The loop's thread only.
     void quit() { quit_ = true; }
+    // Whether run() ended because a source ran out of memory. (No exception may pass GLib's frames.)
+    bool out_of_memory() const { return out_of_memory_; }
 
   private:
     struct Context;
@@ -66,6 +68,7 @@ class MainLoop {
     std::unique_ptr<Watch> work_watch_;
     std::unique_ptr<Watch> timer_watch_;
     bool quit_ = false;
+    bool out_of_memory_ = false;
 };
 
 }  // namespace weft::sys

@@ -48,6 +48,8 @@ struct HostServices {
     // A vCPU thread met an error of weft's own environment that it cannot mend (no memory for a TLB, say): the machine
     // stops with `message` and exit code 1.
     void (*fatal)(void* opaque, const char* message);
+    // A number that depends on the contents of all guest RAM and on nothing else. While no vCPU runs.
+    uint64_t (*hash_ram)(void* opaque);
 };
 
 struct AccelConfig {
@@ -68,6 +70,20 @@ enum class VcpuWork : uint8_t {
     async,      // queued; runs on the vCPU's thread between units
     sync,       // the same, and the caller waits for it
     exclusive,  // the same as async, with every other vCPU outside generated code (safe work)
+};
+
+// Time that the accelerator makes itself, out of executed instructions, so that two runs are equal. The machine then takes
+// its time from here, and has done here what it would else leave to threads of its own.
+struct VirtualTimeOps {
+    // Nanoseconds since the instance was made. Any thread; exact on the vCPUs' thread.
+    uint64_t (*now_ns)(AccelInstance* instance);
+    // Calls fn(opaque) on the vCPUs' thread, outside generated code and without a lock, when the time comes, at an
+    // instruction that depends on the guest alone. Once; replaces an earlier deadline of the same `opaque`; UINT64_MAX
+    // cancels. Any thread.
+    void (*set_timer)(AccelInstance* instance, uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque);
+    // No vCPU runs on, after the few instructions that it takes to stop at a place that depends on the guest alone, until
+    // the next resume: for devices that end or reset the machine. On the vCPUs' thread; does nothing on others.
+    void (*hold)(AccelInstance* instance);
 };
 
 // Functions on an instance. Any thread that is no vCPU's, unless said otherwise; none may be called with a lock held that
@@ -105,6 +121,9 @@ struct AccelOps {
 
     // For code that holds the state pointer: the services of its vCPU.
     const VcpuServices* (*services)(AccelInstance* instance);
+
+    // nullptr where guest time is the host's.
+    const VirtualTimeOps* (*virtual_time)(AccelInstance* instance);
 };
 
 struct AccelDescriptor {

@@ -12,7 +12,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 1;
+inline constexpr uint32_t kGuestAbiVersion = 2;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -147,6 +147,11 @@ struct VcpuServices {
 
     // Time in nanoseconds: the host's monotonic clock, or the instruction clock. Any thread.
     uint64_t (*now_ns)(Vcpu* vcpu);
+    // What counters of cycles and of retired instructions show, but for their offsets. With the instruction clock: this
+    // vCPU's instructions so far, with those that raised an exception and without them. With the host's clock nobody
+    // counts: nanoseconds of now_ns. The vCPU's thread.
+    uint64_t (*cycles)(Vcpu* vcpu);
+    uint64_t (*instret)(Vcpu* vcpu);
     // The vCPU must look at its interrupts at `deadline_ns` (UINT64_MAX: never). Any thread.
     void (*set_deadline)(Vcpu* vcpu, uint64_t deadline_ns);
     // Makes the vCPU look at its interrupts soon, and wakes it if it is halted. Any thread; the caller has already made

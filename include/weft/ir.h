@@ -20,7 +20,9 @@
 //  - fpflags_get/set read and replace the accumulated exceptions (FpFlag bits).
 //  - pc_add gives page_pc + offset, where page_pc is the guest virtual address of the page the unit begins in.
 //  - goto_tb goes to page_pc + offset, within the page the unit begins in, and may be linked; each slot occurs once.
-//    exit_check must stand before a goto_tb that may close a cycle and before every lookup_and_goto_ptr.
+//  - exit_check stands directly before a transfer and says how many of the unit's instructions are complete there: before
+//    every goto_tb and lookup_and_goto_ptr, and before each exit_tb that is reached (else it counts as none). Front
+//    ends make no loops in a unit: its n-th insn_start begins the n-th instruction of every path that gets there.
 #pragma once
 
 #include <cstdint>

@@ -23,9 +23,10 @@ const Insn* call(Machine& m, const Insn& insn) {
         args[i] = shape.arg_is_wide(i) ? m.get<uint64_t>(insn, first_arg + i)
                                        : m.get<uint32_t>(insn, first_arg + i);
     }
+    m.mark(insn);
     const uint64_t result = trampoline(shape)(m.config.guest->helpers[insn.aux].function, m.state, args);
     if ((insn.cond & kCallMayRaise) != 0 && m.header().raised != 0) {
-        return m.fault(insn);
+        return m.fault();
     }
     if ((insn.cond & kCallHasResult) != 0) {
         if (shape.result_is_wide()) {
@@ -47,19 +48,19 @@ const Insn* leave_by_goto_tb(Machine& m, const Insn& insn) {
 
 const Insn* leave_by_lookup(Machine& m, const Insn& insn) {
     m.header().pc = m.get<uint64_t>(insn, 0);
-    return m.leave(ExitKind::lookup);
+    return m.leave(ExitKind::indirect);
 }
 
 const Insn* exit_check(Machine& m, const Insn& insn) {
     bool wanted = false;
     if (m.config.count_insns) {
-        // Other threads may make the budget negative at any time, and order nothing by it.
-        const auto insns = static_cast<int64_t>(insn.aux);
-        const std::atomic_ref<int64_t> budget(exec_state(m.state).insn_budget);
-        wanted = budget.fetch_sub(insns, std::memory_order_relaxed) < insns;
-    } else if ((insn.cond & 1) != 0) {
+        int64_t& budget = exec_state(m.state).insn_budget;
+        budget -= static_cast<int64_t>(insn.aux);
+        wanted = budget < 0;
+    }
+    if ((insn.cond & 1) != 0) {
         // Relaxed: the loop reads the reasons after clearing it, sequentially consistent.
-        wanted = m.header().exit_request.load(std::memory_order_relaxed) != 0;
+        wanted = wanted || m.header().exit_request.load(std::memory_order_relaxed) != 0;
     }
     const Insn* transfer = next<0>(insn);
     if (wanted) {

@@ -65,11 +65,12 @@ struct Machine {
         exit = kind;
         return nullptr;
     }
-    // Leaves with the exception that `insn` raised: the address behind it names it, as a return address would.
-    const Insn* fault(const Insn& insn) {
+    // Before `insn` calls anything: the address behind it names it, as a return address would.
+    void mark(const Insn& insn) {
         exec_state(state).exit_host_pc = reinterpret_cast<uintptr_t>(insn_at(insn, insn.words));
-        return leave(ExitKind::fault);
     }
+    // Leaves with the exception that `insn` raised; after mark().
+    const Insn* fault() { return leave(ExitKind::fault); }
 
   private:
     uintptr_t address(const Insn& insn, unsigned index) const {

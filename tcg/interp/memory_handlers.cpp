@@ -40,8 +40,9 @@ uint64_t narrow(uint64_t value, uint32_t memop) {
 template <class T>
 const Insn* qemu_ld(Machine& m, const Insn& insn) {
     uint64_t value = 0;
+    m.mark(insn);
     if (!m.config.hooks.load(m.state, m.get<uint64_t>(insn, 1), insn.aux, &value)) {
-        return m.fault(insn);
+        return m.fault();
     }
     m.set<T>(insn, 0, static_cast<T>(value));
     return next<2>(insn);
@@ -50,8 +51,9 @@ const Insn* qemu_ld(Machine& m, const Insn& insn) {
 template <class T>
 const Insn* qemu_st(Machine& m, const Insn& insn) {
     const uint64_t value = narrow(m.get<T>(insn, 0), insn.aux);
+    m.mark(insn);
     if (!m.config.hooks.store(m.state, m.get<uint64_t>(insn, 1), insn.aux, value)) {
-        return m.fault(insn);
+        return m.fault();
     }
     return next<2>(insn);
 }
@@ -59,9 +61,10 @@ const Insn* qemu_st(Machine& m, const Insn& insn) {
 template <class T>
 const Insn* atomic(Machine& m, const Insn& insn) {
     uint64_t old = 0;
+    m.mark(insn);
     if (!m.config.hooks.atomic(m.state, opcode_of(insn.key), m.get<uint64_t>(insn, 1), insn.aux,
                                narrow(m.get<T>(insn, 2), insn.aux), 0, &old)) {
-        return m.fault(insn);
+        return m.fault();
     }
     m.set<T>(insn, 0, static_cast<T>(old));
     return next<3>(insn);
@@ -70,10 +73,11 @@ const Insn* atomic(Machine& m, const Insn& insn) {
 template <class T>
 const Insn* atomic_cmpxchg(Machine& m, const Insn& insn) {
     uint64_t old = 0;
+    m.mark(insn);
     if (!m.config.hooks.atomic(m.state, Opcode::atomic_cmpxchg, m.get<uint64_t>(insn, 1), insn.aux,
                                narrow(m.get<T>(insn, 2), insn.aux), narrow(m.get<T>(insn, 3), insn.aux),
                                &old)) {
-        return m.fault(insn);
+        return m.fault();
     }
     m.set<T>(insn, 0, static_cast<T>(old));
     return next<4>(insn);

@@ -233,12 +233,12 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
     const RuntimeCode& code = target_.runtime;
     if (target_.share_jump_cache_probe) {
         // The shared probe tests the exit request itself.
-        count_insns([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
+        count_insns([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); });
         check_ = nullptr;
         as_->jmp_rel32(runtime(code.probe));
         return;
     }
-    exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_lookup)); });
+    exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); });
     emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_));
 }
 

@@ -163,7 +163,7 @@ void RuntimeEmitter::lookup_thunk() {
     as_.jcc(Cond::e, nothing);
     as_.jmp(Gpr::rax);
     as_.bind(nothing);
-    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::lookup));
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::indirect));
     as_.jmp(leave_);
 }
 
@@ -221,6 +221,10 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
     const bool may_raise = (helper.effects & kHelperMayRaise) != 0;
     const bool uses_fp = (helper.effects & kHelperUsesFp) != 0;
     const uint32_t where = here();
+    if (context_.count_insns) {
+        as_.mov(Width::q64, Gpr::rax, Mem(Gpr::rsp));
+        as_.mov(Width::q64, at_state(kExitHostPc), Gpr::rax);
+    }
     store_pinned((helper.effects & kHelperReadsGlobals) != 0);
     as_.sub(Width::q64, Gpr::rsp, 8);
     if (uses_fp) {
@@ -261,12 +265,13 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     here();
     epilogue();
     exit_thunk(&code_.exit_lookup, ExitKind::lookup);
+    exit_thunk(&code_.exit_indirect, ExitKind::indirect);
     exit_thunk(&code_.exit_halt, ExitKind::halt);
     exit_thunk(&code_.exit_yield, ExitKind::yield);
     goto_tb_thunk();
     lookup_thunk();
     code_.probe = here();
-    emit_exit_request_test(as_, code_.exit_lookup);
+    emit_exit_request_test(as_, code_.exit_indirect);
     emit_jump_cache_probe(as_, code_.lookup, 0);
     slow_thunk(&code_.access, false, &slow_access);
     slow_thunk(&code_.access_fp, true, &slow_access);

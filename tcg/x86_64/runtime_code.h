@@ -19,7 +19,8 @@ struct RuntimeCode {
     // Jumped to by units:
     uint32_t probe;        // lookup_and_goto_ptr where the probe is shared; pc in rcx
     uint32_t lookup;       // lookup_and_goto_ptr that missed; pc in rcx
-    uint32_t exit_lookup;  // back to the loop; pc in rcx
+    uint32_t exit_lookup;  // exit_tb: back to the loop; pc in rcx
+    uint32_t exit_indirect;  // lookup_and_goto_ptr, interrupted: the same
     uint32_t exit_halt;
     uint32_t exit_yield;
     // Called by units, followed by a record:

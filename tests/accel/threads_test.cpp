@@ -169,6 +169,42 @@ TEST_CASE("vCPUs that take turns all come to theirs", "[threads]") {
     }
 }
 
+TEST_CASE("vCPUs that take turns get shares of one size", "[threads]") {
+    for (const char* clock : {"host", "insn"}) {
+        Machine machine(3, {{"thread", "single"}, {"clock", clock}});
+        machine.load(spinning_program(0x1000, 20000));
+        for (int i = 0; i < 3; ++i) {
+            machine.add(0x1000);
+        }
+        machine.resume();
+        // Turns as far as they show: one after which another vCPU tells something.
+        size_t turns = 0;
+        std::map<uint64_t, size_t> rounds;
+        size_t total = 0;
+        while (turns < 120) {
+            total += 20;
+            const std::vector<Event> events = machine.wait_for(total);
+            rounds.clear();
+            turns = 0;
+            for (size_t i = 0; i < total; ++i) {
+                ++rounds[events[i].offset];
+                turns += i != 0 && events[i].offset != events[i - 1].offset ? 1 : 0;
+            }
+        }
+        INFO(clock << ": " << rounds[0] << ", " << rounds[8] << ", " << rounds[16]);
+        for (const uint64_t offset : {0, 8, 16}) {
+            if (std::string(clock) == "insn") {
+                // Five rounds make a turn.
+                CHECK(3 * rounds[offset] + 20 >= total);
+                CHECK(3 * rounds[offset] <= total + 20);
+            } else {
+                // A turn is as long as the host lets it be.
+                CHECK(6 * rounds[offset] >= total);
+            }
+        }
+    }
+}
+
 TEST_CASE("a halted vCPU that is kicked interrupts one that spins on the same thread", "[threads]") {
     Machine machine(2, {{"thread", "single"}});
     machine.load(spinning_program(0x1000, 1000));

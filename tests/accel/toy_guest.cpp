@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t kPage = 4096;
 
 const char* const kNames[] = {"illegal", "addi",  "li",      "add",   "bne",  "jmp",   "jr",    "ld", "st", "amoadd",
-                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di"};
+                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip"};
 
 bool is_long(Opcode opcode) {
     return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp;
@@ -37,6 +37,8 @@ int64_t number_of(const uint8_t* code) {
 }
 
 // ---- helpers ----
+
+uint64_t read_time(State* state) { return state_header(state).services->now_ns(state_header(state).vcpu); }
 
 uint64_t now(void* state) { return state_header(state).services->now_ns(state_header(state).vcpu); }
 
@@ -64,11 +66,19 @@ void start_timer(State* state, uint64_t ns) {
     state_header(state).services->set_deadline(state_header(state).vcpu, due);
 }
 
+void skip(State* state) {
+    if (state->cause == kEcall) {
+        state->epc += 2;
+    }
+}
+
 uint64_t cpu_id(State* state) { return static_cast<Cpu*>(state_header(state).guest)->id; }
+
+uint64_t retired(State* state) { return state_header(state).services->instret(state_header(state).vcpu); }
 
 void enable_interrupts(State* state, uint64_t enabled) { state->interrupts_enabled = enabled; }
 
-enum Helper : uint32_t { kRaise, kReturnPc, kFenceI, kFlush, kStartTimer, kCpuId, kEnable, kHelperCount };
+enum Helper : uint32_t { kRaise, kReturnPc, kFenceI, kFlush, kStartTimer, kCpuId, kEnable, kTime, kRetired, kSkip, kHelperCount };
 
 const std::array<HelperDesc, kHelperCount>& helpers() {
     static const std::array<HelperDesc, kHelperCount> table = {
@@ -79,6 +89,9 @@ const std::array<HelperDesc, kHelperCount>& helpers() {
         make_helper<&start_timer>("start_timer", kHelperSideEffects),
         make_helper<&cpu_id>("cpu_id", kHelperSideEffects),
         make_helper<&enable_interrupts>("enable_interrupts", kHelperSideEffects),
+        make_helper<&read_time>("read_time", kHelperSideEffects),
+        make_helper<&retired>("retired", kHelperSideEffects),
+        make_helper<&skip>("skip", kHelperSideEffects),
     };
     return table;
 }
@@ -112,8 +125,8 @@ class Translation {
                 break;
             }
             b_.insn_start(pc_offset(at));
-            insn(opcode_of(code), code, at, size);
             ++unit_.insn_count;
+            insn(opcode_of(code), code, at, size);
             offset_ += size;
             if (!b_.ok()) {
                 return TranslateStatus::too_big;
@@ -152,7 +165,9 @@ class Translation {
 
     void exit(ir::ExitReason reason, uint32_t next) {
         done_ = true;
-        b_.exit_tb(reason, b_.pc_add(pc_offset(next)));
+        const I64 pc = b_.pc_add(pc_offset(next));
+        b_.exit_check(unit_.insn_count, false);
+        b_.exit_tb(reason, pc);
     }
 
     void insn(Opcode opcode, const uint8_t* code, uint32_t at, uint32_t size) {
@@ -214,6 +229,15 @@ class Translation {
             case Opcode::id:
                 b_.mov(reg(a), b_.call_value<I64>(kCpuId));
                 break;
+            case Opcode::time:
+                b_.mov(reg(a), b_.call_value<I64>(kTime));
+                break;
+            case Opcode::retired:
+                b_.mov(reg(a), b_.call_value<I64>(kRetired));
+                break;
+            case Opcode::skip:
+                b_.call(kSkip);
+                break;
             case Opcode::ei:
             case Opcode::di:
                 b_.call(kEnable, b_.imm(opcode == Opcode::ei ? 1 : 0));
@@ -222,6 +246,7 @@ class Translation {
             case Opcode::iret: {
                 done_ = true;
                 const I64 to = b_.call_value<I64>(kReturnPc);
+                b_.exit_check(unit_.insn_count, false);
                 b_.exit_tb(ir::ExitReason::lookup, to);
                 break;
             }
@@ -329,6 +354,22 @@ void deliver(void* pointer) {
     enter(state, state.exception_cause, state.exception_tval);
 }
 
+void dump_registers(const void* pointer, const TextSink* sink) {
+    const State& state = *static_cast<const State*>(pointer);
+    const auto line = [sink](uint64_t value) {
+        char text[24];
+        const int length = std::snprintf(text, sizeof(text), "%016lx\n", static_cast<unsigned long>(value));
+        sink->write(sink->opaque, text, static_cast<size_t>(length));
+    };
+    line(state_header(pointer).pc);
+    for (const uint64_t reg : state.gpr) {
+        line(reg);
+    }
+    for (const uint64_t reg : {state.epc, state.cause, state.tval, state.interrupts_enabled}) {
+        line(reg);
+    }
+}
+
 const std::array<GlobalDesc, 16>& globals() {
     static const std::array<GlobalDesc, 16> table = [] {
         static const char* const kRegisters[] = {"r0", "r1", "r2",  "r3",  "r4",  "r5",  "r6",  "r7",
@@ -372,7 +413,7 @@ const GuestArch& guest_arch() {
         .deliver = &deliver,
         .take_interrupt = &take_interrupt,
         .has_work = &has_work,
-        .dump_registers = [](const void*, const TextSink*) {},
+        .dump_registers = &dump_registers,
     };
     return arch;
 }

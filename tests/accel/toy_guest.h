@@ -35,6 +35,9 @@ enum class Opcode : uint8_t {
     id,       // a = number of the vCPU
     ei,       // interrupts enabled
     di,
+    time,     // a = nanoseconds
+    retired,  // a = instructions without those that raised an exception
+    skip,     // after an exception by ecall: epc to the next instruction
     count_,
 };
 

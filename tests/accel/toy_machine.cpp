@@ -29,7 +29,9 @@ std::vector<PropertyValue> parse(const Machine::Properties& given) {
         }
         const std::string text = found != given.end() ? found->second : desc.default_value;
         PropertyValue value{true, 0, nullptr};
-        if (desc.type == PropertyType::boolean) {
+        if (desc.type == PropertyType::string) {
+            value.text = found->second.c_str();
+        } else if (desc.type == PropertyType::boolean) {
             value.number = text == "on" ? 1 : 0;
         } else if (desc.type == PropertyType::uint) {
             value.number = std::strtoull(text.c_str(), nullptr, 0);
@@ -85,6 +87,14 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     host_.fatal = [](void*, const char* message) {
         std::fprintf(stderr, "fatal: %s\n", message);
         std::abort();
+    };
+    host_.hash_ram = [](void* opaque) {
+        const auto* machine = static_cast<Machine*>(opaque);
+        uint64_t hash = 0;
+        for (uint64_t at = 0; at < kRamSize; at += 8) {
+            hash = (hash ^ machine->peek(at)) * 0x9e3779b97f4a7c15;
+        }
+        return hash;
     };
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
@@ -192,8 +202,15 @@ DeviceStatus Machine::device_read(void* reader, uint64_t paddr, unsigned size, u
 
 DeviceStatus Machine::device_write(void* reader, uint64_t paddr, unsigned, uint64_t value) {
     auto* machine = static_cast<Machine*>(reader);
+    if (paddr >= kIpi) {
+        interrupt(machine->cpus_[(paddr - kIpi) / 8]->state);
+        return DeviceStatus::ok;
+    }
     MutexLock lock(machine->mutex_);
     machine->events_.push_back({paddr - kDevice, value});
+    if (machine->events_.size() == machine->hold_at_) {
+        machine->ops().virtual_time(machine->instance_)->hold(machine->instance_);
+    }
     machine->changed_.notify_all();
     return DeviceStatus::ok;
 }

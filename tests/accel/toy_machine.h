@@ -18,6 +18,8 @@ namespace toy {
 inline constexpr uint64_t kRamSize = 4 << 20;
 // Stores of 8 bytes here are events. Loads give the number of events so far.
 inline constexpr uint64_t kDevice = 0x40000000;
+// A store to kIpi + 8 * n interrupts vCPU n.
+inline constexpr uint64_t kIpi = kDevice + 0x800;
 // A page of code that only device reads give.
 inline constexpr uint64_t kDeviceCode = 0x50000000;
 
@@ -60,6 +62,9 @@ class Machine {
     uint64_t stat(const std::string& name) const;
     std::string report(const std::string& topic) const;
 
+    // The instruction clock is held with this event. Before resume().
+    void set_hold_at(size_t event) { hold_at_ = event; }
+
     // ---- events ----
     // Waits until there are at least `count` events.
     std::vector<Event> wait_for(size_t count);
@@ -95,6 +100,7 @@ class Machine {
     weft::CondVar changed_;
     std::vector<Event> events_ WEFT_GUARDED_BY(mutex_);
     std::string log_ WEFT_GUARDED_BY(mutex_);
+    size_t hold_at_ = 0;  // 0: never
     std::vector<uint8_t> device_code_;  // at kDeviceCode
 
     std::function<void(uint64_t pc)> on_translation_;

@@ -9,6 +9,7 @@ the guest's own programs are compared with the host's, not with an earlier run o
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -215,6 +216,38 @@ def reboot(emulator, modules, guest):
     run.ended()
 
 
+def counted(smp, *ways):
+    """clock=insn: one boot for each of `ways`, which change nothing that the guest or its user can see."""
+
+    def case(emulator, modules, guest):
+        content = bytes((i * 7 + (i >> 8)) & 0xFF for i in range(2 << 20))
+        first = None
+        with tempfile.TemporaryDirectory() as folder:
+            image = pathlib.Path(folder) / "disk"
+            image.write_bytes(content)
+            stats = pathlib.Path(folder) / "stats"
+            for way in ways:
+                run = Run(emulator, modules, guest, "tcg,thread=single,clock=insn,stats=%s%s" % (stats, way), smp,
+                          "weft.check weft.disk",
+                          ("-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-device,drive=d0"))
+                yield run
+                run.check(guest, smp)
+                run.has("WEFT disk=%s" % hashlib.sha256(content[:1 << 20]).hexdigest())
+                run.ended()
+                report = json.loads(stats.read_text())
+                if report["insns"] < 100_000_000:
+                    raise Failure("only %d instructions" % report["insns"])
+                result = {name: report[name] for name in ("insns", "time_ns", "state_hash")}
+                result["output"] = run.lines
+                if first is None:
+                    first = result
+                for name, value in first.items():
+                    if result[name] != value:
+                        raise Failure("%s differs from the first run's: %s, %s" % (name, result[name], value))
+
+    return case
+
+
 CASES = {
     "smp1": plain("tcg", 1),
     "smp4": four_threads,
@@ -226,6 +259,8 @@ CASES = {
     "interp": interp,
     "disk": disk,
     "reboot": reboot,
+    "insn-smp1": counted(1, "", ""),
+    "insn-smp2": counted(2, "", ",tb-size=4,disable=pin-registers"),
 }
 
 
@@ -239,7 +274,7 @@ def main():
     try:
         case = CASES[name](emulator, modules, Guest(folder))
         run = next(case)
-        for _ in case:
+        for run in case:
             pass
     except Failure as failure:
         if run is not None:

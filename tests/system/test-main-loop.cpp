@@ -144,7 +144,7 @@ TEST_CASE("the I/O worker keeps the order, drains, and finishes before it goes",
         events.push_back({&order, i, nullptr});
     }
     {
-        auto worker = IoWorker::create();
+        auto worker = IoWorker::create([](void*) {}, nullptr);
         REQUIRE(worker);
         for (int i = 0; i < 50; ++i) {
             (*worker)->run(Event::run, &events[static_cast<size_t>(i)]);

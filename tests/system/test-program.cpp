@@ -104,7 +104,7 @@ TEST_CASE("accelerators that cannot be used", "[program]") {
           "accelerator 'no-symbol': " + dir +
               "/accel-no-symbol.so is no accelerator module (it has no symbol weft_accelerator)");
     fails(machine("other-abi"), "accelerator 'other-abi': " + dir +
-                                    "/accel-other-abi.so has ABI version 77; this program speaks version 1");
+                                    "/accel-other-abi.so has ABI version 77; this program speaks version 2");
     const auto layout = run(machine("other-layout"));
     CHECK(layout.exit_code == 1);
     CHECK(layout.errors.find("was built with other data layouts") != std::string::npos);
@@ -139,7 +139,7 @@ TEST_CASE("several accelerators are tried in order", "[program]") {
     CHECK(second.exit_code == 0);
     CHECK(second.errors == kPrefix +
                                "accelerator 'other-abi': " MOCK_DIR
-                               "/accel-other-abi.so has ABI version 77; this program speaks version 1\n" +
+                               "/accel-other-abi.so has ABI version 77; this program speaks version 2\n" +
                                kPrefix + "falling back to mock\n");
 
     const auto uncreated =

@@ -154,7 +154,7 @@ TEST_CASE("lookup_and_goto_ptr") {
 
         // The hook knows nothing: the loop must decide.
         const Outcome unknown = harness.execute(a, on_page());
-        CHECK(unknown.exit == ExitKind::lookup);
+        CHECK(unknown.exit == ExitKind::indirect);
         CHECK(unknown.pc == kTarget);
         CHECK(harness.lookups() == 1);
 
@@ -183,7 +183,7 @@ TEST_CASE("lookup_and_goto_ptr") {
         Input asked = on_page();
         asked.exit_request = 1;
         const Outcome left = harness.execute(a, asked);
-        CHECK(left.exit == ExitKind::lookup);
+        CHECK(left.exit == ExitKind::indirect);
         CHECK(left.pc == kTarget);
         CHECK(harness.lookups() == 4);
     });

@@ -18,14 +18,17 @@ class MachineControl {
     virtual void guest_error(const char* message) = 0;
     virtual void unimplemented(const char* message) = 0;
 
-    // Calls `fn(opaque)` on the main loop's thread at host-monotonic `deadline_ns`, once. Replaces an earlier deadline of
-    // the same `opaque`; UINT64_MAX cancels. Any thread.
+    // Calls `fn(opaque)` on the main loop's thread when now_ns() is `deadline_ns`, once. Replaces an earlier deadline of
+    // the same `opaque`; UINT64_MAX cancels. Any thread. Where the accelerator makes the time (clock=insn), fn runs on
+    // the vCPUs' thread instead.
     virtual void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) = 0;
-    // The host's monotonic clock and its wall clock, in nanoseconds.
+    // The host's monotonic clock and its wall clock, in nanoseconds; or the accelerator's time, and a wall clock that
+    // begins at a fixed date.
     virtual uint64_t now_ns() = 0;
     virtual uint64_t wall_clock_ns() = 0;
 
-    // Runs fn(opaque) on the machine's I/O worker thread, in the order of the calls: for block requests. Any thread.
+    // Runs fn(opaque) on the machine's I/O worker thread (or on the vCPUs' thread, where the accelerator makes the time),
+    // in the order of the calls: for block requests. Any thread.
     virtual void run_io(void (*fn)(void* opaque), void* opaque) = 0;
 };
 

@@ -157,11 +157,12 @@ void VirtBoard::reset() {
     load_images();
 }
 
+void VirtBoard::load(uint64_t paddr, std::span<const uint8_t> bytes) {
+    // The plan checked that all of it is in RAM or ROM.
+    WEFT_ASSERT(loader_.load_image(paddr, bytes) == DeviceStatus::ok);
+}
+
 void VirtBoard::load_images() {
-    const auto load = [&](uint64_t paddr, std::span<const uint8_t> bytes) {
-        // The plan checked that all of it is in RAM or ROM.
-        WEFT_ASSERT(loader_.load_image(paddr, bytes) == DeviceStatus::ok);
-    };
     static constexpr std::array<uint8_t, 4096> kZeros{};
     for (const LoadSegment& segment : segments_) {
         load(segment.paddr, segment.bytes);
@@ -171,9 +172,18 @@ void VirtBoard::load_images() {
             done += part;
         }
     }
+    load_device_tree();
+    load(kResetRom.base, reset_rom_);
+}
+
+void VirtBoard::load_device_tree() {
     fill_rng_seed();
     load(device_tree_address_, device_tree_);
-    load(kResetRom.base, reset_rom_);
+}
+
+void VirtBoard::set_rng_seed(uint64_t seed) {
+    rng_state_ = seed;
+    load_device_tree();
 }
 
 void VirtBoard::fill_rng_seed() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,9 @@ class VirtBoard {
     // paused and were reset before. Not needed before the first start.
     void reset();
 
+    // Makes /chosen/rng-seed the same in every run from now on, and writes the device tree anew. While no vCPU runs.
+    void set_rng_seed(uint64_t seed);
+
     // The device tree as the guest gets it (dumpdtb).
     const std::vector<uint8_t>& device_tree() const { return device_tree_; }
 
@@ -89,6 +93,8 @@ class VirtBoard {
               std::shared_ptr<mem::RamBlock> rom, std::unique_ptr<mem::Topology> topology);
     void add_virtio(const VirtConfig& config, MachineControl& control);
     void load_images();
+    void load(uint64_t paddr, std::span<const uint8_t> bytes);
+    void load_device_tree();
     void fill_rng_seed();
 
     const std::unique_ptr<mem::Topology> topology_owner_;

@@ -1,7 +1,7 @@
 // Counters, privileged specification 3.1.10 to 3.1.12, 3.2.1 and 4.1.5, and Zicntr.
 //
-// Nobody counts instructions or cycles: both counters advance with the clock, a count a nanosecond. They are
-// monotonic, and with the instruction clock they are deterministic.
+// With the instruction clock both counters count this hart's instructions; minstret leaves out those that raised an exception
+// (3.3.1). Else nobody counts, and both advance with the clock, a count a nanosecond.
 #include "emulator/target/riscv/csr_fields.h"
 #include "emulator/target/riscv/hart.h"
 #include "weft/guest.h"
@@ -14,26 +14,32 @@ uint64_t now_ns(const State& state) {
     return header.services->now_ns(header.vcpu);
 }
 
-uint64_t clock_part(const State& state, uint64_t inhibit_bit) {
-    return (state.mcountinhibit & inhibit_bit) != 0 ? 0 : now_ns(state);
+uint64_t cycles(const State& state) {
+    const StateHeader& header = state_header(&state);
+    return (state.mcountinhibit & kCounterCy) != 0 ? 0 : header.services->cycles(header.vcpu);
+}
+
+uint64_t instret(const State& state) {
+    const StateHeader& header = state_header(&state);
+    return (state.mcountinhibit & kCounterIr) != 0 ? 0 : header.services->instret(header.vcpu);
 }
 
 }  // namespace
 
 uint64_t read_cycle(const State& state, unsigned) {
-    return state.mcycle_base + clock_part(state, kCounterCy);
+    return state.mcycle_base + cycles(state);
 }
 
 void write_cycle(State& state, unsigned, uint64_t value, uint64_t) {
-    state.mcycle_base = value - clock_part(state, kCounterCy);
+    state.mcycle_base = value - cycles(state);
 }
 
 uint64_t read_instret(const State& state, unsigned) {
-    return state.minstret_base + clock_part(state, kCounterIr);
+    return state.minstret_base + instret(state);
 }
 
 void write_instret(State& state, unsigned, uint64_t value, uint64_t) {
-    state.minstret_base = value - clock_part(state, kCounterIr);
+    state.minstret_base = value - instret(state);
 }
 
 uint64_t read_time(const State& state, unsigned) { return hart_of(state).time_at(now_ns(state)); }

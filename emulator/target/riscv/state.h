@@ -64,8 +64,7 @@ struct State {
     uint64_t exception_cause;
     uint64_t exception_tval;
 
-    // mcycle and minstret count nanoseconds (weft/guest.h: VcpuServices::now_ns): what is added to the clock, or the
-    // counter's value itself while mcountinhibit stops it.
+    // What is added to VcpuServices::cycles and instret, or the counter's value itself while mcountinhibit stops it.
     uint64_t mcycle_base, minstret_base;
     // Timer interrupts (mip bits, enabled in mie) that had come due when this vCPU last looked.
     uint64_t timers_seen;

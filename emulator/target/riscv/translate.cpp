@@ -126,6 +126,7 @@ void Translator::end_with_exit(ir::ExitReason reason, ir::I64 pc) {
     if (fp_written_ && flags_.fp() == FpState::clean) {
         finish_fp_write();
     }
+    b_.exit_check(insns_, false);
     b_.exit_tb(reason, pc);
     ended_ = true;
 }

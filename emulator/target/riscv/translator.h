@@ -7,7 +7,7 @@
 //    the page's end;
 //  - by lookup_and_goto_ptr for any other pc;
 //  - by exit_tb where TB flags, mappings or enabled interrupts may have changed.
-// Before the first two stands an exit_check with the number of instructions completed on that path.
+// Before each stands an exit_check with the number of instructions completed on that path.
 #pragma once
 
 #include <array>

@@ -90,6 +90,8 @@ constexpr VcpuServices kServices = {
             const auto now = std::chrono::steady_clock::now().time_since_epoch();
             return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
         },
+    .cycles = [](Vcpu*) { return uint64_t{0}; },
+    .instret = [](Vcpu*) { return uint64_t{0}; },
     .set_deadline = [](Vcpu*, uint64_t) {},
     .kick = [](Vcpu*) {},
     .phys_load = [](Vcpu*, uint64_t, unsigned, uint64_t*) { return MemoryStatus::unassigned; },
@@ -251,8 +253,10 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
     return self;
 }
 
+const VirtualTimeOps* virtual_time(AccelInstance*) { return nullptr; }
+
 constexpr AccelOps kOps = {destroy,  vcpu_create,    vcpu_destroy,     resume, pause,   reset,
-                           vcpu_run, ram_written, topology_changed, report, services};
+                           vcpu_run, ram_written, topology_changed, report, services, virtual_time};
 
 }  // namespace
 

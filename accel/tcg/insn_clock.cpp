@@ -1,0 +1,116 @@
+#include "accel/tcg/insn_clock.h"
+
+#include <algorithm>
+
+#include "accel/tcg/code_cache.h"
+#include "accel/tcg/locate.h"
+#include "accel/tcg/vcpu.h"
+#include "base/assert.h"
+
+namespace weft::accel {
+
+// Instructions that the running vCPU has completed since generated code was entered.
+uint64_t InsnClock::in_unit() const {
+    if (running_ == nullptr) {
+        return 0;
+    }
+    const tcg::ExecState& exec = running_->exec();
+    const auto units = static_cast<uint64_t>(granted_ - exec.insn_budget);
+    return exec.exit_host_pc == 0 ? units : units + locate(cache_, exec.exit_host_pc, single_).index;
+}
+
+uint64_t InsnClock::now_ns() const {
+    return on_thread() ? time_ + in_unit() : published_.load(std::memory_order_relaxed);
+}
+
+uint64_t InsnClock::insns(const Vcpu& vcpu) const {
+    return vcpu.counters.insns.get() + (running_ == &vcpu ? in_unit() : 0);
+}
+
+void InsnClock::stop_by(uint64_t ns) {
+    if (ns >= stop_) {
+        return;
+    }
+    // Outside generated code every instruction has been counted, and the loop stops wherever it has to.
+    const uint64_t earliest = running_ == nullptr ? time_ : time_ + in_unit() + kMargin;
+    const uint64_t stop = std::max(ns, earliest);
+    if (stop >= stop_) {
+        return;
+    }
+    if (running_ != nullptr) {
+        // What is left is at least kMargin here, so the budget did not stand for a single unit.
+        const auto less = static_cast<int64_t>(stop_ - stop);
+        granted_ -= less;
+        running_->exec().insn_budget -= less;
+    }
+    stop_ = stop;
+}
+
+void InsnClock::enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single) {
+    WEFT_DEBUG_ASSERT(one_unit || left() >= kMargin);
+    tcg::ExecState& exec = vcpu.exec();
+    granted_ = one_unit ? -1 : static_cast<int64_t>(left() - kMargin);
+    exec.insn_budget = granted_;
+    exec.exit_host_pc = 0;
+    single_ = single;
+    running_ = &vcpu;
+}
+
+void InsnClock::leave() {
+    Vcpu& vcpu = *running_;
+    const auto executed = static_cast<uint64_t>(granted_ - vcpu.exec().insn_budget);
+    running_ = nullptr;
+    single_ = nullptr;
+    advance(vcpu, executed);
+}
+
+void InsnClock::advance(Vcpu& vcpu, uint64_t insns) {
+    vcpu.counters.insns.add(insns);
+    time_ += insns;
+    WEFT_DEBUG_ASSERT(time_ <= stop_);
+    published_.store(time_, std::memory_order_relaxed);
+}
+
+void InsnClock::jump_to(uint64_t ns) {
+    time_ = std::max(time_, ns);
+    published_.store(time_, std::memory_order_relaxed);
+}
+
+void InsnClock::set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
+    {
+        MutexLock lock(mutex_);
+        std::erase_if(timers_, [opaque](const Timer& timer) { return timer.opaque == opaque; });
+        if (deadline_ns == kNever) {
+            return;
+        }
+        const auto place = std::ranges::upper_bound(timers_, deadline_ns, {}, &Timer::deadline_ns);
+        timers_.insert(place, Timer{deadline_ns, fn, opaque});
+    }
+    if (on_thread()) {
+        stop_by(deadline_ns);
+    } else if (ask_ != nullptr) {
+        ask_(ask_context_);
+    }
+}
+
+uint64_t InsnClock::next_timer_ns() const {
+    MutexLock lock(mutex_);
+    return timers_.empty() ? kNever : timers_.front().deadline_ns;
+}
+
+void InsnClock::run_due_timers() {
+    while (true) {
+        Timer due{};
+        {
+            MutexLock lock(mutex_);
+            if (timers_.empty() || timers_.front().deadline_ns > time_) {
+                return;
+            }
+            due = timers_.front();
+            timers_.erase(timers_.begin());
+        }
+        due.fn(due.opaque);
+    }
+}
+
+}  // namespace weft::accel

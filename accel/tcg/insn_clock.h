@@ -1,0 +1,115 @@
+// The instruction clock (clock=insn): time is what vCPUs have executed, one nanosecond an instruction, and what was jumped
+// over while all were halted. One thread runs all vCPUs, and whatever they can see happens at an instruction that depends
+// on the guest alone: not on the host, and not on where translations begin and end.
+//
+// What one vCPU executes up to a *stop* is a segment. The next stop is the end of its turn, a deadline or a timer, whichever
+// comes first. Generated code runs on its own as long as any unit fits before the stop: the budget is what is left less
+// kMargin. Then the loop runs units one by one, and where the last one is too long it translates one that fits.
+//
+// What an instruction asks for (an interrupt, a deadline that comes earlier) moves the stop, but to no earlier place than
+// kMargin instructions on: generated code gets to the loop by then, wherever its units end. Interrupts are looked at at a
+// stop, after an exception, and after an instruction that says so (exit_tb), and nowhere else.
+//
+// An instruction that raises an exception counts as well, so that time goes on even if all do.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "accel/tcg/clock.h"
+#include "base/mutex.h"
+#include "tcg/code/tb.h"
+
+namespace weft {
+struct Vcpu;
+}
+
+namespace weft::accel {
+
+class CodeCache;
+
+// Functions are for the vCPUs' thread, unless said otherwise.
+class InsnClock {
+  public:
+    // No unit has more instructions.
+    static constexpr uint64_t kMargin = 512;
+
+    explicit InsnClock(CodeCache& cache) : cache_(cache) {}
+    InsnClock(const InsnClock&) = delete;
+    InsnClock& operator=(const InsnClock&) = delete;
+
+    // `ask` has the vCPUs' thread look at the timers soon; any thread calls it. Before there are timers.
+    void attach(void (*ask)(void* context), void* context) {
+        ask_ = ask;
+        ask_context_ = context;
+    }
+    // The caller is the vCPUs' thread, or is it no longer.
+    void adopt_thread() { thread_.store(std::this_thread::get_id(), std::memory_order_seq_cst); }
+    void leave_thread() { thread_.store({}, std::memory_order_seq_cst); }
+    // Any thread.
+    bool on_thread() const { return thread_.load(std::memory_order_seq_cst) == std::this_thread::get_id(); }
+
+    // Nanoseconds. Any thread; on others than the vCPUs' as of the last time generated code was left.
+    uint64_t now_ns() const;
+    // Instructions of a vCPU so far.
+    uint64_t insns(const Vcpu& vcpu) const;
+
+    // ---- segments ----
+    void start(uint64_t stop_ns) { stop_ = stop_ns - time_ < kLongest ? stop_ns : time_ + kLongest; }
+    uint64_t left() const { return stop_ - time_; }
+    // From now on at most `ns` of time, or kMargin instructions if that is more.
+    void stop_by(uint64_t ns);
+    void stop_soon() { stop_by(0); }
+
+    // Around Backend::run. `one_unit`: it comes back after one. `single` as for locate().
+    void enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single);
+    void leave();
+    // `vcpu` has executed `insns` that generated code did not count.
+    void advance(Vcpu& vcpu, uint64_t insns);
+    // All vCPUs are halted until `ns`.
+    void jump_to(uint64_t ns);
+
+    // ---- timers: any thread ----
+    void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) WEFT_EXCLUDES(mutex_);
+    uint64_t next_timer_ns() const WEFT_EXCLUDES(mutex_);
+    // Calls what is due, in the order of deadlines and, where these are equal, of set_timer(). The vCPUs' thread.
+    void run_due_timers() WEFT_EXCLUDES(mutex_);
+
+    // ---- hold: any thread ----
+    bool held() const { return held_.load(std::memory_order_seq_cst); }
+    void set_held(bool held) { held_.store(held, std::memory_order_seq_cst); }
+
+  private:
+    // So that budgets are far from overflowing; a spurious stop every 146 years.
+    static constexpr uint64_t kLongest = uint64_t{1} << 62;
+
+    struct Timer {
+        uint64_t deadline_ns;
+        void (*fn)(void* opaque);
+        void* opaque;
+    };
+
+    uint64_t in_unit() const;
+
+    CodeCache& cache_;
+    std::atomic<std::thread::id> thread_{};  // written by the thread itself
+    std::atomic<bool> held_{false};
+    void (*ask_)(void* context) = nullptr;
+    void* ask_context_ = nullptr;
+
+    // The thread's own.
+    uint64_t time_ = 0;
+    uint64_t stop_ = 0;
+    Vcpu* running_ = nullptr;  // in generated code
+    int64_t granted_ = 0;      // its budget less what it has executed since is what ExecState::insn_budget says
+    const tcg::TranslationBlock* single_ = nullptr;
+    // `time_` for other threads. Written by the vCPUs' thread; relaxed: nothing is ordered by it.
+    std::atomic<uint64_t> published_{0};
+
+    mutable Mutex mutex_;  // a leaf
+    std::vector<Timer> timers_ WEFT_GUARDED_BY(mutex_);  // by deadline; a machine has a handful
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,207 @@
+// Loaded into weft-system-riscv64 before everything else (LD_PRELOAD): makes one of weft's allocations or system calls fail,
+// and reports.
+//
+//   WEFT_FAIL_KIND    alloc: operator new; call: mapping, protection, advice, memfd, its size, eventfd, timerfd, threads
+//   WEFT_FAIL_AT      the number, from 0, of the one that fails
+//   WEFT_FAIL_REPORT  a file: "failed 0|1, calls N, live allocations N, live bytes N, descriptors N" at the end
+//
+// Allocations are the whole process's but those of C libraries (GLib), which use malloc. System calls are those that weft's
+// own objects make. What is alive at the end was leaked, as far as it is more than without a failure.
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace {
+
+enum class Kind { none, alloc, call };
+
+// A preloaded object has no owner: its state is the process's.
+struct Injector {
+    Kind kind = Kind::none;
+    long at = LONG_MAX;
+    std::atomic<long> count{0};
+    std::atomic<bool> failed{false};
+    std::atomic<long> allocations{0};
+    std::atomic<long> bytes{0};
+
+    Injector() {
+        const char* name = std::getenv("WEFT_FAIL_KIND");
+        const char* number = std::getenv("WEFT_FAIL_AT");
+        if (name != nullptr && number != nullptr) {
+            kind = std::strcmp(name, "alloc") == 0 ? Kind::alloc : Kind::call;
+            at = std::strtol(number, nullptr, 10);
+        }
+    }
+
+    bool fails(Kind which) {
+        if (which != kind || count.fetch_add(1) != at) {
+            return false;
+        }
+        failed.store(true);
+        return true;
+    }
+};
+
+Injector& injector() {
+    alignas(Injector) static std::byte memory[sizeof(Injector)];
+    static auto* const instance = new (memory) Injector;
+    return *instance;
+}
+
+[[gnu::constructor]] void begin() { injector(); }
+
+[[gnu::destructor]] void report() {
+    const char* path = std::getenv("WEFT_FAIL_REPORT");
+    if (path == nullptr) {
+        return;
+    }
+    long descriptors = 0;
+    if (DIR* folder = opendir("/proc/self/fd")) {
+        while (readdir(folder) != nullptr) {
+            ++descriptors;
+        }
+        closedir(folder);
+    }
+    const Injector& all = injector();
+    if (FILE* file = std::fopen(path, "w")) {
+        std::fprintf(file, "%d %ld %ld %ld %ld\n", all.failed.load() ? 1 : 0, all.count.load(), all.allocations.load(),
+                     all.bytes.load(), descriptors);
+        std::fclose(file);
+    }
+}
+
+// Whether the caller is weft's.
+bool from_weft(const void* caller) {
+    Dl_info info{};
+    if (dladdr(caller, &info) == 0 || info.dli_fname == nullptr) {
+        return false;
+    }
+    return std::strstr(info.dli_fname, "weft-system") != nullptr || std::strstr(info.dli_fname, "accel-tcg") != nullptr;
+}
+
+bool call_fails(const void* caller, int error) {
+    if (injector().kind != Kind::call || !from_weft(caller) || !injector().fails(Kind::call)) {
+        return false;
+    }
+    errno = error;
+    return true;
+}
+
+void* allocate(size_t size, size_t alignment) {
+    if (injector().fails(Kind::alloc)) {
+        return nullptr;
+    }
+    void* const memory = alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    injector().allocations.fetch_add(1);
+    return memory;
+}
+
+void* allocate_or_throw(size_t size, size_t alignment) {
+    void* const memory = allocate(size, alignment);
+    if (memory == nullptr) {
+        throw std::bad_alloc();
+    }
+    return memory;
+}
+
+void release(void* memory) {
+    if (memory != nullptr) {
+        injector().allocations.fetch_sub(1);
+        std::free(memory);
+    }
+}
+
+}  // namespace
+
+void* operator new(size_t size) { return allocate_or_throw(size, 0); }
+void* operator new[](size_t size) { return allocate_or_throw(size, 0); }
+void* operator new(size_t size, std::align_val_t align) { return allocate_or_throw(size, static_cast<size_t>(align)); }
+void* operator new[](size_t size, std::align_val_t align) { return allocate_or_throw(size, static_cast<size_t>(align)); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
+void* operator new(size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
+    return allocate(size, static_cast<size_t>(align));
+}
+void* operator new[](size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
+    return allocate(size, static_cast<size_t>(align));
+}
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, size_t) noexcept { release(memory); }
+void operator delete[](void* memory, size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { release(memory); }
+
+extern "C" {
+
+void* mmap64(void* address, size_t size, int prot, int flags, int fd, off64_t offset) noexcept {
+    const void* const caller = __builtin_return_address(0);
+    if (call_fails(caller, ENOMEM)) {
+        return MAP_FAILED;
+    }
+    // Returns as the system call does: mappings end below the errors.
+    const long result = syscall(SYS_mmap, address, size, prot, flags, fd, offset);
+    if (result != -1 && from_weft(caller) && (flags & MAP_FIXED) == 0) {
+        injector().bytes.fetch_add(static_cast<long>(size));
+    }
+    return reinterpret_cast<void*>(result);
+}
+
+int munmap(void* address, size_t size) noexcept {
+    if (from_weft(__builtin_return_address(0))) {
+        injector().bytes.fetch_sub(static_cast<long>(size));
+    }
+    return static_cast<int>(syscall(SYS_munmap, address, size));
+}
+
+int mprotect(void* address, size_t size, int prot) noexcept {
+    return call_fails(__builtin_return_address(0), ENOMEM) ? -1 : static_cast<int>(syscall(SYS_mprotect, address, size, prot));
+}
+
+int madvise(void* address, size_t size, int advice) noexcept {
+    return call_fails(__builtin_return_address(0), EINVAL) ? -1
+                                                           : static_cast<int>(syscall(SYS_madvise, address, size, advice));
+}
+
+int memfd_create(const char* name, unsigned flags) noexcept {
+    return call_fails(__builtin_return_address(0), EMFILE) ? -1 : static_cast<int>(syscall(SYS_memfd_create, name, flags));
+}
+
+int ftruncate64(int fd, off64_t size) noexcept {
+    return call_fails(__builtin_return_address(0), ENOSPC) ? -1 : static_cast<int>(syscall(SYS_ftruncate, fd, size));
+}
+
+int eventfd(unsigned initial, int flags) noexcept {
+    return call_fails(__builtin_return_address(0), EMFILE) ? -1 : static_cast<int>(syscall(SYS_eventfd2, initial, flags));
+}
+
+int timerfd_create(int clock, int flags) noexcept {
+    return call_fails(__builtin_return_address(0), EMFILE) ? -1 : static_cast<int>(syscall(SYS_timerfd_create, clock, flags));
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*), void* argument) noexcept {
+    if (call_fails(__builtin_return_address(0), EAGAIN)) {
+        return EAGAIN;
+    }
+    using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+    static const auto real = reinterpret_cast<Create>(dlsym(RTLD_NEXT, "pthread_create"));
+    return real(thread, attributes, entry, argument);
+}
+
+}  // extern "C"

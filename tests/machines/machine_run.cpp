@@ -1,0 +1,59 @@
+#include "tests/machines/machine_run.h"
+
+#include "emulator/system/inputs.h"
+#include "emulator/system/main_loop.h"
+
+namespace weft::test {
+
+namespace {
+
+Result<sys::Options> parse(const std::vector<std::string>& arguments) {
+    std::vector<const char*> words;
+    for (const std::string& argument : arguments) {
+        words.push_back(argument.c_str());
+    }
+    return sys::parse_options(words);
+}
+
+}  // namespace
+
+MachineSetup::MachineSetup(const std::vector<std::string>& arguments, const std::string& modules)
+    : options_(parse(arguments).value_or(sys::Options{})),
+      accel_(options_.accelerators, {modules}, [](const std::string&) {}) {
+    if (Result<> usable = accel_.advance(); !usable) {
+        error_ = usable.error().message();
+    }
+}
+
+MachineOutcome MachineSetup::run() {
+    MachineOutcome outcome;
+    const auto loop = sys::MainLoop::create();
+    if (!loop) {
+        outcome.error = loop.error().message();
+        return outcome;
+    }
+    auto boot = sys::read_inputs(options_, {});
+    if (!boot) {
+        outcome.error = boot.error().message();
+        return outcome;
+    }
+    Log log;
+    CharCollector serial;
+    {
+        auto machine = sys::Machine::create({options_, **loop, log, serial, {}}, std::move(*boot), accel_);
+        if (!machine) {
+            outcome.error = machine.error().message();
+            return outcome;
+        }
+        const Result<int> exit_code = (*machine)->run();
+        if (!exit_code) {
+            outcome.error = exit_code.error().message();
+            return outcome;
+        }
+        outcome.exit_code = *exit_code;
+    }
+    outcome.output = serial.text();
+    return outcome;
+}
+
+}  // namespace weft::test
