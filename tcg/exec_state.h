@@ -6,6 +6,7 @@
 // All of it belongs to the thread that runs the vCPU, but for StateHeader::exit_request and insn_budget's sign (see there).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -60,7 +61,23 @@ enum class ExitKind : uint32_t {
     fault,    // a guest exception is recorded; exit_host_pc lies in the instruction's code: restore from there
 };
 
+// Units begin at multiples of this in the code buffer (its log2): with profile=on each has a counter by its place.
+inline constexpr unsigned kProfileShift = 4;
+
+// What generated code counts where BackendConfig::profile is set. Counts are written by the thread that runs the vCPU and
+// read by reports: relaxed, they order nothing.
+struct alignas(64) ProfileState {
+    // Entries into each unit, by all vCPUs: that of the unit at `offset` of the code buffer is [offset >> kProfileShift].
+    // Added to by read-modify-write, relaxed. Constant pointer; null without profile=on.
+    std::atomic<uint64_t>* unit_entries;
+    std::atomic<uint64_t> entries;       // into units, by this vCPU
+    std::atomic<uint64_t> probe_hits;    // of generated code in the jump cache
+    std::atomic<uint64_t> probe_misses;
+};
+
 struct alignas(64) ExecState {
+    ProfileState profile;
+
     uint64_t exit_host_pc;
     uint32_t exit_unit;  // UnitIndex that was given to Compiler::compile
     uint32_t exit_slot;

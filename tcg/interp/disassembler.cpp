@@ -54,6 +54,11 @@ std::string disassemble(CodeWindow code, std::span<const HelperDesc> helpers) {
     std::string text;
     for (uint32_t at = header.first_insn; at < header.end && at < code.size;) {
         const auto& insn = *reinterpret_cast<const Insn*>(unit + at);
+        if (insn.key == kCountEntryKey) {
+            text += fmt::format("{:#06x}: count_entry\n", at);
+            at += 4u * insn.words;
+            continue;
+        }
         const Opcode opcode = opcode_of(insn.key);
         text += fmt::format("{:#06x}: {}", at, opcode_name(opcode));
         if (ir::info(opcode).types != ir::TypeSet::none) {

@@ -60,6 +60,7 @@ struct RuntimeContext {
     RuntimeHooks hooks;
     std::array<PinnedGlobal, 8> pinned;
     unsigned pinned_count;
+    bool profile;  // probes of the jump cache are counted
 };
 
 // Called by the thunks: the address to resume at, or 0 when a guest exception was recorded (ExecState::exit_host_pc then
