@@ -107,7 +107,7 @@ class Backend {
     virtual void set_rounding(void* state, ir::Rounding rounding) const = 0;
     virtual void collect_fp_flags(void* state) const = 0;
 
-    // Text of a unit's code for -d out_asm; one line an instruction.
+    // Text of a unit's code for -d out_asm; one line an instruction. `code.rw` may be a copy of what is at `code.rx`.
     virtual std::string disassemble(CodeWindow code) const = 0;
 };
 

@@ -140,21 +140,25 @@ Accelerator::~Accelerator() {
     }
     owned_.clear();
     threads_.clear();
-    write_stats();
-}
-
-void Accelerator::write_stats() {
     if (settings_.stats_file.empty()) {
         return;
     }
-    const Result<std::string> report = make_report(*this, "stats");
+    if (const Result<> written = write_stats(); !written) {
+        config_.host->warn(config_.host->opaque, written.error().message().c_str());
+    }
+}
+
+Result<> Accelerator::write_stats() {
+    if (settings_.stats_file.empty()) {
+        return fail("no file was named (-accel tcg,stats=FILE)");
+    }
     std::ofstream file(settings_.stats_file);
-    file << *report;
+    file << *make_report(*this, "stats");
     file.close();
     if (!file) {
-        const std::string message = fmt::format("stats={}: the file cannot be written", settings_.stats_file);
-        config_.host->warn(config_.host->opaque, message.c_str());
+        return fail(fmt::format("stats={}: the file cannot be written", settings_.stats_file));
     }
+    return {};
 }
 
 // ---- vCPUs ----
@@ -215,6 +219,10 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     } else {
         thread.stop();
     }
+    const tcg::ProfileState& profile = vcpu.exec().profile;
+    vcpu.counters.block_entries.add(profile.entries.load(std::memory_order_relaxed));
+    vcpu.counters.probe_hits.add(profile.probe_hits.load(std::memory_order_relaxed));
+    vcpu.counters.probe_misses.add(profile.probe_misses.load(std::memory_order_relaxed));
     departed_.add(vcpu.counters);
     std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });
     if (settings_.thread == ThreadMode::multi) {

@@ -45,6 +45,9 @@ class Accelerator {
     CodeCache& cache() { return *cache_; }
     const VcpuList& vcpus() const { return vcpus_; }
     const VcpuCounters& departed() const { return departed_; }
+    const ExclusiveGate::Counts& exclusive() const { return gate_.counts(); }
+    // Writes the counters to the file of stats=FILE. Error: it cannot be written, or none was named.
+    Result<> write_stats();
 
   private:
     struct TopologyChange;
@@ -55,7 +58,6 @@ class Accelerator {
 
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
-    void write_stats();
     static void topology_round(TopologyChange* change, void (*item)(void* opaque, void* state));
 
     const AccelConfig config_;

@@ -4,8 +4,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "accel/tcg/code_listing.h"
 #include "accel/tcg/code_pages.h"
+#include "accel/tcg/gdb_jit.h"
+#include "accel/tcg/profile.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/tb_cache.h"
 #include "accel/tcg/vcpu_list.h"
@@ -41,6 +45,9 @@ class CodeCache {
     const tcg::RegionAllocator& regions() const { return *regions_; }
     CodePages& pages() { return pages_; }
     TbCache& blocks() { return blocks_; }
+    CodeListing& listing() { return *listing_; }
+    // With profile=on, else null.
+    const Profile* profile() const { return profile_ ? &*profile_ : nullptr; }
     const GuestArch& guest() const { return guest_; }
     const HostServices& host() const { return host_; }
     const Settings& settings() const { return settings_; }
@@ -75,6 +82,9 @@ class CodeCache {
     std::unique_ptr<tcg::RegionAllocator> regions_;
     CodePages pages_;
     TbCache blocks_;
+    std::optional<Profile> profile_;
+    std::unique_ptr<CodeListing> listing_;
+    std::unique_ptr<DebuggerEntry> debugger_entry_;
 };
 
 }  // namespace weft::accel

@@ -10,7 +10,20 @@ namespace weft::accel {
 
 class Accelerator;
 
-// The report on `topic`: "stats" (JSON) or "jit" (text for people). Any thread that is no vCPU's.
+// The report on a topic, which are words separated by spaces. Any thread that is no vCPU's. Stops nobody but where said.
+//   stats             the counters as JSON
+//   jit               the same and the settings, for people
+//   stats-file        writes the counters to the file of stats=FILE again
+//   tlb [CPU]         the software TLBs, with a CPU's number its entries; each vCPU stops for it once
+//   tb-list [N]       the N (10) translations that were entered most often; needs profile=on
+//   tb-list -d [N]    with their instructions, the guest's and the host's
+//   tb ADDRESS        the translations at a guest's virtual or a host's address, with their instructions
+// What is asked for in vain is said in the report. Error: there is no such topic.
 Result<std::string> make_report(Accelerator& accelerator, std::string_view topic);
+
+// tlb_report.cpp, block_report.cpp: `arguments` are the words behind the topic.
+std::string tlb_report(Accelerator& accelerator, std::string_view arguments);
+std::string block_list_report(Accelerator& accelerator, std::string_view arguments);
+std::string block_report(Accelerator& accelerator, std::string_view arguments);
 
 }  // namespace weft::accel

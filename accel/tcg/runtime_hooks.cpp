@@ -44,6 +44,7 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
         return {};
     }
     vcpu.counters.lookup_table.add();
+    vcpu.counters.lookup_generated.add();
     header.page_pc = pc & ~(kPageSize - 1);
     vcpu.jump_cache.put(pc, header.context_id, vcpu.cache.offset_of(*tb));
     return tb->code;

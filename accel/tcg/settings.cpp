@@ -9,7 +9,8 @@ namespace weft::accel {
 
 namespace {
 
-enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kDisable, kPropertyCount };
+enum Property : unsigned {
+    kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kDisable, kProfile, kPerfMap, kJitDump, kPropertyCount };
 
 #if WEFT_HAVE_X86_64_BACKEND
 constexpr std::array kBackends = {BackendKind::native, BackendKind::interp};
@@ -36,9 +37,14 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"evict", PropertyType::choice, "flush", 0, 0, "flush",
      "what happens when the memory for code is full: all of it is emptied"},
     {"clock", PropertyType::choice, "host", 0, 0, "host", "what guest time follows: the host's clock"},
-    {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
+    {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write the counters to this file as JSON: at the end, and when the monitor is told 'stats'"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
+    {"profile", PropertyType::boolean, "off", 0, 0, nullptr,
+     "count how often each translation is entered and what the jump cache yields, for 'info tb-list'"},
+    {"perfmap", PropertyType::boolean, "off", 0, 0, nullptr, "list the code for perf in /tmp/perf-PID.map"},
+    {"jitdump", PropertyType::boolean, "off", 0, 0, nullptr,
+     "write the code with its times to jit-PID.dump, for 'perf inject --jit'"},
 }};
 
 struct Switch {
@@ -103,6 +109,9 @@ Result<Settings> read_settings(const PropertyValue* values) {
             return std::unexpected(done.error());
         }
     }
+    settings.profile = values[kProfile].number != 0;
+    settings.perf_map = values[kPerfMap].number != 0;
+    settings.jitdump = values[kJitDump].number != 0;
     if (values[kStats].set) {
         settings.stats_file = values[kStats].text;
     }

@@ -23,6 +23,9 @@ struct Settings {
     bool one_insn_per_tb = false;
     BackendKind backend = BackendKind::interp;
     std::string stats_file;  // where the counters go at the end; empty: nowhere
+    bool profile = false;    // TBs count their entries
+    bool perf_map = false;   // /tmp/perf-PID.map
+    bool jitdump = false;    // jit-PID.dump
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
 };

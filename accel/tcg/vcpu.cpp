@@ -33,6 +33,9 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
       reader(memory, parts.vcpu->address_space),
       mmu(*this, cache.pages()),
       alarm(*parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this) {
+    if (const accel::Profile* profile = cache.profile()) {
+        exec().profile.unit_entries = profile->counters();
+    }
     guest.reset(state());
 }
 

@@ -256,7 +256,10 @@ void Machine::dump_cpus(const TextSink& sink) {
     }
 }
 
-void Machine::dump_memory(const TextSink& sink) { write_text(sink, board_->topology().describe_views()); }
+void Machine::dump_memory(bool flat, const TextSink& sink) {
+    mem::Topology& topology = board_->topology();
+    write_text(sink, flat ? topology.describe_views() : topology.describe_regions());
+}
 
 Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sink) {
     TextCollector report;

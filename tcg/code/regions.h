@@ -93,6 +93,7 @@ class Region {
 // What the maker of a TB knows besides its code.
 struct BlockInfo {
     TbKey key;
+    uint64_t pc;  // the guest's virtual address
     uint32_t hash;
     uint32_t state;  // TbState bits to begin with
     uint16_t guest_size;
@@ -151,6 +152,13 @@ class CodeContext {
     TranslationBlock* last_ = nullptr;
 };
 
+// For reports.
+struct RegionInfo {
+    const char* state;  // "free", "leased", "parked", "full", "retired"
+    size_t used;        // bytes of units
+    size_t capacity;
+};
+
 // What retire() gives and reuse() takes.
 struct RetiredRegion {
     RegionId id;
@@ -197,6 +205,8 @@ class RegionAllocator {
     // used. Never above capacity().
     size_t code_size() const WEFT_EXCLUDES(lock_);
     size_t capacity() const { return layout_.capacity(); }
+    // What each region is at, in the order of their numbers.
+    std::vector<RegionInfo> describe() const WEFT_EXCLUDES(lock_);
     // Regions nobody has, those kept back for slots without a context included.
     unsigned free_regions() const WEFT_EXCLUDES(lock_);
 
