@@ -23,6 +23,10 @@ Result<std::unique_ptr<CodeListing>> CodeListing::create(const Settings& setting
         return listing;
     }
     if (settings.perf_map) {
+        if (buffer.split()) {
+            host.warn(host.opaque, "perfmap=on with split-wx=on: perf does not use its map for memory mapped twice; "
+                                   "jitdump=on is for both");
+        }
         auto made = PerfMap::create();
         if (!made) {
             return std::unexpected(made.error());

@@ -112,6 +112,10 @@ Result<Settings> read_settings(const PropertyValue* values) {
     settings.profile = values[kProfile].number != 0;
     settings.perf_map = values[kPerfMap].number != 0;
     settings.jitdump = values[kJitDump].number != 0;
+    if (settings.perf_map && !values[kSplitWx].set) {
+        // perf takes its map for anonymous memory alone, and two views are mapped from a memory file.
+        settings.split_wx = tcg::SplitWx::off;
+    }
     if (values[kStats].set) {
         settings.stats_file = values[kStats].text;
     }
