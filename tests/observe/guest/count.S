@@ -7,4 +7,5 @@ loop:   addi    t0, t0, -1
         li      t0, 0x00100000
         li      t1, 0x5555
         sw      t1, 0(t0)
-1:      j       1b
+1:      wfi                                             /* until the machine has ended */
+        j       1b

@@ -54,7 +54,8 @@ loop:   addi    t0, t0, -1
         li      t0, FINISHER
         li      t1, 0x5555
         sw      t1, 0(t0)
-1:      j       1b
+1:      wfi                                             /* until the machine has ended */
+        j       1b
 
         /* Goes on behind the instruction; an interrupt is taken back. MPP is set to S again, as the loads want. */
         .balign 4
