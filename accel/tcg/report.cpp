@@ -155,6 +155,9 @@ Result<std::string> make_report(Accelerator& accelerator, std::string_view topic
         return written ? fmt::format("counters written to {}\n", accelerator.settings().stats_file)
                        : written.error().message() + "\n";
     }
+    if (word == "cpu") {
+        return cpu_report(accelerator, arguments);
+    }
     if (word == "tlb") {
         return tlb_report(accelerator, arguments);
     }

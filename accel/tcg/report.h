@@ -14,6 +14,7 @@ class Accelerator;
 //   stats             the counters as JSON
 //   jit               the same and the settings, for people
 //   stats-file        writes the counters to the file of stats=FILE again
+//   cpu N             what a vCPU does, in one line; it stops for it once
 //   tlb [CPU]         the software TLBs, with a CPU's number its entries; each vCPU stops for it once
 //   tb-list [N]       the N (10) translations that were entered most often; needs profile=on
 //   tb-list -d [N]    with their instructions, the guest's and the host's
@@ -21,7 +22,8 @@ class Accelerator;
 // What is asked for in vain is said in the report. Error: there is no such topic.
 Result<std::string> make_report(Accelerator& accelerator, std::string_view topic);
 
-// tlb_report.cpp, block_report.cpp: `arguments` are the words behind the topic.
+// vcpu_report.cpp, block_report.cpp: `arguments` are the words behind the topic.
+std::string cpu_report(Accelerator& accelerator, std::string_view arguments);
 std::string tlb_report(Accelerator& accelerator, std::string_view arguments);
 std::string block_list_report(Accelerator& accelerator, std::string_view arguments);
 std::string block_report(Accelerator& accelerator, std::string_view arguments);

@@ -251,8 +251,11 @@ void Machine::dump_registers(unsigned cpu, const TextSink& sink) {
 void Machine::dump_cpus(const TextSink& sink) {
     const Paused paused(*this);
     for (unsigned i = 0; i < cpu_count(); ++i) {
-        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}\n", i, board_->cpu(i).hart().id(),
-                                     state_header(vcpus_[i].state).pc));
+        // Not every accelerator tells more.
+        TextCollector activity;
+        const bool told = ops_->report(accel_, fmt::format("cpu {}", i).c_str(), activity.sink());
+        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}{}{}", i, board_->cpu(i).hart().id(),
+                                     state_header(vcpus_[i].state).pc, told ? ", " : "\n", activity.text()));
     }
 }
 

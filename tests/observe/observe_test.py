@@ -247,10 +247,28 @@ def monitor_case(weft):
     expect(re.search(r"^ {4,}0000000080000000-[0-9a-f]{16} \(prio 0, ram\): \S+", tree, re.M), "info mtree: " + tree)
     flat = monitor.ask("info mtree -f")
     expect(flat.startswith("FlatView #0\n") and "(prio" not in flat, "info mtree -f: " + flat)
-    expect(len(re.findall(r"^CPU [01]: hart [01], pc [0-9a-f]{16}", monitor.ask("info cpus"), re.M)) == 2, "info cpus")
+    expect(len(re.findall(r"^CPU [01]: hart [01], pc [0-9a-f]{16}, running; \d+ inter", monitor.ask("info cpus"), re.M)) == 2, "info cpus")
     expect(re.search(r"mscratch +[0-9a-f]{16}", monitor.ask("info registers 1")), "info registers 1")
     monitor.quit()
     expect(json.loads(file.read_text())["block_entries"] > before, "the counters are not written at the end")
+
+
+def hang_case(weft):
+    """What docs/debugging.md finds in its example."""
+    monitor = Monitor(weft, accel="tcg,profile=on")
+    while True:
+        registers = dict(re.findall(r"^ (\S+) +([0-9a-f]{16})$", monitor.ask("info registers"), re.M))
+        if int(registers["mip"], 16) & 0x80:
+            break
+    expect(int(registers["mstatus"], 16) & 8 and int(registers["mie"], 16) == 0, "mstatus and mie: %s" % registers)
+    expect(registers["x10/a0"] == "0" * 16, "a0 is not 0")
+    expect(registers["x8/s0"] == "0000000080001000", "s0 is %s" % registers["x8/s0"])
+    cpus = monitor.ask("info cpus")
+    expect(re.fullmatch(r"CPU 0: hart 0, pc 00000000800000[0-9a-f]{2}, running; 0 interrupts, 0 exceptions, 0 halts\n", cpus),
+           cpus)
+    hot = monitor.ask("info tb-list -d 1")
+    expect(re.search(r"^ +\d+ +(99\.\d|100\.0)%  0000000080000038", hot, re.M) and "ld          a0, 0(s0)" in hot, hot)
+    monitor.quit()
 
 
 # ---- perf ----
@@ -535,6 +553,7 @@ CASES = {
     "stats": stats_case,
     "stats-interp": lambda weft: stats_case(weft, "tcg,backend=interp"),
     "monitor": monitor_case,
+    "hang": hang_case,
     "perfmap": perfmap_case,
     "perfmap-perf": perfmap_perf_case,
     "jitdump": jitdump_case,

@@ -1,4 +1,4 @@
-// Reports on the software TLBs.
+// Reports on vCPUs: what they do, and their software TLBs.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -32,6 +32,16 @@ struct Request {
     std::string text;
 };
 
+// On the vCPU's thread, to which `halted` belongs.
+void describe_activity(void* text, void* state) {
+    const Vcpu& vcpu = *state_header(state).vcpu;
+    const VcpuCounters& counters = vcpu.counters;
+    const char* what = vcpu.failed ? "failed" : vcpu.halted ? "halted" : "running";
+    *static_cast<std::string*>(text) =
+        fmt::format("{}; {} interrupts, {} exceptions, {} halts\n", what, counters.interrupts.get(),
+                    counters.exceptions.get(), counters.halts.get());
+}
+
 // On the vCPU's thread, to which its TLBs belong.
 void describe(void* opaque, void* state) {
     auto& request = *static_cast<Request*>(opaque);
@@ -60,24 +70,40 @@ void describe(void* opaque, void* state) {
     });
 }
 
+std::string no_such_cpu(std::string_view number) { return fmt::format("there is no CPU '{}'\n", number); }
+
+// Null where there is none.
+Vcpu* find_cpu(const Accelerator& accelerator, std::string_view number) {
+    const char* const end = number.data() + number.size();
+    uint32_t index = 0;
+    const auto [stop, error] = std::from_chars(number.data(), end, index);
+    return error == std::errc{} && stop == end ? accelerator.vcpus().at(index) : nullptr;
+}
+
 }  // namespace
 
-std::string tlb_report(Accelerator& accelerator, std::string_view arguments) {
-    uint32_t only = 0;
-    const bool all = arguments.empty();
-    if (!all) {
-        const char* const end = arguments.data() + arguments.size();
-        const auto [stop, error] = std::from_chars(arguments.data(), end, only);
-        if (error != std::errc{} || stop != end || accelerator.vcpus().at(only) == nullptr) {
-            return fmt::format("there is no CPU '{}'\n", arguments);
-        }
+std::string cpu_report(Accelerator& accelerator, std::string_view arguments) {
+    Vcpu* const vcpu = find_cpu(accelerator, arguments);
+    if (vcpu == nullptr) {
+        return no_such_cpu(arguments);
     }
-    Request request{!all, {}};
-    accelerator.vcpus().for_each([&](Vcpu& vcpu) {
-        if (all || vcpu.index == only) {
-            accelerator.run_on(vcpu, VcpuWork::sync, &describe, &request);
+    std::string text;
+    accelerator.run_on(*vcpu, VcpuWork::sync, &describe_activity, &text);
+    return text;
+}
+
+std::string tlb_report(Accelerator& accelerator, std::string_view arguments) {
+    Request request{!arguments.empty(), {}};
+    if (!arguments.empty()) {
+        Vcpu* const vcpu = find_cpu(accelerator, arguments);
+        if (vcpu == nullptr) {
+            return no_such_cpu(arguments);
         }
-    });
+        accelerator.run_on(*vcpu, VcpuWork::sync, &describe, &request);
+        return request.text;
+    }
+    accelerator.vcpus().for_each(
+        [&](Vcpu& vcpu) { accelerator.run_on(vcpu, VcpuWork::sync, &describe, &request); });
     return request.text;
 }
 
