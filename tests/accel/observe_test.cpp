@@ -116,10 +116,11 @@ TEST_CASE("a loop's entries are counted, each one") {
 
 TEST_CASE("entries by several vCPUs at the same time are all counted") {
     constexpr uint32_t kVcpus = 4;
-    constexpr int64_t kRounds = 200000;
+    // So many that the vCPUs, which start one after the other, overlap.
+    const uint64_t kRounds = native() ? 20000000 : 300000;
     Machine machine(kVcpus, {{"profile", "on"}});
     uint64_t loop = 0;
-    machine.load(loop_program(0x1000, kRounds, &loop));
+    machine.load(loop_program(0x1000, static_cast<int64_t>(kRounds), &loop));
     for (uint32_t i = 0; i < kVcpus; ++i) {
         machine.add(0x1000);
     }

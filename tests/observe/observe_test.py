@@ -36,6 +36,38 @@ def expect(condition, message):
         raise Failure(message)
 
 
+class Started:
+    """A program in a session of its own, which ends with the block whatever happens: its children with it."""
+
+    def __init__(self, command, **options):
+        self.process = subprocess.Popen([str(word) for word in command], start_new_session=True, **options)
+
+    def __enter__(self):
+        return self.process
+
+    def __exit__(self, *_):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def run(command, folder):
+    """To its end. Returns the exit code, standard output and standard error."""
+    with Started(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                 text=True) as process:
+        try:
+            output, errors = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired as late:
+            raise Failure("%s is still running after %d s; it said\n%s" % (
+                pathlib.Path(command[0]).name, LIMIT, (late.output or b"").decode("utf-8", "replace")[-6000:]))
+        return process.returncode, output, errors
+
+
 class Weft:
     def __init__(self, emulator, modules, guest, folder):
         self.emulator = emulator
@@ -49,22 +81,24 @@ class Weft:
 
     def run(self, *options, accel="tcg"):
         """To the guest's end. Returns standard error."""
-        done = subprocess.run(self.command(*options, accel=accel), stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=LIMIT, cwd=self.folder, text=True)
-        expect(done.returncode == 0, "exit code %d: %s" % (done.returncode, done.stderr))
-        return done.stderr
+        code, _, errors = run(self.command(*options, accel=accel), self.folder)
+        expect(code == 0, "exit code %d: %s" % (code, errors))
+        return errors
 
 
-class Monitor:
+class Monitor(Started):
     """A guest that runs, with the monitor on pipes."""
 
     PROMPT = "(weft) "
 
     def __init__(self, weft, *options, accel="tcg"):
-        command = [word for word in weft.command(*options, accel=accel)]
+        command = list(weft.command(*options, accel=accel))
         command[command.index("none")] = "stdio"
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=weft.folder)
+        super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=weft.folder)
+
+    def __enter__(self):
         self.until_prompt()
+        return self
 
     def until_prompt(self):
         text = b""
@@ -201,7 +235,14 @@ def stats_case(weft, accel="tcg"):
 
 def monitor_case(weft):
     file = weft.folder / "stats.json"
-    monitor = Monitor(weft, "-smp", "2", accel="tcg,profile=on,stats=%s" % file)
+    with Monitor(weft, "-smp", "2", accel="tcg,profile=on,stats=%s" % file) as monitor:
+        before = check_monitor(weft, monitor, file)
+        monitor.quit()
+    expect(json.loads(file.read_text())["block_entries"] > before, "the counters are not written at the end")
+
+
+def check_monitor(weft, monitor, file):
+    """Returns an early number of entries."""
     expect(not file.exists(), "the counters are written before they are asked for")
     # Both harts have come round the loop once their counters grow.
     before = 0
@@ -249,13 +290,17 @@ def monitor_case(weft):
     expect(flat.startswith("FlatView #0\n") and "(prio" not in flat, "info mtree -f: " + flat)
     expect(len(re.findall(r"^CPU [01]: hart [01], pc [0-9a-f]{16}, running; \d+ inter", monitor.ask("info cpus"), re.M)) == 2, "info cpus")
     expect(re.search(r"mscratch +[0-9a-f]{16}", monitor.ask("info registers 1")), "info registers 1")
-    monitor.quit()
-    expect(json.loads(file.read_text())["block_entries"] > before, "the counters are not written at the end")
+    return before
 
 
 def hang_case(weft):
     """What docs/debugging.md finds in its example."""
-    monitor = Monitor(weft, accel="tcg,profile=on")
+    with Monitor(weft, accel="tcg,profile=on") as monitor:
+        check_hang(monitor)
+        monitor.quit()
+
+
+def check_hang(monitor):
     while True:
         registers = dict(re.findall(r"^ (\S+) +([0-9a-f]{16})$", monitor.ask("info registers"), re.M))
         if int(registers["mip"], 16) & 0x80:
@@ -268,7 +313,6 @@ def hang_case(weft):
            cpus)
     hot = monitor.ask("info tb-list -d 1")
     expect(re.search(r"^ +\d+ +(99\.\d|100\.0)%  0000000080000038", hot, re.M) and "ld          a0, 0(s0)" in hot, hot)
-    monitor.quit()
 
 
 # ---- perf ----
@@ -285,15 +329,13 @@ def until_grown(path, process):
 
 def listed(weft, option, path_of):
     """Runs the guest with an option until its file has something, and ends it. Returns the file and its mappings."""
-    process = subprocess.Popen(weft.command(option), cwd=weft.folder, stdin=subprocess.DEVNULL)
-    try:
+    with Started(weft.command(option), cwd=weft.folder, stdin=subprocess.DEVNULL) as process:
         path = path_of(process.pid)
         until_grown(path, process)
         maps = pathlib.Path("/proc/%d/maps" % process.pid).read_text()
-    finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=LIMIT)
-    return path, maps, process.pid
+        return path, maps, process.pid
 
 
 def executable_ranges(maps):
@@ -388,32 +430,31 @@ def perf():
 def record(weft, option):
     """Has perf sample the guest until samples are there for certain."""
     program = perf()
-    process = subprocess.Popen([program, "record", "-k", "mono", "-e", "cpu-clock", "-F", "999", "-o", "perf.data",
-                                *weft.command(option)], cwd=weft.folder, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    # Two seconds of processor time of the guest are some two thousand samples.
-    children = pathlib.Path("/proc/%d/task/%d/children" % (process.pid, process.pid))
-    deadline = time.monotonic() + LIMIT
-    ticks = 0
-    while ticks < 2 * os.sysconf("SC_CLK_TCK"):
-        expect(time.monotonic() < deadline and process.poll() is None, "the guest does not run")
-        try:
-            child = int(children.read_text().split()[0])
-            ticks = int(pathlib.Path("/proc/%d/stat" % child).read_text().rsplit(")", 1)[1].split()[11])
-        except (OSError, IndexError):
-            pass
-        time.sleep(0.05)
-    os.kill(child, signal.SIGTERM)
-    process.wait(timeout=LIMIT)
-    return program, child
+    command = [program, "record", "-k", "mono", "-e", "cpu-clock", "-F", "999", "-o", "perf.data", *weft.command(option)]
+    with Started(command, cwd=weft.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                 stderr=subprocess.DEVNULL) as process:
+        # A second of the guest's processor time is some thousand samples.
+        children = pathlib.Path("/proc/%d/task/%d/children" % (process.pid, process.pid))
+        deadline = time.monotonic() + LIMIT
+        ticks = 0
+        while ticks < os.sysconf("SC_CLK_TCK"):
+            expect(time.monotonic() < deadline and process.poll() is None, "the guest does not run")
+            try:
+                child = int(children.read_text().split()[0])
+                ticks = int(pathlib.Path("/proc/%d/stat" % child).read_text().rsplit(")", 1)[1].split()[11])
+            except (OSError, IndexError):
+                pass
+            time.sleep(0.05)
+        os.kill(child, signal.SIGTERM)
+        process.wait(timeout=LIMIT)
+        return program, child
 
 
 def report(program, weft, data):
-    done = subprocess.run([program, "report", "-i", data, "--stdio", "--sort", "symbol", "-q"], cwd=weft.folder,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
-    expect(done.returncode == 0, "perf report: " + done.stderr)
+    code, output, errors = run([program, "report", "-i", data, "--stdio", "--sort", "symbol", "-q"], weft.folder)
+    expect(code == 0, "perf report: " + errors)
     for name in ("guest:0x8000", "weft_call_csr"):
-        expect(name in done.stdout, "perf report does not name %s:\n%s" % (name, done.stdout))
+        expect(name in output, "perf report does not name %s:\n%s" % (name, output))
 
 
 def perfmap_perf_case(weft):
@@ -426,9 +467,8 @@ def perfmap_perf_case(weft):
 
 def jitdump_perf_case(weft):
     program, _ = record(weft, "-jitdump")
-    done = subprocess.run([program, "inject", "--jit", "-i", "perf.data", "-o", "perf.jit.data"], cwd=weft.folder,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
-    expect(done.returncode == 0, "perf inject: " + done.stderr)
+    code, _, errors = run([program, "inject", "--jit", "-i", "perf.data", "-o", "perf.jit.data"], weft.folder)
+    expect(code == 0, "perf inject: " + errors)
     report(program, weft, "perf.jit.data")
 
 
@@ -528,9 +568,8 @@ def gdb_case(weft):
     script.write_text(GDB)
     # One view of the code, in which gdb can set breakpoints. A hart of its own slice leaves generated code now and then.
     command = weft.command("-smp", "2", accel="tcg,split-wx=off,thread=single")
-    done = subprocess.run([program, "--batch", "-nx", "-x", script, "--args", *command], cwd=weft.folder,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
-    output = done.stdout + done.stderr
+    _, output, errors = run([program, "--batch", "-nx", "-x", script, "--args", *command], weft.folder)
+    output += errors
     if re.search(r"(ptrace|personality).*(not permitted|denied)", output):
         raise Skip("gdb may not trace here")
     expect("HELPER True" in output, "the helper's backtrace:\n" + output)
