@@ -496,6 +496,24 @@ def whole(found):
     return (len(loop) == 1 and loop[0] > last_generated and loop[0] - last_generated <= 2 and
             found[-1] in ('clone3', 'clone', 'start_thread', '__clone', '__clone3'))
 
+def of_loop():
+    # What registers hold in the function that entered generated code: the same all the while.
+    frame = gdb.newest_frame()
+    while frame is not None and 'ExecLoop::run' not in (frame.name() or ''):
+        frame = frame.older()
+    return frame and [int(frame.read_register(name)) for name in ('rip', 'rsp', 'rbp', 'rbx', 'r12', 'r13', 'r14', 'r15')]
+
+bad = 0
+def check(found, before):
+    # One step inside generated code. Returns the loop's registers.
+    global bad
+    now = of_loop()
+    if not whole(found) or (before is not None and now != before):
+        bad += 1
+        if bad < 4:
+            print('BAD', hex(gdb.newest_frame().pc()), found, before, now)
+    return now
+
 gdb.execute('set pagination off')
 gdb.execute('set confirm off')
 gdb.execute('set breakpoint pending on')
@@ -512,15 +530,12 @@ stop.delete()
 
 # Instruction by instruction; what C++ does is stepped over by running it to its end.
 seen = {}
-bad = 0
+registers = None
 for step in range(400):
     found = functions()
     if found[0].startswith('weft_'):
         seen[found[0]] = seen.get(found[0], 0) + 1
-        if not whole(found):
-            bad += 1
-            if bad < 4:
-                print('BAD', hex(gdb.newest_frame().pc()), found)
+        registers = check(found, registers)
         gdb.execute('stepi', to_string=True)
     elif 'ExecLoop::run' in found[0] or 'Backend::run' in found[0]:
         break
@@ -532,28 +547,24 @@ print('STEPS', bad, seen)
 enter = gdb.Breakpoint('*&weft_enter')
 gdb.execute('continue')
 ends = {}
+registers = None
 for step in range(40):
     found = functions()
     if not found[0].startswith('weft_'):
         break
     ends[found[0]] = ends.get(found[0], 0) + 1
-    if not whole(found):
-        bad += 1
-        if bad < 4:
-            print('BAD', hex(gdb.newest_frame().pc()), found)
+    registers = check(found, registers)
     gdb.execute('stepi', to_string=True)
 enter.delete()
 leave = gdb.Breakpoint('*&weft_leave')
 gdb.execute('continue')
+registers = None
 for step in range(40):
     found = functions()
     if not found[0].startswith('weft_'):
         break
     ends[found[0]] = ends.get(found[0], 0) + 1
-    if not whole(found):
-        bad += 1
-        if bad < 4:
-            print('BAD', hex(gdb.newest_frame().pc()), found)
+    registers = check(found, registers)
     gdb.execute('stepi', to_string=True)
 print('ENDS', bad, ends)
 gdb.execute('kill')
