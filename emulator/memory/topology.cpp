@@ -222,7 +222,7 @@ void describe_region(const MemoryRegion& region, uint64_t address, int priority,
     for (const MemoryRegion::Child& child : region.children()) {
         children.push_back(&child);
     }
-    std::ranges::stable_sort(children, {}, &MemoryRegion::Child::address);
+    std::ranges::sort(children, {}, [](const MemoryRegion::Child* child) { return std::pair(child->address, child); });
     for (const MemoryRegion::Child* child : children) {
         describe_region(*child->region, address + child->address, child->priority, depth + 1, text);
     }

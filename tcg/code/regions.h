@@ -93,12 +93,12 @@ class Region {
 // What the maker of a TB knows besides its code.
 struct BlockInfo {
     TbKey key;
-    uint64_t pc;  // the guest's virtual address
     uint32_t hash;
     uint32_t state;  // TbState bits to begin with
     uint16_t guest_size;
     uint16_t insn_count;
-    std::span<const uint8_t> saved_bytes;  // guest_size bytes to keep for a provisional TB, or none
+    std::span<const uint8_t> saved_bytes;  // guest_size bytes to keep (for a provisional TB), or none
+    uint64_t pc = 0;                       // the guest's virtual address, for people
 };
 
 // One translating thread's place in the code buffer: a slot and a region. One thread at a time uses it;
