@@ -218,10 +218,11 @@ void CpuThread::take_turns(Participant& participant) {
         return;
     }
     const bool share = others_wait(*vcpu);
+    // First who runs, then the alarm: it would find nobody whose turn is over, and not come again.
+    current_.store(vcpu, std::memory_order_seq_cst);
     if (share) {
         slice_.set(clock_.now_ns() + kSliceNs);
     }
-    current_.store(vcpu, std::memory_order_seq_cst);
     if (other_was_kicked(*vcpu)) {
         // Whoever kicked it did not see yet who runs.
         turn_over_.store(true, std::memory_order_seq_cst);
