@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "tcg/code/code_address.h"
 #include "tcg/exec_state.h"
+#include "tcg/runtime_map.h"
 #include "weft/guest.h"
 #include "weft/ir.h"
 
@@ -37,6 +38,7 @@ struct BackendConfig {
     const GuestArch* guest;
     RuntimeHooks hooks;
     bool count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget, and calls leave their return address
+    bool profile = false;  // units count their entries, probes of the jump cache their results: ExecState::profile
 };
 
 enum class CompileStatus : uint8_t {
@@ -88,6 +90,9 @@ class Backend {
     virtual Result<size_t> emit_runtime(CodeWindow window) = 0;
     virtual std::unique_ptr<Compiler> make_compiler() const = 0;
 
+    // Of what emit_runtime() generated; null where generated code does not run on the host's stack.
+    virtual const RuntimeMap* runtime_map() const { return nullptr; }
+
     // Runs generated code from `code` until it comes back. header.page_pc is set for it. On the vCPU's thread.
     virtual ExitKind run(void* state, RxAddress code) const = 0;
 
@@ -102,7 +107,7 @@ class Backend {
     virtual void set_rounding(void* state, ir::Rounding rounding) const = 0;
     virtual void collect_fp_flags(void* state) const = 0;
 
-    // Text of a unit's code for -d out_asm; one line an instruction.
+    // Text of a unit's code for -d out_asm; one line an instruction. `code.rw` may be a copy of what is at `code.rx`.
     virtual std::string disassemble(CodeWindow code) const = 0;
 };
 

@@ -6,6 +6,7 @@
 // All of it belongs to the thread that runs the vCPU, but for StateHeader::exit_request.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -66,7 +67,23 @@ enum class ExitKind : uint32_t {
     indirect,  // by a lookup_and_goto_ptr that found nothing, or was interrupted: carry on at header.pc
 };
 
+// Units begin at multiples of this in the code buffer (its log2): with profile=on each has a counter by its place.
+inline constexpr unsigned kProfileShift = 4;
+
+// What generated code counts where BackendConfig::profile is set. Counts are written by the thread that runs the vCPU and
+// read by reports: relaxed, they order nothing.
+struct alignas(64) ProfileState {
+    // Entries into each unit, by all vCPUs: that of the unit at `offset` of the code buffer is [offset >> kProfileShift].
+    // Added to by read-modify-write, relaxed. Constant pointer; null without profile=on.
+    std::atomic<uint64_t>* unit_entries;
+    std::atomic<uint64_t> entries;       // into units, by this vCPU
+    std::atomic<uint64_t> probe_hits;    // of generated code in the jump cache
+    std::atomic<uint64_t> probe_misses;
+};
+
 struct alignas(64) ExecState {
+    ProfileState profile;
+
     // At ExitKind::fault, and with the instruction clock in everything that generated code calls but the lookup hook: the
     // return address.
     uint64_t exit_host_pc;

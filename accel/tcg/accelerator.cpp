@@ -158,7 +158,13 @@ Accelerator::~Accelerator() {
     }
     owned_.clear();
     threads_.clear();
-    write_stats();
+    if (settings_.stats_file.empty()) {
+        return;
+    }
+    const auto hash = insn_clock_ != nullptr ? std::optional(final_state_hash()) : std::nullopt;
+    if (const Result<> written = write_stats(hash); !written) {
+        config_.host->warn(config_.host->opaque, written.error().message().c_str());
+    }
 }
 
 void Accelerator::note_final_state(Vcpu& vcpu) {
@@ -186,19 +192,17 @@ uint64_t Accelerator::final_state_hash() const {
     return hash;
 }
 
-void Accelerator::write_stats() {
+Result<> Accelerator::write_stats(std::optional<uint64_t> state_hash) {
     if (settings_.stats_file.empty()) {
-        return;
+        return fail("no file was named (-accel tcg,stats=FILE)");
     }
-    const std::string report =
-        stats_report(*this, insn_clock_ != nullptr ? std::optional(final_state_hash()) : std::nullopt);
     std::ofstream file(settings_.stats_file);
-    file << report;
+    file << stats_report(*this, state_hash);
     file.close();
     if (!file) {
-        const std::string message = fmt::format("stats={}: the file cannot be written", settings_.stats_file);
-        config_.host->warn(config_.host->opaque, message.c_str());
+        return fail(fmt::format("stats={}: the file cannot be written", settings_.stats_file));
     }
+    return {};
 }
 
 // ---- vCPUs ----
@@ -261,6 +265,10 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     } else {
         thread.stop();
     }
+    const tcg::ProfileState& profile = vcpu.exec().profile;
+    vcpu.counters.block_entries.add(profile.entries.load(std::memory_order_relaxed));
+    vcpu.counters.probe_hits.add(profile.probe_hits.load(std::memory_order_relaxed));
+    vcpu.counters.probe_misses.add(profile.probe_misses.load(std::memory_order_relaxed));
     departed_.add(vcpu.counters);
     note_final_state(vcpu);
     std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });

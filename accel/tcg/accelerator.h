@@ -54,6 +54,10 @@ class Accelerator {
     const VcpuList& vcpus() const { return vcpus_; }
     const VcpuCounters& departed() const { return departed_; }
     uint64_t now_ns() const { return insn_clock_ != nullptr ? insn_clock_->now_ns() : clock_.now_ns(); }
+    const ExclusiveGate::Counts& exclusive() const { return gate_.counts(); }
+    // Writes the counters, and a hash of the final state if there is one, to the file of stats=FILE. Error: it cannot be
+    // written, or none was named.
+    Result<> write_stats(std::optional<uint64_t> state_hash = {});
 
   private:
     struct TopologyChange;
@@ -64,7 +68,6 @@ class Accelerator {
 
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
-    void write_stats() WEFT_REQUIRES(control_);
     void note_final_state(Vcpu& vcpu) WEFT_REQUIRES(control_);
     uint64_t final_state_hash() const WEFT_REQUIRES(control_);
     static void topology_round(TopologyChange* change, void (*item)(void* opaque, void* state));

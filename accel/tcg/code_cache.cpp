@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "accel/tcg/debug_elf.h"
 #include "accel/tcg/runtime_hooks.h"
 #include "accel/tcg/vcpu.h"
 #include "base/host_info.h"
@@ -16,7 +17,8 @@ namespace weft::accel {
 namespace {
 
 std::unique_ptr<tcg::Backend> make_backend(const CodeCacheConfig& config) {
-    const tcg::BackendConfig backend{config.guest, runtime_hooks(), config.settings.clock == ClockKind::insn};
+    const tcg::BackendConfig backend{config.guest, runtime_hooks(), config.settings.clock == ClockKind::insn,
+                                     config.settings.profile};
 #if WEFT_HAVE_X86_64_BACKEND
     if (config.settings.backend == BackendKind::native) {
         return tcg::make_x86_64_backend(backend, config.settings.native);
@@ -98,6 +100,23 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
     regions_->runtime_emitted(*used);
     evictor_ =
         std::make_unique<RegionEvictor>(*regions_, pages_, *epochs_, vcpus_, core_sync_, config.contexts);
+    if (settings_.profile) {
+        auto profile = Profile::create(buffer_.size());
+        if (!profile) {
+            return std::unexpected(profile.error());
+        }
+        profile_.emplace(std::move(*profile));
+    }
+    const tcg::RuntimeMap* const map = backend_->runtime_map();
+    auto listing = CodeListing::create(settings_, host_, buffer_, map);
+    if (!listing) {
+        return std::unexpected(listing.error());
+    }
+    listing_ = std::move(*listing);
+    if (map != nullptr) {
+        debugger_entry_ =
+            std::make_unique<DebuggerEntry>(make_debug_elf(*map, buffer_.rx().value(), buffer_.size()));
+    }
     return {};
 }
 

@@ -4,10 +4,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "accel/tcg/code_listing.h"
 #include "accel/tcg/code_pages.h"
 #include "accel/tcg/core_sync.h"
 #include "accel/tcg/region_evictor.h"
+#include "accel/tcg/gdb_jit.h"
+#include "accel/tcg/profile.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/tb_cache.h"
 #include "accel/tcg/vcpu_list.h"
@@ -46,6 +50,9 @@ class CodeCache {
     CodePages& pages() { return pages_; }
     TbCache& blocks() { return blocks_; }
     const RegionEvictor& evictor() const { return *evictor_; }
+    CodeListing& listing() { return *listing_; }
+    // With profile=on, else null.
+    const Profile* profile() const { return profile_ ? &*profile_ : nullptr; }
     const GuestArch& guest() const { return guest_; }
     const HostServices& host() const { return host_; }
     const Settings& settings() const { return settings_; }
@@ -96,6 +103,9 @@ class CodeCache {
     const CoreSync core_sync_;
     std::unique_ptr<RegionEvictor> evictor_;
     std::atomic<uint64_t> room_waits_{0};  // counted by any thread, relaxed
+    std::optional<Profile> profile_;
+    std::unique_ptr<CodeListing> listing_;
+    std::unique_ptr<DebuggerEntry> debugger_entry_;
 };
 
 }  // namespace weft::accel

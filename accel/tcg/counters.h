@@ -26,6 +26,7 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter loop_entries;        // into generated code from the execution loop
     Counter lookup_jump_cache;   // TBs found in the jump cache by the loop
     Counter lookup_table;        // ... in the hash table, by the loop or for generated code
+    Counter lookup_generated;    // ... of lookup_table: for generated code
     Counter lookup_miss;         // ... nowhere: translated
     Counter links;               // jumps patched
     Counter translations;        // TBs made
@@ -40,12 +41,21 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter exceptions;  // delivered
     Counter interrupts;  // taken
     Counter halts;
-    Counter tlb_fills;
+    Counter tlb_fills;         // entries made
+    Counter tlb_fills_load;    // ... by loads and atomics
+    Counter tlb_fills_store;   // ... by stores
+    Counter fetch_walks;       // page walks to fetch instructions
+    Counter walk_faults;       // page walks that ended with an exception
     Counter tlb_flushes;       // of everything
+    Counter tlb_asid_flushes;  // of one address space
     Counter tlb_page_flushes;  // of one address
     Counter tlb_victim_hits;
     Counter tlb_resizes;
     Counter code_writes;  // stores to pages that hold code
+    // Filled in when the vCPU goes, from what generated code counted in ExecState::profile.
+    Counter block_entries;
+    Counter probe_hits;
+    Counter probe_misses;
 
     // Adds what another vCPU counted, which runs no more.
     void add(const VcpuCounters& other);
@@ -54,11 +64,12 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 24> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 33> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
     {"lookup_table", &VcpuCounters::lookup_table},
+    {"lookup_generated", &VcpuCounters::lookup_generated},
     {"lookup_miss", &VcpuCounters::lookup_miss},
     {"links", &VcpuCounters::links},
     {"translations", &VcpuCounters::translations},
@@ -74,11 +85,19 @@ inline constexpr std::array<CounterField, 24> kVcpuCounters = {{
     {"interrupts", &VcpuCounters::interrupts},
     {"halts", &VcpuCounters::halts},
     {"tlb_fills", &VcpuCounters::tlb_fills},
+    {"tlb_fills_load", &VcpuCounters::tlb_fills_load},
+    {"tlb_fills_store", &VcpuCounters::tlb_fills_store},
+    {"fetch_walks", &VcpuCounters::fetch_walks},
+    {"walk_faults", &VcpuCounters::walk_faults},
     {"tlb_flushes", &VcpuCounters::tlb_flushes},
+    {"tlb_asid_flushes", &VcpuCounters::tlb_asid_flushes},
     {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
     {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
     {"tlb_resizes", &VcpuCounters::tlb_resizes},
     {"code_writes", &VcpuCounters::code_writes},
+    {"block_entries", &VcpuCounters::block_entries},
+    {"probe_hits", &VcpuCounters::probe_hits},
+    {"probe_misses", &VcpuCounters::probe_misses},
 }};
 
 inline void VcpuCounters::add(const VcpuCounters& other) {

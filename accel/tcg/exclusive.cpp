@@ -4,6 +4,14 @@
 
 namespace weft::accel {
 
+namespace {
+
+uint64_t nanoseconds(std::chrono::steady_clock::duration time) {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+}
+
+}  // namespace
+
 ExclusiveGate::Member::Member(ExclusiveGate& gate, void (*ask)(void* context), void* context)
     : gate_(gate), ask_(ask), context_(context) {
     MutexLock lock(gate_.mutex_);
@@ -61,6 +69,7 @@ void ExclusiveGate::begin(EpochDomain::Participant* self) {
     if (self != nullptr) {
         offline.emplace(*self);
     }
+    const auto asked = std::chrono::steady_clock::now();
     MutexLock lock(mutex_);
     requests_.fetch_add(1, std::memory_order_seq_cst);
     while (held_) {
@@ -75,11 +84,15 @@ void ExclusiveGate::begin(EpochDomain::Participant* self) {
     while (anyone_running()) {
         changed_.wait(mutex_);
     }
+    held_since_ = std::chrono::steady_clock::now();
+    counts_.sections.add();
+    counts_.wait_ns.add(nanoseconds(held_since_ - asked));
 }
 
 void ExclusiveGate::end() {
     {
         MutexLock lock(mutex_);
+        counts_.held_ns.add(nanoseconds(std::chrono::steady_clock::now() - held_since_));
         held_ = false;
         requests_.fetch_sub(1, std::memory_order_seq_cst);
     }

@@ -29,8 +29,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
+#include "accel/tcg/counters.h"
 #include "base/cache_line.h"
 #include "base/epoch.h"
 #include "base/mutex.h"
@@ -53,6 +55,14 @@ class ExclusiveGate {
     void begin(EpochDomain::Participant* self) WEFT_EXCLUDES(mutex_);
     void end() WEFT_EXCLUDES(mutex_);
 
+    // Written under the mutex, read by reports.
+    struct Counts {
+        Counter sections;
+        Counter wait_ns;  // from asking until everybody was outside
+        Counter held_ns;  // from then to the end
+    };
+    const Counts& counts() const { return counts_; }
+
   private:
     void wake_all() WEFT_EXCLUDES(mutex_);
     bool anyone_running() WEFT_REQUIRES(mutex_);
@@ -61,6 +71,8 @@ class ExclusiveGate {
     Mutex mutex_;
     CondVar changed_;
     bool held_ WEFT_GUARDED_BY(mutex_) = false;
+    std::chrono::steady_clock::time_point held_since_ WEFT_GUARDED_BY(mutex_){};
+    Counts counts_;
     Member* members_ WEFT_GUARDED_BY(mutex_) = nullptr;
 };
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
-#include <utility>
+#include <iterator>
 #include <vector>
 
 #include "accel/tcg/accelerator.h"
@@ -18,12 +20,26 @@ struct Item {
     uint64_t value;
 };
 
+uint64_t of(const std::vector<Item>& items, std::string_view name) {
+    return std::ranges::find(items, name, &Item::name)->value;
+}
+
+// With profile=on: what came to the blocks neither from the loop nor by way of the jump cache came by a linked jump. The
+// counters are read one after the other while vCPUs run, so the difference is only exact when they rest.
+uint64_t linked_entries(const std::vector<Item>& items) {
+    const uint64_t entries = of(items, "block_entries");
+    const uint64_t others =
+        of(items, "loop_entries") + of(items, "probe_hits") + of(items, "lookup_generated");
+    return entries > others ? entries - others : 0;
+}
+
 std::vector<Item> collect(Accelerator& accelerator) {
     CodeCache& cache = accelerator.cache();
     // The lists are read as an online participant.
     EpochDomain::Participant participant(cache.epochs());
     participant.go_online();
     const QhtStatistics table = cache.blocks().statistics();
+    const ExclusiveGate::Counts& exclusive = accelerator.exclusive();
     std::vector<Item> items = {
         {"blocks", cache.regions().trees().count()},
         {"blocks_hashed", table.entries},
@@ -38,47 +54,97 @@ std::vector<Item> collect(Accelerator& accelerator) {
         {"eviction_waits", cache.room_waits()},
         {"invalidations", cache.blocks().counters().invalidations.load(std::memory_order_relaxed)},
         {"unlinks", cache.blocks().counters().unlinks.load(std::memory_order_relaxed)},
+        {"exclusive_sections", exclusive.sections.get()},
+        {"exclusive_wait_ns", exclusive.wait_ns.get()},
+        {"exclusive_held_ns", exclusive.held_ns.get()},
         {"hash_buckets", table.head_buckets},
         {"hash_buckets_used", table.used_head_buckets},
         {"hash_overflow_buckets", table.overflow_buckets},
         {"hash_longest_chain", table.longest_chain},
         {"hash_growths", table.growths},
     };
+    const size_t first = items.size();
     for (const auto& [name, field] : kVcpuCounters) {
-        uint64_t sum = (accelerator.departed().*field).get();
-        accelerator.vcpus().for_each([&](const Vcpu& vcpu) { sum += (vcpu.counters.*field).get(); });
-        items.push_back({name, sum});
+        items.push_back({name, (accelerator.departed().*field).get()});
     }
+    accelerator.vcpus().for_each([&](const Vcpu& vcpu) {
+        for (size_t i = 0; i < kVcpuCounters.size(); ++i) {
+            items[first + i].value += (vcpu.counters.*kVcpuCounters[i].second).get();
+        }
+        const tcg::ProfileState& profile = vcpu.exec().profile;
+        const auto add = [&items](std::string_view name, const std::atomic<uint64_t>& count) {
+            std::ranges::find(items, name, &Item::name)->value += count.load(std::memory_order_relaxed);
+        };
+        add("block_entries", profile.entries);
+        add("probe_hits", profile.probe_hits);
+        add("probe_misses", profile.probe_misses);
+    });
+    items.push_back({"linked_entries", linked_entries(items)});
     return items;
 }
 
+// What only generated code counts, and only with profile=on.
+bool counted(const Accelerator& accelerator, const Item& item) {
+    constexpr std::string_view kProfiled[] = {"block_entries", "probe_hits", "probe_misses", "linked_entries"};
+    return accelerator.settings().profile || std::ranges::find(kProfiled, item.name) == std::end(kProfiled);
+}
+
+const char* thread_word(const Accelerator& accelerator) {
+    return accelerator.settings().thread == ThreadMode::multi ? "multi" : "single";
+}
+
 std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
-    const bool counted = accelerator.settings().clock == ClockKind::insn;
+    const bool by_insns = accelerator.settings().clock == ClockKind::insn;
     std::string text = fmt::format("{{\n  \"backend\": \"{}\",\n  \"thread\": \"{}\",\n  \"clock\": \"{}\"",
-                                   accelerator.cache().backend().name(),
-                                   accelerator.settings().thread == ThreadMode::multi ? "multi" : "single",
-                                   counted ? "insn" : "host");
+                                   accelerator.cache().backend().name(), thread_word(accelerator),
+                                   by_insns ? "insn" : "host");
     if (state_hash) {
         text += fmt::format(",\n  \"state_hash\": \"{:016x}\"", *state_hash);
     }
-    if (counted) {
+    if (by_insns) {
         text += fmt::format(",\n  \"time_ns\": {}", accelerator.now_ns());
     }
     for (const Item& item : collect(accelerator)) {
-        text += fmt::format(",\n  \"{}\": {}", item.name, item.value);
+        if (counted(accelerator, item)) {
+            text += fmt::format(",\n  \"{}\": {}", item.name, item.value);
+        }
     }
-    return text + "\n}\n";
+    text += ",\n  \"region\": [";
+    const char* between = "\n";
+    for (const tcg::RegionInfo& region : accelerator.cache().regions().describe()) {
+        text += fmt::format("{}    {{\"state\": \"{}\", \"code_size\": {}, \"code_capacity\": {}}}", between, region.state,
+                            region.used, region.capacity);
+        between = ",\n";
+    }
+    return text + "\n  ]\n}\n";
 }
 
 std::string text(Accelerator& accelerator) {
     const CodeCache& cache = accelerator.cache();
-    std::string text = fmt::format(
-        "accelerator tcg\n  backend          {}\n  threads          {}\n  split-wx         {}\n  one-insn-per-tb  {}\n",
-        cache.backend().name(), accelerator.settings().thread == ThreadMode::multi ? "multi" : "single",
-        cache.buffer().split() ? "on" : "off", accelerator.settings().one_insn_per_tb ? "on" : "off");
-    const std::vector<Item> items = collect(accelerator);
-    for (const Item& item : items) {
-        text += fmt::format("  {:<22} {}\n", item.name, item.value);
+    const auto on_off = [](bool on) { return on ? "on" : "off"; };
+    std::string text = fmt::format("accelerator tcg\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n",
+                                   "backend", cache.backend().name(), "threads", thread_word(accelerator), "split-wx",
+                                   on_off(cache.buffer().split()), "one-insn-per-tb",
+                                   on_off(accelerator.settings().one_insn_per_tb), "profile",
+                                   on_off(accelerator.settings().profile));
+    for (const Item& item : collect(accelerator)) {
+        if (counted(accelerator, item)) {
+            text += fmt::format("  {:<22} {}\n", item.name, item.value);
+        }
+    }
+    // One line for each run of regions in the same state with nothing in them.
+    text += "regions (bytes of code, of bytes)\n";
+    const std::vector<tcg::RegionInfo> regions = cache.regions().describe();
+    for (size_t i = 0; i < regions.size();) {
+        size_t end = i + 1;
+        while (end < regions.size() && regions[i].used == 0 && regions[end].used == 0 &&
+               regions[i].state == regions[end].state) {
+            ++end;
+        }
+        const std::string numbers = end - i == 1 ? fmt::format("{}", i) : fmt::format("{}-{}", i, end - 1);
+        text += fmt::format("  {:<10} {:<8} {} of {}{}\n", numbers, regions[i].state, regions[i].used, regions[i].capacity,
+                            end - i == 1 ? "" : " each");
+        i = end;
     }
     return text;
 }
@@ -90,13 +156,33 @@ std::string stats_report(Accelerator& accelerator, std::optional<uint64_t> state
 }
 
 Result<std::string> make_report(Accelerator& accelerator, std::string_view topic) {
-    if (topic == "stats") {
+    const size_t end = std::min(topic.find(' '), topic.size());
+    const std::string_view word = topic.substr(0, end);
+    const std::string_view arguments = topic.substr(std::min(end + 1, topic.size()));
+    if (word == "stats") {
         return json(accelerator, std::nullopt);
     }
-    if (topic == "jit") {
+    if (word == "jit") {
         return text(accelerator);
     }
-    return fail(fmt::format("there is no report on '{}' (there are: stats, jit)", topic));
+    if (word == "stats-file") {
+        const Result<> written = accelerator.write_stats();
+        return written ? fmt::format("counters written to {}\n", accelerator.settings().stats_file)
+                       : written.error().message() + "\n";
+    }
+    if (word == "cpu") {
+        return cpu_report(accelerator, arguments);
+    }
+    if (word == "tlb") {
+        return tlb_report(accelerator, arguments);
+    }
+    if (word == "tb-list") {
+        return block_list_report(accelerator, arguments);
+    }
+    if (word == "tb") {
+        return block_report(accelerator, arguments);
+    }
+    return fail(fmt::format("there is no report on '{}'", word));
 }
 
 }  // namespace weft::accel

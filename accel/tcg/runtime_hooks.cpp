@@ -48,6 +48,7 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
         return {};
     }
     vcpu.counters.lookup_table.add();
+    vcpu.counters.lookup_generated.add();
     header.page_pc = pc & ~(kPageSize - 1);
     remember_block(vcpu, pc, *tb);
     return tb->code;

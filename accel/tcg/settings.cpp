@@ -11,7 +11,23 @@ namespace weft::accel {
 
 namespace {
 
-enum Property : unsigned { kThread, kTbSize, kSplitWx, kOneInsnPerTb, kBackend, kEvict, kClock, kStats, kDisable, kHashBuckets, kPropertyCount };
+// In the order of kProperties.
+enum Property : unsigned {
+    kThread,
+    kTbSize,
+    kSplitWx,
+    kOneInsnPerTb,
+    kBackend,
+    kEvict,
+    kClock,
+    kStats,
+    kDisable,
+    kHashBuckets,
+    kProfile,
+    kPerfMap,
+    kJitDump,
+    kPropertyCount,
+};
 
 #if WEFT_HAVE_X86_64_BACKEND
 constexpr std::array kBackends = {BackendKind::native, BackendKind::interp};
@@ -39,11 +55,17 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "what goes when the memory for code is full: all of it while every vCPU waits, or its oldest part"},
     {"clock", PropertyType::choice, "host", 0, 0, "host|insn",
      "what guest time follows: the host's clock, or executed instructions (with thread=single), so that runs are equal"},
-    {"stats", PropertyType::string, nullptr, 0, 0, nullptr, "write counters to this file at the end, as JSON"},
+    {"stats", PropertyType::string, nullptr, 0, 0, nullptr,
+     "write the counters to this file as JSON: at the end, and when the monitor is told 'stats'"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
     {"hash-buckets", PropertyType::uint, "32768", 1, uint64_t{1} << 24, nullptr,
      "buckets of the table of translations in the beginning, a power of two, for measuring"},
+    {"profile", PropertyType::boolean, "off", 0, 0, nullptr,
+     "count how often each translation is entered and what the jump cache yields, for 'info tb-list'"},
+    {"perfmap", PropertyType::boolean, "off", 0, 0, nullptr, "list the code for perf in /tmp/perf-PID.map"},
+    {"jitdump", PropertyType::boolean, "off", 0, 0, nullptr,
+     "write the code with its times to jit-PID.dump, for 'perf inject --jit'"},
 }};
 
 struct Switch {
@@ -118,6 +140,13 @@ Result<Settings> read_settings(const PropertyValue* values) {
     settings.hash_buckets = values[kHashBuckets].number;
     if (!is_power_of_two(settings.hash_buckets)) {
         return fail("property 'hash-buckets': " + std::to_string(settings.hash_buckets) + " is not a power of two");
+    }
+    settings.profile = values[kProfile].number != 0;
+    settings.perf_map = values[kPerfMap].number != 0;
+    settings.jitdump = values[kJitDump].number != 0;
+    if (settings.perf_map && !values[kSplitWx].set) {
+        // perf takes its map for anonymous memory alone, and two views are mapped from a memory file.
+        settings.split_wx = tcg::SplitWx::off;
     }
     if (values[kStats].set) {
         settings.stats_file = values[kStats].text;

@@ -29,6 +29,9 @@ struct Settings {
     tcg::EvictMode evict = tcg::EvictMode::region;
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
     std::string stats_file;  // where the counters go at the end; empty: nowhere
+    bool profile = false;    // TBs count their entries
+    bool perf_map = false;   // /tmp/perf-PID.map
+    bool jitdump = false;    // jit-PID.dump
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
 };

@@ -76,6 +76,8 @@ SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
 
 // ---- address spaces and tables ----
 
+unsigned SoftMmu::mode_count() const { return vcpu_.guest.mmu_mode_count; }
+
 bool SoftMmu::depends_on_space(unsigned mode) const { return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0; }
 
 Tlb& SoftMmu::tlb(unsigned mode) { return depends_on_space(mode) ? current_->modes[mode] : common_[mode]; }
@@ -178,7 +180,7 @@ SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
         flush_tables();
         return Fetched::anywhere;
     }
-    (flush.all_addresses ? vcpu_.counters.tlb_flushes : vcpu_.counters.tlb_page_flushes).add();
+    (flush.all_addresses ? vcpu_.counters.tlb_asid_flushes : vcpu_.counters.tlb_page_flushes).add();
     const Fetched fetched = forget_fetches(flush);
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
@@ -288,12 +290,17 @@ TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Acces
     WalkResult walk{};
     const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
     log_walk(request, mapped ? &walk : nullptr);
-    if (!mapped || !fill(vaddr, walk, access, once)) {
+    if (!mapped) {
+        vcpu_.counters.walk_faults.add();
+        return nullptr;
+    }
+    if (!fill(vaddr, walk, access, once)) {
         return nullptr;
     }
     if (walk.once) {
         return once;
     }
+    (access == Access::store ? vcpu_.counters.tlb_fills_store : vcpu_.counters.tlb_fills_load).add();
     TlbEntry* inserted = tlb(mode).insert(vaddr, *once, walk.page_shift, vcpu_.counters);
     publish(mode);
     return inserted;
@@ -427,7 +434,9 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     WalkResult walk{};
     const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
     log_walk(request, mapped ? &walk : nullptr);
+    vcpu_.counters.fetch_walks.add();
     if (!mapped) {
+        vcpu_.counters.walk_faults.add();
         return false;
     }
     fetched_.note(pc, walk.page_shift);

@@ -64,6 +64,25 @@ class SoftMmu {
     // CodePages.
     void protect_code_page(uint64_t ram_offset);
 
+    // For reports. Calls fn(space, mode, tlb, current) for each table there is; `space` is null where the mode does not
+    // depend on it, `current` says whether generated code probes the table.
+    template <class Fn>
+    void for_each_tlb(Fn&& fn) const {
+        const unsigned modes = mode_count();
+        for (unsigned mode = 0; mode < modes; ++mode) {
+            if (!depends_on_space(mode)) {
+                fn(static_cast<const AddressSpaceKey*>(nullptr), mode, common_[mode], true);
+            }
+        }
+        for (const std::unique_ptr<TlbSet>& set : sets_) {
+            for (unsigned mode = 0; set != nullptr && mode < modes; ++mode) {
+                if (depends_on_space(mode)) {
+                    fn(&set->key, mode, set->modes[mode], set.get() == current_);
+                }
+            }
+        }
+    }
+
     // VcpuServices of the same names.
     MemoryStatus phys_load(uint64_t paddr, unsigned size, uint64_t* value);
     MemoryStatus phys_store(uint64_t paddr, unsigned size, uint64_t value);
@@ -86,6 +105,8 @@ class SoftMmu {
         PageTarget target{};
     };
 
+    unsigned mode_count() const;
+    bool depends_on_space(unsigned mode) const;
     Tlb& tlb(unsigned mode);
     TlbSet& set_for(const AddressSpaceKey& key);
     // Tells generated code of a mode's table, which may have moved.

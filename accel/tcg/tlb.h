@@ -45,6 +45,8 @@ class Tlb {
     // Forgets everything; a table that was used little shrinks.
     void flush(VcpuCounters& counters);
     bool empty() const { return used_ == 0; }
+    size_t used() const { return used_; }  // of the direct-mapped entries
+    std::span<const tcg::TlbEntry> entries() const { return entries_; }
 
     // Calls fn(entry) for every entry in use: rare scans (a page that became code, memory that moved).
     template <class Fn>

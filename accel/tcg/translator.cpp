@@ -129,7 +129,14 @@ TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t
         log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size}, source.pc,
                      made->guest_size);
         count(vcpu, compiled);
+        if (const Profile* profile = cache_.profile()) {
+            profile->begin_unit(cache_.offset_of(*made));
+        }
+        cache_.listing().made(*made);
         *tb = source.single_use() ? made : publish(vcpu, *made, source, claim);
+        if (*tb == made) {
+            cache_.listing().kept(*made);
+        }
         return TranslateOutcome::ok;
     }
 }
@@ -254,6 +261,7 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
     const ir::Unit& unit = memory_.unit();
     tcg::BlockInfo info{};
     info.key = key_of(source.first, source.pc, vcpu.tb_flags);
+    info.pc = source.pc;
     if (source.single_use()) {
         info.state = tcg::kTbUnhashed;
         info.key.start = source.pc & (kPageSize - 1);
@@ -264,8 +272,10 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
         info.hash = TbTraits::hash(info.key);
         if (claim.provisional()) {
             info.state = tcg::kTbProvisional;
-            info.saved_bytes = {source.bytes.data(), unit.guest_size};
         }
+    }
+    if (claim.provisional() || cache_.profile() != nullptr) {
+        info.saved_bytes = {source.bytes.data(), unit.guest_size};
     }
     info.guest_size = static_cast<uint16_t>(unit.guest_size);
     info.insn_count = static_cast<uint16_t>(unit.insn_count);

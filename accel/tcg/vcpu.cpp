@@ -37,6 +37,9 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
     if (insn_clock != nullptr) {
         alarm.set_own(true);  // there is no other clock to watch it by
     }
+    if (const accel::Profile* profile = cache.profile()) {
+        exec().profile.unit_entries = profile->counters();
+    }
     guest.reset(state());
 }
 

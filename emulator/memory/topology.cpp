@@ -223,6 +223,65 @@ size_t Topology::view_count() {
     return seen.size();
 }
 
+namespace {
+
+const char* kind_word(const MemoryRegion& region) {
+    switch (region.kind()) {
+        case RegionKind::container:
+            return "container";
+        case RegionKind::alias:
+            return "alias";
+        case RegionKind::ram:
+            return "ram";
+        case RegionKind::rom:
+            return "rom";
+        case RegionKind::io:
+            return "i/o";
+    }
+    return "";
+}
+
+// One line for the region, which lies at `address`, and one for each below it. Under the topology's lock.
+void describe_region(const MemoryRegion& region, uint64_t address, int priority, unsigned depth, std::string& text) {
+    text += fmt::format("{:{}}{:016x}-{:016x} (prio {}, {}): {}", "", 2 * (depth + 1), address, address + region.last(),
+                        priority, kind_word(region), region.name());
+    if (region.kind() == RegionKind::alias) {
+        text += fmt::format(" @{} {:016x}-{:016x}", region.target()->name(), region.target_offset(),
+                            region.target_offset() + region.last());
+    }
+    text += region.enabled() ? "\n" : " [disabled]\n";
+    std::vector<const MemoryRegion::Child*> children;
+    for (const MemoryRegion::Child& child : region.children()) {
+        children.push_back(&child);
+    }
+    std::ranges::sort(children, {}, [](const MemoryRegion::Child* child) { return std::pair(child->address, child); });
+    for (const MemoryRegion::Child* child : children) {
+        describe_region(*child->region, address + child->address, child->priority, depth + 1, text);
+    }
+}
+
+}  // namespace
+
+std::string Topology::describe_regions() {
+    Transaction transaction(*this);
+    std::vector<const MemoryRegion*> seen;
+    std::string text;
+    for (const AddressSpace* space : spaces_) {
+        const MemoryRegion* const root = space->root_.get();
+        if (root == nullptr || std::ranges::find(seen, root) != seen.end()) {
+            continue;
+        }
+        seen.push_back(root);
+        for (const AddressSpace* other : spaces_) {
+            if (other->root_.get() == root) {
+                text += fmt::format("address space \"{}\"\n", other->name());
+            }
+        }
+        describe_region(*root, 0, 0, 0, text);
+    }
+    return text;
+}
+
 std::string Topology::describe_views() {
     Transaction transaction(*this);
     std::vector<const FlatView*> seen;

@@ -109,6 +109,8 @@ class Topology {
 
     // Different views that address spaces show now.
     size_t view_count();
+    // The trees of regions below the roots of address spaces, one line a region: `info mtree`.
+    std::string describe_regions();
     // The flat views as text, one line a range: `info mtree -f`.
     std::string describe_views();
 

@@ -299,12 +299,18 @@ void Machine::dump_registers(unsigned cpu, const TextSink& sink) {
 void Machine::dump_cpus(const TextSink& sink) {
     const Paused paused(*this);
     for (unsigned i = 0; i < cpu_count(); ++i) {
-        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}\n", i, board_->cpu(i).hart().id(),
-                                     state_header(vcpus_[i].state).pc));
+        // Not every accelerator tells more.
+        TextCollector activity;
+        const bool told = ops_->report(accel_, fmt::format("cpu {}", i).c_str(), activity.sink());
+        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}{}{}", i, board_->cpu(i).hart().id(),
+                                     state_header(vcpus_[i].state).pc, told ? ", " : "\n", activity.text()));
     }
 }
 
-void Machine::dump_memory(const TextSink& sink) { write_text(sink, board_->topology().describe_views()); }
+void Machine::dump_memory(bool flat, const TextSink& sink) {
+    mem::Topology& topology = board_->topology();
+    write_text(sink, flat ? topology.describe_views() : topology.describe_regions());
+}
 
 Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sink) {
     TextCollector report;

@@ -69,7 +69,7 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
     void dump_registers(unsigned cpu, const TextSink& sink) override;
     void dump_cpus(const TextSink& sink) override;
-    void dump_memory(const TextSink& sink) override;
+    void dump_memory(bool flat, const TextSink& sink) override;
     Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override;
 
   private:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <vector>
 
 #include "emulator/system/sinks.h"
@@ -65,7 +66,7 @@ Result<> info_mtree(MonitorTarget& target, Words arguments, const TextSink& sink
     if (!arguments.empty() && arguments[0] != "-f") {
         return fail(fmt::format("{} is not -f", in_quotes(arguments[0])));
     }
-    target.dump_memory(sink);
+    target.dump_memory(!arguments.empty(), sink);
     return {};
 }
 
@@ -74,8 +75,52 @@ Result<> info_cpus(MonitorTarget& target, Words, const TextSink& sink) {
     return {};
 }
 
-Result<> info_jit(MonitorTarget& target, Words, const TextSink& sink) {
-    return target.dump_accelerator("jit", sink);
+Result<> info_jit(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    if (!arguments.empty() && arguments[0] != "-j") {
+        return fail(fmt::format("{} is not -j", in_quotes(arguments[0])));
+    }
+    return target.dump_accelerator(arguments.empty() ? "jit" : "stats", sink);
+}
+
+// The accelerator's report, with what was written behind the command.
+Result<> report(MonitorTarget& target, std::string topic, Words arguments, const TextSink& sink) {
+    for (const std::string& argument : arguments) {
+        topic += ' ' + argument;
+    }
+    return target.dump_accelerator(topic, sink);
+}
+
+Result<> info_tlb(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    return report(target, "tlb", arguments, sink);
+}
+
+Result<> info_tb_list(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    return report(target, "tb-list", arguments, sink);
+}
+
+Result<> info_tb(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    if (arguments.empty()) {
+        return fail("needs an address of the guest or of generated code");
+    }
+    return report(target, "tb", arguments, sink);
+}
+
+// Into the file that -accel names, or into another one.
+Result<> stats(MonitorTarget& target, Words arguments, const TextSink& sink) {
+    if (arguments.empty()) {
+        return target.dump_accelerator("stats-file", sink);
+    }
+    TextCollector counters;
+    if (Result<> done = target.dump_accelerator("stats", *counters.sink()); !done) {
+        return done;
+    }
+    std::ofstream file(arguments[0]);
+    file << counters.text();
+    file.close();
+    if (!file) {
+        return fail(fmt::format("{} cannot be written", in_quotes(arguments[0])));
+    }
+    return {};
 }
 
 Result<> info_stats(MonitorTarget& target, Words, const TextSink& sink) {
@@ -99,9 +144,13 @@ constexpr Command kCommands[] = {
     {"info status", "", "whether the machine runs", 0, info_status},
     {"info cpus", "", "the CPUs and where they are", 0, info_cpus},
     {"info registers", "[CPU|-a]", "registers of one CPU (0) or of all", 1, info_registers},
-    {"info mtree", "[-f]", "what is seen at each address (always as with -f)", 1, info_mtree},
-    {"info jit", "", "the accelerator's state", 0, info_jit},
-    {"info stats", "", "the accelerator's counters, as JSON", 0, info_stats},
+    {"info mtree", "[-f]", "the tree of memory regions; with -f what is seen at each address", 1, info_mtree},
+    {"info jit", "[-j]", "the accelerator's settings and counters; with -j as JSON", 1, info_jit},
+    {"info stats", "", "the same as info jit -j", 0, info_stats},
+    {"info tlb", "[CPU]", "the software TLBs; of one CPU with their entries", 1, info_tlb},
+    {"info tb-list", "[-d] [N]", "the N (10) hottest translations, with -d disassembled", 2, info_tb_list},
+    {"info tb", "ADDRESS", "translations at an address, disassembled", 1, info_tb},
+    {"stats", "[FILE]", "write the counters as JSON to FILE, or to -accel's stats=FILE", 1, stats},
 };
 
 Result<> help(MonitorTarget&, Words, const TextSink& sink) {

@@ -24,8 +24,8 @@ class MonitorTarget {
     virtual unsigned cpu_count() const = 0;
     virtual void dump_registers(unsigned cpu, const TextSink& sink) = 0;
     virtual void dump_cpus(const TextSink& sink) = 0;
-    // What is seen at each guest-physical address.
-    virtual void dump_memory(const TextSink& sink) = 0;
+    // What is seen at each guest-physical address, or the regions that it is made of.
+    virtual void dump_memory(bool flat, const TextSink& sink) = 0;
     // The accelerator's own report.
     virtual Result<> dump_accelerator(const std::string& topic, const TextSink& sink) = 0;
 };

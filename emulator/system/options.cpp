@@ -101,6 +101,10 @@ constexpr OptionDesc kRunOptions[] = {
 constexpr OptionDesc kDebugOptions[] = {
     {"d", nullptr, "ITEM[,ITEM...]", parse_log_items, "log these items ('help' lists them)"},
     {"D", nullptr, "FILE", set_text<&Options::log_file>, "log to FILE instead of standard error"},
+    {"perfmap", nullptr, nullptr, set_flag<&Options::perf_map>,
+     "list generated code for perf in /tmp/perf-PID.map (the same as\n-accel ...,perfmap=on)"},
+    {"jitdump", nullptr, nullptr, set_flag<&Options::jitdump>,
+     "write generated code to jit-PID.dump, for 'perf record -k mono' and\n'perf inject --jit' (the same as -accel ...,jitdump=on)"},
     {"dfilter", nullptr, "RANGE[,RANGE...]", set_text<&Options::log_filter>,
      "log code at these guest addresses only: FIRST..LAST, START+LENGTH or\nEND-LENGTH"},
 };
@@ -112,7 +116,7 @@ constexpr OptionDesc kHelpOptions[] = {
 
 constexpr OptionGroup kGroups[] = {
     {"Machine", kMachineOptions}, {"Boot", kBootOptions},     {"Devices", kDeviceOptions},
-    {"Running", kRunOptions},     {"Logging", kDebugOptions}, {"Help", kHelpOptions},
+    {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Help", kHelpOptions},
 };
 
 const OptionDesc* find_option(std::string_view name) {
@@ -169,6 +173,14 @@ Result<> choose_accelerators(RawOptions& raw) {
     }
     if (options.accelerators.empty()) {
         options.accelerators.push_back({"tcg", {}});
+    }
+    for (AccelChoice& accel : options.accelerators) {
+        if (options.perf_map) {
+            accel.properties.push_back({"perfmap", "on"});
+        }
+        if (options.jitdump) {
+            accel.properties.push_back({"jitdump", "on"});
+        }
     }
     return {};
 }

@@ -69,6 +69,9 @@ struct Options {
     bool no_reboot = false;
     bool start_stopped = false;
 
+    bool perf_map = false;  // -perfmap and -jitdump: properties of each accelerator
+    bool jitdump = false;
+
     std::string log_items;                // -d, as written; empty: none
     std::optional<std::string> log_file;  // -D
     std::string log_filter;               // -dfilter, as written; empty: everything

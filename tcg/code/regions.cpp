@@ -86,6 +86,7 @@ TranslationBlock* CodeContext::add(const BlockInfo& info, const CompiledUnit& co
 
     TranslationBlock* tb = slab.next();
     tb->key = info.key;
+    tb->pc = info.pc;
     tb->code = allocator_.buffer_.rx() + record.range.start + start;
     tb->state.store(info.state, std::memory_order_relaxed);
     tb->code_size = compiled.code_size;
@@ -323,6 +324,19 @@ void RegionAllocator::park_locked(RegionRecord& record) {
 
 size_t RegionAllocator::full_size(RegionId region) const {
     return records_[region]->range.size() - kHighwaterMargin;
+}
+
+std::vector<RegionInfo> RegionAllocator::describe() const {
+    static constexpr const char* kNames[] = {"free", "leased", "parked", "full", "retired"};
+    std::vector<RegionInfo> regions;
+    MutexLock lock(lock_);
+    for (RegionId id = 0; id < layout_.count; ++id) {
+        const State state = status_[id].state;
+        const bool empty = state == State::free || state == State::retired;
+        const size_t used = empty ? 0 : records_[id]->used.load(std::memory_order_relaxed);
+        regions.push_back({kNames[static_cast<size_t>(state)], used, full_size(id)});
+    }
+    return regions;
 }
 
 size_t RegionAllocator::code_size() const {

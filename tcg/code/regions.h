@@ -103,7 +103,8 @@ struct BlockInfo {
     uint32_t state;  // TbState bits to begin with
     uint16_t guest_size;
     uint16_t insn_count;
-    std::span<const uint8_t> saved_bytes;  // guest_size bytes to keep for a provisional TB, or none
+    std::span<const uint8_t> saved_bytes;  // guest_size bytes to keep (for a provisional TB), or none
+    uint64_t pc = 0;                       // the guest's virtual address, for people
 };
 
 // One translating thread's place in the code buffer: a slot and a region. One thread at a time uses it;
@@ -157,6 +158,13 @@ class CodeContext {
     TranslationBlock* last_ = nullptr;
 };
 
+// For reports.
+struct RegionInfo {
+    const char* state;  // "free", "leased", "parked", "full", "retired"
+    size_t used;        // bytes of units
+    size_t capacity;
+};
+
 // What retire() gives and reuse() takes.
 struct RetiredRegion {
     RegionId id;
@@ -203,6 +211,8 @@ class RegionAllocator {
     // used. Never above capacity().
     size_t code_size() const WEFT_EXCLUDES(lock_);
     size_t capacity() const { return layout_.capacity(); }
+    // What each region is at, in the order of their numbers.
+    std::vector<RegionInfo> describe() const WEFT_EXCLUDES(lock_);
     // Regions nobody has, those kept back for slots without a context included.
     unsigned free_regions() const WEFT_EXCLUDES(lock_);
     // Regions that contexts can still go on to. A snapshot, without the region lock.

@@ -140,6 +140,7 @@ struct alignas(kCacheLine) TranslationBlock {
 
     // --- Third line.
     PageLink page_links[2];  // in page0's list and, where there is a second page, in page1's
+    uint64_t pc;             // guest's virtual address that it was translated at, for people; constant
 
     std::span<OutgoingJump> jump_span() const { return {jumps, jump_count}; }
     std::span<const uint8_t> insn_table_bytes() const { return {insn_table, insn_table_size}; }

@@ -22,7 +22,7 @@ class InterpBackend : public Backend {
     explicit InterpBackend(const BackendConfig& config) : config_(config) {
         add_integer_handlers(handlers_);
         add_memory_handlers(handlers_);
-        add_control_handlers(handlers_);
+        add_control_handlers(handlers_, config.profile);
         add_fp_handlers(handlers_);
     }
 

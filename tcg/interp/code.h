@@ -40,6 +40,9 @@ inline constexpr unsigned kKeyCount = 2 * ir::kOpcodeCount;
 constexpr uint16_t key_of(ir::Opcode code, ir::Type type) {
     return static_cast<uint16_t>(2 * static_cast<unsigned>(code) + (ir::width(type) == 64 ? 1 : 0));
 }
+// One more: counts an entry into its unit (ExecState::profile). The first of a unit, where it is there.
+inline constexpr uint16_t kCountEntryKey = kKeyCount;
+inline constexpr unsigned kHandlerCount = kKeyCount + 1;
 constexpr ir::Opcode opcode_of(uint16_t key) { return static_cast<ir::Opcode>(key / 2); }
 
 // A value operand is a displacement (a multiple of 4) from one of three bases, which its two low bits name.

@@ -131,6 +131,14 @@ CompileStatus InterpCompiler::compile(const ir::Unit& unit, CodeWindow window, u
     }
     const auto first_insn = static_cast<uint32_t>(sizeof(UnitHeader) + 8 * size_t{constant_count_});
     at_ = first_insn;
+    if (profile_) {
+        const Insn insn{kCountEntryKey, 0, kHeadWords, 0};
+        if (at_ + sizeof(insn) > window.size) {
+            return CompileStatus::region_full;
+        }
+        std::memcpy(window.bytes() + at_, &insn, sizeof(insn));
+        at_ += sizeof(insn);
+    }
     for (uint32_t i = 0; i < unit.op_count; ++i) {
         if (!emit(unit.ops[i], window, out)) {
             return CompileStatus::region_full;

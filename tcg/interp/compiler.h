@@ -10,7 +10,7 @@ namespace weft::tcg::interp {
 class InterpCompiler : public Compiler {
   public:
     explicit InterpCompiler(const BackendConfig& config)
-        : helpers_(config.guest->helpers, config.guest->helper_count) {}
+        : helpers_(config.guest->helpers, config.guest->helper_count), profile_(config.profile) {}
 
     CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index,
                           CompiledUnit* out) override;
@@ -28,6 +28,7 @@ class InterpCompiler : public Compiler {
     void end_insn_row();
 
     std::span<const HelperDesc> helpers_;
+    const bool profile_;
     // Kept from unit to unit.
     std::vector<int32_t> operand_of_temp_;
     std::vector<uint32_t> label_offsets_;

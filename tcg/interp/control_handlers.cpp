@@ -86,13 +86,33 @@ const Insn* goto_tb(Machine& m, const Insn& insn) {
     return m.enter(reinterpret_cast<uintptr_t>(word) + static_cast<uintptr_t>(intptr_t{distance}));
 }
 
+// Its vCPU's alone.
+void count(std::atomic<uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+const Insn* count_entry(Machine& m, const Insn& insn) {
+    ProfileState& profile = exec_state(m.state).profile;
+    count(profile.entries);
+    const size_t offset = m.bases[kBaseUnit] - m.code_base;
+    profile.unit_entries[offset >> kProfileShift].fetch_add(1, std::memory_order_relaxed);
+    return next<0>(insn);
+}
+
+template <bool kProfile>
 const Insn* lookup_and_goto_ptr(Machine& m, const Insn& insn) {
     StateHeader& header = m.header();
     const auto pc = m.get<uint64_t>(insn, 0);
     const JumpCacheEntry& entry = static_cast<const JumpCacheEntry*>(header.jump_cache)[jump_cache_index(pc)];
     if (entry.pc == pc && entry.context_id == header.context_id) {
+        if constexpr (kProfile) {
+            count(exec_state(m.state).profile.probe_hits);
+        }
         header.page_pc = pc & kPageMask;
         return m.enter(m.code_base + entry.code_offset);
+    }
+    if constexpr (kProfile) {
+        count(exec_state(m.state).profile.probe_misses);
     }
     const RxAddress code = m.config.hooks.lookup(m.state, pc);
     return code ? m.enter(code.value()) : leave_by_lookup(m, insn);
@@ -119,12 +139,14 @@ const Insn* mb(Machine& m, const Insn& insn) {
 
 }  // namespace
 
-void add_control_handlers(HandlerTable& table) {
+void add_control_handlers(HandlerTable& table, bool profile) {
+    table[kCountEntryKey] = &count_entry;
     table[key_of(Opcode::br, Type::none)] = &br;
     table[key_of(Opcode::call, Type::none)] = &call;
     table[key_of(Opcode::exit_check, Type::none)] = &exit_check;
     table[key_of(Opcode::goto_tb, Type::none)] = &goto_tb;
-    table[key_of(Opcode::lookup_and_goto_ptr, Type::none)] = &lookup_and_goto_ptr;
+    table[key_of(Opcode::lookup_and_goto_ptr, Type::none)] =
+        profile ? &lookup_and_goto_ptr<true> : &lookup_and_goto_ptr<false>;
     table[key_of(Opcode::exit_tb, Type::none)] = &exit_tb;
     table[key_of(Opcode::mb, Type::none)] = &mb;
 }

@@ -49,11 +49,17 @@ std::string special_text(const Insn& insn, uint32_t at, unsigned index, unsigned
 }  // namespace
 
 std::string disassemble(CodeWindow code, std::span<const HelperDesc> helpers) {
-    const auto* unit = code.rx.as<const uint8_t>();
-    const auto& header = *code.rx.as<const UnitHeader>();
+    // By the writable view, which may be a copy.
+    const uint8_t* unit = code.bytes();
+    const auto& header = *code.rw.as<const UnitHeader>();
     std::string text;
     for (uint32_t at = header.first_insn; at < header.end && at < code.size;) {
         const auto& insn = *reinterpret_cast<const Insn*>(unit + at);
+        if (insn.key == kCountEntryKey) {
+            text += fmt::format("{:#06x}: count_entry\n", at);
+            at += 4u * insn.words;
+            continue;
+        }
         const Opcode opcode = opcode_of(insn.key);
         text += fmt::format("{:#06x}: {}", at, opcode_name(opcode));
         if (ir::info(opcode).types != ir::TypeSet::none) {

@@ -14,11 +14,12 @@ namespace weft::tcg::interp {
 struct Machine;
 // Executes one instruction and gives the next one; null when the unit was left (Machine::exit says how).
 using Handler = const Insn* (*)(Machine& machine, const Insn& insn);
-using HandlerTable = std::array<Handler, kKeyCount>;
+using HandlerTable = std::array<Handler, kHandlerCount>;
 
 void add_integer_handlers(HandlerTable& table);
 void add_memory_handlers(HandlerTable& table);
-void add_control_handlers(HandlerTable& table);
+// With `profile` probes of the jump cache are counted.
+void add_control_handlers(HandlerTable& table, bool profile);
 void add_fp_handlers(HandlerTable& table);
 
 // Lives on the stack of Backend::run, for one vCPU.

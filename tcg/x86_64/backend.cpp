@@ -63,6 +63,8 @@ class X86Backend final : public Backend {
         target_.features = HostFeatures::detect();
         target_.helpers = {guest_.helpers, guest_.helper_count};
         target_.count_insns = config.count_insns;
+        target_.profile = config.profile;
+        context_.profile = config.profile;
         target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
         target_.fences = options.fences;
@@ -87,6 +89,7 @@ class X86Backend final : public Backend {
     }
 
     std::unique_ptr<Compiler> make_compiler() const override { return std::make_unique<UnitCompiler>(target_); }
+    const RuntimeMap* runtime_map() const override { return &target_.runtime.map; }
 
     // UndefinedBehaviorSanitizer would look for type data in front of the function, where code of ours has none.
 #if defined(__clang__)

@@ -20,7 +20,12 @@ void emit_exit_request_test(Assembler& as, int64_t asked) {
     as.jcc_rel32(Cond::ne, asked);
 }
 
-void emit_jump_cache_probe(Assembler& as, int64_t miss, int32_t buffer_start) {
+void emit_profile_count(Assembler& as, size_t counter) {
+    // Its vCPU's alone: no need for a locked instruction.
+    as.add(Width::q64, Mem(kState, exec_offset(offsetof(ExecState, profile) + counter)), 1);
+}
+
+void emit_jump_cache_probe(Assembler& as, int64_t miss, int32_t buffer_start, bool profile) {
     // The entry of pc: jump_cache_index() entries of 16 bytes.
     static_assert(sizeof(JumpCacheEntry) == 16);
     as.lea(Width::d32, Gpr::rax, Mem::scaled(Gpr::rcx, 8));
@@ -35,6 +40,9 @@ void emit_jump_cache_probe(Assembler& as, int64_t miss, int32_t buffer_start) {
     as.and_(Width::q64, Gpr::rcx, -static_cast<int64_t>(kPageSize));
     as.lea(Width::q64, Gpr::rax, Mem::rip_unit(buffer_start));
     as.mov(Width::q64, header(offsetof(StateHeader, page_pc)), Gpr::rcx);
+    if (profile) {
+        emit_profile_count(as, offsetof(ProfileState, probe_hits));
+    }
     as.add(Width::q64, Gpr::rax, Gpr::rdx);
     as.jmp(Gpr::rax);
 }

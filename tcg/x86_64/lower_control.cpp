@@ -239,7 +239,7 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
         return;
     }
     exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); });
-    emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_));
+    emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_), target_.profile);
 }
 
 void UnitCompiler::exit_tb(const ir::Op& op) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <string>
+#include <utility>
 
 #include "tcg/exec_state.h"
 #include "tcg/x86_64/assembler.h"
@@ -28,6 +31,17 @@ constexpr Gpr kSaved[] = {Gpr::rbp, Gpr::rbx, Gpr::r12, Gpr::r13, Gpr::r14, Gpr:
 // Return address and six pushes are 56 bytes: 8 more keep the stack at 16 inside units.
 constexpr int32_t kFrameBytes = kFrameSlots * 8 + 8;
 
+// In units, the way from the stack pointer to where it was before the prologue was called.
+constexpr uint32_t kUnitCfa = kFrameBytes + 8 * (static_cast<uint32_t>(std::size(kSaved)) + 1);
+
+// The numbers of the System V ABI for x86-64, figure 3.36.
+constexpr uint8_t kDwarfReturn = 16;
+constexpr uint16_t kElfX86_64 = 62;
+constexpr uint8_t dwarf_number(Gpr reg) {
+    constexpr uint8_t kNumbers[] = {0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15};
+    return kNumbers[static_cast<unsigned>(reg)];
+}
+
 template <class T>
 uint64_t address_of(T* function) {
     return reinterpret_cast<uintptr_t>(function);
@@ -46,11 +60,11 @@ class RuntimeEmitter {
     void constants();
     void prologue();
     void epilogue();
-    void exit_thunk(uint32_t* where, ExitKind kind);
+    void exit_thunk(uint32_t* where, ExitKind kind, const char* name);
     void goto_tb_thunk();
     void lookup_thunk();
     template <class Function>
-    void slow_thunk(uint32_t* where, bool keep_xmm, Function* function);
+    void slow_thunk(uint32_t* where, bool keep_xmm, Function* function, const char* name);
     uint32_t call_thunk(const HelperDesc& helper);
     void store_pinned(bool all);
     void load_pinned(bool all);
@@ -58,6 +72,25 @@ class RuntimeEmitter {
         as_.align(16);
         return as_.offset();
     }
+
+    // Begins a piece of code and names it.
+    uint32_t begin(std::string name) {
+        const uint32_t where = here();
+        if (!code_.map.symbols.empty()) {
+            end_symbol(where);
+        }
+        code_.map.symbols.push_back({std::move(name), where, 0});
+        return where;
+    }
+    void end_symbol(uint32_t where) {
+        RuntimeSymbol& last = code_.map.symbols.back();
+        last.size = where - last.offset;
+    }
+    // From here on: see FrameRow.
+    void frame(uint32_t cfa_offset, uint32_t saved) { code_.map.runtime.push_back({as_.offset(), cfa_offset, saved}); }
+    // In code that units jump to: as in units. In code that they call, `pushed` bytes after its entry.
+    void frame_of_units() { frame(kUnitCfa, std::size(kSaved)); }
+    void frame_of_thunk(uint32_t pushed = 0) { frame(8 + pushed, 0); }
 
     Assembler as_;
     const RuntimeContext& context_;
@@ -95,11 +128,14 @@ void RuntimeEmitter::constants() {
 }
 
 void RuntimeEmitter::prologue() {
-    code_.prologue = here();
-    for (const Gpr reg : kSaved) {
-        as_.push(reg);
+    code_.prologue = begin("weft_enter");
+    frame(8, 0);
+    for (uint32_t i = 0; i < std::size(kSaved); ++i) {
+        as_.push(kSaved[i]);
+        frame(8 * (i + 2), i + 1);
     }
     as_.sub(Width::q64, Gpr::rsp, kFrameBytes);
+    frame_of_units();
     as_.mov(Width::q64, kState, Gpr::rdi);
     as_.sse(Mxcsr::stmxcsr, at_state(kHostMxcsr));
     as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
@@ -108,34 +144,44 @@ void RuntimeEmitter::prologue() {
 }
 
 void RuntimeEmitter::epilogue() {
+    begin("weft_leave");
+    frame_of_units();
     as_.bind(leave_);
     store_pinned(true);
     as_.bind(leave_stored_);
     as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
     as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
     as_.add(Width::q64, Gpr::rsp, kFrameBytes);
-    for (size_t i = std::size(kSaved); i-- > 0;) {
+    for (uint32_t i = std::size(kSaved); i-- > 0;) {
+        frame(8 * (i + 2), i + 1);
         as_.pop(kSaved[i]);
     }
+    frame(8, 0);
     as_.ret();
 
+    begin("weft_fault");
     as_.bind(fault_);
+    frame_of_thunk();
     as_.pop(Gpr::rax);
+    frame_of_units();
     as_.mov(Width::q64, at_state(kExitHostPc), Gpr::rax);
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
     as_.jmp(leave_);
 }
 
-void RuntimeEmitter::exit_thunk(uint32_t* where, ExitKind kind) {
-    *where = here();
+void RuntimeEmitter::exit_thunk(uint32_t* where, ExitKind kind, const char* name) {
+    *where = begin(name);
+    frame_of_units();
     as_.mov(Width::q64, at_state(kPc), Gpr::rcx);
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(kind));
     as_.jmp(leave_);
 }
 
 void RuntimeEmitter::goto_tb_thunk() {
-    code_.exit_goto_tb = here();
+    code_.exit_goto_tb = begin("weft_exit_goto_tb");
+    frame_of_thunk();
     as_.pop(Gpr::rdx);
+    frame_of_units();
     as_.mov(Width::d32, Gpr::rax, Mem(Gpr::rdx));
     as_.mov(Width::d32, at_state(kExitUnit), Gpr::rax);
     as_.movzx(Width::b8, Gpr::rax, Mem(Gpr::rdx, 6));
@@ -148,7 +194,11 @@ void RuntimeEmitter::goto_tb_thunk() {
 }
 
 void RuntimeEmitter::lookup_thunk() {
-    code_.lookup = here();
+    code_.lookup = begin("weft_lookup");
+    frame_of_units();
+    if (context_.profile) {
+        emit_profile_count(as_, offsetof(ProfileState, probe_misses));
+    }
     store_pinned(false);
     as_.mov(Width::q64, Gpr::rdi, kState);
     as_.mov(Width::q64, Gpr::rsi, Gpr::rcx);
@@ -170,10 +220,12 @@ void RuntimeEmitter::lookup_thunk() {
 // The stack at the call is 8 off 16, and the thunk's frame keeps every general register at its number, then the low
 // halves of the xmm registers.
 template <class Function>
-void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* function) {
+void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* function, const char* name) {
     constexpr int32_t kBytes = kSavedRegs * 8 + 8;
-    *where = here();
+    *where = begin(name);
+    frame_of_thunk();
     as_.sub(Width::q64, Gpr::rsp, kBytes);
+    frame_of_thunk(kBytes);
     for (unsigned i = 0; i < kGprCount; ++i) {
         const auto reg = static_cast<Gpr>(i);
         if (reg != Gpr::rsp && reg != kState) {
@@ -210,9 +262,12 @@ void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* functi
         }
     }
     as_.add(Width::q64, Gpr::rsp, kBytes);
+    frame_of_thunk();
     as_.ret();
+    frame_of_thunk(kBytes);
     as_.bind(faulted);
     as_.add(Width::q64, Gpr::rsp, kBytes + 8);
+    frame_of_units();
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
     as_.jmp(leave_stored_);
 }
@@ -220,13 +275,16 @@ void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* functi
 uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
     const bool may_raise = (helper.effects & kHelperMayRaise) != 0;
     const bool uses_fp = (helper.effects & kHelperUsesFp) != 0;
-    const uint32_t where = here();
+    const uint32_t where = begin(std::string("weft_call_") + helper.name);
+    frame_of_thunk();
     if (context_.count_insns) {
-        as_.mov(Width::q64, Gpr::rax, Mem(Gpr::rsp));
-        as_.mov(Width::q64, at_state(kExitHostPc), Gpr::rax);
+        // Not by a general register: all of them may hold arguments or pinned globals.
+        as_.sse(SimdMove::movsd, kXmmScratch, Mem(Gpr::rsp));
+        as_.sse(SimdMove::movsd, at_state(kExitHostPc), kXmmScratch);
     }
     store_pinned((helper.effects & kHelperReadsGlobals) != 0);
     as_.sub(Width::q64, Gpr::rsp, 8);
+    frame_of_thunk(8);
     if (uses_fp) {
         as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
         as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
@@ -250,6 +308,7 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
         as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
     }
     as_.add(Width::q64, Gpr::rsp, 8);
+    frame_of_thunk();
     load_pinned((helper.effects & kHelperWritesGlobals) != 0);
     if (may_raise) {
         as_.cmp(Width::d32, at_state(kRaised), 0);
@@ -260,29 +319,40 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
 }
 
 Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
+    code_.map.elf_machine = kElfX86_64;
+    code_.map.stack_register = dwarf_number(Gpr::rsp);
+    code_.map.return_register = kDwarfReturn;
+    for (const Gpr reg : kSaved) {
+        code_.map.saved_registers.push_back(dwarf_number(reg));
+    }
+    code_.map.units = {0, kUnitCfa, std::size(kSaved)};
+
+    frame_of_units();  // of the constants, which nobody runs
     constants();
     prologue();
-    here();
     epilogue();
-    exit_thunk(&code_.exit_lookup, ExitKind::lookup);
-    exit_thunk(&code_.exit_indirect, ExitKind::indirect);
-    exit_thunk(&code_.exit_halt, ExitKind::halt);
-    exit_thunk(&code_.exit_yield, ExitKind::yield);
+    exit_thunk(&code_.exit_lookup, ExitKind::lookup, "weft_exit_lookup");
+    exit_thunk(&code_.exit_indirect, ExitKind::indirect, "weft_exit_indirect");
+    exit_thunk(&code_.exit_halt, ExitKind::halt, "weft_exit_halt");
+    exit_thunk(&code_.exit_yield, ExitKind::yield, "weft_exit_yield");
     goto_tb_thunk();
     lookup_thunk();
-    code_.probe = here();
+    code_.probe = begin("weft_probe");
+    frame_of_units();
     emit_exit_request_test(as_, code_.exit_indirect);
-    emit_jump_cache_probe(as_, code_.lookup, 0);
-    slow_thunk(&code_.access, false, &slow_access);
-    slow_thunk(&code_.access_fp, true, &slow_access);
-    slow_thunk(&code_.atomic, false, &slow_atomic);
-    slow_thunk(&code_.atomic_fp, true, &slow_atomic);
-    slow_thunk(&code_.soft_float, true, &slow_float);
+    emit_jump_cache_probe(as_, code_.lookup, 0, context_.profile);
+    slow_thunk(&code_.access, false, &slow_access, "weft_access");
+    slow_thunk(&code_.access_fp, true, &slow_access, "weft_access_fp");
+    slow_thunk(&code_.atomic, false, &slow_atomic, "weft_atomic");
+    slow_thunk(&code_.atomic_fp, true, &slow_atomic, "weft_atomic_fp");
+    slow_thunk(&code_.soft_float, true, &slow_float, "weft_soft_float");
     for (const HelperDesc& helper : helpers) {
         code_.helpers.push_back(call_thunk(helper));
     }
     as_.align(64);
     code_.size = as_.offset();
+    end_symbol(code_.size);
+    code_.map.runtime_size = code_.size;
     if (as_.overflowed()) {
         return fail("the code buffer's first region is too small for the prologue and the helper thunks");
     }

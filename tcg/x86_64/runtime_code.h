@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "tcg/code/code_address.h"
+#include "tcg/runtime_map.h"
 #include "tcg/x86_64/slow_path.h"
 #include "weft/helper.h"
 
@@ -40,6 +41,7 @@ struct RuntimeCode {
     uint32_t canonical_f64;
 
     uint32_t size;
+    RuntimeMap map;
 };
 
 inline constexpr uint32_t kGotoTbRecordSize = 7;

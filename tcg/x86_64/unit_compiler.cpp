@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "tcg/x86_64/jump_cache_probe.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg::x86_64 {
@@ -36,6 +37,9 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     out_ = out;
     *out = CompiledUnit{};
 
+    if (target_.profile) {
+        count_entry();
+    }
     find_side_exits();
     liveness_.analyse(unit);
     values_.begin(unit);
@@ -74,6 +78,15 @@ void UnitCompiler::lower(const ir::Op& op) {
     touches_fp_ = touches_fp_ || touches_fp(op);
     const bool done = lower_control(op) || lower_integer(op) || lower_memory(op) || lower_float(op);
     WEFT_ASSERT(done);
+}
+
+// At a unit's entry only the pinned registers hold anything.
+void UnitCompiler::count_entry() {
+    emit_profile_count(*as_, offsetof(ProfileState, entries));
+    constexpr size_t kUnitEntries = offsetof(ExecState, profile) + offsetof(ProfileState, unit_entries);
+    as_->mov(Width::q64, Gpr::rax, at_state(exec_offset(kUnitEntries)));
+    const auto counter = static_cast<int32_t>((unit_offset_ >> kProfileShift) * sizeof(uint64_t));
+    as_->lock_alu(Alu::add, Width::q64, Mem(Gpr::rax, counter), 1);
 }
 
 // ---- moves on the allocator's behalf ----

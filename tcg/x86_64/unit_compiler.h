@@ -27,6 +27,7 @@ struct Target {
     RxAddress buffer_start;
     std::span<const HelperDesc> helpers;
     bool count_insns;
+    bool profile;
     bool share_jump_cache_probe;
     bool direct_side_exits;
     bool fences;
@@ -75,6 +76,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
 
     // ---- the walk (unit_compiler.cpp) ----
     void lower(const ir::Op& op);
+    void count_entry();
     bool lower_control(const ir::Op& op);
     bool lower_integer(const ir::Op& op);
     bool lower_memory(const ir::Op& op);

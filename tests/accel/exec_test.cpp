@@ -264,7 +264,7 @@ TEST_CASE("what is logged") {
 
 TEST_CASE("reports") {
     Machine machine(1);
-    REQUIRE(machine.report("jit").find("threads          multi") != std::string::npos);
+    REQUIRE(machine.report("jit").find("threads                multi") != std::string::npos);
     REQUIRE(machine.report("stats").find("\"thread\": \"multi\"") != std::string::npos);
     REQUIRE(machine.report("nothing").empty());
 }

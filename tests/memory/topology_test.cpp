@@ -266,5 +266,37 @@ TEST_CASE("views as text") {
           "  nothing\n");
 }
 
+TEST_CASE("regions as text") {
+    Topology topology;
+    std::atomic<uint64_t> counter{0};
+    const RegionPtr root = topology.container("system", kEntireSpace);
+    const auto ram = topology.allocate_ram("riscv.ram", 0x4000).value();
+    const RegionPtr ram_region = topology.ram(ram);
+    const RegionPtr box = topology.container("box", 0x10000);
+    root->add_subregion(0x80000000, box, 2);
+    box->add_subregion(0x2000, ram_region);
+    // By address, not in the order of priorities or of adding; priorities decide what is seen, not where it stands.
+    const RegionPtr patch = topology.io("patch", 0x1000, kSilent, &counter, nullptr);
+    box->add_subregion(0x1000, patch, -1);
+    patch->set_enabled(false);
+    root->add_subregion(0x10000000, topology.alias("window", ram_region, 0x1000, 0x2000), 1);
+    AddressSpace cpu(topology, "cpu", root);
+    AddressSpace dma(topology, "dma", root);
+    AddressSpace other(topology, "other", box);
+    AddressSpace nothing(topology, "none", nullptr);
+    CHECK(topology.describe_regions() ==
+          "address space \"cpu\"\n"
+          "address space \"dma\"\n"
+          "  0000000000000000-ffffffffffffffff (prio 0, container): system\n"
+          "    0000000010000000-0000000010001fff (prio 1, alias): window @riscv.ram 0000000000001000-0000000000002fff\n"
+          "    0000000080000000-000000008000ffff (prio 2, container): box\n"
+          "      0000000080001000-0000000080001fff (prio -1, i/o): patch [disabled]\n"
+          "      0000000080002000-0000000080005fff (prio 0, ram): riscv.ram\n"
+          "address space \"other\"\n"
+          "  0000000000000000-000000000000ffff (prio 0, container): box\n"
+          "    0000000000001000-0000000000001fff (prio -1, i/o): patch [disabled]\n"
+          "    0000000000002000-0000000000005fff (prio 0, ram): riscv.ram\n");
+}
+
 }  // namespace
 }  // namespace weft::mem

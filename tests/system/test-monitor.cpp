@@ -26,7 +26,7 @@ struct FakeMachine final : MonitorTarget {
         put(sink, "x" + std::to_string(cpu) + "\n");
     }
     void dump_cpus(const TextSink& sink) override { put(sink, "cpus\n"); }
-    void dump_memory(const TextSink& sink) override { put(sink, "flat\n"); }
+    void dump_memory(bool flat, const TextSink& sink) override { put(sink, flat ? "flat\n" : "tree\n"); }
     Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override {
         if (topic == "stats") {
             return fail("no such report");
@@ -73,10 +73,15 @@ TEST_CASE("each command does its thing", "[monitor]") {
     CHECK(monitor.execute("info registers") == "CPU 0\nx0\n");
     CHECK(monitor.execute("  info   registers  2 ") == "CPU 2\nx2\n");
     CHECK(monitor.execute("info registers -a") == "CPU 0\nx0\nCPU 1\nx1\nCPU 2\nx2\n");
-    CHECK(monitor.execute("info mtree") == "flat\n");
+    CHECK(monitor.execute("info mtree") == "tree\n");
     CHECK(monitor.execute("info mtree -f") == "flat\n");
     CHECK(monitor.execute("info cpus") == "cpus\n");
     CHECK(monitor.execute("info jit") == "jit\n");
+    CHECK(monitor.execute("info tlb") == "tlb\n");
+    CHECK(monitor.execute("info tlb 2") == "tlb 2\n");
+    CHECK(monitor.execute("info tb-list -d  3") == "tb-list -d 3\n");
+    CHECK(monitor.execute("info tb 0x80000000") == "tb 0x80000000\n");
+    CHECK(monitor.execute("stats") == "stats-file\n");
     CHECK(monitor.execute("") == "");
 }
 
@@ -87,6 +92,10 @@ TEST_CASE("what a command cannot do it says", "[monitor]") {
     CHECK(monitor.execute("info registers 3") == "info registers: there is no CPU '3' (0 to 2)\n");
     CHECK(monitor.execute("info mtree -g") == "info mtree: '-g' is not -f\n");
     CHECK(monitor.execute("info stats") == "info stats: no such report\n");
+    CHECK(monitor.execute("info jit -j") == "info jit: no such report\n");
+    CHECK(monitor.execute("info jit -k") == "info jit: '-k' is not -j\n");
+    CHECK(monitor.execute("info tb") == "info tb: needs an address of the guest or of generated code\n");
+    CHECK(monitor.execute("stats /tmp") == "stats: no such report\n");
     CHECK(monitor.execute("stop now") == "stop: too much: 'now'\n");
     CHECK(monitor.execute("infoo") == "unknown command 'infoo' (help lists them)\n");
     CHECK(monitor.execute("info") == "unknown command 'info' (help lists them)\n");
@@ -100,7 +109,8 @@ TEST_CASE("help lists every command", "[monitor]") {
     Monitor monitor(line, machine);
     const std::string help = monitor.execute("help");
     for (const char* command : {"help", "quit", "system_reset", "stop", "cont", "info registers [CPU|-a]",
-                                "info mtree [-f]", "info jit", "info cpus"}) {
+                                "info mtree [-f]", "info jit [-j]", "info cpus", "info tlb [CPU]",
+                                "info tb-list [-d] [N]", "info tb ADDRESS", "stats [FILE]"}) {
         INFO(command);
         CHECK(("\n" + help).find(std::string("\n") + command) != std::string::npos);
     }

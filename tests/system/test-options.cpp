@@ -52,6 +52,19 @@ TEST_CASE("options take one dash, two, a separate value or one after '='", "[opt
     CHECK(good({"-m", "64", "-m", "1G"}).memory_bytes == 1u << 30);
 }
 
+TEST_CASE("options for perf are properties of each accelerator", "[options]") {
+    const Options options = good({"-accel", "tcg,thread=single", "-accel", "other", "-jitdump", "-perfmap"});
+    REQUIRE(options.accelerators.size() == 2);
+    REQUIRE(options.accelerators[0].properties.size() == 3);
+    CHECK(options.accelerators[0].properties[1].key == "perfmap");
+    CHECK(options.accelerators[0].properties[1].value == "on");
+    CHECK(options.accelerators[0].properties[2].key == "jitdump");
+    CHECK(options.accelerators[1].properties.size() == 2);
+    CHECK(good({"-perfmap"}).accelerators[0].properties.size() == 1);
+    CHECK(good({}).accelerators[0].properties.empty());
+    CHECK(bad({"-perfmap=on"}) == "-perfmap: takes no value");
+}
+
 TEST_CASE("unknown and incomplete options are told", "[options]") {
     CHECK(bad({"-frobnicate"}) == "unknown option '-frobnicate' (-help lists them)");
     CHECK(bad({"-"}) == "'-' is no option (disk images are given with -drive)");
