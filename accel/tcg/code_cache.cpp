@@ -145,7 +145,7 @@ bool CodeCache::make_room(EpochDomain::Participant& participant) {
         return regions_->spare_regions() != 0;
     }
     room_waits_.fetch_add(1, std::memory_order_relaxed);
-    epochs_.synchronize(&participant, &RegionEvictor::kick);
+    epochs_->synchronize(&participant, &RegionEvictor::kick);
     return true;
 }
 

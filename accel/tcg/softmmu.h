@@ -115,7 +115,6 @@ class SoftMmu {
     void flush_tables();
     // TlbSet::id and MMU mode; id 0 stands for all address spaces.
     static constexpr uint64_t fetch_space(uint64_t set_id, unsigned mode) { return set_id << 4 | 8u | mode; }
-    bool depends_on_space(unsigned mode) const;
     // Whether addresses in `mode` are translated now by tables that other address spaces may share mappings with. (Going to
     // and from physical addresses takes effect at once, whatever was global: RISC-V privileged, 12.1.11.)
     bool shares_mappings(unsigned mode) const { return depends_on_space(mode) && current_->key.root != 0; }

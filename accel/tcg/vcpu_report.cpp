@@ -15,7 +15,7 @@ std::string entry_text(const tcg::TlbEntry& entry) {
     // Of the two tags one may be unused; both have the page's address where they are.
     const uint64_t tag = (entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write;
     const bool device = (tag & tcg::kTlbDevice) != 0;
-    return fmt::format("      {:016x} {} {:012x} {}{}{}\n", tag & ~uint64_t{tcg::kTlbFlagMask}, device ? "device" : "ram   ",
+    return fmt::format("      {:016x} {} {:012x} {}{}{}\n", tag << kPageBits, device ? "device" : "ram   ",
                        entry.page, (entry.read & tcg::kTlbInvalid) == 0 ? "r" : "-",
                        (entry.write & tcg::kTlbInvalid) == 0 ? "w" : "-",
                        (entry.write & tcg::kTlbNotDirty) != 0 && (entry.write & tcg::kTlbInvalid) == 0

@@ -52,7 +52,7 @@ struct Bench {
         auto made = CodeCache::create({&toy::guest_arch(), &host, &vcpus, settings, 2, &calls});
         REQUIRE(made);
         cache = std::move(*made);
-        auto cpu = CpuThread::create("test", *cache, gate, timer, clock);
+        auto cpu = CpuThread::create("test", *cache, gate, timer, clock, nullptr);
         REQUIRE(cpu);
         thread = std::move(*cpu);
         auto claimed = cache->regions().claim();
