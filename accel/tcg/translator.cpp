@@ -23,7 +23,7 @@ namespace {
 // A unit ends at the page's end at the latest; shorter ones waste less when they are invalidated.
 constexpr uint32_t kMaxInsns = 512;
 // Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
-constexpr uint32_t kMaxBytes = 512;
+constexpr uint32_t kMaxBytes = 2048;
 static_assert(kMaxInsns <= InsnClock::kMargin);
 
 std::span<const HelperDesc> helpers(const GuestArch& guest) { return {guest.helpers, guest.helper_count}; }

@@ -131,9 +131,7 @@ const Insn* exit_tb(Machine& m, const Insn& insn) {
 }
 
 const Insn* mb(Machine& m, const Insn& insn) {
-    // A sequentially consistent exchange, for a standalone fence is not modelled by ThreadSanitizer. On x86-64 it is a
-    // locked instruction and as strong as the fence: earlier stores, relaxed ones too, are visible before later loads.
-    m.barrier.exchange(1, std::memory_order_seq_cst);
+    m.full_barrier();
     return next<0>(insn);
 }
 

@@ -37,10 +37,14 @@ struct Machine {
     // By Base: the state pointer, the frame, the running unit.
     std::array<uintptr_t, 3> bases{};
     ExitKind exit = ExitKind::lookup;
-    // Only ever written here: see the handler of mb.
+    // Only ever written, by full_barrier().
     std::atomic<uint32_t> barrier{0};
     // Temps, by the numbers the compiler gave them. A verified unit writes each one before it reads it.
     std::array<uint64_t, ir::kMaxTemps> frame;
+
+    // A sequentially consistent exchange, for a standalone fence is not modelled by ThreadSanitizer. On x86-64 it is a
+    // locked instruction and as strong as the fence: earlier stores, relaxed ones too, are visible before later loads.
+    void full_barrier() { barrier.exchange(1, std::memory_order_seq_cst); }
 
     StateHeader& header() { return state_header(state); }
     const UnitHeader& unit() const { return *reinterpret_cast<const UnitHeader*>(bases[kBaseUnit]); }

@@ -41,6 +41,9 @@ template <class T>
 const Insn* qemu_ld(Machine& m, const Insn& insn) {
     uint64_t value = 0;
     m.mark(insn);
+    if (MemOp(insn.aux).release()) {
+        m.full_barrier();  // earlier stores are seen before this load is done
+    }
     if (!m.config.hooks.load(m.state, m.get<uint64_t>(insn, 1), insn.aux, &value)) {
         return m.fault();
     }

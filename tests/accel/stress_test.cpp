@@ -441,5 +441,5 @@ TEST_CASE("64 vCPUs in a cache from which regions are evicted", "[stress]") {
         WARN("there is no evict=region");
         return;
     }
-    run({"multi", "region", "4", 64, full() ? 8 : 3, full() ? 150 : 80, 60, full() ? 1500 : 800});
+    run({"multi", "region", "4", 64, full() ? 8 : 3, full() ? 150 : 80, 100, full() ? 1500 : 800});
 }

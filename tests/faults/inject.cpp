@@ -148,6 +148,8 @@ void operator delete[](void* memory, std::align_val_t) noexcept { release(memory
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
 void operator delete[](void* memory, size_t, std::align_val_t) noexcept { release(memory); }
 
+// What the program calls instead of the C library's.
+#pragma GCC visibility push(default)
 extern "C" {
 
 void* mmap64(void* address, size_t size, int prot, int flags, int fd, off64_t offset) noexcept {
@@ -205,3 +207,4 @@ int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*
 }
 
 }  // extern "C"
+#pragma GCC visibility pop

@@ -31,6 +31,7 @@ constexpr uint8_t kIdFifosEnabled = 0xc0;
 enum FifoControl : uint8_t { kFifoEnable = 0x01, kFifoClearReceiver = 0x02, kFifoTrigger = 0xc0 };
 
 constexpr uint8_t kDivisorLatch = 0x80;  // LCR
+constexpr uint8_t kBreak = 0x40;         // LCR
 
 enum ModemControl : uint8_t { kDtr = 0x01, kRts = 0x02, kOut1 = 0x04, kOut2 = 0x08, kLoopback = 0x10, kModemMask = 0x1f };
 
@@ -324,7 +325,12 @@ void Uart16550::mmio_write(uint64_t offset, unsigned, uint64_t wide) {
             update_irq();
             break;
         case kInterruptId: write_fifo_control(value); break;
-        case kLineControl: line_control_ = value; break;
+        case kLineControl:
+            if ((value & ~line_control_ & kBreak) != 0) {
+                control_.unimplemented("uart16550: sending a break");
+            }
+            line_control_ = value;
+            break;
         case kModemControl: write_modem_control(value); break;
         case kLineStatus:
         case kModemStatus: break;  // read-only
