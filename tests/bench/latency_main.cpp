@@ -11,7 +11,8 @@ constexpr uint64_t kSamples = 1000;
 constexpr uint64_t kEnd = 9;
 
 struct Receiver {
-    Word ready;  // 0: hart 1 is wanted; 1: it waits for the interrupt; 2: it has had it; kEnd: no more
+    // Not "wanted" from the first, or hart 1 would begin before hart 0 is ready for it.
+    Word ready{2};  // 0: hart 1 is wanted; 1: it waits for the interrupt; 2: it has had it; kEnd: no more
     Word halts;  // 1: it waits by WFI
     uint64_t handled_at = 0;
 };
@@ -143,7 +144,6 @@ void guest_secondary(uint64_t) {
 }
 
 void guest_main() {
-    receiver.ready.set(2);
     ipis("ipi-running", false);
     ipis("ipi-halted", true);
     receiver.ready.set(kEnd);

@@ -24,6 +24,7 @@ inline uint64_t time() { return GUEST_CSR_READ(time); }
 // A word that harts wait for.
 class Word {
   public:
+    constexpr explicit Word(uint64_t value = 0) : value_(value) {}
     uint64_t get() const { return __atomic_load_n(&value_, __ATOMIC_ACQUIRE); }
     void set(uint64_t value) { __atomic_store_n(&value_, value, __ATOMIC_RELEASE); }
     uint64_t add(uint64_t value) { return __atomic_add_fetch(&value_, value, __ATOMIC_ACQ_REL); }
@@ -33,7 +34,7 @@ class Word {
     }
 
   private:
-    uint64_t value_ = 0;
+    uint64_t value_;
 };
 
 // "name value", in hexadecimal.
