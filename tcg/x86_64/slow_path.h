@@ -41,7 +41,7 @@ struct AccessRecord {
     uint16_t aligned : 1;
     uint16_t mmu_mode : 2;
     uint16_t back;  // from the record's end back to where to go on
-};
+} __attribute__((packed));  // it lies where the call ends
 static_assert(sizeof(AccessRecord) == 4 && kMmuModes == 4);
 // Stores of zero need no register: this one never holds a value.
 inline constexpr HostReg kZeroValue = 31;
