@@ -1,4 +1,5 @@
-// Exclusive sections: one thread works while every vCPU thread is outside generated code and outside the code cache.
+// Exclusive sections: one thread works while no vCPU runs guest code, looks for it or translates it. Work items and writes by
+// devices may go on beside it: they touch TBs under page locks alone.
 //
 // Each vCPU thread is a Member and is, at any time, in one of three states:
 //

@@ -166,18 +166,9 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
         }
     }
     FetchPage page{};
-    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, &page)) {
-        deliver(vcpu);
-        return Found::again;
-    }
-    TranslationBlock* tb = page.device ? nullptr : find_block(vcpu, pc, page);
-    if (tb != nullptr) {
-        vcpu.counters.lookup_table.add();
-    } else {
-        vcpu.counters.lookup_miss.add();
-        if (const Found found = translate(vcpu, page, 0, &tb); found != Found::code) {
-            return found;
-        }
+    TranslationBlock* tb = nullptr;
+    if (const Found found = find_or_translate(vcpu, &page, &tb); found != Found::code) {
+        return found;
     }
     target->code = tb->code;
     if ((tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
@@ -193,6 +184,22 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
         vcpu.counters.links.add();
     }
     return Found::code;
+}
+
+// The TB for the vCPU's pc, and the page the pc is in.
+ExecLoop::Found ExecLoop::find_or_translate(Vcpu& vcpu, FetchPage* page, TranslationBlock** tb) {
+    const uint64_t pc = vcpu.header().pc;
+    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, page)) {
+        deliver(vcpu);
+        return Found::again;
+    }
+    *tb = page->device ? nullptr : find_block(vcpu, pc, *page);
+    if (*tb != nullptr) {
+        vcpu.counters.lookup_table.add();
+        return Found::code;
+    }
+    vcpu.counters.lookup_miss.add();
+    return translate(vcpu, *page, 0, tb);
 }
 
 ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
@@ -213,24 +220,14 @@ ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t 
 // The same near the instruction clock's stop: code that does not go past it, by itself. A unit that is too long is
 // translated as far as there is time for it.
 ExecLoop::Found ExecLoop::find_to_fit(Vcpu& vcpu, Target* target) {
-    const uint64_t pc = vcpu.header().pc;
     if (vcpu.exec_logged) {
         log_entry(vcpu);
     }
-    FetchPage page{};
-    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, &page)) {
-        deliver(vcpu);
-        return Found::again;
-    }
     const auto left = static_cast<uint32_t>(clock_->left());
-    TranslationBlock* tb = page.device ? nullptr : find_block(vcpu, pc, page);
-    if (tb != nullptr) {
-        vcpu.counters.lookup_table.add();
-    } else {
-        vcpu.counters.lookup_miss.add();
-        if (const Found found = translate(vcpu, page, 0, &tb); found != Found::code) {
-            return found;
-        }
+    FetchPage page{};
+    TranslationBlock* tb = nullptr;
+    if (const Found found = find_or_translate(vcpu, &page, &tb); found != Found::code) {
+        return found;
     }
     if (tb->insn_count > left) {
         if (const Found found = translate(vcpu, page, left, &tb); found != Found::code) {

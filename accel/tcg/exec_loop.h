@@ -71,6 +71,7 @@ class ExecLoop {
     void enter_context(Vcpu& vcpu);
     Found find(Vcpu& vcpu, Unlinked unlinked, Target* target);
     Found find_to_fit(Vcpu& vcpu, Target* target);
+    Found find_or_translate(Vcpu& vcpu, FetchPage* page, tcg::TranslationBlock** tb);
     Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     void deliver(Vcpu& vcpu);
