@@ -27,7 +27,9 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter lookup_jump_cache;   // TBs found in the jump cache by the loop
     Counter lookup_table;        // ... in the hash table, by the loop or for generated code
     Counter lookup_generated;    // ... of lookup_table: for generated code
-    Counter lookup_miss;         // ... nowhere: translated
+    Counter lookup_miss;         // ... nowhere: run cold, or translated
+    Counter cold_runs;           // code that was run without a translation, up to a jump
+    Counter cold_insns;          // ... in instructions
     Counter links;               // jumps patched
     Counter translations;        // TBs made
     Counter translations_lost;   // TBs made and thrown away: another vCPU was first
@@ -64,13 +66,15 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 33> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 35> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
     {"lookup_table", &VcpuCounters::lookup_table},
     {"lookup_generated", &VcpuCounters::lookup_generated},
     {"lookup_miss", &VcpuCounters::lookup_miss},
+    {"cold_runs", &VcpuCounters::cold_runs},
+    {"cold_insns", &VcpuCounters::cold_insns},
     {"links", &VcpuCounters::links},
     {"translations", &VcpuCounters::translations},
     {"translations_lost", &VcpuCounters::translations_lost},

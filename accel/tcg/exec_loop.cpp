@@ -193,13 +193,56 @@ ExecLoop::Found ExecLoop::find_or_translate(Vcpu& vcpu, FetchPage* page, Transla
         deliver(vcpu);
         return Found::again;
     }
-    *tb = page->device ? nullptr : find_block(vcpu, pc, *page);
-    if (*tb != nullptr) {
-        vcpu.counters.lookup_table.add();
-        return Found::code;
+    if (!page->device) {
+        // Before the table is searched: it seldom has what this vCPU meets for one of the first times.
+        if (vcpu.visits.cold(pc) && may_run_cold(vcpu)) {
+            if (const Found found = run_cold(vcpu, *page); found != Found::code) {
+                return found;
+            }
+            vcpu.visits.set_hot(pc);
+        }
+        *tb = find_block(vcpu, pc, *page);
+        if (*tb != nullptr) {
+            vcpu.counters.lookup_table.add();
+            return Found::code;
+        }
     }
     vcpu.counters.lookup_miss.add();
     return translate(vcpu, *page, 0, tb);
+}
+
+// Logs show all that runs; so do units of one instruction, and the instruction clock counts in units.
+bool ExecLoop::may_run_cold(const Vcpu& vcpu) const {
+    return guest_.run != nullptr && clock_ == nullptr && !vcpu.exec_logged && !cache_.settings().one_insn_per_tb &&
+           !logged(vcpu, LogItem::in_asm) && !logged(vcpu, LogItem::op) && !logged(vcpu, LogItem::op_opt) &&
+           !logged(vcpu, LogItem::out_asm);
+}
+
+// Runs the code at the vCPU's pc as it stands, and goes on with what it jumps to in its page while that is as rare and
+// has no translation at hand. Found::code: the first instruction is one that needs a translation; else how to go on.
+ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
+    StateHeader& header = vcpu.header();
+    const uint64_t first_page = header.pc & ~(kPageSize - 1);
+    for (bool moved = false;; moved = true) {
+        const RunResult result = guest_.run(vcpu.state(), vcpu.tb_flags, page.host);
+        vcpu.counters.cold_runs.add();
+        vcpu.counters.cold_insns.add(result.insns);
+        if (vcpu.failed) {
+            return Found::failed;
+        }
+        if (result.stop == RunStop::exception) {
+            deliver(vcpu);
+            return Found::again;
+        }
+        if (result.stop == RunStop::translate) {
+            return moved || result.insns != 0 ? Found::again : Found::code;
+        }
+        const uint64_t pc = header.pc;
+        if ((pc & ~(kPageSize - 1)) != first_page || header.exit_request.load(std::memory_order_relaxed) != 0 ||
+            vcpu.jump_cache.find(pc, header.context_id) != JumpCache::kNone || !vcpu.visits.cold(pc)) {
+            return Found::again;
+        }
+    }
 }
 
 ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {

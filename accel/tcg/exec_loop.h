@@ -72,6 +72,8 @@ class ExecLoop {
     Found find(Vcpu& vcpu, Unlinked unlinked, Target* target);
     Found find_to_fit(Vcpu& vcpu, Target* target);
     Found find_or_translate(Vcpu& vcpu, FetchPage* page, tcg::TranslationBlock** tb);
+    bool may_run_cold(const Vcpu& vcpu) const;
+    Found run_cold(Vcpu& vcpu, const FetchPage& page);
     Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     void deliver(Vcpu& vcpu);

@@ -50,9 +50,17 @@ MemoryStatus phys_cmpxchg(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_
     return vcpu->mmu.phys_cmpxchg(paddr, expected, desired, swapped);
 }
 
-bool load(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value) { return vcpu->mmu.load(vaddr, memop, value); }
+bool load(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value) {
+    return or_fail(*vcpu, false, [&] { return vcpu->mmu.load(vaddr, memop, value); });
+}
 
-bool store(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value) { return vcpu->mmu.store(vaddr, memop, value); }
+bool store(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value) {
+    return or_fail(*vcpu, false, [&] { return vcpu->mmu.store(vaddr, memop, value); });
+}
+
+bool atomic(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand, uint64_t* old) {
+    return or_fail(*vcpu, false, [&] { return vcpu->mmu.atomic(op, vaddr, memop, operand, 0, old); });
+}
 
 bool log_enabled(Vcpu* vcpu, unsigned item) { return vcpu->host.log_enabled(vcpu->host.opaque, item); }
 
@@ -63,7 +71,7 @@ void log(Vcpu* vcpu, unsigned item, const char* text) {
 }
 
 constexpr VcpuServices kServices = {&tlb_flush,    &fence_i, &now_ns,    &cycles,      &instret, &set_deadline, &kick,
-                                    &phys_load,    &phys_store, &phys_cmpxchg, &load, &store,   &log_enabled,  &log};
+                                    &phys_load,    &phys_store, &phys_cmpxchg, &load, &store, &atomic, &log_enabled, &log};
 
 }  // namespace
 

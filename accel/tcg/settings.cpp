@@ -23,6 +23,7 @@ enum Property : unsigned {
     kStats,
     kDisable,
     kHashBuckets,
+    kTranslateAfter,
     kProfile,
     kPerfMap,
     kJitDump,
@@ -61,6 +62,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
     {"hash-buckets", PropertyType::uint, "32768", 1, uint64_t{1} << 24, nullptr,
      "buckets of the table of translations in the beginning, a power of two, for measuring"},
+    {"translate-after", PropertyType::uint, "4", 0, UINT8_MAX, nullptr,
+     "times that code runs one instruction after another before it is translated; 0 translates at once"},
     {"profile", PropertyType::boolean, "off", 0, 0, nullptr,
      "count how often each translation is entered and what the jump cache yields, for 'info tb-list'"},
     {"perfmap", PropertyType::boolean, "off", 0, 0, nullptr, "list the code for perf in /tmp/perf-PID.map"},
@@ -141,6 +144,7 @@ Result<Settings> read_settings(const PropertyValue* values) {
     if (!is_power_of_two(settings.hash_buckets)) {
         return fail("property 'hash-buckets': " + std::to_string(settings.hash_buckets) + " is not a power of two");
     }
+    settings.translate_after = static_cast<uint8_t>(values[kTranslateAfter].number);
     settings.profile = values[kProfile].number != 0;
     settings.perf_map = values[kPerfMap].number != 0;
     settings.jitdump = values[kJitDump].number != 0;

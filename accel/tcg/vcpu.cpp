@@ -33,6 +33,7 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
       reader(memory, parts.vcpu->address_space),
       mmu(*this, cache.pages()),
+      visits(cache.settings().translate_after),
       alarm(*parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this) {
     if (insn_clock != nullptr) {
         alarm.set_own(true);  // there is no other clock to watch it by

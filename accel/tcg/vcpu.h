@@ -11,6 +11,7 @@
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/state_block.h"
 #include "accel/tcg/timer_thread.h"
+#include "accel/tcg/visits.h"
 #include "accel/tcg/work_items.h"
 #include "weft/accel.h"
 
@@ -92,6 +93,7 @@ struct Vcpu {
     const accel::MemoryReader reader;
     accel::ContextIds contexts;
     accel::SoftMmu mmu;
+    accel::Visits visits;
 
     // What the state's current context id stands for; set by the execution loop before it runs code.
     uint64_t tb_flags = 0;

@@ -12,7 +12,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 2;
+inline constexpr uint32_t kGuestAbiVersion = 3;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -39,6 +39,18 @@ struct TranslateRequest {
     uint32_t max_insns;       // at least 1
     bool one_insn_per_tb;     // leave by lookup_and_goto_ptr or exit_tb after each instruction
     bool parallel;            // other vCPUs run at the same time (false allows atomics to be plain)
+};
+
+// Why GuestArch::run() stopped.
+enum class RunStop : uint8_t {
+    jump,       // StateHeader::pc is where a jump or taken branch, or the end of the page, led to
+    translate,  // the instruction at StateHeader::pc is none that run() takes on; nothing of it was done
+    exception,  // recorded in the state for deliver(), or the vCPU has failed; StateHeader::pc is the instruction's
+};
+
+struct RunResult {
+    RunStop stop;
+    uint32_t insns;  // completed
 };
 
 enum class Access : uint8_t { load, store, fetch };
@@ -106,6 +118,11 @@ struct GuestArch {
 
     // Translates one unit. Any thread; depends on the request alone. Ends the unit at the page's end at the latest.
     TranslateStatus (*translate)(const TranslateRequest* request, ir::Unit* unit);
+    // Does what the instructions from StateHeader::pc on say, one after another without translating them, up to the next
+    // jump: cheaper than a translation that is used a few times. `page`: the bytes of the pc's 4 KiB page in guest RAM,
+    // which others may write meanwhile (weft/guest_ram.h). Takes on instructions after which neither TB flags nor mappings
+    // nor enabled interrupts are others. May be null.
+    RunResult (*run)(void* state, uint64_t tb_flags, const uint8_t* page);
     // Writes one line a guest instruction to `sink`: for -d in_asm. `pc` is the virtual address of code[0].
     void (*disassemble)(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink);
 
@@ -164,10 +181,13 @@ struct VcpuServices {
     // Compare-and-swap of 8 aligned bytes of RAM; *swapped says whether it happened.
     MemoryStatus (*phys_cmpxchg)(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped);
 
-    // Loads from guest-virtual memory as the instruction would (for instructions too rare for IR). False: an exception
-    // is recorded in the state; the helper sets `raised` and returns.
+    // Guest-virtual memory as instructions see it (for run(), and for instructions too rare for IR): `memop` is an
+    // ir::MemOp's bits. False: an exception is recorded in the state, or the vCPU has failed; a helper sets `raised` and
+    // returns.
     bool (*load)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value);
     bool (*store)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value);
+    // What `op`, one of the atomic ops with one operand, does; *old is the value before, by the memop's width and sign.
+    bool (*atomic)(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand, uint64_t* old);
 
     // The -d log: `item` is a LogItem of base/log.h.
     bool (*log_enabled)(Vcpu* vcpu, unsigned item);

@@ -1,6 +1,6 @@
 // Moves, integer arithmetic, logic and bit fields.
 #include "tcg/interp/machine.h"
-#include "tcg/ir/int_ops.h"
+#include "weft/int_ops.h"
 
 namespace weft::tcg::interp {
 

@@ -1,8 +1,8 @@
 // Conditions: decided, brought into the form that backends test cheapest, seen through.
 #include <bit>
 
-#include "tcg/ir/int_ops.h"
 #include "tcg/opt/optimizer.h"
+#include "weft/int_ops.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "tcg/ir/int_ops.h"
+#include "weft/int_ops.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {

@@ -1,8 +1,8 @@
 // Shifts, bit fields and extensions: RISC-V programs extend and cut by pairs of shifts.
 #include <algorithm>
 
-#include "tcg/ir/int_ops.h"
 #include "tcg/opt/optimizer.h"
+#include "weft/int_ops.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {

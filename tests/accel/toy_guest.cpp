@@ -401,6 +401,7 @@ const GuestArch& guest_arch() {
         .helpers = helpers().data(),
         .helper_count = kHelperCount,
         .translate = &translate,
+        .run = nullptr,
         .disassemble = &disassemble,
         .reset = &reset,
         .tb_flags = [](const void*) { return uint64_t{0}; },

@@ -16,8 +16,9 @@ struct Emulator {
 // variable is not set or no emulator is there.
 std::optional<Emulator> find_peer();
 
-// weft-system-riscv64 at `program`, with the accelerators in `modules` and the backend `backend`.
-Emulator make_weft(const std::string& program, const std::string& modules, const std::string& backend);
+// weft-system-riscv64 at `program`, with the accelerators in `modules`. `way`: native or interp, where everything is
+// translated for that backend, or run, where everything that GuestArch::run takes on runs without a translation.
+Emulator make_weft(const std::string& program, const std::string& modules, const std::string& way);
 
 struct RunResult {
     std::vector<std::string> lines;  // the guest's output, carriage returns removed

@@ -11,7 +11,7 @@ namespace weft::isa_test {
 TestOptions parse_options(int argc, char** argv) {
     constexpr std::string_view kWeft = "--weft=";
     constexpr std::string_view kModules = "--modules=";
-    constexpr std::string_view kBackend = "--backend=";
+    constexpr std::string_view kWay = "--way=";
     TestOptions options;
     const char* full = std::getenv("WEFT_TEST_FULL");
     options.full = full != nullptr && std::string_view(full) == "1";
@@ -21,15 +21,15 @@ TestOptions parse_options(int argc, char** argv) {
             options.weft = argument.substr(kWeft.size());
         } else if (argument.starts_with(kModules)) {
             options.modules = argument.substr(kModules.size());
-        } else if (argument.starts_with(kBackend)) {
-            options.backend = argument.substr(kBackend.size());
+        } else if (argument.starts_with(kWay)) {
+            options.way = argument.substr(kWay.size());
         } else {
             options.guests.emplace_back(argument);
         }
     }
-    if (options.guests.empty() || options.weft.empty() || options.backend.empty()) {
+    if (options.guests.empty() || options.weft.empty() || options.way.empty()) {
         fmt::print(stderr,
-                   "usage: {} GUEST... --weft=PROGRAM|peer --modules=FOLDER --backend=native|interp\n",
+                   "usage: {} GUEST... --weft=PROGRAM|peer --modules=FOLDER --way=native|interp|run\n",
                    argv[0]);
         std::exit(2);
     }
@@ -45,7 +45,7 @@ std::vector<Emulator> find_emulators(const TestOptions& options) {
     if (options.weft == "peer") {
         return {*peer, *peer};
     }
-    return {*peer, make_weft(options.weft, options.modules, options.backend)};
+    return {*peer, make_weft(options.weft, options.modules, options.way)};
 }
 
 }  // namespace weft::isa_test

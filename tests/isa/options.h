@@ -14,11 +14,11 @@ struct TestOptions {
     std::vector<std::string> guests;  // guest programs, raw images: at least one
     std::string weft;                 // weft-system-riscv64; "peer": the peer is compared with itself
     std::string modules;              // folder of weft's accelerators
-    std::string backend;              // native or interp
+    std::string way;                  // of weft: see make_weft()
     bool full = false;                // WEFT_TEST_FULL
 };
 
-// GUEST... --weft=PROGRAM --modules=FOLDER --backend=NAME. Ends the program with a message where it cannot be read.
+// GUEST... --weft=PROGRAM --modules=FOLDER --way=NAME. Ends the program with a message where it cannot be read.
 TestOptions parse_options(int argc, char** argv);
 
 // The emulators to compare, the peer first. Empty where there is no peer: a line says so.

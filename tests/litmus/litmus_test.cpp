@@ -1,6 +1,6 @@
 // Litmus tests on weft: no outcome that RVWMO forbids is seen, and what is allowed or broken on purpose is.
 //
-//   litmus-test GUEST --weft=PROGRAM --modules=FOLDER --backend=native|interp
+//   litmus-test GUEST --weft=PROGRAM --modules=FOLDER --way=native|interp
 #include <fmt/format.h>
 #include <sched.h>
 
@@ -89,7 +89,7 @@ class LitmusTest {
     }
 
     std::vector<Line> boot(const std::string& disable, const Program& program) {
-        Emulator emulator = isa_test::make_weft(options_.weft, options_.modules, options_.backend + disable);
+        Emulator emulator = isa_test::make_weft(options_.weft, options_.modules, options_.way + disable);
         emulator.argv.insert(emulator.argv.end(), {"-smp", std::to_string(program.harts)});
         std::string bytes;
         isa_test::append(&bytes, program);
@@ -125,7 +125,7 @@ unsigned host_processors() {
 }
 
 int run(isa_test::TestOptions options) {
-    const bool native = options.backend == "native";
+    const bool native = options.way == "native";
     const uint64_t rounds = options.full ? 1000000 : native ? 50000 : 10000;
     fmt::print("WEFT_TEST_SEED={}\n", test::test_seed());
     LitmusTest test(std::move(options));

@@ -140,13 +140,14 @@ class FakeHart {
         return *swapped ? phys_store(vcpu, paddr, 8, desired) : MemoryStatus::ok;
     }
     static bool no_access(Vcpu*, uint64_t, uint32_t, uint64_t*) { return false; }
+    static bool no_atomic(Vcpu*, ir::Opcode, uint64_t, uint32_t, uint64_t, uint64_t*) { return false; }
     static bool no_store(Vcpu*, uint64_t, uint32_t, uint64_t) { return false; }
     static bool log_enabled(Vcpu* vcpu, unsigned item) { return item == vcpu->owner->log_item; }
     static void log(Vcpu* vcpu, unsigned, const char* text) { vcpu->owner->log_text += text; }
 
     static constexpr VcpuServices kServices = {tlb_flush, fence_i,   now_ns,      now_ns,       now_ns, set_deadline,
                                                kick,      phys_load, phys_store,  phys_cmpxchg,
-                                               no_access, no_store,  log_enabled, log};
+                                               no_access, no_store, no_atomic, log_enabled, log};
 
     std::vector<uint8_t> ram_;
     Vcpu vcpu_;

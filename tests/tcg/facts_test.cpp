@@ -7,8 +7,8 @@
 #include <random>
 
 #include "backend_harness.h"
-#include "tcg/ir/int_ops.h"
 #include "tcg/opt/facts.h"
+#include "weft/int_ops.h"
 
 namespace weft::tcg::test {
 

@@ -57,9 +57,16 @@ consteval unsigned entry_count() {
     return count;
 }
 
+// What decides whether an instruction is that of a row, close together.
+struct IndexEntry {
+    uint32_t mask;
+    uint32_t match;
+    uint16_t row;  // in kInsns
+};
+
 struct DecodeIndex {
     std::array<uint16_t, kBuckets + 1> first{};  // of each bucket's entries
-    std::array<uint16_t, entry_count()> rows{};  // indices into kInsns
+    std::array<IndexEntry, entry_count()> entries{};
 };
 
 consteval DecodeIndex make_index() {
@@ -77,7 +84,9 @@ consteval DecodeIndex make_index() {
     }
     for (uint16_t row = 0; row < kInsnCount; ++row) {
         visit_buckets(kInsns[row],
-                      [&index, &next, row](unsigned bucket) { index.rows[next[bucket]++] = row; });
+                      [&index, &next, row](unsigned bucket) {
+                          index.entries[next[bucket]++] = IndexEntry{kInsns[row].mask, kInsns[row].match, row};
+                      });
     }
     return index;
 }
@@ -109,17 +118,18 @@ Insn decode(uint32_t bits) {
     }
     insn.bits = bits;
     const unsigned bucket = insn.size == 2 ? bucket16(bits) : bucket32(bits);
-    for (unsigned i = kIndex.first[bucket]; i < kIndex.first[bucket + 1]; ++i) {
-        const InsnDesc& desc = kInsns[kIndex.rows[i]];
-        if ((bits & desc.mask) != desc.match) {
+    const IndexEntry* const end = &kIndex.entries[0] + kIndex.first[bucket + 1];
+    for (const IndexEntry* entry = &kIndex.entries[0] + kIndex.first[bucket]; entry != end; ++entry) {
+        if ((bits & entry->mask) != entry->match) {
             continue;
         }
-        Insn candidate = insn;
-        extract_operands(desc.format, &candidate);
-        if (obeys_rules(desc, candidate)) {
-            candidate.desc = &desc;
-            return candidate;
+        const InsnDesc& desc = kInsns[entry->row];
+        extract_operands(desc.format, &insn);
+        if (obeys_rules(desc, insn)) [[likely]] {
+            insn.desc = &desc;
+            return insn;
         }
+        insn = Insn{nullptr, bits, 0, insn.size};
     }
     return insn;
 }

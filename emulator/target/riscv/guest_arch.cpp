@@ -6,6 +6,7 @@
 #include "emulator/target/riscv/interrupts.h"
 #include "emulator/target/riscv/mmu.h"
 #include "emulator/target/riscv/reset.h"
+#include "emulator/target/riscv/run.h"
 #include "emulator/target/riscv/tb_flags.h"
 #include "emulator/target/riscv/translate.h"
 #include "emulator/target/riscv/trap.h"
@@ -27,6 +28,7 @@ const GuestArch& guest_arch() {
         .helpers = helper_table().data(),
         .helper_count = static_cast<uint32_t>(helper_table().size()),
         .translate = translate,
+        .run = run,
         .disassemble = disassemble,
         .reset = reset,
         .tb_flags = tb_flags,

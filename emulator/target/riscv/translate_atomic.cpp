@@ -1,4 +1,4 @@
-// The A extension, and fences.
+// Reservations of the A extension, and pause.
 //
 // LR/SC is a compare-and-swap with the value that LR loaded. Its one deviation: that another hart stored and
 // put the same value back goes unnoticed. SC to another address or of another size fails, and a trap clears
@@ -17,15 +17,11 @@ using ir::Type;
 
 namespace {
 
-constexpr unsigned kWord = 2;
-constexpr unsigned kDouble = 3;
-
-uint32_t ordering(const Insn& insn) {
-    return (insn.aq() ? MemOp::kAcquire : 0) | (insn.rl() ? MemOp::kRelease : 0);
-}
+using detail::kDouble;
+using detail::kWord;
 
 MemOp memop(Translator& t, const Insn& insn, unsigned size) {
-    return t.memop(size, MemOp::kAligned | ordering(insn));
+    return t.memop(size, MemOp::kAligned | detail::ordering(insn));
 }
 
 I64 res_address(Translator& t) { return t.b().global<I64>(kResAddressGlobal); }
@@ -79,76 +75,12 @@ void store_conditional(Translator& t, const Insn& insn, unsigned size) {
     b.mov(res_address(t), b.imm(kNoReservation));
 }
 
-void amo(Translator& t, const Insn& insn, Opcode code, unsigned size) {
-    const uint32_t op = memop(t, insn, size).bits();
-    if (size == kDouble) {
-        t.emit_x(insn.rd, code, Type::i64, 0, op, t.x(insn.rs1), t.x(insn.rs2));
-    } else {
-        t.set_x_word(insn.rd,
-                     t.b().atomic(code, t.x(insn.rs1), t.b().extrl_i64_i32(t.x(insn.rs2)), MemOp(op)));
-    }
-}
-
-// Which barrier a pair of fence sets asks for: the bits of a set are device input, device output, reads,
-// writes.
-uint32_t barrier(unsigned before, unsigned after) {
-    constexpr unsigned kReads = 0b1010;
-    constexpr unsigned kWrites = 0b0101;
-    const bool reads_before = (before & kReads) != 0;
-    const bool writes_before = (before & kWrites) != 0;
-    const bool reads_after = (after & kReads) != 0;
-    const bool writes_after = (after & kWrites) != 0;
-    uint32_t kinds = 0;
-    const auto order = [&kinds](bool earlier, bool later, ir::BarrierKind kind) {
-        if (earlier && later) {
-            kinds |= kind;
-        }
-    };
-    order(reads_before, reads_after, ir::kBarrierLoadLoad);
-    order(reads_before, writes_after, ir::kBarrierLoadStore);
-    order(writes_before, reads_after, ir::kBarrierStoreLoad);
-    order(writes_before, writes_after, ir::kBarrierStoreStore);
-    return kinds;
-}
-
 }  // namespace
 
 void lr_w(Translator& t, const Insn& insn) { load_reserved(t, insn, kWord); }
 void lr_d(Translator& t, const Insn& insn) { load_reserved(t, insn, kDouble); }
 void sc_w(Translator& t, const Insn& insn) { store_conditional(t, insn, kWord); }
 void sc_d(Translator& t, const Insn& insn) { store_conditional(t, insn, kDouble); }
-
-void amoswap_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xchg, kWord); }
-void amoadd_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_add, kWord); }
-void amoxor_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xor, kWord); }
-void amoand_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_and, kWord); }
-void amoor_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_or, kWord); }
-void amomin_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smin, kWord); }
-void amomax_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smax, kWord); }
-void amominu_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umin, kWord); }
-void amomaxu_w(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umax, kWord); }
-void amoswap_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xchg, kDouble); }
-void amoadd_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_add, kDouble); }
-void amoxor_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_xor, kDouble); }
-void amoand_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_and, kDouble); }
-void amoor_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_or, kDouble); }
-void amomin_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smin, kDouble); }
-void amomax_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_smax, kDouble); }
-void amominu_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umin, kDouble); }
-void amomaxu_d(Translator& t, const Insn& insn) { amo(t, insn, Opcode::atomic_umax, kDouble); }
-
-// Reserved fence modes are plain fences.
-void fence(Translator& t, const Insn& insn) {
-    const unsigned sets = static_cast<unsigned>(insn.imm);
-    const uint32_t kinds = barrier(sets >> 4 & 15, sets & 15);
-    if (kinds != 0) {
-        t.b().mb(kinds);
-    }
-}
-
-void fence_tso(Translator& t, const Insn&) {
-    t.b().mb(ir::kBarrierLoadLoad | ir::kBarrierLoadStore | ir::kBarrierStoreStore);
-}
 
 void pause(Translator& t, const Insn&) { t.end_with_exit(ir::ExitReason::yield); }
 

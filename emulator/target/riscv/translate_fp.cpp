@@ -1,4 +1,4 @@
-// The F and D extensions, but for loads and stores.
+// The F and D extensions.
 //
 // Registers are 64 bits wide. A single-precision value is NaN-boxed: what reads one goes through f32(), what
 // writes one through set_f32() (unprivileged specification, "NaN Boxing of Narrower Values").
@@ -251,6 +251,33 @@ void fcvt_d_s(Translator& t, const Insn& insn) {
     Rounding rounding;
     if (begins(t, insn, &rounding)) {
         emit_f<F64>(t, insn.rd, Opcode::fcvt_f32_f64, Type::none, 0, 0, t.f32(insn.rs1));
+    }
+}
+
+void flw(Translator& t, const Insn& insn) {
+    if (t.needs_fp(insn)) {
+        t.set_f32(insn.rd, t.b().qemu_ld<F32>(t.address(insn), t.memop(detail::kWord)));
+    }
+}
+
+void fld(Translator& t, const Insn& insn) {
+    if (t.needs_fp(insn)) {
+        const I64 address = t.address(insn);
+        t.b().emit(Opcode::qemu_ld, Type::f64, 0, t.memop(detail::kDouble).bits(), t.f_out(insn.rd).index,
+                   address.index);
+    }
+}
+
+// The register's low half as it is, NaN-boxed or not.
+void fsw(Translator& t, const Insn& insn) {
+    if (t.needs_fp(insn)) {
+        t.b().qemu_st(t.b().bits(t.f(insn.rs2)), t.address(insn), t.memop(detail::kWord));
+    }
+}
+
+void fsd(Translator& t, const Insn& insn) {
+    if (t.needs_fp(insn)) {
+        t.b().qemu_st(t.f(insn.rs2), t.address(insn), t.memop(detail::kDouble));
     }
 }
 

@@ -15,6 +15,7 @@
 
 #include "emulator/target/riscv/decode.h"
 #include "emulator/target/riscv/helpers.h"
+#include "emulator/target/riscv/semantics_all.h"
 #include "emulator/target/riscv/state.h"
 #include "emulator/target/riscv/tb_flags.h"
 #include "emulator/target/riscv/translate.h"
@@ -72,9 +73,22 @@ class Translator {
     void set_x_field(unsigned n, ir::Opcode code, ir::I64 a, unsigned position, unsigned length) {
         emit_x(n, code, ir::Type::i64, 0, position | length << 8, a);
     }
+    // 1 if (a cond b), else 0.
+    void set_x_if(unsigned n, ir::Cond cond, ir::I64 a, ir::I64 b) {
+        if (n != 0) {
+            emit_x(n, ir::Opcode::setcond, ir::Type::i64, static_cast<uint8_t>(cond), 0, a, b);
+        }
+    }
+    // page_pc + `page_offset`.
+    void set_x_pc(unsigned n, int32_t page_offset) {
+        if (n != 0) {
+            emit_x(n, ir::Opcode::pc_add, ir::Type::none, 0, static_cast<uint32_t>(page_offset));
+        }
+    }
     // The low half of `a`, sign-extended.
     void set_x_word(unsigned n, ir::I64 a) { set_x_field(n, ir::Opcode::sextract, a, 0, 32); }
     void set_x_word(unsigned n, ir::I32 a) { emit_x(n, ir::Opcode::ext_i32_i64, ir::Type::none, 0, 0, a); }
+    void set_x_zero_extended(unsigned n, ir::I32 a) { emit_x(n, ir::Opcode::extu_i32_i64, ir::Type::none, 0, 0, a); }
     void set_f32(unsigned n, ir::F32 value) {
         b_.emit(ir::Opcode::fbox, ir::Type::none, 0, 0, f_out(n).index, value.index);
     }
@@ -86,6 +100,18 @@ class Translator {
     }
     ir::MemOp memop(unsigned size_log2, uint32_t access_flags = 0) const {
         return ir::MemOp(size_log2, static_cast<unsigned>(flags_.data_mode()), access_flags);
+    }
+    void load_x(unsigned n, ir::I64 address, ir::MemOp memop) {
+        emit_x(n, ir::Opcode::qemu_ld, ir::Type::i64, 0, memop.bits(), address);
+    }
+    void store(ir::I64 value, ir::I64 address, ir::MemOp memop) { b_.qemu_st(value, address, memop); }
+    // x[n] becomes the value in memory before; of a word, sign-extended.
+    void amo_x(unsigned n, ir::Opcode code, ir::I64 address, ir::I64 operand, ir::MemOp memop) {
+        if (memop.size_log2() == 3) {
+            emit_x(n, code, ir::Type::i64, 0, memop.bits(), address, operand);
+        } else {
+            set_x_word(n, b_.atomic(code, address, b_.extrl_i64_i32(operand), memop));
+        }
     }
 
     // ---- floating point ----
@@ -151,13 +177,5 @@ class Translator {
     uint32_t side_exit_count_ = 0;
     uint32_t linked_side_exits_ = 0;  // those that will take a goto_tb slot
 };
-
-// One function an instruction, named as its row in the tables.
-namespace semantics {
-#define WEFT_RISCV_DECLARE(id, mnemonic, bits, format, extension, rules, weight) \
-    void id(Translator& t, const Insn& insn);
-WEFT_RISCV_INSNS_32(WEFT_RISCV_DECLARE)
-#undef WEFT_RISCV_DECLARE
-}  // namespace semantics
 
 }  // namespace weft::riscv

@@ -99,6 +99,7 @@ constexpr VcpuServices kServices = {
     .phys_cmpxchg = [](Vcpu*, uint64_t, uint64_t, uint64_t, bool*) { return MemoryStatus::unassigned; },
     .load = [](Vcpu*, uint64_t, uint32_t, uint64_t*) { return false; },
     .store = [](Vcpu*, uint64_t, uint32_t, uint64_t) { return false; },
+    .atomic = [](Vcpu*, ir::Opcode, uint64_t, uint32_t, uint64_t, uint64_t*) { return false; },
     .log_enabled = [](Vcpu*, unsigned) { return false; },
     .log = [](Vcpu*, unsigned, const char*) {},
 };

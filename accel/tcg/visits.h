@@ -1,0 +1,51 @@
+// How often code without a translation was met lately. What is met rarely is run without one (GuestArch::run).
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+namespace weft::accel {
+
+// The thread's that runs the vCPU.
+class Visits {
+  public:
+    // Code is cold the first `limit` times it is met; 0: never.
+    explicit Visits(uint8_t limit) : limit_(limit), counts_(limit == 0 ? nullptr : std::make_unique<uint8_t[]>(kEntries)) {}
+
+    // Counts a visit to `pc`. True while the code there is cold.
+    bool cold(uint64_t pc) {
+        if (limit_ == 0) {
+            return false;
+        }
+        uint8_t& count = count_of(pc);
+        if (count == limit_) {
+            return false;
+        }
+        // Codes that share an entry are translated sooner. Were it never emptied, all would be in the end.
+        if (count == 0 && ++used_ == kMaxUsed) {
+            std::memset(counts_.get(), 0, kEntries);
+            used_ = 1;
+        }
+        ++count;
+        return true;
+    }
+
+    // The code at `pc`, which was cold, is not from now on.
+    void set_hot(uint64_t pc) { count_of(pc) = limit_; }
+
+  private:
+    // Folded first: multiplied as they are, pcs at equal distances share entries.
+    uint8_t& count_of(uint64_t pc) { return counts_[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)]; }
+
+    static constexpr unsigned kIndexBits = 15;
+    static constexpr uint32_t kEntries = 1u << kIndexBits;
+    static constexpr uint32_t kMaxUsed = kEntries / 2;
+    static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
+
+    const uint8_t limit_;
+    const std::unique_ptr<uint8_t[]> counts_;
+    uint32_t used_ = 0;  // entries that are not zero
+};
+
+}  // namespace weft::accel

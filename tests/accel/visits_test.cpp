@@ -1,0 +1,46 @@
+// How often code is cold.
+#include "accel/tcg/visits.h"
+
+#include <catch2/catch.hpp>
+
+namespace weft::accel {
+namespace {
+
+unsigned cold_visits(Visits& visits, uint64_t pc) {
+    unsigned count = 0;
+    while (visits.cold(pc)) {
+        ++count;
+    }
+    return count;
+}
+
+TEST_CASE("code is cold as often as was asked for, each pc for itself", "[visits]") {
+    for (const unsigned limit : {1u, 4u, 255u}) {
+        Visits visits(static_cast<uint8_t>(limit));
+        CHECK(cold_visits(visits, 0x80000000) == limit);
+        CHECK_FALSE(visits.cold(0x80000000));
+        CHECK(cold_visits(visits, 0x80000002) == limit);
+    }
+    Visits never(0);
+    CHECK_FALSE(never.cold(0x80000000));
+}
+
+TEST_CASE("code that was called hot is cold no more", "[visits]") {
+    Visits visits(4);
+    CHECK(visits.cold(0x1000));
+    visits.set_hot(0x1000);
+    CHECK_FALSE(visits.cold(0x1000));
+}
+
+TEST_CASE("however much code there is, most that is new is cold", "[visits]") {
+    Visits visits(4);
+    constexpr unsigned kCodes = 200'000;
+    unsigned cold = 0;
+    for (uint64_t pc = 0; pc < kCodes; ++pc) {
+        cold += visits.cold(pc * 24) && visits.cold(pc * 24) ? 1u : 0u;
+    }
+    CHECK(cold > kCodes * 9 / 10);
+}
+
+}  // namespace
+}  // namespace weft::accel

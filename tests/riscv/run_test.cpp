@@ -1,0 +1,137 @@
+// GuestArch::run: where a run of instructions stops, and with what. What the instructions compute is compared with an
+// independent emulator in tests/isa.
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <cstring>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "emulator/target/riscv/run.h"
+#include "tests/riscv/fake_hart.h"
+
+namespace weft::riscv {
+namespace {
+
+constexpr uint64_t kPc = kRamBase + 0x3000;
+constexpr uint16_t kNop = 0x0001;         // c.nop
+constexpr uint32_t kAddi = 0x00150513;    // addi a0, a0, 1
+constexpr uint32_t kLoad = 0x00053583;    // ld a1, 0(a0)
+constexpr uint32_t kEcall = 0x00000073;
+constexpr uint32_t kCsrr = 0x34002573;    // csrr a0, mscratch
+constexpr uint32_t kBranch = 0x00050463;  // beqz a0, 8
+constexpr uint32_t kJump = 0x0100006f;    // j 16
+constexpr uint32_t kReturn = 0x00008067;  // ret
+
+// A page with instructions at an offset, and nothing that is one elsewhere.
+class Page {
+  public:
+    Page(unsigned offset, std::vector<uint32_t> insns) {
+        for (const uint32_t insn : insns) {
+            const unsigned size = (insn & 3) == 3 ? 4 : 2;
+            std::memcpy(bytes_.data() + offset, &insn, std::min<size_t>(size, bytes_.size() - offset));
+            offset += size;
+        }
+    }
+    const uint8_t* data() const { return bytes_.data(); }
+
+  private:
+    alignas(8) std::array<uint8_t, kPageSize> bytes_{};
+};
+
+struct Ran {
+    RunResult result;
+    uint64_t pc;
+};
+
+Ran run_at(FakeHart& fake, unsigned offset, const Page& page) {
+    fake.header().pc = kPc + offset;
+    const RunResult result = run(&fake.state(), guest_arch().tb_flags(&fake.state()), page.data());
+    return {result, fake.header().pc};
+}
+
+TEST_CASE("a run goes on over branches that are not taken, and ends behind one that is", "[run]") {
+    FakeHart fake;
+    gpr(fake.state(), 10) = 5;
+    const Ran on = run_at(fake, 0x100, Page(0x100, {kAddi, kBranch, kNop, kJump}));
+    CHECK(on.result.stop == RunStop::jump);
+    CHECK(on.result.insns == 4);
+    CHECK(on.pc == kPc + 0x100 + 4 + 4 + 2 + 16);
+    CHECK(gpr(fake.state(), 10) == 6);
+
+    gpr(fake.state(), 10) = ~uint64_t{0};
+    const Ran taken = run_at(fake, 0x100, Page(0x100, {kAddi, kBranch, kNop, kJump}));
+    CHECK(taken.result.stop == RunStop::jump);
+    CHECK(taken.result.insns == 2);
+    CHECK(taken.pc == kPc + 0x100 + 4 + 8);
+
+    gpr(fake.state(), 1) = 0x1234'5679;
+    const Ran indirect = run_at(fake, 0, Page(0, {kReturn}));
+    CHECK(indirect.result.stop == RunStop::jump);
+    CHECK(indirect.pc == 0x1234'5678);
+}
+
+TEST_CASE("a run stops before what has to be translated", "[run]") {
+    for (const uint32_t insn : {kEcall, kCsrr, uint32_t{0}}) {
+        FakeHart fake;
+        const Ran first = run_at(fake, 0x10, Page(0x10, {insn}));
+        CHECK(first.result.stop == RunStop::translate);
+        CHECK(first.result.insns == 0);
+        CHECK(first.pc == kPc + 0x10);
+        const Ran later = run_at(fake, 0x10, Page(0x10, {kAddi, kNop, insn}));
+        CHECK(later.result.stop == RunStop::translate);
+        CHECK(later.result.insns == 2);
+        CHECK(later.pc == kPc + 0x16);
+        CHECK(gpr(fake.state(), 10) == 1);
+    }
+}
+
+TEST_CASE("an access that fails stops the run at its instruction", "[run]") {
+    FakeHart fake;  // whose loads all fail
+    gpr(fake.state(), 11) = 77;
+    const Ran ran = run_at(fake, 0x20, Page(0x20, {kAddi, kLoad, kAddi}));
+    CHECK(ran.result.stop == RunStop::exception);
+    CHECK(ran.result.insns == 1);
+    CHECK(ran.pc == kPc + 0x24);
+    CHECK(gpr(fake.state(), 10) == 1);
+    CHECK(gpr(fake.state(), 11) == 77);
+}
+
+TEST_CASE("a run ends at the page's end, and leaves what reaches over it", "[run]") {
+    FakeHart fake;
+    const Ran whole = run_at(fake, 0xffa, Page(0xffa, {kAddi, kNop}));
+    CHECK(whole.result.stop == RunStop::jump);
+    CHECK(whole.result.insns == 2);
+    CHECK(whole.pc == kPc + 0x1000);
+    const Ran straddling = run_at(fake, 0xffc, Page(0xffc, {kNop, kAddi}));
+    CHECK(straddling.result.stop == RunStop::translate);
+    CHECK(straddling.result.insns == 1);
+    CHECK(straddling.pc == kPc + 0xffe);
+}
+
+TEST_CASE("x0 stays zero, also as the destination of a load's neighbours", "[run]") {
+    FakeHart fake;
+    constexpr uint32_t kLuiZero = 0xfffff037;     // lui zero, 0xfffff
+    constexpr uint32_t kJalZero = 0x0000006f;     // jal zero, 0
+    constexpr uint32_t kSltuZero = 0x00a03033;    // sltu zero, zero, a0
+    gpr(fake.state(), 10) = 1;
+    run_at(fake, 0, Page(0, {kLuiZero, kSltuZero, kJalZero}));
+    CHECK(gpr(fake.state(), 0) == 0);
+}
+
+// What is left to translations is left on purpose.
+TEST_CASE("all integer instructions run, those that need a translation do not", "[run]") {
+    const std::set<std::string_view> translated = {"ecall", "ebreak", "c.ebreak", "pause", "fence.i",
+                                                   "lr.w",  "lr.d",   "sc.w",     "sc.d"};
+    for (const InsnDesc& desc : kInsns) {
+        INFO(desc.mnemonic);
+        const Extension extension = insn_desc(desc.semantic).extension;
+        const bool special = extension == Extension::f || extension == Extension::d || extension == Extension::zicsr ||
+                             extension == Extension::priv || extension == Extension::svinval;
+        CHECK(runs_untranslated(desc) == !(special || translated.contains(desc.mnemonic)));
+    }
+}
+
+}  // namespace
+}  // namespace weft::riscv
