@@ -116,6 +116,7 @@ struct NativeOptions {
     bool pin_registers = true;      // the guest's best-ranked registers stay in host registers across units
     bool share_jump_cache_probe = true;  // indirect jumps share one probe; each its own is larger and no faster
     bool direct_side_exits = true;  // a conditional branch that leaves the unit is itself the jump that is linked
+    bool share_tlb_probes = true;   // accesses at displacements from one register share a probe
     // Off, these make wrong code: for tests that have to notice it (tests/litmus).
     bool fences = true;            // the guest's fences and the order of its LRs
     bool atomic_additions = true;  // the guest's atomic additions are one operation

@@ -32,7 +32,7 @@
 namespace weft::ir {
 
 // Raised when the meaning or layout of anything in this header or in ir_ops.h changes.
-inline constexpr uint32_t kIrVersion = 1;
+inline constexpr uint32_t kIrVersion = 2;
 
 enum class Type : uint8_t { none, i32, i64, f32, f64 };
 
@@ -107,6 +107,11 @@ class MemOp {
     constexpr bool acquire() const { return (bits_ & kAcquire) != 0; }
     constexpr bool release() const { return (bits_ & kRelease) != 0; }
     constexpr unsigned mmu_mode() const { return bits_ >> 8 & 15; }
+    // Bytes that are added to the op's address: -32768..32767, and 0 for all but qemu_ld and qemu_st.
+    constexpr int32_t displacement() const { return static_cast<int32_t>(bits_) >> 16; }
+    constexpr MemOp at(int32_t displacement) const {
+        return MemOp((bits_ & 0xffff) | static_cast<uint32_t>(displacement) << 16);
+    }
 
   private:
     uint32_t bits_ = 0;

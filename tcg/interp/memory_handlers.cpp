@@ -37,6 +37,10 @@ uint64_t narrow(uint64_t value, uint32_t memop) {
     return bits == 64 ? value : value & ((uint64_t{1} << bits) - 1);
 }
 
+uint64_t address(const Machine& m, const Insn& insn) {
+    return m.get<uint64_t>(insn, 1) + static_cast<uint64_t>(int64_t{MemOp(insn.aux).displacement()});
+}
+
 template <class T>
 const Insn* qemu_ld(Machine& m, const Insn& insn) {
     uint64_t value = 0;
@@ -44,7 +48,7 @@ const Insn* qemu_ld(Machine& m, const Insn& insn) {
     if (MemOp(insn.aux).release()) {
         m.full_barrier();  // earlier stores are seen before this load is done
     }
-    if (!m.config.hooks.load(m.state, m.get<uint64_t>(insn, 1), insn.aux, &value)) {
+    if (!m.config.hooks.load(m.state, address(m, insn), MemOp(insn.aux).at(0).bits(), &value)) {
         return m.fault();
     }
     m.set<T>(insn, 0, static_cast<T>(value));
@@ -55,7 +59,7 @@ template <class T>
 const Insn* qemu_st(Machine& m, const Insn& insn) {
     const uint64_t value = narrow(m.get<T>(insn, 0), insn.aux);
     m.mark(insn);
-    if (!m.config.hooks.store(m.state, m.get<uint64_t>(insn, 1), insn.aux, value)) {
+    if (!m.config.hooks.store(m.state, address(m, insn), MemOp(insn.aux).at(0).bits(), value)) {
         return m.fault();
     }
     return next<2>(insn);

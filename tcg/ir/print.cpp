@@ -44,7 +44,8 @@ std::string memop_text(uint32_t bits, bool is_store) {
     text += memop.aligned() ? "+al" : "";
     text += memop.acquire() ? "+aq" : "";
     text += memop.release() ? "+rl" : "";
-    return fmt::format("{},mmu{}", text, memop.mmu_mode());
+    text += fmt::format(",mmu{}", memop.mmu_mode());
+    return memop.displacement() == 0 ? text : fmt::format("{},{:+}", text, memop.displacement());
 }
 
 std::string barrier_text(uint32_t kinds) {

@@ -204,7 +204,10 @@ std::string Verifier::check_memop(const Op& op) const {
     constexpr uint32_t kKnownBits = 3u | ir::MemOp::kSign | ir::MemOp::kAligned | ir::MemOp::kAcquire |
                                     ir::MemOp::kRelease | (kMmuModes - 1) << 8;
     const ir::MemOp memop(op.aux);
-    if ((op.aux & ~kKnownBits) != 0) {
+    if (memop.displacement() != 0 && op.code != Opcode::qemu_ld && op.code != Opcode::qemu_st) {
+        return fmt::format("an atomic access has a displacement of {}", memop.displacement());
+    }
+    if ((memop.at(0).bits() & ~kKnownBits) != 0) {
         return fmt::format("memory operation {:#x} has unknown bits", op.aux);
     }
     const unsigned bits = 8 * memop.size();

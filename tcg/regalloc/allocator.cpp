@@ -32,6 +32,7 @@ void Allocator::begin(const ir::Unit& unit) {
     }
     owner_.fill(kNoOwner);
     owned_ = 0;
+    kept_ = 0;
     locked_ = 0;
     free_slots_.clear();
     next_slot_ = 0;
@@ -102,11 +103,18 @@ HostReg Allocator::allocate(RegMask allowed, HostReg preferred) {
     allowed &= local_ & ~locked_;
     WEFT_ASSERT(allowed != 0);
     if (preferred != kNoReg && (allowed & mask_of(preferred)) != 0 && owner_[preferred] == kNoOwner) {
+        let_go(preferred);
         return preferred;
     }
-    if (const RegMask free = allowed & ~owned_; free != 0) {
+    if (const RegMask free = allowed & ~owned_ & ~kept_; free != 0) {
         return static_cast<HostReg>(std::countr_zero(free));
     }
+    if ((allowed & owned_) == 0) {
+        const auto reg = static_cast<HostReg>(std::countr_zero(allowed));
+        let_go(reg);
+        return reg;
+    }
+    allowed &= owned_;
     RegMask cheap = 0;  // owners that need no store
     for (RegMask rest = allowed; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
@@ -248,6 +256,7 @@ void Allocator::end_op(uint32_t index) {
 }
 
 void Allocator::evict(RegMask regs) {
+    kept_ &= ~regs | locked_;
     for (RegMask rest = regs & owned_ & ~locked_; rest != 0; rest &= rest - 1) {
         spill(static_cast<HostReg>(std::countr_zero(rest)));
     }
@@ -296,6 +305,7 @@ void Allocator::sync_unit_temps() {
 }
 
 void Allocator::forget_registers() {
+    kept_ = 0;
     for (RegMask rest = owned_; rest != 0; rest &= rest - 1) {
         const auto reg = static_cast<HostReg>(std::countr_zero(rest));
         states_[owner_[reg]].reg = kNoReg;

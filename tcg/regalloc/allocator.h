@@ -72,6 +72,11 @@ class Allocator {
     void copy_to(ir::TempIndex t, HostReg reg);
     // A register for the op's own use.
     HostReg scratch(RegMask allowed);
+    // Keeps what the op wrote into `reg`, which scratch() gave, beyond its end: something that can be computed anew. It is
+    // lost when nothing else is left for a value, and wherever all registers are forgotten.
+    void keep(HostReg reg) { kept_ |= mask_of(reg); }
+    bool kept(HostReg reg) const { return (kept_ & mask_of(reg)) != 0; }
+    void let_go(HostReg reg) { kept_ &= ~mask_of(reg); }
     // After the inputs were fetched: registers of inputs that die with op `index` may be given to results.
     void release_dead(uint32_t index);
     // The register that the result `t` is to be written to: `preferred` if that is free. A pinned global's own register
@@ -136,6 +141,7 @@ class Allocator {
     }
 
     RegMask owned_ = 0;  // registers with an owner
+    RegMask kept_ = 0;   // without an owner, but worth keeping
     std::array<uint16_t, 32> owner_{};
     std::vector<State> states_;
     std::vector<int16_t> free_slots_;

@@ -67,6 +67,7 @@ class X86Backend final : public Backend {
         context_.profile = config.profile;
         target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
+        target_.share_tlb_probes = options.share_tlb_probes;
         target_.fences = options.fences;
         target_.atomic_additions = options.atomic_additions;
         choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);

@@ -1,5 +1,6 @@
 // Guest memory: the inline TLB probe, plain accesses, atomics.
 
+#include <bit>
 #include <cstddef>
 
 #include "tcg/x86_64/unit_compiler.h"
@@ -69,35 +70,85 @@ bool UnitCompiler::lower_memory(const ir::Op& op) {
     return true;
 }
 
-Gpr UnitCompiler::probe(Gpr address, MemOp memop, bool is_store, Label& miss) {
-    const unsigned size = memop.size();
-    const auto table = static_cast<int32_t>(offsetof(ExecState, tlb) + memop.mmu_mode() * sizeof(TlbTable));
+UnitCompiler::Probed UnitCompiler::probe(Gpr base, Window window, unsigned mmu_mode, bool is_store, Label& miss) {
+    const auto table = static_cast<int32_t>(offsetof(ExecState, tlb) + mmu_mode * sizeof(TlbTable));
     const Gpr entry = scratch();
     const Gpr page = scratch();
+    const auto at = [this, base](Width width, Gpr to, int32_t displacement) {
+        displacement == 0 ? as_->mov(width, to, base) : as_->lea(width, to, Mem(base, displacement));
+    };
     // The entry's byte offset: the page number, scaled, within the mask. The lower half of the address has all of it.
     constexpr unsigned kIndexShift = kPageBits - kTlbEntryShift;
     static_assert(kMaxTlbEntries << kPageBits <= uint64_t{1} << 32);
-    as_->mov(Width::d32, entry, address);
+    at(Width::d32, entry, window.low);
     as_->shr(Width::d32, entry, kIndexShift);
     as_->and_(Width::d32, entry, at_state(exec_offset(table + offsetof(TlbTable, mask))));
     as_->add(Width::q64, entry, at_state(exec_offset(table + offsetof(TlbTable, entries))));
-    // What must equal the tag: the page of the access's last byte.
-    if (size > 1 && !memop.aligned()) {
-        as_->lea(Width::q64, page, Mem(address, static_cast<int32_t>(size - 1)));
-    } else {
-        as_->mov(Width::q64, page, address);
-    }
+    // What must equal the tag: the page of the window's last byte.
+    at(Width::q64, page, window.high - 1);
     as_->shr(Width::q64, page, kPageBits);
     const auto tag = static_cast<int32_t>(is_store ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read));
     as_->cmp(Width::q64, page, Mem(entry, tag));
     as_->jcc(Cond::ne, miss);
-    if (size > 1 && memop.aligned()) {
-        as_->test(Width::b8, address, static_cast<int64_t>(size - 1));
+    as_->mov(Width::q64, entry, Mem(entry, offsetof(TlbEntry, addend)));
+    return {entry, page};
+}
+
+Gpr UnitCompiler::probe_alone(Gpr base, MemOp memop, bool is_store, Label& miss) {
+    const int32_t low = memop.displacement();
+    const auto size = static_cast<int32_t>(memop.size());
+    const auto [addend, spare] = probe(base, {low, low + size}, memop.mmu_mode(), is_store, miss);
+    if (memop.aligned() && size > 1) {
+        if (low != 0) {
+            as_->lea(Width::d32, spare, Mem(base, low));
+        }
+        as_->test(Width::b8, low != 0 ? spare : base, size - 1);
         as_->jcc(Cond::ne, miss);
     }
-    as_->mov(Width::q64, entry, Mem(entry, offsetof(TlbEntry, addend)));
-    return entry;
+    return addend;
 }
+
+HostReg UnitCompiler::kept_addend() {
+    const uint16_t group = groups_.of(op_index_);
+    for (RegMask rest = group == AccessGroups::kNone ? 0 : kLocalGprs; rest != 0; rest &= rest - 1) {
+        const auto reg = static_cast<HostReg>(std::countr_zero(rest));
+        if (values_.kept(reg) && kept_for_[reg] == group) {
+            values_.lock(reg);
+            return reg;
+        }
+    }
+    return kNoReg;
+}
+
+Gpr UnitCompiler::begin_access(Gpr base, HostReg value, MemOp memop, bool is_store, HostReg kept) {
+    const uint16_t number = groups_.of(op_index_);
+    const AccessRecord record(host(base), value, memop, is_store);
+    // Where the addend was lost, another of the group leads the rest: but no load those that a store led.
+    if (number != AccessGroups::kNone && kept == kNoReg && groups_.group(number).last != op_index_ &&
+        groups_.group(number).store == is_store) {
+        const AccessGroup& group = groups_.group(number);
+        slow_ = &stub(Stub::Kind::leader);
+        const Gpr addend = probe(base, {group.low, group.high}, group.mmu_mode, is_store, slow_->entry).addend;
+        slow_->leader = {record, static_cast<int16_t>(group.low), static_cast<uint16_t>(group.high - group.low),
+                         host(addend)};
+        values_.keep(host(addend));
+        kept_for_[host(addend)] = number;
+        return addend;
+    }
+    slow_ = &stub(Stub::Kind::access);
+    slow_->access = record;
+    if (kept != kNoReg) {
+        as_->test(Width::q64, gpr(kept), gpr(kept));
+        as_->jcc(Cond::e, slow_->entry);
+        if (groups_.group(number).last == op_index_) {
+            values_.let_go(kept);
+        }
+        return gpr(kept);
+    }
+    return probe_alone(base, memop, is_store, slow_->entry);
+}
+
+void UnitCompiler::end_access() { slow_->resume = as_->offset(); }
 
 void UnitCompiler::guest_load(const ir::Op& op) {
     const MemOp memop(op.aux);
@@ -106,14 +157,14 @@ void UnitCompiler::guest_load(const ir::Op& op) {
         // Earlier stores must be seen before this load is done (LR with rl): SDM volume 3, 9.2.3.4.
         as_->lock_alu(Alu::or_, Width::d32, Mem(Gpr::rsp, -4), 0);
     }
-    const Gpr address = use(op.args[1]);
+    const HostReg kept = kept_addend();
+    const Gpr base = use(op.args[1]);
     // All registers are claimed before the probe: what claiming one may store must be stored on the slow path as well.
     values_.release_dead(op_index_);
     const HostReg target = values_.def(op.args[0]);
-    values_.lock(host(address));
-    Stub& slow = stub(Stub::Kind::access);
-    const Gpr addend = probe(address, memop, false, slow.entry);
-    const Mem place(addend, address, 1);
+    values_.lock(host(base));
+    const Gpr addend = begin_access(base, target, memop, false, kept);
+    const Mem place(addend, base, 1, memop.displacement());
     if (is_xmm(target)) {
         as_->sse(op.type == Type::f64 ? SimdMove::movsd : SimdMove::movss, xmm(target), place);
     } else {
@@ -127,8 +178,7 @@ void UnitCompiler::guest_load(const ir::Op& op) {
             as_->mov(size, gpr(target), place);
         }
     }
-    slow.resume = as_->offset();
-    slow.access = AccessRecord(host(address), target, memop, false);
+    end_access();
     values_.end_op(op_index_);
 }
 
@@ -136,12 +186,12 @@ void UnitCompiler::guest_store(const ir::Op& op) {
     const MemOp memop(op.aux);
     values_.sync_globals();
     const Width size = width_of_size(memop.size_log2());
+    const HostReg kept = kept_addend();
     const bool zero = values_.is_constant(op.args[0]) && values_.temp(op.args[0]).value == 0;
     const HostReg value = zero ? kZeroValue : values_.use(op.args[0]);
-    const Gpr address = use(op.args[1]);
-    Stub& slow = stub(Stub::Kind::access);
-    const Gpr addend = probe(address, memop, true, slow.entry);
-    const Mem place(addend, address, 1);
+    const Gpr base = use(op.args[1]);
+    const Gpr addend = begin_access(base, value, memop, true, kept);
+    const Mem place(addend, base, 1, memop.displacement());
     if (zero) {
         as_->mov(size, place, 0);
     } else if (is_xmm(value)) {
@@ -149,8 +199,7 @@ void UnitCompiler::guest_store(const ir::Op& op) {
     } else {
         as_->mov(size, place, gpr(value));
     }
-    slow.resume = as_->offset();
-    slow.access = AccessRecord(host(address), value, memop, true);
+    end_access();
     values_.release_dead(op_index_);
     values_.end_op(op_index_);
 }
@@ -181,7 +230,7 @@ void UnitCompiler::atomic(const ir::Op& op) {
     const Gpr result = compares || loops ? Gpr::rax : scratch();
     const Gpr next = loops ? scratch() : result;
     Stub& slow = stub(Stub::Kind::atomic);
-    const Gpr addend = probe(gpr(address), memop, true, slow.entry);
+    const Gpr addend = probe_alone(gpr(address), memop, true, slow.entry);
     const Mem place(addend, gpr(address), 1);
     if (compares) {
         as_->lock_cmpxchg(width, place, gpr(b));

@@ -343,6 +343,8 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     emit_jump_cache_probe(as_, code_.lookup, 0, context_.profile);
     slow_thunk(&code_.access, false, &slow_access, "weft_access");
     slow_thunk(&code_.access_fp, true, &slow_access, "weft_access_fp");
+    slow_thunk(&code_.leader, false, &slow_leader, "weft_access_leader");
+    slow_thunk(&code_.leader_fp, true, &slow_leader, "weft_access_leader_fp");
     slow_thunk(&code_.atomic, false, &slow_atomic, "weft_atomic");
     slow_thunk(&code_.atomic_fp, true, &slow_atomic, "weft_atomic_fp");
     slow_thunk(&code_.soft_float, true, &slow_float, "weft_soft_float");

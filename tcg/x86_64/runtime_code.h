@@ -28,6 +28,8 @@ struct RuntimeCode {
     uint32_t exit_goto_tb;  // {uint32_t unit_index; uint16_t page_offset; uint8_t slot}
     uint32_t access;        // AccessRecord; keeps general registers
     uint32_t access_fp;     // AccessRecord; keeps xmm registers too
+    uint32_t leader;        // LeaderRecord
+    uint32_t leader_fp;     // LeaderRecord; keeps xmm registers too
     uint32_t atomic;        // AtomicRecord
     uint32_t atomic_fp;
     uint32_t soft_float;    // FloatRecord; keeps all registers

@@ -13,24 +13,52 @@ uintptr_t fault(const RuntimeContext* context, void* state, const uint64_t* regs
     return 0;
 }
 
+// Does the access. False: a guest exception is recorded.
+bool access(const RuntimeContext* context, void* state, const AccessRecord& record, uint64_t* regs) {
+    const uint64_t address = regs[record.base] + static_cast<uint64_t>(int64_t{record.displacement});
+    const uint32_t memop = record.memop().bits();
+    if (record.store != 0) {
+        return context->hooks.store(state, address, memop, record.value == kZeroValue ? 0 : regs[record.value]);
+    }
+    uint64_t value = 0;
+    if (!context->hooks.load(state, address, memop, &value)) {
+        return false;
+    }
+    regs[record.value] = value;
+    return true;
+}
+
+// What generated code would find: the entry that holds the page of `vaddr` without reserve, or null.
+const TlbEntry* probe(const TlbTable& table, uint64_t vaddr, bool store) {
+    const uint64_t index = (vaddr >> (kPageBits - kTlbEntryShift) & table.mask) >> kTlbEntryShift;
+    const TlbEntry& entry = table.entries[index];
+    return (store ? entry.write : entry.read) == tlb_tag(vaddr) ? &entry : nullptr;
+}
+
+// The addend that serves the whole window, or 0: two pages that lie side by side in the host's memory as well have one.
+uint64_t window_addend(const TlbTable& table, uint64_t first, uint64_t last, bool store) {
+    const TlbEntry* const low = probe(table, first, store);
+    const TlbEntry* const high = tlb_tag(first) == tlb_tag(last) ? low : probe(table, last, store);
+    return low != nullptr && high != nullptr && low->addend == high->addend ? low->addend : 0;
+}
+
 }  // namespace
 
 uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record, uint64_t* regs) {
     exec_state(state).exit_host_pc = reinterpret_cast<uintptr_t>(record);
-    const uint64_t address = regs[record->address];
-    const uint32_t memop = record->memop().bits();
-    if (record->store != 0) {
-        const uint64_t value = record->value == kZeroValue ? 0 : regs[record->value];
-        if (!context->hooks.store(state, address, memop, value)) {
-            return fault(context, state, regs);
-        }
-    } else {
-        uint64_t value = 0;
-        if (!context->hooks.load(state, address, memop, &value)) {
-            return fault(context, state, regs);
-        }
-        regs[record->value] = value;
+    return access(context, state, *record, regs) ? resume_address(record) : fault(context, state, regs);
+}
+
+uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRecord* record, uint64_t* regs) {
+    ExecState& exec = exec_state(state);
+    exec.exit_host_pc = reinterpret_cast<uintptr_t>(record);
+    // A load may put its result where the base was.
+    const uint64_t first = regs[record->access.base] + static_cast<uint64_t>(int64_t{record->low});
+    if (!access(context, state, record->access, regs)) {
+        return fault(context, state, regs);
     }
+    regs[record->addend] =
+        window_addend(exec.tlb[record->access.mmu_mode], first, first + record->bytes - 1, record->access.store != 0);
     return resume_address(record);
 }
 

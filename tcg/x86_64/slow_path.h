@@ -20,29 +20,40 @@ inline constexpr unsigned kSavedRegs = 32;
 // A third of all guest instructions access memory, so this one is dense: of the memory op, what the slow path needs.
 struct AccessRecord {
     AccessRecord() = default;
-    AccessRecord(HostReg address_reg, HostReg value_reg, ir::MemOp op, bool is_store)
-        : address(address_reg & 15u),
+    AccessRecord(HostReg base_reg, HostReg value_reg, ir::MemOp op, bool is_store)
+        : base(base_reg & 15u),
           value(value_reg & 31u),
           store(is_store),
           size_log2(op.size_log2() & 3u),
           sign(op.sign()),
           aligned(op.aligned()),
-          mmu_mode(op.mmu_mode() & 3u) {}
+          mmu_mode(op.mmu_mode() & 3u),
+          displacement(static_cast<int16_t>(op.displacement())) {}
 
     ir::MemOp memop() const {
         return ir::MemOp(size_log2, mmu_mode, (sign ? ir::MemOp::kSign : 0) | (aligned ? ir::MemOp::kAligned : 0));
     }
 
-    uint16_t address : 4;  // HostReg, a general register
+    uint16_t base : 4;     // HostReg, a general register
     uint16_t value : 5;    // HostReg: of the result or of the value stored; kZeroValue
     uint16_t store : 1;
     uint16_t size_log2 : 2;
     uint16_t sign : 1;
     uint16_t aligned : 1;
     uint16_t mmu_mode : 2;
+    int16_t displacement;  // of the address, from the base
     uint16_t back;  // from the record's end back to where to go on
 } __attribute__((packed));  // it lies where the call ends
-static_assert(sizeof(AccessRecord) == 4 && kMmuModes == 4);
+static_assert(sizeof(AccessRecord) == 6 && kMmuModes == 4);
+
+// Of an access that probes for a group (access_groups.h).
+struct LeaderRecord {
+    AccessRecord access;
+    int16_t low;     // the window: its first byte, from the base
+    uint16_t bytes;  // ... and their number
+    HostReg addend;  // a general register: what the window's TLB entry has, or 0 where there is no one entry
+} __attribute__((packed));
+static_assert(sizeof(LeaderRecord) == 11);
 // Stores of zero need no register: this one never holds a value.
 inline constexpr HostReg kZeroValue = 31;
 
@@ -87,11 +98,16 @@ struct RuntimeContext {
 // Called by the thunks: the address to resume at, or 0 when a guest exception was recorded (ExecState::exit_host_pc then
 // says where, and the pinned globals are in their homes).
 uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record, uint64_t* regs);
+// The access of a group's leader: the next ones may find the addend.
+uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRecord* record, uint64_t* regs);
 uintptr_t slow_atomic(const RuntimeContext* context, void* state, const AtomicRecord* record, uint64_t* regs);
 // Never faults. The guest's MXCSR is in ExecState::guest_mxcsr meanwhile (soft_float.cpp).
 uintptr_t slow_float(const RuntimeContext* context, void* state, const FloatRecord* record, uint64_t* regs);
 
 inline uintptr_t resume_address(const AccessRecord* record) { return reinterpret_cast<uintptr_t>(record + 1) - record->back; }
+inline uintptr_t resume_address(const LeaderRecord* record) {
+    return reinterpret_cast<uintptr_t>(record + 1) - record->access.back;
+}
 
 // Where a record says to go on.
 template <class Record>

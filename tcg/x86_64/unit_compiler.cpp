@@ -41,6 +41,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
         count_entry();
     }
     find_side_exits();
+    groups_.plan(unit, target_.helpers, target_.share_tlb_probes);
     liveness_.analyse(unit);
     values_.begin(unit);
     for (op_index_ = 0; op_index_ < unit.op_count && !assembler.overflowed(); ++op_index_) {
@@ -161,6 +162,11 @@ void UnitCompiler::write_stub(Stub& stub) {
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
             stub.access.back = static_cast<uint16_t>(as_->offset() + sizeof(AccessRecord) - stub.resume);
             as_->data({reinterpret_cast<const uint8_t*>(&stub.access), sizeof(AccessRecord)});
+            break;
+        case Stub::Kind::leader:
+            as_->call_rel32(runtime(touches_fp_ ? runtime_code.leader_fp : runtime_code.leader));
+            stub.leader.access.back = static_cast<uint16_t>(as_->offset() + sizeof(LeaderRecord) - stub.resume);
+            as_->data({reinterpret_cast<const uint8_t*>(&stub.leader), sizeof(LeaderRecord)});
             break;
         case Stub::Kind::atomic:
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.atomic_fp : runtime_code.atomic));

@@ -12,6 +12,7 @@
 #include "tcg/backend.h"
 #include "tcg/regalloc/allocator.h"
 #include "tcg/regalloc/liveness.h"
+#include "tcg/x86_64/access_groups.h"
 #include "tcg/x86_64/assembler.h"
 #include "tcg/x86_64/host_features.h"
 #include "tcg/x86_64/host_layout.h"
@@ -30,6 +31,7 @@ struct Target {
     bool profile;
     bool share_jump_cache_probe;
     bool direct_side_exits;
+    bool share_tlb_probes;
     bool fences;
     bool atomic_additions;
 };
@@ -45,7 +47,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
 
     // An out-of-line piece of code, written after the fast path.
     struct Stub {
-        enum class Kind : uint8_t { access, atomic, soft_float, canonical_nan, goto_tb };
+        enum class Kind : uint8_t { access, leader, atomic, soft_float, canonical_nan, goto_tb };
         struct Nan {
             Xmm reg;
             bool f64;
@@ -61,6 +63,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
         InsnRow insn{};       // the guest instruction it belongs to
         union {
             AccessRecord access;
+            LeaderRecord leader;
             AtomicRecord atomic;
             FloatRecord soft;
             Nan nan;
@@ -139,8 +142,26 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     void state_store(const ir::Op& op);
 
     // ---- guest memory (lower_memory.cpp) ----
-    // Emits the TLB probe for an access at `address`: on a hit the entry's addend is in the returned register.
-    Gpr probe(Gpr address, ir::MemOp memop, bool is_store, Label& miss);
+    // Bytes at displacements from a base: the first, and the one behind the last.
+    struct Window {
+        int32_t low;
+        int32_t high;
+    };
+    struct Probed {
+        Gpr addend;
+        Gpr spare;
+    };
+    // Emits the TLB probe for a window: on a hit the entry's addend is in a register, and another may be overwritten.
+    Probed probe(Gpr base, Window window, unsigned mmu_mode, bool is_store, Label& miss);
+    // Emits the probe for one access.
+    Gpr probe_alone(Gpr base, ir::MemOp memop, bool is_store, Label& miss);
+    // The register that keeps the addend for the access at hand, locked; kNoReg where there is none.
+    HostReg kept_addend();
+    // Emits what the access at hand needs before it is done: the addend is in the returned register. `record` is what
+    // the slow path gets to know.
+    Gpr begin_access(Gpr base, HostReg value, ir::MemOp memop, bool is_store, HostReg kept);
+    // The access was emitted.
+    void end_access();
     void guest_load(const ir::Op& op);
     void guest_store(const ir::Op& op);
     void atomic(const ir::Op& op);
@@ -181,6 +202,9 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     const Target& target_;
     Liveness liveness_;
     Allocator values_;
+    AccessGroups groups_;
+    std::array<uint16_t, kGprCount> kept_for_{};  // by general register that the allocator keeps: the group
+    Stub* slow_ = nullptr;                        // of the access at hand
 
     // Of the unit being compiled. The vectors keep their memory from unit to unit.
     const ir::Unit* unit_ = nullptr;

@@ -199,49 +199,65 @@ void* Harness::state() { return &block_->state; }
 
 Harness& Harness::of(void* state) { return *static_cast<Harness*>(state_header(state).guest); }
 
-uint8_t* Harness::host_address(void* state, uint64_t address, uint32_t memop) {
+bool Harness::reaches(void* state, uint64_t address, uint32_t memop) const {
     const ir::MemOp op(memop);
     auto& guest = *static_cast<GuestState*>(state);
     if (op.aligned() && (address & (op.size() - 1)) != 0) {
         guest.exception = scramble(address) | 1;
-        return nullptr;
+        return false;
     }
     const uint64_t offset = address - kMemoryBase;
     if (offset >= kMemorySize || kMemorySize - offset < op.size()) {
         guest.exception = scramble(address) & ~uint64_t{1};
-        return nullptr;
+        return false;
     }
-    return memory_->data() + offset;
+    return true;
+}
+
+template <class M>
+M Harness::get(uint64_t address) const {
+    std::array<uint8_t, sizeof(M)> bytes;
+    for (uint8_t& byte : bytes) {
+        byte = (*memory_)[host_offset(address++ - kMemoryBase)];
+    }
+    return std::bit_cast<M>(bytes);
+}
+
+template <class M>
+void Harness::put(uint64_t address, M value) {
+    for (const uint8_t byte : std::bit_cast<std::array<uint8_t, sizeof(M)>>(value)) {
+        (*memory_)[host_offset(address++ - kMemoryBase)] = byte;
+    }
 }
 
 bool Harness::load(void* state, uint64_t address, uint32_t memop, uint64_t* value) {
-    const uint8_t* host = of(state).host_address(state, address, memop);
-    if (host == nullptr) {
+    Harness& self = of(state);
+    if (!self.reaches(state, address, memop)) {
         return false;
     }
-    *value = with_size(memop, [&]<class M>(M) { return extend(guest_ram::load<M>(host), memop); });
+    *value = with_size(memop, [&]<class M>(M) { return extend(self.get<M>(address), memop); });
     return true;
 }
 
 bool Harness::store(void* state, uint64_t address, uint32_t memop, uint64_t value) {
-    uint8_t* host = of(state).host_address(state, address, memop);
-    if (host == nullptr) {
+    Harness& self = of(state);
+    if (!self.reaches(state, address, memop)) {
         return false;
     }
-    with_size(memop, [&]<class M>(M) { guest_ram::store(host, static_cast<M>(value)); });
+    with_size(memop, [&]<class M>(M) { self.put(address, static_cast<M>(value)); });
     return true;
 }
 
 bool Harness::atomic(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
                      uint64_t* old) {
-    uint8_t* host = of(state).host_address(state, address, memop);
-    if (host == nullptr) {
+    Harness& self = of(state);
+    if (!self.reaches(state, address, memop)) {
         return false;
     }
     with_size(memop, [&]<class M>(M) {
-        const auto before = guest_ram::load<M>(host);
+        const auto before = self.get<M>(address);
         *old = extend(before, memop);
-        guest_ram::store(host, apply<M>(op, before, static_cast<M>(a), static_cast<M>(b)));
+        self.put(address, apply<M>(op, before, static_cast<M>(a), static_cast<M>(b)));
     });
     return true;
 }
@@ -313,7 +329,9 @@ Harness::Placed Harness::compile(const ir::Unit& unit) {
 void Harness::prepare(const Input& input) {
     block_->owner = this;
     block_->state = input.state;
-    *memory_ = input.memory;
+    for (uint64_t i = 0; i < kMemorySize; ++i) {
+        (*memory_)[host_offset(i)] = input.memory[i];
+    }
     ExecState& exec = block_->exec;
     exec.exit_host_pc = 0;
     exec.exit_unit = 0;
@@ -332,10 +350,13 @@ void Harness::prepare(const Input& input) {
     for (unsigned mode = 0; mode < kMmuModes; ++mode) {
         constexpr size_t kEntries = 16;
         tlb_[mode].assign(kEntries, TlbEntry{kTlbInvalid, kTlbInvalid, 0, 0});
-        for (uint64_t page = kMemoryBase; options_.fill_tlb && page < kMemoryBase + kMemorySize;
-             page += 4096) {
+        for (uint64_t page = kMemoryBase; page < kMemoryBase + kMemorySize; page += 4096) {
+            if ((options_.tlb_pages >> (page - kMemoryBase) / 4096 & 1) == 0) {
+                continue;
+            }
+            const uint64_t addend = host + host_offset(page - kMemoryBase) - page;
             tlb_[mode][page >> 12 & (kEntries - 1)] =
-                TlbEntry{tlb_tag(page), tlb_tag(page), host - kMemoryBase, page - kMemoryBase};
+                TlbEntry{tlb_tag(page), tlb_tag(page), addend, page - kMemoryBase};
         }
         exec.tlb[mode] = TlbTable{(kEntries - 1) << kTlbEntryShift, tlb_[mode].data()};
     }
@@ -373,7 +394,9 @@ Outcome Harness::execute(const Placed& placed, const Input& input) {
     outcome.fp_flags = exec.header.fp_flags;
     outcome.insn_budget = options_.count_insns ? exec.insn_budget : 0;
     outcome.state = block_->state;
-    outcome.memory = *memory_;
+    for (uint64_t i = 0; i < kMemorySize; ++i) {
+        outcome.memory[i] = (*memory_)[host_offset(i)];
+    }
     return outcome;
 }
 

@@ -90,8 +90,9 @@ std::string difference(const Outcome& expected, const Outcome& actual);
 
 struct HarnessOptions {
     bool count_insns = false;
-    // TLB entries for the test's memory, so that a native backend's fast path is taken; else every access is a slow one.
-    bool fill_tlb = true;
+    // The pages of the test's memory that have a TLB entry, so that a native backend's fast path is taken: bit 0 for the
+    // first one. Accesses to others are slow ones.
+    unsigned tlb_pages = 3;
     NativeOptions native{};
 };
 
@@ -142,7 +143,14 @@ class Harness {
     static RxAddress lookup(void* state, uint64_t pc);
     static Harness& of(void* state);
 
-    uint8_t* host_address(void* state, uint64_t address, uint32_t memop);
+    // Whether the guest may access `address` so; else the exception is recorded.
+    bool reaches(void* state, uint64_t address, uint32_t memop) const;
+    template <class M>
+    M get(uint64_t address) const;
+    template <class M>
+    void put(uint64_t address, M value);
+    // Neighbours in the guest's memory are none in the host's.
+    static constexpr uint64_t host_offset(uint64_t offset) { return offset ^ 4096; }
     void prepare(const Input& input);
 
     HarnessOptions options_;

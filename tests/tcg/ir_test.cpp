@@ -91,6 +91,10 @@ TEST_CASE("text of ops") {
     CHECK(t.last_op() == "qemu_ld_i64 r3," + name + ",s32+al+aq,mmu1");
     b.qemu_st(t.f(1), address, MemOp(3, 3));
     CHECK(t.last_op() == "qemu_st_f64 f1," + name + ",64,mmu3");
+    b.qemu_st(t.f(1), address, MemOp(3, 3).at(-2048));
+    CHECK(t.last_op() == "qemu_st_f64 f1," + name + ",64,mmu3,-2048");
+    CHECK(b.qemu_ld<I64>(address, MemOp(3, 0).at(32767)).index != 0);
+    CHECK(contains(t.last_op(), ",u64,mmu0,+32767"));
     const ir::Label label = b.new_label();
     b.brcond(Cond::ltu, t.r(1), b.imm(0), label);
     CHECK(t.last_op() == "brcond_i64 r1,$0x0,ltu,$L0");
@@ -316,8 +320,12 @@ TEST_CASE("the verifier refuses") {
         last_breaks("an access of 4 bytes does not go with f64");
     }
     SECTION("unknown bits of a memory operation") {
-        b.emit(Opcode::qemu_ld, Type::i64, 0, 1u << 20, 1, 1);
+        b.emit(Opcode::qemu_ld, Type::i64, 0, 1u << 12, 1, 1);
         last_breaks("unknown bits");
+    }
+    SECTION("an atomic access at a displacement") {
+        b.emit(Opcode::atomic_add, Type::i64, 0, MemOp(3, 0, MemOp::kAligned).at(-8).bits(), 1, 1, 2);
+        last_breaks("a displacement of -8");
     }
     SECTION("an MMU mode that does not exist") {
         b.emit(Opcode::qemu_ld, Type::i64, 0, MemOp(3, 9).bits(), 1, 1);

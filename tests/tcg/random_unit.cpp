@@ -292,25 +292,49 @@ ir::I64 RandomUnit::address(unsigned size_log2) {
     return b.add(b.and_(x, b.imm(mask)), b.imm(kMemoryBase));
 }
 
+// One access, or several from one base, with other ops in between now and then.
 void RandomUnit::memory_op() {
+    if (chance(60)) {
+        access_op(std::nullopt);
+        return;
+    }
+    Builder& b = *builder_;
+    const ir::I64 x{pick(Type::i64)};
+    ir::I64 base = b.add(b.and_(x, b.imm(kMemorySize / 2 - 1)), b.imm(kMemoryBase + kMemorySize / 4));
+    if (options_.faults && chance(30)) {  // one that other ops may write
+        const ir::I64 global{static_cast<ir::TempIndex>(below(kIntGlobals))};
+        b.mov(global, base);
+        base = global;
+    }
+    for (unsigned i = 2 + below(5); i > 0; --i) {
+        access_op(base);
+        if (chance(20)) {
+            integer_op(Type::i64);
+        }
+    }
+}
+
+// A plain access from `base`, or any access anywhere.
+void RandomUnit::access_op(std::optional<ir::I64> base) {
     using enum Opcode;
     const Type type = options_.fp ? one_of({Type::i32, Type::i64, Type::i64, Type::f32, Type::f64})
                                   : one_of({Type::i32, Type::i64});
     const unsigned largest = ir::width(type) == 32 ? 2 : 3;
     const unsigned size_log2 = ir::is_fp(type) ? largest : below(largest + 1);
     uint32_t flags = ir::is_int(type) && chance(50) ? MemOp::kSign : 0;
-    flags |= chance(10) ? MemOp::kAcquire : 0;
-    flags |= chance(10) ? MemOp::kRelease : 0;
+    flags |= chance(base ? 2 : 10) ? MemOp::kAcquire : 0;
+    flags |= chance(base ? 2 : 10) ? MemOp::kRelease : 0;
     flags |= options_.faults && chance(5) ? MemOp::kAligned : 0;
-    const unsigned mode = below(kMmuModes);
-    const ir::I64 at = address(size_log2);
-    const unsigned choice = below(10);
+    const unsigned mode = base && chance(90) ? 0 : below(kMmuModes);
+    const int32_t displacement = base ? static_cast<int32_t>(below(chance(80) ? 100 : 600)) - 50 : 0;
+    const ir::I64 at = base ? *base : address(size_log2);
+    const unsigned choice = below(base ? 8 : 10);
     if (choice < 5) {
-        return emit(qemu_ld, type, 0, MemOp(size_log2, mode, flags).bits(), type, {at.index});
+        return emit(qemu_ld, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), type, {at.index});
     }
     if (choice < 8 || ir::is_fp(type)) {
         flags &= ~MemOp::kSign;
-        builder_->emit(qemu_st, type, 0, MemOp(size_log2, mode, flags).bits(), pick(type), at.index);
+        builder_->emit(qemu_st, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), pick(type), at.index);
         return;
     }
     // Atomics are aligned, or fault.

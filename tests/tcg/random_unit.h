@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -56,6 +57,7 @@ class RandomUnit {
     void pair_of_shifts();
     void state_op(Type type);
     void memory_op();
+    void access_op(std::optional<ir::I64> base);
     void call_op();
     void fp_op(Type type);
     void fp_transfer_op(Type type);

@@ -82,15 +82,17 @@ TEST_CASE("random units of integer ops") {
 
 TEST_CASE("random units of all ops") { run_cases({}, {}, test_seed(100'000), test_cases(2500)); }
 
-TEST_CASE("random units with every access by the slow path") {
-    HarnessOptions options;
-    options.fill_tlb = false;
-    run_cases({}, options, test_seed(200'000), test_cases(500));
+TEST_CASE("random units with accesses by the slow path: all, and those of one page") {
+    for (const unsigned pages : {0u, 1u, 2u}) {
+        HarnessOptions options;
+        options.tlb_pages = pages;
+        run_cases({}, options, test_seed(200'000), test_cases(300));
+    }
 }
 
 TEST_CASE("random units with the native backend's optimisations off") {
     HarnessOptions options;
-    options.native = NativeOptions{.pin_registers = false, .share_jump_cache_probe = false, .direct_side_exits = false};
+    options.native = NativeOptions{.pin_registers = false, .share_jump_cache_probe = false, .direct_side_exits = false, .share_tlb_probes = false};
     run_cases({}, options, test_seed(400'000), test_cases(500));
 }
 

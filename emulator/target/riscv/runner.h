@@ -120,12 +120,12 @@ class Runner {
     }
     void load_x(unsigned n, Known64 address, ir::MemOp memop) {
         uint64_t value = 0;
-        if (accessed(header_.services->load(header_.vcpu, address.value, memop.bits(), &value))) {
+        if (accessed(header_.services->load(header_.vcpu, address_of(address, memop), memop.at(0).bits(), &value))) {
             set_x(n, {value});
         }
     }
     void store(Known64 value, Known64 address, ir::MemOp memop) {
-        accessed(header_.services->store(header_.vcpu, address.value, memop.bits(), value.value));
+        accessed(header_.services->store(header_.vcpu, address_of(address, memop), memop.at(0).bits(), value.value));
     }
     template <ir::Opcode kCode>
     void amo_x(unsigned n, OpConstant<kCode>, Known64 address, Known64 operand, ir::MemOp memop) {
@@ -156,6 +156,9 @@ class Runner {
     bool fetch(Insn* insn) const;
     uint64_t pc_at(int32_t page_offset) const {
         return (header_.pc & ~(kPageSize - 1)) + static_cast<uint64_t>(int64_t{page_offset});
+    }
+    static uint64_t address_of(Known64 address, ir::MemOp memop) {
+        return address.value + static_cast<uint64_t>(int64_t{memop.displacement()});
     }
     bool accessed(bool done) {
         if (!done) {

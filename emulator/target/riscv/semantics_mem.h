@@ -12,10 +12,12 @@ enum SizeLog2 : unsigned { kByte, kHalf, kWord, kDouble };
 
 // A load to x0 still accesses memory.
 void load(auto& t, const Insn& insn, SizeLog2 size, uint32_t flags) {
-    t.load_x(insn.rd, t.address(insn), t.memop(size, flags));
+    t.load_x(insn.rd, t.x(insn.rs1), t.memop(size, flags).at(insn.imm));
 }
 
-void store(auto& t, const Insn& insn, SizeLog2 size) { t.store(t.x(insn.rs2), t.address(insn), t.memop(size, 0)); }
+void store(auto& t, const Insn& insn, SizeLog2 size) {
+    t.store(t.x(insn.rs2), t.x(insn.rs1), t.memop(size, 0).at(insn.imm));
+}
 
 }  // namespace detail
 
