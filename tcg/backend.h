@@ -29,6 +29,9 @@ struct RuntimeHooks {
     // `op` is one of the atomic ops; for atomic_cmpxchg `a` is the expected and `b` the desired value, else `a` is the
     // operand. The value before, extended as memop says.
     bool (*atomic)(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old);
+    // A group's shared TLB probe failed because its accesses lie in two pages of the host's memory; they are done one by
+    // one. ExecState::exit_host_pc says where. May be null.
+    void (*straddle)(void* state);
     // The code to go on at for guest `pc` in the state's current context, with header.page_pc set for it and the jump
     // cache filled; null where the loop must decide (nothing translated, exit requested); header.pc is then `pc`.
     RxAddress (*lookup)(void* state, uint64_t pc);

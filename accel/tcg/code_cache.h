@@ -13,6 +13,7 @@
 #include "accel/tcg/gdb_jit.h"
 #include "accel/tcg/profile.h"
 #include "accel/tcg/settings.h"
+#include "accel/tcg/straddles.h"
 #include "accel/tcg/tb_cache.h"
 #include "accel/tcg/vcpu_list.h"
 #include "base/epoch.h"
@@ -49,6 +50,7 @@ class CodeCache {
     const tcg::RegionAllocator& regions() const { return *regions_; }
     CodePages& pages() { return pages_; }
     TbCache& blocks() { return blocks_; }
+    LoneProbes& lone_probes() { return lone_probes_; }
     const RegionEvictor& evictor() const { return *evictor_; }
     CodeListing& listing() { return *listing_; }
     // With profile=on, else null.
@@ -100,6 +102,7 @@ class CodeCache {
     std::unique_ptr<tcg::RegionAllocator> regions_;
     CodePages pages_;
     TbCache blocks_;
+    LoneProbes lone_probes_;
     const CoreSync core_sync_;
     std::unique_ptr<RegionEvictor> evictor_;
     std::atomic<uint64_t> room_waits_{0};  // counted by any thread, relaxed

@@ -164,29 +164,39 @@ bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
     } else {
         writer->counters.code_writes.add();
     }
+    return changed(*page, ram_offset, size);
+}
+
+void CodePages::retranslate(uint64_t ram_offset) {
+    if (CodePage* const page = find(ram_offset)) {
+        changed(*page, ram_offset, 1);
+    }
+}
+
+bool CodePages::changed(CodePage& page, uint64_t ram_offset, uint64_t size) {
     const uint64_t begin = ram_offset & (kPageSize - 1);
     const Bytes range{begin, begin + size};
     std::vector<uint64_t> others;
     bool still = false;
     {
-        SpinLockGuard guard(page->lock);
-        ++page->writes;
-        if ((page->lines & range.lines()) != 0) {
+        SpinLockGuard guard(page.lock);
+        ++page.writes;
+        if ((page.lines & range.lines()) != 0) {
             uint64_t lines = 0;
-            for (tcg::PageLink* link = page->blocks; link != nullptr;) {
+            for (tcg::PageLink* link = page.blocks; link != nullptr;) {
                 TranslationBlock& tb = *link->tb;
                 link = link->next;
-                const Bytes bytes = bytes_in(tb, *page);
+                const Bytes bytes = bytes_in(tb, page);
                 if (bytes.meets(range)) {
-                    invalidate(*page, tb, others);
+                    invalidate(page, tb, others);
                 } else {
                     lines |= bytes.lines();
                 }
             }
-            page->lines = lines;
+            page.lines = lines;
         }
-        release_mark(*page);
-        still = page->mark.load(std::memory_order_relaxed) != 0;
+        release_mark(page);
+        still = page.mark.load(std::memory_order_relaxed) != 0;
     }
     unlist(others);
     return still;

@@ -82,6 +82,10 @@ class CodePages {
     // caller is no participant of the epochs. Any thread, holding no page or TB lock.
     bool written(uint64_t ram_offset, uint64_t size, Vcpu* writer);
 
+    // Invalidates the TBs made of the byte at `ram_offset`, so that they are made anew. A vCPU's thread, holding no page or
+    // TB lock.
+    void retranslate(uint64_t ram_offset);
+
     // Before `vcpu` runs on after its FENCE.I: no TB is valid that is made of bytes overwritten before. Its thread.
     void recheck_provisional();
 
@@ -127,6 +131,8 @@ class CodePages {
     CodePage* find(uint64_t ram_offset);
     CodePage& page(uint64_t ram_offset);
 
+    // Invalidates the TBs made of bytes in the range. Returns whether the page still holds code.
+    bool changed(CodePage& page, uint64_t ram_offset, uint64_t size);
     static void demote(void* page, void* state);
     void demoted(CodePage& page);
     void settle(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);

@@ -53,6 +53,7 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter tlb_page_flushes;  // of one address
     Counter tlb_victim_hits;
     Counter tlb_resizes;
+    Counter degrouped;    // TBs thrown away because their shared TLB probes straddled pages too often
     Counter code_writes;  // stores to pages that hold code
     // Filled in when the vCPU goes, from what generated code counted in ExecState::profile.
     Counter block_entries;
@@ -66,7 +67,7 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 35> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 36> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
@@ -98,6 +99,7 @@ inline constexpr std::array<CounterField, 35> kVcpuCounters = {{
     {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
     {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
     {"tlb_resizes", &VcpuCounters::tlb_resizes},
+    {"degrouped", &VcpuCounters::degrouped},
     {"code_writes", &VcpuCounters::code_writes},
     {"block_entries", &VcpuCounters::block_entries},
     {"probe_hits", &VcpuCounters::probe_hits},

@@ -54,6 +54,23 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
     return tb->code;
 }
 
+void straddle(void* state) {
+    Vcpu& vcpu = vcpu_of(state);
+    const uint64_t host_pc = vcpu.exec().exit_host_pc;
+    if (!vcpu.straddles.too_often(host_pc, [&] { return vcpu.clock.now_ns(); })) {
+        return;
+    }
+    // None where it is a TB that is used once.
+    const tcg::TranslationBlock* const tb = vcpu.cache.regions().trees().find(host_pc - 1);
+    if (tb != nullptr) {
+        or_fail(vcpu, [&] {
+            vcpu.cache.lone_probes().add(tb->key.start);
+            vcpu.cache.pages().retranslate(tb->key.start);
+        });
+        vcpu.counters.degrouped.add();
+    }
+}
+
 tcg::RxAddress lookup(void* state, uint64_t pc) {
     Vcpu& vcpu = vcpu_of(state);
     return or_fail(vcpu, tcg::RxAddress{}, [&] { return find(vcpu, pc); });
@@ -61,6 +78,6 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
 
 }  // namespace
 
-tcg::RuntimeHooks runtime_hooks() { return {&load, &store, &atomic, &lookup}; }
+tcg::RuntimeHooks runtime_hooks() { return {&load, &store, &atomic, &straddle, &lookup}; }
 
 }  // namespace weft::accel

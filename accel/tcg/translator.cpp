@@ -228,6 +228,8 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
         }
     }
     ir::Unit& unit = memory_.unit();
+    unit.lone_probes =
+        !source.single_use() && cache_.lone_probes().contains(key_of(source.first, source.pc, vcpu.tb_flags).start);
     log_.in_asm({source.bytes.data(), unit.guest_size}, source.pc);
     log_.op(unit, source.pc);
     if constexpr (WEFT_DEBUG != 0) {

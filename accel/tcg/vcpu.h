@@ -10,6 +10,7 @@
 #include "accel/tcg/jump_cache.h"
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/state_block.h"
+#include "accel/tcg/straddles.h"
 #include "accel/tcg/timer_thread.h"
 #include "accel/tcg/visits.h"
 #include "accel/tcg/work_items.h"
@@ -94,6 +95,7 @@ struct Vcpu {
     accel::ContextIds contexts;
     accel::SoftMmu mmu;
     accel::Visits visits;
+    accel::StraddleMeter straddles;
 
     // What the state's current context id stands for; set by the execution loop before it runs code.
     uint64_t tb_flags = 0;

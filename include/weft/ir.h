@@ -185,6 +185,9 @@ struct Unit {
     bool uses_fp;            // has an op with flag_fp or an fpflags op
     Rounding fp_rounding;    // the host's rounding direction while the unit runs: what the guest's flags say
     uint8_t goto_tb_count;   // slots used, 0..kMaxGotoTb
+    // Set by the accelerator: accesses at displacements from one base often lie in two pages, so that one look at the
+    // TLB for all of them does not pay.
+    bool lone_probes;
 
     // What was translated; set by the front end.
     uint32_t insn_count;

@@ -57,8 +57,12 @@ uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRe
     if (!access(context, state, record->access, regs)) {
         return fault(context, state, regs);
     }
-    regs[record->addend] =
-        window_addend(exec.tlb[record->access.mmu_mode], first, first + record->bytes - 1, record->access.store != 0);
+    const uint64_t last = first + record->bytes - 1;
+    const uint64_t addend = window_addend(exec.tlb[record->access.mmu_mode], first, last, record->access.store != 0);
+    regs[record->addend] = addend;
+    if (addend == 0 && tlb_tag(first) != tlb_tag(last) && context->hooks.straddle != nullptr) {
+        context->hooks.straddle(state);
+    }
     return resume_address(record);
 }
 

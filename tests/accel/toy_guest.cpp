@@ -21,7 +21,8 @@ const char* const kNames[] = {"illegal", "addi",  "li",      "add",   "bne",  "j
                               "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip"};
 
 bool is_long(Opcode opcode) {
-    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp;
+    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp ||
+           opcode == Opcode::ldd || opcode == Opcode::std;
 }
 
 Opcode opcode_of(const uint8_t* code) {
@@ -206,6 +207,12 @@ class Translation {
             case Opcode::st:
                 b_.qemu_st(reg(a), reg(b), memop);
                 break;
+            case Opcode::ldd:
+                b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop.at(static_cast<int32_t>(number_of(code)))));
+                break;
+            case Opcode::std:
+                b_.qemu_st(reg(a), reg(b), memop.at(static_cast<int32_t>(number_of(code))));
+                break;
             case Opcode::amoadd:
                 b_.mov(reg(a), b_.atomic(ir::Opcode::atomic_add, reg(b), reg(a), memop));
                 break;
@@ -336,7 +343,9 @@ bool has_work(const void* pointer) {
 }
 
 bool walk(void*, const WalkRequest* request, WalkResult* result) {
-    *result = {request->vaddr, kProtRead | kProtWrite | kProtExec, 12, false, false};
+    const uint64_t vaddr = request->vaddr;
+    const uint64_t paddr = vaddr < kSwapped ? vaddr : (vaddr - kSwapped) ^ 0x1000;
+    *result = {paddr, kProtRead | kProtWrite | kProtExec, 12, false, false};
     return true;
 }
 

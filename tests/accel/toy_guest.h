@@ -1,7 +1,8 @@
 // A guest architecture of a few instructions, and an assembler for it: enough to exercise an accelerator.
 //
 // Sixteen 64-bit registers. An instruction is an opcode byte, a byte of two register numbers (a low, b high), and for some
-// a signed 32-bit number: 2 or 6 bytes long, so that instructions cross page ends. Addresses are physical. Exceptions and
+// a signed 32-bit number: 2 or 6 bytes long, so that instructions cross page ends. Addresses are physical, but for those
+// from kSwapped on, which name the same memory with neighbouring pages exchanged. Exceptions and
 // interrupts go to `vector` with the pc in `epc`.
 #pragma once
 
@@ -38,10 +39,14 @@ enum class Opcode : uint8_t {
     time,     // a = nanoseconds
     retired,  // a = instructions without those that raised an exception
     skip,     // after an exception by ecall: epc to the next instruction
+    ldd,      // a = [b + number], 8 bytes
+    std,      // [b + number] = a
     count_,
 };
 
 enum Cause : uint64_t { kIllegal = 1, kEcall, kLoadFault, kStoreFault, kFetchFault, kMisaligned, kInterrupt, kTimer };
+
+inline constexpr uint64_t kSwapped = uint64_t{1} << 40;
 
 struct State {
     uint64_t gpr[16];

@@ -1,0 +1,97 @@
+// Shared TLB probes whose windows reach over page ends.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "accel/tcg/straddles.h"
+#include "tests/accel/toy_machine.h"
+
+using namespace toy;
+using weft::accel::LoneProbes;
+using weft::accel::StraddleMeter;
+
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+
+// Straddles `count` times, `step_ns` apart from `now` on: how often that was too often.
+unsigned straddle(StraddleMeter& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
+    unsigned times = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        times += meter.too_often(host_pc, [&] { return *now; }) ? 1u : 0u;
+        *now += step_ns;
+    }
+    return times;
+}
+
+}  // namespace
+
+TEST_CASE("straddling is too often by its rate, not by its number", "[straddle]") {
+    StraddleMeter meter;
+    uint64_t now = 5'000 * kMillisecond;
+    CHECK(straddle(meter, 0x7000, &now, 10'000, kMillisecond) == 0);
+    CHECK(straddle(meter, 0x7000, &now, 100, 1000) >= 1);
+}
+
+TEST_CASE("places are counted apart", "[straddle]") {
+    StraddleMeter meter;
+    uint64_t now = 0;
+    for (uint64_t pc = 0x10'0000; pc < 0x20'0000; pc += 0x101) {
+        CHECK(straddle(meter, pc, &now, 10, 1) == 0);
+    }
+}
+
+TEST_CASE("code that needs lone probes is known by its start", "[straddle]") {
+    LoneProbes lone;
+    CHECK_FALSE(lone.contains(0x1000));
+    lone.add(0x1000);
+    CHECK(lone.contains(0x1000));
+    CHECK_FALSE(lone.contains(0x1002));
+}
+
+TEST_CASE("accesses of a group reach two pages that are no neighbours, and the code gives up sharing", "[straddle]") {
+    constexpr uint64_t kData = 0x20000;
+    constexpr int64_t kRounds = 100'000;
+    Machine machine(1);
+    // r4 = base, 16 bytes before a page's end: words at -8, 0, 8 in the first page, at 16 and 24 in the next.
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(2, kRounds);
+    code.li(3, 0x1000);  // the base is made from parts, for it is too large for a number
+    code.op(Opcode::ldd, 4, 3, -8);
+    const uint64_t loop = code.pc();
+    for (int64_t at = -8; at <= 24; at += 8) {
+        code.op(Opcode::ldd, 5, 4, at);
+        code.addi(5, at + 9);
+        code.op(Opcode::std, 5, 4, at);
+    }
+    code.addi(2, -1);
+    code.bne(2, 14, loop);
+    for (int64_t at = -8; at <= 24; at += 8) {
+        code.op(Opcode::ldd, 5, 4, at);
+        code.op(Opcode::st, 5, 13);
+    }
+    code.op(Opcode::halt);
+    code.jmp(code.pc());
+    machine.load(code);
+    std::vector<uint8_t> base;
+    for (unsigned i = 0; i < 8; ++i) {
+        base.push_back(static_cast<uint8_t>((kSwapped + kData + 0xff0) >> 8 * i));
+    }
+    machine.poke(0x1000 - 8, base);
+    machine.add(0x1000);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(5);
+    machine.pause();
+    for (uint64_t i = 0; i < 5; ++i) {
+        CHECK(events.at(i).value == kRounds * (8 * i + 1));
+    }
+    // The pages are exchanged: the first one's words are in the second, and the other way round.
+    CHECK(machine.peek(kData + 0x1000 + 0xff0) == kRounds * 9);
+    CHECK(machine.peek(kData) == kRounds * 25);
+    // The interpreter has no probes.
+    const char* const backend = std::getenv("WEFT_TEST_BACKEND");
+    const bool native = backend != nullptr && std::string_view(backend) == "native";
+    CHECK((machine.stat("degrouped") >= 1) == native);
+}
