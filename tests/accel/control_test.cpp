@@ -5,6 +5,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <string>
 #include <thread>
 
 #include "tests/accel/toy_machine.h"
@@ -272,4 +273,30 @@ TEST_CASE("a thousand machines leave nothing behind", "[control]") {
     REQUIRE(entries_of("/proc/self/task") == threads);
     // The allocator may keep a mapping or two of its own; a leak would be a thousand.
     REQUIRE(lines_of("/proc/self/maps") <= mappings + 8);
+}
+
+// So that none can meet a lock that its own thread holds.
+TEST_CASE("a running machine has no handler for any signal", "[control]") {
+    const auto caught = [] {
+        std::ifstream status("/proc/self/status");
+        for (std::string line; std::getline(status, line);) {
+            if (line.starts_with("SigCgt:")) {
+                return line;
+            }
+        }
+        return std::string();
+    };
+    const std::string before = caught();
+    REQUIRE_FALSE(before.empty());
+    for (const char* thread : {"multi", "single"}) {
+        Machine machine(2, {{"thread", thread}});
+        load_busy_program(machine);
+        machine.add(0x1000, 0x3000);
+        machine.add(0x1000, 0x3000);
+        machine.resume();
+        while (machine.peek(0x8000) == 0 || machine.peek(0x8008) == 0) {
+            std::this_thread::yield();
+        }
+        CHECK(caught() == before);
+    }
 }

@@ -1,6 +1,7 @@
 // evict=region with a code buffer that is much too small: the guest sees nothing of it.
 #include <catch2/catch.hpp>
 
+#include <cstdio>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -308,5 +309,50 @@ TEST_CASE("a unit that does not fit into an empty region is made of fewer instru
         if (std::string(evict) == "region" && backend != nullptr && std::string(backend) == "native") {
             CHECK(machine.stat("translations_retried") > 3);
         }
+    }
+}
+
+TEST_CASE("an instruction whose code fits into no region is a fatal error, which names it", "[evict]") {
+    const char* backend = std::getenv("WEFT_TEST_BACKEND");
+    const bool native = backend != nullptr && std::string(backend) == "native";
+    struct Row {
+        const char* evict;
+        uint32_t vcpus;  // with 16 of them regions are small
+        int64_t loads;
+        const char* what;
+    };
+    std::vector<Row> rows = {
+        {"region", 16, 2000, "more than an empty region"},
+        {"flush", 1, 5000, "more than a unit of IR has temps"},
+    };
+    if (native) {
+        rows.push_back({"flush", 1, 3000, "more than the offsets in a unit reach"});
+    }
+    for (const Row& row : rows) {
+        INFO(row.what);
+        Machine machine(row.vcpus, {{"tb-size", "1"}, {"evict", row.evict}});
+        machine.expect_fatal();
+        Assembler code(0x2000);
+        code.li(13, static_cast<int64_t>(kDevice));
+        code.li(3, 0x8000);
+        code.op(Opcode::st, 3, 13);
+        const uint64_t at = code.pc();
+        code.op(Opcode::loads, 11, 3, row.loads);
+        code.op(Opcode::st, 11, 13);
+        code.op(Opcode::halt);
+        machine.load(code);
+        machine.add(0x2000);
+        machine.resume();
+        char expected[100];
+        std::snprintf(expected, sizeof(expected),
+                      "cannot translate the instruction at %#lx: its translation does not fit into an empty region",
+                      static_cast<unsigned long>(at));
+        CHECK(machine.wait_for_fatal(1)[0] == expected);
+        // What stands before it was done, and nothing behind it ever is.
+        machine.pause();
+        machine.resume();
+        machine.pause();
+        CHECK(machine.events() == std::vector<Event>{{0, 0x8000}});
+        CHECK(machine.wait_for_fatal(1).size() == 1);
     }
 }

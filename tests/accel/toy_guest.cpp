@@ -18,10 +18,11 @@ namespace {
 constexpr uint64_t kPage = 4096;
 
 const char* const kNames[] = {"illegal", "addi",  "li",      "add",   "bne",  "jmp",   "jr",    "ld", "st", "amoadd",
-                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip"};
+                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip", "loads"};
 
 bool is_long(Opcode opcode) {
-    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp;
+    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp ||
+           opcode == Opcode::loads;
 }
 
 Opcode opcode_of(const uint8_t* code) {
@@ -202,6 +203,11 @@ class Translation {
                 break;
             case Opcode::ld:
                 b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                break;
+            case Opcode::loads:
+                for (int64_t i = 0; i < number_of(code); ++i) {
+                    b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                }
                 break;
             case Opcode::st:
                 b_.qemu_st(reg(a), reg(b), memop);

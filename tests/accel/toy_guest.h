@@ -38,6 +38,7 @@ enum class Opcode : uint8_t {
     time,     // a = nanoseconds
     retired,  // a = instructions without those that raised an exception
     skip,     // after an exception by ecall: epc to the next instruction
+    loads,    // a = [b], 8 bytes, as often as number says: much code for one instruction
     count_,
 };
 

@@ -201,5 +201,30 @@ TEST_CASE("threads insert, find and remove at once") {
     CHECK(fixture.trees.count() == 0);
 }
 
+TEST_CASE("each tree has a lock of its own, and a walk holds one at a time") {
+    Fixture fixture(4);
+    REQUIRE(fixture.layout.count == 4);
+    std::vector<TranslationBlock*> blocks;
+    for (unsigned region = 0; region < 4; ++region) {
+        blocks.push_back(&fixture.make(fixture.layout.region(region).start + 4096, 200));
+        fixture.trees.insert(*blocks.back());
+    }
+    // While the walk stands in one region, under its lock, another thread does everything in the others; and comes back.
+    std::vector<unsigned> worked(4);
+    fixture.trees.visit([&](TranslationBlock& here) {
+        std::thread([&] {
+            for (TranslationBlock* other : blocks) {
+                if (other->region != here.region) {
+                    fixture.trees.remove(*other);
+                    fixture.trees.insert(*other);
+                    worked[here.region] += fixture.trees.find(other->code.value()) == other ? 1 : 0;
+                }
+            }
+        }).join();
+    });
+    CHECK(worked == std::vector<unsigned>(4, 3));
+    CHECK(fixture.trees.count() == 4);
+}
+
 }  // namespace
 }  // namespace weft::tcg
