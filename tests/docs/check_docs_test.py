@@ -104,6 +104,50 @@ class Files(Tree):
         self.assert_clean()
 
 
+class Cases(Tree):
+    check = "cases"
+
+    def setUp(self):
+        super().setUp()
+        self.write("README.md", "")
+        self.write("tests/a_test.cpp",
+                   'TEST_CASE("one") {\n}\nTEST_CASE("two: more, and more", "[tag]") {\n}\nTEST_CASE(\n    "three") {\n'
+                   '}\n// TEST_CASE("four")\n')
+        self.write("tests/b_test.py", "def helper():\n    pass\n\nclass Some:\n    def test_five(self):\n        pass\n")
+
+    def rules(self, text):
+        self.write("docs/regions.md", text)
+
+    def test_cases_that_are_there(self):
+        for line in ['- A rule. `tests/a_test.cpp`: "one"',
+                     '- A rule. `tests/a_test.cpp`: "two: more, and\n  more", "three"; `tests/b_test.py`: "test_five".\n',
+                     '- A rule. `tests/a_test.cpp`:\n  "one"\n- Another. `tests/a_test.cpp`: "three"',
+                     '# Title\n\nNo rule, "no case", `tests/a_test.cpp`.\n\n- A rule. `tests/a_test.cpp`: "one"\n\nText.\n']:
+            with self.subTest(line=line):
+                self.rules(line)
+                self.assert_clean()
+
+    def test_cases_that_are_not(self):
+        for line in ['- A rule. `tests/a_test.cpp`: "On"', '- A rule. `tests/a_test.cpp`: "one", "two"',
+                     '- A rule. `tests/a_test.cpp`: "four"', '- A rule. `tests/c_test.cpp`: "one"',
+                     '- A rule. `tests/b_test.py`: "Some"', '- A rule. `tests/b_test.py`: "five"']:
+            with self.subTest(line=line):
+                self.rules("\n" + line)
+                self.assert_violation("docs/regions.md:2", "has no test case")
+
+    def test_other_pages(self):
+        self.write("docs/more.md", 'As in `tests/a_test.cpp`: "seven"')
+        self.assert_violation("docs/more.md:1", "tests/a_test.cpp has no test case 'seven'")
+
+    def test_rules_without_a_case(self):
+        for text in ['# Title\n\n- A rule.\n- Another. `tests/a_test.cpp`: "one"',
+                     '- One. `tests/a_test.cpp`: "one"\n\n- A rule.\n\nAs `tests/a_test.cpp`: "one" shows.',
+                     '- One. `tests/a_test.cpp`: "one"\n\n- A rule. `tests/a_test.cpp` shows it.\n']:
+            with self.subTest(text=text):
+                self.rules(text)
+                self.assert_violation("docs/regions.md:3", "a rule without a test case")
+
+
 class Concurrency(Tree):
     check = "concurrency"
 

@@ -2,7 +2,8 @@
 // and reports.
 //
 //   WEFT_FAIL_KIND    alloc: operator new; call: mapping, protection, advice, memfd, its size, eventfd, timerfd, threads;
-//                     memfd: memory files; exec: mappings and protections that ask for execute permission
+//                     memfd: memory files; exec: mappings and protections that ask for execute permission; wx: those that
+//                     ask for it together with write permission
 //   WEFT_FAIL_AT      alloc, call: the number, from 0, of the one that fails. Of the others each one fails
 //   WEFT_FAIL_REPORT  a file: "failed 0|1, calls N, live allocations N, live bytes N, descriptors N" at the end
 //
@@ -28,7 +29,7 @@
 
 namespace {
 
-enum class Kind { none, alloc, call, memfd, exec };
+enum class Kind { none, alloc, call, memfd, exec, wx };
 
 // A preloaded object has no owner: its state is the process's.
 struct Injector {
@@ -52,7 +53,8 @@ struct Injector {
         const struct {
             const char* name;
             Kind kind;
-        } kinds[] = {{"alloc", Kind::alloc}, {"call", Kind::call}, {"memfd", Kind::memfd}, {"exec", Kind::exec}};
+        } kinds[] = {{"alloc", Kind::alloc}, {"call", Kind::call}, {"memfd", Kind::memfd}, {"exec", Kind::exec},
+                     {"wx", Kind::wx}};
         for (const auto& each : kinds) {
             if (std::strcmp(name, each.name) == 0) {
                 return each.kind;
@@ -121,7 +123,13 @@ bool call_fails(const void* caller, int error, Kind which = Kind::call) {
     return true;
 }
 
-Kind kind_of_access(int prot) { return (prot & PROT_EXEC) != 0 ? Kind::exec : Kind::call; }
+// The kind besides Kind::call that a mapping with this access is.
+Kind kind_of_access(int prot) {
+    if ((prot & PROT_EXEC) == 0) {
+        return Kind::call;
+    }
+    return injector().kind == Kind::wx && (prot & PROT_WRITE) != 0 ? Kind::wx : Kind::exec;
+}
 
 void* allocate(size_t size, size_t alignment) {
     if (injector().fails(Kind::alloc)) {

@@ -68,6 +68,13 @@ class SplitWx(unittest.TestCase):
         self.assert_ran(self.run_program("memfd", ",split-wx=off"))
         self.assertEqual(self.refusals, 0)
 
+    def test_on_never_asks_for_writing_and_executing_at_once(self):
+        self.assert_ran(self.run_program("wx", ",split-wx=on"))
+        self.assertEqual(self.refusals, 0)
+        # The other way around: off does, and cannot do without.
+        self.assert_refused(self.run_program("wx", ",split-wx=off"),
+                            "weft-system-riscv64: accelerator 'tcg': code region 1 of ", "Cannot allocate memory")
+
     def test_no_region_without_execute_permission(self):
         for split in (",split-wx=off", ""):
             with self.subTest(split=split):
