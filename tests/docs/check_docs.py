@@ -182,7 +182,7 @@ def cases_in(tree, file):
     text = tree.text(file)
     if file.endswith(".py"):
         return set(re.findall(r"^\s*def (\w+)\(", text, re.MULTILINE))
-    return {one_line(name) for name in re.findall(r'^TEST_CASE\(\s*"([^"]+)"', text, re.MULTILINE)}
+    return {one_line(name) for name in re.findall(r'^TEST_CASE(?:\(|_METHOD\(\w+,)\s*"([^"]+)"', text, re.MULTILINE)}
 
 
 def check_cases(tree):

@@ -112,14 +112,14 @@ class Cases(Tree):
         self.write("README.md", "")
         self.write("tests/a_test.cpp",
                    'TEST_CASE("one") {\n}\nTEST_CASE("two: more, and more", "[tag]") {\n}\nTEST_CASE(\n    "three") {\n'
-                   '}\n// TEST_CASE("four")\n')
+                   '}\nTEST_CASE_METHOD(Bench, "six") {\n}\n// TEST_CASE("four")\n')
         self.write("tests/b_test.py", "def helper():\n    pass\n\nclass Some:\n    def test_five(self):\n        pass\n")
 
     def rules(self, text):
         self.write("docs/regions.md", text)
 
     def test_cases_that_are_there(self):
-        for line in ['- A rule. `tests/a_test.cpp`: "one"',
+        for line in ['- A rule. `tests/a_test.cpp`: "one"', '- A rule. `tests/a_test.cpp`: "six"',
                      '- A rule. `tests/a_test.cpp`: "two: more, and\n  more", "three"; `tests/b_test.py`: "test_five".\n',
                      '- A rule. `tests/a_test.cpp`:\n  "one"\n- Another. `tests/a_test.cpp`: "three"',
                      '# Title\n\nNo rule, "no case", `tests/a_test.cpp`.\n\n- A rule. `tests/a_test.cpp`: "one"\n\nText.\n']:
