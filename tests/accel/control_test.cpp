@@ -10,6 +10,7 @@
 
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 using weft::VcpuWork;
@@ -136,9 +137,7 @@ TEST_CASE("a vCPU can be added while others run", "[control]") {
         machine.resume();
         machine.add(0x1000, 0x3000);
         machine.resume();
-        while (machine.peek(0x8000) == 0 || machine.peek(0x8008) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
     }
 }
 
@@ -165,9 +164,7 @@ TEST_CASE("paused vCPUs stand still", "[control]") {
     machine.add(0x1000, 0x3000);
     machine.add(0x1000, 0x3000);
     machine.resume();
-    while (machine.peek(0x8000) == 0 || machine.peek(0x8008) == 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
     machine.pause();
     const uint64_t before = machine.peek(0x8000);
     for (int i = 0; i < 100; ++i) {
@@ -218,9 +215,7 @@ TEST_CASE("exclusive work is alone", "[control]") {
     for (std::thread& thread : threads) {
         thread.join();
     }
-    while (shared.left.load() != 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return shared.left.load() == 0; });
     REQUIRE(shared.broken == 0);
     REQUIRE(shared.plain == 3 * kEach);
 }
@@ -240,9 +235,7 @@ TEST_CASE("a change of topology is acknowledged once by all", "[control]") {
             machine.ops().topology_changed(
                 machine.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &done);
         }
-        while (done.load() < 100) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return done.load() >= 100; });
         machine.pause();
         REQUIRE(done.load() == 100);
     }
@@ -256,9 +249,7 @@ TEST_CASE("a thousand machines leave nothing behind", "[control]") {
         machine.add(0x1000, 0x3000);
         machine.add(0x1000, 0x3000);
         machine.resume();
-        while (machine.peek(0x8000) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.peek(0x8000) != 0; });
     };
     for (int i = 0; i < 50; ++i) {
         round(i % 2 == 0);
@@ -294,9 +285,7 @@ TEST_CASE("a running machine has no handler for any signal", "[control]") {
         machine.add(0x1000, 0x3000);
         machine.add(0x1000, 0x3000);
         machine.resume();
-        while (machine.peek(0x8000) == 0 || machine.peek(0x8008) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
         CHECK(caught() == before);
     }
 }

@@ -5,11 +5,11 @@
 #include <cstdlib>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 
@@ -269,9 +269,7 @@ TEST_CASE("vCPUs come, are paused and go while regions are evicted", "[evict]") 
         machine.pause();
         const uint32_t index = machine.add(0x3000);
         machine.resume();
-        while (machine.stat("evictions") < seen + 3) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.stat("evictions") >= seen + 3; });
         machine.remove(index);
         seen = machine.stat("evictions");
     }

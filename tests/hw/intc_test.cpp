@@ -6,6 +6,7 @@
 #include "emulator/hw/intc/plic.h"
 #include "tests/hw/support.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 namespace weft::hw {
 namespace {
@@ -114,9 +115,7 @@ TEST_CASE_METHOD(ClintBench, "writers of one register at once leave the hart wit
             mem::Reader reader(space);
             weft::test::Random random(weft::test::test_seed() + t);
             ready.fetch_add(1);
-            while (ready.load() < 3) {
-                std::this_thread::yield();
-            }
+            weft::test::wait_until([&] { return ready.load() >= 3; });
             for (int i = 0; i < 20000; ++i) {
                 reader.device_write(0, 4, random.next() & 1);
                 reader.device_write(0x4000 + (random.next() & 4), 4, random.next());
