@@ -1,4 +1,5 @@
 #include <atomic>
+#include <barrier>
 #include <catch2/catch.hpp>
 #include <deque>
 #include <map>
@@ -151,6 +152,8 @@ TEST_CASE("threads insert, find and remove at once") {
     Fixture fixture(4);
     constexpr unsigned kThreads = 4;
     constexpr unsigned kBlocks = 300;
+    // So many that threads meet in a tree also where they rarely run at the same time.
+    constexpr unsigned kRounds = 300;
     std::vector<std::vector<TranslationBlock*>> mine(kThreads);
     for (unsigned thread = 0; thread < kThreads; ++thread) {
         for (unsigned i = 0; i < kBlocks; ++i) {
@@ -173,10 +176,12 @@ TEST_CASE("threads insert, find and remove at once") {
             });
         }
     });
+    std::barrier start(kThreads);
     std::vector<std::thread> threads;
     for (unsigned thread = 0; thread < kThreads; ++thread) {
         threads.emplace_back([&, thread] {
-            for (unsigned round = 0; round < 4; ++round) {
+            start.arrive_and_wait();
+            for (unsigned round = 0; round < kRounds; ++round) {
                 for (TranslationBlock* tb : mine[thread]) {
                     fixture.trees.insert(*tb);
                     if (fixture.trees.find(tb->code.value() + 199) != tb) {
