@@ -153,7 +153,7 @@ TEST_CASE("threads insert, find and remove at once") {
     constexpr unsigned kThreads = 4;
     constexpr unsigned kBlocks = 300;
     // So many that threads meet in a tree also where they rarely run at the same time.
-    constexpr unsigned kRounds = 1000;
+    constexpr unsigned kRounds = 3000;
     std::vector<std::vector<TranslationBlock*>> mine(kThreads);
     for (unsigned thread = 0; thread < kThreads; ++thread) {
         for (unsigned i = 0; i < kBlocks; ++i) {
