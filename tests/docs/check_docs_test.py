@@ -1,45 +1,19 @@
 """check_docs.py on trees made for it: each rule is seen to hold, and seen to be broken."""
 
 import pathlib
-import subprocess
 import sys
-import tempfile
 import unittest
 
-SCRIPT = pathlib.Path(__file__).resolve().parent / "check_docs.py"
+HERE = pathlib.Path(__file__).resolve().parent
+SCRIPT = HERE / "check_docs.py"
+sys.path.insert(0, str(HERE.parent / "scripts"))
+
+from tree_check import TreeCheck  # noqa: E402
 
 
-class Tree(unittest.TestCase):
-    check = "files"
+class Files(TreeCheck):
+    command = [SCRIPT, "files"]
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-
-    def write(self, path, text=""):
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def run_script(self):
-        result = subprocess.run([sys.executable, "-B", SCRIPT, self.check, self.root], text=True, timeout=60,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return result.returncode, result.stdout.splitlines()
-
-    def assert_clean(self):
-        self.assertEqual(self.run_script(), (0, []))
-
-    def assert_violation(self, place, part):
-        """Exactly one violation, at `place`, whose reason has `part` in it."""
-        code, lines = self.run_script()
-        self.assertEqual(len(lines), 1, lines)
-        self.assertTrue(lines[0].startswith(place + ": "), lines[0])
-        self.assertIn(part, lines[0])
-        self.assertEqual(code, 1)
-
-
-class Files(Tree):
     def setUp(self):
         super().setUp()
         self.write("README.md", "See [more](docs/more.md).\n")
@@ -104,8 +78,8 @@ class Files(Tree):
         self.assert_clean()
 
 
-class Cases(Tree):
-    check = "cases"
+class Cases(TreeCheck):
+    command = [SCRIPT, "cases"]
 
     def setUp(self):
         super().setUp()
@@ -148,8 +122,8 @@ class Cases(Tree):
                 self.assert_violation("docs/regions.md:3", "a rule without a test case")
 
 
-class Concurrency(Tree):
-    check = "concurrency"
+class Concurrency(TreeCheck):
+    command = [SCRIPT, "concurrency"]
 
     def declare(self, line, file="base/a.h"):
         self.write("docs/concurrency.md", "| base/a.h `known_` | after `gone_` |\n| base/b.h `x_` |\n `gone_` of base/a.h\n")
