@@ -34,7 +34,7 @@ def microseconds(lines):
 
 
 def run(arguments, root):
-    program = bare_metal.build(root, "latency", "tests/isa/guest/smp_start.S", "tests/bench/latency_main.cpp")
+    program = bare_metal.build(root, "latency", "tests/isa/guest/start.S", "tests/bench/latency_main.cpp")
     programs = {emulator.name: emulator for emulator in (emulators.weft(root), emulators.peer(root))}
 
     def sample(case):

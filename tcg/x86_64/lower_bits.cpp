@@ -57,18 +57,13 @@ bool UnitCompiler::lower_bits(const ir::Op& op) {
             break;
         case Opcode::ctpop: {
             const Gpr source = use(op.args[1]);
-            values_.release_dead(op_index_);
-            as_->reg_rm(RegRm::popcnt, width_of(op.type), gpr(values_.def(op.args[0])), source);
+            as_->reg_rm(RegRm::popcnt, width_of(op.type), result(op), source);
             values_.end_op(op_index_);
             break;
         }
         case Opcode::bswap: {
             const Gpr source = use(op.args[1]);
-            values_.release_dead(op_index_);
-            const Gpr target = gpr(values_.def(op.args[0], host(source)));
-            if (target != source) {
-                as_->mov(width_of(op.type), target, source);
-            }
+            const Gpr target = result_of(op, width_of(op.type), source);
             as_->bswap(width_of(op.type), target);
             values_.end_op(op_index_);
             break;
@@ -82,11 +77,7 @@ bool UnitCompiler::lower_bits(const ir::Op& op) {
 void UnitCompiler::shift_by_constant(const ir::Op& op, unsigned count) {
     const Width width = width_of(op.type);
     const Gpr source = use(op.args[1]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(source)));
-    if (target != source) {
-        as_->mov(width, target, source);
-    }
+    const Gpr target = result_of(op, width, source);
     if (count != 0) {
         as_->shift(shift_of(op.code), width, target, count);
     }
@@ -124,13 +115,10 @@ void UnitCompiler::extract(const ir::Op& op) {
     const unsigned position = op.aux & 0xff;
     const unsigned length = op.aux >> 8;
     const Gpr source = use(op.args[1]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(source)));
+    const Gpr target = result(op, source);
     if (position == 0 && (length == 8 || length == 16 || length == 32)) {
         if (length == 32 && width == Width::d32) {
-            if (target != source) {
-                as_->mov(width, target, source);
-            }
+            copy(width, target, source);
         } else {
             as_->movzx(length == 8 ? Width::b8 : length == 16 ? Width::w16 : Width::d32, target, source);
         }
@@ -138,17 +126,13 @@ void UnitCompiler::extract(const ir::Op& op) {
         const unsigned bits = ir::width(op.type);
         const Width narrow = position + length <= 32 ? Width::d32 : width;
         if (position == 0 && length > 31) {
-            if (target != source) {
-                as_->mov(width, target, source);
-            }
+            copy(width, target, source);
             if (length < bits) {
                 as_->shl(width, target, bits - length);
                 as_->shr(width, target, bits - length);
             }
         } else {
-            if (target != source) {
-                as_->mov(narrow, target, source);
-            }
+            copy(narrow, target, source);
             if (position != 0) {
                 as_->shr(narrow, target, position);
             }
@@ -177,14 +161,11 @@ void UnitCompiler::sextract(const ir::Op& op) {
     const unsigned position = op.aux & 0xff;
     const unsigned length = op.aux >> 8;
     const Gpr source = use(op.args[1]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(source)));
+    const Gpr target = result(op, source);
     if (position == 0 && length < bits && (length == 8 || length == 16 || length == 32)) {
         as_->movsx(width, length == 8 ? Width::b8 : length == 16 ? Width::w16 : Width::d32, target, source);
     } else {
-        if (target != source) {
-            as_->mov(width, target, source);
-        }
+        copy(width, target, source);
         if (position + length < bits) {
             as_->shl(width, target, bits - length - position);
         }
@@ -203,11 +184,7 @@ void UnitCompiler::deposit(const ir::Op& op) {
     const Gpr base = use(op.args[1]);
     const Gpr field = use(op.args[2]);
     if (length == bits) {
-        values_.release_dead(op_index_);
-        const Gpr target = gpr(values_.def(op.args[0], host(field)));
-        if (target != field) {
-            as_->mov(width, target, field);
-        }
+        result_of(op, width, field);
         values_.end_op(op_index_);
         return;
     }
@@ -232,8 +209,7 @@ void UnitCompiler::count_zeros(const ir::Op& op) {
     const bool leading = op.code == Opcode::clz;
     const Gpr source = use(op.args[1]);
     if (leading ? target_.features.lzcnt : target_.features.bmi1) {
-        values_.release_dead(op_index_);
-        as_->reg_rm(leading ? RegRm::lzcnt : RegRm::tzcnt, width, gpr(values_.def(op.args[0])), source);
+        as_->reg_rm(leading ? RegRm::lzcnt : RegRm::tzcnt, width, result(op), source);
         values_.end_op(op_index_);
         return;
     }

@@ -130,22 +130,15 @@ void UnitCompiler::alu(const ir::Op& op, Alu code) {
     }
     const Gpr left = use(a);
     if (immediate(b, op.type, &value)) {
-        values_.release_dead(op_index_);
-        const Gpr target = gpr(values_.def(op.args[0], host(left)));
-        if (target != left) {
-            as_->mov(width, target, left);
-        }
+        const Gpr target = result_of(op, width, left);
         as_->alu(code, width, target, value);
     } else {
         const Gpr right = use(b);
-        values_.release_dead(op_index_);
-        const Gpr target = gpr(values_.def(op.args[0], host(left)));
+        const Gpr target = result(op, left);
         if (target == right) {
             as_->alu(code, width, target, left);
         } else {
-            if (target != left) {
-                as_->mov(width, target, left);
-            }
+            copy(width, target, left);
             as_->alu(code, width, target, right);
         }
     }
@@ -163,8 +156,7 @@ void UnitCompiler::add(const ir::Op& op) {
     const Gpr left = use(a);
     const bool by_immediate = immediate(b, op.type, &value);
     const Gpr right = by_immediate ? left : use(b);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(left)));
+    const Gpr target = result(op, left);
     if (by_immediate) {
         if (target == left) {
             as_->add(width, target, value);
@@ -186,11 +178,7 @@ void UnitCompiler::sub(const ir::Op& op) {
     int64_t value = 0;
     if (immediate(op.args[1], op.type, &value) && value == 0) {
         const Gpr right = use(op.args[2]);
-        values_.release_dead(op_index_);
-        const Gpr target = gpr(values_.def(op.args[0], host(right)));
-        if (target != right) {
-            as_->mov(width, target, right);
-        }
+        const Gpr target = result_of(op, width, right);
         as_->neg(width, target);
         values_.end_op(op_index_);
         return;
@@ -198,12 +186,9 @@ void UnitCompiler::sub(const ir::Op& op) {
     const Gpr left = use(op.args[1]);
     const bool by_immediate = immediate(op.args[2], op.type, &value);
     const Gpr right = by_immediate ? left : use(op.args[2]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(left)));
+    const Gpr target = result(op, left);
     if (by_immediate) {
-        if (target != left) {
-            as_->mov(width, target, left);
-        }
+        copy(width, target, left);
         as_->sub(width, target, value);
     } else if (target == left) {
         as_->sub(width, target, right);
@@ -220,11 +205,7 @@ void UnitCompiler::sub(const ir::Op& op) {
 void UnitCompiler::unary(const ir::Op& op, Unary code) {
     const Width width = width_of(op.type);
     const Gpr source = use(op.args[1]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(source)));
-    if (target != source) {
-        as_->mov(width, target, source);
-    }
+    const Gpr target = result_of(op, width, source);
     as_->unary(code, width, target);
     values_.end_op(op_index_);
 }
@@ -235,8 +216,7 @@ void UnitCompiler::with_complement(const ir::Op& op) {
     const Gpr a = use(op.args[1]);
     const Gpr b = use(op.args[2]);
     if (op.code == Opcode::andc && target_.features.bmi1) {
-        values_.release_dead(op_index_);
-        as_->bmi(BmiNds::andn, width, gpr(values_.def(op.args[0])), b, a);
+        as_->bmi(BmiNds::andn, width, result(op), b, a);
         values_.end_op(op_index_);
         return;
     }
@@ -249,8 +229,7 @@ void UnitCompiler::with_complement(const ir::Op& op) {
         as_->not_(width, work);
         as_->alu(op.code == Opcode::andc ? Alu::and_ : Alu::or_, width, work, a);
     }
-    values_.release_dead(op_index_);
-    as_->mov(width, gpr(values_.def(op.args[0])), work);
+    as_->mov(width, result(op), work);
     values_.end_op(op_index_);
 }
 
@@ -264,20 +243,16 @@ void UnitCompiler::multiply(const ir::Op& op) {
     }
     const Gpr left = use(a);
     if (immediate(b, op.type, &value)) {
-        values_.release_dead(op_index_);
-        as_->imul(width, gpr(values_.def(op.args[0], host(left))), left, value);
+        as_->imul(width, result(op, left), left, value);
         values_.end_op(op_index_);
         return;
     }
     const Gpr right = use(b);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(left)));
+    const Gpr target = result(op, left);
     if (target == right) {
         as_->imul(width, target, left);
     } else {
-        if (target != left) {
-            as_->mov(width, target, left);
-        }
+        copy(width, target, left);
         as_->imul(width, target, right);
     }
     values_.end_op(op_index_);
@@ -311,9 +286,7 @@ void UnitCompiler::finish_in(const ir::Op& op, Gpr from) {
     values_.release_dead(op_index_);
     values_.unlock(host(from));
     const Gpr target = gpr(values_.def(op.args[0], host(from)));
-    if (target != from) {
-        as_->mov(width_of(op.type), target, from);
-    }
+    copy(width_of(op.type), target, from);
     values_.end_op(op_index_);
 }
 
@@ -342,15 +315,12 @@ void UnitCompiler::min_max(const ir::Op& op, Cond keep_first) {
     const Width width = width_of(op.type);
     const Gpr a = use(op.args[1]);
     const Gpr b = use(op.args[2]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(a)));
+    const Gpr target = result(op, a);
     as_->cmp(width, a, b);
     if (target == b) {
         as_->cmov(keep_first, width, target, a);
     } else {
-        if (target != a) {
-            as_->mov(width, target, a);
-        }
+        copy(width, target, a);
         as_->cmov(invert(keep_first), width, target, b);
     }
     values_.end_op(op_index_);
@@ -358,8 +328,7 @@ void UnitCompiler::min_max(const ir::Op& op, Cond keep_first) {
 
 void UnitCompiler::setcond(const ir::Op& op) {
     const Cond cond = compare(static_cast<ir::Cond>(op.cond), op.type, op.args[1], op.args[2]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0]));
+    const Gpr target = result(op);
     as_->set(cond, target);
     as_->movzx(Width::b8, target, target);
     if (op.code == Opcode::negsetcond) {
@@ -374,14 +343,11 @@ void UnitCompiler::movcond(const ir::Op& op) {
     const Gpr x = use(op.args[3]);
     const Gpr y = use(op.args[4]);
     const Cond cond = compare(static_cast<ir::Cond>(op.cond), op.type, op.args[1], op.args[2]);
-    values_.release_dead(op_index_);
-    const Gpr target = gpr(values_.def(op.args[0], host(y)));
+    const Gpr target = result(op, y);
     if (target == x) {
         as_->cmov(invert(cond), width, target, y);
     } else {
-        if (target != y) {
-            as_->mov(width, target, y);
-        }
+        copy(width, target, y);
         as_->cmov(cond, width, target, x);
     }
     values_.end_op(op_index_);

@@ -192,6 +192,26 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     Gpr use(ir::TempIndex t) { return gpr(values_.use(t)); }
     Xmm use_fp(ir::TempIndex t) { return xmm(values_.use(t)); }
     Gpr scratch() { return gpr(values_.scratch(kLocalGprs)); }
+    // Lets go of operands that die here, and gives the register of the op's result: `near`, where that is free now.
+    Gpr result(const ir::Op& op) {
+        values_.release_dead(op_index_);
+        return gpr(values_.def(op.args[0]));
+    }
+    Gpr result(const ir::Op& op, Gpr near) {
+        values_.release_dead(op_index_);
+        return gpr(values_.def(op.args[0], host(near)));
+    }
+    // The same, with what is in `from` moved there.
+    Gpr result_of(const ir::Op& op, Width width, Gpr from) {
+        const Gpr to = result(op, from);
+        copy(width, to, from);
+        return to;
+    }
+    void copy(Width width, Gpr to, Gpr from) {
+        if (to != from) {
+            as_->mov(width, to, from);
+        }
+    }
     // Whether `t` is a constant that an instruction of `type` takes as a sign-extended 32-bit immediate.
     bool immediate(ir::TempIndex t, ir::Type type, int64_t* value) const;
     Mem runtime_constant(uint32_t where) const { return Mem::rip_unit(static_cast<int32_t>(where - unit_offset_)); }

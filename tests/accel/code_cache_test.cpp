@@ -1,6 +1,9 @@
 // The code cache by itself.
+#include <sys/mman.h>
+
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -98,6 +101,43 @@ TEST_CASE("a tb-size that is changed is said once, in a warning; others are not 
                 CHECK(said.warnings[0] == row.warning);
             }
         }
+    }
+}
+
+namespace {
+
+class CountExecute : public HostCalls {
+  public:
+    mutable std::atomic<int> asked{0};
+
+    void* map(void* address, size_t size, int prot, int flags, int fd, off_t offset) const override {
+        asked += (prot & PROT_EXEC) != 0 ? 1 : 0;
+        return HostCalls::map(address, size, prot, flags, fd, offset);
+    }
+    int protect(void* address, size_t size, int prot) const override {
+        asked += (prot & PROT_EXEC) != 0 ? 1 : 0;
+        return HostCalls::protect(address, size, prot);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the interpreter's cache asks for no execute permission, whatever split-wx is", "[flush]") {
+    Settings settings;
+    settings.tb_size_mib = 1;
+    for (const tcg::SplitWx split : {tcg::SplitWx::off, tcg::SplitWx::on, tcg::SplitWx::automatic}) {
+        settings.split_wx = split;
+        const CountExecute calls;
+        Said said;
+        settings.backend = BackendKind::interp;
+        CHECK(said.make(settings, 2, calls));
+        CHECK(calls.asked == 0);
+        CHECK(said.log.empty());
+#if WEFT_HAVE_X86_64_BACKEND
+        settings.backend = BackendKind::native;
+        CHECK(said.make(settings, 2, calls));
+        CHECK(calls.asked > 0);
+#endif
     }
 }
 

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <string>
 #include <thread>
 
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 using weft::VcpuWork;
@@ -135,9 +137,7 @@ TEST_CASE("a vCPU can be added while others run", "[control]") {
         machine.resume();
         machine.add(0x1000, 0x3000);
         machine.resume();
-        while (machine.peek(0x8000) == 0 || machine.peek(0x8008) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
     }
 }
 
@@ -164,9 +164,7 @@ TEST_CASE("paused vCPUs stand still", "[control]") {
     machine.add(0x1000, 0x3000);
     machine.add(0x1000, 0x3000);
     machine.resume();
-    while (machine.peek(0x8000) == 0 || machine.peek(0x8008) == 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
     machine.pause();
     const uint64_t before = machine.peek(0x8000);
     for (int i = 0; i < 100; ++i) {
@@ -217,9 +215,7 @@ TEST_CASE("exclusive work is alone", "[control]") {
     for (std::thread& thread : threads) {
         thread.join();
     }
-    while (shared.left.load() != 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return shared.left.load() == 0; });
     REQUIRE(shared.broken == 0);
     REQUIRE(shared.plain == 3 * kEach);
 }
@@ -239,9 +235,7 @@ TEST_CASE("a change of topology is acknowledged once by all", "[control]") {
             machine.ops().topology_changed(
                 machine.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &done);
         }
-        while (done.load() < 100) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return done.load() >= 100; });
         machine.pause();
         REQUIRE(done.load() == 100);
     }
@@ -255,9 +249,7 @@ TEST_CASE("a thousand machines leave nothing behind", "[control]") {
         machine.add(0x1000, 0x3000);
         machine.add(0x1000, 0x3000);
         machine.resume();
-        while (machine.peek(0x8000) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.peek(0x8000) != 0; });
     };
     for (int i = 0; i < 50; ++i) {
         round(i % 2 == 0);
@@ -272,4 +264,28 @@ TEST_CASE("a thousand machines leave nothing behind", "[control]") {
     REQUIRE(entries_of("/proc/self/task") == threads);
     // The allocator may keep a mapping or two of its own; a leak would be a thousand.
     REQUIRE(lines_of("/proc/self/maps") <= mappings + 8);
+}
+
+// So that none can meet a lock that its own thread holds.
+TEST_CASE("a running machine has no handler for any signal", "[control]") {
+    const auto caught = [] {
+        std::ifstream status("/proc/self/status");
+        for (std::string line; std::getline(status, line);) {
+            if (line.starts_with("SigCgt:")) {
+                return line;
+            }
+        }
+        return std::string();
+    };
+    const std::string before = caught();
+    REQUIRE_FALSE(before.empty());
+    for (const char* thread : {"multi", "single"}) {
+        Machine machine(2, {{"thread", thread}});
+        load_busy_program(machine);
+        machine.add(0x1000, 0x3000);
+        machine.add(0x1000, 0x3000);
+        machine.resume();
+        weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
+        CHECK(caught() == before);
+    }
 }

@@ -1,14 +1,15 @@
 // evict=region with a code buffer that is much too small: the guest sees nothing of it.
 #include <catch2/catch.hpp>
 
+#include <cstdio>
 #include <cstdlib>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 
@@ -268,9 +269,7 @@ TEST_CASE("vCPUs come, are paused and go while regions are evicted", "[evict]") 
         machine.pause();
         const uint32_t index = machine.add(0x3000);
         machine.resume();
-        while (machine.stat("evictions") < seen + 3) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return machine.stat("evictions") >= seen + 3; });
         machine.remove(index);
         seen = machine.stat("evictions");
     }
@@ -280,8 +279,7 @@ TEST_CASE("vCPUs come, are paused and go while regions are evicted", "[evict]") 
 TEST_CASE("a unit that does not fit into an empty region is made of fewer instructions", "[evict]") {
     // Regions are smallest where many vCPUs share a small buffer; a page full of loads is much larger.
     for (const char* evict : {"region", "flush"}) {
-        // Sharing probes would make it small enough.
-        Machine machine(16, {{"tb-size", "1"}, {"evict", evict}, {"disable", "share-tlb-probes"}});
+        Machine machine(16, {{"tb-size", "1"}, {"evict", evict}});
         Assembler code(0x2000);
         code.li(13, static_cast<int64_t>(kDevice));
         code.li(3, 0x8000);
@@ -290,24 +288,71 @@ TEST_CASE("a unit that does not fit into an empty region is made of fewer instru
         code.jmp(0x3000);
         machine.load(code);
         Assembler page(0x3000);
+        // Each from the address that the one before has loaded, so that none knows anything of its address.
         while (page.pc() < 0x3fe0) {
-            page.op(Opcode::ld, 11, 3);
-            page.op(Opcode::add, 1, 11);
+            page.op(Opcode::ld, 3, 3);
         }
+        page.addi(1, 1);
         page.addi(2, -1);
         page.bne(2, 14, again);
         page.op(Opcode::st, 1, 13);
+        page.op(Opcode::st, 3, 13);
         page.op(Opcode::halt);
         machine.load(page);
-        machine.poke(0x8000, {1});
+        machine.poke(0x8000, {0x00, 0x80});
         machine.add(0x2000);
         machine.resume();
-        CHECK(machine.wait_for(1)[0].value == 3 * (0xfe0 / 4));
+        CHECK(machine.wait_for(2) == std::vector<Event>{{0, 3}, {0, 0x8000}});
         machine.pause();
         // The interpreter's code for it is small enough.
         const char* backend = std::getenv("WEFT_TEST_BACKEND");
         if (std::string(evict) == "region" && backend != nullptr && std::string(backend) == "native") {
             CHECK(machine.stat("translations_retried") > 3);
         }
+    }
+}
+
+TEST_CASE("an instruction whose code fits into no region is a fatal error, which names it", "[evict]") {
+    const char* backend = std::getenv("WEFT_TEST_BACKEND");
+    const bool native = backend != nullptr && std::string(backend) == "native";
+    struct Row {
+        const char* evict;
+        uint32_t vcpus;  // with 16 of them regions are small
+        int64_t loads;
+        const char* what;
+    };
+    std::vector<Row> rows = {
+        {"region", 16, 2000, "more than an empty region"},
+        {"flush", 1, 5000, "more than a unit of IR has temps"},
+    };
+    if (native) {
+        rows.push_back({"flush", 1, 3000, "more than the offsets in a unit reach"});
+    }
+    for (const Row& row : rows) {
+        INFO(row.what);
+        Machine machine(row.vcpus, {{"tb-size", "1"}, {"evict", row.evict}});
+        machine.expect_fatal();
+        Assembler code(0x2000);
+        code.li(13, static_cast<int64_t>(kDevice));
+        code.li(3, 0x8000);
+        code.op(Opcode::st, 3, 13);
+        const uint64_t at = code.pc();
+        code.op(Opcode::loads, 11, 3, row.loads);
+        code.op(Opcode::st, 11, 13);
+        code.op(Opcode::halt);
+        machine.load(code);
+        machine.add(0x2000);
+        machine.resume();
+        char expected[100];
+        std::snprintf(expected, sizeof(expected),
+                      "cannot translate the instruction at %#lx: its translation does not fit into an empty region",
+                      static_cast<unsigned long>(at));
+        CHECK(machine.wait_for_fatal(1)[0] == expected);
+        // What stands before it was done, and nothing behind it ever is.
+        machine.pause();
+        machine.resume();
+        machine.pause();
+        CHECK(machine.events() == std::vector<Event>{{0, 0x8000}});
+        CHECK(machine.wait_for_fatal(1).size() == 1);
     }
 }

@@ -1,6 +1,14 @@
 // A code cache that is too small for what runs in it.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "accel/tcg/code_cache.h"
+#include "accel/tcg/vcpu.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;
@@ -10,7 +18,15 @@ namespace {
 constexpr uint64_t kCode = 0x100000;
 constexpr uint64_t kCodeEnd = 0x180000;
 
-// A chain of many units, each adding one to r1, run `rounds` times; then r1 is told.
+// A chain of many units, each adding one to r1.
+void write_chain(Assembler& code) {
+    while (code.pc() < kCodeEnd) {
+        code.addi(1, 1);
+        code.jmp(code.pc() + 6);
+    }
+}
+
+// The chain, run `rounds` times; then r1 is told.
 void load_large_program(Machine& machine, int64_t rounds) {
     Assembler start(0x1000);
     start.li(13, static_cast<int64_t>(kDevice));
@@ -18,10 +34,7 @@ void load_large_program(Machine& machine, int64_t rounds) {
     start.jmp(kCode);
     machine.load(start);
     Assembler code(kCode);
-    while (code.pc() < kCodeEnd) {
-        code.addi(1, 1);
-        code.jmp(code.pc() + 6);
-    }
+    write_chain(code);
     code.addi(2, -1);
     code.bne(2, 14, kCode);
     code.op(Opcode::st, 1, 13);
@@ -30,6 +43,30 @@ void load_large_program(Machine& machine, int64_t rounds) {
 }
 
 constexpr uint64_t kUnits = (kCodeEnd - kCode + 11) / 12;
+
+// The chain for ever; after each round r1 is told, at kDevice + 8 * number of the vCPU.
+void load_endless_program(Machine& machine) {
+    Assembler start(0x1000);
+    start.op(Opcode::id, 2);
+    start.op(Opcode::add, 2, 2);
+    start.op(Opcode::add, 2, 2);
+    start.op(Opcode::add, 2, 2);
+    start.li(13, static_cast<int64_t>(kDevice));
+    start.op(Opcode::add, 13, 2);
+    start.jmp(kCode);
+    machine.load(start);
+    Assembler code(kCode);
+    write_chain(code);
+    code.op(Opcode::st, 1, 13);
+    code.jmp(kCode);
+    machine.load(code);
+}
+
+std::span<const weft::tcg::JumpCacheEntry> jump_cache(weft::Vcpu& vcpu) {
+    return {vcpu.jump_cache.entries(), weft::tcg::kJumpCacheEntries};
+}
+
+bool is_used(const weft::tcg::JumpCacheEntry& entry) { return entry.context_id != 0; }
 
 }  // namespace
 
@@ -86,4 +123,66 @@ TEST_CASE("a cache that is large enough is never emptied", "[flush]") {
     // (A page's end may cut a unit in three.)
     REQUIRE(machine.stat("blocks") < kUnits + 2 * (kCodeEnd - kCode) / 4096 + 100);
     REQUIRE(machine.stat("translations") - machine.stat("translations_lost") == machine.stat("blocks"));
+}
+
+TEST_CASE("a flush forgets all translations, wherever they are known, and gives each context a first region", "[flush]") {
+    for (const char* evict : {"flush", "region"}) {
+        INFO(evict);
+        Machine machine(2, {{"tb-size", "32"}, {"hash-buckets", "64"}, {"evict", evict}});
+        load_endless_program(machine);
+        machine.add(0x1000);
+        machine.add(0x1000);
+        machine.resume();
+        machine.wait_for(6);
+        machine.pause();
+        // Nobody runs: this thread may do what is done in exclusive sections.
+        weft::accel::CodeCache& cache = machine.vcpu(0)->cache;
+        CHECK(machine.stat("blocks") >= kUnits);
+        CHECK(machine.stat("hash_buckets") > 64);
+        for (uint32_t i = 0; i < 2; ++i) {
+            CHECK(std::ranges::any_of(jump_cache(*machine.vcpu(i)), is_used));
+            // What was asked for before is about code that goes, and nothing to those who come after it.
+            machine.vcpu(i)->jump_cache.request_drop(0, 0);
+        }
+        const uint64_t count = cache.flush_count();
+        {
+            weft::EpochDomain::Participant self(cache.epochs());
+            self.go_online();
+            cache.flush(count);
+        }
+        CHECK(cache.flush_count() == count + 1);
+        for (const char* name : {"blocks", "blocks_hashed", "code_size", "code_pages"}) {
+            INFO(name);
+            CHECK(machine.stat(name) == 0);
+        }
+        CHECK(machine.stat("hash_buckets") == 64);
+        CHECK(machine.stat("regions_free") == machine.stat("regions") - 2);
+        for (unsigned slot = 0; slot < 2; ++slot) {
+            CHECK(cache.regions().context(slot)->region().id() == slot);
+            CHECK(cache.regions().context(slot)->region_empty());
+            weft::accel::JumpCache& known = machine.vcpu(slot)->jump_cache;
+            CHECK(std::ranges::none_of(jump_cache(*machine.vcpu(slot)), is_used));
+            known.put(0, UINT32_MAX, 0);
+            known.process_drops();
+            CHECK(known.find(0, UINT32_MAX) == 0);
+            known.clear();
+        }
+        // And the guest goes on as if nothing had been.
+        machine.resume();
+        std::map<uint64_t, uint64_t> told;
+        for (const Event& event : machine.wait_for(12)) {
+            told[event.offset] += kUnits;
+            CHECK(event.value == told[event.offset]);
+        }
+        machine.pause();
+    }
+}
+
+TEST_CASE("evict=flush: one region where one thread translates", "[flush]") {
+    const Machine single(4, {{"tb-size", "64"}, {"thread", "single"}, {"evict", "flush"}});
+    CHECK(single.stat("regions") == 1);
+    const Machine alone(1, {{"tb-size", "64"}, {"evict", "flush"}});
+    CHECK(alone.stat("regions") == 1);
+    const Machine four(4, {{"tb-size", "64"}, {"evict", "flush"}});
+    CHECK(four.stat("regions") == 32);
 }

@@ -8,6 +8,7 @@
 #include "accel/tcg/exclusive.h"
 #include "accel/tcg/timer_thread.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace weft::accel;
 using weft::EpochDomain;
@@ -95,23 +96,17 @@ TEST_CASE("alarms ring once, in any order, and not when they were taken back", "
     soon.alarm.set(clock.now_ns() + 1'000'000);
     own.alarm.set_own(true);
     own.alarm.set(clock.now_ns());
-    while (late.rings.load() == 0 || soon.rings.load() == 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return late.rings.load() != 0 && soon.rings.load() != 0; });
     REQUIRE(own.rings == 0);
     REQUIRE(own.alarm.take_if_due(clock.now_ns()));
     REQUIRE_FALSE(own.alarm.take_if_due(clock.now_ns()));
     never.alarm.set(kNever);
     soon.alarm.set(clock.now_ns());
-    while (soon.rings.load() < 2) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return soon.rings.load() >= 2; });
     REQUIRE(late.rings == 1);
     REQUIRE(soon.rings == 2);
     REQUIRE(never.rings == 0);
     own.alarm.set(0);
     own.alarm.set_own(false);
-    while (own.rings.load() == 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return own.rings.load() != 0; });
 }

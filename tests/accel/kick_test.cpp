@@ -13,6 +13,7 @@
 #include "accel/tcg/work_items.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 using weft::VcpuWork;
@@ -122,9 +123,7 @@ TEST_CASE("work that meets the interrupt which wakes a vCPU is done", "[kick]") 
         std::thread interrupter([&, seed = random.next()] {
             Random mine(seed);
             for (int round = 1; round <= rounds; ++round) {
-                while (round_begun.load() < round) {
-                    std::this_thread::yield();
-                }
+                weft::test::wait_until([&] { return round_begun.load() >= round; });
                 spin(mine.below(300));
                 interrupt(machine.state(static_cast<uint32_t>(round % kCpus)));
             }
@@ -216,14 +215,10 @@ TEST_CASE("nothing that many threads ask of halting vCPUs is lost", "[kick]") {
         for (std::thread& thread : threads) {
             thread.join();
         }
-        while (done.load() != asked.load()) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return done.load() == asked.load(); });
         // Every interrupt was taken in the end.
         for (uint32_t i = 0; i < kCpus; ++i) {
-            while (state_of(machine.state(i)).pending.load() != 0) {
-                std::this_thread::yield();
-            }
+            weft::test::wait_until([&] { return state_of(machine.state(i)).pending.load() == 0; });
         }
         REQUIRE(late == 0);
     }
@@ -275,9 +270,7 @@ TEST_CASE("work that is queued to a running vCPU allocates nothing", "[work]") {
             machine.ops().vcpu_run(
                 machine.instance(), machine.vcpu(0), kind,
                 [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &done);
-            while (done.load() == before) {
-                std::this_thread::yield();
-            }
+            weft::test::wait_until([&] { return done.load() != before; });
         }
     };
     for (const VcpuWork kind : {VcpuWork::async, VcpuWork::sync, VcpuWork::exclusive}) {
@@ -361,9 +354,7 @@ TEST_CASE("what others forget leaves a vCPU's tables alone until its own thread 
     REQUIRE(vcpu.counters.tlb_flushes.get() == flushes);
     REQUIRE(acknowledged == 0);
     hold.go.release();
-    while (acknowledged.load() == 0) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return acknowledged.load() != 0; });
     machine.pause();
     REQUIRE(vcpu.counters.tlb_flushes.get() > flushes);
     REQUIRE(tables() != before);

@@ -16,6 +16,7 @@
 #include "tests/accel/toy_machine.h"
 #include "tests/accel/walker.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 using weft::VcpuWork;
@@ -56,9 +57,7 @@ std::vector<std::string> walk_paused(Machine& machine, uint32_t cpus) {
 }
 
 void wait_for_links(Machine& machine, uint64_t count) {
-    while (machine.stat("links") < count) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return machine.stat("links") >= count; });
 }
 
 }  // namespace
@@ -199,9 +198,7 @@ TEST_CASE("a link that is being made when its destination dies is undone", "[lin
     stage.before_patch([&] {
         // The jump is claimed and listed, and not patched yet. The invalidator gets as far as the list.
         stage.start([&] { stage.invalidate(destination); });
-        while (!destination.invalid()) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return destination.invalid(); });
     });
     REQUIRE(stage.link(source, destination));
     stage.join();
@@ -220,9 +217,7 @@ TEST_CASE("a link that is being made when its source dies is undone", "[link]") 
     TranslationBlock& destination = stage.make(0x200, 0x300);
     stage.before_patch([&] {
         stage.start([&] { stage.invalidate(source); });
-        while ((source.jumps[0].destination.load() & OutgoingJump::kClosed) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return (source.jumps[0].destination.load() & OutgoingJump::kClosed) != 0; });
     });
     REQUIRE(stage.link(source, destination));
     stage.join();
@@ -237,9 +232,7 @@ TEST_CASE("a TB that is linked to itself while it dies ends unlinked", "[link]")
     TranslationBlock& loop = stage.make(0x100, 0x100);
     stage.before_patch([&] {
         stage.start([&] { stage.invalidate(loop); });
-        while ((loop.jumps[0].destination.load() & OutgoingJump::kClosed) == 0) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return (loop.jumps[0].destination.load() & OutgoingJump::kClosed) != 0; });
     });
     REQUIRE(stage.link(loop, loop));
     stage.join();

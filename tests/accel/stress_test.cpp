@@ -17,6 +17,7 @@
 #include "tests/accel/toy_machine.h"
 #include "tests/accel/walker.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 namespace weft {
 extern "C" const AccelDescriptor weft_accelerator;
@@ -262,9 +263,7 @@ class Disturber {
                     break;
             }
         }
-        while (acknowledged_.load() != changes_ || done_.load() != asked_) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return acknowledged_.load() == changes_ && done_.load() == asked_; });
     }
 
   private:

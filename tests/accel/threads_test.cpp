@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <thread>
 
 #include "tests/accel/toy_machine.h"
+#include "tests/support/wait.h"
 
 using namespace toy;
 
@@ -134,9 +134,7 @@ TEST_CASE("threads have names, and as many as promised", "[threads]") {
             return std::ranges::all_of(std::array{"CPU 0/TCG", "CPU 1/TCG", "CPU 2/TCG", "timer/TCG"},
                                        [&names](const char* name) { return names.count(name) == 1; });
         };
-        while (!all_named(thread_names())) {
-            std::this_thread::yield();
-        }
+        weft::test::wait_until([&] { return all_named(thread_names()); });
     }
     Machine machine(3, {{"thread", "single"}});
     machine.load(spinning_program(0x1000, 1000));
@@ -255,9 +253,7 @@ TEST_CASE("threads that wait for timers are woken when these are due", "[threads
         return count;
     };
     // A thread asks after it has begun to run.
-    while (exact() != 3) {
-        std::this_thread::yield();
-    }
+    weft::test::wait_until([&] { return exact() == 3; });
 }
 
 TEST_CASE("timers wake a halted vCPU and interrupt a running one", "[threads]") {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <iterator>
 
 #include "base/assert.h"
 #include "weft/ir_builder.h"
@@ -18,11 +19,13 @@ namespace {
 constexpr uint64_t kPage = 4096;
 
 const char* const kNames[] = {"illegal", "addi",  "li",      "add",   "bne",  "jmp",   "jr",    "ld", "st", "amoadd",
-                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip"};
+                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip", "ldd",
+                              "std", "loads"};
+static_assert(std::size(kNames) == static_cast<size_t>(Opcode::count_));
 
 bool is_long(Opcode opcode) {
     return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp ||
-           opcode == Opcode::ldd || opcode == Opcode::std;
+           opcode == Opcode::ldd || opcode == Opcode::std || opcode == Opcode::loads;
 }
 
 Opcode opcode_of(const uint8_t* code) {
@@ -203,6 +206,11 @@ class Translation {
                 break;
             case Opcode::ld:
                 b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                break;
+            case Opcode::loads:
+                for (int64_t i = 0; i < number_of(code); ++i) {
+                    b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                }
                 break;
             case Opcode::st:
                 b_.qemu_st(reg(a), reg(b), memop);

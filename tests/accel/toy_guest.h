@@ -41,6 +41,7 @@ enum class Opcode : uint8_t {
     skip,     // after an exception by ecall: epc to the next instruction
     ldd,      // a = [b + number], 8 bytes
     std,      // [b + number] = a
+    loads,    // a = [b], 8 bytes, as often as number says: much code for one instruction
     count_,
 };
 

@@ -84,9 +84,15 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
         MutexLock lock(machine->mutex_);
         machine->log_.append(text, length);
     };
-    host_.fatal = [](void*, const char* message) {
-        std::fprintf(stderr, "fatal: %s\n", message);
-        std::abort();
+    host_.fatal = [](void* opaque, const char* message) {
+        auto* machine = static_cast<Machine*>(opaque);
+        if (!machine->expects_fatal_) {
+            std::fprintf(stderr, "fatal: %s\n", message);
+            std::abort();
+        }
+        MutexLock lock(machine->mutex_);
+        machine->fatal_.emplace_back(message);
+        machine->changed_.notify_all();
     };
     host_.hash_ram = [](void* opaque) {
         const auto* machine = static_cast<Machine*>(opaque);
@@ -162,6 +168,14 @@ std::vector<Event> Machine::wait_for(size_t count) {
         changed_.wait(mutex_);
     }
     return events_;
+}
+
+std::vector<std::string> Machine::wait_for_fatal(size_t count) {
+    MutexLock lock(mutex_);
+    while (fatal_.size() < count) {
+        changed_.wait(mutex_);
+    }
+    return fatal_;
 }
 
 std::vector<Event> Machine::events() {

@@ -72,6 +72,10 @@ class Machine {
 
     // What the accelerator says.
     std::string log();
+    // Fatal errors are collected instead of ending the test's program. Before resume().
+    void expect_fatal() { expects_fatal_ = true; }
+    // Waits until there are at least `count` of them.
+    std::vector<std::string> wait_for_fatal(size_t count);
     void set_log(uint32_t items) { log_items_.store(items); }
 
   private:
@@ -100,6 +104,8 @@ class Machine {
     weft::CondVar changed_;
     std::vector<Event> events_ WEFT_GUARDED_BY(mutex_);
     std::string log_ WEFT_GUARDED_BY(mutex_);
+    std::vector<std::string> fatal_ WEFT_GUARDED_BY(mutex_);
+    bool expects_fatal_ = false;
     size_t hold_at_ = 0;  // 0: never
     std::vector<uint8_t> device_code_;  // at kDeviceCode
 

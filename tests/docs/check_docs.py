@@ -3,6 +3,8 @@
 
   check_docs.py files [ROOT]        every file that README.md and docs/*.md name exists, every link leads somewhere, every
                                     page is linked from README.md, and no line holds a machine's own path or a placeholder
+  check_docs.py cases [ROOT]        every test case that a page names is in the file it names, and every rule of
+                                    docs/regions.md names one
   check_docs.py concurrency [ROOT]  every atomic and lock that the sources declare has a row in docs/concurrency.md
 
 Prints each violation as FILE:LINE: REASON and exits 1 if there is one. ROOT is the checkout this script is in by default.
@@ -10,6 +12,9 @@ Prints each violation as FILE:LINE: REASON and exits 1 if there is one. ROOT is 
 What counts as a file's name: a word in backticks, or in a fenced block, that has a '/' in it or ends like a file of this
 repository. A name without '/' may lie in any folder. In fenced blocks only words that begin with one of the repository's
 folders count. `*` stands for any characters of a name.
+
+A test case is named by its file in backticks, a colon, and its name in quotes, several with commas between them. In C++ it is
+a TEST_CASE of that name, in Python a function. A rule is an item of a list.
 """
 
 import fnmatch
@@ -39,6 +44,12 @@ FENCE = re.compile(r"^\s*(```|~~~)")
 SHARED = re.compile(r"""
     \b(?:std::atomic<(?:[^<>;(]|<[^<>;]*>)*>(?:\[\]>)? | (?:weft::)?(?:Padded)?(?:Mutex|SpinLock) )
     \s+ (?P<name>[A-Za-z_]\w*) \s* (?:\[[^\]]*\])? \s* (?: WEFT_\w+\([^)]*\) \s* )? (?:;|=|\{)""", re.VERBOSE)
+# `tests/file`: "a case", "another"
+CASES = re.compile(r'`(?P<file>tests/[\w./-]+)`:(?P<names>(?:,?\s+"[^"]+")+)')
+RULES = "docs/regions.md"
+# Of a list: it reaches to the next one, or to an empty line.
+ITEM = re.compile(r"^- .*(?:\n(?!- |\n).+)*", re.MULTILINE)
+
 SOURCE_FOLDERS = ("base", "include", "tcg", "accel", "emulator")
 
 
@@ -162,6 +173,35 @@ def check_files(tree):
             yield page, 1, "README.md has no link to it"
 
 
+def one_line(text):
+    return " ".join(text.split())
+
+
+def cases_in(tree, file):
+    """The names of the test cases in a file."""
+    text = tree.text(file)
+    if file.endswith(".py"):
+        return set(re.findall(r"^\s*def (\w+)\(", text, re.MULTILINE))
+    return {one_line(name) for name in re.findall(r'^TEST_CASE(?:\(|_METHOD\(\w+,)\s*"([^"]+)"', text, re.MULTILINE)}
+
+
+def check_cases(tree):
+    for page in tree.pages():
+        text = tree.text(page)
+        for match in CASES.finditer(text):
+            file = match.group("file")
+            number = text.count("\n", 0, match.start()) + 1
+            known = cases_in(tree, file) if file in tree.files else set()
+            for name in re.findall(r'"([^"]+)"', match.group("names")):
+                if one_line(name) not in known:
+                    yield page, number, f"{file} has no test case '{one_line(name)}'"
+    if RULES in tree.files:
+        text = tree.text(RULES)
+        for item in ITEM.finditer(text):
+            if not CASES.search(item.group()):
+                yield RULES, text.count("\n", 0, item.start()) + 1, "a rule without a test case"
+
+
 def shared_data(tree):
     """Yields (file, line number, name) of each atomic and lock that is declared."""
     for file in sorted(tree.files):
@@ -186,7 +226,7 @@ def check_concurrency(tree):
 
 
 def main(arguments):
-    checks = {"files": check_files, "concurrency": check_concurrency}
+    checks = {"files": check_files, "cases": check_cases, "concurrency": check_concurrency}
     if not 1 <= len(arguments) <= 2 or arguments[0] not in checks:
         sys.exit(__doc__)
     root = arguments[1] if len(arguments) == 2 else pathlib.Path(__file__).resolve().parents[2]

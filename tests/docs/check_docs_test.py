@@ -1,45 +1,19 @@
 """check_docs.py on trees made for it: each rule is seen to hold, and seen to be broken."""
 
 import pathlib
-import subprocess
 import sys
-import tempfile
 import unittest
 
-SCRIPT = pathlib.Path(__file__).resolve().parent / "check_docs.py"
+HERE = pathlib.Path(__file__).resolve().parent
+SCRIPT = HERE / "check_docs.py"
+sys.path.insert(0, str(HERE.parent / "scripts"))
+
+from tree_check import TreeCheck  # noqa: E402
 
 
-class Tree(unittest.TestCase):
-    check = "files"
+class Files(TreeCheck):
+    command = [SCRIPT, "files"]
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-
-    def write(self, path, text=""):
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def run_script(self):
-        result = subprocess.run([sys.executable, "-B", SCRIPT, self.check, self.root], text=True, timeout=60,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return result.returncode, result.stdout.splitlines()
-
-    def assert_clean(self):
-        self.assertEqual(self.run_script(), (0, []))
-
-    def assert_violation(self, place, part):
-        """Exactly one violation, at `place`, whose reason has `part` in it."""
-        code, lines = self.run_script()
-        self.assertEqual(len(lines), 1, lines)
-        self.assertTrue(lines[0].startswith(place + ": "), lines[0])
-        self.assertIn(part, lines[0])
-        self.assertEqual(code, 1)
-
-
-class Files(Tree):
     def setUp(self):
         super().setUp()
         self.write("README.md", "See [more](docs/more.md).\n")
@@ -104,8 +78,52 @@ class Files(Tree):
         self.assert_clean()
 
 
-class Concurrency(Tree):
-    check = "concurrency"
+class Cases(TreeCheck):
+    command = [SCRIPT, "cases"]
+
+    def setUp(self):
+        super().setUp()
+        self.write("README.md", "")
+        self.write("tests/a_test.cpp",
+                   'TEST_CASE("one") {\n}\nTEST_CASE("two: more, and more", "[tag]") {\n}\nTEST_CASE(\n    "three") {\n'
+                   '}\nTEST_CASE_METHOD(Bench, "six") {\n}\n// TEST_CASE("four")\n')
+        self.write("tests/b_test.py", "def helper():\n    pass\n\nclass Some:\n    def test_five(self):\n        pass\n")
+
+    def rules(self, text):
+        self.write("docs/regions.md", text)
+
+    def test_cases_that_are_there(self):
+        for line in ['- A rule. `tests/a_test.cpp`: "one"', '- A rule. `tests/a_test.cpp`: "six"',
+                     '- A rule. `tests/a_test.cpp`: "two: more, and\n  more", "three"; `tests/b_test.py`: "test_five".\n',
+                     '- A rule. `tests/a_test.cpp`:\n  "one"\n- Another. `tests/a_test.cpp`: "three"',
+                     '# Title\n\nNo rule, "no case", `tests/a_test.cpp`.\n\n- A rule. `tests/a_test.cpp`: "one"\n\nText.\n']:
+            with self.subTest(line=line):
+                self.rules(line)
+                self.assert_clean()
+
+    def test_cases_that_are_not(self):
+        for line in ['- A rule. `tests/a_test.cpp`: "On"', '- A rule. `tests/a_test.cpp`: "one", "two"',
+                     '- A rule. `tests/a_test.cpp`: "four"', '- A rule. `tests/c_test.cpp`: "one"',
+                     '- A rule. `tests/b_test.py`: "Some"', '- A rule. `tests/b_test.py`: "five"']:
+            with self.subTest(line=line):
+                self.rules("\n" + line)
+                self.assert_violation("docs/regions.md:2", "has no test case")
+
+    def test_other_pages(self):
+        self.write("docs/more.md", 'As in `tests/a_test.cpp`: "seven"')
+        self.assert_violation("docs/more.md:1", "tests/a_test.cpp has no test case 'seven'")
+
+    def test_rules_without_a_case(self):
+        for text in ['# Title\n\n- A rule.\n- Another. `tests/a_test.cpp`: "one"',
+                     '- One. `tests/a_test.cpp`: "one"\n\n- A rule.\n\nAs `tests/a_test.cpp`: "one" shows.',
+                     '- One. `tests/a_test.cpp`: "one"\n\n- A rule. `tests/a_test.cpp` shows it.\n']:
+            with self.subTest(text=text):
+                self.rules(text)
+                self.assert_violation("docs/regions.md:3", "a rule without a test case")
+
+
+class Concurrency(TreeCheck):
+    command = [SCRIPT, "concurrency"]
 
     def declare(self, line, file="base/a.h"):
         self.write("docs/concurrency.md", "| base/a.h `known_` | after `gone_` |\n| base/b.h `x_` |\n `gone_` of base/a.h\n")

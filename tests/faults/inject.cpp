@@ -1,8 +1,10 @@
 // Loaded into weft-system-riscv64 before everything else (LD_PRELOAD): makes one of weft's allocations or system calls fail,
 // and reports.
 //
-//   WEFT_FAIL_KIND    alloc: operator new; call: mapping, protection, advice, memfd, its size, eventfd, timerfd, threads
-//   WEFT_FAIL_AT      the number, from 0, of the one that fails
+//   WEFT_FAIL_KIND    alloc: operator new; call: mapping, protection, advice, memfd, its size, eventfd, timerfd, threads;
+//                     memfd: memory files; exec: mappings and protections that ask for execute permission; wx: those that
+//                     ask for it together with write permission
+//   WEFT_FAIL_AT      alloc, call: the number, from 0, of the one that fails. Of the others each one fails
 //   WEFT_FAIL_REPORT  a file: "failed 0|1, calls N, live allocations N, live bytes N, descriptors N" at the end
 //
 // Allocations are the whole process's but those of C libraries (GLib), which use malloc. System calls are those that weft's
@@ -27,7 +29,7 @@
 
 namespace {
 
-enum class Kind { none, alloc, call };
+enum class Kind { none, alloc, call, memfd, exec, wx };
 
 // A preloaded object has no owner: its state is the process's.
 struct Injector {
@@ -42,13 +44,31 @@ struct Injector {
         const char* name = std::getenv("WEFT_FAIL_KIND");
         const char* number = std::getenv("WEFT_FAIL_AT");
         if (name != nullptr && number != nullptr) {
-            kind = std::strcmp(name, "alloc") == 0 ? Kind::alloc : Kind::call;
+            kind = kind_of(name);
             at = std::strtol(number, nullptr, 10);
         }
     }
 
+    static Kind kind_of(const char* name) {
+        const struct {
+            const char* name;
+            Kind kind;
+        } kinds[] = {{"alloc", Kind::alloc}, {"call", Kind::call}, {"memfd", Kind::memfd}, {"exec", Kind::exec},
+                     {"wx", Kind::wx}};
+        for (const auto& each : kinds) {
+            if (std::strcmp(name, each.name) == 0) {
+                return each.kind;
+            }
+        }
+        return Kind::none;
+    }
+
     bool fails(Kind which) {
-        if (which != kind || count.fetch_add(1) != at) {
+        if (which != kind) {
+            return false;
+        }
+        const bool numbered = kind == Kind::alloc || kind == Kind::call;
+        if (count.fetch_add(1) != at && numbered) {
             return false;
         }
         failed.store(true);
@@ -93,12 +113,22 @@ bool from_weft(const void* caller) {
     return std::strstr(info.dli_fname, "weft-system") != nullptr || std::strstr(info.dli_fname, "accel-tcg") != nullptr;
 }
 
-bool call_fails(const void* caller, int error) {
-    if (injector().kind != Kind::call || !from_weft(caller) || !injector().fails(Kind::call)) {
+// A call of the kind `which` as well as of Kind::call.
+bool call_fails(const void* caller, int error, Kind which = Kind::call) {
+    const Kind kind = injector().kind;
+    if ((kind != Kind::call && kind != which) || !from_weft(caller) || !injector().fails(kind)) {
         return false;
     }
     errno = error;
     return true;
+}
+
+// The kind besides Kind::call that a mapping with this access is.
+Kind kind_of_access(int prot) {
+    if ((prot & PROT_EXEC) == 0) {
+        return Kind::call;
+    }
+    return injector().kind == Kind::wx && (prot & PROT_WRITE) != 0 ? Kind::wx : Kind::exec;
 }
 
 void* allocate(size_t size, size_t alignment) {
@@ -154,7 +184,7 @@ extern "C" {
 
 void* mmap64(void* address, size_t size, int prot, int flags, int fd, off64_t offset) noexcept {
     const void* const caller = __builtin_return_address(0);
-    if (call_fails(caller, ENOMEM)) {
+    if (call_fails(caller, ENOMEM, kind_of_access(prot))) {
         return MAP_FAILED;
     }
     // Returns as the system call does: mappings end below the errors.
@@ -173,7 +203,9 @@ int munmap(void* address, size_t size) noexcept {
 }
 
 int mprotect(void* address, size_t size, int prot) noexcept {
-    return call_fails(__builtin_return_address(0), ENOMEM) ? -1 : static_cast<int>(syscall(SYS_mprotect, address, size, prot));
+    return call_fails(__builtin_return_address(0), ENOMEM, kind_of_access(prot))
+               ? -1
+               : static_cast<int>(syscall(SYS_mprotect, address, size, prot));
 }
 
 int madvise(void* address, size_t size, int advice) noexcept {
@@ -182,7 +214,9 @@ int madvise(void* address, size_t size, int advice) noexcept {
 }
 
 int memfd_create(const char* name, unsigned flags) noexcept {
-    return call_fails(__builtin_return_address(0), EMFILE) ? -1 : static_cast<int>(syscall(SYS_memfd_create, name, flags));
+    return call_fails(__builtin_return_address(0), EMFILE, Kind::memfd)
+               ? -1
+               : static_cast<int>(syscall(SYS_memfd_create, name, flags));
 }
 
 int ftruncate64(int fd, off64_t size) noexcept {

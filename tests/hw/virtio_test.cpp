@@ -4,6 +4,7 @@
 #include "emulator/hw/virtio/blk.h"
 #include "tests/hw/virtio_driver.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 namespace weft::hw {
 namespace {
@@ -488,9 +489,7 @@ TEST_CASE_METHOD(Blk, "the I/O worker and the guest at once") {
             request(i % 3 == 0 ? 1 : 0, i % 32, 1024);
             notify();
             // The interrupt must come: nobody looks at the ring before it.
-            while (read(0x60) == 0) {
-                std::this_thread::yield();
-            }
+            weft::test::wait_until([&] { return read(0x60) != 0; });
             write(0x64, 1);
             if (used().size() != 1 || result() != 0) {
                 stop.store(true);

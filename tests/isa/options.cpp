@@ -4,7 +4,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 namespace weft::isa_test {
 
@@ -32,6 +34,14 @@ TestOptions parse_options(int argc, char** argv) {
                    "usage: {} GUEST... --weft=PROGRAM|peer --modules=FOLDER --way=native|interp|run\n",
                    argv[0]);
         std::exit(2);
+    }
+    // Without its program the emulators would run nothing, for ever.
+    for (const std::string& guest : options.guests) {
+        std::error_code error;
+        if (std::filesystem::file_size(guest, error) == 0 || error) {
+            fmt::print(stderr, "{}: there is no guest program: {}\n", guest, error ? error.message() : "an empty file");
+            std::exit(1);
+        }
     }
     return options;
 }

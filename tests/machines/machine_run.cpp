@@ -2,6 +2,7 @@
 
 #include "emulator/system/inputs.h"
 #include "emulator/system/main_loop.h"
+#include "tests/support/char_collector.h"
 
 namespace weft::test {
 

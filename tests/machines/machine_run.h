@@ -4,31 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "emulator/hw/core/char_backend.h"
 #include "emulator/system/accel_chain.h"
 #include "emulator/system/machine.h"
 #include "emulator/system/options.h"
 
 namespace weft::test {
-
-// What a serial port was given.
-class CharCollector final : public hw::CharBackend {
-  public:
-    void write(std::span<const uint8_t> data) override {
-        MutexLock lock(mutex_);
-        text_.append(reinterpret_cast<const char*>(data.data()), data.size());
-    }
-    void set_receiver(Receiver*) override {}
-    void accept_input() override {}
-    std::string text() {
-        MutexLock lock(mutex_);
-        return text_;
-    }
-
-  private:
-    Mutex mutex_;
-    std::string text_ WEFT_GUARDED_BY(mutex_);
-};
 
 struct MachineOutcome {
     std::string error;  // empty: it ran

@@ -7,6 +7,7 @@
 
 #include "emulator/memory/reader.h"
 #include "tests/support/random.h"
+#include "tests/support/wait.h"
 
 namespace weft::mem {
 namespace {
@@ -219,9 +220,7 @@ TEST_CASE("readers and writers at once: every access sees one whole state") {
             }
         });
     }
-    while (started.load() != kReaders) {
-        std::this_thread::yield();
-    }
+    test::wait_until([&] { return started.load() == kReaders; });
     for (int round = 0; round < 400; ++round) {
         RegionPtr ram;
         {

@@ -1,38 +1,11 @@
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
 from script_under_test import ROOT
+from tree_check import TreeCheck
 
 
-class CheckLayers(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-
-    def write(self, path, text):
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def run_script(self):
-        result = subprocess.run([sys.executable, "-B", ROOT / "scripts/check-layers", self.root], text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return result.returncode, result.stdout.splitlines()
-
-    def assert_violation(self, place, part):
-        """Exactly one violation, at `place`, whose reason has `part` in it."""
-        code, lines = self.run_script()
-        self.assertEqual(len(lines), 1, lines)
-        self.assertTrue(lines[0].startswith(place + ": "), lines[0])
-        self.assertIn(part, lines[0])
-        self.assertEqual(code, 1)
-
-    def assert_clean(self):
-        self.assertEqual(self.run_script(), (0, []))
+class CheckLayers(TreeCheck):
+    command = [ROOT / "scripts/check-layers"]
 
     def test_allowed_directions(self):
         self.write("base/error.h", "#include <expected>\n#include <fmt/format.h>\n")

@@ -8,30 +8,12 @@
 
 #include "emulator/system/machine.h"
 #include "emulator/system/sinks.h"
+#include "tests/support/char_collector.h"
 
 using namespace weft;
 using namespace weft::sys;
 
 namespace {
-
-// Written by the vCPU's thread of one machine, read after its end.
-class CharCollector final : public hw::CharBackend {
-  public:
-    void write(std::span<const uint8_t> data) override {
-        MutexLock lock(mutex_);
-        text_.append(reinterpret_cast<const char*>(data.data()), data.size());
-    }
-    void set_receiver(Receiver*) override {}
-    void accept_input() override {}
-    std::string text() {
-        MutexLock lock(mutex_);
-        return text_;
-    }
-
-  private:
-    Mutex mutex_;
-    std::string text_;
-};
 
 struct Run {
     std::string error;
@@ -69,7 +51,7 @@ Run run_machine(Setup& setup, bool resets) {
         return result;
     }
     Log log;
-    CharCollector serial;
+    test::CharCollector serial;
     {
         auto machine = Machine::create({options, **loop, log, serial, {}}, std::move(*plan), setup.accel);
         if (!machine) {

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <barrier>
 #include <catch2/catch.hpp>
 #include <deque>
 #include <map>
@@ -151,6 +152,8 @@ TEST_CASE("threads insert, find and remove at once") {
     Fixture fixture(4);
     constexpr unsigned kThreads = 4;
     constexpr unsigned kBlocks = 300;
+    // So many that threads meet in a tree also where they rarely run at the same time.
+    constexpr unsigned kRounds = 3000;
     std::vector<std::vector<TranslationBlock*>> mine(kThreads);
     for (unsigned thread = 0; thread < kThreads; ++thread) {
         for (unsigned i = 0; i < kBlocks; ++i) {
@@ -173,10 +176,12 @@ TEST_CASE("threads insert, find and remove at once") {
             });
         }
     });
+    std::barrier start(kThreads);
     std::vector<std::thread> threads;
     for (unsigned thread = 0; thread < kThreads; ++thread) {
         threads.emplace_back([&, thread] {
-            for (unsigned round = 0; round < 4; ++round) {
+            start.arrive_and_wait();
+            for (unsigned round = 0; round < kRounds; ++round) {
                 for (TranslationBlock* tb : mine[thread]) {
                     fixture.trees.insert(*tb);
                     if (fixture.trees.find(tb->code.value() + 199) != tb) {
@@ -199,6 +204,31 @@ TEST_CASE("threads insert, find and remove at once") {
     counter.join();
     CHECK(wrong == 0);
     CHECK(fixture.trees.count() == 0);
+}
+
+TEST_CASE("each tree has a lock of its own, and a walk holds one at a time") {
+    Fixture fixture(4);
+    REQUIRE(fixture.layout.count == 4);
+    std::vector<TranslationBlock*> blocks;
+    for (unsigned region = 0; region < 4; ++region) {
+        blocks.push_back(&fixture.make(fixture.layout.region(region).start + 4096, 200));
+        fixture.trees.insert(*blocks.back());
+    }
+    // While the walk stands in one region, under its lock, another thread does everything in the others; and comes back.
+    std::vector<unsigned> worked(4);
+    fixture.trees.visit([&](TranslationBlock& here) {
+        std::thread([&] {
+            for (TranslationBlock* other : blocks) {
+                if (other->region != here.region) {
+                    fixture.trees.remove(*other);
+                    fixture.trees.insert(*other);
+                    worked[here.region] += fixture.trees.find(other->code.value()) == other ? 1 : 0;
+                }
+            }
+        }).join();
+    });
+    CHECK(worked == std::vector<unsigned>(4, 3));
+    CHECK(fixture.trees.count() == 4);
 }
 
 }  // namespace

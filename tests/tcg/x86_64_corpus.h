@@ -27,6 +27,15 @@ inline std::string name(x86_64::Width width, const x86_64::Mem& mem) {
     return name(x86_64::bytes_of(width), mem);
 }
 
+// The numbers of a table's rows, as the enumeration that they are.
+template <class Member, class Table>
+std::vector<Member> members(const Table& table) {
+    std::vector<Member> all;
+    for (size_t i = 0; i < table.size(); ++i)
+        all.push_back(static_cast<Member>(i));
+    return all;
+}
+
 std::vector<x86_64::Gpr> all_gprs();
 std::vector<x86_64::Xmm> all_xmms();
 // Those whose encodings differ in kind: rax, cl's register, rsp and dil (bytes that need REX), low, high.

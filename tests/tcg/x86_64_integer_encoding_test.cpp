@@ -14,14 +14,6 @@ using fmt::format;
 
 namespace {
 
-template <class Member, class Table>
-std::vector<Member> members(const Table& table) {
-    std::vector<Member> all;
-    for (size_t i = 0; i < table.size(); ++i)
-        all.push_back(static_cast<Member>(i));
-    return all;
-}
-
 std::vector<int64_t> immediates(Width width) {
     switch (width) {
         case Width::b8:

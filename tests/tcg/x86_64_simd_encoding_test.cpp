@@ -12,14 +12,6 @@ using fmt::format;
 
 namespace {
 
-template <class Member, class Table>
-std::vector<Member> members(const Table& table) {
-    std::vector<Member> all;
-    for (size_t i = 0; i < table.size(); ++i)
-        all.push_back(static_cast<Member>(i));
-    return all;
-}
-
 // Two registers, all pairs; a register and memory.
 template <class Emit>
 void add_two(Corpus& corpus, std::string_view mnemonic, std::string_view tail, Emit emit) {

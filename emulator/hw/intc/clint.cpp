@@ -3,27 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "emulator/hw/intc/pass_on.h"
 
 namespace weft::hw {
 
 namespace {
 
 constexpr mem::MemoryRegionOps kOps = mmio_ops<Clint>({4, 8, false});
-
-// Two harts may write one register at the same time, and their calls of the hart may come in the other order than their
-// stores. So each repeats the call until the value it passed on is the one stored: whoever comes last passes on the last.
-template <class T, class PassOn>
-void pass_on(const std::atomic<T>& stored, const PassOn& call) {
-    T value = stored.load();
-    while (true) {
-        call(value);
-        const T again = stored.load();
-        if (again == value) {
-            return;
-        }
-        value = again;
-    }
-}
 
 }  // namespace
 

@@ -1,4 +1,6 @@
 /* void probe_run(Probe*): see probe.h. Interrupts that are enabled may be the trap. */
+#include "each_saved.h"
+
 #define PC          0
 #define STATUS      8
 #define SATP        16
@@ -9,15 +11,6 @@
 #define STATUS_OUT  96
 #define SP          104
 #define TVEC        112
-
-    .macro  each_saved op
-    \op     ra, 0(sp)
-    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    \op     s\n, (8 + 8 * \n)(sp)
-    .endr
-    \op     gp, 104(sp)
-    \op     tp, 112(sp)
-    .endm
 
     .text
     .globl  probe_run

@@ -1,5 +1,7 @@
 /* void run_case(const isa::Case*, Frame*): loads the state of a case, runs its code and stores the state it ends with.
    Frame is described in random_main.cpp. */
+#include "each_saved.h"
+
 #define FRAME_F         256
 #define FRAME_FCSR      512
 #define FRAME_MSTATUS   520
@@ -41,15 +43,6 @@
     .macro  one_f op, n, base, offset
     \op     f\n, (\offset + 8 * \n)(\base)
     .endm
-    .macro  each_saved op
-    \op     ra, 0(sp)
-    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    \op     s\n, (8 + 8 * \n)(sp)
-    .endr
-    \op     gp, 104(sp)
-    \op     tp, 112(sp)
-    .endm
-
     .text
     .globl  run_case
 run_case:

@@ -267,6 +267,15 @@ void reservations() {
         out_line("value", device(kVariable));
         // An SC of a hart that reserved nothing.
         out_line("failed", ask(Ask::sc, kVariable, 700));
+        // An SC uses up its hart's reservation, also where it changes nothing and the value would still be right.
+        device(kVariable) = round;
+        out_line("reserved", load_reserved(kVariable));
+        out_line("failed", store_conditional(kVariable, round));
+        out_line("failed", store_conditional(kVariable, 800));
+        out_line("by hart 1", ask(Ask::lr, kVariable));
+        out_line("failed", ask(Ask::sc, kVariable, round));
+        out_line("failed", ask(Ask::sc, kVariable, 900));
+        out_line("value", device(kVariable));
     }
 }
 
