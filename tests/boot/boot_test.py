@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Boots Debian's kernel on weft and checks what the guest itself prints.
 
-    boot_test.py EMULATOR MODULE_DIR CASE
+    boot_test.py EMULATOR MODULE_DIR CASE SLOW_TIME
 
-WEFT_GUEST_DIR holds the guest (scripts/fetch-guest, scripts/make-initramfs); without it the test is skipped (exit
-code 77). The cases are in CASES: options, the kernel's command line, and what has to be true afterwards. The results of
-the guest's own programs are compared with the host's, not with an earlier run of weft.
+SLOW_TIME is the program made of slow_time.cpp. WEFT_GUEST_DIR holds the guest (scripts/fetch-guest,
+scripts/make-initramfs); without it the test is skipped (exit code 77). The cases are in CASES: options, the kernel's command
+line, and what has to be true afterwards. The results of the guest's own programs are compared with the host's, not with an
+earlier run of weft.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ import time
 
 SKIP = 77
 LIMIT = 900  # seconds: a bound against hangs, not a measurement
+SLOWNESS = 50
 
 
 class Failure(Exception):
@@ -27,8 +29,9 @@ class Failure(Exception):
 
 
 class Guest:
-    def __init__(self, folder):
+    def __init__(self, folder, slow_time):
         self.folder = pathlib.Path(folder)
+        self.slow_time = slow_time
         self.image = self.folder / "Image"
         self.initramfs = self.folder / "initramfs.cpio.gz"
         self.firmware = self.folder / "fw_dynamic.bin"
@@ -175,6 +178,22 @@ def interp(emulator, modules, guest):
     run.ended()
 
 
+def slow_interp(emulator, modules, guest):
+    """Four vCPU threads in the interpreter, for sanitizers. A second of the guest's takes SLOWNESS seconds, and its kernel
+    leaves out the tests of its own cryptography."""
+    threads = VcpuThreads()
+    with tempfile.TemporaryDirectory() as folder:
+        tree = pathlib.Path(folder) / "tree"
+        subprocess.run([guest.slow_time, "4", "512", str(SLOWNESS), tree], check=True)
+        run = Run(emulator, modules, guest, "tcg,backend=interp", 4, "weft.check cryptomgr.notests", ("-dtb", tree),
+                  watch=threads)
+    yield run
+    run.check(guest, 4)
+    run.ended()
+    if len(threads.busy) != 4:
+        raise Failure("these vCPU threads used processor time: %s" % sorted(threads.busy))
+
+
 def small_cache(emulator, modules, guest, evict="region", counter="evictions"):
     with tempfile.TemporaryDirectory() as folder:
         stats = pathlib.Path(folder) / "stats"
@@ -257,6 +276,7 @@ CASES = {
     "tb-size-4": small_cache,
     "tb-size-4-flush": small_cache_flush,
     "interp": interp,
+    "interp-smp4": slow_interp,
     "disk": disk,
     "reboot": reboot,
     "insn-smp1": counted(1, "", ""),
@@ -265,14 +285,14 @@ CASES = {
 
 
 def main():
-    emulator, modules, name = sys.argv[1:4]
+    emulator, modules, name, slow_time = sys.argv[1:5]
     folder = os.environ.get("WEFT_GUEST_DIR")
     if not folder:
         print("skipped: WEFT_GUEST_DIR is not set (scripts/fetch-guest gets the guest)")
         return SKIP
     run = None
     try:
-        case = CASES[name](emulator, modules, Guest(folder))
+        case = CASES[name](emulator, modules, Guest(folder, slow_time))
         run = next(case)
         for run in case:
             pass
