@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Boots Debian's kernel on weft and checks what the guest itself prints.
 
-    boot_test.py EMULATOR MODULE_DIR CASE SLOW_TIME
+    boot_test.py EMULATOR MODULE_DIR CASE [SLOW_TIME]
 
-SLOW_TIME is the program made of slow_time.cpp. WEFT_GUEST_DIR holds the guest (scripts/fetch-guest,
-scripts/make-initramfs); without it the test is skipped (exit code 77). The cases are in CASES: options, the kernel's command
-line, and what has to be true afterwards. The results of the guest's own programs are compared with the host's, not with an
-earlier run of weft.
+SLOW_TIME, for sanitizers, is the program made of slow_time.cpp: guests in the interpreter then have SLOWNESS times as long
+seconds, and their kernel leaves out the tests of its own cryptography.
+
+WEFT_GUEST_DIR holds the guest (scripts/fetch-guest, scripts/make-initramfs); without it the test is skipped (exit
+code 77). The cases are in CASES: options, the kernel's command line, and what has to be true afterwards. The results of
+the guest's own programs are compared with the host's, not with an earlier run of weft.
 """
 
 import hashlib
@@ -48,8 +50,13 @@ class Run:
         command = [emulator, "-module-dir", modules, "-accel", accel, "-M", "virt", "-smp", str(smp), "-m", "512M",
                    "-nographic", "-bios", guest.firmware, "-kernel", guest.image, "-initrd", guest.initramfs,
                    "-append", "console=ttyS0 " + append, *extra]
-        self.text = " ".join(str(word) for word in command)
-        with tempfile.TemporaryFile() as log:
+        with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
+            if guest.slow_time and "backend=interp" in accel:
+                tree = pathlib.Path(folder) / "tree"
+                subprocess.run([guest.slow_time, str(smp), "512", str(SLOWNESS), tree], check=True)
+                command[command.index("-append") + 1] += " cryptomgr.notests"
+                command += ["-dtb", tree]
+            self.text = " ".join(str(word) for word in command)
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
             deadline = time.monotonic() + LIMIT
             while True:
@@ -178,15 +185,9 @@ def interp(emulator, modules, guest):
     run.ended()
 
 
-def slow_interp(emulator, modules, guest):
-    """Four vCPU threads in the interpreter, for sanitizers. A second of the guest's takes SLOWNESS seconds, and its kernel
-    leaves out the tests of its own cryptography."""
+def interp_four_threads(emulator, modules, guest):
     threads = VcpuThreads()
-    with tempfile.TemporaryDirectory() as folder:
-        tree = pathlib.Path(folder) / "tree"
-        subprocess.run([guest.slow_time, "4", "512", str(SLOWNESS), tree], check=True)
-        run = Run(emulator, modules, guest, "tcg,backend=interp", 4, "weft.check cryptomgr.notests", ("-dtb", tree),
-                  watch=threads)
+    run = Run(emulator, modules, guest, "tcg,backend=interp", 4, "weft.check", watch=threads)
     yield run
     run.check(guest, 4)
     run.ended()
@@ -276,7 +277,7 @@ CASES = {
     "tb-size-4": small_cache,
     "tb-size-4-flush": small_cache_flush,
     "interp": interp,
-    "interp-smp4": slow_interp,
+    "interp-smp4": interp_four_threads,
     "disk": disk,
     "reboot": reboot,
     "insn-smp1": counted(1, "", ""),
@@ -285,7 +286,8 @@ CASES = {
 
 
 def main():
-    emulator, modules, name, slow_time = sys.argv[1:5]
+    emulator, modules, name = sys.argv[1:4]
+    slow_time = sys.argv[4] if len(sys.argv) > 4 else None
     folder = os.environ.get("WEFT_GUEST_DIR")
     if not folder:
         print("skipped: WEFT_GUEST_DIR is not set (scripts/fetch-guest gets the guest)")
