@@ -73,6 +73,8 @@ TEST_CASE("anything at any moment", "[control]") {
     Random random(test_seed());
     for (const char* mode : {"multi", "single"}) {
         for (int round = 0; round < 20; ++round) {
+            // Outlives the machine, which may do what is still queued while it goes.
+            std::atomic<int> work{0};
             Machine machine(4, {{"thread", mode}, {"tb-size", "1"}});
             load_busy_program(machine);
             for (int i = 0; i < 3; ++i) {
@@ -80,7 +82,6 @@ TEST_CASE("anything at any moment", "[control]") {
             }
             bool running = false;
             bool plugged = true;
-            std::atomic<int> work{0};
             for (int step = 0; step < 40; ++step) {
                 const auto cpu = static_cast<uint32_t>(random.below(plugged ? 3 : 2));
                 switch (random.below(9)) {
