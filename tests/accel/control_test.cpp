@@ -73,6 +73,8 @@ TEST_CASE("anything at any moment", "[control]") {
     Random random(test_seed());
     for (const char* mode : {"multi", "single"}) {
         for (int round = 0; round < 20; ++round) {
+            // Outlives the machine, which may do what is still queued while it goes.
+            std::atomic<int> work{0};
             Machine machine(4, {{"thread", mode}, {"tb-size", "1"}});
             load_busy_program(machine);
             for (int i = 0; i < 3; ++i) {
@@ -80,7 +82,6 @@ TEST_CASE("anything at any moment", "[control]") {
             }
             bool running = false;
             bool plugged = true;
-            std::atomic<int> work{0};
             for (int step = 0; step < 40; ++step) {
                 const auto cpu = static_cast<uint32_t>(random.below(plugged ? 3 : 2));
                 switch (random.below(9)) {
@@ -262,8 +263,14 @@ TEST_CASE("a thousand machines leave nothing behind", "[control]") {
     }
     REQUIRE(entries_of("/proc/self/fd") == descriptors);
     REQUIRE(entries_of("/proc/self/task") == threads);
-    // The allocator may keep a mapping or two of its own; a leak would be a thousand.
-    REQUIRE(lines_of("/proc/self/maps") <= mappings + 8);
+    // The allocator may keep a mapping or two of its own, and a sanitizer some for what it knows of memory; a leak would be
+    // five hundred.
+#ifdef WEFT_COUNT_ALLOCATIONS
+    constexpr size_t kOthers = 8;
+#else
+    constexpr size_t kOthers = 100;
+#endif
+    REQUIRE(lines_of("/proc/self/maps") <= mappings + kOthers);
 }
 
 // So that none can meet a lock that its own thread holds.

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Boots Debian's kernel on weft and checks what the guest itself prints.
 
-    boot_test.py EMULATOR MODULE_DIR CASE
+    boot_test.py EMULATOR MODULE_DIR CASE [SLOW_TIME]
+
+SLOW_TIME, for sanitizers, is the program made of slow_time.cpp: guests in the interpreter then have SLOWNESS times as long
+seconds, and their kernel leaves out the tests of its own cryptography.
 
 WEFT_GUEST_DIR holds the guest (scripts/fetch-guest, scripts/make-initramfs); without it the test is skipped (exit
 code 77). The cases are in CASES: options, the kernel's command line, and what has to be true afterwards. The results of
@@ -20,6 +23,7 @@ import time
 
 SKIP = 77
 LIMIT = 900  # seconds: a bound against hangs, not a measurement
+SLOWNESS = 50
 
 
 class Failure(Exception):
@@ -27,8 +31,9 @@ class Failure(Exception):
 
 
 class Guest:
-    def __init__(self, folder):
+    def __init__(self, folder, slow_time):
         self.folder = pathlib.Path(folder)
+        self.slow_time = slow_time
         self.image = self.folder / "Image"
         self.initramfs = self.folder / "initramfs.cpio.gz"
         self.firmware = self.folder / "fw_dynamic.bin"
@@ -45,8 +50,13 @@ class Run:
         command = [emulator, "-module-dir", modules, "-accel", accel, "-M", "virt", "-smp", str(smp), "-m", "512M",
                    "-nographic", "-bios", guest.firmware, "-kernel", guest.image, "-initrd", guest.initramfs,
                    "-append", "console=ttyS0 " + append, *extra]
-        self.text = " ".join(str(word) for word in command)
-        with tempfile.TemporaryFile() as log:
+        with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
+            if guest.slow_time and "backend=interp" in accel:
+                tree = pathlib.Path(folder) / "tree"
+                subprocess.run([guest.slow_time, str(smp), "512", str(SLOWNESS), tree], check=True)
+                command[command.index("-append") + 1] += " cryptomgr.notests"
+                command += ["-dtb", tree]
+            self.text = " ".join(str(word) for word in command)
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
             deadline = time.monotonic() + LIMIT
             while True:
@@ -175,6 +185,16 @@ def interp(emulator, modules, guest):
     run.ended()
 
 
+def interp_four_threads(emulator, modules, guest):
+    threads = VcpuThreads()
+    run = Run(emulator, modules, guest, "tcg,backend=interp", 4, "weft.check", watch=threads)
+    yield run
+    run.check(guest, 4)
+    run.ended()
+    if len(threads.busy) != 4:
+        raise Failure("these vCPU threads used processor time: %s" % sorted(threads.busy))
+
+
 def small_cache(emulator, modules, guest, evict="region", counter="evictions"):
     with tempfile.TemporaryDirectory() as folder:
         stats = pathlib.Path(folder) / "stats"
@@ -257,6 +277,7 @@ CASES = {
     "tb-size-4": small_cache,
     "tb-size-4-flush": small_cache_flush,
     "interp": interp,
+    "interp-smp4": interp_four_threads,
     "disk": disk,
     "reboot": reboot,
     "insn-smp1": counted(1, "", ""),
@@ -266,13 +287,14 @@ CASES = {
 
 def main():
     emulator, modules, name = sys.argv[1:4]
+    slow_time = sys.argv[4] if len(sys.argv) > 4 else None
     folder = os.environ.get("WEFT_GUEST_DIR")
     if not folder:
         print("skipped: WEFT_GUEST_DIR is not set (scripts/fetch-guest gets the guest)")
         return SKIP
     run = None
     try:
-        case = CASES[name](emulator, modules, Guest(folder))
+        case = CASES[name](emulator, modules, Guest(folder, slow_time))
         run = next(case)
         for run in case:
             pass
