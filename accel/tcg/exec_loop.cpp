@@ -222,7 +222,8 @@ bool ExecLoop::may_run_cold(const Vcpu& vcpu) const {
 // has no translation at hand. Found::code: the first instruction is one that needs a translation; else how to go on.
 ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
     StateHeader& header = vcpu.header();
-    const uint64_t first_page = header.pc & ~(kPageSize - 1);
+    const uint64_t begun = header.pc;
+    const uint64_t first_page = begun & ~(kPageSize - 1);
     for (bool moved = false;; moved = true) {
         const RunResult result = guest_.run(vcpu.state(), vcpu.tb_flags, page.host);
         vcpu.counters.cold_runs.add();
@@ -239,10 +240,31 @@ ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
         }
         const uint64_t pc = header.pc;
         if ((pc & ~(kPageSize - 1)) != first_page || header.exit_request.load(std::memory_order_relaxed) != 0 ||
-            vcpu.jump_cache.find(pc, header.context_id) != JumpCache::kNone || !vcpu.visits.cold(pc)) {
+            vcpu.jump_cache.find(pc, header.context_id) != JumpCache::kNone) {
+            return Found::again;
+        }
+        if (!vcpu.visits.cold(pc)) {
+            translate_beginning(vcpu, page, begun);
             return Found::again;
         }
     }
+}
+
+// What the code that began at `begun`, in `page`, has come to is hot, most likely a loop, and is about to be translated:
+// its beginning is translated first, so that the two lie side by side in memory, as they will be run.
+void ExecLoop::translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun) {
+    StateHeader& header = vcpu.header();
+    const uint64_t pc = header.pc;
+    if (pc == begun || find_block(vcpu, begun, page) != nullptr) {
+        return;
+    }
+    header.pc = begun;
+    tcg::TranslationBlock* tb = nullptr;
+    // Whether it succeeds matters to nobody yet: who comes here again meets the same.
+    translator_.translate(vcpu, page, 0, &tb);
+    header.raised = 0;
+    header.pc = pc;
+    vcpu.visits.set_hot(begun);
 }
 
 ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
