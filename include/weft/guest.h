@@ -67,7 +67,9 @@ struct WalkRequest {
 
 struct WalkResult {
     uint64_t paddr;      // physical address of vaddr (not of its page)
-    uint8_t prot;        // PageProt bits that hold for the whole 4 KiB page, now, without a further walk
+    // PageProt bits that hold for the whole 4 KiB page, now, without a further walk. What may be written may be read: the
+    // native backend reads through an entry that it looked up for a store.
+    uint8_t prot;
     uint8_t page_shift;  // log2 of the mapping's size, 12 and up
     bool global;         // the mapping is the same in all address spaces (RISC-V: the G bit)
     bool once;           // valid for this access alone (a physical protection boundary crosses the page)

@@ -206,7 +206,7 @@ def log_filter_case(weft):
 
 def stats_case(weft, backend="native"):
     file = weft.folder / "stats.json"
-    # What the guest does before its loop is too rare to be translated, and so are the loop's first rounds.
+    # The loop's first rounds run cold, with what stands before it.
     weft.run(accel="tcg,backend=%s,stats=%s" % (backend, file))
     cold = json.loads(file.read_text())
     expect(cold["cold_runs"] > 0 and cold["cold_insns"] >= cold["cold_runs"], "%(cold_runs)d cold runs of %(cold_insns)d" % cold)
@@ -215,7 +215,7 @@ def stats_case(weft, backend="native"):
     weft.run(accel="%s,stats=%s" % (accel, file))
     plain = json.loads(file.read_text())
     expect(plain["cold_runs"] == 0, "%d cold runs with translate-after=0" % plain["cold_runs"])
-    expect(plain["translations"] > cold["translations"], "cold code is translated")
+    expect(plain["translations"] >= cold["translations"] > 0, "cold runs add translations")
     expect("block_entries" not in plain, "entries are reported without being counted")
     weft.run(accel="%s,profile=on,stats=%s" % (accel, file))
     counters = json.loads(file.read_text())
