@@ -54,6 +54,7 @@ TlbEntry* Tlb::find(uint64_t vaddr, bool is_store, VcpuCounters& counters) {
 
 TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift, VcpuCounters& counters) {
     counters.tlb_fills.add();
+    empty_ = false;
     const uint64_t page = page_of(vaddr);
     if (page_shift > kPageBits) {
         large_.note(vaddr, page_shift);
@@ -140,6 +141,7 @@ void Tlb::flush(VcpuCounters& counters) {
         std::fill(entries_.begin(), entries_.end(), kEmpty);
     }
     victims_.fill(kEmpty);
+    empty_ = true;
     used_ = 0;
     peak_used_ = 0;
     conflicts_ = 0;

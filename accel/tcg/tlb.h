@@ -45,7 +45,8 @@ class Tlb {
     void flush_page(uint64_t vaddr);
     // Forgets everything; a table that was used little shrinks.
     void flush(VcpuCounters& counters);
-    bool empty() const { return used_ == 0; }
+    // Whether nothing was cached since the last flush of everything: a table without entries may still have victims.
+    bool empty() const { return empty_; }
     size_t used() const { return used_; }  // of the direct-mapped entries
     std::span<const tcg::TlbEntry> entries() const { return entries_; }
 
@@ -71,6 +72,7 @@ class Tlb {
     std::vector<tcg::TlbEntry> entries_;
     std::array<tcg::TlbEntry, kVictims> victims_;
     unsigned next_victim_ = 0;
+    bool empty_ = true;
     size_t used_ = 0;        // entries of the table in use
     size_t peak_used_ = 0;   // most in use since the last flush
     size_t conflicts_ = 0;   // live entries thrown out since the last resize

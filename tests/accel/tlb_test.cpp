@@ -1,6 +1,7 @@
 // The softmmu TLB and what stands beside it: which entries go at a flush, and which stay.
 #include <catch2/catch.hpp>
 
+#include <map>
 #include <memory>
 #include <set>
 
@@ -79,6 +80,78 @@ TEST_CASE("victims are forgotten too", "[tlb]") {
     f.insert(kSuperpage * 1000 + stride, 21);  // throws the first one out
     f.tlb.flush_page(kSuperpage * 1000 + 7 * kPage);
     CHECK_FALSE(f.holds(kSuperpage * 1000));
+}
+
+// Where two pages share an entry and the one in the table goes, the other is all there is.
+TEST_CASE("victims are forgotten too where the table has nothing", "[tlb]") {
+    constexpr uint64_t kOther = 0x40000000 + (kPage << Tlb::kMinBits);
+    Fixture f;
+    f.insert(0x40000000);
+    f.insert(kOther);
+    f.tlb.flush_page(kOther);
+    REQUIRE(f.tlb.used() == 0);
+    SECTION("by a flush of their address") { f.tlb.flush_page(0x40000000); }
+    SECTION("by a flush of everything") { f.tlb.flush(f.counters); }
+    SECTION("but only by that") {
+        f.tlb.flush_page(0x40000000 + kPage);
+        unsigned seen = 0;
+        f.tlb.for_each([&](TlbEntry& entry) { seen += entry.read == tcg::tlb_tag(0x40000000) ? 1 : 0; });
+        CHECK(seen == 1);
+        CHECK(f.holds(0x40000000));
+        return;
+    }
+    CHECK_FALSE(f.holds(0x40000000));
+}
+
+// Against a map of what every page was mapped to last: a TLB may have forgotten it, and must not know anything else.
+TEST_CASE("whatever comes in whatever order, nothing that was flushed is found", "[tlb]") {
+    Fixture f;
+    std::map<uint64_t, uint64_t> mapped;  // page to host address
+    uint64_t random = 1;
+    const auto below = [&random](uint64_t bound) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        return (random >> 33) % bound;
+    };
+    // Few pages of few slots, so that a table is often without entries and its victims are not.
+    const auto any_page = [&] { return (below(5) << Tlb::kMaxBits | below(3)) * kPage; };
+    uint64_t found = 0;
+    for (int step = 0; step < 300000; ++step) {
+        const uint64_t page = any_page();
+        switch (below(8)) {
+            case 0:
+            case 1:
+            case 2: {
+                const uint64_t tag = tcg::tlb_tag(page);
+                const bool writable = below(2) != 0;
+                f.tlb.insert(page, TlbEntry{tag, writable ? tag : tcg::kTlbInvalid, static_cast<uint64_t>(step), 0}, 12,
+                             f.counters);
+                mapped[page] = static_cast<uint64_t>(step);
+                break;
+            }
+            case 3:
+            case 4:
+            case 5:
+                f.tlb.flush_page(page + below(kPage));
+                mapped.erase(page);
+                break;
+            case 6:
+                if (below(50) == 0) {
+                    f.tlb.flush(f.counters);
+                    mapped.clear();
+                }
+                break;
+            default:
+                break;
+        }
+        const uint64_t wanted = any_page();
+        if (const TlbEntry* const entry = f.tlb.find(wanted, below(2) != 0, f.counters)) {
+            ++found;
+            const auto known = mapped.find(wanted);
+            REQUIRE(known != mapped.end());
+            REQUIRE(entry->addend == known->second);
+        }
+    }
+    CHECK(found > 10000);
 }
 
 TEST_CASE("after a flush of everything no larger mapping is remembered", "[tlb]") {
