@@ -138,6 +138,23 @@ def plain(accel, smp):
     return case
 
 
+def soak(accel, smp, rounds):
+    """The guest's work again and again: what goes wrong once in a hundred process starts."""
+    if os.environ.get("WEFT_TEST_FULL"):
+        rounds *= 20
+
+    def case(emulator, modules, guest):
+        run = Run(emulator, modules, guest, accel, smp, "weft.check weft.rounds=%d" % rounds)
+        yield run
+        run.check(guest, smp)
+        wrong = [line for line in run.lines if line.startswith("WEFT differs")]
+        if wrong or run.lines.count("WEFT work=ok") != rounds:
+            raise Failure("%d of %d rounds were right; %s" % (run.lines.count("WEFT work=ok"), rounds, wrong))
+        run.ended()
+
+    return case
+
+
 def four_threads(emulator, modules, guest):
     threads = VcpuThreads()
     run = Run(emulator, modules, guest, "tcg,thread=multi", 4, "weft.check", watch=threads)
@@ -280,6 +297,8 @@ CASES = {
     "interp-smp4": interp_four_threads,
     "disk": disk,
     "reboot": reboot,
+    "soak": soak("tcg", 1, 5),
+    "soak-evictions": soak("tcg,tb-size=4", 2, 3),
     "insn-smp1": counted(1, "", ""),
     "insn-smp2": counted(2, "", ",tb-size=4,disable=pin-registers"),
 }

@@ -131,13 +131,13 @@ void Translator::end_with_exit(ir::ExitReason reason, ir::I64 pc) {
     ended_ = true;
 }
 
-void Translator::raise_here(Cause cause, ir::I64 tval) {
+void Translator::raise_here(Exception cause, ir::I64 tval) {
     b_.call(kHelperRaise, b_.imm32(static_cast<uint32_t>(cause)), tval);
     // Never reached; a unit's end is an op all the same.
     b_.exit_tb(ir::ExitReason::lookup, b_.pc_add(offset()));
 }
 
-void Translator::raise(Cause cause, ir::I64 tval) {
+void Translator::raise(Exception cause, ir::I64 tval) {
     raise_here(cause, tval);
     ended_ = true;
 }

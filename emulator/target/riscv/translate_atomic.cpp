@@ -60,7 +60,7 @@ void store_conditional(Translator& t, const Insn& insn, unsigned size) {
 
     // A misaligned address raises whether or not the reservation holds.
     b.brcond(Cond::tsteq, t.x(insn.rs1), b.imm((1u << size) - 1), aligned);
-    t.raise_here(Cause::store_address_misaligned, t.x(insn.rs1));
+    t.raise_here(Exception::store_misaligned, t.x(insn.rs1));
 
     b.set_label(aligned);
     b.brcond(Cond::ne, res_address(t), reservation_key(t, insn, size), failed);

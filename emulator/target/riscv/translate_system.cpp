@@ -143,14 +143,14 @@ void fence_inval(Translator& t, const Insn& insn) {
 
 void ecall(Translator& t, const Insn&) {
     const Priv priv = t.flags().priv();
-    t.raise(priv == Priv::user         ? Cause::ecall_from_user
-            : priv == Priv::supervisor ? Cause::ecall_from_supervisor
-                                       : Cause::ecall_from_machine,
+    t.raise(priv == Priv::user         ? Exception::ecall_user
+            : priv == Priv::supervisor ? Exception::ecall_supervisor
+                                       : Exception::ecall_machine,
             t.b().imm(0));
 }
 
 // tval is the breakpoint's own address (privileged specification, "Machine Trap Value Register").
-void ebreak(Translator& t, const Insn&) { t.raise(Cause::breakpoint, t.b().pc_add(t.offset())); }
+void ebreak(Translator& t, const Insn&) { t.raise(Exception::breakpoint, t.b().pc_add(t.offset())); }
 
 void csrrw(Translator& t, const Insn& insn) { access_csr(t, insn, swap_op(insn), t.x(insn.rs1)); }
 void csrrs(Translator& t, const Insn& insn) { access_csr(t, insn, mask_op(insn, CsrOp::set), t.x(insn.rs1)); }

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "emulator/target/riscv/decode.h"
+#include "emulator/target/riscv/exception.h"
 #include "emulator/target/riscv/helpers.h"
 #include "emulator/target/riscv/semantics_all.h"
 #include "emulator/target/riscv/state.h"
@@ -24,16 +25,6 @@
 #include "weft/memory.h"
 
 namespace weft::riscv {
-
-// Exception codes of mcause (privileged specification, table "Machine cause register values").
-enum class Cause : uint32_t {
-    illegal_instruction = 2,
-    breakpoint = 3,
-    store_address_misaligned = 6,
-    ecall_from_user = 8,
-    ecall_from_supervisor = 9,
-    ecall_from_machine = 11,
-};
 
 class Translator {
   public:
@@ -129,10 +120,10 @@ class Translator {
     int32_t next_offset() const { return static_cast<int32_t>(offset_ + size_); }
 
     // The instruction raises an exception; the unit ends.
-    void raise(Cause cause, ir::I64 tval);
-    void illegal(const Insn& insn) { raise(Cause::illegal_instruction, b_.imm(insn.bits)); }
+    void raise(Exception cause, ir::I64 tval);
+    void illegal(const Insn& insn) { raise(Exception::illegal_insn, b_.imm(insn.bits)); }
     // The same in the middle of an instruction whose other paths go on: the unit does not end.
-    void raise_here(Cause cause, ir::I64 tval);
+    void raise_here(Exception cause, ir::I64 tval);
 
     // Ends the unit by a transfer to page_pc + target.
     void end_with_jump(int32_t target);
