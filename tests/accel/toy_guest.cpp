@@ -350,7 +350,11 @@ bool has_work(const void* pointer) {
     return state.pending.load() != 0 || due(state) != 0;
 }
 
-bool walk(void*, const WalkRequest* request, WalkResult* result) {
+bool walk(void* state, const WalkRequest* request, WalkResult* result) {
+    if (request->mmu_mode != 0) {
+        const Cpu& cpu = *static_cast<Cpu*>(state_header(state).guest);
+        return cpu.walk && cpu.walk(*request, result);
+    }
     const uint64_t vaddr = request->vaddr;
     const uint64_t paddr = vaddr < kSwapped ? vaddr : (vaddr - kSwapped) ^ 0x1000;
     *result = {paddr, kProtRead | kProtWrite | kProtExec, 12, false, false};
@@ -409,8 +413,8 @@ const GuestArch& guest_arch() {
         .ir_version = ir::kIrVersion,
         .name = "toy",
         .state_size = sizeof(State),
-        .mmu_mode_count = 1,
-        .space_dependent_modes = 0,
+        .mmu_mode_count = 3,
+        .space_dependent_modes = 0b110,
         .max_insn_size = 6,
         .min_insn_size = 2,
         .globals = globals().data(),

@@ -2,12 +2,14 @@
 //
 // Sixteen 64-bit registers. An instruction is an opcode byte, a byte of two register numbers (a low, b high), and for some
 // a signed 32-bit number: 2 or 6 bytes long, so that instructions cross page ends. Addresses are physical, but for those
-// from kSwapped on, which name the same memory with neighbouring pages exchanged. Exceptions and
+// from kSwapped on, which name the same memory with neighbouring pages exchanged. (MMU modes 1 and 2, which no instruction
+// uses, translate as Cpu::walk says.) Exceptions and
 // interrupts go to `vector` with the pc in `epc`.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "weft/guest.h"
@@ -67,6 +69,8 @@ struct Cpu {
     uint64_t id = 0;
     uint64_t reset_pc = 0;
     uint64_t vector = 0;
+    // GuestArch::walk of modes 1 and 2, which depend on the address space. Where there is none, nothing is mapped in them.
+    std::function<bool(const weft::WalkRequest&, weft::WalkResult*)> walk{};
 };
 
 const weft::GuestArch& guest_arch();

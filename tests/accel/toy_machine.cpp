@@ -128,7 +128,7 @@ uint64_t Machine::peek(uint64_t address) const { return guest_ram::load<uint64_t
 uint32_t Machine::add(uint64_t pc, uint64_t vector) {
     auto owned = std::make_unique<Owned>();
     const auto index = static_cast<uint32_t>(cpus_.size());
-    owned->cpu = {index, pc, vector};
+    owned->cpu = {index, pc, vector, nullptr};
     const VcpuConfig config{index, &owned->cpu, this};
     const ErrorSink sink{[](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
     WEFT_ASSERT(ops().vcpu_create(instance_, &config, &owned->vcpu, &owned->state, &sink));

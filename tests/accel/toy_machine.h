@@ -52,6 +52,7 @@ class Machine {
     void remove(uint32_t index);
     void* state(uint32_t index) const { return cpus_[index]->state; }
     weft::Vcpu* vcpu(uint32_t index) const { return cpus_[index]->vcpu; }
+    Cpu& cpu(uint32_t index) const { return cpus_[index]->cpu; }
 
     const weft::AccelOps& ops() const;
     weft::AccelInstance* instance() const { return instance_; }
