@@ -192,45 +192,44 @@ const FlatRange* Reader::direct(uint64_t paddr, unsigned size, bool write, Devic
 }
 
 template <class T>
-DeviceStatus Reader::load(uint64_t paddr, T* value) {
+DeviceStatus Reader::load_by(T (*get)(const uint8_t*), uint64_t paddr, T* value) {
     const Section section(*this);
     DeviceStatus status;
     if (const FlatRange* range = direct(paddr, sizeof(T), false, &status); range != nullptr) {
-        *value = guest_ram::load<T>(range->host_of(paddr));
+        *value = get(range->host_of(paddr));
     }
     return status;
+}
+
+template <class T>
+DeviceStatus Reader::store_by(void (*put)(uint8_t*, T), uint64_t paddr, T value) {
+    const Section section(*this);
+    DeviceStatus status;
+    if (const FlatRange* range = direct(paddr, sizeof(T), true, &status); range != nullptr) {
+        put(range->host_of(paddr), value);
+        space_.topology().ram_written(range->ram_offset_of(paddr), sizeof(T));
+    }
+    return status;
+}
+
+template <class T>
+DeviceStatus Reader::load(uint64_t paddr, T* value) {
+    return load_by<T>(&guest_ram::load<T>, paddr, value);
 }
 
 template <class T>
 DeviceStatus Reader::store(uint64_t paddr, T value) {
-    const Section section(*this);
-    DeviceStatus status;
-    if (const FlatRange* range = direct(paddr, sizeof(T), true, &status); range != nullptr) {
-        guest_ram::store<T>(range->host_of(paddr), value);
-        space_.topology().ram_written(range->ram_offset_of(paddr), sizeof(T));
-    }
-    return status;
+    return store_by<T>(&guest_ram::store<T>, paddr, value);
 }
 
 template <class T>
 DeviceStatus Reader::load_sync(uint64_t paddr, T* value) {
-    const Section section(*this);
-    DeviceStatus status;
-    if (const FlatRange* range = direct(paddr, sizeof(T), false, &status); range != nullptr) {
-        *value = guest_ram::load_sync<T>(range->host_of(paddr));
-    }
-    return status;
+    return load_by<T>(&guest_ram::load_sync<T>, paddr, value);
 }
 
 template <class T>
 DeviceStatus Reader::store_sync(uint64_t paddr, T value) {
-    const Section section(*this);
-    DeviceStatus status;
-    if (const FlatRange* range = direct(paddr, sizeof(T), true, &status); range != nullptr) {
-        guest_ram::store_sync<T>(range->host_of(paddr), value);
-        space_.topology().ram_written(range->ram_offset_of(paddr), sizeof(T));
-    }
-    return status;
+    return store_by<T>(&guest_ram::store_sync<T>, paddr, value);
 }
 
 #define WEFT_INSTANTIATE(T)                                        \

@@ -57,6 +57,11 @@ class Reader {
     DeviceStatus copy_in(uint64_t paddr, std::span<const uint8_t> data, Writing writing);
     // The range of RAM (or ROM, for loads) that holds all `size` bytes; null otherwise. Inside a section.
     const FlatRange* direct(uint64_t paddr, unsigned size, bool write, DeviceStatus* status);
+    // One access by a function of weft/guest_ram.h.
+    template <class T>
+    DeviceStatus load_by(T (*get)(const uint8_t*), uint64_t paddr, T* value);
+    template <class T>
+    DeviceStatus store_by(void (*put)(uint8_t*, T), uint64_t paddr, T value);
 
     AddressSpace& space_;
     EpochDomain::Participant participant_;

@@ -105,43 +105,7 @@ Optimizer::Step Optimizer::extract_rules(Op& op) {
     if (bits >> position >> length == 0) {
         return position == 0 ? to_mov(op, a) : to_binary(op, shr, a, position);
     }
-    const Op* maker = made_by(a, op.type);
-    if (maker == nullptr || !still(a, 1)) {
-        return Step::keep;
-    }
-    const TempIndex x = maker->args[1];
-    uint64_t c = 0;
-    switch (maker->code) {
-        case extract:
-        case sextract: {
-            const unsigned inner_position = maker->aux & 0xff;
-            const unsigned inner_length = maker->aux >> 8;
-            if (position + length <= inner_length) {
-                return to_field(op, extract, x, inner_position + position, length);
-            }
-            return maker->code == extract && position < inner_length
-                       ? to_field(op, extract, x, inner_position + position, inner_length - position)
-                       : Step::keep;
-        }
-        case shl:
-            return is_constant_temp(maker->args[2], &c) && c <= position
-                       ? to_field(op, extract, x, position - static_cast<unsigned>(c), length)
-                       : Step::keep;
-        case shr:
-        case sar:
-            return is_constant_temp(maker->args[2], &c) && c + position + length <= width
-                       ? to_field(op, extract, x, position + static_cast<unsigned>(c), length)
-                       : Step::keep;
-        case and_:
-            return is_constant_temp(maker->args[2], &c) &&
-                           (c >> position & low_ones(length)) == low_ones(length)
-                       ? to_field(op, extract, x, position, length)
-                       : Step::keep;
-        case ext_i32_i64:
-            return position == 0 && length == 32 ? to_unary(op, extu_i32_i64, x) : Step::keep;
-        default:
-            return Step::keep;
-    }
+    return field_of_made(op);
 }
 
 Optimizer::Step Optimizer::sextract_rules(Op& op) {
@@ -160,6 +124,16 @@ Optimizer::Step Optimizer::sextract_rules(Op& op) {
     if ((known.zeros >> (position + length - 1) & 1) != 0) {
         return to_field(op, extract, a, position, length);
     }
+    return field_of_made(op);
+}
+
+// A field of what a shift, an AND, a field or a widening made is a field of its operand.
+Optimizer::Step Optimizer::field_of_made(Op& op) {
+    using enum Opcode;
+    const TempIndex a = op.args[1];
+    const unsigned width = ir::width(op.type);
+    const unsigned position = op.aux & 0xff;
+    const unsigned length = op.aux >> 8;
     const Op* maker = made_by(a, op.type);
     if (maker == nullptr || !still(a, 1)) {
         return Step::keep;
@@ -172,28 +146,31 @@ Optimizer::Step Optimizer::sextract_rules(Op& op) {
             const unsigned inner_position = maker->aux & 0xff;
             const unsigned inner_length = maker->aux >> 8;
             if (position + length <= inner_length) {
-                return to_field(op, sextract, x, inner_position + position, length);
+                return to_field(op, op.code, x, inner_position + position, length);
             }
-            return maker->code == sextract && position < inner_length
-                       ? to_field(op, sextract, x, inner_position + position, inner_length - position)
+            return maker->code == op.code && position < inner_length
+                       ? to_field(op, op.code, x, inner_position + position, inner_length - position)
                        : Step::keep;
         }
         case shl:
             return is_constant_temp(maker->args[2], &c) && c <= position
-                       ? to_field(op, sextract, x, position - static_cast<unsigned>(c), length)
+                       ? to_field(op, op.code, x, position - static_cast<unsigned>(c), length)
                        : Step::keep;
         case shr:
         case sar:
             return is_constant_temp(maker->args[2], &c) && c + position + length <= width
-                       ? to_field(op, sextract, x, position + static_cast<unsigned>(c), length)
+                       ? to_field(op, op.code, x, position + static_cast<unsigned>(c), length)
                        : Step::keep;
         case and_:
             return is_constant_temp(maker->args[2], &c) &&
                            (c >> position & low_ones(length)) == low_ones(length)
-                       ? to_field(op, sextract, x, position, length)
+                       ? to_field(op, op.code, x, position, length)
                        : Step::keep;
+        // What is widened one way and cut off again to be widened the other way.
+        case ext_i32_i64:
+            return op.code == extract && position == 0 && length == 32 ? to_unary(op, extu_i32_i64, x) : Step::keep;
         case extu_i32_i64:
-            return position == 0 && length == 32 ? to_unary(op, ext_i32_i64, x) : Step::keep;
+            return op.code == sextract && position == 0 && length == 32 ? to_unary(op, ext_i32_i64, x) : Step::keep;
         default:
             return Step::keep;
     }

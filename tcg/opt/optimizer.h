@@ -69,6 +69,7 @@ class Optimizer {
     bool undo_shift_in_place(const Op& op);
     Step extract_rules(Op& op);
     Step sextract_rules(Op& op);
+    Step field_of_made(Op& op);
     Step deposit_rules(Op& op);
     Step conversion_rules(Op& op);
     Step condition_rules(Op& op);
