@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "tests/machines/process_facts.h"
+#include "weft/abi.h"
 
 namespace weft::test {
 
@@ -18,18 +19,7 @@ inline constexpr unsigned kWarmUpRounds = 10;
 inline unsigned round_count() { return std::getenv("WEFT_TEST_FULL") != nullptr ? 1000 : 100; }
 
 // What a sanitizer itself maps and keeps is not weft's.
-inline constexpr bool kOwnMemory =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    false;
-#else
-    true;
-#endif
-#else
-    true;
-#endif
+inline constexpr bool kOwnMemory = sanitizer_mode() == SanitizerMode::none;
 
 template <class Round>
 void repeat_rounds(Round&& round) {

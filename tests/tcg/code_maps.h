@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "weft/abi.h"
+
 namespace weft::test {
 
 struct MapEntry {
@@ -73,13 +75,7 @@ inline std::vector<MapEntry> maps_in(uintptr_t start, size_t size) {
 // Mappings of the process, for comparing before and after. Sanitizers map and split shadow memory of their own as they
 // like, so that with them only those count which can only be code's.
 inline size_t count_maps() {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-    constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-    constexpr bool kSanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-    constexpr bool kSanitized = false;
-#endif
+    constexpr bool kSanitized = sanitizer_mode() != SanitizerMode::none;
     size_t count = 0;
     for (const MapEntry& entry : all_maps()) {
         count += !kSanitized || (entry.executable() && entry.name.find('/') != 0) ||
