@@ -111,7 +111,7 @@ TEST_CASE("fetching where nothing is delivers a fetch fault") {
     machine.load(code);
     const uint32_t cpu = machine.add(0x1000, 0x3000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     REQUIRE(state_of(machine.state(cpu)).epc == 0x70000000);
     REQUIRE(state_of(machine.state(cpu)).cause == kFetchFault);
@@ -194,7 +194,7 @@ TEST_CASE("a store to one TB of a page leaves the page's others") {
     machine.load(code);
     machine.add(0x1000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     REQUIRE(machine.stat("code_writes") >= 199);
     REQUIRE(machine.stat("invalidations") == 0);
@@ -213,7 +213,7 @@ TEST_CASE("bytes that others write to are translated anew") {
     machine.load(code);
     const uint32_t cpu = machine.add(0x1000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     Assembler other(loop);
     other.li(1, 2);
@@ -245,7 +245,7 @@ TEST_CASE("what is logged") {
     machine.load(code);
     machine.add(0x1000, 0x3000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     const std::string log = machine.log();
     for (const char* part : {"IN:\n0x1000: li", "OP: pc 0x1000", "OP after optimization: pc 0x1000", "OUT: [size=",

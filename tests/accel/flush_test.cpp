@@ -133,7 +133,7 @@ TEST_CASE("a flush forgets all translations, wherever they are known, and gives 
         machine.add(0x1000);
         machine.add(0x1000);
         machine.resume();
-        machine.wait_for(6);
+        machine.await_events(6);
         machine.pause();
         // Nobody runs: this thread may do what is done in exclusive sections.
         weft::accel::CodeCache& cache = machine.vcpu(0)->cache;

@@ -139,7 +139,7 @@ TEST_CASE("work that meets the interrupt which wakes a vCPU is done", "[kick]") 
                     flag.machine->poke(kFlag + flag.cpu * 0x1000, {1, 0, 0, 0, 0, 0, 0, 0});
                 },
                 &flags[cpu]);
-            machine.wait_for(static_cast<size_t>(round));
+            machine.await_events(static_cast<size_t>(round));
         }
         interrupter.join();
     }
@@ -158,7 +158,7 @@ TEST_CASE("a pause that meets the interrupt which wakes a vCPU is heard", "[kick
         machine.pause();           // returns when the vCPU, which waits for its flag, has come back
         machine.poke(kFlag, {1, 0, 0, 0, 0, 0, 0, 0});
         machine.resume();
-        machine.wait_for(static_cast<size_t>(round));
+        machine.await_events(static_cast<size_t>(round));
     }
 }
 
@@ -318,7 +318,7 @@ TEST_CASE("what others forget leaves a vCPU's tables alone until its own thread 
     machine.ops().vcpu_run(
         machine.instance(), machine.vcpu(1), VcpuWork::async, [](void*, void*) {}, nullptr);
     machine.resume();
-    machine.wait_for(2);
+    machine.await_events(2);
     machine.ops().vcpu_run(
         machine.instance(), machine.vcpu(0), VcpuWork::async,
         [](void* opaque, void*) {

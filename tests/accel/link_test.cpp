@@ -80,7 +80,7 @@ TEST_CASE("a vCPU leaves a TB that jumps to itself when it is invalidated", "[li
     other.op(Opcode::st, 14, 13);
     other.op(Opcode::halt);
     overwrite(machine, other);
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     REQUIRE(walk_paused(machine, 1) == std::vector<std::string>{});
 }
@@ -127,7 +127,7 @@ TEST_CASE("a vCPU leaves two TBs that jump to each other when both are invalidat
         std::thread other(end, kSecond, kFirst, random.below(200));
         end(kFirst, kSecond, random.below(200));
         other.join();
-        machine.wait_for(static_cast<size_t>(round));
+        machine.await_events(static_cast<size_t>(round));
         machine.pause();
         REQUIRE(walk_paused(machine, 1) == std::vector<std::string>{});
         links = machine.stat("links");

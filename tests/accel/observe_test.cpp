@@ -95,7 +95,7 @@ TEST_CASE("a loop's entries are counted, each one") {
     machine.load(loop_program(0x1000, 100000, &loop));
     machine.add(0x1000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     uint64_t total = 0;
     const std::map<uint64_t, uint64_t> found = entries(machine, &total);
@@ -125,7 +125,7 @@ TEST_CASE("entries by several vCPUs at the same time are all counted") {
         machine.add(0x1000);
     }
     machine.resume();
-    machine.wait_for(kVcpus);
+    machine.await_events(kVcpus);
     machine.pause();
     uint64_t total = 0;
     REQUIRE(entries(machine, &total).at(loop) == kVcpus * (kRounds - 1));
@@ -153,7 +153,7 @@ TEST_CASE("probes of the jump cache are counted by their result") {
     machine.load(code);
     machine.add(0x1000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     // 999 indirect jumps to the loop. The first one finds nothing translated there, and the loop then fills the cache.
     REQUIRE(entries(machine).at(loop) == 999);
@@ -167,7 +167,7 @@ TEST_CASE("nothing is counted unless it is asked for") {
     machine.load(loop_program(0x1000, 1000, &loop));
     machine.add(0x1000);
     machine.resume();
-    machine.wait_for(1);
+    machine.await_events(1);
     machine.pause();
     REQUIRE(machine.report("stats").find("block_entries") == std::string::npos);
     REQUIRE(machine.report("tb-list").find("profile=on") != std::string::npos);

@@ -392,7 +392,7 @@ void run(const Plan& plan) {
             thread.join();
         }
         events += plan.cpus;
-        machine.wait_for(events);
+        machine.await_events(events);
         REQUIRE(walk_all(machine, plan.cpus) == std::vector<std::string>{});
         machine.pause();
         size_t stale = 0;

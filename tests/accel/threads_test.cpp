@@ -96,7 +96,7 @@ TEST_CASE("atomic additions of four vCPUs add up", "[threads]") {
             machine.add(0x1000);
         }
         machine.resume();
-        machine.wait_for(4);
+        machine.await_events(4);
         machine.pause();
         REQUIRE(machine.peek(kCounter) == 8000);
     }
@@ -112,8 +112,8 @@ TEST_CASE("two machines run in one process at the same time", "[threads]") {
     }
     first.resume();
     second.resume();
-    first.wait_for(2);
-    second.wait_for(2);
+    first.await_events(2);
+    second.await_events(2);
     first.pause();
     second.pause();
     REQUIRE(first.peek(kCounter) == 2000);
@@ -128,7 +128,7 @@ TEST_CASE("threads have names, and as many as promised", "[threads]") {
             machine.add(0x1000);
         }
         machine.resume();
-        machine.wait_for(10);
+        machine.await_events(10);
         // A thread that has not run yet has its creator's name: the last one may still have to begin.
         const auto all_named = [](const std::multiset<std::string>& names) {
             return std::ranges::all_of(std::array{"CPU 0/TCG", "CPU 1/TCG", "CPU 2/TCG", "timer/TCG"},
@@ -142,7 +142,7 @@ TEST_CASE("threads have names, and as many as promised", "[threads]") {
         machine.add(0x1000);
     }
     machine.resume();
-    machine.wait_for(10);
+    machine.await_events(10);
     const std::multiset<std::string> names = thread_names();
     REQUIRE(names.count("ALL CPUs/TCG") == 1);
     REQUIRE(names.count("CPU 0/TCG") == 0);
@@ -229,7 +229,7 @@ TEST_CASE("no interrupt is lost, however it meets the halt", "[threads]") {
         for (size_t i = 1; i <= 1500; ++i) {
             interrupt(machine.state(cpus[0]));
             interrupt(machine.state(cpus[1]));
-            machine.wait_for(2 * i);
+            machine.await_events(2 * i);
         }
     }
 }
@@ -280,7 +280,7 @@ TEST_CASE("timers wake a halted vCPU and interrupt a running one", "[threads]") 
             machine.add(0x1000, 0x3000);
             machine.add(0x1000, 0x3000);
             machine.resume();
-            machine.wait_for(50);
+            machine.await_events(50);
         }
     }
 }
@@ -305,7 +305,7 @@ TEST_CASE("yielding goes on", "[threads]") {
         machine.add(0x1000);
         machine.add(0x1000);
         machine.resume();
-        machine.wait_for(2);
+        machine.await_events(2);
         REQUIRE(machine.peek(kCounter) == 200);
     }
 }

@@ -162,12 +162,16 @@ uint64_t Machine::stat(const std::string& name) const {
     return std::strtoull(text.c_str() + at + name.size() + 4, nullptr, 10);
 }
 
-std::vector<Event> Machine::wait_for(size_t count) {
+void Machine::await_events(size_t count) {
     MutexLock lock(mutex_);
     while (events_.size() < count) {
         changed_.wait(mutex_);
     }
-    return events_;
+}
+
+std::vector<Event> Machine::wait_for(size_t count) {
+    await_events(count);
+    return events();
 }
 
 std::vector<std::string> Machine::wait_for_fatal(size_t count) {

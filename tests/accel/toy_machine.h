@@ -67,7 +67,8 @@ class Machine {
     void set_hold_at(size_t event) { hold_at_ = event; }
 
     // ---- events ----
-    // Waits until there are at least `count` events.
+    // Waits until there are at least `count` events; wait_for() returns all there are then.
+    void await_events(size_t count);
     std::vector<Event> wait_for(size_t count);
     std::vector<Event> events();
 
