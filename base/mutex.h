@@ -60,7 +60,8 @@ class CondVar {
     }
     // Returns false when `deadline` passed.
     template <class Clock, class Duration>
-    bool wait_until(Mutex& mutex, const std::chrono::time_point<Clock, Duration>& deadline) WEFT_REQUIRES(mutex) {
+    bool wait_until(Mutex& mutex, const std::chrono::time_point<Clock, Duration>& deadline)
+        WEFT_REQUIRES(mutex) {
         std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
         const bool signalled = condition_.wait_until(lock, deadline) == std::cv_status::no_timeout;
         lock.release();

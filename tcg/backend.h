@@ -28,7 +28,8 @@ struct RuntimeHooks {
     bool (*store)(void* state, uint64_t address, uint32_t memop, uint64_t value);
     // `op` is one of the atomic ops; for atomic_cmpxchg `a` is the expected and `b` the desired value, else `a` is the
     // operand. The value before, extended as memop says.
-    bool (*atomic)(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old);
+    bool (*atomic)(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
+                   uint64_t* old);
     // A group's shared TLB probe failed because its accesses lie in two pages of the host's memory; they are done one by
     // one. ExecState::exit_host_pc says where. May be null.
     void (*straddle)(void* state);
@@ -40,8 +41,10 @@ struct RuntimeHooks {
 struct BackendConfig {
     const GuestArch* guest;
     RuntimeHooks hooks;
-    bool count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget, and calls leave their return address
-    bool profile = false;  // units count their entries, probes of the jump cache their results: ExecState::profile
+    bool
+        count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget, and calls leave their return address
+    bool profile =
+        false;  // units count their entries, probes of the jump cache their results: ExecState::profile
 };
 
 enum class CompileStatus : uint8_t {
@@ -52,9 +55,9 @@ enum class CompileStatus : uint8_t {
 
 // A goto_tb's patchable jump.
 struct JumpSite {
-    uint32_t site_offset;   // from the unit's start: where link() patches
-    uint32_t stub_offset;   // where the unlinked jump goes
-    uint16_t page_offset;   // of the destination in its guest page
+    uint32_t site_offset;  // from the unit's start: where link() patches
+    uint32_t stub_offset;  // where the unlinked jump goes
+    uint16_t page_offset;  // of the destination in its guest page
 };
 
 // One guest instruction: its code ends at host_end (offset from the unit's start). A host pc p inside a unit belongs to
@@ -78,7 +81,8 @@ class Compiler {
     virtual ~Compiler() = default;
 
     // Compiles a verified (and optimized) unit into `window`. `unit_index` is what exits report as exit_unit.
-    virtual CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) = 0;
+    virtual CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index,
+                                  CompiledUnit* out) = 0;
 };
 
 class Backend {
@@ -116,10 +120,12 @@ class Backend {
 
 struct NativeOptions {
     // Off switches of optimisations, for measuring: names as in docs/performance.md.
-    bool pin_registers = true;      // the guest's best-ranked registers stay in host registers across units
-    bool share_jump_cache_probe = true;  // indirect jumps share one probe; each its own is larger and no faster
-    bool direct_side_exits = true;  // a conditional branch that leaves the unit is itself the jump that is linked
-    bool share_tlb_probes = true;   // accesses at displacements from one register share a probe
+    bool pin_registers = true;  // the guest's best-ranked registers stay in host registers across units
+    bool share_jump_cache_probe =
+        true;  // indirect jumps share one probe; each its own is larger and no faster
+    bool direct_side_exits =
+        true;  // a conditional branch that leaves the unit is itself the jump that is linked
+    bool share_tlb_probes = true;  // accesses at displacements from one register share a probe
     // Off, these make wrong code: for tests that have to notice it (tests/litmus).
     bool fences = true;            // the guest's fences and the order of its LRs
     bool atomic_additions = true;  // the guest's atomic additions are one operation

@@ -26,10 +26,11 @@ enum TlbTag : uint64_t {
 
 // One entry of the softmmu TLB. Probed by generated code: the page number of the last byte accessed must equal the tag.
 struct TlbEntry {
-    uint64_t read;    // virtual page number, perhaps with flags
+    uint64_t read;  // virtual page number, perhaps with flags
     uint64_t write;
     uint64_t addend;  // host address minus virtual address
-    uint64_t page;    // ram_offset of the page, or its physical address where kTlbDevice is set. The slow path's
+    uint64_t
+        page;  // ram_offset of the page, or its physical address where kTlbDevice is set. The slow path's
 };
 inline constexpr unsigned kTlbEntryShift = 5;
 // An entry's index comes from the lower half of an address alone.
@@ -63,7 +64,7 @@ enum class ExitKind : uint32_t {
     lookup,   // by exit_tb: carry on at header.pc
     halt,
     yield,
-    fault,    // a guest exception is recorded; exit_host_pc lies in the instruction's code: restore from there
+    fault,  // a guest exception is recorded; exit_host_pc lies in the instruction's code: restore from there
     indirect,  // by a lookup_and_goto_ptr that found nothing, or was interrupted: carry on at header.pc
 };
 
@@ -76,8 +77,8 @@ struct alignas(64) ProfileState {
     // Entries into each unit, by all vCPUs: that of the unit at `offset` of the code buffer is [offset >> kProfileShift].
     // Added to by read-modify-write, relaxed. Constant pointer; null without profile=on.
     std::atomic<uint64_t>* unit_entries;
-    std::atomic<uint64_t> entries;       // into units, by this vCPU
-    std::atomic<uint64_t> probe_hits;    // of generated code in the jump cache
+    std::atomic<uint64_t> entries;     // into units, by this vCPU
+    std::atomic<uint64_t> probe_hits;  // of generated code in the jump cache
     std::atomic<uint64_t> probe_misses;
 };
 

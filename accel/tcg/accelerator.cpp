@@ -68,8 +68,9 @@ struct Accelerator::TopologyChange {
     Accelerator* accelerator;
     void (*done)(void* opaque);
     void* opaque;
-    bool second = false;             // by whoever starts the round, before its items are posted
-    std::atomic<uint32_t> left{0};  // items of this round, and one for who posts them; sequentially consistent
+    bool second = false;  // by whoever starts the round, before its items are posted
+    std::atomic<uint32_t> left{
+        0};  // items of this round, and one for who posts them; sequentially consistent
 
     static void forget(void* change, void* state) {
         state_header(state).vcpu->forget_memory();
@@ -214,8 +215,8 @@ Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
         threads_[0]->pause();
         return threads_[0].get();
     }
-    auto thread = CpuThread::create(single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", index), *cache_, gate_, timer_,
-                                    clock_, insn_clock_.get());
+    auto thread = CpuThread::create(single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", index), *cache_,
+                                    gate_, timer_, clock_, insn_clock_.get());
     if (!thread) {
         return std::unexpected(thread.error());
     }
@@ -233,8 +234,8 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     if (!thread) {
         return std::unexpected(thread.error());
     }
-    owned_.push_back(
-        std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_, &clock_, insn_clock_.get()}));
+    owned_.push_back(std::make_unique<Vcpu>(
+        VcpuParts{&config_, &config, cache_.get(), *thread, &timer_, &clock_, insn_clock_.get()}));
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);
@@ -319,8 +320,7 @@ void Accelerator::reset() {
     MutexLock lock(control_);
     WEFT_ASSERT(!running_);
     vcpus_.for_each([this](Vcpu& vcpu) {
-        run_on(
-            vcpu, VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->reset(); }, nullptr);
+        run_on(vcpu, VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->reset(); }, nullptr);
     });
 }
 

@@ -45,7 +45,9 @@ class Accelerator {
     InsnClock* insn_clock() const { return insn_clock_.get(); }
     void hold();
     // Something could not be done for want of memory, and nobody waits for an error: the machine is told to stop.
-    void out_of_memory() const { config_.host->fatal(config_.host->opaque, "out of memory: the accelerator cannot go on"); }
+    void out_of_memory() const {
+        config_.host->fatal(config_.host->opaque, "out of memory: the accelerator cannot go on");
+    }
 
     // For reports.
     const Settings& settings() const { return settings_; }

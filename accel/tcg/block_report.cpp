@@ -56,30 +56,32 @@ Contents contents_of(const CodeCache& cache, const TranslationBlock& tb) {
 std::optional<Contents> contents_of(CodeCache& cache, const Block& block) {
     std::optional<Contents> contents;
     const size_t offset = static_cast<size_t>(block.code - cache.buffer().rx());
-    cache.regions().trees().visit_region(cache.regions().layout().region_of(offset), [&](TranslationBlock& tb) {
-        if (tb.code == block.code && tb.key == block.key) {
-            contents = contents_of(cache, tb);
-        }
-    });
+    cache.regions().trees().visit_region(cache.regions().layout().region_of(offset),
+                                         [&](TranslationBlock& tb) {
+                                             if (tb.code == block.code && tb.key == block.key) {
+                                                 contents = contents_of(cache, tb);
+                                             }
+                                         });
     return contents;
 }
 
 std::string line(const Block& block, const CodeCache& cache, uint64_t total) {
     std::string text;
     if (cache.profile() != nullptr) {
-        text += fmt::format("{:>14} {:>5.1f}%  ", block.entries,
-                            total == 0 ? 0.0 : 100.0 * static_cast<double>(block.entries) / static_cast<double>(total));
+        text += fmt::format(
+            "{:>14} {:>5.1f}%  ", block.entries,
+            total == 0 ? 0.0 : 100.0 * static_cast<double>(block.entries) / static_cast<double>(total));
     }
-    text += fmt::format("{:016x}  {:>5}  {:>5}  {:>5}  {:016x}  {:010x}  {:x}{}\n", block.pc, block.insn_count,
-                        block.guest_size, block.code_size, block.code.value(), block.key.start, block.key.tb_flags,
-                        block.invalid ? "  invalid" : "");
+    text += fmt::format("{:016x}  {:>5}  {:>5}  {:>5}  {:016x}  {:010x}  {:x}{}\n", block.pc,
+                        block.insn_count, block.guest_size, block.code_size, block.code.value(),
+                        block.key.start, block.key.tb_flags, block.invalid ? "  invalid" : "");
     return text;
 }
 
 std::string heading(const CodeCache& cache) {
     return fmt::format("{}{:<16}  {:>5}  {:>5}  {:>5}  {:<16}  {:<10}  {}\n",
-                       cache.profile() != nullptr ? "       entries  share  " : "", "guest pc", "insns", "bytes", "host",
-                       "host pc", "RAM offset", "flags");
+                       cache.profile() != nullptr ? "       entries  share  " : "", "guest pc", "insns",
+                       "bytes", "host", "host pc", "RAM offset", "flags");
 }
 
 std::string instructions(CodeCache& cache, const Block& block) {
@@ -97,8 +99,8 @@ std::string instructions(CodeCache& cache, const Block& block) {
                             &text};
         cache.guest().disassemble(contents->guest.data(), contents->guest.size(), block.pc, &sink);
     }
-    const tcg::CodeWindow window{tcg::RwAddress(reinterpret_cast<uintptr_t>(contents->code.data())), block.code,
-                                 block.code_size};
+    const tcg::CodeWindow window{tcg::RwAddress(reinterpret_cast<uintptr_t>(contents->code.data())),
+                                 block.code, block.code_size};
     return text + "host:\n" + cache.backend().disassemble(window) + "\n";
 }
 
@@ -155,7 +157,8 @@ std::string block_report(Accelerator& accelerator, std::string_view arguments) {
         digits.remove_prefix(2);
     }
     if (!parse(digits, 16, &address)) {
-        return fmt::format("'{}' is no address (hexadecimal, of the guest or of generated code)\n", arguments);
+        return fmt::format("'{}' is no address (hexadecimal, of the guest or of generated code)\n",
+                           arguments);
     }
     EpochDomain::Participant participant(cache.epochs());
     participant.go_online();

@@ -13,12 +13,14 @@ class Clock {
     // Any thread.
     uint64_t now_ns() const {
         return static_cast<uint64_t>(
-            std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count());
+            std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_)
+                .count());
     }
     // The host's time of a machine's time. What lies beyond the host clock's range becomes its end.
     Time host_time(uint64_t ns) const {
         const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(Time::max() - start_).count();
-        return ns < static_cast<uint64_t>(rest) ? start_ + std::chrono::nanoseconds(static_cast<int64_t>(ns)) : Time::max();
+        return ns < static_cast<uint64_t>(rest) ? start_ + std::chrono::nanoseconds(static_cast<int64_t>(ns))
+                                                : Time::max();
     }
 
   private:

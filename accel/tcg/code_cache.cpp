@@ -36,8 +36,9 @@ void log_refusal(const HostServices& host, const std::string& refusal) {
 
 }  // namespace
 
-CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend,
-                     std::unique_ptr<EpochDomain> epochs, TbTable table)
+CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer,
+                     std::unique_ptr<tcg::Backend> backend, std::unique_ptr<EpochDomain> epochs,
+                     TbTable table)
     : guest_(*config.guest),
       host_(*config.host),
       settings_(config.settings),
@@ -62,7 +63,8 @@ Result<std::unique_ptr<CodeCache>> CodeCache::create(const CodeCacheConfig& conf
     if (size.warning) {
         config.host->warn(config.host->opaque, size.warning->c_str());
     }
-    auto buffer = tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes(), *config.calls);
+    auto buffer =
+        tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes(), *config.calls);
     if (!buffer) {
         return std::unexpected(buffer.error());
     }

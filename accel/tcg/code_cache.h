@@ -9,9 +9,9 @@
 #include "accel/tcg/code_listing.h"
 #include "accel/tcg/code_pages.h"
 #include "accel/tcg/core_sync.h"
-#include "accel/tcg/region_evictor.h"
 #include "accel/tcg/gdb_jit.h"
 #include "accel/tcg/profile.h"
+#include "accel/tcg/region_evictor.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/straddles.h"
 #include "accel/tcg/tb_cache.h"
@@ -62,7 +62,9 @@ class CodeCache {
     bool parallel() const { return settings_.thread == ThreadMode::multi && vcpus_.capacity() > 1; }
 
     tcg::RxAddress code_at(uint32_t offset) const { return buffer_.rx() + offset; }
-    uint32_t offset_of(const tcg::TranslationBlock& tb) const { return static_cast<uint32_t>(tb.code - buffer_.rx()); }
+    uint32_t offset_of(const tcg::TranslationBlock& tb) const {
+        return static_cast<uint32_t>(tb.code - buffer_.rx());
+    }
 
     // How often the cache was emptied: who wants it emptied says which state of it was full. Any thread.
     uint64_t flush_count() const { return flushes_.load(std::memory_order_acquire); }

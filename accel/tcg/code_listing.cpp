@@ -13,19 +13,22 @@ std::string name_of(const tcg::TranslationBlock& tb) { return fmt::format("guest
 }  // namespace
 
 Result<std::unique_ptr<CodeListing>> CodeListing::create(const Settings& settings, const HostServices& host,
-                                                         const tcg::CodeBuffer& buffer, const tcg::RuntimeMap* map) {
+                                                         const tcg::CodeBuffer& buffer,
+                                                         const tcg::RuntimeMap* map) {
     std::unique_ptr<CodeListing> listing(new CodeListing(host, buffer));
     if (!settings.perf_map && !settings.jitdump) {
         return listing;
     }
     if (map == nullptr) {
-        host.warn(host.opaque, "perfmap and jitdump: the interpreter's code is no code for perf, nothing is listed");
+        host.warn(host.opaque,
+                  "perfmap and jitdump: the interpreter's code is no code for perf, nothing is listed");
         return listing;
     }
     if (settings.perf_map) {
         if (buffer.split()) {
-            host.warn(host.opaque, "perfmap=on with split-wx=on: perf does not use its map for memory mapped twice; "
-                                   "jitdump=on is for both");
+            host.warn(host.opaque,
+                      "perfmap=on with split-wx=on: perf does not use its map for memory mapped twice; "
+                      "jitdump=on is for both");
         }
         auto made = PerfMap::create();
         if (!made) {
@@ -75,7 +78,8 @@ void CodeListing::map(const tcg::TranslationBlock& tb) {
 
 void CodeListing::failed(const std::string& path) {
     if (!warned_.exchange(true, std::memory_order_relaxed)) {
-        host_.warn(host_.opaque, fmt::format("{} cannot be written: generated code is missing there", path).c_str());
+        host_.warn(host_.opaque,
+                   fmt::format("{} cannot be written: generated code is missing there", path).c_str());
     }
 }
 

@@ -25,7 +25,8 @@ class CodeListing {
     // Names the runtime code. `map` is null for a backend whose code the host does not run: there is nothing to list, of
     // which the user is warned.
     static Result<std::unique_ptr<CodeListing>> create(const Settings& settings, const HostServices& host,
-                                                       const tcg::CodeBuffer& buffer, const tcg::RuntimeMap* map);
+                                                       const tcg::CodeBuffer& buffer,
+                                                       const tcg::RuntimeMap* map);
     CodeListing(const CodeListing&) = delete;
     CodeListing& operator=(const CodeListing&) = delete;
 

@@ -107,7 +107,9 @@ CodePages::PageState& CodePages::state(uint64_t ram_offset) {
     return leaf->states[number & ((uint64_t{1} << kLeafBits) - 1)];
 }
 
-CodePage* CodePages::find(uint64_t ram_offset) { return state(ram_offset).code.load(std::memory_order_acquire); }
+CodePage* CodePages::find(uint64_t ram_offset) {
+    return state(ram_offset).code.load(std::memory_order_acquire);
+}
 
 CodePage& CodePages::page(uint64_t ram_offset) {
     PageState& place = state(ram_offset);
@@ -243,7 +245,8 @@ CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcp
     CodePage& page = this->page(ram_offset);
     const uint64_t number = page_number(ram_offset);
     Leaf& leaf = *root_[number >> kLeafBits].load(std::memory_order_acquire);
-    std::atomic<uint64_t>* const words = &leaf.writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_];
+    std::atomic<uint64_t>* const words =
+        &leaf.writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_];
 
     std::array<uint64_t, kMaxVcpus / 64> writers{};
     bool any = false;
@@ -363,7 +366,8 @@ void CodePages::recheck_provisional() {
     }
 }
 
-void CodePages::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+void CodePages::enlist(TranslationBlock& tb, CodePage& first,
+                       CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     tb.page_links[0].link_into(&first.blocks);
     first.lines |= bytes_in(tb, first).lines();
     if (second != nullptr) {
@@ -424,8 +428,8 @@ std::vector<CodePage*> CodePages::all() const {
 
 // ---- claims ----
 
-PagePairLock::PagePairLock(CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS
-    : low_(&first), high_(second) {
+PagePairLock::PagePairLock(CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS : low_(&first),
+                                                                                               high_(second) {
     if (high_ != nullptr && high_->ram_offset < low_->ram_offset) {
         std::swap(low_, high_);
     }

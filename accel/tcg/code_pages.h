@@ -34,7 +34,8 @@ class TbCache;
 
 // A page that holds, or held, code. Lives as long as its machine.
 struct CodePage {
-    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_mark) : ram_offset(page_ram_offset), mark(page_mark) {}
+    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_mark)
+        : ram_offset(page_ram_offset), mark(page_mark) {}
 
     const uint64_t ram_offset;
     // Written under `lock`, read by anybody; sequentially consistent.

@@ -12,9 +12,9 @@ namespace weft::accel {
 
 CoreSync::CoreSync(bool executes, const HostCalls& calls)
     : calls_(calls),
-      way_(!executes ? Way::none
+      way_(!executes                                                                    ? Way::none
            : calls.membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE) == 0 ? Way::kernel
-                                                                                         : Way::themselves) {}
+                                                                                        : Way::themselves) {}
 
 void CoreSync::before_reuse() const {
     if (way_ == Way::kernel) {

@@ -22,18 +22,18 @@ class Counter {
 
 // On lines of its own: reports read it while the vCPU runs.
 struct alignas(kCacheLine) VcpuCounters {
-    Counter insns;               // executed; with the instruction clock only
-    Counter loop_entries;        // into generated code from the execution loop
-    Counter lookup_jump_cache;   // TBs found in the jump cache by the loop
-    Counter lookup_table;        // ... in the hash table, by the loop or for generated code
-    Counter lookup_generated;    // ... of lookup_table: for generated code
-    Counter lookup_miss;         // ... nowhere: run cold, or translated
-    Counter cold_runs;           // code that was run without a translation, up to a jump
-    Counter cold_insns;          // ... in instructions
-    Counter links;               // jumps patched
-    Counter translations;        // TBs made
-    Counter translations_lost;   // TBs made and thrown away: another vCPU was first
-    Counter translations_stale;  // TBs made and thrown away: their bytes changed meanwhile
+    Counter insns;                 // executed; with the instruction clock only
+    Counter loop_entries;          // into generated code from the execution loop
+    Counter lookup_jump_cache;     // TBs found in the jump cache by the loop
+    Counter lookup_table;          // ... in the hash table, by the loop or for generated code
+    Counter lookup_generated;      // ... of lookup_table: for generated code
+    Counter lookup_miss;           // ... nowhere: run cold, or translated
+    Counter cold_runs;             // code that was run without a translation, up to a jump
+    Counter cold_insns;            // ... in instructions
+    Counter links;                 // jumps patched
+    Counter translations;          // TBs made
+    Counter translations_lost;     // TBs made and thrown away: another vCPU was first
+    Counter translations_stale;    // TBs made and thrown away: their bytes changed meanwhile
     Counter translations_retried;  // code that did not fit: smaller, or in the next region
     Counter translate_ns;
     Counter guest_bytes;  // translated

@@ -24,7 +24,8 @@ constexpr unsigned kMaxWaitsForRoom = 3;
 }  // namespace
 
 Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock, InsnClock* insn_clock) {
+                                                     TimerThread& timer, const Clock& clock,
+                                                     InsnClock* insn_clock) {
     auto translator = Translator::create(cache);
     if (!translator) {
         return std::unexpected(translator.error());
@@ -33,8 +34,8 @@ Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache
         new CpuThread(std::move(name), cache, gate, timer, clock, insn_clock, std::move(*translator)));
 }
 
-CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-                     InsnClock* insn_clock, std::unique_ptr<Translator> translator)
+CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer,
+                     const Clock& clock, InsnClock* insn_clock, std::unique_ptr<Translator> translator)
     : name_(std::move(name)),
       cache_(cache),
       gate_(gate),
@@ -42,7 +43,8 @@ CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, Ti
       insn_clock_(insn_clock),
       translator_(std::move(translator)),
       loop_(cache, *translator_, *this, insn_clock),
-      member_(gate, [](void* thread) { static_cast<CpuThread*>(thread)->ask_all(); }, this),
+      member_(
+          gate, [](void* thread) { static_cast<CpuThread*>(thread)->ask_all(); }, this),
       slice_(
           timer,
           [](void* opaque) {
@@ -238,13 +240,14 @@ bool CpuThread::wanted(Vcpu& vcpu) {
 }
 
 bool CpuThread::wants_nothing() const {
-    return (command_.load(std::memory_order_seq_cst) == Command::run || on_the_way_to_hold()) && !any_work() &&
-           !gate_.requested() && !outside_.load(std::memory_order_seq_cst);
+    return (command_.load(std::memory_order_seq_cst) == Command::run || on_the_way_to_hold()) &&
+           !any_work() && !gate_.requested() && !outside_.load(std::memory_order_seq_cst);
 }
 
 // Held, but the segment goes on a little: whoever pauses the machine meanwhile waits for its end, which is the guest's.
 bool CpuThread::on_the_way_to_hold() const {
-    return insn_clock_->held() && turn_ != nullptr && !turn_->halted && !turn_->failed && insn_clock_->left() != 0;
+    return insn_clock_->held() && turn_ != nullptr && !turn_->halted && !turn_->failed &&
+           insn_clock_->left() != 0;
 }
 
 bool CpuThread::any_work() const {
@@ -385,8 +388,9 @@ bool CpuThread::turn_goes_on() {
         return false;
     }
     const uint64_t now = insn_clock_->now_ns();
-    const bool other_is_due = std::ranges::any_of(
-        vcpus_, [now](const Vcpu* vcpu) { return vcpu->halted && !vcpu->failed && vcpu->alarm.time_ns() <= now; });
+    const bool other_is_due = std::ranges::any_of(vcpus_, [now](const Vcpu* vcpu) {
+        return vcpu->halted && !vcpu->failed && vcpu->alarm.time_ns() <= now;
+    });
     return !other_is_due && !other_was_kicked(*turn_);
 }
 
@@ -465,9 +469,8 @@ bool CpuThread::runnable(Vcpu& vcpu) {
 }
 
 bool CpuThread::others_wait(const Vcpu& vcpu) const {
-    return std::ranges::any_of(vcpus_, [&vcpu](const Vcpu* other) {
-        return other != &vcpu && !other->failed && !other->halted;
-    });
+    return std::ranges::any_of(
+        vcpus_, [&vcpu](const Vcpu* other) { return other != &vcpu && !other->failed && !other->halted; });
 }
 
 bool CpuThread::other_was_kicked(const Vcpu& vcpu) const {

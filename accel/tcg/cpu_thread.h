@@ -40,7 +40,8 @@ class CpuThread final : public Attention {
   public:
     // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
     static Result<std::unique_ptr<CpuThread>> create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock, InsnClock* insn_clock);
+                                                     TimerThread& timer, const Clock& clock,
+                                                     InsnClock* insn_clock);
     // Stopped.
     ~CpuThread();
     CpuThread(const CpuThread&) = delete;

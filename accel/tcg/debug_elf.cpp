@@ -166,7 +166,8 @@ std::string make_debug_elf(const RuntimeMap& map, uint64_t start, uint64_t size)
     Elf64_Shdr headers[kSectionCount]{};
     Bytes file;
     file.put(Elf64_Ehdr{});  // written last
-    const auto add_section = [&](Section section, std::string_view name, uint32_t type, std::string_view contents) {
+    const auto add_section = [&](Section section, std::string_view name, uint32_t type,
+                                 std::string_view contents) {
         file.fill(kWord, 0);
         headers[section].sh_name = section_names.add(name);
         headers[section].sh_type = type;

@@ -51,7 +51,9 @@ void ExclusiveGate::Member::leave() {
 }
 
 void ExclusiveGate::wake_all() {
-    { MutexLock lock(mutex_); }
+    {
+        MutexLock lock(mutex_);
+    }
     changed_.notify_all();
 }
 

@@ -21,7 +21,9 @@ bool logged(const Vcpu& vcpu, LogItem item) {
     return vcpu.host.log_enabled(vcpu.host.opaque, static_cast<unsigned>(item));
 }
 
-void log_line(const Vcpu& vcpu, const std::string& line) { vcpu.host.log(vcpu.host.opaque, line.data(), line.size()); }
+void log_line(const Vcpu& vcpu, const std::string& line) {
+    vcpu.host.log(vcpu.host.opaque, line.data(), line.size());
+}
 
 }  // namespace
 
@@ -49,7 +51,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
         participant.quiescent();
         // In this order: see JumpCache::process_drops().
         vcpu.jump_cache.process_drops();
-        if (unlinked.source != nullptr && cache_.regions().generation(unlinked.region) != unlinked.generation) {
+        if (unlinked.source != nullptr &&
+            cache_.regions().generation(unlinked.region) != unlinked.generation) {
             unlinked = {};
         }
 
@@ -80,8 +83,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
             finish_fault(vcpu, target.single);
         } else if (kind == ExitKind::goto_tb) {
             TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
-            unlinked = source == target.single ? Unlinked{}
-                                               : Unlinked{source, vcpu.exec().exit_slot, source->region, source->generation};
+            unlinked = source == target.single
+                           ? Unlinked{}
+                           : Unlinked{source, vcpu.exec().exit_slot, source->region, source->generation};
         }
         if (target.single != nullptr) {
             translator_.release_single(target.single);
@@ -123,7 +127,8 @@ bool ExecLoop::take_interrupt(Vcpu& vcpu) {
     }
     vcpu.counters.interrupts.add();
     if (logged(vcpu, LogItem::int_)) {
-        log_line(vcpu, fmt::format("cpu {}: interrupt at {:#x}, to {:#x}\n", vcpu.index, pc, vcpu.header().pc));
+        log_line(vcpu,
+                 fmt::format("cpu {}: interrupt at {:#x}, to {:#x}\n", vcpu.index, pc, vcpu.header().pc));
     }
     return true;
 }
@@ -134,7 +139,8 @@ void ExecLoop::enter_context(Vcpu& vcpu) {
     vcpu.fetch_mode = guest_.fetch_mmu_mode(vcpu.tb_flags);
     vcpu.mmu.set_space(guest_.address_space(vcpu.state()));
     bool wrapped = false;
-    vcpu.header().context_id = vcpu.contexts.id(vcpu.tb_flags, vcpu.mmu.fetch_context(vcpu.fetch_mode), &wrapped);
+    vcpu.header().context_id =
+        vcpu.contexts.id(vcpu.tb_flags, vcpu.mmu.fetch_context(vcpu.fetch_mode), &wrapped);
     if (wrapped) {
         vcpu.jump_cache.clear();
     }
@@ -213,9 +219,9 @@ ExecLoop::Found ExecLoop::find_or_translate(Vcpu& vcpu, FetchPage* page, Transla
 
 // Logs show all that runs; so do units of one instruction, and the instruction clock counts in units.
 bool ExecLoop::may_run_cold(const Vcpu& vcpu) const {
-    return guest_.run != nullptr && clock_ == nullptr && !vcpu.exec_logged && !cache_.settings().one_insn_per_tb &&
-           !logged(vcpu, LogItem::in_asm) && !logged(vcpu, LogItem::op) && !logged(vcpu, LogItem::op_opt) &&
-           !logged(vcpu, LogItem::out_asm);
+    return guest_.run != nullptr && clock_ == nullptr && !vcpu.exec_logged &&
+           !cache_.settings().one_insn_per_tb && !logged(vcpu, LogItem::in_asm) &&
+           !logged(vcpu, LogItem::op) && !logged(vcpu, LogItem::op_opt) && !logged(vcpu, LogItem::out_asm);
 }
 
 // Runs the code at the vCPU's pc as it stands, and goes on with what it jumps to in its page while that is as rare and
@@ -239,7 +245,8 @@ ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
             return moved || result.insns != 0 ? Found::again : Found::code;
         }
         const uint64_t pc = header.pc;
-        if ((pc & ~(kPageSize - 1)) != first_page || header.exit_request.load(std::memory_order_relaxed) != 0 ||
+        if ((pc & ~(kPageSize - 1)) != first_page ||
+            header.exit_request.load(std::memory_order_relaxed) != 0 ||
             vcpu.jump_cache.find(pc, header.context_id) != JumpCache::kNone) {
             return Found::again;
         }
@@ -267,7 +274,8 @@ void ExecLoop::translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t b
     vcpu.visits.set_hot(begun);
 }
 
-ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
+ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns,
+                                    TranslationBlock** tb) {
     switch (translator_.translate(vcpu, page, insns, tb)) {
         case TranslateOutcome::ok:
             return Found::code;
@@ -334,7 +342,8 @@ void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single) {
 
 void ExecLoop::log_entry(const Vcpu& vcpu) const {
     if (vcpu.host.log_in_filter(vcpu.host.opaque, vcpu.header().pc, 1)) {
-        log_line(vcpu, fmt::format("cpu {}: exec {:#x} [{:#x}]\n", vcpu.index, vcpu.header().pc, vcpu.tb_flags));
+        log_line(vcpu,
+                 fmt::format("cpu {}: exec {:#x} [{:#x}]\n", vcpu.index, vcpu.header().pc, vcpu.tb_flags));
     }
 }
 

@@ -35,7 +35,6 @@ void __jit_debug_register_code() {
     // Neither this call nor the stores before it may be optimized away.
     asm volatile("" ::: "memory");
 }
-
 }
 
 namespace weft::accel {
@@ -76,7 +75,8 @@ DebuggerEntry::~DebuggerEntry() {
     }
     jit_code_entry& entry = listed_->entry;
     MutexLock lock(list_mutex);
-    (entry.prev_entry != nullptr ? entry.prev_entry->next_entry : __jit_debug_descriptor.first_entry) = entry.next_entry;
+    (entry.prev_entry != nullptr ? entry.prev_entry->next_entry : __jit_debug_descriptor.first_entry) =
+        entry.next_entry;
     if (entry.next_entry != nullptr) {
         entry.next_entry->prev_entry = entry.prev_entry;
     }

@@ -103,12 +103,12 @@ class InsnClock {
     uint64_t time_ = 0;
     uint64_t stop_ = 0;
     Vcpu* running_ = nullptr;  // in generated code
-    int64_t granted_ = 0;      // its budget less what it has executed since is what ExecState::insn_budget says
+    int64_t granted_ = 0;  // its budget less what it has executed since is what ExecState::insn_budget says
     const tcg::TranslationBlock* single_ = nullptr;
     // `time_` for other threads. Written by the vCPUs' thread; relaxed: nothing is ordered by it.
     std::atomic<uint64_t> published_{0};
 
-    mutable Mutex mutex_;  // a leaf
+    mutable Mutex mutex_;                                // a leaf
     std::vector<Timer> timers_ WEFT_GUARDED_BY(mutex_);  // by deadline; a machine has a handful
 };
 

@@ -75,7 +75,8 @@ void JumpCache::take_drops() {
 
 // The index has the bits of the page offset and a few of the page's number, so that a TB can be in few places only.
 void JumpCache::drop(Drop drop) {
-    for (unsigned i = tcg::jump_cache_index(drop.page_offset); i < tcg::kJumpCacheEntries; i += kPageSize / 2) {
+    for (unsigned i = tcg::jump_cache_index(drop.page_offset); i < tcg::kJumpCacheEntries;
+         i += kPageSize / 2) {
         if (entries_[i].context_id != 0 && entries_[i].code_offset == drop.code_offset) {
             entries_[i] = {};
         }

@@ -23,7 +23,8 @@ class ListingFile {
     bool write(std::string_view record) const;
 
   private:
-    ListingFile(std::string path, UniqueFd fd, bool first) : path_(std::move(path)), fd_(std::move(fd)), first_(first) {}
+    ListingFile(std::string path, UniqueFd fd, bool first)
+        : path_(std::move(path)), fd_(std::move(fd)), first_(first) {}
 
     std::string path_;
     UniqueFd fd_;  // holds a shared flock() on the file: says that it is in use

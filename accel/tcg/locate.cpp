@@ -11,7 +11,8 @@ CodePlace locate(CodeCache& cache, uint64_t host_pc, const tcg::TranslationBlock
     const tcg::TranslationBlock* tb = in_single ? single : cache.regions().trees().find(host_pc - 1);
     WEFT_ASSERT(tb != nullptr);
     CodePlace place{};
-    const auto row = tcg::find_insn(tb->insn_table_bytes(), static_cast<uint32_t>(host_pc - tb->code.value()), &place.index);
+    const auto row = tcg::find_insn(tb->insn_table_bytes(), static_cast<uint32_t>(host_pc - tb->code.value()),
+                                    &place.index);
     WEFT_ASSERT(row.has_value());
     place.pc_offset = row->pc_offset;
     return place;

@@ -18,7 +18,9 @@ struct AccelInstance {
 
 namespace {
 
-void report_error(const ErrorSink* errors, const Error& error) { errors->report(errors->opaque, error.message().c_str()); }
+void report_error(const ErrorSink* errors, const Error& error) {
+    errors->report(errors->opaque, error.message().c_str());
+}
 
 // Gives body(), or `otherwise` where there is no memory.
 template <class Result, class Body>
@@ -58,7 +60,8 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
 
 void destroy(AccelInstance* instance) { delete instance; }
 
-bool make_vcpu(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state, const ErrorSink* errors) {
+bool make_vcpu(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state,
+               const ErrorSink* errors) {
     auto made = instance->accelerator->create_vcpu(*config);
     if (!made) {
         report_error(errors, made.error());
@@ -69,7 +72,8 @@ bool make_vcpu(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, v
     return true;
 }
 
-bool vcpu_create(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state, const ErrorSink* errors) {
+bool vcpu_create(AccelInstance* instance, const VcpuConfig* config, Vcpu** vcpu, void** state,
+                 const ErrorSink* errors) {
     return or_report(errors, false, [&] { return make_vcpu(instance, config, vcpu, state, errors); });
 }
 
@@ -91,7 +95,8 @@ void reset(AccelInstance* instance) {
     or_stop(instance, [&] { instance->accelerator->reset(); });
 }
 
-bool vcpu_run(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {
+bool vcpu_run(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state),
+              void* opaque) {
     return or_stop(instance, [&] { instance->accelerator->run_on(*vcpu, kind, fn, opaque); });
 }
 
@@ -119,7 +124,8 @@ const VcpuServices* services(AccelInstance*) { return &accel::vcpu_services(); }
 
 uint64_t virtual_now_ns(AccelInstance* instance) { return instance->accelerator->now_ns(); }
 
-void set_virtual_timer(AccelInstance* instance, uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
+void set_virtual_timer(AccelInstance* instance, uint64_t deadline_ns, void (*fn)(void* opaque),
+                       void* opaque) {
     instance->accelerator->insn_clock()->set_timer(deadline_ns, fn, opaque);
 }
 
@@ -131,7 +137,7 @@ const VirtualTimeOps* virtual_time(AccelInstance* instance) {
     return instance->accelerator->insn_clock() != nullptr ? &kVirtualTime : nullptr;
 }
 
-constexpr AccelOps kOps = {&destroy,  &vcpu_create,    &vcpu_destroy,     &resume, &pause,   &reset,
+constexpr AccelOps kOps = {&destroy,  &vcpu_create, &vcpu_destroy,     &resume, &pause,    &reset,
                            &vcpu_run, &ram_written, &topology_changed, &report, &services, &virtual_time};
 
 }  // namespace

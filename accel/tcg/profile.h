@@ -19,7 +19,9 @@ class Profile {
     static Result<Profile> create(size_t buffer_size, const HostCalls& calls = HostCalls::real());
 
     // For tcg::ProfileState::unit_entries.
-    std::atomic<uint64_t>* counters() const { return reinterpret_cast<std::atomic<uint64_t>*>(mapping_.data()); }
+    std::atomic<uint64_t>* counters() const {
+        return reinterpret_cast<std::atomic<uint64_t>*>(mapping_.data());
+    }
     // How often the unit at this offset of the buffer was entered. Any thread.
     uint64_t entries(size_t code_offset) const;
     // A unit was made at this offset, where nobody is any more. Its maker, before it publishes the unit.

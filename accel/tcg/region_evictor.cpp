@@ -9,8 +9,8 @@ using tcg::RegionId;
 using tcg::RetiredRegion;
 using tcg::TranslationBlock;
 
-RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, CodePages& pages, EpochDomain& epochs, const VcpuList& vcpus,
-                             const CoreSync& core_sync, unsigned contexts)
+RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, CodePages& pages, EpochDomain& epochs,
+                             const VcpuList& vcpus, const CoreSync& core_sync, unsigned contexts)
     : regions_(regions),
       pages_(pages),
       epochs_(epochs),
@@ -58,8 +58,8 @@ bool RegionEvictor::begin(const CpuThread& self) {
     }
     const tcg::RegionLayout::Range range = regions_.layout().region(*victim);
     vcpus_.for_each([&](Vcpu& vcpu) {
-        vcpu.jump_cache.request_drop_range(static_cast<uint32_t>(range.start), static_cast<uint32_t>(range.end),
-                                           core_sync_.by_themselves());
+        vcpu.jump_cache.request_drop_range(static_cast<uint32_t>(range.start),
+                                           static_cast<uint32_t>(range.end), core_sync_.by_themselves());
     });
     uint64_t blocks = 0;
     const uint32_t count = regions_.block_count(*victim);

@@ -89,7 +89,7 @@ class RegionEvictor {
 
     Mutex mutex_;  // above page locks; tried, never waited for, but in exclusive sections
     std::deque<Waiting> queue_ WEFT_GUARDED_BY(mutex_);  // in the order of their periods
-    std::atomic<size_t> waiting_{0};  // its size; written under the mutex, relaxed
+    std::atomic<size_t> waiting_{0};                     // its size; written under the mutex, relaxed
     // Written under the mutex, read by reports; relaxed.
     std::atomic<uint64_t> evictions_{0};
     std::atomic<uint64_t> blocks_{0};

@@ -85,7 +85,8 @@ std::vector<Item> collect(Accelerator& accelerator) {
 
 // What only generated code counts, and only with profile=on.
 bool counted(const Accelerator& accelerator, const Item& item) {
-    constexpr std::string_view kProfiled[] = {"block_entries", "probe_hits", "probe_misses", "linked_entries"};
+    constexpr std::string_view kProfiled[] = {"block_entries", "probe_hits", "probe_misses",
+                                              "linked_entries"};
     return accelerator.settings().profile || std::ranges::find(kProfiled, item.name) == std::end(kProfiled);
 }
 
@@ -112,8 +113,8 @@ std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
     text += ",\n  \"region\": [";
     const char* between = "\n";
     for (const tcg::RegionInfo& region : accelerator.cache().regions().describe()) {
-        text += fmt::format("{}    {{\"state\": \"{}\", \"code_size\": {}, \"code_capacity\": {}}}", between, region.state,
-                            region.used, region.capacity);
+        text += fmt::format("{}    {{\"state\": \"{}\", \"code_size\": {}, \"code_capacity\": {}}}", between,
+                            region.state, region.used, region.capacity);
         between = ",\n";
     }
     return text + "\n  ]\n}\n";
@@ -122,11 +123,11 @@ std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
 std::string text(Accelerator& accelerator) {
     const CodeCache& cache = accelerator.cache();
     const auto on_off = [](bool on) { return on ? "on" : "off"; };
-    std::string text = fmt::format("accelerator tcg\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n",
-                                   "backend", cache.backend().name(), "threads", thread_word(accelerator), "split-wx",
-                                   on_off(cache.buffer().split()), "one-insn-per-tb",
-                                   on_off(accelerator.settings().one_insn_per_tb), "profile",
-                                   on_off(accelerator.settings().profile));
+    std::string text = fmt::format(
+        "accelerator tcg\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n", "backend",
+        cache.backend().name(), "threads", thread_word(accelerator), "split-wx",
+        on_off(cache.buffer().split()), "one-insn-per-tb", on_off(accelerator.settings().one_insn_per_tb),
+        "profile", on_off(accelerator.settings().profile));
     for (const Item& item : collect(accelerator)) {
         if (counted(accelerator, item)) {
             text += fmt::format("  {:<22} {}\n", item.name, item.value);
@@ -142,8 +143,8 @@ std::string text(Accelerator& accelerator) {
             ++end;
         }
         const std::string numbers = end - i == 1 ? fmt::format("{}", i) : fmt::format("{}-{}", i, end - 1);
-        text += fmt::format("  {:<10} {:<8} {} of {}{}\n", numbers, regions[i].state, regions[i].used, regions[i].capacity,
-                            end - i == 1 ? "" : " each");
+        text += fmt::format("  {:<10} {:<8} {} of {}{}\n", numbers, regions[i].state, regions[i].used,
+                            regions[i].capacity, end - i == 1 ? "" : " each");
         i = end;
     }
     return text;

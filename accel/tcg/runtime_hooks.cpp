@@ -22,7 +22,8 @@ bool store(void* state, uint64_t address, uint32_t memop, uint64_t value) {
     return or_fail(vcpu, false, [&] { return vcpu.mmu.store(address, memop, value); });
 }
 
-bool atomic(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old) {
+bool atomic(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
+            uint64_t* old) {
     Vcpu& vcpu = vcpu_of(state);
     return or_fail(vcpu, false, [&] { return vcpu.mmu.atomic(op, address, memop, a, b, old); });
 }

@@ -24,7 +24,9 @@ void fence_i(Vcpu* vcpu) {
 
 uint64_t now_ns(Vcpu* vcpu) { return vcpu->now_ns(); }
 
-uint64_t cycles(Vcpu* vcpu) { return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) : vcpu->clock.now_ns(); }
+uint64_t cycles(Vcpu* vcpu) {
+    return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) : vcpu->clock.now_ns();
+}
 
 uint64_t instret(Vcpu* vcpu) {
     return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) - vcpu->counters.exceptions.get()
@@ -70,8 +72,9 @@ void log(Vcpu* vcpu, unsigned item, const char* text) {
     }
 }
 
-constexpr VcpuServices kServices = {&tlb_flush,    &fence_i, &now_ns,    &cycles,      &instret, &set_deadline, &kick,
-                                    &phys_load,    &phys_store, &phys_cmpxchg, &load, &store, &atomic, &log_enabled, &log};
+constexpr VcpuServices kServices = {&tlb_flush,    &fence_i, &now_ns,    &cycles,      &instret,
+                                    &set_deadline, &kick,    &phys_load, &phys_store,  &phys_cmpxchg,
+                                    &load,         &store,   &atomic,    &log_enabled, &log};
 
 }  // namespace
 

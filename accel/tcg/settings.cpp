@@ -55,7 +55,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"evict", PropertyType::choice, "region", 0, 0, "flush|region",
      "what goes when the memory for code is full: all of it while every vCPU waits, or its oldest part"},
     {"clock", PropertyType::choice, "host", 0, 0, "host|insn",
-     "what guest time follows: the host's clock, or executed instructions (with thread=single), so that runs are equal"},
+     "what guest time follows: the host's clock, or executed instructions (with thread=single), so that runs "
+     "are equal"},
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr,
      "write the counters to this file as JSON: at the end, and when the monitor is told 'stats'"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
@@ -73,8 +74,8 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
 
 struct Switch {
     std::string_view name;
-    bool tcg::NativeOptions::*native;
-    bool tcg::OptimizeOptions::*optimize;
+    bool tcg::NativeOptions::* native;
+    bool tcg::OptimizeOptions::* optimize;
 };
 
 constexpr std::array kSwitches = {
@@ -106,8 +107,8 @@ Result<> disable(Settings& settings, std::string_view names) {
                 known += known.empty() ? "" : ", ";
                 known += each.name;
             }
-            return fail("property 'disable': there is no optimisation '" + std::string(name) + "' (there are: " + known +
-                        ")");
+            return fail("property 'disable': there is no optimisation '" + std::string(name) +
+                        "' (there are: " + known + ")");
         }
         if (found->native != nullptr) {
             settings.native.*(found->native) = false;
@@ -143,7 +144,8 @@ Result<Settings> read_settings(const PropertyValue* values) {
     }
     settings.hash_buckets = values[kHashBuckets].number;
     if (!is_power_of_two(settings.hash_buckets)) {
-        return fail("property 'hash-buckets': " + std::to_string(settings.hash_buckets) + " is not a power of two");
+        return fail("property 'hash-buckets': " + std::to_string(settings.hash_buckets) +
+                    " is not a power of two");
     }
     settings.translate_after = static_cast<uint8_t>(values[kTranslateAfter].number);
     settings.profile = values[kProfile].number != 0;

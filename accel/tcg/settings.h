@@ -28,11 +28,11 @@ struct Settings {
     BackendKind backend = BackendKind::interp;
     tcg::EvictMode evict = tcg::EvictMode::region;
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
-    uint8_t translate_after = 0;  // times that code is run without a translation first
-    std::string stats_file;  // where the counters go at the end; empty: nowhere
-    bool profile = false;    // TBs count their entries
-    bool perf_map = false;   // /tmp/perf-PID.map
-    bool jitdump = false;    // jit-PID.dump
+    uint8_t translate_after = 0;                 // times that code is run without a translation first
+    std::string stats_file;                      // where the counters go at the end; empty: nowhere
+    bool profile = false;                        // TBs count their entries
+    bool perf_map = false;                       // /tmp/perf-PID.map
+    bool jitdump = false;                        // jit-PID.dump
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
 };

@@ -70,7 +70,9 @@ bool crosses_page(uint64_t vaddr, unsigned size) { return (vaddr & ~kPageMask) +
 }  // namespace
 
 SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
-    : vcpu_(vcpu), code_pages_(code_pages), fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
+    : vcpu_(vcpu),
+      code_pages_(code_pages),
+      fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
     set_space(AddressSpaceKey{});
 }
 
@@ -78,7 +80,9 @@ SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
 
 unsigned SoftMmu::mode_count() const { return vcpu_.guest.mmu_mode_count; }
 
-bool SoftMmu::depends_on_space(unsigned mode) const { return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0; }
+bool SoftMmu::depends_on_space(unsigned mode) const {
+    return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0;
+}
 
 Tlb& SoftMmu::tlb(unsigned mode) { return depends_on_space(mode) ? current_->modes[mode] : common_[mode]; }
 
@@ -127,7 +131,8 @@ AddressSpaceKey SoftMmu::fetch_context(unsigned mode) const {
     if (!depends_on_space(mode)) {
         return {};
     }
-    return shares_mappings(mode) && !fetch_contexts_.own(mode, current_->key) ? kGlobalMappings : current_->key;
+    return shares_mappings(mode) && !fetch_contexts_.own(mode, current_->key) ? kGlobalMappings
+                                                                              : current_->key;
 }
 
 void SoftMmu::flush_tables() {
@@ -236,15 +241,17 @@ void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const
         return;
     }
     static constexpr const char* kAccess[] = {"load", "store", "fetch"};
-    std::string text = fmt::format("mmu: vcpu {} {} 0x{:016x} mode {}", vcpu_.index,
-                                   kAccess[static_cast<unsigned>(request.access)], request.vaddr, request.mmu_mode);
+    std::string text =
+        fmt::format("mmu: vcpu {} {} 0x{:016x} mode {}", vcpu_.index,
+                    kAccess[static_cast<unsigned>(request.access)], request.vaddr, request.mmu_mode);
     if (walk == nullptr) {
         text += ": fault\n";
     } else {
-        text += fmt::format(": 0x{:x} {}{}{}, {} KiB{}{}\n", walk->paddr, (walk->prot & kProtRead) != 0 ? "r" : "-",
-                            (walk->prot & kProtWrite) != 0 ? "w" : "-", (walk->prot & kProtExec) != 0 ? "x" : "-",
-                            (uint64_t{1} << walk->page_shift) >> 10, walk->global ? ", global" : "",
-                            walk->once ? ", once" : "");
+        text +=
+            fmt::format(": 0x{:x} {}{}{}, {} KiB{}{}\n", walk->paddr,
+                        (walk->prot & kProtRead) != 0 ? "r" : "-", (walk->prot & kProtWrite) != 0 ? "w" : "-",
+                        (walk->prot & kProtExec) != 0 ? "x" : "-", (uint64_t{1} << walk->page_shift) >> 10,
+                        walk->global ? ", global" : "", walk->once ? ", once" : "");
     }
     host.log(host.opaque, text.data(), text.size());
 }
@@ -324,7 +331,8 @@ bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uin
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_done(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value), vaddr, Access::load);
+        return device_done(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value), vaddr,
+                           Access::load);
     }
     *value = load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
     return true;
@@ -384,7 +392,8 @@ bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, ui
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_done(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value), vaddr, Access::store);
+        return device_done(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value), vaddr,
+                           Access::store);
     }
     store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
     stored(*entry, vaddr, size);
@@ -430,7 +439,8 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
         page->paddr |= pc & ~kPageMask;
         return true;
     }
-    const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(vcpu_.guest.min_insn_size), false};
+    const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(vcpu_.guest.min_insn_size),
+                              false};
     WalkResult walk{};
     const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
     log_walk(request, mapped ? &walk : nullptr);

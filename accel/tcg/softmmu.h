@@ -123,7 +123,8 @@ class SoftMmu {
 
     // The TLB entry that serves an access within one page, filled if need be; `once` is used where nothing may be
     // cached. Null: an exception is recorded.
-    tcg::TlbEntry* entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access, tcg::TlbEntry* once);
+    tcg::TlbEntry* entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access,
+                             tcg::TlbEntry* once);
     void log_walk(const WalkRequest& request, const WalkResult* walk) const;
     bool fill(uint64_t vaddr, const WalkResult& walk, Access access, tcg::TlbEntry* entry);
     bool load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t* value);

@@ -21,7 +21,9 @@ class StateBlock {
 
   private:
     struct Free {
-        void operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t{alignof(tcg::ExecState)}); }
+        void operator()(std::byte* memory) const {
+            ::operator delete(memory, std::align_val_t{alignof(tcg::ExecState)});
+        }
     };
     std::unique_ptr<std::byte, Free> memory_;
 };

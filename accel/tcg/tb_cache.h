@@ -55,7 +55,8 @@ class TbCache {
 
     // Whether `source`'s jump in `slot` may lead to `destination`: one page, equal flags, the place that the jump names,
     // and no second page, whose mapping is checked at each entry.
-    static bool may_link(const tcg::TranslationBlock& source, uint32_t slot, const tcg::TranslationBlock& destination);
+    static bool may_link(const tcg::TranslationBlock& source, uint32_t slot,
+                         const tcg::TranslationBlock& destination);
     // Aims the jump at `destination`, which may_link() allows, unless one of the two is invalid or the jump is taken.
     bool link(tcg::TranslationBlock& source, uint32_t slot, tcg::TranslationBlock& destination);
 

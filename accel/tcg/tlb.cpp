@@ -99,7 +99,9 @@ void Tlb::resize(size_t entries) {
 
 // Forgets the entries of an aligned range of 2^shift bytes.
 void Tlb::flush_range(uint64_t base, unsigned shift) {
-    const auto inside = [&](const TlbEntry& entry) { return in_use(entry) && page_of(entry) >> shift == base >> shift; };
+    const auto inside = [&](const TlbEntry& entry) {
+        return in_use(entry) && page_of(entry) >> shift == base >> shift;
+    };
     // The pages of a range fill neighbouring entries.
     const uint64_t pages = uint64_t{1} << std::min(shift - kPageBits, 63u);
     TlbEntry* const first = pages < entries_.size() ? &slot(base) : entries_.data();

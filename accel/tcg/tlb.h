@@ -39,7 +39,8 @@ class Tlb {
 
     // Caches an entry for the page of `vaddr`; what was there becomes a victim. `page_shift` is the mapping's. The
     // returned entry stays valid until the next call on this object.
-    tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift, VcpuCounters& counters);
+    tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift,
+                          VcpuCounters& counters);
 
     // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that.
     void flush_page(uint64_t vaddr);
@@ -73,9 +74,9 @@ class Tlb {
     std::array<tcg::TlbEntry, kVictims> victims_;
     unsigned next_victim_ = 0;
     bool empty_ = true;
-    size_t used_ = 0;        // entries of the table in use
-    size_t peak_used_ = 0;   // most in use since the last flush
-    size_t conflicts_ = 0;   // live entries thrown out since the last resize
+    size_t used_ = 0;       // entries of the table in use
+    size_t peak_used_ = 0;  // most in use since the last flush
+    size_t conflicts_ = 0;  // live entries thrown out since the last resize
     unsigned quiet_flushes_ = 0;
     PageFilter large_;  // mappings of more than 4 KiB there are entries of
 };

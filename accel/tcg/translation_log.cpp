@@ -53,7 +53,8 @@ void TranslationLog::op_opt(const ir::Unit& unit, uint64_t pc) const {
     }
 }
 
-void TranslationLog::out_asm(const tcg::Backend& backend, tcg::CodeWindow code, uint64_t pc, uint64_t guest_size) const {
+void TranslationLog::out_asm(const tcg::Backend& backend, tcg::CodeWindow code, uint64_t pc,
+                             uint64_t guest_size) const {
     if (wanted(number(LogItem::out_asm), pc, guest_size)) {
         write(host_, fmt::format("OUT: [size={}] pc {:#x}\n{}\n", code.size, pc, backend.disassemble(code)));
     }

@@ -49,7 +49,8 @@ Translator::Translator(CodeCache& cache, std::unique_ptr<tcg::CodeContext> conte
     WEFT_ASSERT(guest_.max_insn_size <= 16);
 }
 
-TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
+TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns,
+                                       TranslationBlock** tb) {
     const auto start = std::chrono::steady_clock::now();
     TranslateOutcome outcome{};
     do {
@@ -64,7 +65,8 @@ TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, uint32
     return outcome;
 }
 
-TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
+TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns,
+                                     TranslationBlock** tb) {
     PageClaim claim(cache_.pages());
     Source& source = source_;
     source.pc = vcpu.header().pc;
@@ -126,8 +128,8 @@ TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t
             full_at_ = cache_.flush_count();
             return TranslateOutcome::full;
         }
-        log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size}, source.pc,
-                     made->guest_size);
+        log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size},
+                     source.pc, made->guest_size);
         count(vcpu, compiled);
         if (const Profile* profile = cache_.profile()) {
             profile->begin_unit(cache_.offset_of(*made));
@@ -197,7 +199,8 @@ bool Translator::read_device(Vcpu& vcpu, Source& source) {
 // ---- making the unit ----
 
 // Has the guest translate, and optimizes. False with *outcome ok: fewer instructions; else that is the outcome.
-bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns, TranslateOutcome* outcome) {
+bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns,
+                       TranslateOutcome* outcome) {
     *outcome = TranslateOutcome::ok;
     TranslateRequest request{};
     request.tb_flags = vcpu.tb_flags;
@@ -228,8 +231,8 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
         }
     }
     ir::Unit& unit = memory_.unit();
-    unit.lone_probes =
-        !source.single_use() && cache_.lone_probes().contains(key_of(source.first, source.pc, vcpu.tb_flags).start);
+    unit.lone_probes = !source.single_use() &&
+                       cache_.lone_probes().contains(key_of(source.first, source.pc, vcpu.tb_flags).start);
     log_.in_asm({source.bytes.data(), unit.guest_size}, source.pc);
     log_.op(unit, source.pc);
     if constexpr (WEFT_DEBUG != 0) {
@@ -286,7 +289,8 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
 
 // ---- publishing ----
 
-TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const Source& source, PageClaim& claim) {
+TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const Source& source,
+                                      PageClaim& claim) {
     CodePages& pages = cache_.pages();
     const bool provisional = claim.provisional();
     // In its tree first: whoever finds the TB may run it, and meet an exception in it, at once.
@@ -314,7 +318,8 @@ TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const So
 void Translator::release_single(TranslationBlock* tb) { context_->take_back(tb); }
 
 TranslateOutcome Translator::fail(Vcpu& vcpu, const char* reason) {
-    const std::string message = fmt::format("cannot translate the instruction at {:#x}: {}", vcpu.header().pc, reason);
+    const std::string message =
+        fmt::format("cannot translate the instruction at {:#x}: {}", vcpu.header().pc, reason);
     vcpu.host.fatal(vcpu.host.opaque, message.c_str());
     return TranslateOutcome::failed;
 }

@@ -53,7 +53,7 @@ class Translator {
         FetchPage second{};  // where need_more asked for it
         bool has_second = false;
         bool limited = false;  // to fewer instructions than there are
-        uint32_t size = 0;  // of `bytes`
+        uint32_t size = 0;     // of `bytes`
         std::array<uint8_t, kPageSize + 16> bytes{};
 
         bool single_use() const { return limited || first.device || (has_second && second.device); }
@@ -70,7 +70,8 @@ class Translator {
     tcg::TranslationBlock* add(const Vcpu& vcpu, const Source& source, const PageClaim& claim,
                                const tcg::CompiledUnit& compiled);
     // The TB that is now known: `tb`, or the one that was first. Null: its bytes have changed.
-    tcg::TranslationBlock* publish(Vcpu& vcpu, tcg::TranslationBlock& tb, const Source& source, PageClaim& claim);
+    tcg::TranslationBlock* publish(Vcpu& vcpu, tcg::TranslationBlock& tb, const Source& source,
+                                   PageClaim& claim);
     TranslateOutcome fail(Vcpu& vcpu, const char* reason);
     void count(Vcpu& vcpu, const tcg::CompiledUnit& compiled);
 

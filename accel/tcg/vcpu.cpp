@@ -9,7 +9,8 @@ namespace weft {
 namespace {
 
 // So that everything made after it may use the state.
-accel::StateBlock make_block(const GuestArch& guest, Vcpu& vcpu, void* guest_object, tcg::JumpCacheEntry* jump_cache) {
+accel::StateBlock make_block(const GuestArch& guest, Vcpu& vcpu, void* guest_object,
+                             tcg::JumpCacheEntry* jump_cache) {
     accel::StateBlock block(guest.state_size);
     StateHeader& header = block.header();
     header.vcpu = &vcpu;

@@ -24,7 +24,8 @@ class CpuThread;
 // A reader of the vCPU's address space (MemoryOps), for a scope.
 class MemoryReader {
   public:
-    MemoryReader(const MemoryOps& ops, void* address_space) : ops_(ops), reader_(ops.reader_create(address_space)) {}
+    MemoryReader(const MemoryOps& ops, void* address_space)
+        : ops_(ops), reader_(ops.reader_create(address_space)) {}
     ~MemoryReader() { ops_.reader_destroy(reader_); }
     MemoryReader(const MemoryReader&) = delete;
     MemoryReader& operator=(const MemoryReader&) = delete;

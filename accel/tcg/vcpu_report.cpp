@@ -48,26 +48,29 @@ void describe(void* opaque, void* state) {
     const Vcpu& vcpu = *state_header(state).vcpu;
     const VcpuCounters& counters = vcpu.counters;
     request.text += fmt::format(
-        "CPU {}: {} fills ({} by loads, {} by stores), {} from victims, {} walks for code, {} walks that faulted\n"
+        "CPU {}: {} fills ({} by loads, {} by stores), {} from victims, {} walks for code, {} walks that "
+        "faulted\n"
         "  flushes: {} of everything, {} of an address space, {} of an address; {} tables resized\n",
         vcpu.index, counters.tlb_fills.get(), counters.tlb_fills_load.get(), counters.tlb_fills_store.get(),
         counters.tlb_victim_hits.get(), counters.fetch_walks.get(), counters.walk_faults.get(),
         counters.tlb_flushes.get(), counters.tlb_asid_flushes.get(), counters.tlb_page_flushes.get(),
         counters.tlb_resizes.get());
-    vcpu.mmu.for_each_tlb([&request](const AddressSpaceKey* space, unsigned mode, const Tlb& tlb, bool current) {
-        if (tlb.empty() && !current) {
-            return;
-        }
-        const std::string where =
-            space == nullptr ? "all address spaces" : fmt::format("root {:016x} asid {}", space->root, space->asid);
-        request.text += fmt::format("  mode {}, {}: {} of {} entries used{}\n", mode, where, tlb.used(), tlb.size(),
-                                    space != nullptr && current ? " (current)" : "");
-        for (const tcg::TlbEntry& entry : tlb.entries()) {
-            if (request.entries && in_use(entry)) {
-                request.text += entry_text(entry);
+    vcpu.mmu.for_each_tlb(
+        [&request](const AddressSpaceKey* space, unsigned mode, const Tlb& tlb, bool current) {
+            if (tlb.empty() && !current) {
+                return;
             }
-        }
-    });
+            const std::string where = space == nullptr
+                                          ? "all address spaces"
+                                          : fmt::format("root {:016x} asid {}", space->root, space->asid);
+            request.text += fmt::format("  mode {}, {}: {} of {} entries used{}\n", mode, where, tlb.used(),
+                                        tlb.size(), space != nullptr && current ? " (current)" : "");
+            for (const tcg::TlbEntry& entry : tlb.entries()) {
+                if (request.entries && in_use(entry)) {
+                    request.text += entry_text(entry);
+                }
+            }
+        });
 }
 
 std::string no_such_cpu(std::string_view number) { return fmt::format("there is no CPU '{}'\n", number); }

@@ -11,7 +11,8 @@ namespace weft::accel {
 class Visits {
   public:
     // Code is cold the first `limit` times it is met; 0: never.
-    explicit Visits(uint8_t limit) : limit_(limit), counts_(limit == 0 ? nullptr : std::make_unique<uint8_t[]>(kEntries)) {}
+    explicit Visits(uint8_t limit)
+        : limit_(limit), counts_(limit == 0 ? nullptr : std::make_unique<uint8_t[]>(kEntries)) {}
 
     // Counts a visit to `pc`. True while the code there is cold.
     bool cold(uint64_t pc) {
@@ -36,7 +37,9 @@ class Visits {
 
   private:
     // Folded first: multiplied as they are, pcs at equal distances share entries.
-    uint8_t& count_of(uint64_t pc) { return counts_[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)]; }
+    uint8_t& count_of(uint64_t pc) {
+        return counts_[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)];
+    }
 
     static constexpr unsigned kIndexBits = 15;
     static constexpr uint32_t kEntries = 1u << kIndexBits;

@@ -39,9 +39,9 @@ constexpr uint64_t mask_of(unsigned size) { return size >= 8 ? UINT64_MAX : (uin
 
 // One call of the region's functions and the bytes of it that are wanted.
 struct Piece {
-    uint64_t offset;   // of the call
-    unsigned size;     // of the call
-    unsigned skip;     // bytes of it before the wanted ones
+    uint64_t offset;  // of the call
+    unsigned size;    // of the call
+    unsigned skip;    // bytes of it before the wanted ones
     unsigned wanted;
 };
 
@@ -74,7 +74,8 @@ DeviceStatus region_read(const MemoryRegion& region, uint64_t offset, unsigned s
     for (unsigned done = 0; done < size;) {
         const Piece piece = next_piece(ops.impl, offset + done, size - done);
         uint64_t part = 0;
-        if (const auto status = ops.read(region.opaque(), piece.offset, piece.size, &part); status != DeviceStatus::ok) {
+        if (const auto status = ops.read(region.opaque(), piece.offset, piece.size, &part);
+            status != DeviceStatus::ok) {
             return status;
         }
         *value |= (part >> 8 * piece.skip & mask_of(piece.wanted)) << 8 * done;
@@ -105,7 +106,8 @@ DeviceStatus region_write(const MemoryRegion& region, uint64_t offset, unsigned 
             }
             part = (around & ~(mask << 8 * piece.skip)) | part << 8 * piece.skip;
         }
-        if (const auto status = ops.write(region.opaque(), piece.offset, piece.size, part); status != DeviceStatus::ok) {
+        if (const auto status = ops.write(region.opaque(), piece.offset, piece.size, part);
+            status != DeviceStatus::ok) {
             return status;
         }
         done += piece.wanted;

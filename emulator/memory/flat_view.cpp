@@ -31,8 +31,11 @@ class Collector {
             return;
         }
         switch (region->kind()) {
-            case RegionKind::alias: visit_target(*region, low, high, address, depth); return;
-            case RegionKind::container: break;
+            case RegionKind::alias:
+                visit_target(*region, low, high, address, depth);
+                return;
+            case RegionKind::container:
+                break;
             case RegionKind::ram:
             case RegionKind::rom:
             case RegionKind::io:
@@ -45,7 +48,8 @@ class Collector {
                                      ? high
                                      : std::min(high, child.address + child.region->last());
             if (start <= end) {
-                visit(child.region, start - child.address, end - child.address, address + (start - low), depth + 1);
+                visit(child.region, start - child.address, end - child.address, address + (start - low),
+                      depth + 1);
             }
         }
     }
@@ -53,7 +57,8 @@ class Collector {
     std::vector<Layer>& layers() { return layers_; }
 
   private:
-    void visit_target(const MemoryRegion& alias, uint64_t low, uint64_t high, uint64_t address, unsigned depth) {
+    void visit_target(const MemoryRegion& alias, uint64_t low, uint64_t high, uint64_t address,
+                      unsigned depth) {
         const uint64_t offset = alias.target_offset();
         const uint64_t last = alias.target()->last();
         if (offset > last || low > last - offset) {

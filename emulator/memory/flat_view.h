@@ -21,7 +21,9 @@ struct FlatRange {
     uint64_t offset_of(uint64_t address) const { return offset + (address - first); }
     // ram and rom.
     uint8_t* host_of(uint64_t address) const { return region->ram()->host() + offset_of(address); }
-    uint64_t ram_offset_of(uint64_t address) const { return region->ram()->ram_offset() + offset_of(address); }
+    uint64_t ram_offset_of(uint64_t address) const {
+        return region->ram()->ram_offset() + offset_of(address);
+    }
 
     bool operator==(const FlatRange&) const = default;
 };

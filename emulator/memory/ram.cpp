@@ -31,7 +31,8 @@ Result<std::shared_ptr<RamBlock>> RamSpace::allocate(std::string name, uint64_t 
     if (size >= kRamAlignment) {
         static_cast<void>(mapping->advise(0, size, MADV_HUGEPAGE));
     }
-    std::shared_ptr<RamBlock> block(new RamBlock(shared_from_this(), std::move(name), size, std::move(*mapping)));
+    std::shared_ptr<RamBlock> block(
+        new RamBlock(shared_from_this(), std::move(name), size, std::move(*mapping)));
 
     const MutexLock lock(mutex_);
     // The lowest gap that is large enough, so that offsets stay dense however often blocks come and go.

@@ -27,7 +27,7 @@ class RamBlock {
     RamBlock& operator=(const RamBlock&) = delete;
 
     const std::string& name() const { return name_; }
-    uint64_t size() const { return size_; }           // bytes, a multiple of the page size
+    uint64_t size() const { return size_; }              // bytes, a multiple of the page size
     uint64_t ram_offset() const { return ram_offset_; }  // of the first byte; a multiple of kRamAlignment
 
     // The first byte. Its contents are touched through weft/guest_ram.h alone.

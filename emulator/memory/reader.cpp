@@ -44,7 +44,8 @@ void Reader::lookup(uint64_t paddr, PageTarget* target) {
     }
     const uint64_t ram_offset = range->ram_offset_of(page);
     if (is_aligned(ram_offset, kPageSize)) {
-        *target = PageTarget{kind == RegionKind::ram ? PageKind::ram : PageKind::rom, range->host_of(page), ram_offset};
+        *target = PageTarget{kind == RegionKind::ram ? PageKind::ram : PageKind::rom, range->host_of(page),
+                             ram_offset};
     }
 }
 
@@ -81,10 +82,18 @@ DeviceStatus Reader::access_read(const FlatView& view, uint64_t paddr, unsigned 
     }
     const uint8_t* const host = range->host_of(paddr);
     switch (size) {
-        case 1: *value = guest_ram::load<uint8_t>(host); break;
-        case 2: *value = guest_ram::load<uint16_t>(host); break;
-        case 4: *value = guest_ram::load<uint32_t>(host); break;
-        default: *value = guest_ram::load<uint64_t>(host); break;
+        case 1:
+            *value = guest_ram::load<uint8_t>(host);
+            break;
+        case 2:
+            *value = guest_ram::load<uint16_t>(host);
+            break;
+        case 4:
+            *value = guest_ram::load<uint32_t>(host);
+            break;
+        default:
+            *value = guest_ram::load<uint64_t>(host);
+            break;
     }
     return DeviceStatus::ok;
 }
@@ -102,17 +111,28 @@ DeviceStatus Reader::access_write(const FlatView& view, uint64_t paddr, unsigned
         return access_write(view, paddr + half, half, value >> 8 * half);
     }
     switch (range->region->kind()) {
-        case RegionKind::io: return region_write(*range->region, range->offset_of(paddr), size, value);
-        case RegionKind::rom: return DeviceStatus::ok;
-        default: break;
+        case RegionKind::io:
+            return region_write(*range->region, range->offset_of(paddr), size, value);
+        case RegionKind::rom:
+            return DeviceStatus::ok;
+        default:
+            break;
     }
     // RAM of a page that is no whole one here; elsewhere it may be, and be translated.
     uint8_t* const host = range->host_of(paddr);
     switch (size) {
-        case 1: guest_ram::store(host, static_cast<uint8_t>(value)); break;
-        case 2: guest_ram::store(host, static_cast<uint16_t>(value)); break;
-        case 4: guest_ram::store(host, static_cast<uint32_t>(value)); break;
-        default: guest_ram::store(host, value); break;
+        case 1:
+            guest_ram::store(host, static_cast<uint8_t>(value));
+            break;
+        case 2:
+            guest_ram::store(host, static_cast<uint16_t>(value));
+            break;
+        case 4:
+            guest_ram::store(host, static_cast<uint32_t>(value));
+            break;
+        default:
+            guest_ram::store(host, value);
+            break;
     }
     space_.topology().ram_written(range->ram_offset_of(paddr), size);
     return DeviceStatus::ok;
@@ -232,10 +252,10 @@ DeviceStatus Reader::store_sync(uint64_t paddr, T value) {
     return store_by<T>(&guest_ram::store_sync<T>, paddr, value);
 }
 
-#define WEFT_INSTANTIATE(T)                                        \
-    template DeviceStatus Reader::load<T>(uint64_t, T*);           \
-    template DeviceStatus Reader::store<T>(uint64_t, T);           \
-    template DeviceStatus Reader::load_sync<T>(uint64_t, T*);      \
+#define WEFT_INSTANTIATE(T)                                   \
+    template DeviceStatus Reader::load<T>(uint64_t, T*);      \
+    template DeviceStatus Reader::store<T>(uint64_t, T);      \
+    template DeviceStatus Reader::load_sync<T>(uint64_t, T*); \
     template DeviceStatus Reader::store_sync<T>(uint64_t, T);
 WEFT_INSTANTIATE(uint8_t)
 WEFT_INSTANTIATE(uint16_t)
@@ -250,11 +270,16 @@ const MemoryOps& memory_ops() {
         .reader_destroy = [](void* reader) { delete static_cast<Reader*>(reader); },
         .lookup = [](void* reader, uint64_t paddr,
                      PageTarget* target) { static_cast<Reader*>(reader)->lookup(paddr, target); },
-        .device_read = [](void* reader, uint64_t paddr, unsigned size,
-                          uint64_t* value) { return static_cast<Reader*>(reader)->device_read(paddr, size, value); },
-        .device_write = [](void* reader, uint64_t paddr, unsigned size,
-                           uint64_t value) { return static_cast<Reader*>(reader)->device_write(paddr, size, value); },
-        .ram_size = [](void* space) { return static_cast<AddressSpace*>(space)->topology().ram_space().size(); },
+        .device_read =
+            [](void* reader, uint64_t paddr, unsigned size, uint64_t* value) {
+                return static_cast<Reader*>(reader)->device_read(paddr, size, value);
+            },
+        .device_write =
+            [](void* reader, uint64_t paddr, unsigned size, uint64_t value) {
+                return static_cast<Reader*>(reader)->device_write(paddr, size, value);
+            },
+        .ram_size =
+            [](void* space) { return static_cast<AddressSpace*>(space)->topology().ram_space().size(); },
     };
     return kOps;
 }

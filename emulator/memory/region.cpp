@@ -11,8 +11,9 @@ namespace weft::mem {
 namespace {
 
 void insert_child(std::vector<MemoryRegion::Child>& children, MemoryRegion::Child child) {
-    const auto at = std::upper_bound(children.begin(), children.end(), child.priority,
-                                     [](int priority, const auto& other) { return priority < other.priority; });
+    const auto at =
+        std::upper_bound(children.begin(), children.end(), child.priority,
+                         [](int priority, const auto& other) { return priority < other.priority; });
     children.insert(at, std::move(child));
 }
 
@@ -43,7 +44,8 @@ void MemoryRegion::add_subregion(uint64_t address, const RegionPtr& region, int 
 
 void MemoryRegion::remove_subregion(MemoryRegion& region) {
     Transaction transaction(topology_);
-    const auto at = std::ranges::find_if(children_, [&](const Child& c) { return c.region.get() == &region; });
+    const auto at =
+        std::ranges::find_if(children_, [&](const Child& c) { return c.region.get() == &region; });
     WEFT_ASSERT(at != children_.end());
     region.parent_.store(nullptr, std::memory_order_relaxed);
     children_.erase(at);
@@ -52,7 +54,8 @@ void MemoryRegion::remove_subregion(MemoryRegion& region) {
 
 void MemoryRegion::move_subregion(MemoryRegion& region, uint64_t address) {
     Transaction transaction(topology_);
-    const auto at = std::ranges::find_if(children_, [&](const Child& c) { return c.region.get() == &region; });
+    const auto at =
+        std::ranges::find_if(children_, [&](const Child& c) { return c.region.get() == &region; });
     WEFT_ASSERT(at != children_.end());
     Child child = std::move(*at);
     children_.erase(at);

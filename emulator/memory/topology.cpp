@@ -242,9 +242,10 @@ const char* kind_word(const MemoryRegion& region) {
 }
 
 // One line for the region, which lies at `address`, and one for each below it. Under the topology's lock.
-void describe_region(const MemoryRegion& region, uint64_t address, int priority, unsigned depth, std::string& text) {
-    text += fmt::format("{:{}}{:016x}-{:016x} (prio {}, {}): {}", "", 2 * (depth + 1), address, address + region.last(),
-                        priority, kind_word(region), region.name());
+void describe_region(const MemoryRegion& region, uint64_t address, int priority, unsigned depth,
+                     std::string& text) {
+    text += fmt::format("{:{}}{:016x}-{:016x} (prio {}, {}): {}", "", 2 * (depth + 1), address,
+                        address + region.last(), priority, kind_word(region), region.name());
     if (region.kind() == RegionKind::alias) {
         text += fmt::format(" @{} {:016x}-{:016x}", region.target()->name(), region.target_offset(),
                             region.target_offset() + region.last());
@@ -254,7 +255,8 @@ void describe_region(const MemoryRegion& region, uint64_t address, int priority,
     for (const MemoryRegion::Child& child : region.children()) {
         children.push_back(&child);
     }
-    std::ranges::sort(children, {}, [](const MemoryRegion::Child* child) { return std::pair(child->address, child); });
+    std::ranges::sort(children, {},
+                      [](const MemoryRegion::Child* child) { return std::pair(child->address, child); });
     for (const MemoryRegion::Child* child : children) {
         describe_region(*child->region, address + child->address, child->priority, depth + 1, text);
     }

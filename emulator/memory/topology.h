@@ -145,7 +145,7 @@ class Topology {
     Mutex mutex_;
     // The thread inside a transaction; equal to one's own id only if one holds mutex_. Relaxed: see begin().
     std::atomic<std::thread::id> owner_{};
-    unsigned depth_ = 0;     // under mutex_, as are the next ones
+    unsigned depth_ = 0;  // under mutex_, as are the next ones
     bool changed_ = false;
     std::vector<AddressSpace*> spaces_;
     std::vector<TopologyListener*> listeners_;

@@ -31,7 +31,8 @@ class IoWorker {
         void* opaque;
     };
 
-    IoWorker(void (*out_of_memory)(void* context), void* context) : out_of_memory_(out_of_memory), context_(context) {}
+    IoWorker(void (*out_of_memory)(void* context), void* context)
+        : out_of_memory_(out_of_memory), context_(context) {}
     void work();
 
     void (*const out_of_memory_)(void* context);

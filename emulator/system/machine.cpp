@@ -67,7 +67,8 @@ Machine::Machine(const MachineParts& parts)
           .log = [](void* self, const char* text,
                     size_t length) { static_cast<Machine*>(self)->log_.write({text, length}); },
           .fatal = [](void* self, const char* message) { static_cast<Machine*>(self)->fatal(message); },
-          .hash_ram = [](void* self) { return static_cast<Machine*>(self)->board_->topology().ram_space().hash(); },
+          .hash_ram =
+              [](void* self) { return static_cast<Machine*>(self)->board_->topology().ram_space().hash(); },
       },
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
@@ -90,7 +91,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, hw::
 
 Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot) {
     Result<std::unique_ptr<IoWorker>> io = IoWorker::create(
-        [](void* self) { static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done"); }, this);
+        [](void* self) {
+            static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done");
+        },
+        this);
     if (!io) {
         return std::unexpected(io.error());
     }

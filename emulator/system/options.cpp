@@ -104,7 +104,8 @@ constexpr OptionDesc kDebugOptions[] = {
     {"perfmap", nullptr, nullptr, set_flag<&Options::perf_map>,
      "list generated code for perf in /tmp/perf-PID.map (the same as\n-accel ...,perfmap=on)"},
     {"jitdump", nullptr, nullptr, set_flag<&Options::jitdump>,
-     "write generated code to jit-PID.dump, for 'perf record -k mono' and\n'perf inject --jit' (the same as -accel ...,jitdump=on)"},
+     "write generated code to jit-PID.dump, for 'perf record -k mono' and\n'perf inject --jit' (the same as "
+     "-accel ...,jitdump=on)"},
     {"dfilter", nullptr, "RANGE[,RANGE...]", set_text<&Options::log_filter>,
      "log code at these guest addresses only: FIRST..LAST, START+LENGTH or\nEND-LENGTH"},
 };
@@ -115,7 +116,7 @@ constexpr OptionDesc kHelpOptions[] = {
 };
 
 constexpr OptionGroup kGroups[] = {
-    {"Machine", kMachineOptions}, {"Boot", kBootOptions},     {"Devices", kDeviceOptions},
+    {"Machine", kMachineOptions}, {"Boot", kBootOptions},       {"Devices", kDeviceOptions},
     {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Help", kHelpOptions},
 };
 

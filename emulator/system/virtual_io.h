@@ -16,7 +16,8 @@ class VirtualIo {
     static constexpr uint64_t kDelayNs = 20'000;
 
     // Both outlive it.
-    VirtualIo(const VirtualTimeOps& time, AccelInstance* accelerator) : time_(time), accelerator_(accelerator) {}
+    VirtualIo(const VirtualTimeOps& time, AccelInstance* accelerator)
+        : time_(time), accelerator_(accelerator) {}
     ~VirtualIo() { time_.set_timer(accelerator_, UINT64_MAX, nullptr, this); }
     VirtualIo(const VirtualIo&) = delete;
     VirtualIo& operator=(const VirtualIo&) = delete;

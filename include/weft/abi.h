@@ -38,11 +38,14 @@ constexpr SanitizerMode sanitizer_mode() {
 // Changes when the layout of anything that crosses the boundary changes, whether or not a version was raised.
 constexpr uint64_t layout_hash() {
     uint64_t hash = 0xcbf29ce484222325;  // FNV-1a over sizes and a few offsets
-    const size_t kParts[] = {sizeof(StateHeader),  offsetof(StateHeader, services), sizeof(GuestArch),
-                             offsetof(GuestArch, translate), sizeof(VcpuServices), sizeof(MemoryOps),
-                             sizeof(ir::Op),       sizeof(ir::Temp),                sizeof(ir::Unit),
-                             ir::kOpcodeCount,     sizeof(TranslateRequest),        sizeof(WalkRequest),
-                             sizeof(WalkResult),   sizeof(GlobalDesc),              sizeof(HelperDesc)};
+    const size_t kParts[] = {sizeof(StateHeader),      offsetof(StateHeader, services),
+                             sizeof(GuestArch),        offsetof(GuestArch, translate),
+                             sizeof(VcpuServices),     sizeof(MemoryOps),
+                             sizeof(ir::Op),           sizeof(ir::Temp),
+                             sizeof(ir::Unit),         ir::kOpcodeCount,
+                             sizeof(TranslateRequest), sizeof(WalkRequest),
+                             sizeof(WalkResult),       sizeof(GlobalDesc),
+                             sizeof(HelperDesc)};
     for (size_t part : kParts) {
         hash = (hash ^ part) * 0x100000001b3;
     }

@@ -29,9 +29,9 @@ struct PropertyDesc {
 };
 
 struct PropertyValue {
-    bool set;            // by the user or by default
-    uint64_t number;     // boolean: 0 or 1; uint: the value; choice: the word's index
-    const char* text;    // string
+    bool set;          // by the user or by default
+    uint64_t number;   // boolean: 0 or 1; uint: the value; choice: the word's index
+    const char* text;  // string
 };
 
 struct AccelInstance;  // one machine's accelerator; opaque
@@ -105,8 +105,8 @@ struct AccelOps {
     void (*reset)(AccelInstance* instance);
 
     // Runs fn(opaque, state) on the vCPU's thread. Also from vCPU threads (not sync on themselves).
-    bool (*vcpu_run)(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state),
-                     void* opaque);
+    bool (*vcpu_run)(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind,
+                     void (*fn)(void* opaque, void* state), void* opaque);
 
     // After bytes of guest RAM were written by other than guest instructions (DMA, loader, debugger): translations of
     // them are invalidated. After and not before, because a vCPU may translate the old bytes until the new ones are

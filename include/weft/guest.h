@@ -32,13 +32,14 @@ enum class TranslateStatus : uint8_t {
 
 // What a translation may depend on, and nothing else: no vCPU, no guest memory.
 struct TranslateRequest {
-    uint64_t tb_flags;        // GuestArch::tb_flags of the state it is for
-    const uint8_t* code;      // the guest's bytes from the unit's first instruction on
-    uint32_t code_size;       // bytes readable there; at most up to the page's end, or a few bytes into the next page
-    uint32_t page_offset;     // of the first instruction within its page, 0..4095
-    uint32_t max_insns;       // at least 1
-    bool one_insn_per_tb;     // leave by lookup_and_goto_ptr or exit_tb after each instruction
-    bool parallel;            // other vCPUs run at the same time (false allows atomics to be plain)
+    uint64_t tb_flags;    // GuestArch::tb_flags of the state it is for
+    const uint8_t* code;  // the guest's bytes from the unit's first instruction on
+    uint32_t
+        code_size;  // bytes readable there; at most up to the page's end, or a few bytes into the next page
+    uint32_t page_offset;  // of the first instruction within its page, 0..4095
+    uint32_t max_insns;    // at least 1
+    bool one_insn_per_tb;  // leave by lookup_and_goto_ptr or exit_tb after each instruction
+    bool parallel;         // other vCPUs run at the same time (false allows atomics to be plain)
 };
 
 // Why GuestArch::run() stopped.
@@ -66,7 +67,7 @@ struct WalkRequest {
 };
 
 struct WalkResult {
-    uint64_t paddr;      // physical address of vaddr (not of its page)
+    uint64_t paddr;  // physical address of vaddr (not of its page)
     // PageProt bits that hold for the whole 4 KiB page, now, without a further walk. What may be written may be read: the
     // native backend reads through an entry that it looked up for a store.
     uint8_t prot;
@@ -107,11 +108,11 @@ struct GuestArch {
     uint32_t ir_version;   // ir::kIrVersion
     const char* name;      // "riscv64"
 
-    uint32_t state_size;  // bytes of the architecture's part
-    uint32_t mmu_mode_count;       // at most 4
+    uint32_t state_size;             // bytes of the architecture's part
+    uint32_t mmu_mode_count;         // at most 4
     uint32_t space_dependent_modes;  // mask of MMU modes whose mappings depend on the AddressSpaceKey
-    uint32_t max_insn_size;        // bytes
-    uint32_t min_insn_size;        // bytes; instructions are aligned to it
+    uint32_t max_insn_size;          // bytes
+    uint32_t min_insn_size;          // bytes; instructions are aligned to it
 
     const GlobalDesc* globals;
     uint32_t global_count;
@@ -181,7 +182,8 @@ struct VcpuServices {
     MemoryStatus (*phys_load)(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t* value);
     MemoryStatus (*phys_store)(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t value);
     // Compare-and-swap of 8 aligned bytes of RAM; *swapped says whether it happened.
-    MemoryStatus (*phys_cmpxchg)(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped);
+    MemoryStatus (*phys_cmpxchg)(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_t desired,
+                                 bool* swapped);
 
     // Guest-virtual memory as instructions see it (for run(), and for instructions too rare for IR): `memop` is an
     // ir::MemOp's bits. False: an exception is recorded in the state, or the vCPU has failed; a helper sets `raised` and
@@ -189,7 +191,8 @@ struct VcpuServices {
     bool (*load)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value);
     bool (*store)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value);
     // What `op`, one of the atomic ops with one operand, does; *old is the value before, by the memop's width and sign.
-    bool (*atomic)(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand, uint64_t* old);
+    bool (*atomic)(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand,
+                   uint64_t* old);
 
     // The -d log: `item` is a LogItem of base/log.h.
     bool (*log_enabled)(Vcpu* vcpu, unsigned item);

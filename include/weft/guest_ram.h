@@ -25,7 +25,9 @@ void store_aligned(uint8_t* host, T value) {
     __atomic_store_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), value, __ATOMIC_RELAXED);
 }
 
-inline bool is_aligned(const void* host, size_t size) { return (reinterpret_cast<uintptr_t>(host) & (size - 1)) == 0; }
+inline bool is_aligned(const void* host, size_t size) {
+    return (reinterpret_cast<uintptr_t>(host) & (size - 1)) == 0;
+}
 
 }  // namespace detail
 
@@ -40,7 +42,8 @@ T load(const uint8_t* host) {
         }
         T value = 0;
         for (size_t i = 0; i < sizeof(T); ++i) {
-            value = static_cast<T>(value | static_cast<T>(static_cast<T>(detail::load_aligned<uint8_t>(host + i)) << 8 * i));
+            value = static_cast<T>(
+                value | static_cast<T>(static_cast<T>(detail::load_aligned<uint8_t>(host + i)) << 8 * i));
         }
         return value;
     }
@@ -66,8 +69,8 @@ void store(uint8_t* host, T value) {
 // exactly when `desired` was stored.
 template <class T>
 T compare_exchange(uint8_t* host, T expected, T desired) {
-    __atomic_compare_exchange_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), &expected, desired, false,
-                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), &expected, desired,
+                                false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return expected;
 }
 

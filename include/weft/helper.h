@@ -17,13 +17,14 @@ namespace weft {
 
 // What a helper does besides computing its result. What is not declared must not happen.
 enum HelperEffect : uint32_t {
-    kHelperPure = 0,                  // a function of its arguments; may be removed or merged
-    kHelperReadsGlobals = 1u << 0,    // reads registers that are IR globals: they are stored to their homes first
-    kHelperWritesGlobals = 1u << 1,   // writes such registers: they are reloaded afterwards
-    kHelperSideEffects = 1u << 2,     // must be called even where its result is unused
-    kHelperMayRaise = 1u << 3,        // may set StateHeader::raised; implies the three above
-    kHelperUsesFp = 1u << 4,          // computes with the host's floating point: runs under the host's MXCSR
-    kHelperNoReturn = 1u << 5,        // always raises
+    kHelperPure = 0,  // a function of its arguments; may be removed or merged
+    kHelperReadsGlobals =
+        1u << 0,  // reads registers that are IR globals: they are stored to their homes first
+    kHelperWritesGlobals = 1u << 1,  // writes such registers: they are reloaded afterwards
+    kHelperSideEffects = 1u << 2,    // must be called even where its result is unused
+    kHelperMayRaise = 1u << 3,       // may set StateHeader::raised; implies the three above
+    kHelperUsesFp = 1u << 4,         // computes with the host's floating point: runs under the host's MXCSR
+    kHelperNoReturn = 1u << 5,       // always raises
 };
 
 inline constexpr unsigned kMaxHelperArgs = 5;  // besides the state

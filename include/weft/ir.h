@@ -67,7 +67,13 @@ constexpr Cond swap_operands(Cond cond) {
 enum class Rounding : uint8_t { nearest_even, toward_zero, down, up, nearest_away };
 
 // Accumulated floating-point exceptions, in the bit order of RISC-V's fflags.
-enum FpFlag : uint32_t { kFpInexact = 1, kFpUnderflow = 2, kFpOverflow = 4, kFpDivByZero = 8, kFpInvalid = 16 };
+enum FpFlag : uint32_t {
+    kFpInexact = 1,
+    kFpUnderflow = 2,
+    kFpOverflow = 4,
+    kFpDivByZero = 8,
+    kFpInvalid = 16
+};
 
 // Which earlier accesses (before "_") are ordered before which later ones. A mask.
 enum BarrierKind : uint32_t {
@@ -88,8 +94,9 @@ enum class ExitReason : uint8_t {
 // How a guest memory op accesses: Op::aux of qemu_ld, qemu_st and the atomics.
 class MemOp {
   public:
-    static constexpr uint32_t kSign = 1u << 3;     // sign-extend a load narrower than the op's type
-    static constexpr uint32_t kAligned = 1u << 4;  // a misaligned address faults (GuestArch::unaligned_access)
+    static constexpr uint32_t kSign = 1u << 3;  // sign-extend a load narrower than the op's type
+    static constexpr uint32_t kAligned = 1u
+                                         << 4;  // a misaligned address faults (GuestArch::unaligned_access)
     static constexpr uint32_t kAcquire = 1u << 5;  // later accesses stay after this one
     static constexpr uint32_t kRelease = 1u << 6;  // earlier accesses stay before this one
 
@@ -127,8 +134,8 @@ inline constexpr unsigned kMaxGotoTb = 8;
 enum class TempKind : uint8_t {
     global,    // lives in the guest state between units; always the first Unit::global_count temps
     constant,  // never written; value below
-    ebb,       // lives to the end of an extended basic block: across brcond's fall-through, not across set_label
-    unit,      // lives through the whole unit
+    ebb,   // lives to the end of an extended basic block: across brcond's fall-through, not across set_label
+    unit,  // lives through the whole unit
 };
 
 struct Temp {
@@ -182,9 +189,9 @@ struct Unit {
 
     uint32_t label_count;
     UnitError error;
-    bool uses_fp;            // has an op with flag_fp or an fpflags op
-    Rounding fp_rounding;    // the host's rounding direction while the unit runs: what the guest's flags say
-    uint8_t goto_tb_count;   // slots used, 0..kMaxGotoTb
+    bool uses_fp;           // has an op with flag_fp or an fpflags op
+    Rounding fp_rounding;   // the host's rounding direction while the unit runs: what the guest's flags say
+    uint8_t goto_tb_count;  // slots used, 0..kMaxGotoTb
     // Set by the accelerator: accesses at displacements from one base often lie in two pages, so that one look at the
     // TLB for all of them does not pay.
     bool lone_probes;

@@ -210,7 +210,8 @@ class Builder {
     template <class V>
     V movcond(Cond cond, V a, V b, V x, V y) {
         const V d = temp<V>();
-        emit(Opcode::movcond, V::type, static_cast<uint8_t>(cond), 0, d.index, a.index, b.index, x.index, y.index);
+        emit(Opcode::movcond, V::type, static_cast<uint8_t>(cond), 0, d.index, a.index, b.index, x.index,
+             y.index);
         return d;
     }
 
@@ -248,7 +249,8 @@ class Builder {
     template <class V>
     V atomic_cmpxchg(I64 address, V expected, V desired, MemOp memop) {
         const V d = temp<V>();
-        emit(Opcode::atomic_cmpxchg, V::type, 0, memop.bits(), d.index, address.index, expected.index, desired.index);
+        emit(Opcode::atomic_cmpxchg, V::type, 0, memop.bits(), d.index, address.index, expected.index,
+             desired.index);
         return d;
     }
 
@@ -292,15 +294,15 @@ class Builder {
     template <class F>
     I64 fcvt_to_int(F a, Rounding rounding, bool is_unsigned, bool is_64) {
         const I64 d = temp<I64>();
-        emit(Opcode::fcvt_to_int, F::type, static_cast<uint8_t>(rounding), convert_aux(is_unsigned, is_64), d.index,
-             a.index);
+        emit(Opcode::fcvt_to_int, F::type, static_cast<uint8_t>(rounding), convert_aux(is_unsigned, is_64),
+             d.index, a.index);
         return d;
     }
     template <class F>
     F fcvt_from_int(I64 a, Rounding rounding, bool is_unsigned, bool is_64) {
         const F d = temp<F>();
-        emit(Opcode::fcvt_from_int, F::type, static_cast<uint8_t>(rounding), convert_aux(is_unsigned, is_64), d.index,
-             a.index);
+        emit(Opcode::fcvt_from_int, F::type, static_cast<uint8_t>(rounding), convert_aux(is_unsigned, is_64),
+             d.index, a.index);
         return d;
     }
     F64 fbox(F32 a) { return unary<F64>(Opcode::fbox, Type::none, a); }
@@ -317,7 +319,8 @@ class Builder {
     Op& emit(Opcode code, Type type, uint8_t cond, uint32_t aux, Args... args) {
         static_assert(sizeof...(Args) <= kMaxArgs);
         Op& op = new_op();
-        op = Op{code, type, cond, static_cast<uint8_t>(sizeof...(Args)), aux, {static_cast<uint16_t>(args)...}};
+        op = Op{
+            code, type, cond, static_cast<uint8_t>(sizeof...(Args)), aux, {static_cast<uint16_t>(args)...}};
         if (has_flag(code, flag_fp) || code == Opcode::fpflags_get || code == Opcode::fpflags_set) {
             unit_.uses_fp = true;
         }
@@ -357,7 +360,8 @@ class Builder {
 
     // One temp a constant: looked up in a small direct-mapped cache, which forgets but never lies.
     TempIndex constant(Type type, uint64_t value) {
-        CachedConstant& entry = constants_[(value ^ value >> 7 ^ static_cast<unsigned>(type)) % kConstantCache];
+        CachedConstant& entry =
+            constants_[(value ^ value >> 7 ^ static_cast<unsigned>(type)) % kConstantCache];
         if (entry.index != 0 && entry.type == type && entry.value == value) {
             return static_cast<TempIndex>(entry.index - 1);
         }

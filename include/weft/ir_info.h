@@ -36,11 +36,12 @@ enum OpFlag : uint16_t {
     flag_cond_branch = 1 << 2,  // control may leave for a label
     flag_exit = 1 << 3,         // leaves the unit
     flag_side_effect = 1 << 4,  // must stay even where its results are unused
-    flag_may_fault = 1 << 5,    // may leave with a guest exception: globals are in their homes or pinned before it
+    flag_may_fault =
+        1 << 5,  // may leave with a guest exception: globals are in their homes or pinned before it
     flag_reads_state = 1 << 6,
     flag_call = 1 << 7,
-    flag_commutes = 1 << 8,     // the first two inputs may be exchanged
-    flag_fp = 1 << 9,           // may accumulate floating-point exceptions (which keeps it alive)
+    flag_commutes = 1 << 8,  // the first two inputs may be exchanged
+    flag_fp = 1 << 9,        // may accumulate floating-point exceptions (which keeps it alive)
 };
 
 struct OpInfo {

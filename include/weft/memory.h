@@ -22,9 +22,10 @@ enum class PageKind : uint8_t {
 
 struct PageTarget {
     PageKind kind;
-    uint8_t* host;        // ram and rom: host address of the page's first byte
-    uint64_t ram_offset;  // ram and rom: the page's offset in the machine's space of RAM pages; identifies it, whatever
-                          // the address it is seen at. A multiple of kPageSize
+    uint8_t* host;  // ram and rom: host address of the page's first byte
+    uint64_t
+        ram_offset;  // ram and rom: the page's offset in the machine's space of RAM pages; identifies it, whatever
+                     // the address it is seen at. A multiple of kPageSize
 };
 
 // 0 ok; others as MemoryStatus of weft/guest.h.

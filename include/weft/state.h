@@ -14,8 +14,8 @@
 
 namespace weft {
 
-struct Vcpu;           // the accelerator's; opaque here
-struct VcpuServices;   // weft/guest.h
+struct Vcpu;          // the accelerator's; opaque here
+struct VcpuServices;  // weft/guest.h
 
 // The part of the prefix that both sides know. Unless said otherwise a field belongs to the thread that runs the vCPU.
 struct StateHeader {
@@ -44,6 +44,8 @@ struct StateHeader {
 static_assert(sizeof(StateHeader) == 64 && offsetof(StateHeader, exit_request) == 28);
 
 inline StateHeader& state_header(void* state) { return static_cast<StateHeader*>(state)[-1]; }
-inline const StateHeader& state_header(const void* state) { return static_cast<const StateHeader*>(state)[-1]; }
+inline const StateHeader& state_header(const void* state) {
+    return static_cast<const StateHeader*>(state)[-1];
+}
 
 }  // namespace weft

@@ -21,7 +21,9 @@ class CodeAddress {
     constexpr auto operator<=>(const CodeAddress&) const = default;
 
     constexpr CodeAddress operator+(size_t bytes) const { return CodeAddress(value_ + bytes); }
-    constexpr ptrdiff_t operator-(CodeAddress other) const { return static_cast<ptrdiff_t>(value_ - other.value_); }
+    constexpr ptrdiff_t operator-(CodeAddress other) const {
+        return static_cast<ptrdiff_t>(value_ - other.value_);
+    }
 
     template <class T>
     T* as() const {

@@ -168,9 +168,11 @@ Optimizer::Step Optimizer::field_of_made(Op& op) {
                        : Step::keep;
         // What is widened one way and cut off again to be widened the other way.
         case ext_i32_i64:
-            return op.code == extract && position == 0 && length == 32 ? to_unary(op, extu_i32_i64, x) : Step::keep;
+            return op.code == extract && position == 0 && length == 32 ? to_unary(op, extu_i32_i64, x)
+                                                                       : Step::keep;
         case extu_i32_i64:
-            return op.code == sextract && position == 0 && length == 32 ? to_unary(op, ext_i32_i64, x) : Step::keep;
+            return op.code == sextract && position == 0 && length == 32 ? to_unary(op, ext_i32_i64, x)
+                                                                        : Step::keep;
         default:
             return Step::keep;
     }

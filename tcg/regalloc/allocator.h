@@ -82,7 +82,9 @@ class Allocator {
     // The register that the result `t` is to be written to: `preferred` if that is free. A pinned global's own register
     // is returned whatever `allowed` says.
     HostReg def(ir::TempIndex t, RegMask allowed, HostReg preferred = kNoReg);
-    HostReg def(ir::TempIndex t, HostReg preferred = kNoReg) { return def(t, class_of(temp(t).type), preferred); }
+    HostReg def(ir::TempIndex t, HostReg preferred = kNoReg) {
+        return def(t, class_of(temp(t).type), preferred);
+    }
     // Ends op `index`: results that nobody needs are dropped, locks are lifted.
     void end_op(uint32_t index);
 
@@ -102,7 +104,9 @@ class Allocator {
     // Forgets the registers of globals (not pinned ones): a helper wrote their homes.
     void forget_globals();
 
-    RegMask class_of(ir::Type type) const { return type == ir::Type::f32 || type == ir::Type::f64 ? fp_all_ : int_all_; }
+    RegMask class_of(ir::Type type) const {
+        return type == ir::Type::f32 || type == ir::Type::f64 ? fp_all_ : int_all_;
+    }
     RegMask locked() const { return locked_; }
     void lock(HostReg reg) { locked_ |= mask_of(reg); }
     void unlock(HostReg reg) { locked_ &= ~mask_of(reg); }

@@ -5,15 +5,15 @@
 #include <span>
 #include <vector>
 
-#include "weft/ir_info.h"
 #include "weft/guest.h"
+#include "weft/ir_info.h"
 
 namespace weft::tcg {
 
 // What the pass found of one op.
 struct OpLife {
     bool removed = false;  // computes nothing that is needed and does nothing else: skip it
-    uint8_t dead = 0;      // bit i: the value in argument i is not needed after the op (for an output: at all)
+    uint8_t dead = 0;  // bit i: the value in argument i is not needed after the op (for an output: at all)
 };
 
 // Globals count as needed wherever somebody else may look at them: at exits, labels, branches, faults and calls that read

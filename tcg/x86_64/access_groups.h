@@ -19,7 +19,7 @@ namespace weft::tcg::x86_64 {
 
 struct AccessGroup {
     ir::TempIndex base;
-    bool store;         // led by a store
+    bool store;  // led by a store
     uint8_t mmu_mode;
     uint16_t accesses;
     uint32_t last;      // op

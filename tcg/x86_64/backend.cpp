@@ -78,7 +78,9 @@ class X86Backend final : public Backend {
 
     Result<size_t> emit_runtime(CodeWindow window) override {
         if (!target_.features.popcnt) {
-            return fail("the host's processor lacks popcnt, which backend=native needs; backend=interp runs without it");
+            return fail(
+                "the host's processor lacks popcnt, which backend=native needs; backend=interp runs without "
+                "it");
         }
         auto code = emit_runtime_code(window, context_, target_.helpers);
         if (!code) {
@@ -89,16 +91,20 @@ class X86Backend final : public Backend {
         return target_.runtime.size;
     }
 
-    std::unique_ptr<Compiler> make_compiler() const override { return std::make_unique<UnitCompiler>(target_); }
+    std::unique_ptr<Compiler> make_compiler() const override {
+        return std::make_unique<UnitCompiler>(target_);
+    }
     const RuntimeMap* runtime_map() const override { return &target_.runtime.map; }
 
     // UndefinedBehaviorSanitizer would look for type data in front of the function, where code of ours has none.
 #if defined(__clang__)
     __attribute__((no_sanitize("function")))
 #endif
-    ExitKind run(void* state, RxAddress code) const override {
+    ExitKind
+    run(void* state, RxAddress code) const override {
         using Prologue = uint32_t (*)(void* state, uintptr_t code);
-        const auto prologue = reinterpret_cast<Prologue>((target_.buffer_start + target_.runtime.prologue).value());
+        const auto prologue =
+            reinterpret_cast<Prologue>((target_.buffer_start + target_.runtime.prologue).value());
         return static_cast<ExitKind>(prologue(state, code.value()));
     }
 
@@ -108,10 +114,13 @@ class X86Backend final : public Backend {
         const RwAddress field = unit + site.site_offset;
         patch(field, static_cast<int32_t>(target - (field + 4)));
     }
-    void unlink(RwAddress unit, const JumpSite& site) const override { link(unit, site, unit + site.stub_offset); }
+    void unlink(RwAddress unit, const JumpSite& site) const override {
+        link(unit, site, unit + site.stub_offset);
+    }
     RwAddress jump_target(RwAddress unit, const JumpSite& site) const override {
         const RwAddress field = unit + site.site_offset;
-        const int32_t displacement = std::atomic_ref<int32_t>(*field.as<int32_t>()).load(std::memory_order_relaxed);
+        const int32_t displacement =
+            std::atomic_ref<int32_t>(*field.as<int32_t>()).load(std::memory_order_relaxed);
         return RwAddress((field + 4).value() + static_cast<uintptr_t>(static_cast<intptr_t>(displacement)));
     }
 

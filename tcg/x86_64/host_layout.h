@@ -35,8 +35,8 @@ constexpr Gpr gpr(HostReg reg) { return static_cast<Gpr>(reg); }
 constexpr Xmm xmm(HostReg reg) { return static_cast<Xmm>(reg - 16); }
 constexpr RegMask mask(Gpr reg) { return mask_of(host(reg)); }
 
-inline constexpr RegMask kLocalGprs = mask(Gpr::rax) | mask(Gpr::rcx) | mask(Gpr::rdx) | mask(Gpr::rsi) |
-                                      mask(Gpr::rdi) | mask(Gpr::r11);
+inline constexpr RegMask kLocalGprs =
+    mask(Gpr::rax) | mask(Gpr::rcx) | mask(Gpr::rdx) | mask(Gpr::rsi) | mask(Gpr::rdi) | mask(Gpr::r11);
 inline constexpr RegMask kLocalXmms = 0x7fff0000;  // xmm0-xmm14
 
 // Where a call thunk expects a helper's IR arguments; it puts the state and the fifth and sixth C++ argument in place

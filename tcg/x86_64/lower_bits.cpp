@@ -14,7 +14,8 @@ using ir::Type;
 
 namespace {
 
-constexpr int32_t kPagePc = static_cast<int32_t>(offsetof(StateHeader, page_pc)) - static_cast<int32_t>(sizeof(StateHeader));
+constexpr int32_t kPagePc =
+    static_cast<int32_t>(offsetof(StateHeader, page_pc)) - static_cast<int32_t>(sizeof(StateHeader));
 
 constexpr Shift shift_of(Opcode code) {
     switch (code) {
@@ -86,7 +87,8 @@ void UnitCompiler::shift_by_constant(const ir::Op& op, unsigned count) {
 
 void UnitCompiler::shift(const ir::Op& op) {
     if (values_.is_constant(op.args[2])) {
-        shift_by_constant(op, static_cast<unsigned>(values_.temp(op.args[2]).value) & (ir::width(op.type) - 1));
+        shift_by_constant(op,
+                          static_cast<unsigned>(values_.temp(op.args[2]).value) & (ir::width(op.type) - 1));
         return;
     }
     const Width width = width_of(op.type);

@@ -306,7 +306,8 @@ void UnitCompiler::place_arguments(std::span<const uint16_t> args, std::span<con
         }
         // What an exchange completed needs no move any more.
         count = static_cast<unsigned>(
-            std::remove_if(moves, moves + count, [](const Move& move) { return move.to == move.from; }) - moves);
+            std::remove_if(moves, moves + count, [](const Move& move) { return move.to == move.from; }) -
+            moves);
     }
     for (size_t i = 0; i < args.size(); ++i) {
         Place place{};

@@ -111,7 +111,8 @@ void UnitCompiler::fp_from_int(const ir::Op& op) {
         as_->sse(Simd::xorps, target, target);
         as_->evex(f64 ? FromUnsigned::cvtusi2sd : FromUnsigned::cvtusi2ss, width, target, target, source);
     } else {
-        as_->sse(Simd::xorps, target, target);  // the instruction keeps the upper part: no wait for its old value
+        as_->sse(Simd::xorps, target,
+                 target);  // the instruction keeps the upper part: no wait for its old value
         as_->sse(f64 ? FromInt::cvtsi2sd : FromInt::cvtsi2ss, width, target, source);
     }
     values_.end_op(op_index_);

@@ -264,7 +264,8 @@ void UnitCompiler::multiply_high(const ir::Op& op) {
     const bool is_unsigned = op.code == Opcode::muluh;
     values_.copy_to(op.args[1], host(Gpr::rax));
     values_.evict(mask(Gpr::rdx));
-    const Gpr right = gpr(values_.use(op.args[2], values_.class_of(op.type) & ~mask(Gpr::rdx) & ~mask(Gpr::rax)));
+    const Gpr right =
+        gpr(values_.use(op.args[2], values_.class_of(op.type) & ~mask(Gpr::rdx) & ~mask(Gpr::rax)));
     values_.evict(mask(Gpr::rdx));
     values_.lock(host(Gpr::rdx));
     if (op.code == Opcode::mulsuh) {
@@ -294,7 +295,8 @@ void UnitCompiler::divide(const ir::Op& op) {
     const Width width = width_of(op.type);
     values_.copy_to(op.args[1], host(Gpr::rax));
     values_.evict(mask(Gpr::rdx));
-    const Gpr divisor = gpr(values_.use(op.args[2], values_.class_of(op.type) & ~mask(Gpr::rdx) & ~mask(Gpr::rax)));
+    const Gpr divisor =
+        gpr(values_.use(op.args[2], values_.class_of(op.type) & ~mask(Gpr::rdx) & ~mask(Gpr::rax)));
     values_.evict(mask(Gpr::rdx));
     values_.lock(host(Gpr::rdx));
     if (op.code == Opcode::divs || op.code == Opcode::rems) {

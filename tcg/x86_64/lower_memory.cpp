@@ -70,7 +70,8 @@ bool UnitCompiler::lower_memory(const ir::Op& op) {
     return true;
 }
 
-UnitCompiler::Probed UnitCompiler::probe(Gpr base, Window window, unsigned mmu_mode, bool is_store, Label& miss) {
+UnitCompiler::Probed UnitCompiler::probe(Gpr base, Window window, unsigned mmu_mode, bool is_store,
+                                         Label& miss) {
     const auto table = static_cast<int32_t>(offsetof(ExecState, tlb) + mmu_mode * sizeof(TlbTable));
     const Gpr entry = scratch();
     const Gpr page = scratch();
@@ -128,9 +129,10 @@ Gpr UnitCompiler::begin_access(Gpr base, HostReg value, MemOp memop, bool is_sto
         groups_.group(number).store == is_store) {
         const AccessGroup& group = groups_.group(number);
         slow_ = &stub(Stub::Kind::leader);
-        const Gpr addend = probe(base, {group.low, group.high}, group.mmu_mode, is_store, slow_->entry).addend;
-        slow_->leader = {record, static_cast<int16_t>(group.low), static_cast<uint16_t>(group.high - group.low),
-                         host(addend)};
+        const Gpr addend =
+            probe(base, {group.low, group.high}, group.mmu_mode, is_store, slow_->entry).addend;
+        slow_->leader = {record, static_cast<int16_t>(group.low),
+                         static_cast<uint16_t>(group.high - group.low), host(addend)};
         values_.keep(host(addend));
         kept_for_[host(addend)] = number;
         return addend;
@@ -269,8 +271,14 @@ void UnitCompiler::atomic(const ir::Op& op) {
         }
     }
     slow.resume = as_->offset();
-    slow.atomic = AtomicRecord{host(gpr(address)), host(result), a, b, static_cast<uint16_t>(op.aux),
-                               static_cast<uint8_t>(op.code), 0, 0};
+    slow.atomic = AtomicRecord{host(gpr(address)),
+                               host(result),
+                               a,
+                               b,
+                               static_cast<uint16_t>(op.aux),
+                               static_cast<uint8_t>(op.code),
+                               0,
+                               0};
     finish_in(op, result);
 }
 

@@ -87,7 +87,9 @@ class RuntimeEmitter {
         last.size = where - last.offset;
     }
     // From here on: see FrameRow.
-    void frame(uint32_t cfa_offset, uint32_t saved) { code_.map.runtime.push_back({as_.offset(), cfa_offset, saved}); }
+    void frame(uint32_t cfa_offset, uint32_t saved) {
+        code_.map.runtime.push_back({as_.offset(), cfa_offset, saved});
+    }
     // In code that units jump to: as in units. In code that they call, `pushed` bytes after its entry.
     void frame_of_units() { frame(kUnitCfa, std::size(kSaved)); }
     void frame_of_thunk(uint32_t pushed = 0) { frame(8 + pushed, 0); }

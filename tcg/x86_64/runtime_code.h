@@ -18,9 +18,9 @@ namespace weft::tcg::x86_64 {
 struct RuntimeCode {
     uint32_t prologue;  // ExitKind prologue(void* state, const void* code), System V calling convention
     // Jumped to by units:
-    uint32_t probe;        // lookup_and_goto_ptr where the probe is shared; pc in rcx
-    uint32_t lookup;       // lookup_and_goto_ptr that missed; pc in rcx
-    uint32_t exit_lookup;  // exit_tb: back to the loop; pc in rcx
+    uint32_t probe;          // lookup_and_goto_ptr where the probe is shared; pc in rcx
+    uint32_t lookup;         // lookup_and_goto_ptr that missed; pc in rcx
+    uint32_t exit_lookup;    // exit_tb: back to the loop; pc in rcx
     uint32_t exit_indirect;  // lookup_and_goto_ptr, interrupted: the same
     uint32_t exit_halt;
     uint32_t exit_yield;
@@ -32,14 +32,14 @@ struct RuntimeCode {
     uint32_t leader_fp;     // LeaderRecord; keeps xmm registers too
     uint32_t atomic;        // AtomicRecord
     uint32_t atomic_fp;
-    uint32_t soft_float;    // FloatRecord; keeps all registers
+    uint32_t soft_float;  // FloatRecord; keeps all registers
     // Called by units: one a helper, by its id.
     std::vector<uint32_t> helpers;
     // Constants of 16 bytes, aligned.
-    uint32_t box_mask;        // upper half of the low quadword all ones
-    uint32_t sign_f32;        // bit 31
-    uint32_t sign_f64;        // bit 63
-    uint32_t canonical_f32;   // canonical quiet NaN
+    uint32_t box_mask;       // upper half of the low quadword all ones
+    uint32_t sign_f32;       // bit 31
+    uint32_t sign_f64;       // bit 63
+    uint32_t canonical_f32;  // canonical quiet NaN
     uint32_t canonical_f64;
 
     uint32_t size;

@@ -18,7 +18,8 @@ bool access(const RuntimeContext* context, void* state, const AccessRecord& reco
     const uint64_t address = regs[record.base] + static_cast<uint64_t>(int64_t{record.displacement});
     const uint32_t memop = record.memop().bits();
     if (record.store != 0) {
-        return context->hooks.store(state, address, memop, record.value == kZeroValue ? 0 : regs[record.value]);
+        return context->hooks.store(state, address, memop,
+                                    record.value == kZeroValue ? 0 : regs[record.value]);
     }
     uint64_t value = 0;
     if (!context->hooks.load(state, address, memop, &value)) {
@@ -44,12 +45,14 @@ uint64_t window_addend(const TlbTable& table, uint64_t first, uint64_t last, boo
 
 }  // namespace
 
-uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record, uint64_t* regs) {
+uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record,
+                      uint64_t* regs) {
     exec_state(state).exit_host_pc = reinterpret_cast<uintptr_t>(record);
     return access(context, state, *record, regs) ? resume_address(record) : fault(context, state, regs);
 }
 
-uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRecord* record, uint64_t* regs) {
+uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRecord* record,
+                      uint64_t* regs) {
     ExecState& exec = exec_state(state);
     exec.exit_host_pc = reinterpret_cast<uintptr_t>(record);
     // A load may put its result where the base was.
@@ -58,7 +61,8 @@ uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRe
         return fault(context, state, regs);
     }
     const uint64_t last = first + record->bytes - 1;
-    const uint64_t addend = window_addend(exec.tlb[record->access.mmu_mode], first, last, record->access.store != 0);
+    const uint64_t addend =
+        window_addend(exec.tlb[record->access.mmu_mode], first, last, record->access.store != 0);
     regs[record->addend] = addend;
     if (addend == 0 && tlb_tag(first) != tlb_tag(last) && context->hooks.straddle != nullptr) {
         context->hooks.straddle(state);
@@ -66,11 +70,12 @@ uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRe
     return resume_address(record);
 }
 
-uintptr_t slow_atomic(const RuntimeContext* context, void* state, const AtomicRecord* record, uint64_t* regs) {
+uintptr_t slow_atomic(const RuntimeContext* context, void* state, const AtomicRecord* record,
+                      uint64_t* regs) {
     exec_state(state).exit_host_pc = reinterpret_cast<uintptr_t>(record);
     uint64_t old = 0;
-    if (!context->hooks.atomic(state, static_cast<ir::Opcode>(record->op), regs[record->address], record->memop,
-                               regs[record->a], regs[record->b], &old)) {
+    if (!context->hooks.atomic(state, static_cast<ir::Opcode>(record->op), regs[record->address],
+                               record->memop, regs[record->a], regs[record->b], &old)) {
         return fault(context, state, regs);
     }
     regs[record->result] = old;

@@ -31,18 +31,19 @@ struct AccessRecord {
           displacement(static_cast<int16_t>(op.displacement())) {}
 
     ir::MemOp memop() const {
-        return ir::MemOp(size_log2, mmu_mode, (sign ? ir::MemOp::kSign : 0) | (aligned ? ir::MemOp::kAligned : 0));
+        return ir::MemOp(size_log2, mmu_mode,
+                         (sign ? ir::MemOp::kSign : 0) | (aligned ? ir::MemOp::kAligned : 0));
     }
 
-    uint16_t base : 4;     // HostReg, a general register
-    uint16_t value : 5;    // HostReg: of the result or of the value stored; kZeroValue
+    uint16_t base : 4;   // HostReg, a general register
+    uint16_t value : 5;  // HostReg: of the result or of the value stored; kZeroValue
     uint16_t store : 1;
     uint16_t size_log2 : 2;
     uint16_t sign : 1;
     uint16_t aligned : 1;
     uint16_t mmu_mode : 2;
-    int16_t displacement;  // of the address, from the base
-    uint16_t back;  // from the record's end back to where to go on
+    int16_t displacement;   // of the address, from the base
+    uint16_t back;          // from the record's end back to where to go on
 } __attribute__((packed));  // it lies where the call ends
 static_assert(sizeof(AccessRecord) == 6 && kMmuModes == 4);
 
@@ -59,10 +60,10 @@ inline constexpr HostReg kZeroValue = 31;
 
 struct AtomicRecord {
     uint8_t address;
-    uint8_t result;   // HostReg
-    uint8_t a, b;     // HostReg: as RuntimeHooks::atomic
+    uint8_t result;  // HostReg
+    uint8_t a, b;    // HostReg: as RuntimeHooks::atomic
     uint16_t memop;
-    uint8_t op;       // ir::Opcode
+    uint8_t op;  // ir::Opcode
     uint8_t reserved;
     int32_t resume;
 } __attribute__((packed));
@@ -92,7 +93,7 @@ struct RuntimeContext {
     std::array<PinnedGlobal, 8> pinned;
     unsigned pinned_count;
     bool count_insns;  // helpers find their return address in ExecState::exit_host_pc; slow paths always do
-    bool profile;  // probes of the jump cache are counted
+    bool profile;      // probes of the jump cache are counted
 };
 
 // Called by the thunks: the address to resume at, or 0 when a guest exception was recorded (ExecState::exit_host_pc then
@@ -104,7 +105,9 @@ uintptr_t slow_atomic(const RuntimeContext* context, void* state, const AtomicRe
 // Never faults. The guest's MXCSR is in ExecState::guest_mxcsr meanwhile (soft_float.cpp).
 uintptr_t slow_float(const RuntimeContext* context, void* state, const FloatRecord* record, uint64_t* regs);
 
-inline uintptr_t resume_address(const AccessRecord* record) { return reinterpret_cast<uintptr_t>(record + 1) - record->back; }
+inline uintptr_t resume_address(const AccessRecord* record) {
+    return reinterpret_cast<uintptr_t>(record + 1) - record->back;
+}
 inline uintptr_t resume_address(const LeaderRecord* record) {
     return reinterpret_cast<uintptr_t>(record + 1) - record->access.back;
 }
@@ -112,12 +115,14 @@ inline uintptr_t resume_address(const LeaderRecord* record) {
 // Where a record says to go on.
 template <class Record>
 uintptr_t resume_address(const Record* record) {
-    return reinterpret_cast<uintptr_t>(record + 1) + static_cast<uintptr_t>(static_cast<intptr_t>(record->resume));
+    return reinterpret_cast<uintptr_t>(record + 1) +
+           static_cast<uintptr_t>(static_cast<intptr_t>(record->resume));
 }
 
 // MXCSR's sticky exceptions (SDM volume 1, 10.2.3.1) as ir::FpFlag bits; denormals have no counterpart.
 constexpr uint32_t fp_flags_of_mxcsr(uint32_t mxcsr) {
-    return (mxcsr & 1) << 4 | (mxcsr >> 2 & 1) << 3 | (mxcsr >> 3 & 1) << 2 | (mxcsr >> 4 & 1) << 1 | (mxcsr >> 5 & 1);
+    return (mxcsr & 1) << 4 | (mxcsr >> 2 & 1) << 3 | (mxcsr >> 3 & 1) << 2 | (mxcsr >> 4 & 1) << 1 |
+           (mxcsr >> 5 & 1);
 }
 inline constexpr uint32_t kMxcsrExceptions = 0x3f;
 

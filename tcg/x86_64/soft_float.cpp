@@ -21,7 +21,8 @@ uint64_t to_int(Context& context, F a, unsigned aux) {
         case 0:
             return static_cast<uint64_t>(int64_t{softfloat::to_int<int32_t>(context, a)});
         case 1:
-            return static_cast<uint64_t>(int64_t{static_cast<int32_t>(softfloat::to_int<uint32_t>(context, a))});
+            return static_cast<uint64_t>(
+                int64_t{static_cast<int32_t>(softfloat::to_int<uint32_t>(context, a))});
         case 2:
             return static_cast<uint64_t>(softfloat::to_int<int64_t>(context, a));
         default:

@@ -19,9 +19,12 @@ constexpr size_t kMaxUnitSize = size_t{1} << 16;
 }  // namespace
 
 UnitCompiler::UnitCompiler(const Target& target)
-    : target_(target), liveness_(target.helpers), values_(target.registers, liveness_, target.helpers, *this) {}
+    : target_(target),
+      liveness_(target.helpers),
+      values_(target.registers, liveness_, target.helpers, *this) {}
 
-CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) {
+CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index,
+                                    CompiledUnit* out) {
     const size_t room = std::min(window.size, kMaxUnitSize);
     Assembler assembler({window.bytes(), room});
     unit_ = &unit;
@@ -165,7 +168,8 @@ void UnitCompiler::write_stub(Stub& stub) {
             break;
         case Stub::Kind::leader:
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.leader_fp : runtime_code.leader));
-            stub.leader.access.back = static_cast<uint16_t>(as_->offset() + sizeof(LeaderRecord) - stub.resume);
+            stub.leader.access.back =
+                static_cast<uint16_t>(as_->offset() + sizeof(LeaderRecord) - stub.resume);
             as_->data({reinterpret_cast<const uint8_t*>(&stub.leader), sizeof(LeaderRecord)});
             break;
         case Stub::Kind::atomic:
@@ -177,8 +181,9 @@ void UnitCompiler::write_stub(Stub& stub) {
             write_record(stub.soft, stub.resume);
             return;
         case Stub::Kind::canonical_nan:
-            as_->sse(stub.nan.f64 ? SimdMove::movsd : SimdMove::movss, stub.nan.reg,
-                     runtime_constant(stub.nan.f64 ? runtime_code.canonical_f64 : runtime_code.canonical_f32));
+            as_->sse(
+                stub.nan.f64 ? SimdMove::movsd : SimdMove::movss, stub.nan.reg,
+                runtime_constant(stub.nan.f64 ? runtime_code.canonical_f64 : runtime_code.canonical_f32));
             as_->jmp_rel32(stub.resume);
             return;
         case Stub::Kind::goto_tb: {

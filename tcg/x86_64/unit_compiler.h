@@ -40,7 +40,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
   public:
     explicit UnitCompiler(const Target& target);
 
-    CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index, CompiledUnit* out) override;
+    CompileStatus compile(const ir::Unit& unit, CodeWindow window, uint32_t unit_index,
+                          CompiledUnit* out) override;
 
   private:
     static constexpr uint32_t kNoSideExit = ~uint32_t{0};
@@ -187,7 +188,9 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     bool host_rounds(const ir::Op& op) const;
 
     // ---- shorthands ----
-    static Width width_of(ir::Type type) { return type == ir::Type::i64 || type == ir::Type::f64 ? Width::q64 : Width::d32; }
+    static Width width_of(ir::Type type) {
+        return type == ir::Type::i64 || type == ir::Type::f64 ? Width::q64 : Width::d32;
+    }
     static Mem at_state(int32_t offset) { return Mem(kState, offset); }
     Gpr use(ir::TempIndex t) { return gpr(values_.use(t)); }
     Xmm use_fp(ir::TempIndex t) { return xmm(values_.use(t)); }
@@ -214,7 +217,9 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     }
     // Whether `t` is a constant that an instruction of `type` takes as a sign-extended 32-bit immediate.
     bool immediate(ir::TempIndex t, ir::Type type, int64_t* value) const;
-    Mem runtime_constant(uint32_t where) const { return Mem::rip_unit(static_cast<int32_t>(where - unit_offset_)); }
+    Mem runtime_constant(uint32_t where) const {
+        return Mem::rip_unit(static_cast<int32_t>(where - unit_offset_));
+    }
     // A position of the runtime code, from the unit's start.
     int64_t runtime(uint32_t where) const { return int64_t{where} - int64_t{unit_offset_}; }
     Stub& stub(Stub::Kind kind);

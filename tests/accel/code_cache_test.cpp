@@ -48,9 +48,13 @@ struct Said {
 
     Said() {
         host.opaque = this;
-        host.warn = [](void* self, const char* text) { static_cast<Said*>(self)->warnings.emplace_back(text); };
+        host.warn = [](void* self, const char* text) {
+            static_cast<Said*>(self)->warnings.emplace_back(text);
+        };
         host.log_enabled = [](void* self, unsigned) { return static_cast<Said*>(self)->logs; };
-        host.log = [](void* self, const char* text, size_t size) { static_cast<Said*>(self)->log.append(text, size); };
+        host.log = [](void* self, const char* text, size_t size) {
+            static_cast<Said*>(self)->log.append(text, size);
+        };
     }
     Result<std::unique_ptr<CodeCache>> make(const Settings& settings, unsigned contexts,
                                             const HostCalls& calls = HostCalls::real()) {
@@ -81,7 +85,8 @@ TEST_CASE("a tb-size that is changed is said once, in a warning; others are not 
         {1, 16, size_t{1} << 20, nullptr},
         {4, 4, size_t{4} << 20, nullptr},
         {2048, 4, size_t{2} << 30, nullptr},
-        {2049, 4, size_t{2} << 30, "tb-size=2049 is more than the host's direct branches reach: using 2048 MiB"},
+        {2049, 4, size_t{2} << 30,
+         "tb-size=2049 is more than the host's direct branches reach: using 2048 MiB"},
         {UINT32_MAX, 4, size_t{2} << 30,
          "tb-size=4294967295 is more than the host's direct branches reach: using 2048 MiB"},
         {1, 64, size_t{4} << 20, "tb-size=1 is too small for 64 translation contexts: using 4096 KiB"},
@@ -142,7 +147,8 @@ TEST_CASE("the interpreter's cache asks for no execute permission, whatever spli
 }
 
 #if WEFT_HAVE_X86_64_BACKEND
-TEST_CASE("split-wx where it is impossible: on is an error, unspecified carries on and says so under -d", "[flush]") {
+TEST_CASE("split-wx where it is impossible: on is an error, unspecified carries on and says so under -d",
+          "[flush]") {
     const NoMemfd calls;
     Settings settings;
     settings.tb_size_mib = 1;

@@ -106,14 +106,16 @@ TEST_CASE("anything at any moment", "[control]") {
                         const int before = work.load();
                         machine.ops().vcpu_run(
                             machine.instance(), machine.vcpu(cpu), VcpuWork::sync,
-                            [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &work);
+                            [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
+                            &work);
                         REQUIRE(work.load() > before);
                         break;
                     }
                     case 6:
                         machine.ops().vcpu_run(
                             machine.instance(), machine.vcpu(cpu), VcpuWork::exclusive,
-                            [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &work);
+                            [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
+                            &work);
                         break;
                     case 7:
                         machine.ops().ram_written(machine.instance(), 0x1000 + random.below(0x100), 8);
@@ -234,7 +236,8 @@ TEST_CASE("a change of topology is acknowledged once by all", "[control]") {
         std::atomic<int> done{0};
         for (int i = 0; i < 100; ++i) {
             machine.ops().topology_changed(
-                machine.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &done);
+                machine.instance(),
+                [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &done);
         }
         weft::test::wait_until([&] { return done.load() >= 100; });
         machine.pause();

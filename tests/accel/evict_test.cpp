@@ -15,10 +15,10 @@ using namespace toy;
 
 namespace {
 
-constexpr uint64_t kFunctions = 0x100000;     // called through tables
-constexpr uint64_t kFunctionStep = 272;       // so that some lie across a page's end
-constexpr unsigned kFunctionCount = 3000;     // twice as much code as there is space
-constexpr uint64_t kTables = 0x300000;        // one a vCPU: addresses, ended by 0
+constexpr uint64_t kFunctions = 0x100000;  // called through tables
+constexpr uint64_t kFunctionStep = 272;    // so that some lie across a page's end
+constexpr unsigned kFunctionCount = 3000;  // twice as much code as there is space
+constexpr uint64_t kTables = 0x300000;     // one a vCPU: addresses, ended by 0
 constexpr uint64_t kTableStep = 0x20000;
 
 uint64_t function_address(unsigned number) { return kFunctions + number * kFunctionStep; }
@@ -105,7 +105,8 @@ TEST_CASE("the guest does not see that regions were evicted", "[evict]") {
     }
     for (const Way& way : ways) {
         INFO(way.thread << ", split-wx " << way.split_wx);
-        Machine machine(4, {{"tb-size", "1"}, {"thread", way.thread}, {"split-wx", way.split_wx}, {"evict", "region"}});
+        Machine machine(
+            4, {{"tb-size", "1"}, {"thread", way.thread}, {"split-wx", way.split_wx}, {"evict", "region"}});
         REQUIRE(machine.error().empty());
         load_functions(machine);
         const int64_t rounds = full() ? 4 : 2;
@@ -344,9 +345,10 @@ TEST_CASE("an instruction whose code fits into no region is a fatal error, which
         machine.add(0x2000);
         machine.resume();
         char expected[100];
-        std::snprintf(expected, sizeof(expected),
-                      "cannot translate the instruction at %#lx: its translation does not fit into an empty region",
-                      static_cast<unsigned long>(at));
+        std::snprintf(
+            expected, sizeof(expected),
+            "cannot translate the instruction at %#lx: its translation does not fit into an empty region",
+            static_cast<unsigned long>(at));
         CHECK(machine.wait_for_fatal(1)[0] == expected);
         // What stands before it was done, and nothing behind it ever is.
         machine.pause();

@@ -248,8 +248,8 @@ TEST_CASE("what is logged") {
     machine.await_events(1);
     machine.pause();
     const std::string log = machine.log();
-    for (const char* part : {"IN:\n0x1000: li", "OP: pc 0x1000", "OP after optimization: pc 0x1000", "OUT: [size=",
-                             "cpu 0: exec 0x1000 ", "cpu 0: exception at 0x1018, to 0x3000"}) {
+    for (const char* part : {"IN:\n0x1000: li", "OP: pc 0x1000", "OP after optimization: pc 0x1000",
+                             "OUT: [size=", "cpu 0: exec 0x1000 ", "cpu 0: exception at 0x1018, to 0x3000"}) {
         INFO(part);
         REQUIRE(log.find(part) != std::string::npos);
     }

@@ -90,7 +90,8 @@ TEST_CASE("the guest does not see that the cache was emptied", "[flush]") {
         // filled. Each unit is aligned, so that host_bytes counts less than was used.
         const uint64_t regions = machine.stat("regions");
         const uint64_t contexts = std::string(mode) == "single" ? 1 : 4;
-        const uint64_t full = machine.stat("code_capacity") / regions * (regions - (regions > contexts ? contexts : 0));
+        const uint64_t full =
+            machine.stat("code_capacity") / regions * (regions - (regions > contexts ? contexts : 0));
         if (regions == 1) {
             REQUIRE(machine.stat("host_bytes") + 16 * machine.stat("translations") >= flushes * full);
         }
@@ -125,7 +126,8 @@ TEST_CASE("a cache that is large enough is never emptied", "[flush]") {
     REQUIRE(machine.stat("translations") - machine.stat("translations_lost") == machine.stat("blocks"));
 }
 
-TEST_CASE("a flush forgets all translations, wherever they are known, and gives each context a first region", "[flush]") {
+TEST_CASE("a flush forgets all translations, wherever they are known, and gives each context a first region",
+          "[flush]") {
     for (const char* evict : {"flush", "region"}) {
         INFO(evict);
         Machine machine(2, {{"tb-size", "32"}, {"hash-buckets", "64"}, {"evict", evict}});

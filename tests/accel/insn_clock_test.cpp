@@ -1,8 +1,8 @@
 // clock=insn: runs are equal, however the guest's code is cut and compiled.
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <array>
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -15,9 +15,9 @@ using namespace toy;
 namespace {
 
 constexpr uint64_t kHandler = 0x3000;
-constexpr uint64_t kLog = 0x100000;       // of vCPU n: at kLog + n * kLogSize
+constexpr uint64_t kLog = 0x100000;  // of vCPU n: at kLog + n * kLogSize
 constexpr uint64_t kLogSize = 0x40000;
-constexpr int64_t kRounds = 400;          // of each vCPU
+constexpr int64_t kRounds = 400;  // of each vCPU
 
 // A file that is gone with the object.
 class TemporaryFile {
@@ -194,7 +194,8 @@ TEST_CASE("two runs are equal, whatever cuts and compiles the code", "[insn]") {
         {{"backend", "native"}},
         {{"backend", "native"}, {"one-insn-per-tb", "on"}},
         {{"backend", "native"}, {"tb-size", "1"}},
-        {{"backend", "native"}, {"disable", "pin-registers:share-jump-cache-probe:direct-side-exits:fold-constants"}},
+        {{"backend", "native"},
+         {"disable", "pin-registers:share-jump-cache-probe:direct-side-exits:fold-constants"}},
         {{"backend", "native"}, {"split-wx", "on"}},
 #endif
     };
@@ -285,7 +286,7 @@ TEST_CASE("what raises an exception takes time and is not retired", "[insn]") {
     const std::vector<Event> events = machine.wait_for(4);
     CHECK(events[0].value == 1);
     CHECK(events[1].value == 2);
-    CHECK(events[3].value == 2 + 1 + 10 + 1 + 2);      // time, additions, ecall, the handler
+    CHECK(events[3].value == 2 + 1 + 10 + 1 + 2);  // time, additions, ecall, the handler
     CHECK(events[2].value == 1 + 2 + 10 + 2 + 1);  // retired and time, additions, the handler, time
 }
 

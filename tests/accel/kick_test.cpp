@@ -46,7 +46,9 @@ void* counted(size_t size, size_t alignment) {
 #ifdef WEFT_COUNT_ALLOCATIONS
 
 void* operator new(size_t size) { return counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(size_t size, std::align_val_t alignment) { return counted(size, static_cast<size_t>(alignment)); }
+void* operator new(size_t size, std::align_val_t alignment) {
+    return counted(size, static_cast<size_t>(alignment));
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
@@ -187,23 +189,28 @@ TEST_CASE("nothing that many threads ask of halting vCPUs is lost", "[kick]") {
                 Random random(test_seed() + t);
                 for (int i = 0; i < each; ++i) {
                     const auto cpu = static_cast<uint32_t>(random.below(kCpus));
-                    const auto add = [](void* opaque, void*) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); };
+                    const auto add = [](void* opaque, void*) {
+                        static_cast<std::atomic<int>*>(opaque)->fetch_add(1);
+                    };
                     switch (random.below(8)) {
                         case 0: {
                             std::atomic<int> mine{0};
-                            machine.ops().vcpu_run(machine.instance(), machine.vcpu(cpu), VcpuWork::sync, add, &mine);
+                            machine.ops().vcpu_run(machine.instance(), machine.vcpu(cpu), VcpuWork::sync, add,
+                                                   &mine);
                             late += mine.load() == 1 ? 0 : 1;
                             break;
                         }
                         case 1:
                             ++asked;
-                            machine.ops().vcpu_run(machine.instance(), machine.vcpu(cpu), VcpuWork::exclusive, add, &done);
+                            machine.ops().vcpu_run(machine.instance(), machine.vcpu(cpu), VcpuWork::exclusive,
+                                                   add, &done);
                             break;
                         case 2:
                         case 3:
                         case 4:
                             ++asked;
-                            machine.ops().vcpu_run(machine.instance(), machine.vcpu(cpu), VcpuWork::async, add, &done);
+                            machine.ops().vcpu_run(machine.instance(), machine.vcpu(cpu), VcpuWork::async,
+                                                   add, &done);
                             break;
                         default:
                             interrupt(machine.state(cpu));
@@ -342,7 +349,8 @@ TEST_CASE("what others forget leaves a vCPU's tables alone until its own thread 
     std::atomic<int> acknowledged{0};
     machine.ops().ram_written(machine.instance(), 0x1000, 0x100);
     machine.ops().topology_changed(
-        machine.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); }, &acknowledged);
+        machine.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
+        &acknowledged);
     machine.ops().vcpu_run(
         machine.instance(), machine.vcpu(1), VcpuWork::sync,
         [](void*, void* state) {

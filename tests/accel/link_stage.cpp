@@ -39,8 +39,12 @@ class HookedBackend final : public tcg::Backend {
         step();
         real_.unlink(unit, site);
     }
-    RwAddress jump_target(RwAddress unit, const JumpSite& site) const override { return real_.jump_target(unit, site); }
-    void set_rounding(void* state, ir::Rounding rounding) const override { real_.set_rounding(state, rounding); }
+    RwAddress jump_target(RwAddress unit, const JumpSite& site) const override {
+        return real_.jump_target(unit, site);
+    }
+    void set_rounding(void* state, ir::Rounding rounding) const override {
+        real_.set_rounding(state, rounding);
+    }
     void collect_fp_flags(void* state) const override { real_.collect_fp_flags(state); }
     std::string disassemble(tcg::CodeWindow code) const override { return real_.disassemble(code); }
 
@@ -68,7 +72,8 @@ std::unique_ptr<CodeCache> make_cache(const VcpuList& vcpus) {
     Settings settings;
     settings.tb_size_mib = 1;
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
-    settings.backend = backend != nullptr && std::string_view(backend) == "native" ? BackendKind::native : BackendKind::interp;
+    settings.backend = backend != nullptr && std::string_view(backend) == "native" ? BackendKind::native
+                                                                                   : BackendKind::interp;
     auto cache = CodeCache::create({&guest_arch(), &host, &vcpus, settings, 1});
     WEFT_ASSERT(cache);
     return std::move(*cache);
@@ -91,7 +96,8 @@ Stage::Stage()
       memory_({guest_arch().globals, guest_arch().global_count}) {
     auto table = TbTable::create(cache_->epochs(), 64);
     WEFT_ASSERT(table);
-    blocks_ = std::make_unique<TbCache>(cache_->epochs(), std::move(*table), *backend_, cache_->buffer(), vcpus_);
+    blocks_ =
+        std::make_unique<TbCache>(cache_->epochs(), std::move(*table), *backend_, cache_->buffer(), vcpus_);
     auto context = cache_->regions().claim();
     WEFT_ASSERT(context);
     context_ = std::move(*context);

@@ -37,7 +37,8 @@ class Stage {
 
     // Where the TB's jump leads: away from its stub, and where to.
     bool linked(const weft::tcg::TranslationBlock& source) const;
-    bool leads_to(const weft::tcg::TranslationBlock& source, const weft::tcg::TranslationBlock& destination) const;
+    bool leads_to(const weft::tcg::TranslationBlock& source,
+                  const weft::tcg::TranslationBlock& destination) const;
 
   private:
     weft::tcg::RwAddress target_of(const weft::tcg::TranslationBlock& source) const;

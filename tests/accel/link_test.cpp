@@ -85,7 +85,8 @@ TEST_CASE("a vCPU leaves a TB that jumps to itself when it is invalidated", "[li
     REQUIRE(walk_paused(machine, 1) == std::vector<std::string>{});
 }
 
-TEST_CASE("a vCPU leaves two TBs that jump to each other when both are invalidated at the same time", "[link]") {
+TEST_CASE("a vCPU leaves two TBs that jump to each other when both are invalidated at the same time",
+          "[link]") {
     INFO("WEFT_TEST_SEED=" << test_seed());
     constexpr uint64_t kFirst = 0x1100;
     constexpr uint64_t kSecond = 0x1200;
@@ -217,7 +218,8 @@ TEST_CASE("a link that is being made when its source dies is undone", "[link]") 
     TranslationBlock& destination = stage.make(0x200, 0x300);
     stage.before_patch([&] {
         stage.start([&] { stage.invalidate(source); });
-        weft::test::wait_until([&] { return (source.jumps[0].destination.load() & OutgoingJump::kClosed) != 0; });
+        weft::test::wait_until(
+            [&] { return (source.jumps[0].destination.load() & OutgoingJump::kClosed) != 0; });
     });
     REQUIRE(stage.link(source, destination));
     stage.join();
@@ -232,7 +234,8 @@ TEST_CASE("a TB that is linked to itself while it dies ends unlinked", "[link]")
     TranslationBlock& loop = stage.make(0x100, 0x100);
     stage.before_patch([&] {
         stage.start([&] { stage.invalidate(loop); });
-        weft::test::wait_until([&] { return (loop.jumps[0].destination.load() & OutgoingJump::kClosed) != 0; });
+        weft::test::wait_until(
+            [&] { return (loop.jumps[0].destination.load() & OutgoingJump::kClosed) != 0; });
     });
     REQUIRE(stage.link(loop, loop));
     stage.join();
@@ -259,7 +262,8 @@ TEST_CASE("nobody links to a TB while its links are being undone", "[link]") {
     REQUIRE(destination.incoming == nullptr);
 }
 
-TEST_CASE("who invalidates a TB that another invalidates returns when it cannot be found any more", "[link]") {
+TEST_CASE("who invalidates a TB that another invalidates returns when it cannot be found any more",
+          "[link]") {
     Stage stage;
     TranslationBlock& source = stage.make(0x100, 0x200);
     TranslationBlock& destination = stage.make(0x200, 0x300);

@@ -227,7 +227,8 @@ TEST_CASE("the debugger's file is an ELF file with these frames") {
     map.return_register = 16;
     map.saved_registers = {6, 3};
     map.runtime_size = 0x80;
-    map.runtime = {{0, 8, 0}, {1, 16, 1}, {2, 24, 2}, {9, 56, 2}, {0x20, 24, 2}, {0x22, 16, 1}, {0x40, 8, 0}, {0x44, 600, 0}};
+    map.runtime = {{0, 8, 0},     {1, 16, 1},    {2, 24, 2},   {9, 56, 2},
+                   {0x20, 24, 2}, {0x22, 16, 1}, {0x40, 8, 0}, {0x44, 600, 0}};
     map.units = {0, 56, 2};
     map.symbols = {{"enter", 0, 0x20}, {"leave", 0x20, 0x60}};
     const test::TempDir folder;

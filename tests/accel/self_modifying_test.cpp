@@ -7,9 +7,9 @@ using namespace toy;
 
 namespace {
 
-constexpr uint64_t kFlag = 0x8000;   // round that the writer has prepared
-constexpr uint64_t kAck = 0x9000;    // round that the runner has done
-constexpr uint64_t kCode = 0x100000; // what is written and run
+constexpr uint64_t kFlag = 0x8000;    // round that the writer has prepared
+constexpr uint64_t kAck = 0x9000;     // round that the runner has done
+constexpr uint64_t kCode = 0x100000;  // what is written and run
 
 // `li r1, N` is in memory: 02, 01, N in four bytes.
 constexpr int64_t kInsnStep = 0x10000;  // makes N one more

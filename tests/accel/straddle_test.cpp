@@ -50,7 +50,8 @@ TEST_CASE("code that needs lone probes is known by its start", "[straddle]") {
     CHECK_FALSE(lone.contains(0x1002));
 }
 
-TEST_CASE("accesses of a group reach two pages that are no neighbours, and the code gives up sharing", "[straddle]") {
+TEST_CASE("accesses of a group reach two pages that are no neighbours, and the code gives up sharing",
+          "[straddle]") {
     constexpr uint64_t kData = 0x20000;
     constexpr int64_t kRounds = 100'000;
     Machine machine(1);

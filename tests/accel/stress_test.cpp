@@ -31,15 +31,17 @@ using weft::test::test_seed;
 namespace {
 
 constexpr uint64_t kHandler = 0x3000;
-constexpr uint64_t kCounts = 0x8000;      // how often each routine was changed, at least: 8 bytes each
-constexpr uint64_t kResults = 0x40000;    // per vCPU: pairs of (count before the fence, number the routine gave)
+constexpr uint64_t kCounts = 0x8000;  // how often each routine was changed, at least: 8 bytes each
+constexpr uint64_t kResults =
+    0x40000;  // per vCPU: pairs of (count before the fence, number the routine gave)
 constexpr uint64_t kResultsEach = 0x400;
 constexpr uint64_t kRoutines = 0x100000;  // pages of code that is run and changed
 constexpr uint64_t kPrograms = 0x200000;  // what each vCPU runs by itself
 constexpr uint64_t kProgramEach = 0x4000;
 
 constexpr unsigned kPages = 12;
-constexpr unsigned kPerPage = 5;  // routines that begin in a page, the last of which reaches into the next page
+constexpr unsigned kPerPage =
+    5;  // routines that begin in a page, the last of which reaches into the next page
 constexpr unsigned kRoutineCount = kPages * kPerPage;
 constexpr unsigned kDmaThreads = 2;
 
@@ -136,7 +138,8 @@ class Program {
                 break;
             case 11:
                 // Data in a page with code.
-                code_.li(8, static_cast<int64_t>(kRoutines + routine.page() * 0x1000 + 0x800 + (cpu % 64) * 8));
+                code_.li(8,
+                         static_cast<int64_t>(kRoutines + routine.page() * 0x1000 + 0x800 + (cpu % 64) * 8));
                 code_.op(Opcode::st, 8, 8);
                 break;
             case 12:
@@ -257,7 +260,8 @@ class Disturber {
                     break;
                 case 10:
                     machine_.ops().topology_changed(
-                        machine_.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
+                        machine_.instance(),
+                        [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
                         &acknowledged_);
                     ++changes_;
                     break;
@@ -327,8 +331,7 @@ std::vector<std::string> walk_all(Machine& machine, uint32_t cpus) {
     }
     // What vCPUs have asked of each other lies in their queues before these.
     for (weft::Vcpu* vcpu : scene.vcpus) {
-        machine.ops().vcpu_run(
-            machine.instance(), vcpu, VcpuWork::sync, [](void*, void*) {}, nullptr);
+        machine.ops().vcpu_run(machine.instance(), vcpu, VcpuWork::sync, [](void*, void*) {}, nullptr);
     }
     machine.ops().vcpu_run(
         machine.instance(), scene.vcpus.front(), VcpuWork::exclusive,
@@ -348,8 +351,8 @@ struct Plan {
     const char* mib;
     uint32_t cpus;
     int rounds;
-    int64_t laps;       // of each program, a round
-    unsigned actions;   // in a program
+    int64_t laps;      // of each program, a round
+    unsigned actions;  // in a program
     int disturbances;  // a thread and round
 };
 

@@ -1,9 +1,9 @@
 // Several vCPUs: on threads of their own, or in turn on one.
 #include <dirent.h>
 
-#include <catch2/catch.hpp>
 #include <algorithm>
 #include <array>
+#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>

@@ -123,8 +123,9 @@ TEST_CASE("whatever comes in whatever order, nothing that was flushed is found",
             case 2: {
                 const uint64_t tag = tcg::tlb_tag(page);
                 const bool writable = below(2) != 0;
-                f.tlb.insert(page, TlbEntry{tag, writable ? tag : tcg::kTlbInvalid, static_cast<uint64_t>(step), 0}, 12,
-                             f.counters);
+                f.tlb.insert(page,
+                             TlbEntry{tag, writable ? tag : tcg::kTlbInvalid, static_cast<uint64_t>(step), 0},
+                             12, f.counters);
                 mapped[page] = static_cast<uint64_t>(step);
                 break;
             }

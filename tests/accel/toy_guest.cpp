@@ -18,9 +18,9 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-const char* const kNames[] = {"illegal", "addi",  "li",      "add",   "bne",  "jmp",   "jr",    "ld", "st", "amoadd",
-                              "halt",    "yield", "fence_i", "ecall", "iret", "flush", "timer", "id", "ei", "di", "time", "retired", "skip", "ldd",
-                              "std", "loads"};
+const char* const kNames[] = {"illegal", "addi", "li",    "add",     "bne",   "jmp",  "jr",    "ld",    "st",
+                              "amoadd",  "halt", "yield", "fence_i", "ecall", "iret", "flush", "timer", "id",
+                              "ei",      "di",   "time",  "retired", "skip",  "ldd",  "std",   "loads"};
 static_assert(std::size(kNames) == static_cast<size_t>(Opcode::count_));
 
 bool is_long(Opcode opcode) {
@@ -82,7 +82,19 @@ uint64_t retired(State* state) { return state_header(state).services->instret(st
 
 void enable_interrupts(State* state, uint64_t enabled) { state->interrupts_enabled = enabled; }
 
-enum Helper : uint32_t { kRaise, kReturnPc, kFenceI, kFlush, kStartTimer, kCpuId, kEnable, kTime, kRetired, kSkip, kHelperCount };
+enum Helper : uint32_t {
+    kRaise,
+    kReturnPc,
+    kFenceI,
+    kFlush,
+    kStartTimer,
+    kCpuId,
+    kEnable,
+    kTime,
+    kRetired,
+    kSkip,
+    kHelperCount
+};
 
 const std::array<HelperDesc, kHelperCount>& helpers() {
     static const std::array<HelperDesc, kHelperCount> table = {
@@ -289,8 +301,9 @@ void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* 
     for (size_t i = 0; i + 2 <= size;) {
         char line[64];
         const Opcode opcode = opcode_of(code + i);
-        const int length = std::snprintf(line, sizeof(line), "%#lx: %s r%u r%u\n", static_cast<unsigned long>(pc + i),
-                                         kNames[static_cast<unsigned>(opcode)], code[i + 1] & 15u, code[i + 1] >> 4u);
+        const int length =
+            std::snprintf(line, sizeof(line), "%#lx: %s r%u r%u\n", static_cast<unsigned long>(pc + i),
+                          kNames[static_cast<unsigned>(opcode)], code[i + 1] & 15u, code[i + 1] >> 4u);
         sink->write(sink->opaque, line, static_cast<size_t>(length));
         i += is_long(opcode) ? 6 : 2;
     }
@@ -367,7 +380,11 @@ void record(void* pointer, uint64_t cause, uint64_t vaddr) {
 }
 
 void bus_error(void* pointer, uint64_t vaddr, Access access) {
-    record(pointer, access == Access::load ? kLoadFault : access == Access::store ? kStoreFault : kFetchFault, vaddr);
+    record(pointer,
+           access == Access::load    ? kLoadFault
+           : access == Access::store ? kStoreFault
+                                     : kFetchFault,
+           vaddr);
 }
 
 void deliver(void* pointer) {

@@ -19,24 +19,24 @@ namespace toy {
 
 enum class Opcode : uint8_t {
     illegal,
-    addi,     // a += number
-    li,       // a = number
-    add,      // a += b
-    bne,      // if a != b: to pc + number
-    jmp,      // to pc + number
-    jr,       // to a
-    ld,       // a = [b], 8 bytes
-    st,       // [b] = a
-    amoadd,   // a = [b]; [b] += a, at once
-    halt,     // wait for an interrupt
+    addi,    // a += number
+    li,      // a = number
+    add,     // a += b
+    bne,     // if a != b: to pc + number
+    jmp,     // to pc + number
+    jr,      // to a
+    ld,      // a = [b], 8 bytes
+    st,      // [b] = a
+    amoadd,  // a = [b]; [b] += a, at once
+    halt,    // wait for an interrupt
     yield,
     fence_i,
-    ecall,    // exception
-    iret,     // to epc, interrupts enabled
-    flush,    // forget translations
-    timer,    // interrupt in a nanoseconds
-    id,       // a = number of the vCPU
-    ei,       // interrupts enabled
+    ecall,  // exception
+    iret,   // to epc, interrupts enabled
+    flush,  // forget translations
+    timer,  // interrupt in a nanoseconds
+    id,     // a = number of the vCPU
+    ei,     // interrupts enabled
     di,
     time,     // a = nanoseconds
     retired,  // a = instructions without those that raised an exception
@@ -47,7 +47,16 @@ enum class Opcode : uint8_t {
     count_,
 };
 
-enum Cause : uint64_t { kIllegal = 1, kEcall, kLoadFault, kStoreFault, kFetchFault, kMisaligned, kInterrupt, kTimer };
+enum Cause : uint64_t {
+    kIllegal = 1,
+    kEcall,
+    kLoadFault,
+    kStoreFault,
+    kFetchFault,
+    kMisaligned,
+    kInterrupt,
+    kTimer
+};
 
 inline constexpr uint64_t kSwapped = uint64_t{1} << 40;
 

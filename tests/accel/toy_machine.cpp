@@ -106,7 +106,8 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
     const std::vector<PropertyValue> values = parse(properties);
     const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus};
-    const ErrorSink sink{[](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
+    const ErrorSink sink{
+        [](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
     instance_ = weft_accelerator.create(&config, &sink);
 }
 
@@ -130,7 +131,8 @@ uint32_t Machine::add(uint64_t pc, uint64_t vector) {
     const auto index = static_cast<uint32_t>(cpus_.size());
     owned->cpu = {index, pc, vector, nullptr};
     const VcpuConfig config{index, &owned->cpu, this};
-    const ErrorSink sink{[](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
+    const ErrorSink sink{
+        [](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
     WEFT_ASSERT(ops().vcpu_create(instance_, &config, &owned->vcpu, &owned->state, &sink));
     cpus_.push_back(std::move(owned));
     return index;
@@ -142,15 +144,17 @@ void Machine::remove(uint32_t index) {
 }
 
 void Machine::resume() {
-    const ErrorSink sink{[](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
+    const ErrorSink sink{
+        [](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
     WEFT_ASSERT(ops().resume(instance_, &sink));
 }
 
 std::string Machine::report(const std::string& topic) const {
     std::string text;
-    const TextSink sink{
-        [](void* opaque, const char* part, size_t length) { static_cast<std::string*>(opaque)->append(part, length); },
-        &text};
+    const TextSink sink{[](void* opaque, const char* part, size_t length) {
+                            static_cast<std::string*>(opaque)->append(part, length);
+                        },
+                        &text};
     ops().report(instance_, topic.c_str(), &sink);
     return text;
 }

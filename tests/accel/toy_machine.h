@@ -108,7 +108,7 @@ class Machine {
     std::string log_ WEFT_GUARDED_BY(mutex_);
     std::vector<std::string> fatal_ WEFT_GUARDED_BY(mutex_);
     bool expects_fatal_ = false;
-    size_t hold_at_ = 0;  // 0: never
+    size_t hold_at_ = 0;                // 0: never
     std::vector<uint8_t> device_code_;  // at kDeviceCode
 
     std::function<void(uint64_t pc)> on_translation_;

@@ -248,7 +248,8 @@ class Walk {
             if (!live(tb) || tb->code != code) {
                 problem("the jump cache of vCPU {} has no live TB for pc {:#x}", vcpu.index, entries[i].pc);
             } else if (tb->key.page_offset() != entries[i].pc % kPageSize) {
-                problem("the jump cache of vCPU {} has {} for pc {:#x}", vcpu.index, name(*tb), entries[i].pc);
+                problem("the jump cache of vCPU {} has {} for pc {:#x}", vcpu.index, name(*tb),
+                        entries[i].pc);
             }
         }
     }

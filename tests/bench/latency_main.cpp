@@ -13,7 +13,7 @@ constexpr uint64_t kEnd = 9;
 struct Receiver {
     // Not "wanted" from the first, or hart 1 would begin before hart 0 is ready for it.
     Word ready{2};  // 0: hart 1 is wanted; 1: it waits for the interrupt; 2: it has had it; kEnd: no more
-    Word halts;  // 1: it waits by WFI
+    Word halts;     // 1: it waits by WFI
     uint64_t handled_at = 0;
 };
 Receiver receiver;

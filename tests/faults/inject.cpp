@@ -53,7 +53,10 @@ struct Injector {
         const struct {
             const char* name;
             Kind kind;
-        } kinds[] = {{"alloc", Kind::alloc}, {"call", Kind::call}, {"memfd", Kind::memfd}, {"exec", Kind::exec},
+        } kinds[] = {{"alloc", Kind::alloc},
+                     {"call", Kind::call},
+                     {"memfd", Kind::memfd},
+                     {"exec", Kind::exec},
                      {"wx", Kind::wx}};
         for (const auto& each : kinds) {
             if (std::strcmp(name, each.name) == 0) {
@@ -98,8 +101,8 @@ Injector& injector() {
     }
     const Injector& all = injector();
     if (FILE* file = std::fopen(path, "w")) {
-        std::fprintf(file, "%d %ld %ld %ld %ld\n", all.failed.load() ? 1 : 0, all.count.load(), all.allocations.load(),
-                     all.bytes.load(), descriptors);
+        std::fprintf(file, "%d %ld %ld %ld %ld\n", all.failed.load() ? 1 : 0, all.count.load(),
+                     all.allocations.load(), all.bytes.load(), descriptors);
         std::fclose(file);
     }
 }
@@ -110,7 +113,8 @@ bool from_weft(const void* caller) {
     if (dladdr(caller, &info) == 0 || info.dli_fname == nullptr) {
         return false;
     }
-    return std::strstr(info.dli_fname, "weft-system") != nullptr || std::strstr(info.dli_fname, "accel-tcg") != nullptr;
+    return std::strstr(info.dli_fname, "weft-system") != nullptr ||
+           std::strstr(info.dli_fname, "accel-tcg") != nullptr;
 }
 
 // A call of the kind `which` as well as of Kind::call.
@@ -135,7 +139,9 @@ void* allocate(size_t size, size_t alignment) {
     if (injector().fails(Kind::alloc)) {
         return nullptr;
     }
-    void* const memory = alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    void* const memory = alignment == 0
+                             ? std::malloc(size)
+                             : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     injector().allocations.fetch_add(1);
     return memory;
 }
@@ -159,8 +165,12 @@ void release(void* memory) {
 
 void* operator new(size_t size) { return allocate_or_throw(size, 0); }
 void* operator new[](size_t size) { return allocate_or_throw(size, 0); }
-void* operator new(size_t size, std::align_val_t align) { return allocate_or_throw(size, static_cast<size_t>(align)); }
-void* operator new[](size_t size, std::align_val_t align) { return allocate_or_throw(size, static_cast<size_t>(align)); }
+void* operator new(size_t size, std::align_val_t align) {
+    return allocate_or_throw(size, static_cast<size_t>(align));
+}
+void* operator new[](size_t size, std::align_val_t align) {
+    return allocate_or_throw(size, static_cast<size_t>(align));
+}
 void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
 void* operator new[](size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
 void* operator new(size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
@@ -209,8 +219,9 @@ int mprotect(void* address, size_t size, int prot) noexcept {
 }
 
 int madvise(void* address, size_t size, int advice) noexcept {
-    return call_fails(__builtin_return_address(0), EINVAL) ? -1
-                                                           : static_cast<int>(syscall(SYS_madvise, address, size, advice));
+    return call_fails(__builtin_return_address(0), EINVAL)
+               ? -1
+               : static_cast<int>(syscall(SYS_madvise, address, size, advice));
 }
 
 int memfd_create(const char* name, unsigned flags) noexcept {
@@ -220,18 +231,25 @@ int memfd_create(const char* name, unsigned flags) noexcept {
 }
 
 int ftruncate64(int fd, off64_t size) noexcept {
-    return call_fails(__builtin_return_address(0), ENOSPC) ? -1 : static_cast<int>(syscall(SYS_ftruncate, fd, size));
+    return call_fails(__builtin_return_address(0), ENOSPC)
+               ? -1
+               : static_cast<int>(syscall(SYS_ftruncate, fd, size));
 }
 
 int eventfd(unsigned initial, int flags) noexcept {
-    return call_fails(__builtin_return_address(0), EMFILE) ? -1 : static_cast<int>(syscall(SYS_eventfd2, initial, flags));
+    return call_fails(__builtin_return_address(0), EMFILE)
+               ? -1
+               : static_cast<int>(syscall(SYS_eventfd2, initial, flags));
 }
 
 int timerfd_create(int clock, int flags) noexcept {
-    return call_fails(__builtin_return_address(0), EMFILE) ? -1 : static_cast<int>(syscall(SYS_timerfd_create, clock, flags));
+    return call_fails(__builtin_return_address(0), EMFILE)
+               ? -1
+               : static_cast<int>(syscall(SYS_timerfd_create, clock, flags));
 }
 
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*), void* argument) noexcept {
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*),
+                   void* argument) noexcept {
     if (call_fails(__builtin_return_address(0), EAGAIN)) {
         return EAGAIN;
     }

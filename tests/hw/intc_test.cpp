@@ -162,7 +162,8 @@ TEST_CASE_METHOD(ClintBench, "writers of one register at once leave the hart wit
         step.arrive_and_wait();
         step.arrive_and_wait();
         wrong_software += pending(0, Interrupt::machine_software) != (read(0) != 0) ? 1 : 0;
-        wrong_timer += owned[0]->mtimecmp() != read(0x4000, 8) || owned[1]->mtimecmp() != read(0x4008, 8) ? 1 : 0;
+        wrong_timer +=
+            owned[0]->mtimecmp() != read(0x4000, 8) || owned[1]->mtimecmp() != read(0x4008, 8) ? 1 : 0;
         wrong_halves += read(0x4008, 8) != (uint64_t{halves[1]} << 32 | halves[0]) ? 1 : 0;
         wrong_time += harts[1]->time() != harts[0]->time() || harts[2]->time() != harts[0]->time() ? 1 : 0;
     }

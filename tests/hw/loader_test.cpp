@@ -75,15 +75,19 @@ Bytes make_image(uint64_t claimed) {
     return bytes;
 }
 
-std::string error_of(const Result<LoadedImage>& result) { return result ? "no error" : result.error().message(); }
+std::string error_of(const Result<LoadedImage>& result) {
+    return result ? "no error" : result.error().message();
+}
 
 TEST_CASE("the segments of an ELF file go to their physical addresses") {
     // The bytes of the file after its headers are 1, 2, 3...
-    const BootFile file{"kernel.elf", make_elf({{1, 232, 0x80201000, 4, 0x100}, {4, 0, 0, 8, 8}, {1, 240, 0x80200000, 2, 2}},
-                                               0x80200004)};
+    const BootFile file{
+        "kernel.elf",
+        make_elf({{1, 232, 0x80201000, 4, 0x100}, {4, 0, 0, 8, 8}, {1, 240, 0x80200000, 2, 2}}, 0x80200004)};
     const auto image = load_elf(file);
     REQUIRE(image);
-    CHECK(image->segments == std::vector<LoadSegment>{{0x80201000, 0x100, {1, 2, 3, 4}}, {0x80200000, 2, {9, 10}}});
+    CHECK(image->segments ==
+          std::vector<LoadSegment>{{0x80201000, 0x100, {1, 2, 3, 4}}, {0x80200000, 2, {9, 10}}});
     CHECK(image->entry == 0x80200004);
     CHECK(image->low == 0x80200000);
     CHECK(image->high == 0x80201100);
@@ -181,19 +185,22 @@ TEST_CASE("packed kernels are unpacked") {
     CHECK(unpacked->segments[0].bytes == plain);
     CHECK(error_of(load_kernel({"z", zboot}, 0, 1 << 20)) == "z: EFI zboot payload lies outside the file");
     std::memcpy(whole.data() + 24, "zstd", 5);
-    CHECK(error_of(load_kernel({"z", whole}, 0, 1 << 20)) == "z: EFI zboot image that is not packed with gzip");
+    CHECK(error_of(load_kernel({"z", whole}, 0, 1 << 20)) ==
+          "z: EFI zboot image that is not packed with gzip");
     CHECK(error_of(load_kernel({"z", Bytes(zboot.begin(), zboot.begin() + 12)}, 0, 1 << 20)) ==
           "z: EFI zboot header is truncated");
 
     // An ELF file may be packed as well.
-    const auto elf = load_kernel({"vmlinux.gz", gzip(make_elf({{1, 120, 0x80400000, 4, 4}}, 0x80400000))}, 0, 1 << 20);
+    const auto elf =
+        load_kernel({"vmlinux.gz", gzip(make_elf({{1, 120, 0x80400000, 4, 4}}, 0x80400000))}, 0, 1 << 20);
     REQUIRE(elf);
     CHECK(elf->low == 0x80400000);
 }
 
 TEST_CASE("what cannot be unpacked says why") {
     const Bytes packed = gzip(Bytes(100'000, 7));
-    CHECK(error_of(load_kernel({"k", Bytes(packed.begin(), packed.end() - 9)}, 0, 1 << 20)) == "k: gzip data is truncated");
+    CHECK(error_of(load_kernel({"k", Bytes(packed.begin(), packed.end() - 9)}, 0, 1 << 20)) ==
+          "k: gzip data is truncated");
     CHECK(error_of(load_kernel({"k", {0x1f, 0x8b}}, 0, 1 << 20)) == "k: gzip data is truncated");
     Bytes damaged = packed;
     damaged[damaged.size() - 5] ^= 1;  // of the checksum
@@ -202,7 +209,8 @@ TEST_CASE("what cannot be unpacked says why") {
     damaged[2] = 9;
     CHECK(error_of(load_kernel({"k", damaged}, 0, 1 << 20)) == "k: gzip data is damaged");
     // A bomb stops at the limit.
-    CHECK(error_of(load_kernel({"k", gzip(Bytes(20 << 20, 0))}, 0, 2 << 20)) == "k: unpacks to more than 2 MiB");
+    CHECK(error_of(load_kernel({"k", gzip(Bytes(20 << 20, 0))}, 0, 2 << 20)) ==
+          "k: unpacks to more than 2 MiB");
     CHECK(unpack_gzip("k", packed, 100'000)->size() == 100'000);
     CHECK(!unpack_gzip("k", packed, 99'999));
 }

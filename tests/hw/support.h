@@ -53,7 +53,8 @@ class FakeControl : public MachineControl {
     void advance(uint64_t ns) {
         const uint64_t end = clock + ns;
         while (true) {
-            const auto next = std::ranges::min_element(timers_, {}, [](const auto& t) { return t.second.first; });
+            const auto next =
+                std::ranges::min_element(timers_, {}, [](const auto& t) { return t.second.first; });
             if (next == timers_.end() || next->second.first > end) {
                 break;
             }
@@ -155,7 +156,9 @@ class FakeDisk : public BlockBackend {
 // A hart with a state of its own. What the harts' functions do is in fake_hart.cpp.
 class TestHart {
   public:
-    explicit TestHart(uint64_t id = 0) : owned_(std::in_place, id, 0x1000), hart_(&*owned_) { hart_->attach(&block_->state); }
+    explicit TestHart(uint64_t id = 0) : owned_(std::in_place, id, 0x1000), hart_(&*owned_) {
+        hart_->attach(&block_->state);
+    }
     // For a hart that somebody else owns.
     explicit TestHart(riscv::Hart& hart) : hart_(&hart) { hart_->attach(&block_->state); }
 
@@ -196,7 +199,9 @@ class Bench {
         status = reader_->device_read(offset, size, &value);
         return value;
     }
-    void write(uint64_t offset, uint64_t value, unsigned size = 4) { status = reader_->device_write(offset, size, value); }
+    void write(uint64_t offset, uint64_t value, unsigned size = 4) {
+        status = reader_->device_write(offset, size, value);
+    }
     DeviceStatus status = DeviceStatus::ok;
 
   private:

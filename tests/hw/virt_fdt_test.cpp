@@ -32,8 +32,8 @@ Decompiled decompile(const std::vector<uint8_t>& blob) {
     std::ofstream(base + "/blob", std::ios::binary)
         .write(reinterpret_cast<const char*>(blob.data()), static_cast<std::streamsize>(blob.size()));
     const char* dtc = std::getenv("WEFT_DTC");
-    const std::string command = std::string(dtc != nullptr ? dtc : "dtc") + " -I dtb -O dts -o " + base + "/source " + base +
-                                "/blob 2>" + base + "/complaints";
+    const std::string command = std::string(dtc != nullptr ? dtc : "dtc") + " -I dtb -O dts -o " + base +
+                                "/source " + base + "/blob 2>" + base + "/complaints";
     CHECK(std::system(command.c_str()) == 0);
     Decompiled result{slurp(base + "/source"), slurp(base + "/complaints")};
     for (const char* name : {"/blob", "/source", "/complaints"}) {
@@ -68,20 +68,24 @@ std::string properties(const std::string& source, const std::string& node) {
 }
 
 TEST_CASE("the tree of two harts says what the board has") {
-    const auto blob = make_device_tree(
-        {.harts = 2, .ram_size = 0x140000000, .bootargs = "root=/dev/vda ro", .initrd = DeviceTreeConfig::Initrd{0x90000000, 0x90012345}});
+    const auto blob = make_device_tree({.harts = 2,
+                                        .ram_size = 0x140000000,
+                                        .bootargs = "root=/dev/vda ro",
+                                        .initrd = DeviceTreeConfig::Initrd{0x90000000, 0x90012345}});
     const Decompiled tree = decompile(blob);
     INFO(tree.source);
     CHECK(tree.complaints == "");
 
-    CHECK(tree.source.find("compatible = \"riscv-virtio\";\n\tmodel = \"riscv-virtio,qemu\";") != std::string::npos);
+    CHECK(tree.source.find("compatible = \"riscv-virtio\";\n\tmodel = \"riscv-virtio,qemu\";") !=
+          std::string::npos);
     const std::string chosen = properties(tree.source, "chosen");
     CHECK(chosen.find("bootargs = \"root=/dev/vda ro\";") != std::string::npos);
     CHECK(chosen.find("stdout-path = \"/soc/serial@10000000\";") != std::string::npos);
     CHECK(chosen.find("linux,initrd-start = <0x00 0x90000000>;") != std::string::npos);
     CHECK(chosen.find("linux,initrd-end = <0x00 0x90012345>;") != std::string::npos);
     CHECK(chosen.find("rng-seed") != std::string::npos);
-    CHECK(properties(tree.source, "memory@80000000") == "device_type = \"memory\";\nreg = <0x00 0x80000000 0x01 0x40000000>;\n");
+    CHECK(properties(tree.source, "memory@80000000") ==
+          "device_type = \"memory\";\nreg = <0x00 0x80000000 0x01 0x40000000>;\n");
     CHECK(properties(tree.source, "cpus") ==
           "#address-cells = <0x01>;\n#size-cells = <0x00>;\ntimebase-frequency = <0x989680>;\n");
     CHECK(properties(tree.source, "cpu@1") ==
@@ -92,12 +96,14 @@ TEST_CASE("the tree of two harts says what the board has") {
           "compatible = \"riscv\";\n"
           "riscv,isa = \"rv64imafdc_zicntr_zicsr_zifencei_zihintpause_zba_zbb_zbs_sstc_svinval\";\n"
           "riscv,isa-base = \"rv64i\";\n"
-          "riscv,isa-extensions = \"i\\0m\\0a\\0f\\0d\\0c\\0zicntr\\0zicsr\\0zifencei\\0zihintpause\\0zba\\0zbb\\0zbs\\0sstc\\0"
+          "riscv,isa-extensions = "
+          "\"i\\0m\\0a\\0f\\0d\\0c\\0zicntr\\0zicsr\\0zifencei\\0zihintpause\\0zba\\0zbb\\0zbs\\0sstc\\0"
           "svinval\";\n"
           "mmu-type = \"riscv,sv48\";\n");
     CHECK(properties(tree.source, "cpu@2").empty());
     CHECK(properties(tree.source, "interrupt-controller") ==
-          "phandle = <0x04>;\n#address-cells = <0x00>;\n#interrupt-cells = <0x01>;\ninterrupt-controller;\ncompatible = \"riscv,cpu-intc\";\n");
+          "phandle = <0x04>;\n#address-cells = <0x00>;\n#interrupt-cells = "
+          "<0x01>;\ninterrupt-controller;\ncompatible = \"riscv,cpu-intc\";\n");
     CHECK(properties(tree.source, "core0") == "cpu = <0x03>;\n");
     CHECK(properties(tree.source, "core1") == "cpu = <0x05>;\n");
     CHECK(properties(tree.source, "clint@2000000") ==
@@ -137,10 +143,11 @@ TEST_CASE("the tree of two harts says what the board has") {
     for (int slot = 7; slot >= 0; --slot) {
         const std::string name = "virtio_mmio@1000" + std::to_string(slot + 1) + "000";
         char expected[160];
-        std::snprintf(expected, sizeof expected,
-                      "compatible = \"virtio,mmio\";\nreg = <0x00 0x1000%d000 0x00 0x1000>;\ninterrupts = <0x%02x>;\n"
-                      "interrupt-parent = <0x01>;\n",
-                      slot + 1, slot + 1);
+        std::snprintf(
+            expected, sizeof expected,
+            "compatible = \"virtio,mmio\";\nreg = <0x00 0x1000%d000 0x00 0x1000>;\ninterrupts = <0x%02x>;\n"
+            "interrupt-parent = <0x01>;\n",
+            slot + 1, slot + 1);
         CHECK(properties(tree.source, name) == expected);
         // The highest slot comes first.
         const size_t found = tree.source.find(name);
@@ -155,8 +162,8 @@ TEST_CASE("the tree of two harts says what the board has") {
 
 TEST_CASE("large and small trees") {
     CHECK(decompile(make_device_tree({.harts = 1, .ram_size = 0x8000000})).complaints == "");
-    const Decompiled large =
-        decompile(make_device_tree({.harts = 512, .ram_size = 0x8000000, .bootargs = std::string(5000, 'x')}));
+    const Decompiled large = decompile(
+        make_device_tree({.harts = 512, .ram_size = 0x8000000, .bootargs = std::string(5000, 'x')}));
     CHECK(large.complaints == "");
     CHECK(large.source.find("cpu@1ff") != std::string::npos);
     CHECK(large.source.find(std::string(5000, 'x')) != std::string::npos);
@@ -175,7 +182,8 @@ TEST_CASE("a tree of the user's is changed, and left as it is otherwise") {
     const Decompiled tree = decompile(editor->finish());
     CHECK(tree.source.find("bootargs = \"new yyy") != std::string::npos);
     CHECK(properties(tree.source, "fresh") == "value = <0x01 0x23456789>;\n");
-    CHECK(properties(tree.source, "memory@80000000") == properties(decompile(blob).source, "memory@80000000"));
+    CHECK(properties(tree.source, "memory@80000000") ==
+          properties(decompile(blob).source, "memory@80000000"));
 
     CHECK(!DeviceTreeEditor::open("x", std::vector<uint8_t>{}));
     CHECK(!DeviceTreeEditor::open("x", std::vector<uint8_t>(100, 0)));

@@ -18,7 +18,9 @@ using virt::plan_boot;
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kRam = 0x80000000;
 
-BootFile file(const char* name, size_t size, uint8_t fill = 0xaa) { return BootFile{name, std::vector<uint8_t>(size, fill)}; }
+BootFile file(const char* name, size_t size, uint8_t fill = 0xaa) {
+    return BootFile{name, std::vector<uint8_t>(size, fill)};
+}
 
 uint64_t word(const std::vector<uint8_t>& bytes, size_t offset) {
     uint64_t value;
@@ -111,15 +113,20 @@ TEST_CASE("the RAM disk keeps clear of a large kernel") {
 TEST_CASE("what does not fit is an error that says so") {
     CHECK(error_of({.ram_size = 64 * kMiB, .kernel = file("Image", 65 * kMiB)}) ==
           "Image: needs memory at 0x80000000 to 0x840fffff, but RAM is at 0x80000000 to 0x83ffffff (64 MiB)");
-    CHECK(error_of({.ram_size = 64 * kMiB, .kernel = file("Image", 63 * kMiB)}).starts_with("memory of 64 MiB has no room for"));
+    CHECK(error_of({.ram_size = 64 * kMiB, .kernel = file("Image", 63 * kMiB)})
+              .starts_with("memory of 64 MiB has no room for"));
     CHECK(error_of({.ram_size = 64 * kMiB, .kernel = file("Image", 10), .initrd = file("rd", 40 * kMiB)})
               .starts_with("rd: needs memory at 0x82000000"));
     CHECK(error_of({.ram_size = 1 * kMiB}).starts_with("memory of 1 MiB has no room for the device tree"));
     CHECK(error_of({.ram_size = 64 * kMiB, .firmware = file("fw", 0)}) == "fw: the file is empty");
-    CHECK(error_of({.ram_size = 64 * kMiB, .initrd = file("rd", 1)}) == "rd: an initial RAM disk needs a kernel (-kernel)");
-    CHECK(error_of({.ram_size = 64 * kMiB, .append = "x"}) == "a kernel command line (-append) needs a kernel (-kernel)");
-    CHECK(error_of({.ram_size = uint64_t{1} << 60}).find("more than the board can address") != std::string::npos);
-    CHECK(error_of({.ram_size = 64 * kMiB, .dtb = file("my.dtb", 100)}).starts_with("my.dtb: not a device tree"));
+    CHECK(error_of({.ram_size = 64 * kMiB, .initrd = file("rd", 1)}) ==
+          "rd: an initial RAM disk needs a kernel (-kernel)");
+    CHECK(error_of({.ram_size = 64 * kMiB, .append = "x"}) ==
+          "a kernel command line (-append) needs a kernel (-kernel)");
+    CHECK(error_of({.ram_size = uint64_t{1} << 60}).find("more than the board can address") !=
+          std::string::npos);
+    CHECK(error_of({.ram_size = 64 * kMiB, .dtb = file("my.dtb", 100)})
+              .starts_with("my.dtb: not a device tree"));
 }
 
 // An ELF file with one segment.
@@ -127,7 +134,9 @@ BootFile elf(const char* name, uint64_t paddr, uint64_t size) {
     BootFile result{name, {0x7f, 'E', 'L', 'F', 2, 1, 1}};
     auto& bytes = result.bytes;
     bytes.resize(120 + size, 0xee);
-    const auto put = [&](size_t offset, uint64_t value, size_t width) { std::memcpy(bytes.data() + offset, &value, width); };
+    const auto put = [&](size_t offset, uint64_t value, size_t width) {
+        std::memcpy(bytes.data() + offset, &value, width);
+    };
     std::fill(bytes.begin() + 7, bytes.begin() + 120, uint8_t{0});
     put(16, 2, 2);
     put(18, 243, 2);
@@ -144,13 +153,16 @@ BootFile elf(const char* name, uint64_t paddr, uint64_t size) {
 }
 
 TEST_CASE("ELF files go where they say, and nowhere else") {
-    const auto plan = plan_boot({.ram_size = 64 * kMiB, .firmware = file("fw", 100), .kernel = elf("vmlinux", 0x80400000, 16)});
+    const auto plan = plan_boot(
+        {.ram_size = 64 * kMiB, .firmware = file("fw", 100), .kernel = elf("vmlinux", 0x80400000, 16)});
     REQUIRE(plan);
     CHECK(plan->segments[1].paddr == 0x80400000);
     CHECK(word(plan->reset_rom, 0x38) == 0x80400000);
-    CHECK(error_of({.ram_size = 64 * kMiB, .firmware = file("fw", 100), .kernel = elf("vmlinux", kRam, 16)}) ==
-          "vmlinux: overlaps what is loaded at 0x80000000 to 0x80000063 already");
-    CHECK(error_of({.ram_size = 64 * kMiB, .kernel = elf("vmlinux", 0x1000, 16)}).starts_with("vmlinux: needs memory at 0x1000"));
+    CHECK(
+        error_of({.ram_size = 64 * kMiB, .firmware = file("fw", 100), .kernel = elf("vmlinux", kRam, 16)}) ==
+        "vmlinux: overlaps what is loaded at 0x80000000 to 0x80000063 already");
+    CHECK(error_of({.ram_size = 64 * kMiB, .kernel = elf("vmlinux", 0x1000, 16)})
+              .starts_with("vmlinux: needs memory at 0x1000"));
 }
 
 TEST_CASE("a device tree of the user's gets the command line and the RAM disk") {
@@ -178,9 +190,13 @@ struct Board {
     std::unique_ptr<mem::Reader> reader;
 
     Board() {
-        config.boot = {.harts = 2, .ram_size = 64 * kMiB, .firmware = file("fw", 100, 0x11), .kernel = elf("k", 0x80400000, 16)};
+        config.boot = {.harts = 2,
+                       .ram_size = 64 * kMiB,
+                       .firmware = file("fw", 100, 0x11),
+                       .kernel = elf("k", 0x80400000, 16)};
         config.serial = &serial;
-        config.disks = {{.backend = &first, .serial = "one", .slot = {}}, {.backend = &second, .serial = "two", .slot = 2}};
+        config.disks = {{.backend = &first, .serial = "one", .slot = {}},
+                        {.backend = &second, .serial = "two", .slot = 2}};
     }
     void build() {
         auto made = VirtBoard::create(config, control);
@@ -271,7 +287,8 @@ TEST_CASE_METHOD(Board, "a reset restores images and devices, and draws a new se
     write(0x2000000, 1);
     write(0x10000007, 9, 1);
     unsigned hooked = 0;
-    board->topology().set_write_hook([](void* opaque, uint64_t, uint64_t) { ++*static_cast<unsigned*>(opaque); }, &hooked);
+    board->topology().set_write_hook(
+        [](void* opaque, uint64_t, uint64_t) { ++*static_cast<unsigned*>(opaque); }, &hooked);
     board->reset();
     CHECK(hooked >= 4);
     board->topology().set_write_hook(nullptr, nullptr);

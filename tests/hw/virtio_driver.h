@@ -49,7 +49,8 @@ class VirtioBench : public Bench {
     void set_up_queue(unsigned index = 0) {
         write(0x30, index);
         write(0x38, size);
-        for (const auto& [at, value] : {std::pair{0x80u, kDescriptors}, {0x90u, kAvailable}, {0xa0u, kUsed}}) {
+        for (const auto& [at, value] :
+             {std::pair{0x80u, kDescriptors}, {0x90u, kAvailable}, {0xa0u, kUsed}}) {
             write(at, value & 0xffffffff);
             write(at + 4, value >> 32);
         }
@@ -92,7 +93,8 @@ class VirtioBench : public Bench {
     }
 
     static constexpr uint16_t kNext = 1, kWrite = 2, kIndirect = 4;
-    void descriptor(uint64_t table, unsigned index, uint64_t address, uint32_t length, uint16_t flags, uint16_t next = 0) {
+    void descriptor(uint64_t table, unsigned index, uint64_t address, uint32_t length, uint16_t flags,
+                    uint16_t next = 0) {
         store<uint64_t>(table + 16 * index, address);
         store<uint32_t>(table + 16 * index + 8, length);
         store<uint16_t>(table + 16 * index + 12, flags);

@@ -118,7 +118,8 @@ TEST_CASE_METHOD(Blk, "reading, writing, flushing") {
     go();
     CHECK(used() == std::vector<Used>{{0, 1025}});
     CHECK(result() == 0);
-    CHECK(load_bytes(kData + 0x1000, 1024) == std::vector<uint8_t>(disk.data.begin() + 3 * 512, disk.data.begin() + 5 * 512));
+    CHECK(load_bytes(kData + 0x1000, 1024) ==
+          std::vector<uint8_t>(disk.data.begin() + 3 * 512, disk.data.begin() + 5 * 512));
     CHECK(read(0x60) == 1);
     CHECK(irq());
     write(0x64, 1);
@@ -177,7 +178,8 @@ TEST_CASE_METHOD(Blk, "an indirect table holds the chain") {
     descriptor(kDescriptors, 0, table, 48, kIndirect);
     go();
     CHECK(result() == 0);
-    CHECK(load_bytes(kData + 0x1000, 512) == std::vector<uint8_t>(disk.data.begin() + 512, disk.data.begin() + 1024));
+    CHECK(load_bytes(kData + 0x1000, 512) ==
+          std::vector<uint8_t>(disk.data.begin() + 512, disk.data.begin() + 1024));
 }
 
 TEST_CASE_METHOD(Blk, "requests that the disk cannot serve are answered with an error") {
@@ -358,10 +360,14 @@ TEST_CASE_METHOD(Blk, "a guest that breaks the rules is told to reset") {
 }
 
 TEST_CASE_METHOD(Blk, "queues that cannot be are refused when they are enabled") {
-    for (const auto& [at, value, text] :
-         {std::tuple{0x38u, 3u, "queue size 3 is no power of two up to 256"}, {0x38u, 512u, "queue size 512 is no"},
-          {0x38u, 0u, "queue size 0 is no"}, {0x38u, 0x10008u, "queue size 0 is no"}, {0x80u, 8u, "is not aligned"},
-          {0x90u, 1u, "is not aligned"}, {0xa0u, 2u, "is not aligned"}, {0x84u, 0xffffffffu, "is not aligned|end of"}}) {
+    for (const auto& [at, value, text] : {std::tuple{0x38u, 3u, "queue size 3 is no power of two up to 256"},
+                                          {0x38u, 512u, "queue size 512 is no"},
+                                          {0x38u, 0u, "queue size 0 is no"},
+                                          {0x38u, 0x10008u, "queue size 0 is no"},
+                                          {0x80u, 8u, "is not aligned"},
+                                          {0x90u, 1u, "is not aligned"},
+                                          {0xa0u, 2u, "is not aligned"},
+                                          {0x84u, 0xffffffffu, "is not aligned|end of"}}) {
         write(0x70, 0);
         write(0x70, 3);
         accept(kVersion1);
@@ -512,12 +518,14 @@ TEST_CASE_METHOD(Blk, "whatever lies in the rings, the device neither crashes no
     unsigned failures = 0, answers = 0;
     for (int round = 0; round < 3000; ++round) {
         start(kVersion1 | (round % 2 == 0 ? kEventIndex : 0));
-        request(static_cast<uint32_t>(random.below(10)), random.below(70), 512 * static_cast<uint32_t>(random.below(4)));
+        request(static_cast<uint32_t>(random.below(10)), random.below(70),
+                512 * static_cast<uint32_t>(random.below(4)));
         for (uint64_t n = random.below(4); n != 0; --n) {
             // Bytes of descriptors, of indices and entries, or whole flags.
             const uint64_t where = random.below(3);
-            const uint64_t at = where == 0 ? kDescriptors + random.below(16 * 3) : where == 1 ? kAvailable + random.below(8)
-                                                                                              : kData + random.below(16);
+            const uint64_t at = where == 0   ? kDescriptors + random.below(16 * 3)
+                                : where == 1 ? kAvailable + random.below(8)
+                                             : kData + random.below(16);
             store<uint8_t>(at, static_cast<uint8_t>(random.next() & random.next()));
         }
         go();

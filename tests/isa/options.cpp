@@ -39,7 +39,8 @@ TestOptions parse_options(int argc, char** argv) {
     for (const std::string& guest : options.guests) {
         std::error_code error;
         if (std::filesystem::file_size(guest, error) == 0 || error) {
-            fmt::print(stderr, "{}: there is no guest program: {}\n", guest, error ? error.message() : "an empty file");
+            fmt::print(stderr, "{}: there is no guest program: {}\n", guest,
+                       error ? error.message() : "an empty file");
             std::exit(1);
         }
     }

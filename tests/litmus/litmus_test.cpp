@@ -140,7 +140,8 @@ int run(isa_test::TestOptions options) {
     if (native || sanitizer_mode() != SanitizerMode::thread) {
         test.expect(tests, "SB", "", &Line::noted);
     } else {
-        fmt::print("ThreadSanitizer has locked instructions between the interpreter's accesses: no control\n");
+        fmt::print(
+            "ThreadSanitizer has locked instructions between the interpreter's accesses: no control\n");
     }
     if (native) {
         for (const char* name : {"SB+fence.rw.rw", "SB+fence.w.r", "SB+lr.aqrl", "R+fence.rw.rw"}) {

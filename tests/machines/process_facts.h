@@ -6,10 +6,10 @@
 namespace weft::test {
 
 struct ProcessFacts {
-    size_t mappings;         // lines of /proc/self/maps
-    size_t descriptors;      // in /proc/self/fd
-    size_t threads;          // in /proc/self/task
-    size_t resident_kib;     // VmRSS of /proc/self/status
+    size_t mappings;      // lines of /proc/self/maps
+    size_t descriptors;   // in /proc/self/fd
+    size_t threads;       // in /proc/self/task
+    size_t resident_kib;  // VmRSS of /proc/self/status
 };
 
 ProcessFacts process_facts();

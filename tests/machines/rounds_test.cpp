@@ -7,7 +7,8 @@
 using namespace weft::test;
 
 TEST_CASE("machines come and go") {
-    for (const char* accel : {"tcg,tb-size=8", "tcg,split-wx=on", "tcg,thread=single,clock=insn", "tcg,backend=interp"}) {
+    for (const char* accel :
+         {"tcg,tb-size=8", "tcg,split-wx=on", "tcg,thread=single,clock=insn", "tcg,backend=interp"}) {
         DYNAMIC_SECTION(accel) {
             repeat_rounds([accel] {
                 MachineSetup setup({"-accel", accel, "-bios", GUEST, "-smp", "4", "-m", "16M"}, MODULES);

@@ -34,11 +34,13 @@ int check(const char* name, const MachineOutcome& outcome, const char* harts) {
     };
     expect(outcome.error.empty(), outcome.error);
     expect(outcome.exit_code == 0, fmt::format("exit code {}", outcome.exit_code));
-    expect(outcome.output.find(fmt::format("\nWEFT nproc={} ", harts)) != std::string::npos, "another number of harts");
+    expect(outcome.output.find(fmt::format("\nWEFT nproc={} ", harts)) != std::string::npos,
+           "another number of harts");
     expect(has_line(outcome.output, "WEFT work=ok"), "no 'WEFT work=ok'");
     if (wrong != 0) {
-        fmt::print("{}: the console's end: {}\n", name,
-                   outcome.output.substr(outcome.output.size() - std::min<size_t>(outcome.output.size(), 3000)));
+        fmt::print(
+            "{}: the console's end: {}\n", name,
+            outcome.output.substr(outcome.output.size() - std::min<size_t>(outcome.output.size(), 3000)));
     }
     return wrong;
 }
@@ -53,9 +55,12 @@ int main(int argc, char** argv) {
     }
     const std::string folder = guest;
     const auto arguments = [&folder](const char* accel, const char* harts) {
-        return std::vector<std::string>{"-accel",  accel, "-smp",    harts,
-                                        "-m",      "256M", "-bios",   folder + "/fw_dynamic.bin",
-                                        "-kernel", folder + "/Image", "-initrd", folder + "/initramfs.cpio.gz",
+        return std::vector<std::string>{"-accel",  accel,
+                                        "-smp",    harts,
+                                        "-m",      "256M",
+                                        "-bios",   folder + "/fw_dynamic.bin",
+                                        "-kernel", folder + "/Image",
+                                        "-initrd", folder + "/initramfs.cpio.gz",
                                         "-append", "console=ttyS0 weft.check"};
     };
     MachineSetup first(arguments("tcg", "2"), argv[1]);

@@ -19,7 +19,8 @@ struct Call {
 };
 
 std::ostream& operator<<(std::ostream& out, const Call& call) {
-    return out << (call.write ? "write " : "read ") << std::hex << call.offset << "/" << call.size << " " << call.value;
+    return out << (call.write ? "write " : "read ") << std::hex << call.offset << "/" << call.size << " "
+               << call.value;
 }
 
 // 64 bytes of storage that writes down every call.
@@ -111,8 +112,9 @@ TEST_CASE("over-wide accesses are split in ascending order") {
     uint64_t value = 0;
     CHECK(device.read(0, 8, &value) == DeviceStatus::ok);
     CHECK(value == 0x1716151413121110);
-    CHECK(device.storage.calls == std::vector<Call>{{false, 0, 2, 0x1110}, {false, 2, 2, 0x1312},
-                                                    {false, 4, 2, 0x1514}, {false, 6, 2, 0x1716}});
+    CHECK(device.storage.calls ==
+          std::vector<Call>{
+              {false, 0, 2, 0x1110}, {false, 2, 2, 0x1312}, {false, 4, 2, 0x1514}, {false, 6, 2, 0x1716}});
     device.storage.calls.clear();
     CHECK(device.write(8, 4, 0xffffffff44332211) == DeviceStatus::ok);
     CHECK(device.storage.calls == std::vector<Call>{{true, 8, 2, 0x2211}, {true, 10, 2, 0x4433}});
@@ -124,10 +126,9 @@ TEST_CASE("misaligned accesses are split where the functions want alignment") {
     uint64_t value = 0;
     CHECK(device.read(1, 8, &value) == DeviceStatus::ok);
     CHECK(value == 0x1817161514131211);
-    CHECK(device.storage.calls == std::vector<Call>{{false, 1, 1, 0x11},
-                                                    {false, 2, 2, 0x1312},
-                                                    {false, 4, 4, 0x17161514},
-                                                    {false, 8, 1, 0x18}});
+    CHECK(device.storage.calls ==
+          std::vector<Call>{
+              {false, 1, 1, 0x11}, {false, 2, 2, 0x1312}, {false, 4, 4, 0x17161514}, {false, 8, 1, 0x18}});
     device.storage.calls.clear();
     CHECK(device.write(3, 2, 0xbbaa) == DeviceStatus::ok);
     CHECK(device.storage.calls == std::vector<Call>{{true, 3, 1, 0xaa}, {true, 4, 1, 0xbb}});

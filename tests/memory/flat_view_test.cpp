@@ -41,7 +41,9 @@ struct Fixture {
     Topology topology;
     RegionPtr root = topology.container("root", kEntireSpace);
 
-    RegionPtr io(const char* name, uint64_t size) { return topology.io(name, size, kSilent, nullptr, nullptr); }
+    RegionPtr io(const char* name, uint64_t size) {
+        return topology.io(name, size, kSilent, nullptr, nullptr);
+    }
 };
 
 TEST_CASE_METHOD(Fixture, "an empty or disabled tree shows nothing") {
@@ -102,9 +104,8 @@ TEST_CASE_METHOD(Fixture, "an alias shows a window of its target, wherever that 
     root->add_subregion(0x100000, topology.alias("window", target, 0x1800, 0x2000));
     // Reaches past its target's end.
     root->add_subregion(0x200000, topology.alias("tail", target, 0x3800, kEntireSpace));
-    const std::vector<Seen> expected = {{0x100000, 0x1007ff, "a", 0x800},
-                                        {0x101800, 0x101fff, "b", 0},
-                                        {0x200000, 0x2007ff, "b", 0x800}};
+    const std::vector<Seen> expected = {
+        {0x100000, 0x1007ff, "a", 0x800}, {0x101800, 0x101fff, "b", 0}, {0x200000, 0x2007ff, "b", 0x800}};
     CHECK(seen(root) == expected);
     // A disabled subregion of the target is seen through no alias.
     target->children()[0].region->set_enabled(false);
@@ -122,8 +123,8 @@ TEST_CASE_METHOD(Fixture, "neighbours that continue each other become one range"
 TEST_CASE_METHOD(Fixture, "the last byte of the space is reached and not passed") {
     root->add_subregion(UINT64_MAX - 0xff, io("top", 0x1000));
     root->add_subregion(UINT64_MAX, io("last", 1), 1);
-    CHECK(seen(root) ==
-          std::vector<Seen>{{UINT64_MAX - 0xff, UINT64_MAX - 1, "top", 0}, {UINT64_MAX, UINT64_MAX, "last", 0}});
+    CHECK(seen(root) == std::vector<Seen>{{UINT64_MAX - 0xff, UINT64_MAX - 1, "top", 0},
+                                          {UINT64_MAX, UINT64_MAX, "last", 0}});
     root->add_subregion(0, io("all", kEntireSpace), -1);
     CHECK(seen(root).front() == Seen{0, UINT64_MAX - 0x100, "all", 0});
 }
@@ -167,7 +168,9 @@ Answer resolve(const std::vector<Node>& nodes, int index, uint64_t offset) {
         return {};
     }
     if (node.alias_of >= 0) {
-        return offset + node.alias_offset < offset ? Answer{} : resolve(nodes, node.alias_of, offset + node.alias_offset);
+        return offset + node.alias_offset < offset
+                   ? Answer{}
+                   : resolve(nodes, node.alias_of, offset + node.alias_offset);
     }
     Answer best;
     const Node::Placed* winner = nullptr;
@@ -209,7 +212,8 @@ TEST_CASE("views of random trees agree with a search of the tree at every addres
             } else if (kind == 1 && i > 0) {
                 node.alias_of = static_cast<int>(random.below(static_cast<uint64_t>(i)));
                 node.alias_offset = random.below(4) == 0 ? random.below(100) : 0;
-                regions.push_back(topology.alias(std::to_string(i), regions[static_cast<size_t>(node.alias_of)],
+                regions.push_back(topology.alias(std::to_string(i),
+                                                 regions[static_cast<size_t>(node.alias_of)],
                                                  node.alias_offset, node.last + 1));
             } else {
                 node.leaf = true;
@@ -221,11 +225,13 @@ TEST_CASE("views of random trees agree with a search of the tree at every addres
         // Every node but the last gets one parent made after it, so that there are no cycles.
         unsigned sequence = 0;
         for (int i = 0; i + 1 < count; ++i) {
-            const auto parent = static_cast<size_t>(i + 1) + random.below(static_cast<uint64_t>(count - 1 - i));
+            const auto parent =
+                static_cast<size_t>(i + 1) + random.below(static_cast<uint64_t>(count - 1 - i));
             if (nodes[parent].alias_of >= 0 || random.below(10) == 0) {
                 continue;
             }
-            const Node::Placed placed{i, random.below(300), static_cast<int>(random.below(4)) - 2, sequence++};
+            const Node::Placed placed{i, random.below(300), static_cast<int>(random.below(4)) - 2,
+                                      sequence++};
             nodes[parent].children.push_back(placed);
             regions[parent]->add_subregion(placed.address, regions[static_cast<size_t>(i)], placed.priority);
         }

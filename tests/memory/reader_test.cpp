@@ -15,7 +15,11 @@ namespace {
 constexpr uint64_t kMiB = 1 << 20;
 
 const MemoryRegionOps kSilent = {
-    .read = [](void*, uint64_t, unsigned, uint64_t* value) { *value = 0x55; return DeviceStatus::ok; },
+    .read =
+        [](void*, uint64_t, unsigned, uint64_t* value) {
+            *value = 0x55;
+            return DeviceStatus::ok;
+        },
     .write = [](void*, uint64_t, unsigned, uint64_t) { return DeviceStatus::ok; },
     .valid = {},
     .impl = {},
@@ -128,7 +132,8 @@ TEST_CASE_METHOD(Machine, "a copy goes on in the next range") {
     CHECK(reader.write(0x80000000 + 4 * kMiB - 0x10, data) == DeviceStatus::ok);
     CHECK(guest_ram::load<uint8_t>(more->host() + 0xf) == 3);
     CHECK(guest_ram::load<uint8_t>(more->host() + 0x10) == 0);
-    CHECK(written == std::vector<Written>{{ram->ram_offset() + 4 * kMiB - 0x10, 0x10}, {more->ram_offset(), 0x10}});
+    CHECK(written ==
+          std::vector<Written>{{ram->ram_offset() + 4 * kMiB - 0x10, 0x10}, {more->ram_offset(), 0x10}});
     std::vector<uint8_t> back(0x20);
     CHECK(reader.read(0x80000000 + 4 * kMiB - 0x10, back) == DeviceStatus::ok);
     CHECK(back == data);

@@ -13,10 +13,11 @@ namespace weft::mem {
 namespace {
 
 const MemoryRegionOps kSilent = {
-    .read = [](void* opaque, uint64_t, unsigned, uint64_t* value) {
-        *value = static_cast<std::atomic<uint64_t>*>(opaque)->fetch_add(1);
-        return DeviceStatus::ok;
-    },
+    .read =
+        [](void* opaque, uint64_t, unsigned, uint64_t* value) {
+            *value = static_cast<std::atomic<uint64_t>*>(opaque)->fetch_add(1);
+            return DeviceStatus::ok;
+        },
     .write = [](void*, uint64_t, unsigned, uint64_t) { return DeviceStatus::ok; },
     .valid = {},
     .impl = {},
@@ -29,7 +30,9 @@ struct Listener : TopologyListener {
         void* opaque;
     };
     std::vector<Pending> pending;
-    void topology_changed(void (*done)(void* opaque), void* opaque) override { pending.push_back({done, opaque}); }
+    void topology_changed(void (*done)(void* opaque), void* opaque) override {
+        pending.push_back({done, opaque});
+    }
     void acknowledge() {
         for (const Pending& one : std::exchange(pending, {})) {
             one.done(one.opaque);
@@ -287,7 +290,8 @@ TEST_CASE("regions as text") {
           "address space \"cpu\"\n"
           "address space \"dma\"\n"
           "  0000000000000000-ffffffffffffffff (prio 0, container): system\n"
-          "    0000000010000000-0000000010001fff (prio 1, alias): window @riscv.ram 0000000000001000-0000000000002fff\n"
+          "    0000000010000000-0000000010001fff (prio 1, alias): window @riscv.ram "
+          "0000000000001000-0000000000002fff\n"
           "    0000000080000000-000000008000ffff (prio 2, container): box\n"
           "      0000000080001000-0000000080001fff (prio -1, i/o): patch [disabled]\n"
           "      0000000080002000-0000000080005fff (prio 0, ram): riscv.ram\n"

@@ -145,9 +145,9 @@ class FakeHart {
     static bool log_enabled(Vcpu* vcpu, unsigned item) { return item == vcpu->owner->log_item; }
     static void log(Vcpu* vcpu, unsigned, const char* text) { vcpu->owner->log_text += text; }
 
-    static constexpr VcpuServices kServices = {tlb_flush, fence_i,   now_ns,      now_ns,       now_ns, set_deadline,
-                                               kick,      phys_load, phys_store,  phys_cmpxchg,
-                                               no_access, no_store, no_atomic, log_enabled, log};
+    static constexpr VcpuServices kServices = {tlb_flush,    fence_i,  now_ns,    now_ns,      now_ns,
+                                               set_deadline, kick,     phys_load, phys_store,  phys_cmpxchg,
+                                               no_access,    no_store, no_atomic, log_enabled, log};
 
     std::vector<uint8_t> ram_;
     Vcpu vcpu_;

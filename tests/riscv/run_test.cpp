@@ -15,9 +15,9 @@ namespace weft::riscv {
 namespace {
 
 constexpr uint64_t kPc = kRamBase + 0x3000;
-constexpr uint16_t kNop = 0x0001;         // c.nop
-constexpr uint32_t kAddi = 0x00150513;    // addi a0, a0, 1
-constexpr uint32_t kLoad = 0x00053583;    // ld a1, 0(a0)
+constexpr uint16_t kNop = 0x0001;       // c.nop
+constexpr uint32_t kAddi = 0x00150513;  // addi a0, a0, 1
+constexpr uint32_t kLoad = 0x00053583;  // ld a1, 0(a0)
 constexpr uint32_t kEcall = 0x00000073;
 constexpr uint32_t kCsrr = 0x34002573;    // csrr a0, mscratch
 constexpr uint32_t kBranch = 0x00050463;  // beqz a0, 8
@@ -112,9 +112,9 @@ TEST_CASE("a run ends at the page's end, and leaves what reaches over it", "[run
 
 TEST_CASE("x0 stays zero, also as the destination of a load's neighbours", "[run]") {
     FakeHart fake;
-    constexpr uint32_t kLuiZero = 0xfffff037;     // lui zero, 0xfffff
-    constexpr uint32_t kJalZero = 0x0000006f;     // jal zero, 0
-    constexpr uint32_t kSltuZero = 0x00a03033;    // sltu zero, zero, a0
+    constexpr uint32_t kLuiZero = 0xfffff037;   // lui zero, 0xfffff
+    constexpr uint32_t kJalZero = 0x0000006f;   // jal zero, 0
+    constexpr uint32_t kSltuZero = 0x00a03033;  // sltu zero, zero, a0
     gpr(fake.state(), 10) = 1;
     run_at(fake, 0, Page(0, {kLuiZero, kSltuZero, kJalZero}));
     CHECK(gpr(fake.state(), 0) == 0);
@@ -127,8 +127,9 @@ TEST_CASE("all integer instructions run, those that need a translation do not", 
     for (const InsnDesc& desc : kInsns) {
         INFO(desc.mnemonic);
         const Extension extension = insn_desc(desc.semantic).extension;
-        const bool special = extension == Extension::f || extension == Extension::d || extension == Extension::zicsr ||
-                             extension == Extension::priv || extension == Extension::svinval;
+        const bool special = extension == Extension::f || extension == Extension::d ||
+                             extension == Extension::zicsr || extension == Extension::priv ||
+                             extension == Extension::svinval;
         CHECK(runs_untranslated(desc) == !(special || translated.contains(desc.mnemonic)));
     }
 }

@@ -279,7 +279,8 @@ Harness::Harness(Kind kind, const HarnessOptions& options)
       block_(std::make_unique<Block>()),
       jump_cache_(kJumpCacheEntries),
       memory_(std::make_unique<std::array<uint8_t, kMemorySize>>()) {
-    const BackendConfig config{&test_guest(), {&load, &store, &atomic, nullptr, &lookup}, options.count_insns};
+    const BackendConfig config{
+        &test_guest(), {&load, &store, &atomic, nullptr, &lookup}, options.count_insns};
 #if WEFT_HAVE_X86_64_BACKEND
     backend_ =
         kind == Kind::interp ? make_interp_backend(config) : make_x86_64_backend(config, options.native);

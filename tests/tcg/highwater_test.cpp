@@ -38,7 +38,8 @@ struct Variant {
     const ir::OpInfo& info() const { return ir::info(code); }
     // Whether what was live before it cannot be used directly behind it.
     bool ends_block() const {
-        return (info().flags & (ir::flag_block_start | ir::flag_block_end)) != 0 || code == Opcode::exit_check;
+        return (info().flags & (ir::flag_block_start | ir::flag_block_end)) != 0 ||
+               code == Opcode::exit_check;
     }
 };
 
@@ -331,7 +332,8 @@ class Margins {
             std::ranges::fill(behind, kUntouched);
             CompiledUnit compiled;
             const CompileStatus status = compiler->compile(unit, window, placed.index, &compiled);
-            const bool untouched = std::ranges::all_of(behind, [](uint8_t byte) { return byte == kUntouched; });
+            const bool untouched =
+                std::ranges::all_of(behind, [](uint8_t byte) { return byte == kUntouched; });
             if (status != CompileStatus::region_full || !untouched) {
                 FAIL_CHECK("in a window of " << window.size << " bytes for " << placed.compiled.code_size);
             }

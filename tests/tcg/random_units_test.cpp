@@ -92,7 +92,10 @@ TEST_CASE("random units with accesses by the slow path: all, and those of one pa
 
 TEST_CASE("random units with the native backend's optimisations off") {
     HarnessOptions options;
-    options.native = NativeOptions{.pin_registers = false, .share_jump_cache_probe = false, .direct_side_exits = false, .share_tlb_probes = false};
+    options.native = NativeOptions{.pin_registers = false,
+                                   .share_jump_cache_probe = false,
+                                   .direct_side_exits = false,
+                                   .share_tlb_probes = false};
     run_cases({}, options, test_seed(400'000), test_cases(500));
 }
 
@@ -109,7 +112,7 @@ TEST_CASE("long random units") {
 }
 
 TEST_CASE("random units with one optimization switched off, or on alone") {
-    bool OptimizeOptions::*const kSwitches[] = {
+    bool OptimizeOptions::* const kSwitches[] = {
         &OptimizeOptions::propagate_copies, &OptimizeOptions::fold_constants, &OptimizeOptions::simplify,
         &OptimizeOptions::known_bits,       &OptimizeOptions::combine,        &OptimizeOptions::unbox,
         &OptimizeOptions::coalesce,         &OptimizeOptions::unreachable};

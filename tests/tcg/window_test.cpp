@@ -7,8 +7,8 @@
 
 #include "random_unit.h"
 #include "tcg/code/sizing.h"
-#include "tests/support/random.h"
 #include "tcg/ir/unit_storage.h"
+#include "tests/support/random.h"
 
 namespace weft::tcg::test {
 

@@ -22,10 +22,22 @@ enum Register : uint64_t {
     kScratch = 7,          // SCR
 };
 
-enum InterruptEnable : uint8_t { kEnableReceived = 1, kEnableTransmit = 2, kEnableLine = 4, kEnableModem = 8 };
+enum InterruptEnable : uint8_t {
+    kEnableReceived = 1,
+    kEnableTransmit = 2,
+    kEnableLine = 4,
+    kEnableModem = 8
+};
 
 // IIR, in falling priority.
-enum InterruptId : uint8_t { kIdLine = 0x6, kIdReceived = 0x4, kIdTimeout = 0xc, kIdTransmit = 0x2, kIdModem = 0x0, kIdNone = 0x1 };
+enum InterruptId : uint8_t {
+    kIdLine = 0x6,
+    kIdReceived = 0x4,
+    kIdTimeout = 0xc,
+    kIdTransmit = 0x2,
+    kIdModem = 0x0,
+    kIdNone = 0x1
+};
 constexpr uint8_t kIdFifosEnabled = 0xc0;
 
 enum FifoControl : uint8_t { kFifoEnable = 0x01, kFifoClearReceiver = 0x02, kFifoTrigger = 0xc0 };
@@ -33,7 +45,14 @@ enum FifoControl : uint8_t { kFifoEnable = 0x01, kFifoClearReceiver = 0x02, kFif
 constexpr uint8_t kDivisorLatch = 0x80;  // LCR
 constexpr uint8_t kBreak = 0x40;         // LCR
 
-enum ModemControl : uint8_t { kDtr = 0x01, kRts = 0x02, kOut1 = 0x04, kOut2 = 0x08, kLoopback = 0x10, kModemMask = 0x1f };
+enum ModemControl : uint8_t {
+    kDtr = 0x01,
+    kRts = 0x02,
+    kOut1 = 0x04,
+    kOut2 = 0x08,
+    kLoopback = 0x10,
+    kModemMask = 0x1f
+};
 
 enum LineStatus : uint8_t {
     kDataReady = 0x01,
@@ -194,7 +213,8 @@ uint8_t Uart16550::interrupt_id() const {
 void Uart16550::update_irq() { irq_.set(interrupt_id() != kIdNone); }
 
 uint8_t Uart16550::line_status() const {
-    return static_cast<uint8_t>(kHoldingEmpty | kTransmitterEmpty | line_errors_ | (fifo_count_ != 0 ? kDataReady : 0));
+    return static_cast<uint8_t>(kHoldingEmpty | kTransmitterEmpty | line_errors_ |
+                                (fifo_count_ != 0 ? kDataReady : 0));
 }
 
 // The upper half of MSR: the modem's lines, or in loopback mode the port's own.
@@ -247,7 +267,8 @@ void Uart16550::write_data(uint8_t value) {
 void Uart16550::write_fifo_control(uint8_t value) {
     // The other bits count only together with this one, and changing it clears the FIFOs.
     const bool toggled = ((fifo_control_ ^ value) & kFifoEnable) != 0;
-    fifo_control_ = (value & kFifoEnable) != 0 ? static_cast<uint8_t>(value & (kFifoEnable | kFifoTrigger)) : 0;
+    fifo_control_ =
+        (value & kFifoEnable) != 0 ? static_cast<uint8_t>(value & (kFifoEnable | kFifoTrigger)) : 0;
     if (toggled || (value & (kFifoEnable | kFifoClearReceiver)) == (kFifoEnable | kFifoClearReceiver)) {
         clear_receiver();
     }
@@ -270,8 +291,10 @@ void Uart16550::write_modem_control(uint8_t value) {
 
 uint64_t Uart16550::mmio_read(uint64_t offset, unsigned) {
     switch (offset) {
-        case kData: return divisor_selected() ? divisor_ & 0xffu : read_data();
-        case kInterruptEnable: return divisor_selected() ? divisor_ >> 8u : interrupt_enable_;
+        case kData:
+            return divisor_selected() ? divisor_ & 0xffu : read_data();
+        case kInterruptEnable:
+            return divisor_selected() ? divisor_ >> 8u : interrupt_enable_;
         case kInterruptId: {
             const uint8_t id = interrupt_id();
             // Reporting it answers it.
@@ -281,8 +304,10 @@ uint64_t Uart16550::mmio_read(uint64_t offset, unsigned) {
             }
             return id | (fifo_enabled() ? kIdFifosEnabled : 0u);
         }
-        case kLineControl: return line_control_;
-        case kModemControl: return modem_control_;
+        case kLineControl:
+            return line_control_;
+        case kModemControl:
+            return modem_control_;
         case kLineStatus: {
             const uint8_t status = line_status();
             line_errors_ = static_cast<uint8_t>(line_errors_ & ~kLineErrors);
@@ -295,9 +320,11 @@ uint64_t Uart16550::mmio_read(uint64_t offset, unsigned) {
             update_irq();
             return status;
         }
-        case kScratch: return scratch_;
+        case kScratch:
+            return scratch_;
         default:
-            control_.guest_error(fmt::format("uart16550: read of {:#x}, where no register is", offset).c_str());
+            control_.guest_error(
+                fmt::format("uart16550: read of {:#x}, where no register is", offset).c_str());
             return 0;
     }
 }
@@ -324,19 +351,27 @@ void Uart16550::mmio_write(uint64_t offset, unsigned, uint64_t wide) {
             interrupt_enable_ = value & 0xf;
             update_irq();
             break;
-        case kInterruptId: write_fifo_control(value); break;
+        case kInterruptId:
+            write_fifo_control(value);
+            break;
         case kLineControl:
             if ((value & ~line_control_ & kBreak) != 0) {
                 control_.unimplemented("uart16550: sending a break");
             }
             line_control_ = value;
             break;
-        case kModemControl: write_modem_control(value); break;
+        case kModemControl:
+            write_modem_control(value);
+            break;
         case kLineStatus:
-        case kModemStatus: break;  // read-only
-        case kScratch: scratch_ = value; break;
+        case kModemStatus:
+            break;  // read-only
+        case kScratch:
+            scratch_ = value;
+            break;
         default:
-            control_.guest_error(fmt::format("uart16550: write to {:#x}, where no register is", offset).c_str());
+            control_.guest_error(
+                fmt::format("uart16550: write to {:#x}, where no register is", offset).c_str());
             break;
     }
 }

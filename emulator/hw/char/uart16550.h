@@ -71,17 +71,18 @@ class Uart16550 final : private CharBackend::Receiver {
     std::array<uint8_t, kFifoSize> fifo_ WEFT_GUARDED_BY(mutex_){};
     unsigned fifo_first_ WEFT_GUARDED_BY(mutex_) = 0;
     unsigned fifo_count_ WEFT_GUARDED_BY(mutex_) = 0;
-    bool starved_ WEFT_GUARDED_BY(mutex_) = false;        // the backend was told that there is no room
+    bool starved_ WEFT_GUARDED_BY(mutex_) = false;  // the backend was told that there is no room
     bool timer_running_ WEFT_GUARDED_BY(mutex_) = false;
     bool timeout_pending_ WEFT_GUARDED_BY(mutex_) = false;
-    bool transmit_pending_ WEFT_GUARDED_BY(mutex_) = false;  // "holding register empty" is still to be reported
+    bool transmit_pending_ WEFT_GUARDED_BY(mutex_) =
+        false;  // "holding register empty" is still to be reported
 
     uint8_t interrupt_enable_ WEFT_GUARDED_BY(mutex_) = 0;
     uint8_t fifo_control_ WEFT_GUARDED_BY(mutex_) = 0;
     uint8_t line_control_ WEFT_GUARDED_BY(mutex_) = 0;
     uint8_t modem_control_ WEFT_GUARDED_BY(mutex_) = 0;
-    uint8_t line_errors_ WEFT_GUARDED_BY(mutex_) = 0;     // bits of LSR that reading it clears
-    uint8_t modem_changes_ WEFT_GUARDED_BY(mutex_) = 0;   // lower half of MSR
+    uint8_t line_errors_ WEFT_GUARDED_BY(mutex_) = 0;    // bits of LSR that reading it clears
+    uint8_t modem_changes_ WEFT_GUARDED_BY(mutex_) = 0;  // lower half of MSR
     uint8_t scratch_ WEFT_GUARDED_BY(mutex_) = 0;
     uint16_t divisor_ WEFT_GUARDED_BY(mutex_) = 0;
     const mem::RegionPtr region_;

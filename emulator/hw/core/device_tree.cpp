@@ -65,8 +65,8 @@ void DeviceTreeWriter::wide(const char* name, uint64_t value) {
 }
 
 void DeviceTreeWriter::reg(uint64_t address, uint64_t size) {
-    cells("reg", {static_cast<uint32_t>(address >> 32), static_cast<uint32_t>(address), static_cast<uint32_t>(size >> 32),
-                  static_cast<uint32_t>(size)});
+    cells("reg", {static_cast<uint32_t>(address >> 32), static_cast<uint32_t>(address),
+                  static_cast<uint32_t>(size >> 32), static_cast<uint32_t>(size)});
 }
 
 void DeviceTreeWriter::texts(const char* name, std::span<const std::string_view> values) {
@@ -93,18 +93,21 @@ Result<DeviceTreeEditor> DeviceTreeEditor::open(std::string name, std::span<cons
     editor.blob_.resize(fdt_totalsize(blob.data()) + kFirstSize);
     const int status = fdt_open_into(blob.data(), editor.blob_.data(), static_cast<int>(editor.blob_.size()));
     if (status != 0) {
-        return fail(fmt::format("{}: device tree cannot be changed ({})", editor.name_, fdt_strerror(status)));
+        return fail(
+            fmt::format("{}: device tree cannot be changed ({})", editor.name_, fdt_strerror(status)));
     }
     return editor;
 }
 
-Result<> DeviceTreeEditor::set(const std::string& path, const char* property, std::span<const uint8_t> value) {
+Result<> DeviceTreeEditor::set(const std::string& path, const char* property,
+                               std::span<const uint8_t> value) {
     while (true) {
         int node = fdt_path_offset(blob_.data(), path.c_str());
         if (node == -FDT_ERR_NOTFOUND) {
             node = fdt_add_subnode(blob_.data(), 0, path.c_str() + 1);
         }
-        const int status = node >= 0 ? fdt_setprop(blob_.data(), node, property, value.data(), static_cast<int>(value.size()))
+        const int status = node >= 0 ? fdt_setprop(blob_.data(), node, property, value.data(),
+                                                   static_cast<int>(value.size()))
                                      : node;
         if (status == 0) {
             return {};
@@ -139,7 +142,8 @@ std::span<uint8_t> device_tree_property(std::vector<uint8_t>& blob, const char* 
     const int node = fdt_path_offset(blob.data(), path);
     int size = 0;
     void* const value = node >= 0 ? fdt_getprop_w(blob.data(), node, property, &size) : nullptr;
-    return value != nullptr ? std::span(static_cast<uint8_t*>(value), static_cast<size_t>(size)) : std::span<uint8_t>();
+    return value != nullptr ? std::span(static_cast<uint8_t*>(value), static_cast<size_t>(size))
+                            : std::span<uint8_t>();
 }
 
 }  // namespace weft::hw

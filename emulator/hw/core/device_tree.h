@@ -50,7 +50,9 @@ class DeviceTreeWriter {
 // A node for the time it is written.
 class DeviceTreeNode {
   public:
-    DeviceTreeNode(DeviceTreeWriter& writer, const std::string& name) : writer_(writer) { writer_.begin_node(name); }
+    DeviceTreeNode(DeviceTreeWriter& writer, const std::string& name) : writer_(writer) {
+        writer_.begin_node(name);
+    }
     ~DeviceTreeNode() { writer_.end_node(); }
     DeviceTreeNode(const DeviceTreeNode&) = delete;
     DeviceTreeNode& operator=(const DeviceTreeNode&) = delete;

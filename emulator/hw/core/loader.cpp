@@ -27,7 +27,9 @@ bool has_text(std::span<const uint8_t> bytes, size_t offset, std::string_view te
 }
 
 // Whether `size` bytes from `offset` on lie within `total`.
-bool within(uint64_t offset, uint64_t size, uint64_t total) { return offset <= total && size <= total - offset; }
+bool within(uint64_t offset, uint64_t size, uint64_t total) {
+    return offset <= total && size <= total - offset;
+}
 
 // ELF gABI, chapter "Object Files"; e_machine from the RISC-V ELF psABI.
 constexpr std::string_view kElfMagic = "\177ELF";
@@ -108,7 +110,8 @@ struct InflateStream : z_stream {
 
 bool is_elf(std::span<const uint8_t> bytes) { return has_text(bytes, 0, kElfMagic); }
 
-Result<std::vector<uint8_t>> unpack_gzip(const std::string& name, std::span<const uint8_t> packed, uint64_t limit) {
+Result<std::vector<uint8_t>> unpack_gzip(const std::string& name, std::span<const uint8_t> packed,
+                                         uint64_t limit) {
     constexpr int kGzipWindow = 15 + 16;  // the largest window, with gzip's framing
     InflateStream stream;
     if (inflateInit2(&stream, kGzipWindow) != Z_OK) {
@@ -135,7 +138,8 @@ Result<std::vector<uint8_t>> unpack_gzip(const std::string& name, std::span<cons
         result.resize(result.size() - stream.avail_out);
     }
     if (status != Z_STREAM_END) {
-        return fail(fmt::format("{}: gzip data is {}", name, status == Z_BUF_ERROR ? "truncated" : "damaged"));
+        return fail(
+            fmt::format("{}: gzip data is {}", name, status == Z_BUF_ERROR ? "truncated" : "damaged"));
     }
     if (result.size() > limit) {
         return fail(fmt::format("{}: unpacks to more than {} MiB", name, limit >> 20));
@@ -172,7 +176,8 @@ Result<LoadedImage> load_elf(const BootFile& file) {
             return fail(fmt::format("{}: ELF segment {} has impossible sizes", file.name, i));
         }
         const auto data = bytes.subspan(static_cast<size_t>(offset), static_cast<size_t>(file_size));
-        image.segments.push_back(LoadSegment{paddr, memory_size, std::vector<uint8_t>(data.begin(), data.end())});
+        image.segments.push_back(
+            LoadSegment{paddr, memory_size, std::vector<uint8_t>(data.begin(), data.end())});
         image.low = std::min(image.low, paddr);
         image.high = std::max(image.high, paddr + memory_size);
     }

@@ -49,6 +49,7 @@ Result<LoadedImage> load_firmware(const BootFile& file, uint64_t base);
 Result<LoadedImage> load_kernel(const BootFile& file, uint64_t base, uint64_t limit);
 
 // Unpacks one gzip member (RFC 1952). Fails if that gives more than `limit` bytes.
-Result<std::vector<uint8_t>> unpack_gzip(const std::string& name, std::span<const uint8_t> packed, uint64_t limit);
+Result<std::vector<uint8_t>> unpack_gzip(const std::string& name, std::span<const uint8_t> packed,
+                                         uint64_t limit);
 
 }  // namespace weft::hw

@@ -21,7 +21,7 @@ class Clint {
     static constexpr uint64_t kSize = 0x10000;
     static constexpr uint64_t kMsip = 0x0;         // + 4 * hart
     static constexpr uint64_t kMtimecmp = 0x4000;  // + 8 * hart
-    static constexpr uint64_t kMtime = 0xbff8;         // of all harts
+    static constexpr uint64_t kMtime = 0xbff8;     // of all harts
 
     // Hart i of the registers is harts[i], which outlives the device.
     Clint(mem::Topology& topology, MachineControl& control, std::span<riscv::Hart* const> harts);

@@ -133,9 +133,12 @@ uint64_t Plic::mmio_read(uint64_t offset, unsigned) {
     if (offset - kContext < kContextStride * contexts_.size()) {
         Context& context = contexts_[(offset - kContext) / kContextStride];
         switch ((offset - kContext) % kContextStride) {
-            case 0: return context.threshold;
-            case 4: return claim(context);
-            default: break;
+            case 0:
+                return context.threshold;
+            case 4:
+                return claim(context);
+            default:
+                break;
         }
     }
     guest_error("read of", offset);
@@ -170,8 +173,11 @@ void Plic::mmio_write(uint64_t offset, unsigned, uint64_t value) {
                 context.threshold = static_cast<uint32_t>(value) & kMaxPriority;
                 update(context);
                 return;
-            case 4: complete(context, value & 0xffffffff); return;
-            default: break;
+            case 4:
+                complete(context, value & 0xffffffff);
+                return;
+            default:
+                break;
         }
     }
     guest_error("write to", offset);

@@ -23,11 +23,11 @@ class Plic final : public InterruptSink {
     static constexpr unsigned kSources = 96;  // 0 means "none"
     static constexpr uint32_t kMaxPriority = 7;
     static constexpr unsigned kMaxContexts = 1024;
-    static constexpr uint64_t kPriority = 0x0;         // + 4 * source
-    static constexpr uint64_t kPending = 0x1000;       // one bit a source
-    static constexpr uint64_t kEnable = 0x2000;        // + 0x80 * context, one bit a source
+    static constexpr uint64_t kPriority = 0x0;    // + 4 * source
+    static constexpr uint64_t kPending = 0x1000;  // one bit a source
+    static constexpr uint64_t kEnable = 0x2000;   // + 0x80 * context, one bit a source
     static constexpr uint64_t kEnableStride = 0x80;
-    static constexpr uint64_t kContext = 0x200000;     // + 0x1000 * context: threshold, then claim and complete
+    static constexpr uint64_t kContext = 0x200000;  // + 0x1000 * context: threshold, then claim and complete
     static constexpr uint64_t kContextStride = 0x1000;
     static constexpr uint64_t kSize = kContext + kContextStride * kMaxContexts;
 

@@ -17,10 +17,17 @@ uint64_t TestFinisher::mmio_read(uint64_t, unsigned) { return 0; }
 void TestFinisher::mmio_write(uint64_t offset, unsigned, uint64_t value) {
     if (offset == 0) {
         switch (value & 0xffff) {
-            case kFail: control_.request_shutdown(static_cast<int>(value >> 16)); return;
-            case kPass: control_.request_shutdown(0); return;
-            case kReset: control_.request_reset(); return;
-            default: break;
+            case kFail:
+                control_.request_shutdown(static_cast<int>(value >> 16));
+                return;
+            case kPass:
+                control_.request_shutdown(0);
+                return;
+            case kReset:
+                control_.request_reset();
+                return;
+            default:
+                break;
         }
     }
     control_.guest_error(fmt::format("test finisher: no meaning in {:#x} at {:#x}", value, offset).c_str());

@@ -20,7 +20,8 @@ static_assert(kPlic.size == Plic::kSize && kClint.size == Clint::kSize && kUart.
 static_assert(kRtc.size == GoldfishRtc::kSize && kTestFinisher.size == TestFinisher::kSize);
 static_assert(kVirtio.size == VirtioMmio::kSize && 2 * kMaxHarts <= Plic::kMaxContexts);
 
-std::vector<std::unique_ptr<VirtCpu>> make_cpus(mem::Topology& topology, const mem::RegionPtr& memory, unsigned count) {
+std::vector<std::unique_ptr<VirtCpu>> make_cpus(mem::Topology& topology, const mem::RegionPtr& memory,
+                                                unsigned count) {
     std::vector<std::unique_ptr<VirtCpu>> cpus;
     for (unsigned i = 0; i < count; ++i) {
         cpus.push_back(std::make_unique<VirtCpu>(topology, VirtCpu::Config{i, kResetRom.base, memory}));
@@ -44,7 +45,8 @@ Result<Slots> assign_slots(const std::vector<VirtConfig::Disk>& disks) {
     for (const VirtConfig::Disk& disk : disks) {
         if (disk.slot) {
             if (*disk.slot >= kVirtioSlots) {
-                return fail(fmt::format("virtio slot {} does not exist (0 to {})", *disk.slot, kVirtioSlots - 1));
+                return fail(
+                    fmt::format("virtio slot {} does not exist (0 to {})", *disk.slot, kVirtioSlots - 1));
             }
             if (slots[*disk.slot] != nullptr) {
                 return fail(fmt::format("virtio slot {} is given to two devices", *disk.slot));
@@ -78,7 +80,8 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, M
     return create(config, std::move(*plan), control);
 }
 
-Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, BootPlan plan, MachineControl& control) {
+Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, BootPlan plan,
+                                                     MachineControl& control) {
     if (config.boot.harts == 0 || config.boot.harts > kMaxHarts) {
         return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.harts));
     }
@@ -93,12 +96,13 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, B
             return std::unexpected(block->error());
         }
     }
-    return std::unique_ptr<VirtBoard>(
-        new VirtBoard(config, control, std::move(plan), std::move(*ram), std::move(*rom), std::move(topology)));
+    return std::unique_ptr<VirtBoard>(new VirtBoard(config, control, std::move(plan), std::move(*ram),
+                                                    std::move(*rom), std::move(topology)));
 }
 
-VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan plan, std::shared_ptr<mem::RamBlock> ram,
-                     std::shared_ptr<mem::RamBlock> rom, std::unique_ptr<mem::Topology> topology)
+VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan plan,
+                     std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom,
+                     std::unique_ptr<mem::Topology> topology)
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
       root_(topology_.container("system", mem::kEntireSpace)),
@@ -139,8 +143,8 @@ void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
         if (const VirtConfig::Disk* disk = slots[slot]; disk != nullptr) {
             device = std::make_unique<VirtioBlk>(*disk->backend, control, disk->serial);
         }
-        virtio_[slot] =
-            std::make_unique<VirtioMmio>(dma_space_, control, std::move(device), plic_.line(kVirtioIrq + slot));
+        virtio_[slot] = std::make_unique<VirtioMmio>(dma_space_, control, std::move(device),
+                                                     plic_.line(kVirtioIrq + slot));
         root_->add_subregion(kVirtio.base + slot * kVirtio.size, virtio_[slot]->region());
     }
 }

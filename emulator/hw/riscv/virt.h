@@ -69,7 +69,8 @@ class VirtBoard {
     // `control` and the backends outlive the board.
     static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, MachineControl& control);
     // With a plan made before from config.boot, of which only harts and ram_size are looked at then.
-    static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, virt::BootPlan plan, MachineControl& control);
+    static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, virt::BootPlan plan,
+                                                     MachineControl& control);
     ~VirtBoard();
     VirtBoard(const VirtBoard&) = delete;
     VirtBoard& operator=(const VirtBoard&) = delete;
@@ -89,8 +90,9 @@ class VirtBoard {
     const std::vector<uint8_t>& device_tree() const { return device_tree_; }
 
   private:
-    VirtBoard(const VirtConfig& config, MachineControl& control, virt::BootPlan plan, std::shared_ptr<mem::RamBlock> ram,
-              std::shared_ptr<mem::RamBlock> rom, std::unique_ptr<mem::Topology> topology);
+    VirtBoard(const VirtConfig& config, MachineControl& control, virt::BootPlan plan,
+              std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom,
+              std::unique_ptr<mem::Topology> topology);
     void add_virtio(const VirtConfig& config, MachineControl& control);
     void load_images();
     void load(uint64_t paddr, std::span<const uint8_t> bytes);

@@ -16,7 +16,8 @@ namespace weft::hw::virt {
 namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
-constexpr uint64_t kPlacement = 2 * kMiB;  // kernels and device trees are aligned for the largest early mappings
+constexpr uint64_t kPlacement =
+    2 * kMiB;  // kernels and device trees are aligned for the largest early mappings
 
 class Planner {
   public:
@@ -36,8 +37,9 @@ class Planner {
   private:
     Result<> check_memory(const std::string& name, uint64_t low, uint64_t high) const {
         if (low < kRamBase || high > ram_end_) {
-            return fail(fmt::format("{}: needs memory at {:#x} to {:#x}, but RAM is at {:#x} to {:#x} ({} MiB)", name, low,
-                                    high - 1, kRamBase, ram_end_ - 1, config_.ram_size / kMiB));
+            return fail(
+                fmt::format("{}: needs memory at {:#x} to {:#x}, but RAM is at {:#x} to {:#x} ({} MiB)", name,
+                            low, high - 1, kRamBase, ram_end_ - 1, config_.ram_size / kMiB));
         }
         return {};
     }
@@ -49,9 +51,10 @@ class Planner {
         }
         for (const LoadSegment& placed : plan_.segments) {
             for (const LoadSegment& segment : image.segments) {
-                if (segment.paddr < placed.paddr + placed.memory_size && placed.paddr < segment.paddr + segment.memory_size) {
-                    return fail(fmt::format("{}: overlaps what is loaded at {:#x} to {:#x} already", name, placed.paddr,
-                                            placed.paddr + placed.memory_size - 1));
+                if (segment.paddr < placed.paddr + placed.memory_size &&
+                    placed.paddr < segment.paddr + segment.memory_size) {
+                    return fail(fmt::format("{}: overlaps what is loaded at {:#x} to {:#x} already", name,
+                                            placed.paddr, placed.paddr + placed.memory_size - 1));
                 }
             }
         }
@@ -76,7 +79,8 @@ class Planner {
     Result<> place_kernel() {
         if (!config_.kernel) {
             if (config_.initrd) {
-                return fail(fmt::format("{}: an initial RAM disk needs a kernel (-kernel)", config_.initrd->name));
+                return fail(
+                    fmt::format("{}: an initial RAM disk needs a kernel (-kernel)", config_.initrd->name));
             }
             if (!config_.append.empty()) {
                 return fail("a kernel command line (-append) needs a kernel (-kernel)");
@@ -113,8 +117,10 @@ class Planner {
 
     Result<> make_tree() {
         if (!config_.dtb) {
-            plan_.device_tree = make_device_tree(
-                {.harts = config_.harts, .ram_size = config_.ram_size, .bootargs = config_.append, .initrd = initrd_});
+            plan_.device_tree = make_device_tree({.harts = config_.harts,
+                                                  .ram_size = config_.ram_size,
+                                                  .bootargs = config_.append,
+                                                  .initrd = initrd_});
             return {};
         }
         auto tree = DeviceTreeEditor::open(config_.dtb->name, config_.dtb->bytes);
@@ -149,8 +155,9 @@ class Planner {
                 return {};
             }
         }
-        return fail(fmt::format("memory of {} MiB has no room for the device tree ({} KiB) above what is loaded up to {:#x}",
-                                config_.ram_size / kMiB, size / 1024 + 1, std::max(top_, kRamBase)));
+        return fail(fmt::format(
+            "memory of {} MiB has no room for the device tree ({} KiB) above what is loaded up to {:#x}",
+            config_.ram_size / kMiB, size / 1024 + 1, std::max(top_, kRamBase)));
     }
 
     void make_reset_rom() {
@@ -168,7 +175,7 @@ class Planner {
         put(start_, 8);
         put(plan_.device_tree_address, 8);
         // OpenSBI, include/sbi/fw_dynamic.h: struct fw_dynamic_info, version 2.
-        put(0x4942534f, 8);     // "OSBI"
+        put(0x4942534f, 8);  // "OSBI"
         put(2, 8);
         put(kernel_entry_, 8);  // next_addr
         put(1, 8);              // next_mode: S
@@ -185,9 +192,9 @@ class Planner {
     const BootConfig& config_;
     const uint64_t ram_end_;
     BootPlan plan_;
-    uint64_t top_ = 0;                  // above everything placed
-    uint64_t start_ = kRamBase;         // where the reset vector jumps to
-    uint64_t kernel_base_ = kRamBase;   // of raw kernels
+    uint64_t top_ = 0;                 // above everything placed
+    uint64_t start_ = kRamBase;        // where the reset vector jumps to
+    uint64_t kernel_base_ = kRamBase;  // of raw kernels
     uint64_t kernel_low_ = 0, kernel_high_ = 0, kernel_entry_ = 0;
     std::optional<DeviceTreeConfig::Initrd> initrd_;
 };
@@ -197,7 +204,8 @@ class Planner {
 Result<BootPlan> plan_boot(const BootConfig& config) {
     // Far above any host's memory, and nothing here wraps.
     if (config.ram_size > uint64_t{1} << 55) {
-        return fail(fmt::format("memory of {} MiB is more than the board can address", config.ram_size / kMiB));
+        return fail(
+            fmt::format("memory of {} MiB is more than the board can address", config.ram_size / kMiB));
     }
     return Planner(config).plan();
 }

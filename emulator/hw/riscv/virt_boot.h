@@ -13,8 +13,9 @@ namespace weft::hw::virt {
 
 struct BootConfig {
     unsigned harts = 1;
-    uint64_t ram_size = 0;             // bytes
-    std::optional<BootFile> firmware = {};  // -bios; none: the kernel, or what is at the start of RAM, runs in M-mode
+    uint64_t ram_size = 0;  // bytes
+    std::optional<BootFile> firmware =
+        {};  // -bios; none: the kernel, or what is at the start of RAM, runs in M-mode
     std::optional<BootFile> kernel = {};
     std::optional<BootFile> initrd = {};
     std::optional<BootFile> dtb = {};  // replaces the board's own device tree
@@ -23,7 +24,8 @@ struct BootConfig {
 
 struct BootPlan {
     std::vector<LoadSegment> segments;  // firmware, kernel, initrd; all within RAM
-    std::vector<uint8_t> device_tree;   // goes to device_tree_address; its /chosen/rng-seed is to be filled in, if there
+    std::vector<uint8_t>
+        device_tree;  // goes to device_tree_address; its /chosen/rng-seed is to be filled in, if there
     uint64_t device_tree_address = 0;
     std::vector<uint8_t> reset_rom;  // the first bytes of virt::kResetRom
 };

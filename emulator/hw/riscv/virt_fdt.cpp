@@ -18,7 +18,8 @@ namespace {
 // The harts' instruction set, in the two notations of Linux' bindings riscv/extensions.yaml.
 constexpr const char* kIsa = "rv64imafdc_zicntr_zicsr_zifencei_zihintpause_zba_zbb_zbs_sstc_svinval";
 constexpr std::array<std::string_view, 15> kIsaExtensions = {
-    "i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc", "svinval"};
+    "i",        "m",           "a",   "f",   "d",   "c",    "zicntr", "zicsr",
+    "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc", "svinval"};
 
 // Handles of nodes that others point to.
 constexpr uint32_t kPlicHandle = 1;

@@ -9,7 +9,7 @@ namespace {
 constexpr mem::MemoryRegionOps kOps = mmio_ops<GoldfishRtc>({4, 4, false});
 
 enum Register : uint64_t {
-    kTimeLow = 0x00,   // reading it latches TIME_HIGH; writing it sets the lower half
+    kTimeLow = 0x00,  // reading it latches TIME_HIGH; writing it sets the lower half
     kTimeHigh = 0x04,
     kAlarmLow = 0x08,  // writing it arms the alarm with the ALARM_HIGH written before
     kAlarmHigh = 0x0c,
@@ -19,7 +19,9 @@ enum Register : uint64_t {
     kClearInterrupt = 0x1c,
 };
 
-constexpr uint64_t with_low(uint64_t value, uint64_t low) { return (value & ~uint64_t{0xffffffff}) | (low & 0xffffffff); }
+constexpr uint64_t with_low(uint64_t value, uint64_t low) {
+    return (value & ~uint64_t{0xffffffff}) | (low & 0xffffffff);
+}
 constexpr uint64_t with_high(uint64_t value, uint64_t high) { return (value & 0xffffffff) | high << 32; }
 
 }  // namespace
@@ -91,37 +93,52 @@ uint64_t GoldfishRtc::mmio_read(uint64_t offset, unsigned) {
             latched_high_ = static_cast<uint32_t>(time >> 32);
             return time & 0xffffffff;
         }
-        case kTimeHigh: return latched_high_;
-        case kAlarmLow: return alarm_ & 0xffffffff;
-        case kAlarmHigh: return alarm_ >> 32;
-        case kIrqEnabled: return enabled_ ? 1 : 0;
-        case kAlarmStatus: return running_ ? 1 : 0;
+        case kTimeHigh:
+            return latched_high_;
+        case kAlarmLow:
+            return alarm_ & 0xffffffff;
+        case kAlarmHigh:
+            return alarm_ >> 32;
+        case kIrqEnabled:
+            return enabled_ ? 1 : 0;
+        case kAlarmStatus:
+            return running_ ? 1 : 0;
         default:
-            control_.guest_error(fmt::format("goldfish_rtc: read of {:#x}, which is no readable register", offset).c_str());
+            control_.guest_error(
+                fmt::format("goldfish_rtc: read of {:#x}, which is no readable register", offset).c_str());
             return 0;
     }
 }
 
 void GoldfishRtc::mmio_write(uint64_t offset, unsigned, uint64_t value) {
     switch (offset) {
-        case kTimeLow: set_time(with_low(now(), value)); break;
-        case kTimeHigh: set_time(with_high(now(), value)); break;
+        case kTimeLow:
+            set_time(with_low(now(), value));
+            break;
+        case kTimeHigh:
+            set_time(with_high(now(), value));
+            break;
         case kAlarmLow:
             alarm_ = with_low(alarm_, value);
             arm();
             break;
-        case kAlarmHigh: alarm_ = with_high(alarm_, value); break;
+        case kAlarmHigh:
+            alarm_ = with_high(alarm_, value);
+            break;
         case kIrqEnabled:
             enabled_ = (value & 1) != 0;
             update_irq();
             break;
-        case kClearAlarm: disarm(); break;
+        case kClearAlarm:
+            disarm();
+            break;
         case kClearInterrupt:
             pending_ = false;
             update_irq();
             break;
         default:
-            control_.guest_error(fmt::format("goldfish_rtc: write to {:#x}, which is no writable register", offset).c_str());
+            control_.guest_error(
+                fmt::format("goldfish_rtc: write to {:#x}, which is no writable register", offset).c_str());
             break;
     }
 }

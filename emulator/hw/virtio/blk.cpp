@@ -70,7 +70,8 @@ uint64_t VirtioBlk::config_read(uint64_t offset, unsigned size) {
 }
 
 void VirtioBlk::config_write(uint64_t offset, unsigned, uint64_t) {
-    control_.guest_error(fmt::format("virtio-blk: write to the configuration at {:#x}, which is read-only", offset).c_str());
+    control_.guest_error(
+        fmt::format("virtio-blk: write to the configuration at {:#x}, which is read-only", offset).c_str());
 }
 
 void VirtioBlk::notify(unsigned) { schedule(); }
@@ -124,7 +125,8 @@ bool VirtioBlk::drain(MutexLock& lock) {
 void VirtioBlk::process(MutexLock& lock, const VirtioChain& chain) {
     std::array<uint8_t, kHeaderSize> header;
     if (chain.readable_size < kHeaderSize || chain.writable_size == 0) {
-        transport_->failure(fmt::format("block request of {} and {} bytes", chain.readable_size, chain.writable_size));
+        transport_->failure(
+            fmt::format("block request of {} and {} bytes", chain.readable_size, chain.writable_size));
         return;
     }
     if (!chain.read(transport_->dma(), 0, header)) {
@@ -159,9 +161,12 @@ void VirtioBlk::process(MutexLock& lock, const VirtioChain& chain) {
 
 bool VirtioBlk::execute(MutexLock& lock, Request& request) {
     switch (request.type) {
-        case kTypeIn: return read_disk(lock, request);
-        case kTypeOut: return write_disk(lock, request);
-        case kTypeFlush: return flush_disk(lock, request);
+        case kTypeIn:
+            return read_disk(lock, request);
+        case kTypeOut:
+            return write_disk(lock, request);
+        case kTypeFlush:
+            return flush_disk(lock, request);
         case kTypeGetId: {
             const size_t size = std::min<uint64_t>(request.in_size, serial_.size());
             if (!request.chain.write(transport_->dma(), 0, std::span(serial_).first(size))) {
@@ -171,13 +176,16 @@ bool VirtioBlk::execute(MutexLock& lock, Request& request) {
             request.written = size;
             return true;
         }
-        default: request.status = kUnsupported; return true;
+        default:
+            request.status = kUnsupported;
+            return true;
     }
 }
 
 bool VirtioBlk::in_range(const Request& request, uint64_t size) const {
     const uint64_t sectors = backend_.size() / kSectorSize;
-    return size % kSectorSize == 0 && request.sector <= sectors && size / kSectorSize <= sectors - request.sector;
+    return size % kSectorSize == 0 && request.sector <= sectors &&
+           size / kSectorSize <= sectors - request.sector;
 }
 
 void VirtioBlk::disk_error(const Error& error) {
@@ -192,7 +200,8 @@ bool VirtioBlk::read_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAFE
     }
     const uint64_t start = request.sector * kSectorSize;
     while (request.written != request.in_size) {
-        const auto piece = std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), request.in_size - request.written));
+        const auto piece =
+            std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), request.in_size - request.written));
         lock.unlock();
         const auto result = backend_.read(start + request.written, piece);
         lock.lock();
@@ -220,7 +229,8 @@ bool VirtioBlk::write_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAF
     }
     const uint64_t start = request.sector * kSectorSize;
     for (uint64_t done = 0; done != request.out_size;) {
-        const auto piece = std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), request.out_size - done));
+        const auto piece =
+            std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), request.out_size - done));
         if (!request.chain.read(transport_->dma(), kHeaderSize + done, piece)) {
             transport_->failure("block request's data outside RAM");
             return false;

@@ -55,8 +55,8 @@ class VirtioBlk final : public VirtioDevice {
     VirtioTransport* transport_ = nullptr;
     std::array<uint8_t, 20> serial_{};
     std::array<uint8_t, 36> config_{};  // struct virtio_blk_config as far as it is used
-    bool scheduled_ = false;  // run() is queued or running; under the transport's lock
-    std::vector<uint8_t> buffer_;  // the I/O worker's
+    bool scheduled_ = false;            // run() is queued or running; under the transport's lock
+    std::vector<uint8_t> buffer_;       // the I/O worker's
 };
 
 }  // namespace weft::hw

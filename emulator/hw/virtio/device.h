@@ -38,8 +38,8 @@ class VirtioDevice {
   public:
     virtual ~VirtioDevice() = default;
 
-    virtual uint32_t id() const = 0;          // virtio 1.2, section 5
-    virtual uint64_t features() const = 0;    // besides those of all devices
+    virtual uint32_t id() const = 0;        // virtio 1.2, section 5
+    virtual uint64_t features() const = 0;  // besides those of all devices
     virtual unsigned queue_count() const = 0;
     virtual uint16_t queue_size() const = 0;  // the largest
     // `size` bytes of the configuration space at `offset`; zero where there is none.

@@ -42,7 +42,7 @@ enum Register : uint64_t {
     kConfig = 0x100,
 };
 
-constexpr uint32_t kMagic = 0x74726976;  // "virt"
+constexpr uint32_t kMagic = 0x74726976;   // "virt"
 constexpr uint32_t kVendor = 0x74666577;  // "weft"
 
 enum Status : uint32_t { kDriverOk = 4, kFeaturesOk = 8, kNeedsReset = 64 };
@@ -54,8 +54,8 @@ uint64_t with_half(uint64_t value, bool high, uint32_t half) {
 
 }  // namespace
 
-VirtioMmio::VirtioMmio(mem::AddressSpace& space, MachineControl& control, std::unique_ptr<VirtioDevice> device,
-                       IrqLine irq)
+VirtioMmio::VirtioMmio(mem::AddressSpace& space, MachineControl& control,
+                       std::unique_ptr<VirtioDevice> device, IrqLine irq)
     : control_(control),
       irq_(irq),
       device_(std::move(device)),
@@ -111,7 +111,8 @@ void VirtioMmio::failure(const std::string& reason) {
 }
 
 void VirtioMmio::guest_error(const std::string& reason) {
-    control_.guest_error(fmt::format("virtio-mmio, device {}: {}", device_ != nullptr ? device_->id() : 0, reason).c_str());
+    control_.guest_error(
+        fmt::format("virtio-mmio, device {}: {}", device_ != nullptr ? device_->id() : 0, reason).c_str());
 }
 
 uint64_t VirtioMmio::offered_features() const {
@@ -132,28 +133,43 @@ uint64_t VirtioMmio::mmio_read(uint64_t offset, unsigned size) {
 
 uint32_t VirtioMmio::read_register(uint64_t offset) {
     switch (offset) {
-        case kMagicValue: return kMagic;
-        case kVersion: return 2;
-        case kDeviceId: return device_ != nullptr ? device_->id() : 0;
-        case kVendorId: return kVendor;
-        default: break;
+        case kMagicValue:
+            return kMagic;
+        case kVersion:
+            return 2;
+        case kDeviceId:
+            return device_ != nullptr ? device_->id() : 0;
+        case kVendorId:
+            return kVendor;
+        default:
+            break;
     }
     if (device_ == nullptr) {
         return 0;
     }
     switch (offset) {
         case kDeviceFeatures:
-            return device_features_select_ < 2 ? static_cast<uint32_t>(offered_features() >> 32 * device_features_select_) : 0;
-        case kQueueSizeMax: return queue_select_ < queues_.size() ? queues_[queue_select_].max_size() : 0;
-        case kQueueReady: return queue_select_ < queues_.size() && queues_[queue_select_].ready() ? 1 : 0;
-        case kInterruptStatus: return interrupt_status_;
-        case kStatus: return status_;
+            return device_features_select_ < 2
+                       ? static_cast<uint32_t>(offered_features() >> 32 * device_features_select_)
+                       : 0;
+        case kQueueSizeMax:
+            return queue_select_ < queues_.size() ? queues_[queue_select_].max_size() : 0;
+        case kQueueReady:
+            return queue_select_ < queues_.size() && queues_[queue_select_].ready() ? 1 : 0;
+        case kInterruptStatus:
+            return interrupt_status_;
+        case kStatus:
+            return status_;
         case kShmLenLow:
         case kShmLenHigh:
         case kShmBaseLow:
-        case kShmBaseHigh: return UINT32_MAX;  // no shared memory region
-        case kConfigGeneration: return 0;      // the configuration never changes
-        default: guest_error(fmt::format("read of {:#x}, which is no readable register", offset)); return 0;
+        case kShmBaseHigh:
+            return UINT32_MAX;  // no shared memory region
+        case kConfigGeneration:
+            return 0;  // the configuration never changes
+        default:
+            guest_error(fmt::format("read of {:#x}, which is no readable register", offset));
+            return 0;
     }
 }
 
@@ -172,8 +188,12 @@ void VirtioMmio::mmio_write(uint64_t offset, unsigned size, uint64_t value) {
 
 void VirtioMmio::write_register(uint64_t offset, uint32_t value) {
     switch (offset) {
-        case kDeviceFeaturesSel: device_features_select_ = value; break;
-        case kDriverFeaturesSel: driver_features_select_ = value; break;
+        case kDeviceFeaturesSel:
+            device_features_select_ = value;
+            break;
+        case kDriverFeaturesSel:
+            driver_features_select_ = value;
+            break;
         case kDriverFeatures:
             if ((status_ & kFeaturesOk) != 0) {
                 guest_error("features written after they were settled");
@@ -181,14 +201,22 @@ void VirtioMmio::write_register(uint64_t offset, uint32_t value) {
                 driver_features_ = with_half(driver_features_, driver_features_select_ == 1, value);
             }
             break;
-        case kQueueSel: queue_select_ = value; break;
-        case kQueueNotify: notify(value); break;
+        case kQueueSel:
+            queue_select_ = value;
+            break;
+        case kQueueNotify:
+            notify(value);
+            break;
         case kInterruptAck:
             interrupt_status_ &= ~value;
             irq_.set(interrupt_status_ != 0);
             break;
-        case kStatus: write_status(value); break;
-        default: write_queue_register(offset, value); break;
+        case kStatus:
+            write_status(value);
+            break;
+        default:
+            write_queue_register(offset, value);
+            break;
     }
 }
 
@@ -203,23 +231,34 @@ void VirtioMmio::write_queue_register(uint64_t offset, uint32_t value) {
         return;
     }
     switch (offset) {
-        case kQueueSize: queue.set_size(value <= UINT16_MAX ? static_cast<uint16_t>(value) : 0); break;
+        case kQueueSize:
+            queue.set_size(value <= UINT16_MAX ? static_cast<uint16_t>(value) : 0);
+            break;
         case kQueueDescLow:
-        case kQueueDescHigh: queue.set_descriptors(with_half(queue.descriptors(), offset == kQueueDescHigh, value)); break;
+        case kQueueDescHigh:
+            queue.set_descriptors(with_half(queue.descriptors(), offset == kQueueDescHigh, value));
+            break;
         case kQueueDriverLow:
-        case kQueueDriverHigh: queue.set_available(with_half(queue.available(), offset == kQueueDriverHigh, value)); break;
+        case kQueueDriverHigh:
+            queue.set_available(with_half(queue.available(), offset == kQueueDriverHigh, value));
+            break;
         case kQueueDeviceLow:
-        case kQueueDeviceHigh: queue.set_used(with_half(queue.used(), offset == kQueueDeviceHigh, value)); break;
+        case kQueueDeviceHigh:
+            queue.set_used(with_half(queue.used(), offset == kQueueDeviceHigh, value));
+            break;
         case kQueueReady:
             if ((value & 1) == 0) {
                 queue.disable();
             } else if (!queue.ready()) {
-                if (const auto enabled = queue.enable((driver_features_ & kVirtioEventIndex) != 0); !enabled) {
+                if (const auto enabled = queue.enable((driver_features_ & kVirtioEventIndex) != 0);
+                    !enabled) {
                     failure(enabled.error().message());
                 }
             }
             break;
-        default: guest_error(fmt::format("write to {:#x}, which is no writable register", offset)); break;
+        default:
+            guest_error(fmt::format("write to {:#x}, which is no writable register", offset));
+            break;
     }
 }
 
@@ -231,7 +270,8 @@ void VirtioMmio::write_status(uint32_t value) {
     // 3.1.1: features that were not offered, or a driver of the legacy interface, are refused here.
     if ((value & ~status_ & kFeaturesOk) != 0 &&
         ((driver_features_ & ~offered_features()) != 0 || (driver_features_ & kVirtioVersion1) == 0)) {
-        guest_error(fmt::format("features {:#x} are not those offered ({:#x})", driver_features_, offered_features()));
+        guest_error(fmt::format("features {:#x} are not those offered ({:#x})", driver_features_,
+                                offered_features()));
         value &= ~uint32_t{kFeaturesOk};
     }
     // The driver neither sets nor clears the device's own bit, and clears none of its own but by a reset.

@@ -19,7 +19,8 @@ class VirtioMmio final : private VirtioTransport {
     static constexpr uint64_t kSize = 0x1000;
 
     // `device` may be null: an empty slot (device id 0). DMA goes through `space`.
-    VirtioMmio(mem::AddressSpace& space, MachineControl& control, std::unique_ptr<VirtioDevice> device, IrqLine irq);
+    VirtioMmio(mem::AddressSpace& space, MachineControl& control, std::unique_ptr<VirtioDevice> device,
+               IrqLine irq);
 
     const mem::RegionPtr& region() const { return region_; }
     void reset();

@@ -18,7 +18,7 @@ constexpr unsigned kDescriptorSize = 16;
 constexpr uint16_t kDescNext = 1;
 constexpr uint16_t kDescWrite = 2;
 constexpr uint16_t kDescIndirect = 4;
-constexpr uint64_t kRingIndex = 2;    // of avail and used
+constexpr uint64_t kRingIndex = 2;  // of avail and used
 constexpr uint64_t kRingEntries = 4;
 constexpr uint64_t kAvailEntry = 2;
 constexpr uint64_t kUsedEntry = 8;
@@ -71,7 +71,8 @@ Result<> Virtqueue::enable(bool event_index) {
         return fail(fmt::format("queue size {} is no power of two up to {}", size_, max_size_));
     }
     if (!is_aligned(descriptors_, 16) || !is_aligned(available_, 2) || !is_aligned(used_, 4)) {
-        return fail(fmt::format("queue at {:#x}, {:#x}, {:#x} is not aligned", descriptors_, available_, used_));
+        return fail(
+            fmt::format("queue at {:#x}, {:#x}, {:#x} is not aligned", descriptors_, available_, used_));
     }
     // So that sums of these with offsets into the queue never wrap.
     if (std::max({descriptors_, available_, used_}) > UINT64_MAX - (uint64_t{1} << 20)) {
@@ -114,7 +115,8 @@ Result<uint16_t> Virtqueue::available_index(mem::Reader& dma) const {
         return unreachable("available ring", available_);
     }
     if (static_cast<uint16_t>(index - next_available_) > size_) {
-        return fail(fmt::format("available index {} is more than {} ahead of {}", index, size_, next_available_));
+        return fail(
+            fmt::format("available index {} is more than {} ahead of {}", index, size_, next_available_));
     }
     return index;
 }
@@ -126,7 +128,8 @@ Result<> Virtqueue::collect(mem::Reader& dma, VirtioChain& chain) const {
     bool indirect = false;
     for (unsigned count = 0;; ++count) {
         if (count > kMaxParts) {
-            return fail(fmt::format("chain {} has more than {} descriptors or runs in a circle", chain.head, kMaxParts));
+            return fail(fmt::format("chain {} has more than {} descriptors or runs in a circle", chain.head,
+                                    kMaxParts));
         }
         if (index >= table_size) {
             return fail(fmt::format("chain {} names descriptor {} of {}", chain.head, index, table_size));
@@ -137,7 +140,8 @@ Result<> Virtqueue::collect(mem::Reader& dma, VirtioChain& chain) const {
         }
         if ((entry->flags & kDescIndirect) != 0) {
             // 2.7.5.3: one table, at the end of the chain.
-            if (indirect || (entry->flags & kDescNext) != 0 || entry->size == 0 || entry->size % kDescriptorSize != 0) {
+            if (indirect || (entry->flags & kDescNext) != 0 || entry->size == 0 ||
+                entry->size % kDescriptorSize != 0) {
                 return fail(fmt::format("chain {} has a bad indirect descriptor", chain.head));
             }
             indirect = true;

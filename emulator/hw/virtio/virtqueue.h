@@ -75,7 +75,7 @@ class Virtqueue {
     bool ready_ = false;
     bool event_index_ = false;
     uint64_t descriptors_ = 0, available_ = 0, used_ = 0;  // guest-physical
-    uint16_t next_available_ = 0;  // free-running, as both indices are
+    uint16_t next_available_ = 0;                          // free-running, as both indices are
     uint16_t used_index_ = 0;
     uint16_t interrupted_at_ = 0;  // used_index_ when wants_interrupt() was last asked
 };

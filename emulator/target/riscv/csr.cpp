@@ -16,18 +16,18 @@ constexpr uint64_t kEpcWritable = ~uint64_t{1};
 // 3.1.8: exceptions that a lower mode can cause and that exist; an ECALL from M mode is not delegated.
 constexpr uint64_t kMedelegWritable = 0xb3ff;
 
-template <uint64_t State::*kField>
+template <uint64_t State::* kField>
 uint64_t read_field(const State& state, unsigned) {
     return state.*kField;
 }
 
-template <uint64_t State::*kField>
+template <uint64_t State::* kField>
 void write_field(State& state, unsigned, uint64_t value, uint64_t) {
     state.*kField = value;
 }
 
 // 3.1.7 and 4.1.2: modes 2 and 3 are reserved.
-template <uint64_t State::*kField>
+template <uint64_t State::* kField>
 void write_tvec(State& state, unsigned, uint64_t value, uint64_t) {
     if ((value & 3) < 2) {
         state.*kField = value;
@@ -51,7 +51,7 @@ constexpr CsrDesc range(unsigned first, unsigned last, const char* name,
 }
 
 // A register that is a field of the state and no more.
-template <uint64_t State::*kField>
+template <uint64_t State::* kField>
 constexpr CsrDesc field(unsigned number, const char* name, uint64_t writable) {
     return one(number, name, read_field<kField>, write_field<kField>, writable);
 }

@@ -26,17 +26,13 @@ uint64_t instret(const State& state) {
 
 }  // namespace
 
-uint64_t read_cycle(const State& state, unsigned) {
-    return state.mcycle_base + cycles(state);
-}
+uint64_t read_cycle(const State& state, unsigned) { return state.mcycle_base + cycles(state); }
 
 void write_cycle(State& state, unsigned, uint64_t value, uint64_t) {
     state.mcycle_base = value - cycles(state);
 }
 
-uint64_t read_instret(const State& state, unsigned) {
-    return state.minstret_base + instret(state);
-}
+uint64_t read_instret(const State& state, unsigned) { return state.minstret_base + instret(state); }
 
 void write_instret(State& state, unsigned, uint64_t value, uint64_t) {
     state.minstret_base = value - instret(state);

@@ -83,10 +83,9 @@ consteval DecodeIndex make_index() {
         next[bucket] = index.first[bucket];
     }
     for (uint16_t row = 0; row < kInsnCount; ++row) {
-        visit_buckets(kInsns[row],
-                      [&index, &next, row](unsigned bucket) {
-                          index.entries[next[bucket]++] = IndexEntry{kInsns[row].mask, kInsns[row].match, row};
-                      });
+        visit_buckets(kInsns[row], [&index, &next, row](unsigned bucket) {
+            index.entries[next[bucket]++] = IndexEntry{kInsns[row].mask, kInsns[row].match, row};
+        });
     }
     return index;
 }

@@ -10,13 +10,13 @@
 namespace weft::riscv {
 
 enum HelperId : uint32_t {
-    kHelperRaise,       // raise(state, cause, tval): always raises
-    kHelperCsr,         // csr(state, number, operand, CsrOp) -> old value; may raise illegal instruction
-    kHelperMret,        // mret(state) -> pc; may raise
-    kHelperSret,        // sret(state) -> pc; may raise
-    kHelperWfi,         // wfi(state): may raise (mstatus.TW); the unit then leaves by exit_tb halt
-    kHelperSfenceVma,   // sfence_vma(state, address, asid, SfenceFlags); may raise (mstatus.TVM, U mode)
-    kHelperFenceI,      // fence_i(state)
+    kHelperRaise,      // raise(state, cause, tval): always raises
+    kHelperCsr,        // csr(state, number, operand, CsrOp) -> old value; may raise illegal instruction
+    kHelperMret,       // mret(state) -> pc; may raise
+    kHelperSret,       // sret(state) -> pc; may raise
+    kHelperWfi,        // wfi(state): may raise (mstatus.TW); the unit then leaves by exit_tb halt
+    kHelperSfenceVma,  // sfence_vma(state, address, asid, SfenceFlags); may raise (mstatus.TVM, U mode)
+    kHelperFenceI,     // fence_i(state)
     kHelperCount,
 };
 

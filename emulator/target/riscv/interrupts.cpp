@@ -40,9 +40,7 @@ uint64_t due_timers(const State& state, uint64_t ticks) {
 
 }  // namespace
 
-uint64_t mip_value(const State& state) {
-    return external_bits(state) | due_timers(state, time_of(state));
-}
+uint64_t mip_value(const State& state) { return external_bits(state) | due_timers(state, time_of(state)); }
 
 uint64_t pending_interrupts(const State& state) {
     uint64_t pending = external_bits(state);
@@ -64,8 +62,7 @@ uint64_t deliverable_interrupts(const State& state, uint64_t pending) {
 
 void timers_changed(State& state) {
     hart_of(state).rearm(state);
-    state.timers_seen =
-        (state.mie & kTimers) == 0 ? 0 : due_timers(state, time_of(state)) & state.mie;
+    state.timers_seen = (state.mie & kTimers) == 0 ? 0 : due_timers(state, time_of(state)) & state.mie;
 }
 
 void interrupts_changed(State& state) {

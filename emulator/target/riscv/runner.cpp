@@ -11,14 +11,14 @@ namespace {
 using Action = void (*)(Runner&, const Insn&);
 
 // Chooses Runner's instance of a semantics by the type it is asked for. A function of Translator's is none.
-#define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight)          \
-    template <class Context>                                                             \
-    constexpr void (*action_##id())(Context&, const Insn&) {                             \
+#define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight)             \
+    template <class Context>                                                                \
+    constexpr void (*action_##id())(Context&, const Insn&) {                                \
         if constexpr (requires(Context& t, const Insn& insn) { semantics::id(t, insn); }) { \
-            return [](Context& t, const Insn& insn) { semantics::id(t, insn); };         \
-        } else {                                                                         \
-            return nullptr;                                                              \
-        }                                                                                \
+            return [](Context& t, const Insn& insn) { semantics::id(t, insn); };            \
+        } else {                                                                            \
+            return nullptr;                                                                 \
+        }                                                                                   \
     }
 WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION)
 #undef WEFT_RISCV_ACTION
@@ -78,6 +78,8 @@ RunResult run(void* state, uint64_t tb_flags, const uint8_t* page) {
     return Runner(*static_cast<State*>(state), TbFlags(tb_flags), page).run();
 }
 
-bool runs_untranslated(const InsnDesc& desc) { return kActions[static_cast<unsigned>(desc.semantic)] != nullptr; }
+bool runs_untranslated(const InsnDesc& desc) {
+    return kActions[static_cast<unsigned>(desc.semantic)] != nullptr;
+}
 
 }  // namespace weft::riscv

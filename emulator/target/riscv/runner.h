@@ -74,7 +74,11 @@ class Runner {
   public:
     // `page`: where the bytes of the page are that StateHeader::pc is in.
     Runner(State& state, TbFlags flags, const uint8_t* page)
-        : state_(state), header_(state_header(&state)), flags_(flags), page_(page), offset_(header_.pc & (kPageSize - 1)) {}
+        : state_(state),
+          header_(state_header(&state)),
+          flags_(flags),
+          page_(page),
+          offset_(header_.pc & (kPageSize - 1)) {}
 
     RunResult run();
 
@@ -120,17 +124,20 @@ class Runner {
     }
     void load_x(unsigned n, Known64 address, ir::MemOp memop) {
         uint64_t value = 0;
-        if (accessed(header_.services->load(header_.vcpu, address_of(address, memop), memop.at(0).bits(), &value))) {
+        if (accessed(header_.services->load(header_.vcpu, address_of(address, memop), memop.at(0).bits(),
+                                            &value))) {
             set_x(n, {value});
         }
     }
     void store(Known64 value, Known64 address, ir::MemOp memop) {
-        accessed(header_.services->store(header_.vcpu, address_of(address, memop), memop.at(0).bits(), value.value));
+        accessed(header_.services->store(header_.vcpu, address_of(address, memop), memop.at(0).bits(),
+                                         value.value));
     }
     template <ir::Opcode kCode>
     void amo_x(unsigned n, OpConstant<kCode>, Known64 address, Known64 operand, ir::MemOp memop) {
         uint64_t old = 0;
-        if (accessed(header_.services->atomic(header_.vcpu, kCode, address.value, memop.bits(), operand.value, &old))) {
+        if (accessed(header_.services->atomic(header_.vcpu, kCode, address.value, memop.bits(), operand.value,
+                                              &old))) {
             memop.size_log2() == 3 ? set_x(n, {old}) : set_x_word(n, Known64{old});
         }
     }

@@ -32,9 +32,7 @@ inline constexpr std::integral_constant<ir::Opcode, kCode> op{};
 
 namespace detail {
 
-auto immediate(auto& t, const Insn& insn) {
-    return t.b().imm(static_cast<uint64_t>(int64_t{insn.imm}));
-}
+auto immediate(auto& t, const Insn& insn) { return t.b().imm(static_cast<uint64_t>(int64_t{insn.imm})); }
 
 // Results for x0 are dropped before they are computed: nothing in these has another effect.
 template <ir::Opcode kCode>

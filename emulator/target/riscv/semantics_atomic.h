@@ -14,7 +14,8 @@ inline uint32_t ordering(const Insn& insn) {
 
 template <ir::Opcode kCode>
 void amo(auto& t, const Insn& insn, SizeLog2 size) {
-    t.amo_x(insn.rd, op<kCode>, t.x(insn.rs1), t.x(insn.rs2), t.memop(size, ir::MemOp::kAligned | ordering(insn)));
+    t.amo_x(insn.rd, op<kCode>, t.x(insn.rs1), t.x(insn.rs2),
+            t.memop(size, ir::MemOp::kAligned | ordering(insn)));
 }
 
 // Which barrier a pair of fence sets asks for: the bits of a set are device input, device output, reads,

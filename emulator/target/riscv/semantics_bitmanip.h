@@ -27,9 +27,7 @@ void shift_and_add(auto& t, const Insn& insn, unsigned amount, bool word) {
     }
 }
 
-auto count_of(auto& t, const Insn& insn) {
-    return t.b().and_(t.x(insn.rs2), t.b().imm(63));
-}
+auto count_of(auto& t, const Insn& insn) { return t.b().and_(t.x(insn.rs2), t.b().imm(63)); }
 
 template <ir::Opcode kCode>
 void rotate(auto& t, const Insn& insn) {
@@ -119,8 +117,12 @@ void zext_h(auto& t, const Insn& insn) {
 
 void rol(auto& t, const Insn& insn) { detail::rotate<ir::Opcode::rotl>(t, insn); }
 void ror(auto& t, const Insn& insn) { detail::rotate<ir::Opcode::rotr>(t, insn); }
-void rolw(auto& t, const Insn& insn) { detail::rotate_word<ir::Opcode::rotl>(t, insn, detail::word_count_of(t, insn)); }
-void rorw(auto& t, const Insn& insn) { detail::rotate_word<ir::Opcode::rotr>(t, insn, detail::word_count_of(t, insn)); }
+void rolw(auto& t, const Insn& insn) {
+    detail::rotate_word<ir::Opcode::rotl>(t, insn, detail::word_count_of(t, insn));
+}
+void rorw(auto& t, const Insn& insn) {
+    detail::rotate_word<ir::Opcode::rotr>(t, insn, detail::word_count_of(t, insn));
+}
 
 void rori(auto& t, const Insn& insn) {
     if (insn.rd != 0) {

@@ -22,9 +22,7 @@ void shift(auto& t, const Insn& insn) {
     }
 }
 
-auto word_count(auto& t, const Insn& insn) {
-    return t.b().and_(t.x(insn.rs2), t.b().imm(31));
-}
+auto word_count(auto& t, const Insn& insn) { return t.b().and_(t.x(insn.rs2), t.b().imm(31)); }
 
 template <ir::Cond kCond>
 void branch_if(auto& t, const Insn& insn) {
@@ -128,8 +126,12 @@ void addi(auto& t, const Insn& insn) {
     }
 }
 
-void slti(auto& t, const Insn& insn) { t.set_x_if(insn.rd, ir::Cond::lt, t.x(insn.rs1), detail::immediate(t, insn)); }
-void sltiu(auto& t, const Insn& insn) { t.set_x_if(insn.rd, ir::Cond::ltu, t.x(insn.rs1), detail::immediate(t, insn)); }
+void slti(auto& t, const Insn& insn) {
+    t.set_x_if(insn.rd, ir::Cond::lt, t.x(insn.rs1), detail::immediate(t, insn));
+}
+void sltiu(auto& t, const Insn& insn) {
+    t.set_x_if(insn.rd, ir::Cond::ltu, t.x(insn.rs1), detail::immediate(t, insn));
+}
 void xori(auto& t, const Insn& insn) { detail::binary_imm<ir::Opcode::xor_>(t, insn); }
 void ori(auto& t, const Insn& insn) { detail::binary_imm<ir::Opcode::or_>(t, insn); }
 void andi(auto& t, const Insn& insn) { detail::binary_imm<ir::Opcode::and_>(t, insn); }

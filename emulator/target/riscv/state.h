@@ -16,8 +16,8 @@ namespace weft::riscv {
 // but seldom pinned come first.
 inline constexpr std::array<uint8_t, 32> kGprSlot = [] {
     // ra t0 t1 t2 s1 a6 a7 s2 s3 s4 s5 t3 t4 t5 t6 s6 | then those a backend pins, and the rest
-    constexpr uint8_t kOrder[32] = {1,  5,  6,  7,  9,  16, 17, 18, 19, 20, 21, 28, 29, 30, 31, 22,
-                                    15, 14, 10, 13, 2,  12, 11, 8,  23, 24, 25, 26, 27, 3,  4,  0};
+    constexpr uint8_t kOrder[32] = {1,  5,  6,  7,  9, 16, 17, 18, 19, 20, 21, 28, 29, 30, 31, 22,
+                                    15, 14, 10, 13, 2, 12, 11, 8,  23, 24, 25, 26, 27, 3,  4,  0};
     std::array<uint8_t, 32> slots{};
     for (uint8_t i = 0; i < 32; ++i) {
         slots[kOrder[i]] = i;
@@ -35,10 +35,11 @@ struct State {
     uint64_t fpr[32];  // f0..f31; an f32 has its upper half all ones
 
     // LR/SC reservation: physical matters are left to value comparison. kNoReservation in res_address: none.
-    uint64_t res_address;  // guest virtual, with bit 0 set for a reservation of 8 bytes (addresses are aligned)
-    uint64_t res_value;    // sign-extended where it is 4 bytes
+    uint64_t
+        res_address;     // guest virtual, with bit 0 set for a reservation of 8 bytes (addresses are aligned)
+    uint64_t res_value;  // sign-extended where it is 4 bytes
 
-    uint32_t frm;   // rounding mode field of fcsr, 0..7 (accrued exceptions are in StateHeader::fp_flags)
+    uint32_t frm;  // rounding mode field of fcsr, 0..7 (accrued exceptions are in StateHeader::fp_flags)
     Priv priv;
     uint8_t reserved_[3];
 
@@ -75,7 +76,9 @@ inline constexpr uint64_t kSeipLine = uint64_t{1} << 63;
 
 inline constexpr uint64_t kNoReservation = ~uint64_t{0};
 
-constexpr int32_t gpr_offset(unsigned n) { return static_cast<int32_t>(offsetof(State, gpr) + 8u * kGprSlot[n]); }
+constexpr int32_t gpr_offset(unsigned n) {
+    return static_cast<int32_t>(offsetof(State, gpr) + 8u * kGprSlot[n]);
+}
 constexpr int32_t fpr_offset(unsigned n) { return static_cast<int32_t>(offsetof(State, fpr) + 8u * n); }
 
 // x[n] outside generated code.

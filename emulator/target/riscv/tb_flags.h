@@ -19,14 +19,17 @@ enum class FpState : uint8_t { off = 0, clean = 1, dirty = 2 };  // clean: initi
 class TbFlags {
   public:
     constexpr TbFlags(Priv priv, MmuMode fetch_mode, MmuMode data_mode, FpState fp, unsigned frm)
-        : bits_(static_cast<uint64_t>(priv) | static_cast<uint64_t>(fetch_mode) << 2 | static_cast<uint64_t>(data_mode) << 4 |
-                static_cast<uint64_t>(fp) << 6 | static_cast<uint64_t>(frm) << 8) {}
+        : bits_(static_cast<uint64_t>(priv) | static_cast<uint64_t>(fetch_mode) << 2 |
+                static_cast<uint64_t>(data_mode) << 4 | static_cast<uint64_t>(fp) << 6 |
+                static_cast<uint64_t>(frm) << 8) {}
     constexpr explicit TbFlags(uint64_t bits) : bits_(bits) {}
 
     constexpr uint64_t bits() const { return bits_; }
     constexpr Priv priv() const { return static_cast<Priv>(bits_ & 3); }
     constexpr MmuMode fetch_mode() const { return static_cast<MmuMode>(bits_ >> 2 & 3); }
-    constexpr MmuMode data_mode() const { return static_cast<MmuMode>(bits_ >> 4 & 3); }  // with MPRV taken in
+    constexpr MmuMode data_mode() const {
+        return static_cast<MmuMode>(bits_ >> 4 & 3);
+    }  // with MPRV taken in
     constexpr FpState fp() const { return static_cast<FpState>(bits_ >> 6 & 3); }
     // The frm field, 0..7; 5 to 7 make dynamic rounding illegal. Zero while the FP state is off.
     constexpr unsigned frm() const { return bits_ >> 8 & 7; }

@@ -79,7 +79,9 @@ class Translator {
     // The low half of `a`, sign-extended.
     void set_x_word(unsigned n, ir::I64 a) { set_x_field(n, ir::Opcode::sextract, a, 0, 32); }
     void set_x_word(unsigned n, ir::I32 a) { emit_x(n, ir::Opcode::ext_i32_i64, ir::Type::none, 0, 0, a); }
-    void set_x_zero_extended(unsigned n, ir::I32 a) { emit_x(n, ir::Opcode::extu_i32_i64, ir::Type::none, 0, 0, a); }
+    void set_x_zero_extended(unsigned n, ir::I32 a) {
+        emit_x(n, ir::Opcode::extu_i32_i64, ir::Type::none, 0, 0, a);
+    }
     void set_f32(unsigned n, ir::F32 value) {
         b_.emit(ir::Opcode::fbox, ir::Type::none, 0, 0, f_out(n).index, value.index);
     }

@@ -256,7 +256,7 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
 
 const VirtualTimeOps* virtual_time(AccelInstance*) { return nullptr; }
 
-constexpr AccelOps kOps = {destroy,  vcpu_create,    vcpu_destroy,     resume, pause,   reset,
+constexpr AccelOps kOps = {destroy,  vcpu_create, vcpu_destroy,     resume, pause,    reset,
                            vcpu_run, ram_written, topology_changed, report, services, virtual_time};
 
 }  // namespace

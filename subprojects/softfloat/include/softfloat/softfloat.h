@@ -59,7 +59,7 @@ concept Binary = std::same_as<F, F32> || std::same_as<F, F64>;
 
 template <class I>
 concept Integer = std::same_as<I, int32_t> || std::same_as<I, uint32_t> || std::same_as<I, int64_t> ||
-    std::same_as<I, uint64_t>;
+                  std::same_as<I, uint64_t>;
 
 /// a + b, rounded once (IEEE 754 section 5.4.1). inf - inf raises NV.
 template <Binary F>
