@@ -71,7 +71,8 @@ std::optional<uint64_t> reference(Opcode code, Word w, uint64_t a, uint64_t b) {
     const Wide sa = w.as_signed(a);
     const Wide sb = w.as_signed(b);
     auto floor_shift = [&](Wide value, unsigned n) {
-        return value >= 0 ? value >> n : -((-value + (Wide{1} << n) - 1) >> n);
+        const Wide step = Wide{1} << n;
+        return value / step - (value % step < 0 ? 1 : 0);
     };
     const bool is_shift = code == Opcode::shl || code == Opcode::shr || code == Opcode::sar ||
                           code == Opcode::rotl || code == Opcode::rotr;
