@@ -500,10 +500,10 @@ def generated(name):
     return name.startswith('weft_')
 
 def whole(found):
-    # From generated code to the function that every thread starts in.
+    # From generated code to the function that every thread starts in. ExecLoop::run_code() may be a frame or part of run().
     loop = [i for i, name in enumerate(found) if 'ExecLoop::run' in name]
     last_generated = max([i for i, name in enumerate(found) if generated(name)], default=-1)
-    return (len(loop) == 1 and loop[0] > last_generated and loop[0] - last_generated <= 2 and
+    return (len(loop) in (1, 2) and loop[0] > last_generated and loop[0] - last_generated <= 2 and
             found[-1] in ('clone3', 'clone', 'start_thread', '__clone', '__clone3'))
 
 def of_loop():
