@@ -18,48 +18,6 @@ namespace {
 
 constexpr uint64_t kPageMask = ~(kPageSize - 1);
 
-uint64_t load_sized(const uint8_t* host, unsigned size) {
-    switch (size) {
-        case 1:
-            return guest_ram::load<uint8_t>(host);
-        case 2:
-            return guest_ram::load<uint16_t>(host);
-        case 4:
-            return guest_ram::load<uint32_t>(host);
-        case 8:
-            return guest_ram::load<uint64_t>(host);
-        default: {
-            uint64_t value = 0;
-            for (unsigned i = 0; i < size; ++i) {
-                value |= uint64_t{guest_ram::load<uint8_t>(host + i)} << 8 * i;
-            }
-            return value;
-        }
-    }
-}
-
-void store_sized(uint8_t* host, unsigned size, uint64_t value) {
-    switch (size) {
-        case 1:
-            guest_ram::store(host, static_cast<uint8_t>(value));
-            break;
-        case 2:
-            guest_ram::store(host, static_cast<uint16_t>(value));
-            break;
-        case 4:
-            guest_ram::store(host, static_cast<uint32_t>(value));
-            break;
-        case 8:
-            guest_ram::store(host, value);
-            break;
-        default:
-            for (unsigned i = 0; i < size; ++i) {
-                guest_ram::store(host + i, static_cast<uint8_t>(value >> 8 * i));
-            }
-            break;
-    }
-}
-
 uint64_t extend(uint64_t value, MemOp memop) {
     const unsigned unused = 64 - 8 * memop.size();
     return memop.sign() ? static_cast<uint64_t>(static_cast<int64_t>(value << unused) >> unused) : value;
@@ -334,7 +292,7 @@ bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uin
         return device_done(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value), vaddr,
                            Access::load);
     }
-    *value = load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
+    *value = guest_ram::load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
     return true;
 }
 
@@ -395,7 +353,7 @@ bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, ui
         return device_done(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value), vaddr,
                            Access::store);
     }
-    store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
+    guest_ram::store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
     stored(*entry, vaddr, size);
     return true;
 }
@@ -473,7 +431,7 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
 MemoryStatus SoftMmu::phys_load(uint64_t paddr, unsigned size, uint64_t* value) {
     const PageTarget& target = phys_page(paddr);
     if (target.kind == PageKind::ram || target.kind == PageKind::rom) {
-        *value = load_sized(target.host + (paddr & ~kPageMask), size);
+        *value = guest_ram::load_sized(target.host + (paddr & ~kPageMask), size);
         return MemoryStatus::ok;
     }
     if (target.kind == PageKind::unassigned) {
@@ -487,7 +445,7 @@ MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) 
     if (target.kind == PageKind::ram) {
         TlbEntry entry{0, tcg::kTlbNotDirty, reinterpret_cast<uintptr_t>(target.host) - (paddr & kPageMask),
                        target.ram_offset};
-        store_sized(target.host + (paddr & ~kPageMask), size, value);
+        guest_ram::store_sized(target.host + (paddr & ~kPageMask), size, value);
         stored(entry, paddr, size);
         return MemoryStatus::ok;
     }

@@ -81,20 +81,7 @@ DeviceStatus Reader::access_read(const FlatView& view, uint64_t paddr, unsigned 
         return region_read(*range->region, range->offset_of(paddr), size, value);
     }
     const uint8_t* const host = range->host_of(paddr);
-    switch (size) {
-        case 1:
-            *value = guest_ram::load<uint8_t>(host);
-            break;
-        case 2:
-            *value = guest_ram::load<uint16_t>(host);
-            break;
-        case 4:
-            *value = guest_ram::load<uint32_t>(host);
-            break;
-        default:
-            *value = guest_ram::load<uint64_t>(host);
-            break;
-    }
+    *value = guest_ram::load_sized(host, size);
     return DeviceStatus::ok;
 }
 
@@ -120,20 +107,7 @@ DeviceStatus Reader::access_write(const FlatView& view, uint64_t paddr, unsigned
     }
     // RAM of a page that is no whole one here; elsewhere it may be, and be translated.
     uint8_t* const host = range->host_of(paddr);
-    switch (size) {
-        case 1:
-            guest_ram::store(host, static_cast<uint8_t>(value));
-            break;
-        case 2:
-            guest_ram::store(host, static_cast<uint16_t>(value));
-            break;
-        case 4:
-            guest_ram::store(host, static_cast<uint32_t>(value));
-            break;
-        default:
-            guest_ram::store(host, value);
-            break;
-    }
+    guest_ram::store_sized(host, size, value);
     space_.topology().ram_written(range->ram_offset_of(paddr), size);
     return DeviceStatus::ok;
 }

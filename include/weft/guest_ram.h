@@ -65,6 +65,49 @@ void store(uint8_t* host, T value) {
     }
 }
 
+// The same with `size` bytes, 1 to 8, as the low bytes of the value; sizes that are no power of two go byte by byte.
+inline uint64_t load_sized(const uint8_t* host, unsigned size) {
+    switch (size) {
+        case 1:
+            return load<uint8_t>(host);
+        case 2:
+            return load<uint16_t>(host);
+        case 4:
+            return load<uint32_t>(host);
+        case 8:
+            return load<uint64_t>(host);
+        default: {
+            uint64_t value = 0;
+            for (unsigned i = 0; i < size; ++i) {
+                value |= uint64_t{load<uint8_t>(host + i)} << 8 * i;
+            }
+            return value;
+        }
+    }
+}
+
+inline void store_sized(uint8_t* host, unsigned size, uint64_t value) {
+    switch (size) {
+        case 1:
+            store(host, static_cast<uint8_t>(value));
+            break;
+        case 2:
+            store(host, static_cast<uint16_t>(value));
+            break;
+        case 4:
+            store(host, static_cast<uint32_t>(value));
+            break;
+        case 8:
+            store(host, value);
+            break;
+        default:
+            for (unsigned i = 0; i < size; ++i) {
+                store(host + i, static_cast<uint8_t>(value >> 8 * i));
+            }
+            break;
+    }
+}
+
 // Compare-and-swap at a naturally aligned `host`, sequentially consistent. Returns the value before: it is `expected`
 // exactly when `desired` was stored.
 template <class T>

@@ -12,12 +12,15 @@ def vcpu_list(text):
 
 def add_options(parser):
     parser.add_argument("--vcpus", type=vcpu_list, default=[1, 2, 4], help="numbers of vCPUs (default 1,2,4)")
+    parser.add_argument("--weft-accel", action="append", metavar="OPTIONS",
+                        help="weft's -accel option (default tcg); several are measured beside each other")
     parser.add_argument("--timeout", type=float, default=600, help="seconds that one boot may take (default 600)")
 
 
 def run(arguments, root):
     guest = emulators.guest(root)
-    programs = {emulator.name: emulator for emulator in (emulators.weft(root), emulators.peer(root))}
+    wefts = {accel: emulators.weft(root, accelerator=accel) for accel in arguments.weft_accel or ["tcg"]}
+    programs = {**wefts, "peer": emulators.peer(root)}
 
     def sample(case):
         vcpus, name = case
@@ -30,10 +33,14 @@ def run(arguments, root):
 
     results = []
     for vcpus in arguments.vcpus:
-        weft, peer = (measure.summary(samples[vcpus, name]) for name in ("weft", "peer"))
-        results.append({"vcpus": vcpus, "unit": "s", "weft": weft, "peer": peer, "ratio": measure.ratio(peer, weft)})
-    report.print_table(["vCPUs", "weft s", "peer s", "times as fast"],
-                       [[r["vcpus"], r["weft"]["median"], r["peer"]["median"], r["ratio"]] for r in results])
+        peer = measure.summary(samples[vcpus, "peer"])
+        for accel in wefts:
+            weft = measure.summary(samples[vcpus, accel])
+            results.append({"vcpus": vcpus, "accelerator": accel, "unit": "s", "weft": weft, "peer": peer,
+                            "ratio": measure.ratio(peer, weft)})
+    report.print_table(["vCPUs", "-accel", "weft s", "peer s", "times as fast"],
+                       [[r["vcpus"], r["accelerator"], r["weft"]["median"], r["peer"]["median"], r["ratio"]]
+                        for r in results])
     report.write_json(arguments.json, {
         "benchmark": NAME, "what": HELP, "rounds": arguments.rounds, "host": report.host(), "guest": guest.versions,
-        "emulators": {name: emulator.version for name, emulator in programs.items()}, "results": results})
+        "emulators": {emulator.name: emulator.version for emulator in programs.values()}, "results": results})
