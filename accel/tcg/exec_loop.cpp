@@ -251,27 +251,35 @@ ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
             return Found::again;
         }
         if (!vcpu.visits.cold(pc)) {
-            translate_beginning(vcpu, page, begun);
-            return Found::again;
+            return translate_beginning(vcpu, page, begun);
         }
     }
 }
 
 // What the code that began at `begun`, in `page`, has come to is hot, most likely a loop, and is about to be translated:
 // its beginning is translated first, so that the two lie side by side in memory, as they will be run.
-void ExecLoop::translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun) {
+ExecLoop::Found ExecLoop::translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun) {
     StateHeader& header = vcpu.header();
     const uint64_t pc = header.pc;
     if (pc == begun || find_block(vcpu, begun, page) != nullptr) {
-        return;
+        return Found::again;
     }
     header.pc = begun;
     tcg::TranslationBlock* tb = nullptr;
-    // Whether it succeeds matters to nobody yet: who comes here again meets the same.
-    translator_.translate(vcpu, page, 0, &tb);
+    // That there is no space for it, or that its bytes, which were run just now, cannot be fetched any more, matters to
+    // nobody yet: who comes here again meets the same.
+    const TranslateOutcome outcome = translator_.translate(vcpu, page, 0, &tb);
     header.raised = 0;
     header.pc = pc;
+    if (outcome == TranslateOutcome::failed) {
+        return Found::failed;
+    }
+    if (outcome == TranslateOutcome::ok &&
+        (tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
+        translator_.release_single(tb);  // other bytes meanwhile, which reach into a device
+    }
     vcpu.visits.set_hot(begun);
+    return Found::again;
 }
 
 ExecLoop::Found ExecLoop::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns,

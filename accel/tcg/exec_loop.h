@@ -74,7 +74,7 @@ class ExecLoop {
     Found find_or_translate(Vcpu& vcpu, FetchPage* page, tcg::TranslationBlock** tb);
     bool may_run_cold(const Vcpu& vcpu) const;
     Found run_cold(Vcpu& vcpu, const FetchPage& page);
-    void translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
+    Found translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
     Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     void deliver(Vcpu& vcpu);
