@@ -91,7 +91,7 @@ enum class ExitReason : uint8_t {
     yield,   // let other vCPUs run first where one thread takes them in turn, then carry on
 };
 
-// How a guest memory op accesses: Op::aux of qemu_ld, qemu_st and the atomics.
+// How a guest memory op accesses: Op::aux of guest_ld, guest_st and the atomics.
 class MemOp {
   public:
     static constexpr uint32_t kSign = 1u << 3;  // sign-extend a load narrower than the op's type
@@ -114,7 +114,7 @@ class MemOp {
     constexpr bool acquire() const { return (bits_ & kAcquire) != 0; }
     constexpr bool release() const { return (bits_ & kRelease) != 0; }
     constexpr unsigned mmu_mode() const { return bits_ >> 8 & 15; }
-    // Bytes that are added to the op's address: -32768..32767, and 0 for all but qemu_ld and qemu_st.
+    // Bytes that are added to the op's address: -32768..32767, and 0 for all but guest_ld and guest_st.
     constexpr int32_t displacement() const { return static_cast<int32_t>(bits_) >> 16; }
     constexpr MemOp at(int32_t displacement) const {
         return MemOp((bits_ & 0xffff) | static_cast<uint32_t>(displacement) << 16);

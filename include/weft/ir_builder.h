@@ -230,14 +230,14 @@ class Builder {
 
     // ---- guest memory ----
     template <class V>
-    V qemu_ld(I64 address, MemOp memop) {
+    V guest_ld(I64 address, MemOp memop) {
         const V d = temp<V>();
-        emit(Opcode::qemu_ld, V::type, 0, memop.bits(), d.index, address.index);
+        emit(Opcode::guest_ld, V::type, 0, memop.bits(), d.index, address.index);
         return d;
     }
     template <class V>
-    void qemu_st(V value, I64 address, MemOp memop) {
-        emit(Opcode::qemu_st, V::type, 0, memop.bits(), value.index, address.index);
+    void guest_st(V value, I64 address, MemOp memop) {
+        emit(Opcode::guest_st, V::type, 0, memop.bits(), value.index, address.index);
     }
     // `code` is atomic_xchg, atomic_add ...; the value before is the result.
     template <class V>

@@ -88,8 +88,8 @@
     X(st32,                 "",   "T",   offset,     ints, flag_side_effect)                                 \
     X(st,                   "",   "T",   offset,     any,  flag_side_effect)                                 \
     /* ---- guest memory ---- */                                                                             \
-    X(qemu_ld,              "T",  "P",   memop,      any,  flag_may_fault | flag_side_effect)                \
-    X(qemu_st,              "",   "TP",  memop,      any,  flag_may_fault | flag_side_effect)                \
+    X(guest_ld,              "T",  "P",   memop,      any,  flag_may_fault | flag_side_effect)                \
+    X(guest_st,              "",   "TP",  memop,      any,  flag_may_fault | flag_side_effect)                \
     X(atomic_xchg,          "T",  "PT",  memop,      ints, flag_may_fault | flag_side_effect)                \
     X(atomic_cmpxchg,       "T",  "PTT", memop,      ints, flag_may_fault | flag_side_effect)                \
     X(atomic_add,           "T",  "PT",  memop,      ints, flag_may_fault | flag_side_effect)                \

@@ -42,7 +42,7 @@ uint64_t address(const Machine& m, const Insn& insn) {
 }
 
 template <class T>
-const Insn* qemu_ld(Machine& m, const Insn& insn) {
+const Insn* guest_ld(Machine& m, const Insn& insn) {
     uint64_t value = 0;
     m.mark(insn);
     if (MemOp(insn.aux).release()) {
@@ -56,7 +56,7 @@ const Insn* qemu_ld(Machine& m, const Insn& insn) {
 }
 
 template <class T>
-const Insn* qemu_st(Machine& m, const Insn& insn) {
+const Insn* guest_st(Machine& m, const Insn& insn) {
     const uint64_t value = narrow(m.get<T>(insn, 0), insn.aux);
     m.mark(insn);
     if (!m.config.hooks.store(m.state, address(m, insn), MemOp(insn.aux).at(0).bits(), value)) {
@@ -105,8 +105,8 @@ void add_words(HandlerTable& table, Type type) {
     table[key_of(Opcode::st16, type)] = &store_state<uint16_t, T>;
     table[key_of(Opcode::st32, type)] = &store_state<uint32_t, T>;
     table[key_of(Opcode::st, type)] = &store_state<T, T>;
-    table[key_of(Opcode::qemu_ld, type)] = &qemu_ld<T>;
-    table[key_of(Opcode::qemu_st, type)] = &qemu_st<T>;
+    table[key_of(Opcode::guest_ld, type)] = &guest_ld<T>;
+    table[key_of(Opcode::guest_st, type)] = &guest_st<T>;
     using enum Opcode;
     for (const Opcode code : {atomic_xchg, atomic_add, atomic_and, atomic_or, atomic_xor, atomic_smin,
                               atomic_smax, atomic_umin, atomic_umax}) {

@@ -101,7 +101,7 @@ std::string aux_text(const ir::Op& op) {
                                offset < 0 ? -int64_t{offset} : offset);
         }
         case Aux::memop:
-            return memop_text(op.aux, op.code == Opcode::qemu_st);
+            return memop_text(op.aux, op.code == Opcode::guest_st);
         case Aux::slot:
             return fmt::format("${},{}", op.aux & 0xff, pc_text(op.aux >> 8));
         case Aux::reason:

@@ -2,7 +2,7 @@
 //
 //   ---- pc+0x4
 //   add_i64 x5,x6,$0x10
-//   qemu_ld_i64 tmp70,x5,s32,mmu1
+//   guest_ld_i64 tmp70,x5,s32,mmu1
 //   brcond_i64 x5,x6,ltu,$L1
 //
 // Globals have the guest's names, temps are tmpN (to the end of the extended basic block) or locN (through the unit),

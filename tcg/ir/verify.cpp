@@ -204,7 +204,7 @@ std::string Verifier::check_memop(const Op& op) const {
     constexpr uint32_t kKnownBits = 3u | ir::MemOp::kSign | ir::MemOp::kAligned | ir::MemOp::kAcquire |
                                     ir::MemOp::kRelease | (kMmuModes - 1) << 8;
     const ir::MemOp memop(op.aux);
-    if (memop.displacement() != 0 && op.code != Opcode::qemu_ld && op.code != Opcode::qemu_st) {
+    if (memop.displacement() != 0 && op.code != Opcode::guest_ld && op.code != Opcode::guest_st) {
         return fmt::format("an atomic access has a displacement of {}", memop.displacement());
     }
     if ((memop.at(0).bits() & ~kKnownBits) != 0) {

@@ -19,7 +19,7 @@ void AccessGroups::plan(const ir::Unit& unit, std::span<const HelperDesc> helper
     }
     for (uint32_t i = 0; i < unit.op_count; ++i) {
         const ir::Op& op = unit.ops[i];
-        if (op.code == Opcode::qemu_ld || op.code == Opcode::qemu_st) {
+        if (op.code == Opcode::guest_ld || op.code == Opcode::guest_st) {
             join(op, i);
         }
         // Control comes to a label from elsewhere; what a helper writes nobody knows.
@@ -48,7 +48,7 @@ void AccessGroups::close(ir::TempIndex base) {
 
 void AccessGroups::join(const ir::Op& op, uint32_t index) {
     const MemOp memop(op.aux);
-    const bool store = op.code == Opcode::qemu_st;
+    const bool store = op.code == Opcode::guest_st;
     if (memop.aligned() || memop.release()) {
         return;  // they test and order more than a probe does
     }

@@ -46,10 +46,10 @@ constexpr Cond keep_old(Opcode code) {
 
 bool UnitCompiler::lower_memory(const ir::Op& op) {
     switch (op.code) {
-        case Opcode::qemu_ld:
+        case Opcode::guest_ld:
             guest_load(op);
             break;
-        case Opcode::qemu_st:
+        case Opcode::guest_st:
             guest_store(op);
             break;
         case Opcode::atomic_xchg:

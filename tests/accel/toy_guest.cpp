@@ -217,21 +217,21 @@ class Translation {
                 b_.lookup_and_goto_ptr(reg(a));
                 break;
             case Opcode::ld:
-                b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                b_.mov(reg(a), b_.guest_ld<I64>(reg(b), memop));
                 break;
             case Opcode::loads:
                 for (int64_t i = 0; i < number_of(code); ++i) {
-                    b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop));
+                    b_.mov(reg(a), b_.guest_ld<I64>(reg(b), memop));
                 }
                 break;
             case Opcode::st:
-                b_.qemu_st(reg(a), reg(b), memop);
+                b_.guest_st(reg(a), reg(b), memop);
                 break;
             case Opcode::ldd:
-                b_.mov(reg(a), b_.qemu_ld<I64>(reg(b), memop.at(static_cast<int32_t>(number_of(code)))));
+                b_.mov(reg(a), b_.guest_ld<I64>(reg(b), memop.at(static_cast<int32_t>(number_of(code)))));
                 break;
             case Opcode::std:
-                b_.qemu_st(reg(a), reg(b), memop.at(static_cast<int32_t>(number_of(code))));
+                b_.guest_st(reg(a), reg(b), memop.at(static_cast<int32_t>(number_of(code))));
                 break;
             case Opcode::amoadd:
                 b_.mov(reg(a), b_.atomic(ir::Opcode::atomic_add, reg(b), reg(a), memop));

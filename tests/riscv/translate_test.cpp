@@ -256,8 +256,8 @@ TEST_CASE("x0 is not written, and loads to it load") {
     TestUnit unit;
     REQUIRE_GOOD(unit, Code().word(0x00b50033).word(0x00053003));  // add zero, a0, a1; ld zero, 0(a0)
     CHECK(unit.count(Opcode::add) == 0);
-    REQUIRE(unit.count(Opcode::qemu_ld) == 1);
-    CHECK(unit.temp(unit.ops_of(Opcode::qemu_ld)[0].args[0]).kind == ir::TempKind::ebb);
+    REQUIRE(unit.count(Opcode::guest_ld) == 1);
+    CHECK(unit.temp(unit.ops_of(Opcode::guest_ld)[0].args[0]).kind == ir::TempKind::ebb);
 }
 
 TEST_CASE("memory ops name the MMU mode of data") {
@@ -265,12 +265,12 @@ TEST_CASE("memory ops name the MMU mode of data") {
     const TbFlags flags(Priv::machine, MmuMode::machine, MmuMode::supervisor_sum, FpState::off, 0);
     // lh a0, 2(a1); sw a0, 0(a1); amoadd.w.aq a0, a1, (a2)
     REQUIRE_GOOD(unit, Code().word(0x00259503).word(0x00a5a023).word(0x04b6252f), {.flags = flags});
-    const ir::MemOp load(unit.ops_of(Opcode::qemu_ld).at(0).aux);
+    const ir::MemOp load(unit.ops_of(Opcode::guest_ld).at(0).aux);
     CHECK(load.size() == 2);
     CHECK(load.sign());
     CHECK_FALSE(load.aligned());
     CHECK(load.mmu_mode() == static_cast<unsigned>(MmuMode::supervisor_sum));
-    const ir::MemOp store(unit.ops_of(Opcode::qemu_st).at(0).aux);
+    const ir::MemOp store(unit.ops_of(Opcode::guest_st).at(0).aux);
     CHECK(store.size() == 4);
     CHECK_FALSE(store.aligned());
     const ir::MemOp amo(unit.ops_of(Opcode::atomic_add).at(0).aux);
@@ -477,7 +477,7 @@ TEST_CASE("fences order what they name") {
 TEST_CASE("LR keeps the reservation, SC spends it") {
     TestUnit lr;
     REQUIRE_GOOD(lr, Code().word(0x1005252f));  // lr.w a0, (a0)
-    const auto load = lr.ops_of(Opcode::qemu_ld).at(0);
+    const auto load = lr.ops_of(Opcode::guest_ld).at(0);
     CHECK(load.args[0] == kResValueGlobal);
     CHECK(ir::MemOp(load.aux).aligned());
     CHECK(ir::MemOp(load.aux).sign());

@@ -210,9 +210,9 @@ TEST_CASE("a fault names its instruction and leaves the registers of before") {
         UnitUnderTest t;
         t.b.insn_start(0x100, 7);
         t.b.mov(t.r(1), t.b.imm(11));
-        t.b.qemu_st(t.r(1), t.b.imm(kMemoryBase), MemOp(3, 0));
+        t.b.guest_st(t.r(1), t.b.imm(kMemoryBase), MemOp(3, 0));
         t.b.insn_start(0x104, 8);
-        t.b.emit(Opcode::qemu_ld, ir::Type::i64, 0, MemOp(3, 0).bits(), 1, t.r(0).index);
+        t.b.emit(Opcode::guest_ld, ir::Type::i64, 0, MemOp(3, 0).bits(), 1, t.r(0).index);
         t.b.insn_start(0x108, 9);
         t.b.mov(t.r(1), t.b.imm(33));
         t.leave();
@@ -249,7 +249,7 @@ TEST_CASE("a unit that does not fit is refused") {
         UnitUnderTest t;
         t.b.insn_start(0);
         for (unsigned i = 0; i < 40; ++i) {
-            t.b.qemu_st(t.b.imm(i), t.r(1), MemOp(3, 0));
+            t.b.guest_st(t.b.imm(i), t.r(1), MemOp(3, 0));
         }
         t.leave();
         const Harness::Placed placed = harness.compile(t.unit);

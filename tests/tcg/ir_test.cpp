@@ -86,14 +86,14 @@ TEST_CASE("text of ops") {
     const I64 address = b.add(t.r(1), t.r(2));
     const std::string name = "tmp" + std::to_string(address.index);
     CHECK(t.last_op() == "add_i64 " + name + ",r1,r2");
-    b.emit(Opcode::qemu_ld, Type::i64, 0,
+    b.emit(Opcode::guest_ld, Type::i64, 0,
            MemOp(2, 1, MemOp::kSign | MemOp::kAligned | MemOp::kAcquire).bits(), 3, address.index);
-    CHECK(t.last_op() == "qemu_ld_i64 r3," + name + ",s32+al+aq,mmu1");
-    b.qemu_st(t.f(1), address, MemOp(3, 3));
-    CHECK(t.last_op() == "qemu_st_f64 f1," + name + ",64,mmu3");
-    b.qemu_st(t.f(1), address, MemOp(3, 3).at(-2048));
-    CHECK(t.last_op() == "qemu_st_f64 f1," + name + ",64,mmu3,-2048");
-    CHECK(b.qemu_ld<I64>(address, MemOp(3, 0).at(32767)).index != 0);
+    CHECK(t.last_op() == "guest_ld_i64 r3," + name + ",s32+al+aq,mmu1");
+    b.guest_st(t.f(1), address, MemOp(3, 3));
+    CHECK(t.last_op() == "guest_st_f64 f1," + name + ",64,mmu3");
+    b.guest_st(t.f(1), address, MemOp(3, 3).at(-2048));
+    CHECK(t.last_op() == "guest_st_f64 f1," + name + ",64,mmu3,-2048");
+    CHECK(b.guest_ld<I64>(address, MemOp(3, 0).at(32767)).index != 0);
     CHECK(contains(t.last_op(), ",u64,mmu0,+32767"));
     const ir::Label label = b.new_label();
     b.brcond(Cond::ltu, t.r(1), b.imm(0), label);
@@ -148,7 +148,7 @@ TEST_CASE("the verifier accepts good units") {
     b.insn_start(0);
     b.mov(sum, b.imm(0));
     b.set_label(top);
-    const I64 value = b.qemu_ld<I64>(t.r(1), MemOp(3, 0));
+    const I64 value = b.guest_ld<I64>(t.r(1), MemOp(3, 0));
     b.op_into(Opcode::add, sum, sum, value);
     b.brcond(Cond::eq, value, b.imm(0), out);
     b.mov(t.r(2), value);  // across brcond's fall-through
@@ -312,15 +312,15 @@ TEST_CASE("the verifier refuses") {
         breaks("page offset 0x1000");
     }
     SECTION("an access that is too wide") {
-        b.emit(Opcode::qemu_ld, Type::i32, 0, MemOp(3, 0).bits(), kFirstWordGlobal, 1);
+        b.emit(Opcode::guest_ld, Type::i32, 0, MemOp(3, 0).bits(), kFirstWordGlobal, 1);
         last_breaks("an access of 8 bytes does not go with i32");
     }
     SECTION("a narrow access of floating point") {
-        b.qemu_st(t.f(0), t.r(1), MemOp(2, 0));
+        b.guest_st(t.f(0), t.r(1), MemOp(2, 0));
         last_breaks("an access of 4 bytes does not go with f64");
     }
     SECTION("unknown bits of a memory operation") {
-        b.emit(Opcode::qemu_ld, Type::i64, 0, 1u << 12, 1, 1);
+        b.emit(Opcode::guest_ld, Type::i64, 0, 1u << 12, 1, 1);
         last_breaks("unknown bits");
     }
     SECTION("an atomic access at a displacement") {
@@ -328,7 +328,7 @@ TEST_CASE("the verifier refuses") {
         last_breaks("a displacement of -8");
     }
     SECTION("an MMU mode that does not exist") {
-        b.emit(Opcode::qemu_ld, Type::i64, 0, MemOp(3, 9).bits(), 1, 1);
+        b.emit(Opcode::guest_ld, Type::i64, 0, MemOp(3, 9).bits(), 1, 1);
         last_breaks("unknown bits");
     }
     SECTION("an empty field") {
@@ -375,7 +375,7 @@ TEST_CASE("the verifier refuses") {
     }
     SECTION("an access before any insn_start") {
         t.unit.op_count = 0;
-        b.qemu_st(t.r(1), t.r(2), MemOp(3, 0));
+        b.guest_st(t.r(1), t.r(2), MemOp(3, 0));
         last_breaks("no insn_start stands before it");
     }
     SECTION("a raising helper before any insn_start") {

@@ -147,14 +147,14 @@ TEST_CASE("what is known of bits") {
     Case t;
     Builder* const b = &t.b;
     SECTION("a sign extension of a sign-extending load is none") {
-        const I64 loaded = b->qemu_ld<I64>(t.r(2), MemOp(2, 0, MemOp::kSign));
+        const I64 loaded = b->guest_ld<I64>(t.r(2), MemOp(2, 0, MemOp::kSign));
         t.set(1, b->sextract(loaded, 0, 32));
-        CHECK(t.optimized() == Lines{"qemu_ld_i64 r1,r2,s32,mmu0"});
+        CHECK(t.optimized() == Lines{"guest_ld_i64 r1,r2,s32,mmu0"});
     }
     SECTION("nor a mask after a narrow load") {
-        const I64 loaded = b->qemu_ld<I64>(t.r(2), MemOp(0, 0));
+        const I64 loaded = b->guest_ld<I64>(t.r(2), MemOp(0, 0));
         t.set(1, b->and_(loaded, b->imm(0xff)));
-        CHECK(t.optimized() == Lines{"qemu_ld_i64 r1,r2,u8,mmu0"});
+        CHECK(t.optimized() == Lines{"guest_ld_i64 r1,r2,u8,mmu0"});
     }
     SECTION("a sign extension twice") {
         t.set(1, b->sextract(b->add(t.r(2), t.r(3)), 0, 32));
@@ -203,10 +203,10 @@ TEST_CASE("pairs of shifts") {
     SECTION("stay where a fault may show the first result") {
         Case t;
         t.set(1, t.b.shl(t.r(1), t.b.imm(32)));
-        t.b.qemu_st(t.r(2), t.r(3), MemOp(3, 0));
+        t.b.guest_st(t.r(2), t.r(3), MemOp(3, 0));
         t.set(1, t.b.shr(t.r(1), t.b.imm(32)));
         CHECK(t.optimized() ==
-              Lines{"shl_i64 r1,r1,$0x20", "qemu_st_i64 r2,r3,64,mmu0", "shr_i64 r1,r1,$0x20"});
+              Lines{"shl_i64 r1,r1,$0x20", "guest_st_i64 r2,r3,64,mmu0", "shr_i64 r1,r1,$0x20"});
     }
 }
 
@@ -280,15 +280,15 @@ TEST_CASE("decided branches") {
 TEST_CASE("results are written where they go") {
     SECTION("a load's too") {
         Case t;
-        t.set(1, t.b.qemu_ld<I64>(t.r(1), MemOp(3, 0)));
-        CHECK(t.optimized() == Lines{"qemu_ld_i64 r1,r1,u64,mmu0"});
+        t.set(1, t.b.guest_ld<I64>(t.r(1), MemOp(3, 0)));
+        CHECK(t.optimized() == Lines{"guest_ld_i64 r1,r1,u64,mmu0"});
     }
     SECTION("not across something that may fault") {
         Case t;
         const I64 sum = t.b.add(t.r(2), t.r(3));
-        t.b.qemu_st(t.r(4), t.r(5), MemOp(3, 0));
+        t.b.guest_st(t.r(4), t.r(5), MemOp(3, 0));
         t.set(1, sum);
-        CHECK(t.optimized() == Lines{"add_i64 tmp20,r2,r3", "qemu_st_i64 r4,r5,64,mmu0", "mov_i64 r1,tmp20"});
+        CHECK(t.optimized() == Lines{"add_i64 tmp20,r2,r3", "guest_st_i64 r4,r5,64,mmu0", "mov_i64 r1,tmp20"});
     }
     SECTION("not across a read of the old value") {
         Case t;
@@ -306,10 +306,10 @@ TEST_CASE("results are written where they go") {
 
 TEST_CASE("boxes") {
     Case t;
-    const F32 value = t.b.qemu_ld<F32>(t.r(1), MemOp(2, 0));
+    const F32 value = t.b.guest_ld<F32>(t.r(1), MemOp(2, 0));
     t.b.mov(t.f(1), t.b.fbox(value));
     t.b.mov(t.f(2), t.b.fbox(t.b.op(Opcode::fsgnjn, t.b.funbox(t.f(1)), t.b.funbox(t.f(1)))));
-    CHECK(t.optimized() == Lines{"qemu_ld_f32 tmp20,r1,u32,mmu0", "fbox f1,tmp20",
+    CHECK(t.optimized() == Lines{"guest_ld_f32 tmp20,r1,u32,mmu0", "fbox f1,tmp20",
                                  "fsgnjn_f32 tmp24,tmp20,tmp20", "fbox f2,tmp24"});
 }
 

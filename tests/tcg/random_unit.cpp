@@ -330,12 +330,12 @@ void RandomUnit::access_op(std::optional<ir::I64> base) {
     const ir::I64 at = base ? *base : address(size_log2);
     const unsigned choice = below(base ? 8 : 10);
     if (choice < 5) {
-        return emit(qemu_ld, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), type,
+        return emit(guest_ld, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), type,
                     {at.index});
     }
     if (choice < 8 || ir::is_fp(type)) {
         flags &= ~MemOp::kSign;
-        builder_->emit(qemu_st, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), pick(type),
+        builder_->emit(guest_st, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), pick(type),
                        at.index);
         return;
     }

@@ -34,7 +34,7 @@ I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
 
 void load_reserved(Translator& t, const Insn& insn, unsigned size) {
     const MemOp op(memop(t, insn, size).bits() | (size == kWord ? MemOp::kSign : 0));
-    t.b().emit(Opcode::qemu_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+    t.b().emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
     t.b().mov(res_address(t), reservation_key(t, insn, size));
     if (insn.rd != 0) {
         t.set_x(insn.rd, res_value(t));

@@ -95,9 +95,9 @@ class Translator {
         return ir::MemOp(size_log2, static_cast<unsigned>(flags_.data_mode()), access_flags);
     }
     void load_x(unsigned n, ir::I64 address, ir::MemOp memop) {
-        emit_x(n, ir::Opcode::qemu_ld, ir::Type::i64, 0, memop.bits(), address);
+        emit_x(n, ir::Opcode::guest_ld, ir::Type::i64, 0, memop.bits(), address);
     }
-    void store(ir::I64 value, ir::I64 address, ir::MemOp memop) { b_.qemu_st(value, address, memop); }
+    void store(ir::I64 value, ir::I64 address, ir::MemOp memop) { b_.guest_st(value, address, memop); }
     // x[n] becomes the value in memory before; of a word, sign-extended.
     void amo_x(unsigned n, ir::Opcode code, ir::I64 address, ir::I64 operand, ir::MemOp memop) {
         if (memop.size_log2() == 3) {
