@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "accel/tcg/clock.h"
+#include "accel/tcg/time/clock.h"
 #include "accel/tcg/code_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/exclusive.h"
-#include "accel/tcg/insn_clock.h"
+#include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/settings.h"
-#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/time/alarm.h"
 #include "accel/tcg/vcpu.h"
 #include "accel/tcg/vcpu_list.h"
 #include "base/error.h"

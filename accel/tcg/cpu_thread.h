@@ -26,7 +26,7 @@
 
 #include "accel/tcg/exclusive.h"
 #include "accel/tcg/exec_loop.h"
-#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/time/alarm.h"
 #include "accel/tcg/translator.h"
 #include "accel/tcg/work_items.h"
 #include "base/epoch.h"

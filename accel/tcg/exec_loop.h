@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "accel/tcg/code_cache.h"
-#include "accel/tcg/insn_clock.h"
+#include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/translator.h"
 #include "base/epoch.h"
 #include "tcg/exec_state.h"

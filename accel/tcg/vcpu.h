@@ -3,15 +3,15 @@
 
 #include <cstdint>
 
-#include "accel/tcg/clock.h"
+#include "accel/tcg/time/clock.h"
 #include "accel/tcg/context_ids.h"
 #include "accel/tcg/counters.h"
-#include "accel/tcg/insn_clock.h"
+#include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/jump_cache.h"
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/state_block.h"
 #include "accel/tcg/straddles.h"
-#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/time/alarm.h"
 #include "accel/tcg/visits.h"
 #include "accel/tcg/work_items.h"
 #include "weft/accel.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "accel/tcg/exclusive.h"
-#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/time/alarm.h"
 #include "tests/support/random.h"
 #include "tests/support/wait.h"
 

@@ -1,4 +1,4 @@
-#include "accel/tcg/insn_clock.h"
+#include "accel/tcg/time/insn_clock.h"
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "accel/tcg/clock.h"
+#include "accel/tcg/time/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/thread.h"

@@ -1,4 +1,4 @@
-#include "accel/tcg/timer_thread.h"
+#include "accel/tcg/time/alarm.h"
 
 #include <algorithm>
 #include <utility>

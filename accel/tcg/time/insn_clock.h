@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-#include "accel/tcg/clock.h"
+#include "accel/tcg/time/clock.h"
 #include "base/mutex.h"
 #include "tcg/code/tb.h"
 
