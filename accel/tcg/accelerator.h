@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "accel/tcg/time/clock.h"
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/exclusive.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/vcpu.h"
-#include "accel/tcg/vcpu_list.h"
+#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "weft/accel.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "accel/tcg/find_block.h"
-#include "accel/tcg/locate.h"
+#include "accel/tcg/blocks/locate.h"
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"
 #include "base/log.h"

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/translator.h"
 #include "base/epoch.h"

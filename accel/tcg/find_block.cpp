@@ -1,6 +1,6 @@
 #include "accel/tcg/find_block.h"
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu.h"
 
 namespace weft::accel {

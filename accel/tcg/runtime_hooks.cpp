@@ -1,6 +1,6 @@
 #include "accel/tcg/runtime_hooks.h"
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/find_block.h"
 #include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/out_of_memory.h"
 #include "accel/tcg/vcpu.h"

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "accel/tcg/code_pages.h"
+#include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/vcpu.h"
 #include "base/log.h"
 #include "weft/guest_ram.h"

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/softmmu.h"
 #include "accel/tcg/translation_log.h"
 #include "base/error.h"

@@ -1,6 +1,6 @@
 #include "accel/tcg/vcpu.h"
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/services.h"
 

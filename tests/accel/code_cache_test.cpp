@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "tests/accel/toy_guest.h"
 
 using namespace weft;

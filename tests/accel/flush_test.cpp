@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu.h"
 #include "tests/accel/toy_machine.h"
 

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "tcg/ir/unit_storage.h"
 
 namespace toy {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <thread>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu.h"
 #include "tests/accel/link_stage.h"
 #include "tests/accel/toy_machine.h"

@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
-#include "accel/tcg/jump_cache.h"
+#include "accel/tcg/blocks/jump_cache.h"
 #include "tests/accel/toy_guest.h"
 
 using namespace weft;

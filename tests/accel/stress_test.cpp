@@ -12,7 +12,7 @@
 #include <string_view>
 #include <thread>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/accel/walker.h"

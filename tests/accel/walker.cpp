@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu.h"
 
 namespace toy {

@@ -1,4 +1,4 @@
-/* Stores to code: accel/tcg/code_pages.h, provisional.h, jump_cache.h.
+/* Stores to code: accel/tcg/blocks/page_map.h, provisional.h, jump_cache.h.
 
    One page of RAM, of whose bytes there are an old value (0) and a new one (1). A writer stores the new one and then sets
    a guest's flag: a vCPU, by its TLB entry (which it may have already) or without one, or a device by DMA. A translator

@@ -1,4 +1,4 @@
-/* Links between TBs and their invalidation: accel/tcg/tb_cache.cpp.
+/* Links between TBs and their invalidation: accel/tcg/blocks/block_table.cpp.
 
    Three TBs with a jump each. A jumps to B, or to C, which has B's place after B is gone; B jumps to A (a cycle), C to
    itself. Others link and invalidate them, one of them from two threads, as the locks of its two pages allow. ACTORS says

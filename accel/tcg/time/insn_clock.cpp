@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "accel/tcg/code_cache.h"
-#include "accel/tcg/locate.h"
+#include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/blocks/locate.h"
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "tcg/code/tb.h"
 
 namespace weft::accel {

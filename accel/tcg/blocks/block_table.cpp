@@ -1,4 +1,4 @@
-#include "accel/tcg/tb_cache.h"
+#include "accel/tcg/blocks/block_table.h"
 
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "accel/tcg/vcpu_list.h"
+#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/epoch.h"
 #include "base/hash.h"
 #include "base/qht.h"

@@ -1,9 +1,9 @@
-#include "accel/tcg/jump_cache.h"
+#include "accel/tcg/blocks/jump_cache.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "accel/tcg/core_sync.h"
+#include "accel/tcg/blocks/core_sync.h"
 #include "weft/memory.h"
 
 namespace weft::accel {

@@ -1,4 +1,4 @@
-#include "accel/tcg/code_pages.h"
+#include "accel/tcg/blocks/page_map.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 #include <cstring>
 #include <optional>
 
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
-#include "accel/tcg/tb_cache.h"
+#include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/vcpu.h"
 #include "base/assert.h"
 #include "weft/guest_ram.h"

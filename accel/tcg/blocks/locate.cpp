@@ -1,4 +1,4 @@
-#include "accel/tcg/locate.h"
+#include "accel/tcg/blocks/locate.h"
 
 #include "base/assert.h"
 #include "tcg/code/insn_table.h"

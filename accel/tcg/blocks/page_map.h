@@ -22,8 +22,8 @@
 #include <memory>
 #include <vector>
 
-#include "accel/tcg/provisional.h"
-#include "accel/tcg/vcpu_list.h"
+#include "accel/tcg/blocks/provisional.h"
+#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/mutex.h"
 #include "base/spin_lock.h"
 #include "tcg/code/tb.h"

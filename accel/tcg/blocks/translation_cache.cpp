@@ -1,4 +1,4 @@
-#include "accel/tcg/code_cache.h"
+#include "accel/tcg/blocks/translation_cache.h"
 
 #include <algorithm>
 #include <new>

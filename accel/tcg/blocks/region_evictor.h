@@ -28,9 +28,9 @@
 #include <cstdint>
 #include <deque>
 
-#include "accel/tcg/code_pages.h"
-#include "accel/tcg/core_sync.h"
-#include "accel/tcg/vcpu_list.h"
+#include "accel/tcg/blocks/page_map.h"
+#include "accel/tcg/blocks/core_sync.h"
+#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/epoch.h"
 #include "base/mutex.h"
 #include "tcg/code/regions.h"

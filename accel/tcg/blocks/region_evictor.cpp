@@ -1,4 +1,4 @@
-#include "accel/tcg/region_evictor.h"
+#include "accel/tcg/blocks/region_evictor.h"
 
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/vcpu.h"

@@ -1,4 +1,4 @@
-#include "accel/tcg/provisional.h"
+#include "accel/tcg/blocks/provisional.h"
 
 #include <algorithm>
 

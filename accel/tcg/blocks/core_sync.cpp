@@ -1,4 +1,4 @@
-#include "accel/tcg/core_sync.h"
+#include "accel/tcg/blocks/core_sync.h"
 
 #include <linux/membarrier.h>
 
