@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "accel/tcg/softmmu.h"
+#include "accel/tcg/mmu/softmmu.h"
 #include "tcg/code/tb.h"
 
 namespace weft {

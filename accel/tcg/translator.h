@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/softmmu.h"
+#include "accel/tcg/mmu/softmmu.h"
 #include "accel/tcg/translation_log.h"
 #include "base/error.h"
 #include "tcg/backend.h"

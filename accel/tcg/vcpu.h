@@ -8,7 +8,7 @@
 #include "accel/tcg/counters.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/blocks/jump_cache.h"
-#include "accel/tcg/softmmu.h"
+#include "accel/tcg/mmu/softmmu.h"
 #include "accel/tcg/state_block.h"
 #include "accel/tcg/straddles.h"
 #include "accel/tcg/time/alarm.h"

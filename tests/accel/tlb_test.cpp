@@ -5,9 +5,9 @@
 #include <memory>
 #include <set>
 
-#include "accel/tcg/fetch_contexts.h"
-#include "accel/tcg/page_filter.h"
-#include "accel/tcg/tlb.h"
+#include "accel/tcg/mmu/fetch_contexts.h"
+#include "accel/tcg/mmu/page_filter.h"
+#include "accel/tcg/mmu/tlb.h"
 #include "base/hash.h"
 
 using namespace weft;

@@ -1,4 +1,4 @@
-#include "accel/tcg/tlb.h"
+#include "accel/tcg/mmu/tlb.h"
 
 #include <algorithm>
 #include <span>

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "accel/tcg/counters.h"
-#include "accel/tcg/page_filter.h"
+#include "accel/tcg/mmu/page_filter.h"
 #include "tcg/exec_state.h"
 #include "weft/guest.h"
 

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "accel/tcg/fetch_contexts.h"
-#include "accel/tcg/page_filter.h"
-#include "accel/tcg/tlb.h"
+#include "accel/tcg/mmu/fetch_contexts.h"
+#include "accel/tcg/mmu/page_filter.h"
+#include "accel/tcg/mmu/tlb.h"
 #include "weft/guest.h"
 #include "weft/ir.h"
 #include "weft/memory.h"

@@ -1,4 +1,4 @@
-#include "accel/tcg/softmmu.h"
+#include "accel/tcg/mmu/softmmu.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // Atomic guest accesses by the slow path, by the host's atomics.
 
-#include "accel/tcg/softmmu.h"
+#include "accel/tcg/mmu/softmmu.h"
 #include "accel/tcg/vcpu.h"
 #include "weft/guest_ram.h"
 
