@@ -15,7 +15,7 @@
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/time/alarm.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "accel/tcg/blocks/vcpu_list.h"
 #include "base/error.h"
 #include "base/mutex.h"

@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "accel/tcg/out_of_memory.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/out_of_memory.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 
 namespace weft::accel {

@@ -28,7 +28,7 @@
 #include "accel/tcg/exec_loop.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/translator.h"
-#include "accel/tcg/work_items.h"
+#include "accel/tcg/vcpu/work_items.h"
 #include "base/epoch.h"
 #include "base/error.h"
 #include "base/mutex.h"

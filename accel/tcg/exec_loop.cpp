@@ -6,7 +6,7 @@
 
 #include "accel/tcg/find_block.h"
 #include "accel/tcg/blocks/locate.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "base/log.h"
 

@@ -1,7 +1,7 @@
 #include "accel/tcg/find_block.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {
 

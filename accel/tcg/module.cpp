@@ -6,7 +6,7 @@
 
 #include "accel/tcg/accelerator.h"
 #include "accel/tcg/report.h"
-#include "accel/tcg/services.h"
+#include "accel/tcg/vcpu/services.h"
 #include "accel/tcg/settings.h"
 #include "weft/accel.h"
 

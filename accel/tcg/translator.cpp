@@ -7,7 +7,7 @@
 #include <span>
 
 #include "accel/tcg/find_block.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "tcg/ir/verify.h"
 #include "weft/guest_ram.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "accel/tcg/vcpu.h"
-#include "accel/tcg/work_items.h"
+#include "accel/tcg/vcpu/vcpu.h"
+#include "accel/tcg/vcpu/work_items.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
 #include "tests/support/wait.h"

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "tests/accel/link_stage.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/accel/walker.h"

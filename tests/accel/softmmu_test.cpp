@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/accel/walker.h"
 #include "tests/support/random.h"

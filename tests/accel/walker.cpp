@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace toy {
 

@@ -1,6 +1,6 @@
 #include "accel/tcg/blocks/block_table.h"
 
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 
 namespace weft::accel {

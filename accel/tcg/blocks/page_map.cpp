@@ -9,7 +9,7 @@
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
 #include "accel/tcg/blocks/block_table.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "weft/guest_ram.h"
 

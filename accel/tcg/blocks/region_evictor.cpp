@@ -1,7 +1,7 @@
 #include "accel/tcg/blocks/region_evictor.h"
 
 #include "accel/tcg/cpu_thread.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {
 

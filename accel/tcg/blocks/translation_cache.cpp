@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "accel/tcg/debug_elf.h"
-#include "accel/tcg/runtime_hooks.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/runtime_hooks.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/host_info.h"
 #include "base/log.h"
 #include "tcg/code/sizing.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "accel/tcg/blocks/page_map.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/log.h"
 #include "weft/guest_ram.h"
 

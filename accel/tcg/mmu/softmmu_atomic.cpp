@@ -1,7 +1,7 @@
 // Atomic guest accesses by the slow path, by the host's atomics.
 
 #include "accel/tcg/mmu/softmmu.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "weft/guest_ram.h"
 
 namespace weft::accel {

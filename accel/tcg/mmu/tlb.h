@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "accel/tcg/counters.h"
+#include "accel/tcg/vcpu/counters.h"
 #include "accel/tcg/mmu/page_filter.h"
 #include "tcg/exec_state.h"
 #include "weft/guest.h"

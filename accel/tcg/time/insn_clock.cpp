@@ -4,7 +4,7 @@
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/blocks/locate.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 
 namespace weft::accel {

@@ -1,4 +1,4 @@
-#include "accel/tcg/work_items.h"
+#include "accel/tcg/vcpu/work_items.h"
 
 #include <algorithm>
 #include <utility>

@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {
 

@@ -1,11 +1,11 @@
-#include "accel/tcg/services.h"
+#include "accel/tcg/vcpu/services.h"
 
 #include <cstring>
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
-#include "accel/tcg/out_of_memory.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/out_of_memory.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {
 

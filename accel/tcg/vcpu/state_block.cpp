@@ -1,4 +1,4 @@
-#include "accel/tcg/state_block.h"
+#include "accel/tcg/vcpu/state_block.h"
 
 #include <cstring>
 #include <new>

@@ -4,16 +4,16 @@
 #include <cstdint>
 
 #include "accel/tcg/time/clock.h"
-#include "accel/tcg/context_ids.h"
-#include "accel/tcg/counters.h"
+#include "accel/tcg/vcpu/context_ids.h"
+#include "accel/tcg/vcpu/counters.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/blocks/jump_cache.h"
 #include "accel/tcg/mmu/softmmu.h"
-#include "accel/tcg/state_block.h"
+#include "accel/tcg/vcpu/state_block.h"
 #include "accel/tcg/straddles.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/visits.h"
-#include "accel/tcg/work_items.h"
+#include "accel/tcg/vcpu/work_items.h"
 #include "weft/accel.h"
 
 namespace weft::accel {

@@ -1,9 +1,9 @@
-#include "accel/tcg/runtime_hooks.h"
+#include "accel/tcg/vcpu/runtime_hooks.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/find_block.h"
-#include "accel/tcg/out_of_memory.h"
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/out_of_memory.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/log.h"
 
 namespace weft::accel {

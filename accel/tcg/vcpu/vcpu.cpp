@@ -1,8 +1,8 @@
-#include "accel/tcg/vcpu.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/cpu_thread.h"
-#include "accel/tcg/services.h"
+#include "accel/tcg/vcpu/services.h"
 
 namespace weft {
 
