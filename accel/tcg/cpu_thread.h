@@ -27,7 +27,7 @@
 #include "accel/tcg/exclusive.h"
 #include "accel/tcg/exec_loop.h"
 #include "accel/tcg/time/alarm.h"
-#include "accel/tcg/translator.h"
+#include "accel/tcg/translate/translator.h"
 #include "accel/tcg/vcpu/work_items.h"
 #include "base/epoch.h"
 #include "base/error.h"

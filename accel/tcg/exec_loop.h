@@ -5,7 +5,7 @@
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/time/insn_clock.h"
-#include "accel/tcg/translator.h"
+#include "accel/tcg/translate/translator.h"
 #include "base/epoch.h"
 #include "tcg/exec_state.h"
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "accel/tcg/straddles.h"
+#include "accel/tcg/translate/straddles.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;

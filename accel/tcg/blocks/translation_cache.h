@@ -13,7 +13,7 @@
 #include "accel/tcg/profile.h"
 #include "accel/tcg/blocks/region_evictor.h"
 #include "accel/tcg/settings.h"
-#include "accel/tcg/straddles.h"
+#include "accel/tcg/translate/straddles.h"
 #include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/blocks/vcpu_list.h"
 #include "base/epoch.h"

@@ -10,7 +10,7 @@
 #include "accel/tcg/blocks/jump_cache.h"
 #include "accel/tcg/mmu/softmmu.h"
 #include "accel/tcg/vcpu/state_block.h"
-#include "accel/tcg/straddles.h"
+#include "accel/tcg/translate/straddles.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/visits.h"
 #include "accel/tcg/vcpu/work_items.h"

@@ -1,4 +1,4 @@
-#include "accel/tcg/translator.h"
+#include "accel/tcg/translate/translator.h"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/mmu/softmmu.h"
-#include "accel/tcg/translation_log.h"
+#include "accel/tcg/translate/translation_log.h"
 #include "base/error.h"
 #include "tcg/backend.h"
 #include "tcg/code/regions.h"

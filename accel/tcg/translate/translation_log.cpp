@@ -1,4 +1,4 @@
-#include "accel/tcg/translation_log.h"
+#include "accel/tcg/translate/translation_log.h"
 
 #include <fmt/format.h>
 
