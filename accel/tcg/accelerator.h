@@ -10,8 +10,8 @@
 
 #include "accel/tcg/time/clock.h"
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/cpu_thread.h"
-#include "accel/tcg/exclusive.h"
+#include "accel/tcg/run/cpu_thread.h"
+#include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/time/alarm.h"

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "accel/tcg/exclusive.h"
+#include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/time/alarm.h"
 #include "tests/support/random.h"
 #include "tests/support/wait.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/blocks/jump_cache.h"
 #include "tests/accel/toy_guest.h"
 

@@ -1,4 +1,4 @@
-/* The exclusive gate: accel/tcg/exclusive.h.
+/* The exclusive gate: accel/tcg/run/exclusive.h.
 
    Two members that enter and leave ROUNDS times, two requesters that ask for SECTIONS sections each. A member that runs
    leaves by itself, or only when it was asked to and then finds a request, as the execution loop does.

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"

@@ -1,6 +1,6 @@
 #include "accel/tcg/blocks/region_evictor.h"
 
-#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {

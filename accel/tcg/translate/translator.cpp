@@ -6,7 +6,7 @@
 #include <chrono>
 #include <span>
 
-#include "accel/tcg/find_block.h"
+#include "accel/tcg/run/find_block.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "tcg/ir/verify.h"

@@ -1,7 +1,7 @@
 #include "accel/tcg/vcpu/runtime_hooks.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/find_block.h"
+#include "accel/tcg/run/find_block.h"
 #include "accel/tcg/vcpu/out_of_memory.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/log.h"

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/out_of_memory.h"
 #include "accel/tcg/vcpu/vcpu.h"
 

@@ -1,7 +1,7 @@
 #include "accel/tcg/vcpu/vcpu.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/services.h"
 
 namespace weft {

@@ -12,7 +12,7 @@
 #include "accel/tcg/vcpu/state_block.h"
 #include "accel/tcg/translate/straddles.h"
 #include "accel/tcg/time/alarm.h"
-#include "accel/tcg/visits.h"
+#include "accel/tcg/run/visits.h"
 #include "accel/tcg/vcpu/work_items.h"
 #include "weft/accel.h"
 

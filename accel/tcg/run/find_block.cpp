@@ -1,4 +1,4 @@
-#include "accel/tcg/find_block.h"
+#include "accel/tcg/run/find_block.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu/vcpu.h"

@@ -1,4 +1,4 @@
-#include "accel/tcg/exclusive.h"
+#include "accel/tcg/run/exclusive.h"
 
 #include <optional>
 

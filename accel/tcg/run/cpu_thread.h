@@ -24,8 +24,8 @@
 #include <string>
 #include <vector>
 
-#include "accel/tcg/exclusive.h"
-#include "accel/tcg/exec_loop.h"
+#include "accel/tcg/run/exclusive.h"
+#include "accel/tcg/run/exec_loop.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/translate/translator.h"
 #include "accel/tcg/vcpu/work_items.h"

@@ -1,4 +1,4 @@
-#include "accel/tcg/cpu_thread.h"
+#include "accel/tcg/run/cpu_thread.h"
 
 #include <algorithm>
 #include <new>

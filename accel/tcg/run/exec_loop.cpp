@@ -1,10 +1,10 @@
-#include "accel/tcg/exec_loop.h"
+#include "accel/tcg/run/exec_loop.h"
 
 #include <fmt/format.h>
 
 #include <string>
 
-#include "accel/tcg/find_block.h"
+#include "accel/tcg/run/find_block.h"
 #include "accel/tcg/blocks/locate.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
