@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "accel/tcg/report.h"
+#include "accel/tcg/observe/report.h"
 #include "base/assert.h"
 
 namespace weft::accel {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "accel/tcg/accelerator.h"
-#include "accel/tcg/report.h"
+#include "accel/tcg/observe/report.h"
 #include "accel/tcg/vcpu/services.h"
 #include "accel/tcg/settings.h"
 #include "weft/accel.h"

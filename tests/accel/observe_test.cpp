@@ -6,8 +6,8 @@
 #include <regex>
 #include <sstream>
 
-#include "accel/tcg/debug_elf.h"
-#include "accel/tcg/profile.h"
+#include "accel/tcg/observe/debug_elf.h"
+#include "accel/tcg/observe/profile.h"
 #include "tcg/exec_state.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/support/subprocess.h"
@@ -15,7 +15,7 @@
 using namespace toy;
 using namespace weft;
 
-// As the interface of debuggers has them; the list is in accel/tcg/gdb_jit.cpp.
+// As the interface of debuggers has them; the list is in accel/tcg/observe/gdb_jit.cpp.
 extern "C" {
 struct jit_code_entry {
     jit_code_entry* next_entry;

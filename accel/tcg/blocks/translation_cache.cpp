@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "accel/tcg/debug_elf.h"
+#include "accel/tcg/observe/debug_elf.h"
 #include "accel/tcg/vcpu/runtime_hooks.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/host_info.h"

@@ -6,11 +6,11 @@
 #include <memory>
 #include <optional>
 
-#include "accel/tcg/code_listing.h"
+#include "accel/tcg/observe/code_listing.h"
 #include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/blocks/core_sync.h"
-#include "accel/tcg/gdb_jit.h"
-#include "accel/tcg/profile.h"
+#include "accel/tcg/observe/gdb_jit.h"
+#include "accel/tcg/observe/profile.h"
 #include "accel/tcg/blocks/region_evictor.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/translate/straddles.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "accel/tcg/jitdump.h"
-#include "accel/tcg/perf_map.h"
+#include "accel/tcg/observe/jitdump.h"
+#include "accel/tcg/observe/perf_map.h"
 #include "accel/tcg/settings.h"
 #include "base/error.h"
 #include "tcg/code/code_buffer.h"

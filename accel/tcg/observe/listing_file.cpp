@@ -1,4 +1,4 @@
-#include "accel/tcg/listing_file.h"
+#include "accel/tcg/observe/listing_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

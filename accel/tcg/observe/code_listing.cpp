@@ -1,4 +1,4 @@
-#include "accel/tcg/code_listing.h"
+#include "accel/tcg/observe/code_listing.h"
 
 #include <fmt/format.h>
 

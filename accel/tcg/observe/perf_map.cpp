@@ -1,4 +1,4 @@
-#include "accel/tcg/perf_map.h"
+#include "accel/tcg/observe/perf_map.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "accel/tcg/listing_file.h"
+#include "accel/tcg/observe/listing_file.h"
 #include "base/error.h"
 
 namespace weft::accel {

@@ -1,4 +1,4 @@
-#include "accel/tcg/report.h"
+#include "accel/tcg/observe/report.h"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "accel/tcg/accelerator.h"
-#include "accel/tcg/report.h"
+#include "accel/tcg/observe/report.h"
 
 namespace weft::accel {
 

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "accel/tcg/accelerator.h"
-#include "accel/tcg/report.h"
+#include "accel/tcg/observe/report.h"
 
 namespace weft::accel {
 

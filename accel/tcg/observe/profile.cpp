@@ -1,4 +1,4 @@
-#include "accel/tcg/profile.h"
+#include "accel/tcg/observe/profile.h"
 
 #include <utility>
 

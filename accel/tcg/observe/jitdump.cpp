@@ -1,4 +1,4 @@
-#include "accel/tcg/jitdump.h"
+#include "accel/tcg/observe/jitdump.h"
 
 #include <fmt/format.h>
 #include <sys/syscall.h>

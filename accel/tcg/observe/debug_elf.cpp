@@ -1,4 +1,4 @@
-#include "accel/tcg/debug_elf.h"
+#include "accel/tcg/observe/debug_elf.h"
 
 #include <elf.h>
 

@@ -1,5 +1,5 @@
 // The debugger's list of generated code: one of the few mutable globals, since the debugger finds it by its name.
-#include "accel/tcg/gdb_jit.h"
+#include "accel/tcg/observe/gdb_jit.h"
 
 #include <cstdint>
 #include <utility>
