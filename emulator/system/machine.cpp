@@ -7,7 +7,7 @@
 #include "emulator/system/report.h"
 #include "emulator/system/sinks.h"
 #include "emulator/system/values.h"
-#include "emulator/target/riscv/hart.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::sys {
 

@@ -11,7 +11,7 @@
 
 #include "emulator/hw/core/device_tree.h"
 #include "emulator/hw/riscv/virt_fdt.h"
-#include "emulator/target/riscv/hart.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 
 int main(int argc, char** argv) {
     const auto number = [&](int index) { return std::strtoull(argv[index], nullptr, 10); };

@@ -17,7 +17,7 @@
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/memory/reader.h"
 #include "emulator/memory/topology.h"
-#include "emulator/target/riscv/hart.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw::test {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <optional>
 
-#include "emulator/target/riscv/decode.h"
-#include "emulator/target/riscv/disassemble.h"
+#include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/isa/disassemble.h"
 #include "tests/isa/encode.h"
 #include "tests/isa/guest_image.h"
 #include "tests/isa/values.h"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "emulator/target/riscv/insn_table.h"
+#include "emulator/guest/riscv/isa/insn_table.h"
 #include "tests/isa/program_format.h"
 
 namespace weft::isa_test {

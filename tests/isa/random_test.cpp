@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "emulator/target/riscv/disassemble.h"
+#include "emulator/guest/riscv/isa/disassemble.h"
 #include "tests/isa/case_generator.h"
 #include "tests/isa/emulators.h"
 #include "tests/isa/guest_image.h"

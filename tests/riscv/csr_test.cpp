@@ -1,5 +1,5 @@
 // CSR rules. The expected values are written down from the specifications, apart from weft's own constants.
-#include "emulator/target/riscv/csr.h"
+#include "emulator/guest/riscv/cpu/csr.h"
 
 #include <catch2/catch.hpp>
 

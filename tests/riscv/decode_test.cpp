@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "emulator/target/riscv/decode.h"
+#include "emulator/guest/riscv/isa/decode.h"
 
 namespace weft::riscv {
 namespace {

@@ -1,6 +1,6 @@
 // Decoder and disassembler against LLVM's: the same encodings are valid, and their text is the same.
 #define CATCH_CONFIG_RUNNER
-#include "emulator/target/riscv/disassemble.h"
+#include "emulator/guest/riscv/isa/disassemble.h"
 
 #include <unistd.h>
 

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "emulator/target/riscv/exception.h"
-#include "emulator/target/riscv/hart.h"
-#include "emulator/target/riscv/helpers.h"
-#include "emulator/target/riscv/mmu.h"
-#include "emulator/target/riscv/reset.h"
-#include "emulator/target/riscv/state.h"
+#include "emulator/guest/riscv/cpu/exception.h"
+#include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/cpu/mmu.h"
+#include "emulator/guest/riscv/cpu/reset.h"
+#include "emulator/guest/riscv/cpu/state.h"
 #include "weft/guest.h"
 
 namespace weft::riscv {

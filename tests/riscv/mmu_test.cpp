@@ -1,9 +1,9 @@
 // Page walks over tables written by hand.
-#include "emulator/target/riscv/mmu.h"
+#include "emulator/guest/riscv/cpu/mmu.h"
 
 #include <catch2/catch.hpp>
 
-#include "emulator/target/riscv/tb_flags.h"
+#include "emulator/guest/riscv/translate/tb_flags.h"
 #include "tests/riscv/fake_hart.h"
 
 namespace weft::riscv {

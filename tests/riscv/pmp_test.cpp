@@ -1,6 +1,6 @@
 // Physical memory protection: directed cases, and random ones against an oracle that looks at one byte after
 // another.
-#include "emulator/target/riscv/pmp.h"
+#include "emulator/guest/riscv/cpu/pmp.h"
 
 #include <catch2/catch.hpp>
 

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "emulator/target/riscv/disassemble.h"
+#include "emulator/guest/riscv/isa/disassemble.h"
 #include "tests/riscv/test_seed.h"
 
 namespace weft::riscv {

@@ -1,6 +1,6 @@
 #include "tests/riscv/test_unit.h"
 
-#include "emulator/target/riscv/helpers.h"
+#include "emulator/guest/riscv/translate/helpers.h"
 #include "tcg/ir/verify.h"
 
 namespace weft::riscv {

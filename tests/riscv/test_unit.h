@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "emulator/target/riscv/globals.h"
-#include "emulator/target/riscv/translate.h"
+#include "emulator/guest/riscv/translate/globals.h"
+#include "emulator/guest/riscv/translate/translate.h"
 #include "tcg/ir/unit_storage.h"
 #include "weft/ir_info.h"
 

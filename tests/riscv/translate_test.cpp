@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <random>
 
-#include "emulator/target/riscv/decode.h"
-#include "emulator/target/riscv/globals.h"
-#include "emulator/target/riscv/helpers.h"
+#include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/translate/globals.h"
+#include "emulator/guest/riscv/translate/helpers.h"
 #include "tests/riscv/test_seed.h"
 #include "tests/riscv/test_unit.h"
 

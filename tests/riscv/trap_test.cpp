@@ -1,5 +1,5 @@
 // Traps and returns, interrupts, timers, and the helpers around them.
-#include "emulator/target/riscv/trap.h"
+#include "emulator/guest/riscv/cpu/trap.h"
 
 #include <catch2/catch.hpp>
 
@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "emulator/target/riscv/interrupts.h"
+#include "emulator/guest/riscv/cpu/interrupts.h"
 #include "tests/riscv/fake_hart.h"
 
 namespace weft::riscv {

@@ -14,7 +14,7 @@
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
 #include "emulator/memory/topology.h"
-#include "emulator/target/riscv/hart.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw {
 

@@ -23,7 +23,7 @@
 #include "emulator/hw/virtio/mmio.h"
 #include "emulator/memory/reader.h"
 #include "emulator/memory/topology.h"
-#include "emulator/target/riscv/hart.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw {
 

@@ -9,7 +9,7 @@
 #include "emulator/hw/intc/plic.h"
 #include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/riscv/virt_map.h"
-#include "emulator/target/riscv/hart.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw::virt {
 

@@ -1,0 +1,204 @@
+#include "emulator/guest/riscv/cpu/csr.h"
+
+#include <array>
+#include <iterator>
+
+#include "emulator/guest/riscv/cpu/csr_bits.h"
+#include "emulator/guest/riscv/cpu/csr_fields.h"
+
+namespace weft::riscv {
+namespace {
+
+constexpr uint64_t kAll = ~uint64_t{0};
+constexpr uint64_t kAll32 = 0xffff'ffff;
+// 3.1.14 and 4.1.7: instructions are aligned to two bytes.
+constexpr uint64_t kEpcWritable = ~uint64_t{1};
+// 3.1.8: exceptions that a lower mode can cause and that exist; an ECALL from M mode is not delegated.
+constexpr uint64_t kMedelegWritable = 0xb3ff;
+
+template <uint64_t State::* kField>
+uint64_t read_field(const State& state, unsigned) {
+    return state.*kField;
+}
+
+template <uint64_t State::* kField>
+void write_field(State& state, unsigned, uint64_t value, uint64_t) {
+    state.*kField = value;
+}
+
+// 3.1.7 and 4.1.2: modes 2 and 3 are reserved.
+template <uint64_t State::* kField>
+void write_tvec(State& state, unsigned, uint64_t value, uint64_t) {
+    if ((value & 3) < 2) {
+        state.*kField = value;
+    }
+}
+
+uint64_t read_zero(const State&, unsigned) { return 0; }
+
+constexpr CsrDesc one(unsigned number, const char* name, uint64_t (*read)(const State&, unsigned),
+                      void (*write)(State&, unsigned, uint64_t, uint64_t) = nullptr, uint64_t writable = 0,
+                      bool (*allowed)(const State&, unsigned) = nullptr) {
+    return {
+        static_cast<uint16_t>(number), static_cast<uint16_t>(number), name, read, write, writable, allowed};
+}
+
+constexpr CsrDesc range(unsigned first, unsigned last, const char* name,
+                        uint64_t (*read)(const State&, unsigned),
+                        void (*write)(State&, unsigned, uint64_t, uint64_t) = nullptr, uint64_t writable = 0,
+                        bool (*allowed)(const State&, unsigned) = nullptr) {
+    return {static_cast<uint16_t>(first), static_cast<uint16_t>(last), name, read, write, writable, allowed};
+}
+
+// A register that is a field of the state and no more.
+template <uint64_t State::* kField>
+constexpr CsrDesc field(unsigned number, const char* name, uint64_t writable) {
+    return one(number, name, read_field<kField>, write_field<kField>, writable);
+}
+
+// The lowest mode that may access a register and whether it can be written follow from its number (2.1).
+// pmpcfg1 and the other odd ones belong to RV32. Trigger, hypervisor and AIA registers are not there:
+// accesses to them are illegal.
+constexpr CsrDesc kTable[] = {
+    one(kCsrFflags, "fflags", read_fp, write_fp, 0x1f, fp_enabled),
+    one(kCsrFrm, "frm", read_fp, write_fp, 0x7, fp_enabled),
+    one(kCsrFcsr, "fcsr", read_fp, write_fp, 0xff, fp_enabled),
+
+    one(kCsrSstatus, "sstatus", read_sstatus, write_sstatus, kSstatusWritable),
+    one(kCsrSie, "sie", read_sie, write_sie, kIntSupervisor),
+    one(kCsrStvec, "stvec", read_field<&State::stvec>, write_tvec<&State::stvec>, kAll),
+    field<&State::scounteren>(kCsrScounteren, "scounteren", kAll32),
+    field<&State::senvcfg>(kCsrSenvcfg, "senvcfg", kEnvcfgFiom),
+    field<&State::sscratch>(kCsrSscratch, "sscratch", kAll),
+    field<&State::sepc>(kCsrSepc, "sepc", kEpcWritable),
+    field<&State::scause>(kCsrScause, "scause", kAll),
+    field<&State::stval>(kCsrStval, "stval", kAll),
+    one(kCsrSip, "sip", read_sip, write_sip, kIntSsi),
+    one(kCsrStimecmp, "stimecmp", read_field<&State::stimecmp>, write_stimecmp, kAll, stimecmp_allowed),
+    one(kCsrSatp, "satp", read_field<&State::satp>, write_satp, kAll, satp_allowed),
+
+    one(kCsrMstatus, "mstatus", read_mstatus, write_mstatus, kMstatusWritable),
+    one(kCsrMisa, "misa", read_misa),
+    field<&State::medeleg>(kCsrMedeleg, "medeleg", kMedelegWritable),
+    one(kCsrMideleg, "mideleg", read_field<&State::mideleg>, write_mideleg, kIntSupervisor),
+    one(kCsrMie, "mie", read_field<&State::mie>, write_mie, kIntAll),
+    one(kCsrMtvec, "mtvec", read_field<&State::mtvec>, write_tvec<&State::mtvec>, kAll),
+    field<&State::mcounteren>(kCsrMcounteren, "mcounteren", kAll32),
+    one(kCsrMenvcfg, "menvcfg", read_field<&State::menvcfg>, write_menvcfg, kEnvcfgFiom | kEnvcfgStce),
+    one(kCsrMcountinhibit, "mcountinhibit", read_field<&State::mcountinhibit>, write_mcountinhibit,
+        kCounterCy | kCounterIr),
+    range(kCsrMhpmevent3, kCsrMhpmevent31, "mhpmevent", read_zero),
+    field<&State::mscratch>(kCsrMscratch, "mscratch", kAll),
+    field<&State::mepc>(kCsrMepc, "mepc", kEpcWritable),
+    field<&State::mcause>(kCsrMcause, "mcause", kAll),
+    field<&State::mtval>(kCsrMtval, "mtval", kAll),
+    one(kCsrMip, "mip", read_mip, write_mip, kIntSupervisor),
+    one(kCsrPmpcfg0, "pmpcfg0", read_pmpcfg, write_pmpcfg, kAll),
+    one(kCsrPmpcfg2, "pmpcfg2", read_pmpcfg, write_pmpcfg, kAll),
+    // 3.7.1: entries beyond the 16 are read-only zero.
+    one(0x3a4, "pmpcfg4", read_zero),
+    one(0x3a6, "pmpcfg6", read_zero),
+    one(0x3a8, "pmpcfg8", read_zero),
+    one(0x3aa, "pmpcfg10", read_zero),
+    one(0x3ac, "pmpcfg12", read_zero),
+    one(kCsrPmpcfg14, "pmpcfg14", read_zero),
+    range(kCsrPmpaddr0, kCsrPmpaddr15, "pmpaddr", read_pmpaddr, write_pmpaddr, kPmpAddrMask),
+    range(kCsrPmpaddr15 + 1, kCsrPmpaddr63, "pmpaddr", read_zero),
+
+    one(kCsrMcycle, "mcycle", read_cycle, write_cycle, kAll),
+    one(kCsrMinstret, "minstret", read_instret, write_instret, kAll),
+    range(kCsrMhpmcounter3, kCsrMhpmcounter31, "mhpmcounter", read_zero),
+    one(kCsrCycle, "cycle", read_cycle, nullptr, 0, counter_allowed),
+    one(kCsrTime, "time", read_time, nullptr, 0, counter_allowed),
+    one(kCsrInstret, "instret", read_instret, nullptr, 0, counter_allowed),
+    range(kCsrHpmcounter3, kCsrHpmcounter31, "hpmcounter", read_zero, nullptr, 0, counter_allowed),
+    one(kCsrMvendorid, "mvendorid", read_zero),
+    one(kCsrMarchid, "marchid", read_zero),
+    one(kCsrMimpid, "mimpid", read_zero),
+    field<&State::mhartid>(kCsrMhartid, "mhartid", 0),
+    one(kCsrMconfigptr, "mconfigptr", read_zero),
+};
+
+constexpr unsigned kCsrNumbers = 4096;
+constexpr uint8_t kNoRow = 0xff;
+static_assert(std::size(kTable) < kNoRow);
+
+// Row by number.
+constexpr std::array<uint8_t, kCsrNumbers> kRows = [] {
+    std::array<uint8_t, kCsrNumbers> rows{};
+    rows.fill(kNoRow);
+    for (unsigned row = 0; row < std::size(kTable); ++row) {
+        for (unsigned number = kTable[row].first; number <= kTable[row].last; ++number) {
+            rows[number] = static_cast<uint8_t>(row);
+        }
+    }
+    return rows;
+}();
+
+constexpr bool table_ascends() {
+    for (unsigned row = 1; row < std::size(kTable); ++row) {
+        if (kTable[row].first <= kTable[row - 1].last) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(table_ascends(), "a number has one row");
+
+constexpr unsigned lowest_priv(unsigned number) { return number >> 8 & 3; }
+constexpr bool is_read_only(unsigned number) { return number >> 10 == 3; }
+
+void write_csr(State& state, const CsrDesc& csr, unsigned number, uint64_t old, uint64_t value,
+               uint64_t mask) {
+    if (csr.write != nullptr) {
+        csr.write(state, number, (old & ~csr.writable) | (value & csr.writable), mask & csr.writable);
+    }
+}
+
+}  // namespace
+
+const CsrDesc* find_csr(unsigned number) {
+    const uint8_t row = number < kCsrNumbers ? kRows[number] : kNoRow;
+    return row == kNoRow ? nullptr : &kTable[row];
+}
+
+bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint64_t* old) {
+    const CsrDesc* csr = find_csr(number);
+    if (csr == nullptr || static_cast<unsigned>(state.priv) < lowest_priv(number) ||
+        (op != CsrOp::read && is_read_only(number)) ||
+        (csr->allowed != nullptr && !csr->allowed(state, number))) {
+        return false;
+    }
+    *old = csr->read(state, number);
+    switch (op) {
+        case CsrOp::read:
+            break;
+        case CsrOp::write:
+        case CsrOp::read_write:
+            write_csr(state, *csr, number, *old, operand, kAll);
+            break;
+        case CsrOp::set:
+            write_csr(state, *csr, number, *old, *old | operand, operand);
+            break;
+        case CsrOp::clear:
+            write_csr(state, *csr, number, *old, *old & ~operand, operand);
+            break;
+    }
+    return true;
+}
+
+std::optional<uint64_t> csr_peek(const State& state, unsigned number) {
+    const CsrDesc* csr = find_csr(number);
+    return csr == nullptr ? std::nullopt : std::optional(csr->read(state, number));
+}
+
+bool csr_poke(State& state, unsigned number, uint64_t value) {
+    const CsrDesc* csr = find_csr(number);
+    if (csr == nullptr || csr->write == nullptr || csr->writable == 0) {
+        return false;
+    }
+    write_csr(state, *csr, number, csr->read(state, number), value, kAll);
+    return true;
+}
+
+}  // namespace weft::riscv

@@ -1,0 +1,39 @@
+// Control and status registers, privileged specification chapter 2: one table says for each which mode may
+// see it, how it is read and written, and which of its bits a write reaches.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/cpu/state.h"
+
+namespace weft::riscv {
+
+struct CsrDesc {
+    uint16_t first;  // number; a row may stand for a range of registers that differ in an index alone
+    uint16_t last;
+    const char* name;  // of a range: what its names have in common
+    uint64_t (*read)(const State& state, unsigned number);
+    // Stores `value`, in which bits outside `writable` are those that were read. `mask` has the bits that the
+    // instruction names: all of `writable`, or those that CSRRS and CSRRC set and clear. Encodings that are
+    // not legal leave the field or the register as it was (WARL, 2.3). Null: writes are ignored.
+    void (*write)(State& state, unsigned number, uint64_t value, uint64_t mask);
+    uint64_t writable;
+    // Conditions besides privilege and read-only numbers under which the register exists. Null: none.
+    bool (*allowed)(const State& state, unsigned number);
+};
+
+// The row of a register; null where weft has none by that number.
+const CsrDesc* find_csr(unsigned number);
+
+// What a Zicsr instruction does with `operand`. False: it is illegal and nothing happened. On the vCPU's
+// thread.
+bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint64_t* old);
+
+// For debuggers: like accesses from M mode to a register of any kind. While the vCPU is stopped or on its
+// thread.
+std::optional<uint64_t> csr_peek(const State& state, unsigned number);
+bool csr_poke(State& state, unsigned number, uint64_t value);
+
+}  // namespace weft::riscv

@@ -1,0 +1,100 @@
+#include "emulator/guest/riscv/cpu/csr_fields.h"
+#include "emulator/guest/riscv/cpu/interrupts.h"
+#include "weft/guest.h"
+
+namespace weft::riscv {
+namespace {
+
+// 3.1.1: RV64 (MXL = 2) with I, M, A, F, D, C, B (Zba, Zbb and Zbs together) and the modes S and U.
+constexpr uint64_t letter(char extension) { return uint64_t{1} << (extension - 'A'); }
+constexpr uint64_t kMisa = uint64_t{2} << 62 | letter('A') | letter('B') | letter('C') | letter('D') |
+                           letter('F') | letter('I') | letter('M') | letter('S') | letter('U');
+
+constexpr uint64_t kFflagsMask = 0x1f;
+constexpr uint64_t kFrmMask = 7;
+constexpr unsigned kFrmShift = 5;
+
+// 3.1.6.6: SD sums up FS, the only one of FS, VS and XS that there is.
+uint64_t dirty_summary(const State& state) {
+    return (state.mstatus & kStatusFs) == kStatusFs ? kStatusSd : 0;
+}
+
+void set_status(State& state, uint64_t value, uint64_t writable) {
+    const uint64_t old = state.mstatus;
+    uint64_t status = (old & ~writable) | (value & writable);
+    if ((status & kStatusMpp) >> kStatusMppShift == 2) {
+        status = (status & ~kStatusMpp) | (old & kStatusMpp);  // mode 2 is reserved
+    }
+    state.mstatus = status;
+    if (((old ^ status) & kStatusMxr) != 0) {
+        flush_translations(state);  // MXR is no part of the MMU mode
+    }
+    if ((status & ~old & (kStatusMie | kStatusSie)) != 0) {
+        interrupts_changed(state);
+    }
+}
+
+}  // namespace
+
+void flush_translations(State& state) {
+    const StateHeader& header = state_header(&state);
+    const TlbFlush flush{true, true, 0, 0};
+    header.services->tlb_flush(header.vcpu, &flush);
+}
+
+uint64_t read_mstatus(const State& state, unsigned) {
+    // State::mstatus may have SD: generated code sets it together with FS.
+    return (state.mstatus & kMstatusWritable) | kStatusUxl64 | kStatusSxl64 | dirty_summary(state);
+}
+
+void write_mstatus(State& state, unsigned, uint64_t value, uint64_t) {
+    set_status(state, value, kMstatusWritable);
+}
+
+uint64_t read_sstatus(const State& state, unsigned) {
+    return (state.mstatus & kSstatusWritable) | kStatusUxl64 | dirty_summary(state);
+}
+
+void write_sstatus(State& state, unsigned, uint64_t value, uint64_t) {
+    set_status(state, value, kSstatusWritable);
+}
+
+uint64_t read_misa(const State&, unsigned) { return kMisa; }
+
+bool fp_enabled(const State& state, unsigned) { return (state.mstatus & kStatusFs) != 0; }
+
+uint64_t read_fp(const State& state, unsigned number) {
+    const uint64_t flags = state_header(&state).fp_flags & kFflagsMask;
+    const uint64_t rounding = state.frm & kFrmMask;
+    return number == kCsrFflags ? flags : number == kCsrFrm ? rounding : flags | rounding << kFrmShift;
+}
+
+void write_fp(State& state, unsigned number, uint64_t value, uint64_t) {
+    if (number != kCsrFrm) {
+        state_header(&state).fp_flags = static_cast<uint32_t>(value & kFflagsMask);
+    }
+    if (number != kCsrFflags) {
+        state.frm = static_cast<uint32_t>((number == kCsrFrm ? value : value >> kFrmShift) & kFrmMask);
+    }
+    state.mstatus |= kStatusFs;
+}
+
+// 3.1.6.5: TVM takes satp (and SFENCE.VMA) from S mode.
+bool satp_allowed(const State& state, unsigned) {
+    return state.priv == Priv::machine || (state.mstatus & kStatusTvm) == 0;
+}
+
+void write_satp(State& state, unsigned, uint64_t value, uint64_t) {
+    switch (satp_mode(value)) {
+        case SatpMode::bare:
+        case SatpMode::sv39:
+        case SatpMode::sv48:
+            // Another address-space key is all it takes: 4.1.11 leaves ordering to SFENCE.VMA.
+            state.satp = value;
+            break;
+        default:
+            break;  // "if satp is written with an unsupported MODE, the entire write has no effect"
+    }
+}
+
+}  // namespace weft::riscv

@@ -1,0 +1,49 @@
+// The architecture as one constant table: what the accelerator gets to see of RISC-V.
+#include "emulator/guest/riscv/isa/disassemble.h"
+#include "emulator/guest/riscv/translate/globals.h"
+#include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/cpu/interrupts.h"
+#include "emulator/guest/riscv/cpu/mmu.h"
+#include "emulator/guest/riscv/cpu/reset.h"
+#include "emulator/guest/riscv/translate/run.h"
+#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/translate/translate.h"
+#include "emulator/guest/riscv/cpu/trap.h"
+
+namespace weft::riscv {
+
+const GuestArch& guest_arch() {
+    static const GuestArch kArch = {
+        .abi_version = kGuestAbiVersion,
+        .ir_version = ir::kIrVersion,
+        .name = "riscv64",
+        .state_size = sizeof(State),
+        .mmu_mode_count = kMmuModeCount,
+        .space_dependent_modes = kSpaceDependentModes,
+        .max_insn_size = 4,
+        .min_insn_size = 2,
+        .globals = global_table().data(),
+        .global_count = static_cast<uint32_t>(global_table().size()),
+        .helpers = helper_table().data(),
+        .helper_count = static_cast<uint32_t>(helper_table().size()),
+        .translate = translate,
+        .run = run,
+        .disassemble = disassemble,
+        .reset = reset,
+        .tb_flags = tb_flags,
+        .fetch_mmu_mode = fetch_mmu_mode,
+        .fp_rounding = fp_rounding,
+        .address_space = address_space,
+        .walk = walk,
+        .unaligned_access = unaligned_access,
+        .bus_error = bus_error,
+        .deliver = deliver,
+        .take_interrupt = take_interrupt,
+        .has_work = has_work,
+        .dump_registers = dump_registers,
+    };
+    return kArch;
+}
+
+}  // namespace weft::riscv

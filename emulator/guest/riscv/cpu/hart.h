@@ -1,0 +1,94 @@
+// A hart as devices and boards see it. Owned by the machine; its State belongs to the accelerator.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/mutex.h"
+#include "emulator/guest/riscv/cpu/state.h"
+#include "weft/guest.h"
+
+namespace weft::riscv {
+
+// mip and mie bits, privileged specification 3.1.9.
+enum class Interrupt : unsigned {
+    supervisor_software = 1,
+    machine_software = 3,
+    supervisor_timer = 5,
+    machine_timer = 7,
+    supervisor_external = 9,
+    machine_external = 11,
+};
+
+// The board's timebase: ticks of `time` a second.
+inline constexpr uint64_t kTimebaseHz = 10'000'000;
+inline constexpr uint64_t kNsPerTick = 1'000'000'000 / kTimebaseHz;
+
+class Hart {
+  public:
+    Hart(uint64_t hart_id, uint64_t reset_pc) : hart_id_(hart_id), reset_pc_(reset_pc) {}
+    Hart(const Hart&) = delete;
+    Hart& operator=(const Hart&) = delete;
+
+    uint64_t id() const { return hart_id_; }
+    uint64_t reset_pc() const { return reset_pc_; }
+
+    // Ties the hart to its vCPU's state. Once, before any other thread knows the hart.
+    void attach(State* state) { state_ = state; }
+    State& state() const { return *state_; }
+    bool attached() const { return state_ != nullptr; }
+
+    // Drives an interrupt line of a device (not a timer). Any thread; wakes the hart where the level rose.
+    // supervisor_software is the SSIP bit itself, which software writes too; the others are lines of their
+    // own.
+    void set_interrupt(Interrupt interrupt, bool level);
+
+    // The CLINT's timer compare register of this hart, in ticks. Any thread; takes a lock of the hart's own.
+    void set_mtimecmp(uint64_t ticks);
+    uint64_t mtimecmp() const;
+
+    // The machine's `time`, in ticks: the accelerator's clock and what was added to it. Any thread.
+    uint64_t time() const;
+    // The accelerator's clock alone. Any thread.
+    uint64_t clock_ticks() const;
+    // `time` when the clock shows `ns`.
+    uint64_t time_at(uint64_t ns) const { return ns / kNsPerTick + time_offset_.load(); }
+    // What is added to the clock, in ticks; the CLINT gives all harts the same. Any thread; takes a lock of the
+    // hart's own.
+    void set_time_offset(uint64_t ticks);
+
+    // For the rest of the hart, on its vCPU's thread. Takes note of mie, menvcfg and stimecmp in `state` and
+    // sets the deadline to the next compare value that an enabled timer waits for.
+    void rearm(State& state);
+    // The same, with mtimecmp out of reach, for a reset.
+    void reset_timers(State& state);
+    // The deadline that was set last: UINT64_MAX for none.
+    uint64_t deadline_ns() const { return deadline_ns_.load(std::memory_order_relaxed); }
+
+  private:
+    void program_deadline(State& state) WEFT_REQUIRES(timer_mutex_);
+
+    const uint64_t hart_id_;
+    const uint64_t reset_pc_;
+    State* state_ = nullptr;
+
+    // Serialises the computation and the setting of the deadline, which the vCPU's thread (its CSRs) and
+    // others (the CLINT) do. What the vCPU's thread alone may read is copied here for the others. Innermost
+    // but for what VcpuServices::set_deadline takes.
+    Mutex timer_mutex_;
+    bool machine_timer_enabled_ WEFT_GUARDED_BY(timer_mutex_) = false;
+    // stimecmp where Sstc is on and its interrupt enabled, else UINT64_MAX.
+    uint64_t supervisor_compare_ WEFT_GUARDED_BY(timer_mutex_) = UINT64_MAX;
+    // Written under timer_mutex_; read by the vCPU's thread without it (a later change comes with a kick).
+    std::atomic<uint64_t> deadline_ns_{UINT64_MAX};
+    // Written under timer_mutex_, read by anybody; seq_cst.
+    std::atomic<uint64_t> time_offset_{0};
+};
+
+// The hart whose state it is.
+inline Hart& hart_of(const State& state) { return *static_cast<Hart*>(state_header(&state).guest); }
+
+// The architecture as the accelerator sees it (constant). VcpuConfig::guest is the Hart.
+const GuestArch& guest_arch();
+
+}  // namespace weft::riscv

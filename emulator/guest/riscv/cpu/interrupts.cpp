@@ -1,0 +1,106 @@
+#include "emulator/guest/riscv/cpu/interrupts.h"
+
+#include "emulator/guest/riscv/cpu/csr_bits.h"
+#include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/cpu/trap.h"
+#include "weft/guest.h"
+
+namespace weft::riscv {
+namespace {
+
+constexpr uint64_t kTimers = kIntMti | kIntSti;
+
+uint64_t now_ns(const State& state) {
+    const StateHeader& header = state_header(&state);
+    return header.services->now_ns(header.vcpu);
+}
+
+uint64_t time_of(const State& state) { return hart_of(state).time_at(now_ns(state)); }
+
+bool has_sstc(const State& state) { return (state.menvcfg & kEnvcfgStce) != 0; }
+
+// What software and devices have set. With Sstc in use, the software's STIP is out of sight.
+uint64_t external_bits(const State& state) {
+    const uint64_t mip = state.mip.load();
+    uint64_t bits = mip & kIntAll;
+    if ((mip & kSeipLine) != 0) {
+        bits |= kIntSei;
+    }
+    return has_sstc(state) ? bits & ~kIntSti : bits;
+}
+
+// Timers that are due at `ticks`.
+uint64_t due_timers(const State& state, uint64_t ticks) {
+    uint64_t due = ticks >= state.mtimecmp.load() ? kIntMti : 0;
+    if (has_sstc(state) && ticks >= state.stimecmp) {
+        due |= kIntSti;
+    }
+    return due;
+}
+
+}  // namespace
+
+uint64_t mip_value(const State& state) { return external_bits(state) | due_timers(state, time_of(state)); }
+
+uint64_t pending_interrupts(const State& state) {
+    uint64_t pending = external_bits(state);
+    if ((state.mie & kTimers) != 0) {
+        pending |= due_timers(state, time_of(state));
+    }
+    return pending & state.mie;
+}
+
+uint64_t deliverable_interrupts(const State& state, uint64_t pending) {
+    const bool machine_enabled = state.priv != Priv::machine || (state.mstatus & kStatusMie) != 0;
+    if (const uint64_t machine = pending & ~state.mideleg; machine_enabled && machine != 0) {
+        return machine;
+    }
+    const bool supervisor_enabled =
+        state.priv == Priv::user || (state.priv == Priv::supervisor && (state.mstatus & kStatusSie) != 0);
+    return supervisor_enabled ? pending & state.mideleg : 0;
+}
+
+void timers_changed(State& state) {
+    hart_of(state).rearm(state);
+    state.timers_seen = (state.mie & kTimers) == 0 ? 0 : due_timers(state, time_of(state)) & state.mie;
+}
+
+void interrupts_changed(State& state) {
+    // No look at the clock: a timer that came due since the last one has its deadline to announce it.
+    const uint64_t pending = (external_bits(state) | state.timers_seen) & state.mie;
+    if (deliverable_interrupts(state, pending) != 0) {
+        const StateHeader& header = state_header(&state);
+        header.services->kick(header.vcpu);
+    }
+}
+
+bool take_interrupt(void* state_pointer) {
+    State& state = *static_cast<State*>(state_pointer);
+    uint64_t pending = external_bits(state);
+    if ((state.mie & kTimers) != 0) {
+        const uint64_t now = now_ns(state);
+        const uint64_t due = due_timers(state, hart_of(state).time_at(now)) & state.mie;
+        state.timers_seen = due;
+        if (now >= hart_of(state).deadline_ns()) {
+            hart_of(state).rearm(state);  // one timer came due: the other may still wait for its turn
+        }
+        pending |= due;
+    }
+    const uint64_t deliverable = deliverable_interrupts(state, pending & state.mie);
+    // 3.1.9: MEI, MSI, MTI, SEI, SSI, STI, in decreasing order of priority.
+    for (const Interrupt interrupt :
+         {Interrupt::machine_external, Interrupt::machine_software, Interrupt::machine_timer,
+          Interrupt::supervisor_external, Interrupt::supervisor_software, Interrupt::supervisor_timer}) {
+        if ((deliverable >> static_cast<unsigned>(interrupt) & 1) != 0) {
+            enter_interrupt(state, interrupt);
+            return true;
+        }
+    }
+    return false;
+}
+
+// 3.3.3: WFI resumes for a locally enabled interrupt that is pending, whatever the global enables and the
+// delegation.
+bool has_work(const void* state) { return pending_interrupts(*static_cast<const State*>(state)) != 0; }
+
+}  // namespace weft::riscv

@@ -1,0 +1,158 @@
+#include "emulator/guest/riscv/cpu/trap.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/log.h"
+#include "emulator/guest/riscv/cpu/csr_bits.h"
+#include "emulator/guest/riscv/cpu/exception.h"
+#include "weft/guest.h"
+
+namespace weft::riscv {
+namespace {
+
+constexpr uint64_t if_bit(bool condition, uint64_t bit) { return condition ? bit : 0; }
+
+// Base of the handler: stvec and mtvec, 3.1.7. Vectored mode spreads interrupts only.
+uint64_t handler_pc(uint64_t tvec, uint64_t cause) {
+    const uint64_t base = tvec & ~uint64_t{3};
+    const bool vectored = (tvec & 3) == 1 && (cause & kCauseInterrupt) != 0;
+    return vectored ? base + 4 * (cause & ~kCauseInterrupt) : base;
+}
+
+const char* cause_text(uint64_t cause) {
+    if ((cause & kCauseInterrupt) != 0) {
+        switch (static_cast<Interrupt>(cause & ~kCauseInterrupt)) {
+            case Interrupt::supervisor_software:
+                return "supervisor software interrupt";
+            case Interrupt::machine_software:
+                return "machine software interrupt";
+            case Interrupt::supervisor_timer:
+                return "supervisor timer interrupt";
+            case Interrupt::machine_timer:
+                return "machine timer interrupt";
+            case Interrupt::supervisor_external:
+                return "supervisor external interrupt";
+            case Interrupt::machine_external:
+                return "machine external interrupt";
+        }
+        return "unknown interrupt";
+    }
+    switch (static_cast<Exception>(cause)) {
+        case Exception::insn_misaligned:
+            return "misaligned instruction";
+        case Exception::insn_access:
+            return "instruction access fault";
+        case Exception::illegal_insn:
+            return "illegal instruction";
+        case Exception::breakpoint:
+            return "breakpoint";
+        case Exception::load_misaligned:
+            return "misaligned load";
+        case Exception::load_access:
+            return "load access fault";
+        case Exception::store_misaligned:
+            return "misaligned store";
+        case Exception::store_access:
+            return "store access fault";
+        case Exception::ecall_user:
+            return "environment call from U-mode";
+        case Exception::ecall_supervisor:
+            return "environment call from S-mode";
+        case Exception::ecall_machine:
+            return "environment call from M-mode";
+        case Exception::insn_page:
+            return "instruction page fault";
+        case Exception::load_page:
+            return "load page fault";
+        case Exception::store_page:
+            return "store page fault";
+    }
+    return "unknown exception";
+}
+
+// The -d int line of a trap that has been entered.
+void log_trap(const State& state, uint64_t cause, uint64_t pc, uint64_t tval) {
+    const StateHeader& header = state_header(&state);
+    constexpr auto kItem = static_cast<unsigned>(LogItem::int_);
+    if (!header.services->log_enabled(header.vcpu, kItem)) {
+        return;
+    }
+    std::array<char, 160> text;
+    const auto end =
+        fmt::format_to_n(text.data(), text.size() - 1, "trap: hart {} to {}-mode, pc {:#x}, tval {:#x}, {}\n",
+                         state.mhartid, state.priv == Priv::machine ? 'M' : 'S', pc, tval, cause_text(cause))
+            .out;
+    *end = 0;
+    header.services->log(header.vcpu, kItem, text.data());
+}
+
+void enter_trap(State& state, uint64_t cause, uint64_t tval) {
+    StateHeader& header = state_header(&state);
+    state.res_address = kNoReservation;
+
+    // 3.1.8: a trap goes to M mode unless it came from below it and is delegated.
+    const uint64_t delegated = (cause & kCauseInterrupt) != 0 ? state.mideleg : state.medeleg;
+    const uint64_t number = cause & ~kCauseInterrupt;
+    const uint64_t pc = header.pc & ~uint64_t{1};
+    uint64_t status = state.mstatus;
+    if (state.priv != Priv::machine && number < 64 && (delegated >> number & 1) != 0) {
+        state.scause = cause;
+        state.sepc = pc;
+        state.stval = tval;
+        status &= ~(kStatusSpie | kStatusSpp | kStatusSie);
+        status |= if_bit((state.mstatus & kStatusSie) != 0, kStatusSpie) |
+                  if_bit(state.priv == Priv::supervisor, kStatusSpp);
+        state.priv = Priv::supervisor;
+        header.pc = handler_pc(state.stvec, cause);
+    } else {
+        state.mcause = cause;
+        state.mepc = pc;
+        state.mtval = tval;
+        status &= ~(kStatusMpie | kStatusMpp | kStatusMie);
+        status |= if_bit((state.mstatus & kStatusMie) != 0, kStatusMpie) | static_cast<uint64_t>(state.priv)
+                                                                               << kStatusMppShift;
+        state.priv = Priv::machine;
+        header.pc = handler_pc(state.mtvec, cause);
+    }
+    state.mstatus = status;
+    log_trap(state, cause, pc, tval);
+}
+
+}  // namespace
+
+void deliver(void* state_pointer) {
+    State& state = *static_cast<State*>(state_pointer);
+    enter_trap(state, state.exception_cause, state.exception_tval);
+}
+
+void enter_interrupt(State& state, Interrupt interrupt) {
+    enter_trap(state, kCauseInterrupt | static_cast<uint64_t>(interrupt), 0);
+}
+
+// 3.1.6.1 and 3.1.6.3: the stack is popped; MPRV does not survive a return to less than M mode.
+uint64_t return_from_machine(State& state) {
+    const auto previous = static_cast<Priv>((state.mstatus & kStatusMpp) >> kStatusMppShift);
+    uint64_t status = state.mstatus & ~(kStatusMie | kStatusMpp);
+    status |= if_bit((state.mstatus & kStatusMpie) != 0, kStatusMie) | kStatusMpie;
+    if (previous != Priv::machine) {
+        status &= ~kStatusMprv;
+    }
+    state.mstatus = status;
+    state.priv = previous;
+    state.res_address = kNoReservation;
+    return state.mepc;
+}
+
+uint64_t return_from_supervisor(State& state) {
+    const Priv previous = (state.mstatus & kStatusSpp) != 0 ? Priv::supervisor : Priv::user;
+    uint64_t status = state.mstatus & ~(kStatusSie | kStatusSpp | kStatusMprv);
+    status |= if_bit((state.mstatus & kStatusSpie) != 0, kStatusSie) | kStatusSpie;
+    state.mstatus = status;
+    state.priv = previous;
+    state.res_address = kNoReservation;
+    return state.sepc;
+}
+
+}  // namespace weft::riscv

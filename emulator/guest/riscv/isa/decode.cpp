@@ -1,0 +1,147 @@
+#include "emulator/guest/riscv/isa/decode.h"
+
+#include <array>
+
+namespace weft::riscv {
+
+namespace {
+
+// Rows are found by the bits that most instructions are told apart by: a 16-bit one's quadrant and upper
+// three bits, a 32-bit one's major opcode and funct3. A row without a fixed funct3 is in the eight buckets of
+// its opcode.
+constexpr unsigned kBuckets16 = 32;
+constexpr unsigned kBuckets32 = 32 * 8;
+constexpr unsigned kBuckets = kBuckets16 + kBuckets32;
+
+constexpr uint32_t kQuadrantMask = 3;
+constexpr uint32_t kFunct3Mask16 = 0xe000;
+constexpr uint32_t kOpcodeMask = 0x7f;
+constexpr uint32_t kFunct3Mask32 = 0x7000;
+
+constexpr unsigned bucket16(uint32_t bits) { return (bits & kQuadrantMask) << 3 | (bits >> 13 & 7); }
+constexpr unsigned bucket32(uint32_t bits) { return kBuckets16 + ((bits >> 2 & 31) << 3 | (bits >> 12 & 7)); }
+
+template <class Visit>
+constexpr void visit_buckets(const InsnDesc& desc, Visit visit) {
+    if (desc.size == 2) {
+        visit(bucket16(desc.match));
+        return;
+    }
+    const bool fixed_funct3 = (desc.mask & kFunct3Mask32) != 0;
+    const unsigned first = bucket32(desc.match);
+    for (unsigned funct3 = 0; funct3 < (fixed_funct3 ? 1u : 8u); ++funct3) {
+        visit(first + funct3);
+    }
+}
+
+consteval bool buckets_are_decided() {
+    for (const InsnDesc& desc : kInsns) {
+        const uint32_t needed = desc.size == 2 ? kQuadrantMask | kFunct3Mask16 : kOpcodeMask;
+        if ((desc.mask & needed) != needed) {
+            return false;
+        }
+        const uint32_t funct3 = desc.mask & kFunct3Mask32;
+        if (desc.size == 4 && funct3 != 0 && funct3 != kFunct3Mask32) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(buckets_are_decided(), "each row fixes the bits that choose its bucket");
+
+consteval unsigned entry_count() {
+    unsigned count = 0;
+    for (const InsnDesc& desc : kInsns) {
+        visit_buckets(desc, [&count](unsigned) { ++count; });
+    }
+    return count;
+}
+
+// What decides whether an instruction is that of a row, close together.
+struct IndexEntry {
+    uint32_t mask;
+    uint32_t match;
+    uint16_t row;  // in kInsns
+};
+
+struct DecodeIndex {
+    std::array<uint16_t, kBuckets + 1> first{};  // of each bucket's entries
+    std::array<IndexEntry, entry_count()> entries{};
+};
+
+consteval DecodeIndex make_index() {
+    DecodeIndex index;
+    std::array<uint16_t, kBuckets> sizes{};
+    for (const InsnDesc& desc : kInsns) {
+        visit_buckets(desc, [&sizes](unsigned bucket) { ++sizes[bucket]; });
+    }
+    for (unsigned bucket = 0; bucket < kBuckets; ++bucket) {
+        index.first[bucket + 1] = static_cast<uint16_t>(index.first[bucket] + sizes[bucket]);
+    }
+    std::array<uint16_t, kBuckets> next{};
+    for (unsigned bucket = 0; bucket < kBuckets; ++bucket) {
+        next[bucket] = index.first[bucket];
+    }
+    for (uint16_t row = 0; row < kInsnCount; ++row) {
+        visit_buckets(kInsns[row], [&index, &next, row](unsigned bucket) {
+            index.entries[next[bucket]++] = IndexEntry{kInsns[row].mask, kInsns[row].match, row};
+        });
+    }
+    return index;
+}
+
+constexpr DecodeIndex kIndex = make_index();
+
+constexpr uint32_t kFenceTso = 0x8330000f;
+constexpr uint32_t kPause = 0x0100000f;
+
+bool obeys_rules(const InsnDesc& desc, const Insn& insn) {
+    const unsigned rules = desc.rules;
+    if (rules == rule_none) {
+        return true;
+    }
+    return !((rules & rule_rounding) != 0 && (insn.rm == 5 || insn.rm == 6)) &&
+           !((rules & rule_imm) != 0 && insn.imm == 0) && !((rules & rule_rd) != 0 && insn.rd == 0) &&
+           !((rules & rule_rd_sp) != 0 && insn.rd == 2) && !((rules & rule_rs1) != 0 && insn.rs1 == 0) &&
+           !((rules & rule_rs2) != 0 && insn.rs2 == 0) &&
+           !((rules & rule_plain_fence) != 0 && (insn.bits == kFenceTso || insn.bits == kPause));
+}
+
+}  // namespace
+
+Insn decode(uint32_t bits) {
+    Insn insn;
+    insn.size = static_cast<uint8_t>(insn_size(static_cast<uint16_t>(bits)));
+    if (insn.size == 2) {
+        bits &= 0xffff;
+    }
+    insn.bits = bits;
+    const unsigned bucket = insn.size == 2 ? bucket16(bits) : bucket32(bits);
+    const IndexEntry* const end = &kIndex.entries[0] + kIndex.first[bucket + 1];
+    for (const IndexEntry* entry = &kIndex.entries[0] + kIndex.first[bucket]; entry != end; ++entry) {
+        if ((bits & entry->mask) != entry->match) {
+            continue;
+        }
+        const InsnDesc& desc = kInsns[entry->row];
+        extract_operands(desc.format, &insn);
+        if (obeys_rules(desc, insn)) [[likely]] {
+            insn.desc = &desc;
+            return insn;
+        }
+        insn = Insn{nullptr, bits, 0, insn.size};
+    }
+    return insn;
+}
+
+bool matches(const InsnDesc& desc, uint32_t bits) {
+    if (desc.size != insn_size(static_cast<uint16_t>(bits)) || (bits & desc.mask) != desc.match) {
+        return false;
+    }
+    Insn insn;
+    insn.bits = bits;
+    insn.size = desc.size;
+    extract_operands(desc.format, &insn);
+    return obeys_rules(desc, insn);
+}
+
+}  // namespace weft::riscv

@@ -1,0 +1,189 @@
+// Runs instructions at once, one after another: for code that has been met too rarely to be worth a translation. What they
+// do is written in semantics_*.h, for the translator as well. Internal to runner.cpp.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/cpu/state.h"
+#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "weft/guest.h"
+#include "weft/int_ops.h"
+#include "weft/ir.h"
+
+namespace weft::riscv {
+
+// A value, where a Translator has a temp.
+template <ir::Type kType, class Word>
+struct Known {
+    static constexpr ir::Type type = kType;
+    Word value = 0;
+};
+
+using Known32 = Known<ir::Type::i32, uint32_t>;
+using Known64 = Known<ir::Type::i64, uint64_t>;
+
+template <ir::Opcode kCode>
+using OpConstant = std::integral_constant<ir::Opcode, kCode>;
+
+// The part of ir::Builder that the semantics use, on values.
+class Calculator {
+  public:
+    static Known64 imm(uint64_t value) { return {value}; }
+    static Known32 imm32(uint32_t value) { return {value}; }
+
+    template <ir::Opcode kCode, class V>
+    static V op(OpConstant<kCode>, V a) {
+        return {int_ops::unary<kCode>(a.value)};
+    }
+    template <ir::Opcode kCode, class V>
+    static V op(OpConstant<kCode>, V a, V b) {
+        return {int_ops::binary<kCode>(a.value, b.value)};
+    }
+    static Known64 add(Known64 a, Known64 b) { return {a.value + b.value}; }
+    static Known64 sub(Known64 a, Known64 b) { return {a.value - b.value}; }
+    template <class V>
+    static V and_(V a, V b) {
+        return {a.value & b.value};
+    }
+    static Known64 or_(Known64 a, Known64 b) { return {a.value | b.value}; }
+    template <class V>
+    static V xor_(V a, V b) {
+        return {a.value ^ b.value};
+    }
+    static Known64 shl(Known64 a, Known64 b) { return {int_ops::binary<ir::Opcode::shl>(a.value, b.value)}; }
+    static Known64 shr(Known64 a, Known64 b) { return {int_ops::binary<ir::Opcode::shr>(a.value, b.value)}; }
+    static Known64 extract(Known64 a, unsigned position, unsigned length) {
+        return {int_ops::extract(a.value, position, length)};
+    }
+    static Known64 sextract(Known64 a, unsigned position, unsigned length) {
+        return {int_ops::sextract(a.value, position, length)};
+    }
+    template <class V>
+    static V movcond(ir::Cond cond, V a, V b, V x, V y) {
+        return int_ops::compare(cond, a.value, b.value) ? x : y;
+    }
+    static Known32 extrl_i64_i32(Known64 a) { return {static_cast<uint32_t>(a.value)}; }
+    // Sequentially consistent whatever is asked for: code that runs rarely.
+    static void mb(uint32_t) { std::atomic_thread_fence(std::memory_order_seq_cst); }
+};
+
+// One run of instructions in one page. On the vCPU's thread.
+class Runner {
+  public:
+    // `page`: where the bytes of the page are that StateHeader::pc is in.
+    Runner(State& state, TbFlags flags, const uint8_t* page)
+        : state_(state),
+          header_(state_header(&state)),
+          flags_(flags),
+          page_(page),
+          offset_(header_.pc & (kPageSize - 1)) {}
+
+    RunResult run();
+
+    Calculator& b() { return calculator_; }
+
+    // ---- registers ----
+    Known64 x(unsigned n) const { return {gpr(state_, n)}; }
+    void set_x(unsigned n, Known64 value) {
+        if (n != 0) {
+            gpr(state_, n) = value.value;
+        }
+    }
+    template <ir::Opcode kCode>
+    void set_x(unsigned n, OpConstant<kCode> code, Known64 a) {
+        set_x(n, Calculator::op(code, a));
+    }
+    template <ir::Opcode kCode>
+    void set_x(unsigned n, OpConstant<kCode> code, Known64 a, Known64 b) {
+        set_x(n, Calculator::op(code, a, b));
+    }
+    template <ir::Opcode kCode>
+    void set_x_field(unsigned n, OpConstant<kCode>, Known64 a, unsigned position, unsigned length) {
+        static_assert(kCode == ir::Opcode::extract || kCode == ir::Opcode::sextract);
+        set_x(n, kCode == ir::Opcode::extract ? Calculator::extract(a, position, length)
+                                              : Calculator::sextract(a, position, length));
+    }
+    void set_x_word(unsigned n, Known64 a) { set_x_word(n, Calculator::extrl_i64_i32(a)); }
+    void set_x_word(unsigned n, Known32 a) {
+        set_x(n, {static_cast<uint64_t>(int64_t{static_cast<int32_t>(a.value)})});
+    }
+    void set_x_zero_extended(unsigned n, Known32 a) { set_x(n, {a.value}); }
+    void set_x_if(unsigned n, ir::Cond cond, Known64 a, Known64 b) {
+        set_x(n, {int_ops::compare(cond, a.value, b.value) ? uint64_t{1} : 0});
+    }
+    void set_x_pc(unsigned n, int32_t page_offset) { set_x(n, {pc_at(page_offset)}); }
+
+    // ---- memory ----
+    Known64 address(const Insn& insn) const {
+        return {gpr(state_, insn.rs1) + static_cast<uint64_t>(int64_t{insn.imm})};
+    }
+    ir::MemOp memop(unsigned size_log2, uint32_t access_flags) const {
+        return ir::MemOp(size_log2, static_cast<unsigned>(flags_.data_mode()), access_flags);
+    }
+    void load_x(unsigned n, Known64 address, ir::MemOp memop) {
+        uint64_t value = 0;
+        if (accessed(header_.services->load(header_.vcpu, address_of(address, memop), memop.at(0).bits(),
+                                            &value))) {
+            set_x(n, {value});
+        }
+    }
+    void store(Known64 value, Known64 address, ir::MemOp memop) {
+        accessed(header_.services->store(header_.vcpu, address_of(address, memop), memop.at(0).bits(),
+                                         value.value));
+    }
+    template <ir::Opcode kCode>
+    void amo_x(unsigned n, OpConstant<kCode>, Known64 address, Known64 operand, ir::MemOp memop) {
+        uint64_t old = 0;
+        if (accessed(header_.services->atomic(header_.vcpu, kCode, address.value, memop.bits(), operand.value,
+                                              &old))) {
+            memop.size_log2() == 3 ? set_x(n, {old}) : set_x_word(n, Known64{old});
+        }
+    }
+
+    // ---- control ----
+    int32_t offset() const { return static_cast<int32_t>(offset_); }
+    int32_t next_offset() const { return static_cast<int32_t>(offset_ + size_); }
+    void branch(ir::Cond cond, Known64 a, Known64 b, int32_t page_offset) {
+        if (int_ops::compare(cond, a.value, b.value)) {
+            end_with_jump(page_offset);
+        }
+    }
+    void end_with_jump(int32_t page_offset) { end_with_jump(Known64{pc_at(page_offset)}); }
+    void end_with_jump(Known64 pc) {
+        target_ = pc.value;
+        progress_ = Progress::jumps;
+    }
+
+  private:
+    enum class Progress : uint8_t { goes_on, jumps, raised };
+
+    // Decodes the instruction at offset_. False: it reaches past the page, or has to be translated.
+    bool fetch(Insn* insn) const;
+    uint64_t pc_at(int32_t page_offset) const {
+        return (header_.pc & ~(kPageSize - 1)) + static_cast<uint64_t>(int64_t{page_offset});
+    }
+    static uint64_t address_of(Known64 address, ir::MemOp memop) {
+        return address.value + static_cast<uint64_t>(int64_t{memop.displacement()});
+    }
+    bool accessed(bool done) {
+        if (!done) {
+            progress_ = Progress::raised;
+        }
+        return done;
+    }
+
+    State& state_;
+    StateHeader& header_;
+    const TbFlags flags_;
+    const uint8_t* const page_;
+
+    [[no_unique_address]] Calculator calculator_;
+    uint64_t offset_;    // page offset of the instruction
+    uint32_t size_ = 0;  // its bytes
+    Progress progress_ = Progress::goes_on;
+    uint64_t target_ = 0;  // of a jump
+};
+
+}  // namespace weft::riscv

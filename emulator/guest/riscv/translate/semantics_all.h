@@ -1,0 +1,35 @@
+// All semantics: the templates, and what is written for the translator alone.
+#pragma once
+
+#include "emulator/guest/riscv/isa/insn_table.h"
+#include "emulator/guest/riscv/translate/semantics_atomic.h"
+#include "emulator/guest/riscv/translate/semantics_bitmanip.h"
+#include "emulator/guest/riscv/translate/semantics_int.h"
+#include "emulator/guest/riscv/translate/semantics_mem.h"
+
+namespace weft::riscv {
+
+class Translator;
+
+namespace semantics {
+
+#define WEFT_RISCV_DECLARE(id, ...) void id(Translator& t, const Insn& insn);
+// System calls, waiting and what orders instruction fetches (list I); reservations (list A); all of floating point, of
+// CSRs and of the privileged architecture.
+WEFT_RISCV_DECLARE(ecall)
+WEFT_RISCV_DECLARE(ebreak)
+WEFT_RISCV_DECLARE(pause)
+WEFT_RISCV_DECLARE(fence_i)
+WEFT_RISCV_DECLARE(lr_w)
+WEFT_RISCV_DECLARE(lr_d)
+WEFT_RISCV_DECLARE(sc_w)
+WEFT_RISCV_DECLARE(sc_d)
+WEFT_RISCV_INSNS_F(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_D(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZICSR(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_PRIV(WEFT_RISCV_DECLARE)
+#undef WEFT_RISCV_DECLARE
+
+}  // namespace semantics
+
+}  // namespace weft::riscv

@@ -1,0 +1,77 @@
+// Atomic memory operations of the A extension, and fences.
+#pragma once
+
+#include "emulator/guest/riscv/translate/semantics.h"
+#include "emulator/guest/riscv/translate/semantics_mem.h"
+
+namespace weft::riscv::semantics {
+
+namespace detail {
+
+inline uint32_t ordering(const Insn& insn) {
+    return (insn.aq() ? ir::MemOp::kAcquire : 0) | (insn.rl() ? ir::MemOp::kRelease : 0);
+}
+
+template <ir::Opcode kCode>
+void amo(auto& t, const Insn& insn, SizeLog2 size) {
+    t.amo_x(insn.rd, op<kCode>, t.x(insn.rs1), t.x(insn.rs2),
+            t.memop(size, ir::MemOp::kAligned | ordering(insn)));
+}
+
+// Which barrier a pair of fence sets asks for: the bits of a set are device input, device output, reads,
+// writes.
+inline uint32_t barrier(unsigned before, unsigned after) {
+    constexpr unsigned kReads = 0b1010;
+    constexpr unsigned kWrites = 0b0101;
+    const bool reads_before = (before & kReads) != 0;
+    const bool writes_before = (before & kWrites) != 0;
+    const bool reads_after = (after & kReads) != 0;
+    const bool writes_after = (after & kWrites) != 0;
+    uint32_t kinds = 0;
+    const auto order = [&kinds](bool earlier, bool later, ir::BarrierKind kind) {
+        if (earlier && later) {
+            kinds |= kind;
+        }
+    };
+    order(reads_before, reads_after, ir::kBarrierLoadLoad);
+    order(reads_before, writes_after, ir::kBarrierLoadStore);
+    order(writes_before, reads_after, ir::kBarrierStoreLoad);
+    order(writes_before, writes_after, ir::kBarrierStoreStore);
+    return kinds;
+}
+
+}  // namespace detail
+
+void amoswap_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xchg>(t, insn, detail::kWord); }
+void amoadd_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_add>(t, insn, detail::kWord); }
+void amoxor_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xor>(t, insn, detail::kWord); }
+void amoand_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_and>(t, insn, detail::kWord); }
+void amoor_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_or>(t, insn, detail::kWord); }
+void amomin_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smin>(t, insn, detail::kWord); }
+void amomax_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smax>(t, insn, detail::kWord); }
+void amominu_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umin>(t, insn, detail::kWord); }
+void amomaxu_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umax>(t, insn, detail::kWord); }
+void amoswap_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xchg>(t, insn, detail::kDouble); }
+void amoadd_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_add>(t, insn, detail::kDouble); }
+void amoxor_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xor>(t, insn, detail::kDouble); }
+void amoand_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_and>(t, insn, detail::kDouble); }
+void amoor_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_or>(t, insn, detail::kDouble); }
+void amomin_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smin>(t, insn, detail::kDouble); }
+void amomax_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smax>(t, insn, detail::kDouble); }
+void amominu_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umin>(t, insn, detail::kDouble); }
+void amomaxu_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umax>(t, insn, detail::kDouble); }
+
+// Reserved fence modes are plain fences.
+void fence(auto& t, const Insn& insn) {
+    const unsigned sets = static_cast<unsigned>(insn.imm);
+    const uint32_t kinds = detail::barrier(sets >> 4 & 15, sets & 15);
+    if (kinds != 0) {
+        t.b().mb(kinds);
+    }
+}
+
+void fence_tso(auto& t, const Insn&) {
+    t.b().mb(ir::kBarrierLoadLoad | ir::kBarrierLoadStore | ir::kBarrierStoreStore);
+}
+
+}  // namespace weft::riscv::semantics

@@ -1,0 +1,16 @@
+// From RISC-V code to IR.
+#pragma once
+
+#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "weft/guest.h"
+
+namespace weft::riscv {
+
+// Most instructions of a unit, whatever the request allows.
+inline constexpr uint32_t kMaxUnitInsns = 128;
+
+// GuestArch::translate. `unit` has the table of globals.h as its first temps. Any thread; depends on nothing
+// but the request.
+TranslateStatus translate(const TranslateRequest* request, ir::Unit* unit);
+
+}  // namespace weft::riscv

@@ -1,0 +1,87 @@
+// Reservations of the A extension, and pause.
+//
+// LR/SC is a compare-and-swap with the value that LR loaded. Its one deviation: that another hart stored and
+// put the same value back goes unnoticed. SC to another address or of another size fails, and a trap clears
+// the reservation.
+#include "emulator/guest/riscv/translate/translator.h"
+
+namespace weft::riscv::semantics {
+
+using ir::Cond;
+using ir::I32;
+using ir::I64;
+using ir::Label;
+using ir::MemOp;
+using ir::Opcode;
+using ir::Type;
+
+namespace {
+
+using detail::kDouble;
+using detail::kWord;
+
+MemOp memop(Translator& t, const Insn& insn, unsigned size) {
+    return t.memop(size, MemOp::kAligned | detail::ordering(insn));
+}
+
+I64 res_address(Translator& t) { return t.b().global<I64>(kResAddressGlobal); }
+I64 res_value(Translator& t) { return t.b().global<I64>(kResValueGlobal); }
+
+// What res_address holds for a reservation of this size at the address in rs1.
+I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
+    return size == kDouble ? t.b().or_(t.x(insn.rs1), t.b().imm(1)) : t.x(insn.rs1);
+}
+
+void load_reserved(Translator& t, const Insn& insn, unsigned size) {
+    const MemOp op(memop(t, insn, size).bits() | (size == kWord ? MemOp::kSign : 0));
+    t.b().emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+    t.b().mov(res_address(t), reservation_key(t, insn, size));
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, res_value(t));
+    }
+}
+
+// The value in memory before, sign-extended, having tried to replace the reserved one by rs2.
+I64 exchange_reserved(Translator& t, const Insn& insn, unsigned size) {
+    ir::Builder& b = t.b();
+    if (size == kDouble) {
+        return b.atomic_cmpxchg(t.x(insn.rs1), res_value(t), t.x(insn.rs2), memop(t, insn, size));
+    }
+    const I32 expected = b.extrl_i64_i32(res_value(t));
+    const I32 desired = b.extrl_i64_i32(t.x(insn.rs2));
+    return b.ext_i32_i64(b.atomic_cmpxchg(t.x(insn.rs1), expected, desired, memop(t, insn, size)));
+}
+
+void store_conditional(Translator& t, const Insn& insn, unsigned size) {
+    ir::Builder& b = t.b();
+    const Label aligned = b.new_label();
+    const Label failed = b.new_label();
+    const Label done = b.new_label();
+
+    // A misaligned address raises whether or not the reservation holds.
+    b.brcond(Cond::tsteq, t.x(insn.rs1), b.imm((1u << size) - 1), aligned);
+    t.raise_here(Exception::store_misaligned, t.x(insn.rs1));
+
+    b.set_label(aligned);
+    b.brcond(Cond::ne, res_address(t), reservation_key(t, insn, size), failed);
+    const I64 before = exchange_reserved(t, insn, size);
+    t.emit_x(insn.rd, Opcode::setcond, Type::i64, static_cast<uint8_t>(Cond::ne), 0, before, res_value(t));
+    b.br(done);
+
+    b.set_label(failed);
+    t.set_x(insn.rd, b.imm(1));
+
+    b.set_label(done);
+    b.mov(res_address(t), b.imm(kNoReservation));
+}
+
+}  // namespace
+
+void lr_w(Translator& t, const Insn& insn) { load_reserved(t, insn, kWord); }
+void lr_d(Translator& t, const Insn& insn) { load_reserved(t, insn, kDouble); }
+void sc_w(Translator& t, const Insn& insn) { store_conditional(t, insn, kWord); }
+void sc_d(Translator& t, const Insn& insn) { store_conditional(t, insn, kDouble); }
+
+void pause(Translator& t, const Insn&) { t.end_with_exit(ir::ExitReason::yield); }
+
+}  // namespace weft::riscv::semantics

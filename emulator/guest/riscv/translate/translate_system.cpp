@@ -1,0 +1,186 @@
+// Environment calls, CSRs, the privileged instructions and what tells the hart that memory's meaning changed.
+#include <cstddef>
+
+#include "emulator/guest/riscv/translate/translator.h"
+
+namespace weft::riscv::semantics {
+
+using ir::ExitReason;
+using ir::I32;
+using ir::I64;
+using ir::Opcode;
+using ir::Type;
+
+namespace {
+
+enum FpCsr : unsigned { kFflags = 1, kFrm = 2, kFcsr = 3 };
+
+constexpr int32_t kFrmOffset = static_cast<int32_t>(offsetof(State, frm));
+constexpr unsigned kFflagsBits = 5;
+constexpr unsigned kFrmBits = 3;
+
+// CSRs that hold a value for software or for the next trap, and on which neither TB flags nor mappings nor
+// pending interrupts depend: writing one does not end the unit.
+bool is_plain_storage(unsigned csr) {
+    switch (csr) {
+        case 0x105:  // stvec
+        case 0x140:  // sscratch
+        case 0x141:  // sepc
+        case 0x142:  // scause
+        case 0x143:  // stval
+        case 0x305:  // mtvec
+        case 0x340:  // mscratch
+        case 0x341:  // mepc
+        case 0x342:  // mcause
+        case 0x343:  // mtval
+            return true;
+        default:
+            return false;
+    }
+}
+
+I32 bits_of(Translator& t, const Insn& insn) { return t.b().imm32(insn.bits); }
+
+I64 read_fp_csr(Translator& t, unsigned csr) {
+    ir::Builder& b = t.b();
+    if (csr == kFflags) {
+        return b.fpflags_get();
+    }
+    const I64 frm = b.load_state<I64>(Opcode::ld32u, kFrmOffset);
+    return csr == kFrm ? frm : b.or_(b.fpflags_get(), b.shl(frm, b.imm(kFflagsBits)));
+}
+
+void write_fp_csr(Translator& t, unsigned csr, I64 value) {
+    ir::Builder& b = t.b();
+    if (csr != kFrm) {
+        b.fpflags_set(b.extract(value, 0, kFflagsBits));
+    }
+    if (csr != kFflags) {
+        b.store_state(Opcode::st32, b.extract(value, csr == kFrm ? 0 : kFflagsBits, kFrmBits), kFrmOffset);
+    }
+    t.writes_fp_state();
+    if (csr != kFflags) {  // frm is a TB flag
+        t.end_with_exit();
+    }
+}
+
+// What a CSR is written with: `operand` itself, or the old value with the operand's bits set or cleared.
+I64 combine(Translator& t, CsrOp op, I64 old, I64 operand) {
+    switch (op) {
+        case CsrOp::set:
+            return t.b().or_(old, operand);
+        case CsrOp::clear:
+            return t.b().op(Opcode::andc, old, operand);
+        default:
+            return operand;
+    }
+}
+
+void access_fp_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
+    if (!t.needs_fp(insn)) {
+        return;
+    }
+    const unsigned csr = static_cast<unsigned>(insn.imm);
+    const I64 old = op == CsrOp::write ? t.b().imm(0) : read_fp_csr(t, csr);
+    // Before rd is written, which may be the operand.
+    const I64 value = op == CsrOp::read ? old : t.b().op(Opcode::mov, combine(t, op, old, operand));
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, old);
+    }
+    if (op != CsrOp::read) {
+        write_fp_csr(t, csr, value);
+    }
+}
+
+void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
+    const unsigned csr = static_cast<unsigned>(insn.imm);
+    if (csr == kFflags || csr == kFrm || csr == kFcsr) {
+        access_fp_csr(t, insn, op, operand);
+        return;
+    }
+    ir::Builder& b = t.b();
+    // Into a temp first: the helper may raise, and then rd keeps its value.
+    const I64 old = b.call_value<I64>(kHelperCsr, b.imm32(csr), operand, b.imm32(static_cast<uint32_t>(op)),
+                                      bits_of(t, insn));
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, old);
+    }
+    if (op != CsrOp::read && !is_plain_storage(csr)) {
+        t.end_with_exit();
+    }
+}
+
+// CSRRW reads nothing for rd = x0, CSRRS and CSRRC write nothing for rs1 = x0 or a zero immediate.
+CsrOp swap_op(const Insn& insn) { return insn.rd == 0 ? CsrOp::write : CsrOp::read_write; }
+CsrOp mask_op(const Insn& insn, CsrOp op) { return insn.rs1 == 0 ? CsrOp::read : op; }
+
+I64 immediate(Translator& t, const Insn& insn) { return t.b().imm(insn.rs1); }
+
+void return_from_trap(Translator& t, const Insn& insn, HelperId helper) {
+    const I64 pc = t.b().call_value<I64>(helper, bits_of(t, insn));
+    t.end_with_exit(ExitReason::lookup, pc);
+}
+
+void fence_vma(Translator& t, const Insn& insn) {
+    uint32_t flags = 0;
+    flags |= insn.rs1 != 0 ? uint32_t{kSfenceHasAddress} : 0;
+    flags |= insn.rs2 != 0 ? uint32_t{kSfenceHasAsid} : 0;
+    t.b().call(kHelperSfenceVma, t.x(insn.rs1), t.x(insn.rs2), t.b().imm32(flags), bits_of(t, insn));
+    t.end_with_exit();
+}
+
+// SFENCE.W.INVAL and SFENCE.INVAL.IR order what SINVAL.VMA does, which here is done at once. They are legal
+// in S-mode whatever mstatus.TVM says (privileged specification, "Svinval").
+void fence_inval(Translator& t, const Insn& insn) {
+    if (t.flags().priv() == Priv::user) {
+        t.illegal(insn);
+    } else {
+        t.end_with_exit();
+    }
+}
+
+}  // namespace
+
+void ecall(Translator& t, const Insn&) {
+    const Priv priv = t.flags().priv();
+    t.raise(priv == Priv::user         ? Exception::ecall_user
+            : priv == Priv::supervisor ? Exception::ecall_supervisor
+                                       : Exception::ecall_machine,
+            t.b().imm(0));
+}
+
+// tval is the breakpoint's own address (privileged specification, "Machine Trap Value Register").
+void ebreak(Translator& t, const Insn&) { t.raise(Exception::breakpoint, t.b().pc_add(t.offset())); }
+
+void csrrw(Translator& t, const Insn& insn) { access_csr(t, insn, swap_op(insn), t.x(insn.rs1)); }
+void csrrs(Translator& t, const Insn& insn) { access_csr(t, insn, mask_op(insn, CsrOp::set), t.x(insn.rs1)); }
+void csrrc(Translator& t, const Insn& insn) {
+    access_csr(t, insn, mask_op(insn, CsrOp::clear), t.x(insn.rs1));
+}
+void csrrwi(Translator& t, const Insn& insn) { access_csr(t, insn, swap_op(insn), immediate(t, insn)); }
+void csrrsi(Translator& t, const Insn& insn) {
+    access_csr(t, insn, mask_op(insn, CsrOp::set), immediate(t, insn));
+}
+void csrrci(Translator& t, const Insn& insn) {
+    access_csr(t, insn, mask_op(insn, CsrOp::clear), immediate(t, insn));
+}
+
+void mret(Translator& t, const Insn& insn) { return_from_trap(t, insn, kHelperMret); }
+void sret(Translator& t, const Insn& insn) { return_from_trap(t, insn, kHelperSret); }
+
+void wfi(Translator& t, const Insn& insn) {
+    t.b().call(kHelperWfi, bits_of(t, insn));
+    t.end_with_exit(ExitReason::halt);
+}
+
+void sfence_vma(Translator& t, const Insn& insn) { fence_vma(t, insn); }
+void sinval_vma(Translator& t, const Insn& insn) { fence_vma(t, insn); }
+void sfence_w_inval(Translator& t, const Insn& insn) { fence_inval(t, insn); }
+void sfence_inval_ir(Translator& t, const Insn& insn) { fence_inval(t, insn); }
+
+void fence_i(Translator& t, const Insn&) {
+    t.b().call(kHelperFenceI);
+    t.end_with_exit();
+}
+
+}  // namespace weft::riscv::semantics

@@ -1,0 +1,174 @@
+// The state of one translation, and what the translations of single instructions are written with. Internal
+// to translate*.cpp.
+//
+// How units end. A unit runs on across conditional branches: the taken sides leave by *side exits*, which are
+// emitted behind the unit's last instruction. It ends
+//  - by goto_tb where the next pc is in the unit's page and cannot be that of an instruction which straddles
+//    the page's end;
+//  - by lookup_and_goto_ptr for any other pc;
+//  - by exit_tb where TB flags, mappings or enabled interrupts may have changed.
+// Before each stands an exit_check with the number of instructions completed on that path.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/cpu/exception.h"
+#include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/translate/semantics_all.h"
+#include "emulator/guest/riscv/cpu/state.h"
+#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/translate/translate.h"
+#include "weft/guest.h"
+#include "weft/ir_builder.h"
+#include "weft/memory.h"
+
+namespace weft::riscv {
+
+class Translator {
+  public:
+    Translator(const TranslateRequest& request, ir::Unit& unit)
+        : request_(request), flags_(request.tb_flags), unit_(unit), b_(unit), offset_(request.page_offset) {}
+
+    TranslateStatus run();
+
+    ir::Builder& b() { return b_; }
+    TbFlags flags() const { return flags_; }
+
+    // ---- registers ----
+    // x[n]; zero for x0.
+    ir::I64 x(unsigned n) { return n == 0 ? b_.imm(0) : b_.global<ir::I64>(gpr_global(n)); }
+    // Where x[n] is to be written: for x0 a temp that nobody reads.
+    ir::I64 x_out(unsigned n) { return n == 0 ? b_.temp<ir::I64>() : b_.global<ir::I64>(gpr_global(n)); }
+    ir::F64 f(unsigned n) { return b_.global<ir::F64>(fpr_global(n)); }
+    // Where f[n] is to be written. Makes the FP state dirty.
+    ir::F64 f_out(unsigned n) {
+        writes_fp_state();
+        return b_.global<ir::F64>(fpr_global(n));
+    }
+    // f[n] as a single-precision operand: the canonical NaN unless it is NaN-boxed.
+    ir::F32 f32(unsigned n) { return b_.funbox(f(n)); }
+
+    // Writes the result of an op into x[n] without a move in between. `args` are temps.
+    template <class... Args>
+    void emit_x(unsigned n, ir::Opcode code, ir::Type type, uint8_t cond, uint32_t aux, Args... args) {
+        b_.emit(code, type, cond, aux, x_out(n).index, args.index...);
+    }
+    void set_x(unsigned n, ir::I64 value) { emit_x(n, ir::Opcode::mov, ir::Type::i64, 0, 0, value); }
+    void set_x(unsigned n, ir::Opcode code, ir::I64 a) { emit_x(n, code, ir::Type::i64, 0, 0, a); }
+    void set_x(unsigned n, ir::Opcode code, ir::I64 a, ir::I64 b) {
+        emit_x(n, code, ir::Type::i64, 0, 0, a, b);
+    }
+    // The field [position, position + length) of `a`: `code` is extract or sextract.
+    void set_x_field(unsigned n, ir::Opcode code, ir::I64 a, unsigned position, unsigned length) {
+        emit_x(n, code, ir::Type::i64, 0, position | length << 8, a);
+    }
+    // 1 if (a cond b), else 0.
+    void set_x_if(unsigned n, ir::Cond cond, ir::I64 a, ir::I64 b) {
+        if (n != 0) {
+            emit_x(n, ir::Opcode::setcond, ir::Type::i64, static_cast<uint8_t>(cond), 0, a, b);
+        }
+    }
+    // page_pc + `page_offset`.
+    void set_x_pc(unsigned n, int32_t page_offset) {
+        if (n != 0) {
+            emit_x(n, ir::Opcode::pc_add, ir::Type::none, 0, static_cast<uint32_t>(page_offset));
+        }
+    }
+    // The low half of `a`, sign-extended.
+    void set_x_word(unsigned n, ir::I64 a) { set_x_field(n, ir::Opcode::sextract, a, 0, 32); }
+    void set_x_word(unsigned n, ir::I32 a) { emit_x(n, ir::Opcode::ext_i32_i64, ir::Type::none, 0, 0, a); }
+    void set_x_zero_extended(unsigned n, ir::I32 a) {
+        emit_x(n, ir::Opcode::extu_i32_i64, ir::Type::none, 0, 0, a);
+    }
+    void set_f32(unsigned n, ir::F32 value) {
+        b_.emit(ir::Opcode::fbox, ir::Type::none, 0, 0, f_out(n).index, value.index);
+    }
+
+    // ---- memory ----
+    ir::I64 address(const Insn& insn) {
+        return insn.imm == 0 ? x(insn.rs1)
+                             : b_.add(x(insn.rs1), b_.imm(static_cast<uint64_t>(int64_t{insn.imm})));
+    }
+    ir::MemOp memop(unsigned size_log2, uint32_t access_flags = 0) const {
+        return ir::MemOp(size_log2, static_cast<unsigned>(flags_.data_mode()), access_flags);
+    }
+    void load_x(unsigned n, ir::I64 address, ir::MemOp memop) {
+        emit_x(n, ir::Opcode::guest_ld, ir::Type::i64, 0, memop.bits(), address);
+    }
+    void store(ir::I64 value, ir::I64 address, ir::MemOp memop) { b_.guest_st(value, address, memop); }
+    // x[n] becomes the value in memory before; of a word, sign-extended.
+    void amo_x(unsigned n, ir::Opcode code, ir::I64 address, ir::I64 operand, ir::MemOp memop) {
+        if (memop.size_log2() == 3) {
+            emit_x(n, code, ir::Type::i64, 0, memop.bits(), address, operand);
+        } else {
+            set_x_word(n, b_.atomic(code, address, b_.extrl_i64_i32(operand), memop));
+        }
+    }
+
+    // ---- floating point ----
+    // False, having made the instruction illegal, while the FP state is off.
+    bool needs_fp(const Insn& insn);
+    // The direction that insn.rm means. False, having made the instruction illegal, where frm holds a
+    // reserved one.
+    bool rounding(const Insn& insn, ir::Rounding* result);
+    // This instruction changes FP registers or flags: mstatus.FS becomes dirty once it is done.
+    void writes_fp_state() { fp_written_ = true; }
+
+    // ---- ends ----
+    // Page offset of the instruction being translated, and of the one behind it (which may be past the page).
+    int32_t offset() const { return static_cast<int32_t>(offset_); }
+    int32_t next_offset() const { return static_cast<int32_t>(offset_ + size_); }
+
+    // The instruction raises an exception; the unit ends.
+    void raise(Exception cause, ir::I64 tval);
+    void illegal(const Insn& insn) { raise(Exception::illegal_insn, b_.imm(insn.bits)); }
+    // The same in the middle of an instruction whose other paths go on: the unit does not end.
+    void raise_here(Exception cause, ir::I64 tval);
+
+    // Ends the unit by a transfer to page_pc + target.
+    void end_with_jump(int32_t target);
+    void end_with_jump(ir::I64 pc);
+    // Ends the unit: the loop looks at everything anew and carries on behind this instruction, or at `pc`.
+    void end_with_exit(ir::ExitReason reason = ir::ExitReason::lookup);
+    void end_with_exit(ir::ExitReason reason, ir::I64 pc);
+    // Leaves for page_pc + target if (a cond b), else goes on.
+    void branch(ir::Cond cond, ir::I64 a, ir::I64 b, int32_t target);
+
+  private:
+    struct SideExit {
+        ir::Label label;
+        int32_t target;  // page offset
+        int32_t source;  // page offset of the branch
+        uint32_t insns;  // completed when the branch is taken
+    };
+
+    // Fetches and decodes the instruction at offset_. False: it reaches past the bytes or the page.
+    bool fetch(Insn* insn) const;
+    void translate_insn(const Insn& insn);
+    void finish_fp_write();
+    // Whether the unit is one instruction that ends in the next page.
+    bool straddles() const { return request_.page_offset + size_ > kPageSize; }
+    // Whether a jump to this page offset may be a goto_tb.
+    bool may_link(int32_t target) const;
+    void transfer(int32_t target, int32_t source, uint32_t insns);
+    void emit_side_exits();
+
+    const TranslateRequest& request_;
+    const TbFlags flags_;
+    ir::Unit& unit_;
+    ir::Builder b_;
+
+    uint32_t offset_;     // page offset of the instruction being translated
+    uint32_t size_ = 0;   // its bytes
+    uint32_t insns_ = 0;  // translated, with the current one
+    bool ended_ = false;
+    bool fp_written_ = false;  // by the current instruction
+
+    std::array<SideExit, kMaxUnitInsns> side_exits_;
+    uint32_t side_exit_count_ = 0;
+    uint32_t linked_side_exits_ = 0;  // those that will take a goto_tb slot
+};
+
+}  // namespace weft::riscv
