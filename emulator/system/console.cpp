@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include "emulator/system/char_file.h"
-#include "emulator/system/char_mux.h"
-#include "emulator/system/char_null.h"
-#include "emulator/system/char_stdio.h"
-#include "emulator/system/terminal.h"
+#include "emulator/backend/char/char_file.h"
+#include "emulator/backend/char/char_mux.h"
+#include "emulator/backend/char/char_null.h"
+#include "emulator/backend/char/char_stdio.h"
+#include "emulator/backend/char/terminal.h"
 
 namespace weft::sys {
 

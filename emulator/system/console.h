@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 #include "emulator/system/main_loop.h"
 #include "emulator/system/monitor.h"
 #include "emulator/system/options.h"

@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "base/unique_fd.h"
-#include "emulator/system/block_raw.h"
+#include "emulator/backend/block/raw.h"
 #include "emulator/system/values.h"
 
 namespace weft::sys {

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "emulator/system/accel_chain.h"
-#include "emulator/system/block_raw.h"
+#include "emulator/backend/block/raw.h"
 #include "emulator/system/console.h"
 #include "emulator/system/inputs.h"
 #include "emulator/system/machine.h"

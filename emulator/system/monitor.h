@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 #include "weft/guest.h"
 
 namespace weft::sys {

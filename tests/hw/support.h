@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "emulator/hw/core/block_backend.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/block/block_backend.h"
+#include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/memory/reader.h"

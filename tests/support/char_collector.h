@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 
 namespace weft::test {
 

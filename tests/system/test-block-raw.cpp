@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "emulator/system/block_raw.h"
+#include "emulator/backend/block/raw.h"
 #include "tests/support/subprocess.h"
 
 using namespace weft;

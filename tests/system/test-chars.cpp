@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "emulator/system/char_file.h"
-#include "emulator/system/char_mux.h"
-#include "emulator/system/char_stdio.h"
+#include "emulator/backend/char/char_file.h"
+#include "emulator/backend/char/char_mux.h"
+#include "emulator/backend/char/char_stdio.h"
 #include "tests/support/subprocess.h"
 
 using namespace weft;

@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/mutex.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"

@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "emulator/hw/char/uart16550.h"
-#include "emulator/hw/core/block_backend.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/block/block_backend.h"
+#include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/intc/clint.h"
 #include "emulator/hw/intc/plic.h"

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "emulator/hw/core/block_backend.h"
+#include "emulator/backend/block/block_backend.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/virtio/device.h"
 

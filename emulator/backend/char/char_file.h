@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/unique_fd.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 
 namespace weft::sys {
 

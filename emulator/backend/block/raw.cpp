@@ -1,4 +1,4 @@
-#include "emulator/system/block_raw.h"
+#include "emulator/backend/block/raw.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

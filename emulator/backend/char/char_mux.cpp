@@ -1,4 +1,4 @@
-#include "emulator/system/char_mux.h"
+#include "emulator/backend/char/char_mux.h"
 
 #include <algorithm>
 #include <string_view>

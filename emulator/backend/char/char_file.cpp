@@ -1,4 +1,4 @@
-#include "emulator/system/char_file.h"
+#include "emulator/backend/char/char_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "emulator/system/char_stdio.h"
+#include "emulator/backend/char/char_stdio.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

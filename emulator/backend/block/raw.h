@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
-#include "emulator/hw/core/block_backend.h"
+#include "emulator/backend/block/block_backend.h"
 
 namespace weft::sys {
 

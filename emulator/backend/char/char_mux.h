@@ -9,7 +9,7 @@
 #include <functional>
 
 #include "base/work_queue.h"
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 #include "emulator/system/main_loop.h"
 
 namespace weft::sys {

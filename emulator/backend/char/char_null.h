@@ -1,7 +1,7 @@
 // A serial line that ends nowhere.
 #pragma once
 
-#include "emulator/hw/core/char_backend.h"
+#include "emulator/backend/char/char_backend.h"
 
 namespace weft::sys {
 

@@ -1,4 +1,4 @@
-#include "emulator/system/terminal.h"
+#include "emulator/backend/char/terminal.h"
 
 namespace weft::sys {
 
