@@ -18,7 +18,7 @@
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/riscv/virt.h"
 #include "emulator/memory/topology.h"
-#include "emulator/system/accel_chain.h"
+#include "emulator/accel/accel_chain.h"
 #include "emulator/system/io_worker.h"
 #include "emulator/system/main_loop.h"
 #include "emulator/system/monitor.h"

@@ -8,7 +8,7 @@
 #include <new>
 
 #include "base/log.h"
-#include "emulator/system/accel_chain.h"
+#include "emulator/accel/accel_chain.h"
 #include "emulator/backend/block/raw.h"
 #include "emulator/system/console.h"
 #include "emulator/system/inputs.h"

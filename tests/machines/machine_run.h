@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "emulator/system/accel_chain.h"
+#include "emulator/accel/accel_chain.h"
 #include "emulator/system/machine.h"
 #include "emulator/system/options.h"
 

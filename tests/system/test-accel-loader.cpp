@@ -1,7 +1,7 @@
 // Modules: where they are looked for, and what is wrong with those that cannot be used.
 #include <catch2/catch.hpp>
 
-#include "emulator/system/accel_loader.h"
+#include "emulator/accel/accel_loader.h"
 #include "tests/support/subprocess.h"
 
 using namespace weft;

@@ -1,7 +1,7 @@
 // Accelerator properties against a table.
 #include <catch2/catch.hpp>
 
-#include "emulator/system/accel_properties.h"
+#include "emulator/accel/accel_properties.h"
 
 using namespace weft;
 using namespace weft::sys;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/system/accel_loader.h"
-#include "emulator/system/accel_properties.h"
+#include "emulator/accel/accel_loader.h"
+#include "emulator/accel/accel_properties.h"
 #include "emulator/system/options.h"
 
 namespace weft::sys {

@@ -1,4 +1,4 @@
-#include "emulator/system/accel_properties.h"
+#include "emulator/accel/accel_properties.h"
 
 #include <fmt/format.h>
 

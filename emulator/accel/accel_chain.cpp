@@ -1,4 +1,4 @@
-#include "emulator/system/accel_chain.h"
+#include "emulator/accel/accel_chain.h"
 
 #include <fmt/format.h>
 

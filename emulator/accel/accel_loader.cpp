@@ -1,4 +1,4 @@
-#include "emulator/system/accel_loader.h"
+#include "emulator/accel/accel_loader.h"
 
 #include <fmt/format.h>
 #include <glib.h>
