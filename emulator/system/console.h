@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/system/main_loop.h"
+#include "emulator/machine/main_loop.h"
 #include "emulator/system/monitor.h"
 #include "emulator/system/options.h"
 

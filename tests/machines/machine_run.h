@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "emulator/accel/accel_chain.h"
-#include "emulator/system/machine.h"
+#include "emulator/machine/machine.h"
 #include "emulator/system/options.h"
 
 namespace weft::test {

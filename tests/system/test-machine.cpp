@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "emulator/system/machine.h"
+#include "emulator/machine/machine.h"
 #include "emulator/system/sinks.h"
 #include "tests/support/char_collector.h"
 

@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "emulator/system/io_worker.h"
-#include "emulator/system/main_loop.h"
+#include "emulator/machine/io_worker.h"
+#include "emulator/machine/main_loop.h"
 
 using namespace weft;
 using namespace weft::sys;

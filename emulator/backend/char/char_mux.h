@@ -10,7 +10,7 @@
 
 #include "base/work_queue.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/system/main_loop.h"
+#include "emulator/machine/main_loop.h"
 
 namespace weft::sys {
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/work_queue.h"
-#include "emulator/system/timer_queue.h"
+#include "emulator/machine/timer_queue.h"
 
 namespace weft::sys {
 

@@ -1,4 +1,4 @@
-#include "emulator/system/virtual_io.h"
+#include "emulator/machine/vcpu_thread_io.h"
 
 namespace weft::sys {
 

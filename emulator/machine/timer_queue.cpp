@@ -1,4 +1,4 @@
-#include "emulator/system/timer_queue.h"
+#include "emulator/machine/timer_queue.h"
 
 #include <sys/timerfd.h>
 #include <unistd.h>

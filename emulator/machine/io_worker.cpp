@@ -1,4 +1,4 @@
-#include "emulator/system/io_worker.h"
+#include "emulator/machine/io_worker.h"
 
 #include <new>
 

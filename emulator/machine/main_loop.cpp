@@ -1,4 +1,4 @@
-#include "emulator/system/main_loop.h"
+#include "emulator/machine/main_loop.h"
 
 #include <glib-unix.h>
 #include <glib.h>

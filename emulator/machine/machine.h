@@ -19,11 +19,11 @@
 #include "emulator/hw/riscv/virt.h"
 #include "emulator/memory/topology.h"
 #include "emulator/accel/accel_chain.h"
-#include "emulator/system/io_worker.h"
-#include "emulator/system/main_loop.h"
+#include "emulator/machine/io_worker.h"
+#include "emulator/machine/main_loop.h"
 #include "emulator/system/monitor.h"
 #include "emulator/system/options.h"
-#include "emulator/system/virtual_io.h"
+#include "emulator/machine/vcpu_thread_io.h"
 #include "weft/accel.h"
 
 namespace weft::sys {

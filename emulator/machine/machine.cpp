@@ -1,4 +1,4 @@
-#include "emulator/system/machine.h"
+#include "emulator/machine/machine.h"
 
 #include <fmt/format.h>
 
