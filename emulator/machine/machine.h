@@ -21,7 +21,7 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/main_loop.h"
-#include "emulator/system/monitor.h"
+#include "emulator/control/monitor.h"
 #include "emulator/system/options.h"
 #include "emulator/machine/vcpu_thread_io.h"
 #include "weft/accel.h"

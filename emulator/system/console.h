@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/machine/main_loop.h"
-#include "emulator/system/monitor.h"
+#include "emulator/control/monitor.h"
 #include "emulator/system/options.h"
 
 namespace weft::sys {

@@ -1,7 +1,7 @@
 // The monitor's commands and its line editing.
 #include <catch2/catch.hpp>
 
-#include "emulator/system/monitor.h"
+#include "emulator/control/monitor.h"
 
 using namespace weft;
 using namespace weft::sys;

@@ -1,4 +1,4 @@
-#include "emulator/system/monitor.h"
+#include "emulator/control/monitor.h"
 
 #include <fmt/format.h>
 
