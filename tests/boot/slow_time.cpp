@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/riscv/virt_fdt.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 

@@ -5,9 +5,9 @@
 #include <thread>
 #include <vector>
 
-#include "emulator/hw/intc/clint.h"
-#include "emulator/hw/intc/pass_on.h"
-#include "emulator/hw/intc/plic.h"
+#include "emulator/hw/riscv/clint.h"
+#include "emulator/hw/riscv/pass_on.h"
+#include "emulator/hw/riscv/plic.h"
 #include "tests/hw/support.h"
 #include "tests/support/random.h"
 

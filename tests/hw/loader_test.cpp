@@ -1,4 +1,4 @@
-#include "emulator/hw/core/loader.h"
+#include "emulator/hw/boot/loader.h"
 
 #include <zlib.h>
 

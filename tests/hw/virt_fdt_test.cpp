@@ -10,7 +10,7 @@
 #include <fstream>
 #include <string>
 
-#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/boot/device_tree.h"
 
 namespace weft::hw::virt {
 namespace {

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/riscv/virt_boot.h"
 #include "tests/hw/support.h"
 

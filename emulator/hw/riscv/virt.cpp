@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/virtio/blk.h"
 
 namespace weft::hw {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/bits.h"
-#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/riscv/virt_fdt.h"
 #include "emulator/hw/riscv/virt_map.h"
 #include "weft/memory.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/hw/core/loader.h"
+#include "emulator/hw/boot/loader.h"
 
 namespace weft::hw::virt {
 

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "emulator/hw/char/uart16550.h"
-#include "emulator/hw/core/device_tree.h"
-#include "emulator/hw/intc/plic.h"
+#include "emulator/hw/boot/device_tree.h"
+#include "emulator/hw/riscv/plic.h"
 #include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/riscv/virt_map.h"
 #include "emulator/guest/riscv/cpu/hart.h"

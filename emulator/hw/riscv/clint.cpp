@@ -1,9 +1,9 @@
-#include "emulator/hw/intc/clint.h"
+#include "emulator/hw/riscv/clint.h"
 
 #include <fmt/format.h>
 
 #include "base/assert.h"
-#include "emulator/hw/intc/pass_on.h"
+#include "emulator/hw/riscv/pass_on.h"
 
 namespace weft::hw {
 

@@ -1,4 +1,4 @@
-#include "emulator/hw/intc/plic.h"
+#include "emulator/hw/riscv/plic.h"
 
 #include <fmt/format.h>
 

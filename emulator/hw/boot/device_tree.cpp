@@ -1,4 +1,4 @@
-#include "emulator/hw/core/device_tree.h"
+#include "emulator/hw/boot/device_tree.h"
 
 #include <fmt/format.h>
 #include <libfdt.h>
