@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "emulator/system/values.h"
+#include "base/text_values.h"
 
 namespace weft::sys {
 

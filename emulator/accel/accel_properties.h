@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/system/values.h"
+#include "base/text_values.h"
 #include "weft/accel.h"
 
 namespace weft::sys {

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <vector>
 
-#include "emulator/system/sinks.h"
-#include "emulator/system/values.h"
+#include "emulator/accel/text_sinks.h"
+#include "base/text_values.h"
 
 namespace weft::sys {
 

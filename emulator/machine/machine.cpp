@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "emulator/system/report.h"
-#include "emulator/system/sinks.h"
-#include "emulator/system/values.h"
+#include "base/messages.h"
+#include "emulator/accel/text_sinks.h"
+#include "base/text_values.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::sys {

@@ -11,7 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "emulator/backend/block/raw.h"
-#include "emulator/system/values.h"
+#include "base/text_values.h"
 
 namespace weft::sys {
 

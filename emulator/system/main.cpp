@@ -15,7 +15,7 @@
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/options.h"
-#include "emulator/system/report.h"
+#include "base/messages.h"
 #include "emulator/system/signals.h"
 
 namespace weft::sys {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/system/values.h"
+#include "base/text_values.h"
 
 namespace weft::sys {
 

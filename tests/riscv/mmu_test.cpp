@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "tests/riscv/fake_hart.h"
 
 namespace weft::riscv {

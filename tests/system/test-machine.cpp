@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "emulator/machine/machine.h"
-#include "emulator/system/sinks.h"
+#include "emulator/accel/text_sinks.h"
 #include "tests/support/char_collector.h"
 
 using namespace weft;

@@ -1,7 +1,7 @@
 // Numbers, sizes, switches and comma lists.
 #include <catch2/catch.hpp>
 
-#include "emulator/system/values.h"
+#include "base/text_values.h"
 
 using namespace weft::sys;
 

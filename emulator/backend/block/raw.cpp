@@ -10,7 +10,7 @@
 #include <cerrno>
 
 #include "base/assert.h"
-#include "emulator/system/values.h"
+#include "base/text_values.h"
 
 namespace weft::sys {
 

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
-#include "emulator/system/report.h"
-#include "emulator/system/values.h"
+#include "base/messages.h"
+#include "base/text_values.h"
 
 namespace weft::sys {
 

@@ -12,7 +12,7 @@
 #include <array>
 #include <cerrno>
 
-#include "emulator/system/report.h"
+#include "base/messages.h"
 
 namespace weft::sys {
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "emulator/guest/riscv/cpu/state.h"
-#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "weft/guest.h"
 
 namespace weft::riscv {

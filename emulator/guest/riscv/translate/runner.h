@@ -7,7 +7,7 @@
 
 #include "emulator/guest/riscv/isa/decode.h"
 #include "emulator/guest/riscv/cpu/state.h"
-#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "weft/guest.h"
 #include "weft/int_ops.h"
 #include "weft/ir.h"

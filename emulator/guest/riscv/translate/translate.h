@@ -1,7 +1,7 @@
 // From RISC-V code to IR.
 #pragma once
 
-#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "weft/guest.h"
 
 namespace weft::riscv {

@@ -18,7 +18,7 @@
 #include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/translate/semantics_all.h"
 #include "emulator/guest/riscv/cpu/state.h"
-#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/translate/translate.h"
 #include "weft/guest.h"
 #include "weft/ir_builder.h"

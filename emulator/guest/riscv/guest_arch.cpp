@@ -7,7 +7,7 @@
 #include "emulator/guest/riscv/cpu/mmu.h"
 #include "emulator/guest/riscv/cpu/reset.h"
 #include "emulator/guest/riscv/translate/run.h"
-#include "emulator/guest/riscv/translate/tb_flags.h"
+#include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/translate/translate.h"
 #include "emulator/guest/riscv/cpu/trap.h"
 

@@ -1,4 +1,4 @@
-#include "emulator/system/report.h"
+#include "base/messages.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
