@@ -1,14 +1,13 @@
 #include "base/messages.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string>
 
-#include "emulator/system/options.h"
-
-namespace weft::sys {
+namespace weft {
 
 namespace {
 
@@ -21,10 +20,10 @@ void print_line(std::string line) {
 
 }  // namespace
 
-void print_error(std::string_view message) { print_line(fmt::format("{}: {}", kProgramName, message)); }
+void print_error(std::string_view message) { print_line(fmt::format("{}: {}", program_invocation_short_name, message)); }
 
 void print_warning(std::string_view message) {
-    print_line(fmt::format("{}: warning: {}", kProgramName, message));
+    print_line(fmt::format("{}: warning: {}", program_invocation_short_name, message));
 }
 
-}  // namespace weft::sys
+}  // namespace weft

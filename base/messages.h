@@ -3,11 +3,11 @@
 
 #include <string_view>
 
-namespace weft::sys {
+namespace weft {
 
-// "weft-system-riscv64: message". Each line is one write, so lines of several threads do not mix. Any thread.
+// "PROGRAM: message", with the name that the program was started by. Each line is one write, so lines of several threads do not mix. Any thread.
 void print_error(std::string_view message);
-// "weft-system-riscv64: warning: message".
+// "PROGRAM: warning: message".
 void print_warning(std::string_view message);
 
-}  // namespace weft::sys
+}  // namespace weft

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-namespace weft::sys {
+namespace weft {
 
 namespace {
 
@@ -149,4 +149,4 @@ std::string in_quotes(std::string_view text) {
     return result + "'";
 }
 
-}  // namespace weft::sys
+}  // namespace weft

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace weft::sys {
+namespace weft {
 
 // One element of a comma list. `value` is absent where no '=' was written.
 struct KeyValue {
@@ -46,4 +46,4 @@ std::string format_size(uint64_t bytes);
 // For messages: 'text', with bytes that would break the line shown as \xNN.
 std::string in_quotes(std::string_view text);
 
-}  // namespace weft::sys
+}  // namespace weft

@@ -8,11 +8,17 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/text_values.h"
 #include "emulator/accel/accel_loader.h"
 #include "emulator/accel/accel_properties.h"
-#include "emulator/system/options.h"
 
 namespace weft::sys {
+
+// One -accel: a module's name and the properties in the order they were written.
+struct AccelChoice {
+    std::string name;
+    std::vector<KeyValue> properties;
+};
 
 // Stands at one choice at a time: a module that loads, with properties that hold. What cannot be loaded or made is told
 // through `note`, and the next choice is taken; properties that do not hold are the user's error and end the search.

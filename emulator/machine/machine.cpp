@@ -8,6 +8,7 @@
 #include "emulator/accel/text_sinks.h"
 #include "base/text_values.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/guest_arch.h"
 
 namespace weft::sys {
 

@@ -10,18 +10,13 @@
 
 #include "base/error.h"
 #include "base/text_values.h"
+#include "emulator/accel/accel_chain.h"
 
 namespace weft::sys {
 
 inline constexpr const char* kProgramName = "weft-system-riscv64";
 inline constexpr unsigned kMaxCpus = 512;  // what the virt board can number
 inline constexpr size_t kMaxDevices = 8;   // its virtio-mmio slots
-
-// One -accel: a module's name and the properties in the order they were written.
-struct AccelChoice {
-    std::string name;
-    std::vector<KeyValue> properties;
-};
 
 struct SerialChoice {
     enum class Kind { null, stdio, mux_stdio, file };

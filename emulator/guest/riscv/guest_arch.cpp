@@ -1,4 +1,5 @@
-// The architecture as one constant table: what the accelerator gets to see of RISC-V.
+#include "emulator/guest/riscv/guest_arch.h"
+
 #include "emulator/guest/riscv/isa/disassemble.h"
 #include "emulator/guest/riscv/translate/globals.h"
 #include "emulator/guest/riscv/cpu/hart.h"

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/cpu/state.h"
 
 namespace weft::riscv {
@@ -26,6 +25,11 @@ struct CsrDesc {
 
 // The row of a register; null where weft has none by that number.
 const CsrDesc* find_csr(unsigned number);
+
+// What a Zicsr instruction does. Reads and writes have side effects of their own, so the forms that leave one out say so
+// (unprivileged specification, "Zicsr": rd=x0 of CSRRW reads nothing, rs1=x0 of CSRRS/CSRRC writes nothing).
+// fflags, frm and fcsr never come here: translators do them in IR.
+enum class CsrOp : uint32_t { read, write, read_write, set, clear };
 
 // What a Zicsr instruction does with `operand`. False: it is illegal and nothing happened. On the vCPU's
 // thread.

@@ -88,7 +88,4 @@ class Hart {
 // The hart whose state it is.
 inline Hart& hart_of(const State& state) { return *static_cast<Hart*>(state_header(&state).guest); }
 
-// The architecture as the accelerator sees it (constant). VcpuConfig::guest is the Hart.
-const GuestArch& guest_arch();
-
 }  // namespace weft::riscv

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "emulator/guest/riscv/cpu/csr.h"
 #include "emulator/guest/riscv/cpu/state.h"
 #include "weft/helper.h"
 
@@ -19,11 +20,6 @@ enum HelperId : uint32_t {
     kHelperFenceI,     // fence_i(state)
     kHelperCount,
 };
-
-// What a Zicsr instruction does. Reads and writes have side effects of their own, so the forms that leave one out say so
-// (unprivileged specification, "Zicsr": rd=x0 of CSRRW reads nothing, rs1=x0 of CSRRS/CSRRC writes nothing).
-// fflags, frm and fcsr never come here: translators do them in IR.
-enum class CsrOp : uint32_t { read, write, read_write, set, clear };
 
 enum SfenceFlags : uint32_t { kSfenceHasAddress = 1, kSfenceHasAsid = 2 };
 
