@@ -26,7 +26,7 @@ EpochDomain::~EpochDomain() {
         Retired* list = nullptr;
         {
             MutexLock lock(mutex_);
-            WEFT_ASSERT(participants_ == nullptr);
+            WEFT_ASSERT(readers_ == nullptr);
             tag_pending();
             list = take_before(kNobody);
         }
@@ -60,7 +60,7 @@ void EpochDomain::retire(void* object, void (*deleter)(void* object, void* conte
 std::uint64_t EpochDomain::tag_pending() {
     Retired* stack = pending_.exchange(nullptr, std::memory_order_seq_cst);
     // Orders the unlinking of the whole stack before every later epoch; pairs with the loads of epoch_ in
-    // participants.
+    // readers.
     const std::uint64_t tag = epoch_.fetch_add(1, std::memory_order_seq_cst);
     if (stack == nullptr) {
         return tag;
@@ -82,7 +82,7 @@ std::uint64_t EpochDomain::tag_pending() {
 
 std::uint64_t EpochDomain::oldest_state() {
     std::uint64_t oldest = kNobody;
-    for (const Participant* p = participants_; p != nullptr; p = p->next_) {
+    for (const Reader* p = readers_; p != nullptr; p = p->next_) {
         const std::uint64_t state = p->state_.load(std::memory_order_seq_cst);
         if (state != kOffline) {
             oldest = std::min(oldest, state);
@@ -124,7 +124,7 @@ std::size_t EpochDomain::poll() {
     if (waiting_.load(std::memory_order_relaxed) == 0 || !mutex_.try_lock()) {
         return 0;  // somebody else is at it
     }
-    // The epoch moves only for nodes that need a tag: each move makes every participant store once.
+    // The epoch moves only for nodes that need a tag: each move makes every reader store once.
     if (pending_.load(std::memory_order_relaxed) != nullptr) {
         tag_pending();
     }
@@ -133,7 +133,7 @@ std::size_t EpochDomain::poll() {
     return reclaim_list(list);
 }
 
-void EpochDomain::synchronize(Participant* self, Nudge nudge, void* context) {
+void EpochDomain::synchronize(Reader* self, QuiescenceRequest request, void* context) {
     WEFT_ASSERT(self == nullptr || &self->domain_ == this);
     const bool was_online = self != nullptr && self->online();
     if (was_online) {
@@ -145,8 +145,8 @@ void EpochDomain::synchronize(Participant* self, Nudge nudge, void* context) {
         MutexLock lock(mutex_);
         const std::uint64_t target = tag_pending() + 1;
         while (oldest_state() < target) {
-            if (nudge != nullptr) {
-                nudge_locked(target, nudge, context);
+            if (request != nullptr) {
+                request_locked(target, request, context);
             }
             passed_.wait(mutex_);
         }
@@ -166,39 +166,39 @@ bool EpochDomain::grace_period_over(std::uint64_t period) {
     return oldest_state() >= period;
 }
 
-void EpochDomain::nudge_laggards(std::uint64_t period, Nudge nudge, void* context) {
+void EpochDomain::request_quiescence(std::uint64_t period, QuiescenceRequest request, void* context) {
     MutexLock lock(mutex_);
-    nudge_locked(period, nudge, context);
+    request_locked(period, request, context);
 }
 
-void EpochDomain::nudge_locked(std::uint64_t target, Nudge nudge, void* context) {
-    for (Participant* p = participants_; p != nullptr; p = p->next_) {
+void EpochDomain::request_locked(std::uint64_t target, QuiescenceRequest request, void* context) {
+    for (Reader* p = readers_; p != nullptr; p = p->next_) {
         const std::uint64_t state = p->state_.load(std::memory_order_seq_cst);
-        if (state != kOffline && state < target && p->nudged_ < target) {
-            // One nudge serves every target up to this one: the flag it set is still to be acted on, or was
+        if (state != kOffline && state < target && p->requested_ < target) {
+            // One request serves every target up to this one: the flag it set is still to be acted on, or was
             // acted on after the epoch had moved.
-            p->nudged_ = target;
-            nudge(*p, context);
+            p->requested_ = target;
+            request(*p, context);
         }
     }
 }
 
 std::size_t EpochDomain::waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
-void EpochDomain::add(Participant& participant) {
+void EpochDomain::add(Reader& reader) {
     MutexLock lock(mutex_);
-    participant.next_ = participants_;
-    if (participants_ != nullptr) {
-        participants_->previous_ = &participant;
+    reader.next_ = readers_;
+    if (readers_ != nullptr) {
+        readers_->previous_ = &reader;
     }
-    participants_ = &participant;
+    readers_ = &reader;
 }
 
-void EpochDomain::remove(Participant& participant) {
+void EpochDomain::remove(Reader& reader) {
     MutexLock lock(mutex_);
-    (participant.previous_ != nullptr ? participant.previous_->next_ : participants_) = participant.next_;
-    if (participant.next_ != nullptr) {
-        participant.next_->previous_ = participant.previous_;
+    (reader.previous_ != nullptr ? reader.previous_->next_ : readers_) = reader.next_;
+    if (reader.next_ != nullptr) {
+        reader.next_->previous_ = reader.previous_;
     }
 }
 
@@ -211,32 +211,32 @@ void EpochDomain::wake_waiters() {
     passed_.notify_all();
 }
 
-EpochDomain::Participant::Participant(EpochDomain& domain, void* owner) : domain_(domain), owner_(owner) {
+EpochDomain::Reader::Reader(EpochDomain& domain, void* owner) : domain_(domain), owner_(owner) {
     domain_.add(*this);
 }
 
-EpochDomain::Participant::~Participant() {
+EpochDomain::Reader::~Reader() {
     if (online()) {
         go_offline();
     }
     domain_.remove(*this);
 }
 
-void EpochDomain::Participant::announce(std::uint64_t state) {
+void EpochDomain::Reader::announce(std::uint64_t state) {
     state_.store(state, std::memory_order_seq_cst);
     if (domain_.waiters_.load(std::memory_order_seq_cst) != 0) {
         domain_.wake_waiters();
     }
 }
 
-void EpochDomain::Participant::go_online() {
+void EpochDomain::Reader::go_online() {
     WEFT_DEBUG_ASSERT(!online());
     state_.store(domain_.epoch_.load(std::memory_order_seq_cst), std::memory_order_seq_cst);
     // The second load of the epoch is what point 3 of the protocol needs.
     quiescent();
 }
 
-void EpochDomain::Participant::go_offline() {
+void EpochDomain::Reader::go_offline() {
     WEFT_DEBUG_ASSERT(online());
     announce(kOffline);
 }

@@ -1,23 +1,23 @@
 // Epoch-based reclamation: memory that lock-free readers may still hold is freed once every reader has passed
 // a point at which it holds nothing.
 //
-// A thread that reads protected data registers a Participant. The participant is *online* while it may hold
+// A thread that reads protected data registers a Reader. The reader is *online* while it may hold
 // pointers to protected objects and *offline* while it holds none and blocks or does something long. While
 // online it announces *quiescent* points: instants at which it holds none, such as the top of an execution
 // loop.
 //
 // An object is first unlinked, so that nobody can find it any more, and then retired. It is reclaimed after a
-// *grace period*: once every participant that was online at the unlinking has since been quiescent or
+// *grace period*: once every reader that was online at the unlinking has since been quiescent or
 // offline.
 //
 // The protocol (complete enough to write a model of it)
 // -----------------------------------------------------
 // Shared variables, all accessed with sequentially consistent operations:
 //   epoch      counter, starts at 1, changed by fetch_add(1) only
-//   state[p]   one word a participant, written by its thread only: 0 = offline, E = online, having read epoch = E
+//   state[p]   one word a reader, written by its thread only: 0 = offline, E = online, having read epoch = E
 //   pending    stack of retired nodes that have no tag yet
 //   waiters    number of threads inside synchronize()
-// Guarded by `mutex`: the set of participants, the tagged queue (in order of tags).
+// Guarded by `mutex`: the set of readers, the tagged queue (in order of tags).
 //
 //   online(p):     e := epoch; state[p] := e; quiescent(p)
 //   quiescent(p):  e := epoch; if e != state[p]: { state[p] := e; if waiters != 0: { lock; unlock; wake all } }
@@ -27,7 +27,7 @@
 //   scan:          m := minimum of state[p] over all p with state[p] != 0 (infinite if there is none)
 //   poll:          lock; tag; scan; take the nodes with tag < m off the queue; unlock; reclaim them
 //   synchronize:   offline(self); waiters += 1; lock; tag; T := the tag + 1;
-//                  while scan < T: { nudge each p with 0 < state[p] < T, once; wait for a wake-up };
+//                  while scan < T: { ask each p with 0 < state[p] < T, once; wait for a wake-up };
 //                  unlock; waiters -= 1; reclaim; online(self)
 //
 // Why a node with tag t may go when every state is 0 or greater than t:
@@ -39,7 +39,7 @@
 //      the scan's load precedes that store in the single order of all these operations, the fetch_add precedes the
 //      scan, and p's second load of epoch (the one in quiescent) follows its store: it reads more than t and 1 applies.
 //      That is the place where both sides store and then load, and why nothing weaker would do.
-//   4. No wake-up is lost: a participant stores its state and then loads `waiters`; a waiter adds to `waiters` and then
+//   4. No wake-up is lost: a reader stores its state and then loads `waiters`; a waiter adds to `waiters` and then
 //      loads the states, holding the mutex until it sleeps. One of the two sees the other.
 //
 // Cost: a quiescent point is one load of a line that changes only when something is retired, plus one store
@@ -66,18 +66,18 @@ struct Retired {
     void* context = nullptr;    // the same
 };
 
-// One set of readers and of what they read; one an accelerator. It outlives its participants and what was
+// One set of readers and of what they read; one an accelerator. It outlives its readers and what was
 // retired to it; two domains know nothing of each other.
 class EpochDomain {
   public:
-    class Participant;
+    class Reader;
     class Offline;
 
     EpochDomain() = default;
     EpochDomain(const EpochDomain&) = delete;
     EpochDomain& operator=(const EpochDomain&) = delete;
 
-    // Reclaims everything still waiting. No participant is registered any more.
+    // Reclaims everything still waiting. No reader is registered any more.
     ~EpochDomain();
 
     // Takes `node` after its object was unlinked; `reclaim(node, context)` is called once, after a grace
@@ -93,29 +93,29 @@ class EpochDomain {
     // last quiescent point; the natural place is right after it. Cheap when nothing waits.
     std::size_t poll();
 
-    // Called for a participant that keeps synchronize() waiting, at most once for each in one synchronize().
-    // It runs under the domain's mutex: it sets the participant's exit flag and neither blocks nor calls the
-    // domain. For the nudge not to be lost, the participant's thread clears that flag *before* it calls
-    // quiescent(), reading it with acquire (the nudge stores with release): whoever has seen the flag then
+    // Called for a reader that keeps synchronize() waiting, at most once for each in one synchronize().
+    // It runs under the domain's mutex: it sets the reader's exit flag and neither blocks nor calls the
+    // domain. For the request not to be lost, the reader's thread clears that flag *before* it calls
+    // quiescent(), reading it with acquire (the request stores with release): whoever has seen the flag then
     // sees the epoch that wants it.
-    using Nudge = void (*)(Participant& laggard, void* context);
+    using QuiescenceRequest = void (*)(Reader& lagging, void* context);
 
-    // Waits until every participant other than `self` that was online at the call has been quiescent or
-    // offline, then reclaims what was retired before the call. `self` is the caller's own participant or
+    // Waits until every reader other than `self` that was online at the call has been quiescent or
+    // offline, then reclaims what was retired before the call. `self` is the caller's own reader or
     // null; it is offline while waiting (two threads may synchronize at once), so that everything it read
-    // before is void afterwards. The caller holds no lock that a participant may want before its next
+    // before is void afterwards. The caller holds no lock that a reader may want before its next
     // quiescent point.
-    void synchronize(Participant* self, Nudge nudge = nullptr, void* context = nullptr);
+    void synchronize(Reader* self, QuiescenceRequest request = nullptr, void* context = nullptr);
 
     // A grace period to be asked after instead of waited for: begins one now; it is over once every
-    // participant online at its beginning has been quiescent or offline. What happened before
-    // begin_grace_period() is seen by every participant from then on; what they did before their quiescent
+    // reader online at its beginning has been quiescent or offline. What happened before
+    // begin_grace_period() is seen by every reader from then on; what they did before their quiescent
     // points is seen by who was told that it is over.
     std::uint64_t begin_grace_period();
     bool grace_period_over(std::uint64_t period);
-    // Calls `nudge` as synchronize() does, without waiting: for each participant that keeps the period from
-    // being over and was not nudged for it or a later one yet.
-    void nudge_laggards(std::uint64_t period, Nudge nudge, void* context);
+    // Calls `request` as synchronize() does, without waiting: for each reader that keeps the period from
+    // being over and was not asked for it or a later one yet.
+    void request_quiescence(std::uint64_t period, QuiescenceRequest request, void* context);
 
     // Nodes retired and not yet reclaimed; a snapshot.
     std::size_t waiting() const;
@@ -127,13 +127,13 @@ class EpochDomain {
     std::uint64_t tag_pending() WEFT_REQUIRES(mutex_);
     std::uint64_t oldest_state() WEFT_REQUIRES(mutex_);
     Retired* take_before(std::uint64_t epoch) WEFT_REQUIRES(mutex_);
-    void nudge_locked(std::uint64_t target, Nudge nudge, void* context) WEFT_REQUIRES(mutex_);
+    void request_locked(std::uint64_t target, QuiescenceRequest request, void* context) WEFT_REQUIRES(mutex_);
     std::size_t reclaim_list(Retired* list);
-    void add(Participant& participant);
-    void remove(Participant& participant);
+    void add(Reader& reader);
+    void remove(Reader& reader);
     void wake_waiters();
 
-    // Read by every participant at every quiescent point, so alone on its line.
+    // Read by every reader at every quiescent point, so alone on its line.
     alignas(kCacheLine) std::atomic<std::uint64_t> epoch_{1};
 
     // Pushed by retire() in any thread, emptied under mutex_.
@@ -141,24 +141,24 @@ class EpochDomain {
     // Statistics; and what lets poll() return early. Relaxed: order comes from pending_ and mutex_.
     std::atomic<std::size_t> waiting_{0};
 
-    // Changed by synchronize(), read by participants after they changed their state.
+    // Changed by synchronize(), read by readers after they changed their state.
     alignas(kCacheLine) std::atomic<std::uint32_t> waiters_{0};
     Mutex mutex_;
     CondVar passed_;
-    Participant* participants_ WEFT_GUARDED_BY(mutex_) = nullptr;
+    Reader* readers_ WEFT_GUARDED_BY(mutex_) = nullptr;
     Retired* tagged_first_ WEFT_GUARDED_BY(mutex_) = nullptr;
     Retired* tagged_last_ WEFT_GUARDED_BY(mutex_) = nullptr;
 };
 
 // A thread's place in a domain; begins offline. All functions are the owning thread's alone. Destroying it
 // takes it offline.
-class alignas(kCacheLine) EpochDomain::Participant {
+class alignas(kCacheLine) EpochDomain::Reader {
   public:
-    // `owner` is for nudge functions: whoever runs on this thread.
-    explicit Participant(EpochDomain& domain, void* owner = nullptr);
-    ~Participant();
-    Participant(const Participant&) = delete;
-    Participant& operator=(const Participant&) = delete;
+    // `owner` is for QuiescenceRequest functions: whoever runs on this thread.
+    explicit Reader(EpochDomain& domain, void* owner = nullptr);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
 
     void* owner() const { return owner_; }
     EpochDomain& domain() const { return domain_; }
@@ -187,31 +187,30 @@ class alignas(kCacheLine) EpochDomain::Participant {
     EpochDomain& domain_;
     void* const owner_;
     // Guarded by the domain's mutex.
-    Participant* next_ = nullptr;
-    Participant* previous_ = nullptr;
-    std::uint64_t nudged_ = 0;
+    Reader* next_ = nullptr;
+    Reader* previous_ = nullptr;
+    std::uint64_t requested_ = 0;
 };
 
-// Offline for a scope that blocks, online again after it; does nothing to a participant that is offline
+// Offline for a scope that blocks, online again after it; does nothing to a reader that is offline
 // already.
 class EpochDomain::Offline {
   public:
-    explicit Offline(Participant& participant)
-        : participant_(participant), was_online_(participant.online()) {
+    explicit Offline(Reader& reader) : reader_(reader), was_online_(reader.online()) {
         if (was_online_) {
-            participant_.go_offline();
+            reader_.go_offline();
         }
     }
     ~Offline() {
         if (was_online_) {
-            participant_.go_online();
+            reader_.go_online();
         }
     }
     Offline(const Offline&) = delete;
     Offline& operator=(const Offline&) = delete;
 
   private:
-    Participant& participant_;
+    Reader& reader_;
     const bool was_online_;
 };
 

@@ -20,7 +20,9 @@ void print_line(std::string line) {
 
 }  // namespace
 
-void print_error(std::string_view message) { print_line(fmt::format("{}: {}", program_invocation_short_name, message)); }
+void print_error(std::string_view message) {
+    print_line(fmt::format("{}: {}", program_invocation_short_name, message));
+}
 
 void print_warning(std::string_view message) {
     print_line(fmt::format("{}: warning: {}", program_invocation_short_name, message));

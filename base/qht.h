@@ -36,7 +36,7 @@
 //   removals are linearizable.
 //
 // Reclamation. Maps (with their overflow buckets) and objects go through the table's EpochDomain: every
-// caller of every function, but for the constructor and destructor, is an online participant of it or keeps
+// caller of every function, but for the constructor and destructor, is an online reader of it or keeps
 // all others from writing. An object that was removed must be retired to the same domain, not freed.
 #pragma once
 

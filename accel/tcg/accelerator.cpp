@@ -50,13 +50,13 @@ struct Completion {
     }
 };
 
-// An online participant for a thread that is none, for a scope.
+// An online reader for a thread that is none, for a scope.
 class Visit {
   public:
-    explicit Visit(EpochDomain& epochs) : participant_(epochs) { participant_.go_online(); }
+    explicit Visit(EpochDomain& epochs) : reader_(epochs) { reader_.go_online(); }
 
   private:
-    EpochDomain::Participant participant_;
+    EpochDomain::Reader reader_;
 };
 
 }  // namespace
@@ -116,8 +116,8 @@ Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
     : config_(config), settings_(settings), vcpus_(config.max_vcpus), timer_(clock_) {}
 
 Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& config) {
-    if (config.max_vcpus < 1 || config.max_vcpus > CodePages::kMaxVcpus) {
-        return fail(fmt::format("{} vCPUs: there may be 1 to {}", config.max_vcpus, CodePages::kMaxVcpus));
+    if (config.max_vcpus < 1 || config.max_vcpus > PageMap::kMaxVcpus) {
+        return fail(fmt::format("{} vCPUs: there may be 1 to {}", config.max_vcpus, PageMap::kMaxVcpus));
     }
     if (config.guest->abi_version != kGuestAbiVersion || config.guest->ir_version != ir::kIrVersion ||
         config.memory->abi_version != kMemoryAbiVersion) {
@@ -130,7 +130,7 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
     }
     std::unique_ptr<Accelerator> accelerator(new Accelerator(config, *settings));
     const bool single = settings->thread == ThreadMode::single;
-    auto cache = CodeCache::create(
+    auto cache = TranslationCache::create(
         {config.guest, config.host, &accelerator->vcpus_, *settings, single ? 1 : config.max_vcpus});
     if (!cache) {
         return std::unexpected(cache.error());
@@ -252,8 +252,8 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     vcpu.thread.wait_until_parked();
     vcpus_.set(vcpu.index, nullptr);
     // Nobody who found the vCPU before still holds it.
-    cache_->epochs().synchronize(nullptr, [](EpochDomain::Participant& laggard, void*) {
-        if (auto* thread = static_cast<CpuThread*>(laggard.owner())) {
+    cache_->epochs().synchronize(nullptr, [](EpochDomain::Reader& lagging, void*) {
+        if (auto* thread = static_cast<CpuThread*>(lagging.owner())) {
             thread->ask_all();
         }
     });

@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "accel/tcg/time/clock.h"
 #include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/blocks/vcpu_list.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/run/exclusive.h"
-#include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/time/alarm.h"
+#include "accel/tcg/time/clock.h"
+#include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/vcpu/vcpu.h"
-#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "weft/accel.h"
@@ -51,8 +51,8 @@ class Accelerator {
 
     // For reports.
     const Settings& settings() const { return settings_; }
-    const CodeCache& cache() const { return *cache_; }
-    CodeCache& cache() { return *cache_; }
+    const TranslationCache& cache() const { return *cache_; }
+    TranslationCache& cache() { return *cache_; }
     const VcpuList& vcpus() const { return vcpus_; }
     const VcpuCounters& departed() const { return departed_; }
     uint64_t now_ns() const { return insn_clock_ != nullptr ? insn_clock_->now_ns() : clock_.now_ns(); }
@@ -78,7 +78,7 @@ class Accelerator {
     const Settings settings_;
     const Clock clock_;
     VcpuList vcpus_;  // who may read it: see there
-    std::unique_ptr<CodeCache> cache_;
+    std::unique_ptr<TranslationCache> cache_;
     std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
     TimerThread timer_;

@@ -6,8 +6,8 @@
 
 #include "accel/tcg/accelerator.h"
 #include "accel/tcg/observe/report.h"
-#include "accel/tcg/vcpu/services.h"
 #include "accel/tcg/settings.h"
+#include "accel/tcg/vcpu/services.h"
 #include "weft/accel.h"
 
 namespace weft {

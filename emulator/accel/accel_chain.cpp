@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
-#include "emulator/accel/text_sinks.h"
 #include "base/text_values.h"
+#include "emulator/accel/text_sinks.h"
 
 namespace weft::sys {
 

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <vector>
 
-#include "emulator/accel/text_sinks.h"
 #include "base/text_values.h"
+#include "emulator/accel/text_sinks.h"
 
 namespace weft::sys {
 

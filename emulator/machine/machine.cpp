@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/messages.h"
-#include "emulator/accel/text_sinks.h"
 #include "base/text_values.h"
+#include "emulator/accel/text_sinks.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/guest/riscv/guest_arch.h"
 

@@ -8,10 +8,10 @@ namespace weft::mem {
 
 class Reader::Section {
   public:
-    explicit Section(Reader& reader) : reader_(reader) { reader_.participant_.go_online(); }
+    explicit Section(Reader& reader) : reader_(reader) { reader_.reader_.go_online(); }
     ~Section() {
-        reader_.participant_.go_offline();
-        reader_.participant_.domain().poll();
+        reader_.reader_.go_offline();
+        reader_.reader_.domain().poll();
     }
     Section(const Section&) = delete;
     Section& operator=(const Section&) = delete;
@@ -20,7 +20,7 @@ class Reader::Section {
     Reader& reader_;
 };
 
-Reader::Reader(AddressSpace& space) : space_(space), participant_(space.topology().epochs(), this) {}
+Reader::Reader(AddressSpace& space) : space_(space), reader_(space.topology().epochs(), this) {}
 
 void Reader::lookup(uint64_t paddr, PageTarget* target) {
     const Section section(*this);

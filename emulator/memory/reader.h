@@ -64,7 +64,7 @@ class Reader {
     DeviceStatus store_by(void (*put)(uint8_t*, T), uint64_t paddr, T value);
 
     AddressSpace& space_;
-    EpochDomain::Participant participant_;
+    EpochDomain::Reader reader_;
     size_t hint_ = 0;  // the range found last: valid for any view, being an index that find() checks
 };
 

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/machine/main_loop.h"
 #include "emulator/control/monitor.h"
+#include "emulator/machine/main_loop.h"
 #include "emulator/system/options.h"
 
 namespace weft::sys {

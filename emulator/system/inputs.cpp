@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/text_values.h"
 #include "base/unique_fd.h"
 #include "emulator/backend/block/raw.h"
-#include "base/text_values.h"
 
 namespace weft::sys {
 

@@ -8,14 +8,14 @@
 #include <new>
 
 #include "base/log.h"
+#include "base/messages.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/backend/block/raw.h"
-#include "emulator/system/console.h"
-#include "emulator/system/inputs.h"
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/system/console.h"
+#include "emulator/system/inputs.h"
 #include "emulator/system/options.h"
-#include "base/messages.h"
 #include "emulator/system/signals.h"
 
 namespace weft::sys {

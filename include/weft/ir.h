@@ -194,7 +194,7 @@ struct Unit {
     uint8_t goto_tb_count;  // slots used, 0..kMaxGotoTb
     // Set by the accelerator: accesses at displacements from one base often lie in two pages, so that one look at the
     // TLB for all of them does not pay.
-    bool lone_probes;
+    bool ungrouped;
 
     // What was translated; set by the front end.
     uint32_t insn_count;

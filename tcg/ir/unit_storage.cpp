@@ -54,7 +54,7 @@ ir::Unit& UnitMemory::begin_unit() {
     unit_.label_count = 0;
     unit_.error = ir::UnitError::none;
     unit_.uses_fp = false;
-    unit_.lone_probes = false;
+    unit_.ungrouped = false;
     unit_.fp_rounding = ir::Rounding::nearest_even;
     unit_.goto_tb_count = 0;
     unit_.insn_count = 0;

@@ -64,8 +64,8 @@ uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRe
     const uint64_t addend =
         window_addend(exec.tlb[record->access.mmu_mode], first, last, record->access.store != 0);
     regs[record->addend] = addend;
-    if (addend == 0 && tlb_tag(first) != tlb_tag(last) && context->hooks.straddle != nullptr) {
-        context->hooks.straddle(state);
+    if (addend == 0 && tlb_tag(first) != tlb_tag(last) && context->hooks.page_crossed != nullptr) {
+        context->hooks.page_crossed(state);
     }
     return resume_address(record);
 }

@@ -44,7 +44,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
         count_entry();
     }
     find_side_exits();
-    groups_.plan(unit, target_.helpers, target_.share_tlb_probes && !unit.lone_probes);
+    groups_.plan(unit, target_.helpers, target_.share_tlb_probes && !unit.ungrouped);
     liveness_.analyse(unit);
     values_.begin(unit);
     for (op_index_ = 0; op_index_ < unit.op_count && !assembler.overflowed(); ++op_index_) {

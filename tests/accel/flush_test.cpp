@@ -138,7 +138,7 @@ TEST_CASE("a flush forgets all translations, wherever they are known, and gives 
         machine.await_events(6);
         machine.pause();
         // Nobody runs: this thread may do what is done in exclusive sections.
-        weft::accel::CodeCache& cache = machine.vcpu(0)->cache;
+        weft::accel::TranslationCache& cache = machine.vcpu(0)->cache;
         CHECK(machine.stat("blocks") >= kUnits);
         CHECK(machine.stat("hash_buckets") > 64);
         for (uint32_t i = 0; i < 2; ++i) {
@@ -148,7 +148,7 @@ TEST_CASE("a flush forgets all translations, wherever they are known, and gives 
         }
         const uint64_t count = cache.flush_count();
         {
-            weft::EpochDomain::Participant self(cache.epochs());
+            weft::EpochDomain::Reader self(cache.epochs());
             self.go_online();
             cache.flush(count);
         }

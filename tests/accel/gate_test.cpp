@@ -30,8 +30,8 @@ TEST_CASE("nobody runs beside an exclusive section", "[gate]") {
     for (unsigned t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, t] {
             Random random(test_seed() + t);
-            EpochDomain::Participant participant(epochs);
-            participant.go_online();
+            EpochDomain::Reader reader(epochs);
+            reader.go_online();
             std::atomic<bool> leave{false};
             struct Context {
                 std::atomic<bool>& leave;
@@ -45,9 +45,9 @@ TEST_CASE("nobody runs beside an exclusive section", "[gate]") {
                 },
                 &context);
             for (int round = 0; round < kRounds; ++round) {
-                participant.quiescent();
+                reader.quiescent();
                 if (random.below(16) == 0) {
-                    gate.begin(&participant);
+                    gate.begin(&reader);
                     if (running.load() != 0) {
                         broken = 1;
                     }
@@ -57,7 +57,7 @@ TEST_CASE("nobody runs beside an exclusive section", "[gate]") {
                     continue;
                 }
                 leave.store(false);
-                member.enter(participant);
+                member.enter(reader);
                 running.fetch_add(1);
                 // Until asked, as a vCPU does, or a little while.
                 const bool stay = random.below(64) == 0;

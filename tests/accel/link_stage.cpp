@@ -67,24 +67,24 @@ HostServices silent_host() {
     return host;
 }
 
-std::unique_ptr<CodeCache> make_cache(const VcpuList& vcpus) {
+std::unique_ptr<TranslationCache> make_cache(const VcpuList& vcpus) {
     static const HostServices host = silent_host();
     Settings settings;
     settings.tb_size_mib = 1;
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     settings.backend = backend != nullptr && std::string_view(backend) == "native" ? BackendKind::native
                                                                                    : BackendKind::interp;
-    auto cache = CodeCache::create({&guest_arch(), &host, &vcpus, settings, 1});
+    auto cache = TranslationCache::create({&guest_arch(), &host, &vcpus, settings, 1});
     WEFT_ASSERT(cache);
     return std::move(*cache);
 }
 
 class Visit {
   public:
-    explicit Visit(EpochDomain& epochs) : participant_(epochs) { participant_.go_online(); }
+    explicit Visit(EpochDomain& epochs) : reader_(epochs) { reader_.go_online(); }
 
   private:
-    EpochDomain::Participant participant_;
+    EpochDomain::Reader reader_;
 };
 
 }  // namespace
@@ -94,10 +94,10 @@ Stage::Stage()
       backend_(std::make_unique<HookedBackend>(cache_->backend())),
       compiler_(backend_->make_compiler()),
       memory_({guest_arch().globals, guest_arch().global_count}) {
-    auto table = TbTable::create(cache_->epochs(), 64);
+    auto table = BlockHashTable::create(cache_->epochs(), 64);
     WEFT_ASSERT(table);
-    blocks_ =
-        std::make_unique<TbCache>(cache_->epochs(), std::move(*table), *backend_, cache_->buffer(), vcpus_);
+    blocks_ = std::make_unique<BlockTable>(cache_->epochs(), std::move(*table), *backend_, cache_->buffer(),
+                                           vcpus_);
     auto context = cache_->regions().claim();
     WEFT_ASSERT(context);
     context_ = std::move(*context);

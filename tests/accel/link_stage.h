@@ -25,7 +25,7 @@ class Stage {
     // A TB at page offset `from` that jumps to the one at `to`.
     weft::tcg::TranslationBlock& make(uint32_t from, uint32_t to);
 
-    // TbCache's, on an online participant. Any thread.
+    // BlockTable's, on an online reader. Any thread.
     bool link(weft::tcg::TranslationBlock& source, weft::tcg::TranslationBlock& destination);
     void invalidate(weft::tcg::TranslationBlock& tb);
 
@@ -44,9 +44,9 @@ class Stage {
     weft::tcg::RwAddress target_of(const weft::tcg::TranslationBlock& source) const;
 
     const weft::accel::VcpuList vcpus_{1};
-    std::unique_ptr<weft::accel::CodeCache> cache_;
+    std::unique_ptr<weft::accel::TranslationCache> cache_;
     std::unique_ptr<HookedBackend> backend_;
-    std::unique_ptr<weft::accel::TbCache> blocks_;
+    std::unique_ptr<weft::accel::BlockTable> blocks_;
     std::unique_ptr<weft::tcg::CodeContext> context_;
     std::unique_ptr<weft::tcg::Compiler> compiler_;
     weft::tcg::UnitMemory memory_;

@@ -51,8 +51,8 @@ std::vector<std::string> walk_paused(Machine& machine, uint32_t cpus) {
     for (uint32_t i = 0; i < cpus; ++i) {
         vcpus.push_back(machine.vcpu(i));
     }
-    weft::EpochDomain::Participant participant(vcpus.front()->cache.epochs());
-    participant.go_online();
+    weft::EpochDomain::Reader reader(vcpus.front()->cache.epochs());
+    reader.go_online();
     return walk(vcpus);
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("nobody runs into an invalid TB after every vCPU was at its loop", "[l
         machine.add(direct(0));
     }
     machine.resume();
-    weft::accel::CodeCache& cache = machine.vcpu(0)->cache;
+    weft::accel::TranslationCache& cache = machine.vcpu(0)->cache;
     std::set<TranslationBlock*> destroyed;
     const int rounds = full() ? 2000 : 40;
     for (int round = 0; round < rounds; ++round) {
@@ -298,7 +298,7 @@ TEST_CASE("links and invalidations at random, of TBs that form cycles", "[link]"
         const std::array<TranslationBlock*, 4> all = {&stage.make(0x100, 0x200), &stage.make(0x200, 0x100),
                                                       &stage.make(0x300, 0x300), &stage.make(0x200, 0x100)};
         const auto may = [](const TranslationBlock& from, const TranslationBlock& to) {
-            return weft::accel::TbCache::may_link(from, 0, to);
+            return weft::accel::BlockTable::may_link(from, 0, to);
         };
         std::barrier together(kThreads);
         for (unsigned t = 0; t < kThreads; ++t) {

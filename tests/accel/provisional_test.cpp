@@ -124,7 +124,7 @@ TEST_CASE("a fence finds what was overwritten unseen", "[provisional]") {
     REQUIRE(scene.run() == 3);
 }
 
-TEST_CASE("the last writer's demotion finds what was overwritten unseen", "[provisional]") {
+TEST_CASE("the last writer's protection finds what was overwritten unseen", "[provisional]") {
     Scene scene(false);
     scene.start();
     REQUIRE(scene.run() == 1);

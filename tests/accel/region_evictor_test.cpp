@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
+#include "accel/tcg/blocks/jump_cache.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/cpu_thread.h"
-#include "accel/tcg/blocks/jump_cache.h"
 #include "tests/accel/toy_guest.h"
 
 using namespace weft;
@@ -49,7 +49,7 @@ struct Bench {
         settings.tb_size_mib = 1;
         settings.backend = backend;
         settings.evict = tcg::EvictMode::region;
-        auto made = CodeCache::create({&toy::guest_arch(), &host, &vcpus, settings, 2, &calls});
+        auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 2, &calls});
         REQUIRE(made);
         cache = std::move(*made);
         auto cpu = CpuThread::create("test", *cache, gate, timer, clock, nullptr);
@@ -96,7 +96,7 @@ struct Bench {
     Clock clock;
     TimerThread timer{clock};
     ExclusiveGate gate;
-    std::unique_ptr<CodeCache> cache;
+    std::unique_ptr<TranslationCache> cache;
     std::unique_ptr<CpuThread> thread;
     std::unique_ptr<tcg::CodeContext> context;
     uint64_t next_key = 0x10000;
@@ -106,9 +106,9 @@ struct Bench {
 
 TEST_CASE("a region is used again when everybody has passed a quiescent point, and not before", "[evict]") {
     Bench bench;
-    CodeCache& cache = *bench.cache;
-    EpochDomain::Participant self(cache.epochs());
-    EpochDomain::Participant reader(cache.epochs());
+    TranslationCache& cache = *bench.cache;
+    EpochDomain::Reader self(cache.epochs());
+    EpochDomain::Reader reader(cache.epochs());
     self.go_online();
     reader.go_online();
     const auto firsts = bench.fill();
@@ -170,8 +170,8 @@ TEST_CASE("a region is used again when everybody has passed a quiescent point, a
 
 TEST_CASE("who finds the cache full while nothing is on its way does not wait", "[evict]") {
     Bench bench;
-    CodeCache& cache = *bench.cache;
-    EpochDomain::Participant self(cache.epochs());
+    TranslationCache& cache = *bench.cache;
+    EpochDomain::Reader self(cache.epochs());
     self.go_online();
     bench.fill();
     CHECK_FALSE(cache.make_room(self));
@@ -182,8 +182,8 @@ TEST_CASE("who finds the cache full while nothing is on its way does not wait", 
 TEST_CASE("processors forget old code once before its memory is used again", "[evict]") {
     Barriers calls;
     Bench bench(calls, BackendKind::native);
-    CodeCache& cache = *bench.cache;
-    EpochDomain::Participant self(cache.epochs());
+    TranslationCache& cache = *bench.cache;
+    EpochDomain::Reader self(cache.epochs());
     self.go_online();
     CHECK(calls.registrations == 1);
     bench.fill();
@@ -202,7 +202,7 @@ TEST_CASE("where the kernel refuses the barrier vCPUs serialize by themselves", 
     CHECK(sync.by_themselves());
     sync.before_reuse();
     Bench bench(calls, BackendKind::native);
-    EpochDomain::Participant self(bench.cache->epochs());
+    EpochDomain::Reader self(bench.cache->epochs());
     self.go_online();
     bench.fill();
     bench.cache->upkeep(*bench.thread);
@@ -227,7 +227,7 @@ TEST_CASE("a jump cache drops what it has of a range of code, and nothing else",
     for (uint32_t i = 0; i < 1000; ++i) {
         cache.put(0x1000 + 2 * i, 7, i * 100);
     }
-    const auto found = [&cache](uint32_t i) { return cache.find(0x1000 + 2 * i, 7) == i * 100; };
+    const auto found = [&cache](uint32_t i) { return cache.lookup_code(0x1000 + 2 * i, 7) == i * 100; };
     cache.request_drop_range(20000, 30000, false);
     CHECK(found(200));  // not before the owner looks
     cache.process_drops();

@@ -337,7 +337,7 @@ class World {
     std::optional<uint64_t> fetch(uint64_t pc, uint8_t mode) {
         bool wrapped = false;
         const uint32_t context = vcpu().contexts.id(mode, vcpu().mmu.fetch_context(mode), &wrapped);
-        if (const uint32_t code = vcpu().jump_cache.find(pc, context); code != JumpCache::kNone) {
+        if (const uint32_t code = vcpu().jump_cache.lookup_code(pc, context); code != JumpCache::kNone) {
             ++jump_hits;
             return code;
         }

@@ -284,7 +284,7 @@ class Disturber {
         machine_.ops().vcpu_run(
             machine_.instance(), machine_.vcpu(cpu), VcpuWork::exclusive,
             [](void* opaque, void* state) {
-                weft::accel::CodeCache& cache = weft::state_header(state).vcpu->cache;
+                weft::accel::TranslationCache& cache = weft::state_header(state).vcpu->cache;
                 cache.flush(cache.flush_count());
                 static_cast<std::atomic<int>*>(opaque)->fetch_add(1);
             },

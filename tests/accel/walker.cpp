@@ -135,17 +135,17 @@ class Walk {
                 }
                 check_lines(page, *link->tb);
             }
-            const bool marked = page.mark.load(std::memory_order_relaxed) != 0;
+            const bool marked = page.has_code.load(std::memory_order_relaxed) != 0;
             if (marked != (page.blocks != nullptr)) {
                 problem("page {:#x} is {}marked", page.ram_offset, marked ? "" : "not ");
             }
-            if (page.readers != 0 || page.demotions.load(std::memory_order_relaxed) != 0) {
-                problem("page {:#x} has {} readers and {} demotions left", page.ram_offset, page.readers,
-                        page.demotions.load(std::memory_order_relaxed));
+            if (page.readers != 0 || page.protections.load(std::memory_order_relaxed) != 0) {
+                problem("page {:#x} has {} readers and {} protections left", page.ram_offset, page.readers,
+                        page.protections.load(std::memory_order_relaxed));
             }
         });
         if (cache_.pages().provisional().any()) {
-            problem("demotions are left");
+            problem("protections are left");
         }
     }
 
@@ -267,7 +267,7 @@ class Walk {
     }
 
     const std::vector<Vcpu*>& vcpus_;
-    CodeCache& cache_;
+    TranslationCache& cache_;
     std::vector<std::string> problems_;
     std::unordered_map<TranslationBlock*, bool> blocks_;  // of all trees; true: alive
     std::unordered_set<const TranslationBlock*> hashed_;

@@ -18,7 +18,7 @@ void count(Retired*, void* context) { ++*static_cast<int*>(context); }
 
 }  // namespace
 
-TEST_CASE("without participants everything is reclaimed at the next poll") {
+TEST_CASE("without readers everything is reclaimed at the next poll") {
     EpochDomain domain;
     int reclaimed = 0;
     Retired nodes[3];
@@ -33,10 +33,10 @@ TEST_CASE("without participants everything is reclaimed at the next poll") {
     REQUIRE(domain.poll() == 0);
 }
 
-TEST_CASE("an online participant holds back what is retired until it is quiescent") {
+TEST_CASE("an online reader holds back what is retired until it is quiescent") {
     EpochDomain domain;
-    EpochDomain::Participant reader(domain);
-    EpochDomain::Participant other(domain);
+    EpochDomain::Reader reader(domain);
+    EpochDomain::Reader other(domain);
     int reclaimed = 0;
     Retired first;
     Retired second;
@@ -61,7 +61,7 @@ TEST_CASE("an online participant holds back what is retired until it is quiescen
 
 TEST_CASE("offline scopes let go, and nest") {
     EpochDomain domain;
-    EpochDomain::Participant reader(domain);
+    EpochDomain::Reader reader(domain);
     int reclaimed = 0;
     Retired node;
     reader.go_online();
@@ -130,7 +130,7 @@ TEST_CASE("the destructor drains, also what reclaiming retires") {
 
 TEST_CASE("grace periods that are asked after") {
     EpochDomain domain;
-    EpochDomain::Participant reader(domain);
+    EpochDomain::Reader reader(domain);
     REQUIRE(domain.grace_period_over(domain.begin_grace_period()));
     reader.go_online();
     const auto period = domain.begin_grace_period();
@@ -140,12 +140,12 @@ TEST_CASE("grace periods that are asked after") {
     REQUIRE_FALSE(domain.grace_period_over(domain.begin_grace_period()));
 }
 
-TEST_CASE("synchronize waits for the others, nudges laggards and reclaims") {
+TEST_CASE("synchronize waits for the others, requests lagging readers and reclaims") {
     EpochDomain domain;
     std::atomic<bool> stop{false};
     std::atomic<int> online{0};
     constexpr int kThreads = 3;
-    // Each runs "generated code" until its exit flag is set: without a nudge none would ever be quiescent.
+    // Each runs "generated code" until its exit flag is set: without a request none would ever be quiescent.
     struct Runner {
         std::atomic<bool> exit{false};
         std::atomic<int> exits{0};
@@ -154,8 +154,8 @@ TEST_CASE("synchronize waits for the others, nudges laggards and reclaims") {
     std::vector<std::thread> threads;
     for (Runner& runner : runners) {
         threads.emplace_back([&] {
-            EpochDomain::Participant participant(domain, &runner);
-            participant.go_online();
+            EpochDomain::Reader reader(domain, &runner);
+            reader.go_online();
             online.fetch_add(1);
             while (!stop.load()) {
                 SpinWait wait;
@@ -164,7 +164,7 @@ TEST_CASE("synchronize waits for the others, nudges laggards and reclaims") {
                 }
                 runner.exit.store(false, std::memory_order_relaxed);
                 runner.exits.fetch_add(1);
-                participant.quiescent();
+                reader.quiescent();
             }
         });
     }
@@ -175,17 +175,17 @@ TEST_CASE("synchronize waits for the others, nudges laggards and reclaims") {
     int reclaimed = 0;
     Retired node;
     domain.retire(&node, count, &reclaimed);
-    EpochDomain::Participant self(domain);
+    EpochDomain::Reader self(domain);
     self.go_online();
-    const auto nudge = [](EpochDomain::Participant& laggard, void* context) {
+    const auto request = [](EpochDomain::Reader& lagging, void* context) {
         ++*static_cast<int*>(context);
-        static_cast<Runner*>(laggard.owner())->exit.store(true, std::memory_order_release);
+        static_cast<Runner*>(lagging.owner())->exit.store(true, std::memory_order_release);
     };
-    int nudges = 0;
-    domain.synchronize(&self, nudge, &nudges);
+    int requests = 0;
+    domain.synchronize(&self, request, &requests);
     REQUIRE(self.online());
     REQUIRE(reclaimed == 1);
-    REQUIRE(nudges == kThreads);
+    REQUIRE(requests == kThreads);
     for (Runner& runner : runners) {
         REQUIRE(runner.exits.load() >= 1);
     }
@@ -206,7 +206,7 @@ TEST_CASE("threads that synchronize with one another do not wait for ever") {
     std::vector<std::thread> threads;
     for (int i = 0; i < kThreads; ++i) {
         threads.emplace_back([&] {
-            EpochDomain::Participant self(domain);
+            EpochDomain::Reader self(domain);
             self.go_online();
             for (int round = 0; round < kRounds; ++round) {
                 domain.synchronize(&self);
@@ -270,7 +270,7 @@ TEST_CASE("stress: eight threads read, replace, block and synchronize") {
     for (int t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, t] {
             test::Random random(test::test_seed() * 1000 + static_cast<std::uint64_t>(t));
-            EpochDomain::Participant self(shared->domain);
+            EpochDomain::Reader self(shared->domain);
             self.go_online();
             for (int round = 0; round < kRounds; ++round) {
                 self.quiescent();
@@ -299,7 +299,7 @@ TEST_CASE("stress: eight threads read, replace, block and synchronize") {
                     sched_yield();
                 } else if (action == 89) {
                     // A thread that comes and goes.
-                    EpochDomain::Participant guest(shared->domain);
+                    EpochDomain::Reader guest(shared->domain);
                     guest.go_online();
                     if (shared->cells[0].load(std::memory_order_acquire)->magic != Shared::kAlive) {
                         shared->bad.fetch_add(1);

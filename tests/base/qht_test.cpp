@@ -192,7 +192,7 @@ TEST_CASE("equal insertions at once have one winner, whom all are given") {
     std::vector<std::thread> threads;
     for (std::size_t t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, t] {
-            EpochDomain::Participant self(domain);
+            EpochDomain::Reader self(domain);
             self.go_online();
             ready.fetch_add(1);
             SpinWait wait;
@@ -244,7 +244,7 @@ void check_linearizable(std::size_t buckets, std::uint64_t keys_each, int rounds
     for (std::uint64_t w = 0; w < kWriters; ++w) {
         threads.emplace_back([&, w] {
             test::Random random(test::test_seed() * 100 + w);
-            EpochDomain::Participant self(domain);
+            EpochDomain::Reader self(domain);
             ready.arrive_and_wait();
             self.go_online();
             std::vector<Item*> present(keys_each);
@@ -275,7 +275,7 @@ void check_linearizable(std::size_t buckets, std::uint64_t keys_each, int rounds
     for (std::uint64_t r = 0; r < kReaders; ++r) {
         threads.emplace_back([&, r] {
             test::Random random(test::test_seed() * 100 + 50 + r);
-            EpochDomain::Participant self(domain);
+            EpochDomain::Reader self(domain);
             ready.arrive_and_wait();
             self.go_online();
             std::uint64_t sure = 0;
@@ -528,7 +528,7 @@ TEST_CASE("reset beside readers and writers") {
     for (std::uint64_t t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, t] {
             test::Random random(test::test_seed() * 10 + t);
-            EpochDomain::Participant self(domain);
+            EpochDomain::Reader self(domain);
             self.go_online();
             for (int round = 0; round < kRounds; ++round) {
                 self.quiescent();

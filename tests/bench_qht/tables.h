@@ -57,7 +57,7 @@ class WeftTable {
 
       private:
         friend class WeftTable;
-        EpochDomain::Participant self_;
+        EpochDomain::Reader self_;
         std::unique_ptr<Object> spare_;
         std::vector<std::unique_ptr<Object>> removed_;
     };

@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/riscv/virt_fdt.h"
-#include "emulator/guest/riscv/cpu/hart.h"
 
 int main(int argc, char** argv) {
     const auto number = [&](int index) { return std::strtoull(argv[index], nullptr, 10); };

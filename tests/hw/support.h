@@ -13,11 +13,11 @@
 #include "base/mutex.h"
 #include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/char/char_backend.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/memory/reader.h"
 #include "emulator/memory/topology.h"
-#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw::test {
 

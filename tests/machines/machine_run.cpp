@@ -1,7 +1,7 @@
 #include "tests/machines/machine_run.h"
 
-#include "emulator/system/inputs.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/system/inputs.h"
 #include "tests/support/char_collector.h"
 
 namespace weft::test {

@@ -4,17 +4,17 @@
    polls; another replaces it and synchronizes, nudging who keeps it waiting.
 
    The pointer is not read with sequential consistency, so a reader may find an older version of it than the newest. Which
-   ones is modelled by what it *knows*: each participant knows of versions up to a number, passes that on by each release,
+   ones is modelled by what it *knows*: each reader knows of versions up to a number, passes that on by each release,
    and receives it by each acquire. What it reads is any version from the one it knows to the newest.
 
    Checked: nobody holds, or finds, an object that was reclaimed; synchronize() returns.
 
    MUTANT_1  going online loads the epoch once only
    MUTANT_2  a waiter is woken without passing through the mutex
-   MUTANT_3  a participant loads `waiters` before it stores its state
+   MUTANT_3  a reader loads `waiters` before it stores its state
    MUTANT_4  objects whose tag is equal to the oldest state are reclaimed as well
    MUTANT_5  the epoch moves on before what is pending is taken
-   MUTANT_6  a nudged reader is quiescent before it clears the flag
+   MUTANT_6  a requested reader is quiescent before it clears the flag
    MUTANT_7  synchronize() counts itself in after it has looked at the states
 
    CASE -DREADERS=1 -DKICKED=1 -DPOLLED=1
@@ -33,7 +33,7 @@
 byte newest;             /* version of the pointer, and number of the object it leads to */
 bit reclaimed[VERSIONS];
 byte held[READERS];
-bit nudge[READERS];
+bit request[READERS];
 
 byte epoch = 1;
 byte state[READERS];
@@ -117,20 +117,20 @@ end_done:
         lazy = 0;
         if
         :: true
-        :: lazy = 1 /* moves only when it is nudged */
+        :: lazy = 1 /* moves only when it is requested */
         fi;
         use(self);
 end_lazy:
         do
         :: !lazy -> break
         :: !lazy -> held[self] = NOTHING; quiescent(self); use(self)
-        :: nudge[self] ->
+        :: request[self] ->
             held[self] = NOTHING;
 #ifdef MUTANT_6
             quiescent(self);
-            nudge[self] = 0;
+            request[self] = 0;
 #else
-            nudge[self] = 0;
+            request[self] = 0;
             quiescent(self);
 #endif
             use(self)
@@ -246,7 +246,7 @@ proctype Poller() {
 proctype Waiter() {
     byte mine, now, oldest, target, i;
     bit batch[VERSIONS];
-    bit nudged[READERS];
+    bit requested[READERS];
     replace(WAITER);
 #ifndef MUTANT_7
     waiters++;
@@ -262,7 +262,7 @@ proctype Waiter() {
         fi;
         do
         :: i == READERS -> break
-        :: i < READERS && state[i] != 0 && state[i] < target && !nudged[i] -> nudged[i] = 1; nudge[i] = 1; i++
+        :: i < READERS && state[i] != 0 && state[i] < target && !requested[i] -> requested[i] = 1; request[i] = 1; i++
         :: else -> i++
         od;
         i = 0;
@@ -280,7 +280,7 @@ proctype Waiter() {
 
 /* Somebody wants something else of the reader: the flag is an exit request. */
 proctype Kicker() {
-    nudge[0] = 1
+    request[0] = 1
 }
 
 init {

@@ -10,10 +10,11 @@
 
 #include "emulator/guest/riscv/cpu/exception.h"
 #include "emulator/guest/riscv/cpu/hart.h"
-#include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/cpu/mmu.h"
 #include "emulator/guest/riscv/cpu/reset.h"
 #include "emulator/guest/riscv/cpu/state.h"
+#include "emulator/guest/riscv/guest_arch.h"
+#include "emulator/guest/riscv/translate/helpers.h"
 #include "weft/guest.h"
 
 namespace weft::riscv {

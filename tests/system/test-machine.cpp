@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "emulator/machine/machine.h"
 #include "emulator/accel/text_sinks.h"
+#include "emulator/machine/machine.h"
 #include "tests/support/char_collector.h"
 
 using namespace weft;

@@ -288,7 +288,8 @@ TEST_CASE("results are written where they go") {
         const I64 sum = t.b.add(t.r(2), t.r(3));
         t.b.guest_st(t.r(4), t.r(5), MemOp(3, 0));
         t.set(1, sum);
-        CHECK(t.optimized() == Lines{"add_i64 tmp20,r2,r3", "guest_st_i64 r4,r5,64,mmu0", "mov_i64 r1,tmp20"});
+        CHECK(t.optimized() ==
+              Lines{"add_i64 tmp20,r2,r3", "guest_st_i64 r4,r5,64,mmu0", "mov_i64 r1,tmp20"});
     }
     SECTION("not across a read of the old value") {
         Case t;

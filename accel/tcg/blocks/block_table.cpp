@@ -8,7 +8,8 @@ namespace weft::accel {
 using tcg::OutgoingJump;
 using tcg::TranslationBlock;
 
-bool TbCache::may_link(const TranslationBlock& source, uint32_t slot, const TranslationBlock& destination) {
+bool BlockTable::may_link(const TranslationBlock& source, uint32_t slot,
+                          const TranslationBlock& destination) {
     return slot < source.jump_count && destination.key.page1 == tcg::kNoPage &&
            (destination.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) == 0 &&
            (source.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) == 0 &&
@@ -16,7 +17,7 @@ bool TbCache::may_link(const TranslationBlock& source, uint32_t slot, const Tran
            source.jumps[slot].site.page_offset == destination.key.page_offset();
 }
 
-bool TbCache::link(TranslationBlock& source, uint32_t slot, TranslationBlock& destination) {
+bool BlockTable::link(TranslationBlock& source, uint32_t slot, TranslationBlock& destination) {
     OutgoingJump& jump = source.jumps[slot];
     SpinLockGuard guard(destination.jump_lock);
     if (destination.invalid()) {
@@ -32,7 +33,7 @@ bool TbCache::link(TranslationBlock& source, uint32_t slot, TranslationBlock& de
     return true;
 }
 
-bool TbCache::detach(TranslationBlock& tb) {
+bool BlockTable::detach(TranslationBlock& tb) {
     if ((tb.state.fetch_or(tcg::kTbInvalid, std::memory_order_seq_cst) & tcg::kTbInvalid) != 0) {
         // Somebody who came by the TB's other page was first. It is not enough that he will finish: the caller's vCPU may
         // fence and look for the TB next. He takes none of the locks that the caller holds.
@@ -48,7 +49,7 @@ bool TbCache::detach(TranslationBlock& tb) {
     return true;
 }
 
-void TbCache::invalidate(TranslationBlock& tb) {
+void BlockTable::invalidate(TranslationBlock& tb) {
     if (!detach(tb)) {
         return;
     }
@@ -61,7 +62,7 @@ void TbCache::invalidate(TranslationBlock& tb) {
 
 // A linker of one of these jumps holds the destination's lock from its compare-and-swap to its patch: it is seen here,
 // and has finished once the lock is ours.
-void TbCache::close_outgoing(TranslationBlock& tb) {
+void BlockTable::close_outgoing(TranslationBlock& tb) {
     for (OutgoingJump& jump : tb.jump_span()) {
         const uintptr_t before = jump.destination.fetch_or(OutgoingJump::kClosed, std::memory_order_seq_cst);
         auto* destination = reinterpret_cast<TranslationBlock*>(before & ~OutgoingJump::kClosed);
@@ -78,7 +79,7 @@ void TbCache::close_outgoing(TranslationBlock& tb) {
     }
 }
 
-void TbCache::unlink_incoming(TranslationBlock& tb) {
+void BlockTable::unlink_incoming(TranslationBlock& tb) {
     uint64_t count = 0;
     {
         SpinLockGuard guard(tb.jump_lock);

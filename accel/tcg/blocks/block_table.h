@@ -29,7 +29,7 @@ struct TbTraits {
     static uint32_t hash(const Key& key) { return hash_fold(hash_words(key.start, key.page1, key.tb_flags)); }
     static bool equal(const Object& tb, const Key& key) { return tb.key == key; }
 };
-using TbTable = QhtOf<TbTraits>;
+using BlockHashTable = QhtOf<TbTraits>;
 
 // Counts of what any thread may do; relaxed.
 struct TbCounters {
@@ -37,15 +37,15 @@ struct TbCounters {
     std::atomic<uint64_t> unlinks{0};
 };
 
-// All functions: any thread that is an online participant of the epochs.
-class TbCache {
+// All functions: any thread that is an online reader of the epochs.
+class BlockTable {
   public:
     // Everything outlives it.
-    TbCache(EpochDomain& epochs, TbTable table, const tcg::Backend& backend, const tcg::CodeBuffer& buffer,
-            const VcpuList& vcpus)
+    BlockTable(EpochDomain& epochs, BlockHashTable table, const tcg::Backend& backend,
+               const tcg::CodeBuffer& buffer, const VcpuList& vcpus)
         : epochs_(epochs), table_(std::move(table)), backend_(backend), buffer_(buffer), vcpus_(vcpus) {}
-    TbCache(const TbCache&) = delete;
-    TbCache& operator=(const TbCache&) = delete;
+    BlockTable(const BlockTable&) = delete;
+    BlockTable& operator=(const BlockTable&) = delete;
 
     EpochDomain& epochs() { return epochs_; }
 
@@ -84,7 +84,7 @@ class TbCache {
     tcg::RwAddress code_of(const tcg::TranslationBlock& tb) const { return buffer_.to_rw(tb.code); }
 
     EpochDomain& epochs_;
-    TbTable table_;
+    BlockHashTable table_;
     const tcg::Backend& backend_;
     const tcg::CodeBuffer& buffer_;
     const VcpuList& vcpus_;

@@ -23,7 +23,7 @@ class JumpCache {
 
     // Offset of the code of the TB at `pc`, or kNone. The owner's.
     static constexpr uint32_t kNone = ~uint32_t{0};
-    uint32_t find(uint64_t pc, uint32_t context_id) const {
+    uint32_t lookup_code(uint64_t pc, uint32_t context_id) const {
         const tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc)];
         return entry.pc == pc && entry.context_id == context_id ? entry.code_offset : kNone;
     }

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <optional>
 
+#include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/cpu_thread.h"
-#include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "weft/guest_ram.h"
@@ -54,34 +54,34 @@ tcg::PageLink& link_in(TranslationBlock& tb, const CodePage& page) {
 
 }  // namespace
 
-struct CodePages::PageState {
-    std::atomic<uint32_t> mark{0};
+struct PageMap::PageState {
+    std::atomic<uint32_t> has_code{0};
     std::atomic<CodePage*> code{nullptr};  // set once, by compare-and-swap (seq_cst)
 };
 
-struct CodePages::Leaf {
+struct PageMap::Leaf {
     explicit Leaf(uint32_t words)
         : states(std::make_unique<PageState[]>(size_t{1} << kLeafBits)),
-          writers(std::make_unique<std::atomic<uint64_t>[]>((size_t{1} << kLeafBits) * words)) {}
+          direct_writers(std::make_unique<std::atomic<uint64_t>[]>((size_t{1} << kLeafBits) * words)) {}
 
     const std::unique_ptr<PageState[]> states;
-    const std::unique_ptr<std::atomic<uint64_t>[]> writers;  // `words` a page
+    const std::unique_ptr<std::atomic<uint64_t>[]> direct_writers;  // `words` a page
 };
 
-CodePages::CodePages(const VcpuList& vcpus)
+PageMap::PageMap(const VcpuList& vcpus)
     : vcpus_(vcpus),
       writer_words_((vcpus.capacity() + 63) / 64),
       root_(std::make_unique<std::atomic<Leaf*>[]>(size_t{1} << kRootBits)) {
     WEFT_ASSERT(vcpus.capacity() <= kMaxVcpus);
 }
 
-CodePages::~CodePages() {
+PageMap::~PageMap() {
     for (size_t i = 0; i < size_t{1} << kRootBits; ++i) {
         delete root_[i].load(std::memory_order_relaxed);
     }
 }
 
-CodePages::Leaf& CodePages::make_leaf(std::atomic<Leaf*>& place) {
+PageMap::Leaf& PageMap::make_leaf(std::atomic<Leaf*>& place) {
     auto fresh = std::make_unique<Leaf>(writer_words_);
     Leaf* expected = nullptr;
     if (place.compare_exchange_strong(expected, fresh.get(), std::memory_order_seq_cst)) {
@@ -96,7 +96,7 @@ constexpr uint64_t page_number(uint64_t ram_offset) { return ram_offset >> kPage
 
 }  // namespace
 
-CodePages::PageState& CodePages::state(uint64_t ram_offset) {
+PageMap::PageState& PageMap::state(uint64_t ram_offset) {
     const uint64_t number = page_number(ram_offset);
     WEFT_ASSERT(number >> (kLeafBits + kRootBits) == 0);
     std::atomic<Leaf*>& place = root_[number >> kLeafBits];
@@ -107,15 +107,15 @@ CodePages::PageState& CodePages::state(uint64_t ram_offset) {
     return leaf->states[number & ((uint64_t{1} << kLeafBits) - 1)];
 }
 
-CodePage* CodePages::find(uint64_t ram_offset) {
+CodePage* PageMap::find(uint64_t ram_offset) {
     return state(ram_offset).code.load(std::memory_order_acquire);
 }
 
-CodePage& CodePages::page(uint64_t ram_offset) {
+CodePage& PageMap::page(uint64_t ram_offset) {
     PageState& place = state(ram_offset);
     CodePage* page = place.code.load(std::memory_order_acquire);
     if (page == nullptr) {
-        auto fresh = std::make_unique<CodePage>(ram_offset & ~(kPageSize - 1), place.mark);
+        auto fresh = std::make_unique<CodePage>(ram_offset & ~(kPageSize - 1), place.has_code);
         CodePage* const mine = fresh.get();
         MutexLock lock(list_mutex_);
         pages_.push_back(std::move(fresh));  // first: it may find no memory
@@ -128,22 +128,22 @@ CodePage& CodePages::page(uint64_t ram_offset) {
     return *page;
 }
 
-bool CodePages::has_code(uint64_t ram_offset) {
-    return state(ram_offset).mark.fetch_add(0, std::memory_order_seq_cst) != 0;
+bool PageMap::has_code(uint64_t ram_offset) {
+    return state(ram_offset).has_code.fetch_add(0, std::memory_order_seq_cst) != 0;
 }
 
-bool CodePages::may_store_directly(uint64_t ram_offset, uint32_t vcpu_index) {
+bool PageMap::may_store_directly(uint64_t ram_offset, uint32_t vcpu_index) {
     PageState& place = state(ram_offset);
-    if (place.mark.load(std::memory_order_seq_cst) != 0) {
+    if (place.has_code.load(std::memory_order_seq_cst) != 0) {
         return false;
     }
     const uint64_t number = page_number(ram_offset);
     Leaf& leaf = *root_[number >> kLeafBits].load(std::memory_order_acquire);
     std::atomic<uint64_t>& word =
-        leaf.writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_ + vcpu_index / 64];
+        leaf.direct_writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_ + vcpu_index / 64];
     const uint64_t bit = uint64_t{1} << vcpu_index % 64;
     const bool was_writer = (word.fetch_or(bit, std::memory_order_seq_cst) & bit) != 0;
-    if (place.mark.load(std::memory_order_seq_cst) == 0) {
+    if (place.has_code.load(std::memory_order_seq_cst) == 0) {
         return true;
     }
     if (!was_writer) {
@@ -154,12 +154,12 @@ bool CodePages::may_store_directly(uint64_t ram_offset, uint32_t vcpu_index) {
 
 // ---- writes ----
 
-bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
+bool PageMap::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
     CodePage* page = find(ram_offset);
     if (page == nullptr) {
         return false;
     }
-    std::optional<EpochDomain::Participant> visitor;
+    std::optional<EpochDomain::Reader> visitor;
     if (writer == nullptr) {
         visitor.emplace(cache_->epochs());
         visitor->go_online();
@@ -169,13 +169,13 @@ bool CodePages::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
     return changed(*page, ram_offset, size);
 }
 
-void CodePages::retranslate(uint64_t ram_offset) {
+void PageMap::retranslate(uint64_t ram_offset) {
     if (CodePage* const page = find(ram_offset)) {
         changed(*page, ram_offset, 1);
     }
 }
 
-bool CodePages::changed(CodePage& page, uint64_t ram_offset, uint64_t size) {
+bool PageMap::changed(CodePage& page, uint64_t ram_offset, uint64_t size) {
     const uint64_t begin = ram_offset & (kPageSize - 1);
     const Bytes range{begin, begin + size};
     std::vector<uint64_t> others;
@@ -198,13 +198,13 @@ bool CodePages::changed(CodePage& page, uint64_t ram_offset, uint64_t size) {
             page.lines = lines;
         }
         release_mark(page);
-        still = page.mark.load(std::memory_order_relaxed) != 0;
+        still = page.has_code.load(std::memory_order_relaxed) != 0;
     }
     unlist(others);
     return still;
 }
 
-void CodePages::invalidate(CodePage& page, TranslationBlock& tb, std::vector<uint64_t>& others) {
+void PageMap::invalidate(CodePage& page, TranslationBlock& tb, std::vector<uint64_t>& others) {
     cache_->invalidate(tb);
     if (link_in(tb, page).linked()) {
         link_in(tb, page).unlink();
@@ -217,7 +217,7 @@ void CodePages::invalidate(CodePage& page, TranslationBlock& tb, std::vector<uin
 // Takes TBs of two pages out of the other page's list: the two locks are never held at once here, whatever their order.
 // The TBs are not named: without the lock of a page that lists it, a TB may go, since the cache may be emptied beside a
 // vCPU's work items and beside DMA. What is invalid in a page's list is being taken out, by us or by another.
-void CodePages::unlist(const std::vector<uint64_t>& others) {
+void PageMap::unlist(const std::vector<uint64_t>& others) {
     for (const uint64_t ram_offset : others) {
         CodePage& other = page(ram_offset);
         SpinLockGuard guard(other.lock);
@@ -232,21 +232,21 @@ void CodePages::unlist(const std::vector<uint64_t>& others) {
     }
 }
 
-void CodePages::release_mark(CodePage& page) {
+void PageMap::release_mark(CodePage& page) {
     if (page.blocks == nullptr && page.readers == 0) {
         page.lines = 0;
-        page.mark.store(0, std::memory_order_seq_cst);
+        page.has_code.store(0, std::memory_order_seq_cst);
     }
 }
 
 // ---- reading ----
 
-CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
+CodePage& PageMap::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
     CodePage& page = this->page(ram_offset);
     const uint64_t number = page_number(ram_offset);
     Leaf& leaf = *root_[number >> kLeafBits].load(std::memory_order_acquire);
     std::atomic<uint64_t>* const words =
-        &leaf.writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_];
+        &leaf.direct_writers[(number & ((uint64_t{1} << kLeafBits) - 1)) * writer_words_];
 
     std::array<uint64_t, kMaxVcpus / 64> writers{};
     bool any = false;
@@ -254,13 +254,13 @@ CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcp
         SpinLockGuard guard(page.lock);
         ++page.readers;
         page.host.store(host, std::memory_order_relaxed);
-        page.mark.exchange(1, std::memory_order_seq_cst);
+        page.has_code.exchange(1, std::memory_order_seq_cst);
         for (uint32_t i = 0; i < writer_words_; ++i) {
             writers[i] = words[i].exchange(0, std::memory_order_seq_cst);
             for (uint64_t bits = writers[i]; bits != 0; bits &= bits - 1) {
                 // Counted before the lock is given up: the next reader must not take the page for protected.
-                page.demotions.fetch_add(1, std::memory_order_seq_cst);
-                provisional_.demotion_begins();
+                page.protections.fetch_add(1, std::memory_order_seq_cst);
+                provisional_.protection_begins();
                 any = true;
             }
         }
@@ -272,12 +272,12 @@ CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcp
         for (uint64_t bits = writers[i]; bits != 0; bits &= bits - 1) {
             Vcpu* const vcpu = vcpus_.at(i * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
             if (vcpu == nullptr) {
-                demoted(page);
+                write_protected(page);
             } else if (&vcpu->thread == &reader.thread) {
                 vcpu->mmu.protect_code_page(page.ram_offset);
-                demoted(page);
+                write_protected(page);
             } else {
-                vcpu->work.push({VcpuWork::async, &demote, &page});
+                vcpu->work.push({VcpuWork::async, &write_protect, &page});
                 vcpu->kick();
             }
         }
@@ -285,18 +285,18 @@ CodePage& CodePages::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcp
     return page;
 }
 
-void CodePages::demote(void* page, void* state) {
+void PageMap::write_protect(void* page, void* state) {
     auto& code_page = *static_cast<CodePage*>(page);
     Vcpu& vcpu = *state_header(state).vcpu;
     vcpu.mmu.protect_code_page(code_page.ram_offset);
-    vcpu.cache.pages().demoted(code_page);
+    vcpu.cache.pages().write_protected(code_page);
 }
 
-void CodePages::demoted(CodePage& page) {
+void PageMap::write_protected(CodePage& page) {
     std::vector<uint64_t> others;
     {
         SpinLockGuard guard(page.lock);
-        if (page.demotions.fetch_sub(1, std::memory_order_seq_cst) == 1) {
+        if (page.protections.fetch_sub(1, std::memory_order_seq_cst) == 1) {
             for (tcg::PageLink* link = page.blocks; link != nullptr;) {
                 TranslationBlock& tb = *link->tb;
                 link = link->next;
@@ -304,7 +304,7 @@ void CodePages::demoted(CodePage& page) {
                     continue;
                 }
                 if (bytes_match(tb, tb.saved_bytes)) {
-                    settle(page, tb);
+                    make_permanent(page, tb);
                 } else {
                     invalidate(page, tb, others);
                 }
@@ -313,27 +313,27 @@ void CodePages::demoted(CodePage& page) {
         }
     }
     unlist(others);
-    provisional_.demotion_ends();
+    provisional_.protection_ends();
 }
 
-// A TB of two pages settles with the later of them: each side counts down before it reads the other's count.
-void CodePages::settle(CodePage& page, TranslationBlock& tb) {
+// A TB of two pages becomes permanent with the later of them: each side counts down before it reads the other's count.
+void PageMap::make_permanent(CodePage& page, TranslationBlock& tb) {
     if (tb.key.page1 != tcg::kNoPage) {
         const uint64_t other = tb.key.page0() == page.ram_offset ? tb.key.page1 : tb.key.page0();
-        if (this->page(other).demotions.load(std::memory_order_seq_cst) != 0) {
+        if (this->page(other).protections.load(std::memory_order_seq_cst) != 0) {
             return;
         }
     }
     tb.state.fetch_and(~uint32_t{kTbProvisional}, std::memory_order_seq_cst);
 }
 
-void CodePages::end_reading(CodePage& page) {
+void PageMap::end_reading(CodePage& page) {
     SpinLockGuard guard(page.lock);
     --page.readers;
     release_mark(page);
 }
 
-bool CodePages::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) const {
+bool PageMap::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) const {
     const uint32_t offset = tb.key.page_offset();
     const auto in_first = static_cast<uint32_t>(std::min<uint64_t>(tb.guest_size, kPageSize - offset));
     const auto same = [](CodePage& page, uint32_t from, uint32_t size, const uint8_t* expected) {
@@ -341,13 +341,13 @@ bool CodePages::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) co
         guest_ram::read(now.data(), page.host.load(std::memory_order_relaxed) + from, size);
         return std::memcmp(now.data(), expected, size) == 0;
     };
-    auto& pages = const_cast<CodePages&>(*this);
+    auto& pages = const_cast<PageMap&>(*this);
     return same(pages.page(tb.key.page0()), offset, in_first, bytes) &&
            (in_first == tb.guest_size ||
             same(pages.page(tb.key.page1), 0, tb.guest_size - in_first, bytes + in_first));
 }
 
-void CodePages::recheck_provisional() {
+void PageMap::recheck_provisional() {
     if (!provisional_.any()) {
         return;
     }
@@ -366,8 +366,7 @@ void CodePages::recheck_provisional() {
     }
 }
 
-void CodePages::enlist(TranslationBlock& tb, CodePage& first,
-                       CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+void PageMap::enlist(TranslationBlock& tb, CodePage& first, CodePage* second) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     tb.page_links[0].link_into(&first.blocks);
     first.lines |= bytes_in(tb, first).lines();
     if (second != nullptr) {
@@ -375,13 +374,13 @@ void CodePages::enlist(TranslationBlock& tb, CodePage& first,
         second->lines |= bytes_in(tb, *second).lines();
     }
     if ((tb.state.load(std::memory_order_relaxed) & kTbProvisional) != 0 &&
-        first.demotions.load(std::memory_order_seq_cst) == 0) {
-        // The last vCPU demoted while the TB was made, which was compared since.
-        settle(second != nullptr ? *second : first, tb);
+        first.protections.load(std::memory_order_seq_cst) == 0) {
+        // The last vCPU write_protected while the TB was made, which was compared since.
+        make_permanent(second != nullptr ? *second : first, tb);
     }
 }
 
-bool CodePages::retire(TranslationBlock& tb) {
+bool PageMap::retire(TranslationBlock& tb) {
     bool was_valid = false;
     {
         CodePage& page = this->page(tb.key.page0());
@@ -401,7 +400,7 @@ bool CodePages::retire(TranslationBlock& tb) {
     return was_valid;
 }
 
-void CodePages::clear() {
+void PageMap::clear() {
     provisional_.clear();
     MutexLock lock(list_mutex_);
     for (const std::unique_ptr<CodePage>& page : pages_) {
@@ -411,13 +410,13 @@ void CodePages::clear() {
     }
 }
 
-size_t CodePages::count() const {
+size_t PageMap::count() const {
     MutexLock lock(list_mutex_);
     return static_cast<size_t>(std::ranges::count_if(
-        pages_, [](const auto& page) { return page->mark.load(std::memory_order_relaxed) != 0; }));
+        pages_, [](const auto& page) { return page->has_code.load(std::memory_order_relaxed) != 0; }));
 }
 
-std::vector<CodePage*> CodePages::all() const {
+std::vector<CodePage*> PageMap::all() const {
     std::vector<CodePage*> pages;
     MutexLock lock(list_mutex_);
     for (const std::unique_ptr<CodePage>& page : pages_) {
@@ -450,7 +449,7 @@ void PageClaim::add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
     WEFT_ASSERT(count_ < 2);
     CodePage& page = pages_.begin_reading(ram_offset, host, reader);
     // Read before the bytes are.
-    provisional_ = provisional_ || page.demotions.load(std::memory_order_seq_cst) != 0;
+    provisional_ = provisional_ || page.protections.load(std::memory_order_seq_cst) != 0;
     SpinLockGuard guard(page.lock);
     claims_[count_++] = {&page, page.writes};
 }

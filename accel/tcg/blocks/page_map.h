@@ -1,15 +1,15 @@
 // Which pages of guest RAM hold translated code, and what happens when such a page is written to.
 //
 // Every page of the machine's space of RAM pages has
-//   mark     non-zero while the page may hold translated code
-//   writers  the vCPUs that may have a TLB entry through which they store to the page directly (a mask; conservative)
+//   has_code        non-zero while the page may hold translated code
+//   direct_writers  the vCPUs that may have a TLB entry through which they store to the page directly (a mask; conservative)
 // and, once it held code, a CodePage: the list of its TBs, under the page's lock.
 //
 // A vCPU that fills a TLB entry for stores:        A vCPU that is about to translate from the page:
-//   1. adds itself to `writers`                      1. sets `mark`
-//   2. reads `mark`: set -> kTlbNotDirty             2. takes (and clears) `writers`, and asks each vCPU in it to demote
+//   1. adds itself to `direct_writers`               1. sets `has_code`
+//   2. reads `has_code`: set -> kTlbNotDirty          2. takes (and clears) `direct_writers`, and asks each vCPU in it to protect
 // All four are sequentially consistent, so that either the first sees the mark or the second sees the writer. A writer
-// seen may still store directly until it has demoted its entries: meanwhile what is translated from the page is
+// seen may still store directly until it has write_protected its entries: meanwhile what is translated from the page is
 // provisional (see provisional.h).
 //
 // A store through an entry with kTlbNotDirty is made first and announced *afterwards*, by written(). So whoever reads
@@ -30,19 +30,19 @@
 
 namespace weft::accel {
 
-class TbCache;
+class BlockTable;
 
 // A page that holds, or held, code. Lives as long as its machine.
 struct CodePage {
-    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_mark)
-        : ram_offset(page_ram_offset), mark(page_mark) {}
+    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_has_code)
+        : ram_offset(page_ram_offset), has_code(page_has_code) {}
 
     const uint64_t ram_offset;
     // Written under `lock`, read by anybody; sequentially consistent.
-    std::atomic<uint32_t>& mark;
-    // vCPUs that have not demoted their entries yet: while not 0 the page's new TBs are provisional. Written under
+    std::atomic<uint32_t>& has_code;
+    // vCPUs that have not write_protected their entries yet: while not 0 the page's new TBs are provisional. Written under
     // `lock`, read by anybody; sequentially consistent.
-    std::atomic<uint32_t> demotions{0};
+    std::atomic<uint32_t> protections{0};
     // Of the page's first byte, as the last reader found it. Written under `lock`, read by anybody; relaxed.
     std::atomic<const uint8_t*> host{nullptr};
 
@@ -56,18 +56,18 @@ struct CodePage {
     uint64_t writes WEFT_GUARDED_BY(lock) = 0;
 };
 
-class CodePages {
+class PageMap {
   public:
     static constexpr uint32_t kMaxVcpus = 1024;
 
     // `vcpus`, of at most kMaxVcpus, outlives it.
-    explicit CodePages(const VcpuList& vcpus);
-    ~CodePages();
-    CodePages(const CodePages&) = delete;
-    CodePages& operator=(const CodePages&) = delete;
+    explicit PageMap(const VcpuList& vcpus);
+    ~PageMap();
+    PageMap(const PageMap&) = delete;
+    PageMap& operator=(const PageMap&) = delete;
 
     // The cache that TBs are invalidated in. Once, before any other use.
-    void attach(TbCache& cache) { cache_ = &cache; }
+    void attach(BlockTable& cache) { cache_ = &cache; }
 
     // Whether the page at `ram_offset` may hold code. Any thread. A read-modify-write: what the caller stored to the page
     // before is seen by a translation that this call has missed.
@@ -80,7 +80,7 @@ class CodePages {
     // After bytes were written through an entry with kTlbNotDirty, or by a device, loader or debugger: invalidates the
     // TBs made of them. The range lies in one page. Returns whether the page still holds code; where it does not, the
     // writer may fill a direct entry (by may_store_directly). `writer`: the vCPU whose thread this is, or null: then the
-    // caller is no participant of the epochs. Any thread, holding no page or TB lock.
+    // caller is no reader of the epochs. Any thread, holding no page or TB lock.
     bool written(uint64_t ram_offset, uint64_t size, Vcpu* writer);
 
     // Invalidates the TBs made of the byte at `ram_offset`, so that they are made anew. A vCPU's thread, holding no page or
@@ -92,7 +92,7 @@ class CodePages {
 
     // ---- for translations: see Translator and PageClaim ----
     // Marks the page, whose first byte is at `host`, and counts the caller as a reader. Asks the vCPUs that may store to
-    // it to demote; `reader`'s own entries, and those of vCPUs on the same thread, are demoted at once.
+    // it to protect; `reader`'s own entries, and those of vCPUs on the same thread, are write_protected at once.
     CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader);
     // The counterpart. Clears the mark where nothing holds it.
     void end_reading(CodePage& page);
@@ -104,7 +104,7 @@ class CodePages {
     void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
     // A TB of a retired region (see RegionEvictor): takes it out of everything. Returns whether it was still valid. An
-    // online participant's thread, holding no page or TB lock.
+    // online reader's thread, holding no page or TB lock.
     bool retire(tcg::TranslationBlock& tb);
 
     // In an exclusive section, when all TBs are about to be forgotten: no page holds code.
@@ -134,9 +134,9 @@ class CodePages {
 
     // Invalidates the TBs made of bytes in the range. Returns whether the page still holds code.
     bool changed(CodePage& page, uint64_t ram_offset, uint64_t size);
-    static void demote(void* page, void* state);
-    void demoted(CodePage& page);
-    void settle(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
+    static void write_protect(void* page, void* state);
+    void write_protected(CodePage& page);
+    void make_permanent(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
     // `others`: pages in whose lists TBs that are gone may still be, for unlist().
     void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<uint64_t>& others)
         WEFT_REQUIRES(page.lock);
@@ -146,7 +146,7 @@ class CodePages {
 
     const VcpuList& vcpus_;
     const uint32_t writer_words_;  // 64 vCPUs each
-    TbCache* cache_ = nullptr;
+    BlockTable* cache_ = nullptr;
     ProvisionalBlocks provisional_;
     // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
     std::unique_ptr<std::atomic<Leaf*>[]> root_;
@@ -171,7 +171,7 @@ class PagePairLock {
 // A translation's claim on the pages it reads, for a scope.
 class PageClaim {
   public:
-    explicit PageClaim(CodePages& pages) : pages_(pages) {}
+    explicit PageClaim(PageMap& pages) : pages_(pages) {}
     ~PageClaim();
     PageClaim(const PageClaim&) = delete;
     PageClaim& operator=(const PageClaim&) = delete;
@@ -192,7 +192,7 @@ class PageClaim {
         uint64_t writes;
     };
 
-    CodePages& pages_;
+    PageMap& pages_;
     Claim claims_[2]{};
     unsigned count_ = 0;
     bool provisional_ = false;

@@ -1,19 +1,19 @@
 // Translations that may be of bytes which a vCPU has overwritten unseen.
 //
 // When a page becomes one with code, other vCPUs may still have TLB entries that let them store to it without a word
-// (see code_pages.h). Each is asked to demote them, at its next work item. Until all have, the page's new TBs are
+// (see code_pages.h). Each is asked to protect them, at its next work item. Until all have, the page's new TBs are
 // *provisional*: they keep the bytes they were made of, and are compared with memory
 //   - when they are published: registered here first, compared then, under the page's lock;
 //   - by every FENCE.I, of any vCPU;
-//   - when the last vCPU has demoted; those that still match are ordinary TBs from then on.
+//   - when the last vCPU has write_protected; those that still match are ordinary TBs from then on.
 //
 // Why a hart never runs, after its FENCE.I, a TB of bytes that were overwritten by a store it can see:
-//   1. The store was announced (CodePages::written): that invalidated the TB, or changed CodePage::writes so that its
+//   1. The store was announced (PageMap::written): that invalidated the TB, or changed CodePage::writes so that its
 //      translation, still under way, compares.
-//   2. It was not: the writer had not demoted. `demotions` was counted up before the TB's bytes were read, and is not
-//      counted down before the writer has demoted, so it is not 0 at the FENCE.I, or else the bytes were read after the
+//   2. It was not: the writer had not write_protected. `protections` was counted up before the TB's bytes were read, and is not
+//      counted down before the writer has write_protected, so it is not 0 at the FENCE.I, or else the bytes were read after the
 //      FENCE.I read 0, and are the new ones (both sequentially consistent).
-//      With `demotions` not 0 the FENCE.I takes the list under `lock`. Either the TB is in it and is compared, or it
+//      With `protections` not 0 the FENCE.I takes the list under `lock`. Either the TB is in it and is compared, or it
 //      was registered later, and its own comparison, which follows, sees the store.
 #pragma once
 
@@ -30,11 +30,11 @@ struct CodePage;
 
 class ProvisionalBlocks {
   public:
-    // A vCPU was asked to demote its entries of a page; before that page's bytes are read.
-    void demotion_begins() { demotions_.fetch_add(1, std::memory_order_seq_cst); }
+    // A vCPU was asked to protect its entries of a page; before that page's bytes are read.
+    void protection_begins() { protections_.fetch_add(1, std::memory_order_seq_cst); }
     // It has, and the page's provisional TBs were dealt with.
-    void demotion_ends() { demotions_.fetch_sub(1, std::memory_order_seq_cst); }
-    bool any() const { return demotions_.load(std::memory_order_seq_cst) != 0; }
+    void protection_ends() { protections_.fetch_sub(1, std::memory_order_seq_cst); }
+    bool any() const { return protections_.load(std::memory_order_seq_cst) != 0; }
 
     struct Entry {
         tcg::TranslationBlock* tb;
@@ -56,7 +56,7 @@ class ProvisionalBlocks {
     void clear() WEFT_EXCLUDES(lock_);
 
   private:
-    std::atomic<uint32_t> demotions_{0};
+    std::atomic<uint32_t> protections_{0};
     SpinLock lock_;  // a leaf; taken under page locks
     std::vector<Entry> entries_ WEFT_GUARDED_BY(lock_);
 };

@@ -9,7 +9,7 @@ using tcg::RegionId;
 using tcg::RetiredRegion;
 using tcg::TranslationBlock;
 
-RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, CodePages& pages, EpochDomain& epochs,
+RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, PageMap& pages, EpochDomain& epochs,
                              const VcpuList& vcpus, const CoreSync& core_sync, unsigned contexts)
     : regions_(regions),
       pages_(pages),
@@ -18,8 +18,8 @@ RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, CodePages& pages, Ep
       core_sync_(core_sync),
       reserve_(1 + contexts / 4) {}
 
-void RegionEvictor::kick(EpochDomain::Participant& laggard, void* self) {
-    auto* thread = static_cast<CpuThread*>(laggard.owner());
+void RegionEvictor::kick(EpochDomain::Reader& lagging, void* self) {
+    auto* thread = static_cast<CpuThread*>(lagging.owner());
     if (thread != nullptr && thread != self) {
         thread->ask_all();
     }
@@ -69,7 +69,7 @@ bool RegionEvictor::begin(const CpuThread& self) {
     }
     pages_.provisional().remove_region(*victim);
     queue_.push_back({*retired, epochs_.begin_grace_period()});
-    epochs_.nudge_laggards(queue_.back().period, &kick, const_cast<CpuThread*>(&self));
+    epochs_.request_quiescence(queue_.back().period, &kick, const_cast<CpuThread*>(&self));
     evictions_.fetch_add(1, std::memory_order_relaxed);
     blocks_.fetch_add(blocks, std::memory_order_relaxed);
     return true;

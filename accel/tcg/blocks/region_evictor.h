@@ -20,7 +20,7 @@
 // remembered since before that point (the loop's unlinked jump, which is forgotten where its region's generation moved).
 //
 // Nobody waits here: who finds somebody else at it goes on translating from the reserve. Who finds no region at all leaves
-// the loop, waits for the grace period holding nothing (CodeCache::make_room), and comes back.
+// the loop, waits for the grace period holding nothing (TranslationCache::make_room), and comes back.
 #pragma once
 
 #include <atomic>
@@ -28,8 +28,8 @@
 #include <cstdint>
 #include <deque>
 
-#include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/blocks/core_sync.h"
+#include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/blocks/vcpu_list.h"
 #include "base/epoch.h"
 #include "base/mutex.h"
@@ -42,7 +42,7 @@ class CpuThread;
 class RegionEvictor {
   public:
     // Everything outlives it. `contexts`: how many threads translate.
-    RegionEvictor(tcg::RegionAllocator& regions, CodePages& pages, EpochDomain& epochs, const VcpuList& vcpus,
+    RegionEvictor(tcg::RegionAllocator& regions, PageMap& pages, EpochDomain& epochs, const VcpuList& vcpus,
                   const CoreSync& core_sync, unsigned contexts);
     RegionEvictor(const RegionEvictor&) = delete;
     RegionEvictor& operator=(const RegionEvictor&) = delete;
@@ -65,8 +65,8 @@ class RegionEvictor {
     uint64_t evictions() const { return evictions_.load(std::memory_order_relaxed); }
     uint64_t blocks() const { return blocks_.load(std::memory_order_relaxed); }
 
-    // Kicks the vCPUs of a participant's thread: an EpochDomain::Nudge.
-    static void kick(EpochDomain::Participant& laggard, void* self);
+    // Kicks the vCPUs of a reader's thread: an EpochDomain::QuiescenceRequest.
+    static void kick(EpochDomain::Reader& lagging, void* self);
 
   private:
     struct Waiting {
@@ -80,7 +80,7 @@ class RegionEvictor {
     void note_waiting() WEFT_REQUIRES(mutex_);
 
     tcg::RegionAllocator& regions_;
-    CodePages& pages_;
+    PageMap& pages_;
     EpochDomain& epochs_;
     const VcpuList& vcpus_;
     const CoreSync& core_sync_;

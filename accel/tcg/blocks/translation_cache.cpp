@@ -16,7 +16,7 @@ namespace weft::accel {
 
 namespace {
 
-std::unique_ptr<tcg::Backend> make_backend(const CodeCacheConfig& config) {
+std::unique_ptr<tcg::Backend> make_backend(const TranslationCacheConfig& config) {
     const tcg::BackendConfig backend{config.guest, runtime_hooks(), config.settings.clock == ClockKind::insn,
                                      config.settings.profile};
 #if WEFT_HAVE_X86_64_BACKEND
@@ -36,9 +36,9 @@ void log_refusal(const HostServices& host, const std::string& refusal) {
 
 }  // namespace
 
-CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer,
-                     std::unique_ptr<tcg::Backend> backend, std::unique_ptr<EpochDomain> epochs,
-                     TbTable table)
+TranslationCache::TranslationCache(const TranslationCacheConfig& config, tcg::CodeBuffer buffer,
+                                   std::unique_ptr<tcg::Backend> backend, std::unique_ptr<EpochDomain> epochs,
+                                   BlockHashTable table)
     : guest_(*config.guest),
       host_(*config.host),
       settings_(config.settings),
@@ -52,7 +52,7 @@ CodeCache::CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer,
     pages_.attach(blocks_);
 }
 
-Result<std::unique_ptr<CodeCache>> CodeCache::create(const CodeCacheConfig& config) {
+Result<std::unique_ptr<TranslationCache>> TranslationCache::create(const TranslationCacheConfig& config) {
     std::unique_ptr<tcg::Backend> backend = make_backend(config);
     tcg::BufferSizeRequest request;
     request.requested_mib = config.settings.tb_size_mib;
@@ -70,19 +70,19 @@ Result<std::unique_ptr<CodeCache>> CodeCache::create(const CodeCacheConfig& conf
     }
     log_refusal(*config.host, buffer->split_refusal());
     auto epochs = std::make_unique<EpochDomain>();
-    auto table = TbTable::create(*epochs, config.settings.hash_buckets);
+    auto table = BlockHashTable::create(*epochs, config.settings.hash_buckets);
     if (!table) {
         return std::unexpected(table.error());
     }
-    std::unique_ptr<CodeCache> cache(
-        new CodeCache(config, std::move(*buffer), std::move(backend), std::move(epochs), std::move(*table)));
+    std::unique_ptr<TranslationCache> cache(new TranslationCache(
+        config, std::move(*buffer), std::move(backend), std::move(epochs), std::move(*table)));
     if (Result<> done = cache->set_up(config); !done) {
         return std::unexpected(done.error());
     }
     return cache;
 }
 
-Result<> CodeCache::set_up(const CodeCacheConfig& config) {
+Result<> TranslationCache::set_up(const TranslationCacheConfig& config) {
     tcg::RegionLayoutRequest layout{};
     layout.vcpus = vcpus_.capacity();
     layout.contexts = config.contexts;
@@ -122,7 +122,7 @@ Result<> CodeCache::set_up(const CodeCacheConfig& config) {
     return {};
 }
 
-void CodeCache::flush(uint64_t full_at) {
+void TranslationCache::flush(uint64_t full_at) {
     if (flush_count() != full_at) {
         return;
     }
@@ -142,12 +142,12 @@ void CodeCache::flush(uint64_t full_at) {
     flushes_.fetch_add(1, std::memory_order_release);
 }
 
-bool CodeCache::make_room(EpochDomain::Participant& participant) {
+bool TranslationCache::make_room(EpochDomain::Reader& reader) {
     if (evictor_->waiting() == 0) {
         return regions_->spare_regions() != 0;
     }
     room_waits_.fetch_add(1, std::memory_order_relaxed);
-    epochs_->synchronize(&participant, &RegionEvictor::kick);
+    epochs_->synchronize(&reader, &RegionEvictor::kick);
     return true;
 }
 

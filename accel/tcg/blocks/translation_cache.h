@@ -6,16 +6,16 @@
 #include <memory>
 #include <optional>
 
-#include "accel/tcg/observe/code_listing.h"
-#include "accel/tcg/blocks/page_map.h"
+#include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/blocks/core_sync.h"
+#include "accel/tcg/blocks/page_map.h"
+#include "accel/tcg/blocks/region_evictor.h"
+#include "accel/tcg/blocks/vcpu_list.h"
+#include "accel/tcg/observe/code_listing.h"
 #include "accel/tcg/observe/gdb_jit.h"
 #include "accel/tcg/observe/profile.h"
-#include "accel/tcg/blocks/region_evictor.h"
 #include "accel/tcg/settings.h"
-#include "accel/tcg/translate/straddles.h"
-#include "accel/tcg/blocks/block_table.h"
-#include "accel/tcg/blocks/vcpu_list.h"
+#include "accel/tcg/translate/ungrouped_code.h"
 #include "base/epoch.h"
 #include "base/error.h"
 #include "base/host_calls.h"
@@ -28,7 +28,7 @@ namespace weft::accel {
 // No unit and no runtime code is larger: what backends are given to write into.
 inline constexpr size_t kMaxWindow = size_t{16} << 20;
 
-struct CodeCacheConfig {
+struct TranslationCacheConfig {
     const GuestArch* guest;
     const HostServices* host;
     const VcpuList* vcpus;  // outlives the cache
@@ -37,20 +37,20 @@ struct CodeCacheConfig {
     const HostCalls* calls = &HostCalls::real();
 };
 
-class CodeCache {
+class TranslationCache {
   public:
-    static Result<std::unique_ptr<CodeCache>> create(const CodeCacheConfig& config);
-    CodeCache(const CodeCache&) = delete;
-    CodeCache& operator=(const CodeCache&) = delete;
+    static Result<std::unique_ptr<TranslationCache>> create(const TranslationCacheConfig& config);
+    TranslationCache(const TranslationCache&) = delete;
+    TranslationCache& operator=(const TranslationCache&) = delete;
 
     EpochDomain& epochs() { return *epochs_; }
     const tcg::Backend& backend() const { return *backend_; }
     const tcg::CodeBuffer& buffer() const { return buffer_; }
     tcg::RegionAllocator& regions() { return *regions_; }
     const tcg::RegionAllocator& regions() const { return *regions_; }
-    CodePages& pages() { return pages_; }
-    TbCache& blocks() { return blocks_; }
-    LoneProbes& lone_probes() { return lone_probes_; }
+    PageMap& pages() { return pages_; }
+    BlockTable& blocks() { return blocks_; }
+    UngroupedCode& ungrouped() { return ungrouped_; }
     const RegionEvictor& evictor() const { return *evictor_; }
     CodeListing& listing() { return *listing_; }
     // With profile=on, else null.
@@ -78,18 +78,19 @@ class CodeCache {
     }
     // For a vCPU thread that found the cache full, outside the exclusive gate and holding nothing: true where it is worth
     // trying again, after regions on their way were waited for. False: it has to be emptied.
-    bool make_room(EpochDomain::Participant& participant);
+    bool make_room(EpochDomain::Reader& reader);
 
     // Empties the cache: regions, trees, descriptors, hash table, jump caches. Does nothing where that was done since
     // flush_count() was `full_at`: several may find the cache full at once. In an exclusive section, on an online
-    // participant's thread.
+    // reader's thread.
     void flush(uint64_t full_at);
 
   private:
-    CodeCache(const CodeCacheConfig& config, tcg::CodeBuffer buffer, std::unique_ptr<tcg::Backend> backend,
-              std::unique_ptr<EpochDomain> epochs, TbTable table);
+    TranslationCache(const TranslationCacheConfig& config, tcg::CodeBuffer buffer,
+                     std::unique_ptr<tcg::Backend> backend, std::unique_ptr<EpochDomain> epochs,
+                     BlockHashTable table);
 
-    Result<> set_up(const CodeCacheConfig& config);
+    Result<> set_up(const TranslationCacheConfig& config);
 
     const GuestArch& guest_;
     const HostServices& host_;
@@ -102,9 +103,9 @@ class CodeCache {
     const tcg::CodeBuffer buffer_;
     const std::unique_ptr<tcg::Backend> backend_;
     std::unique_ptr<tcg::RegionAllocator> regions_;
-    CodePages pages_;
-    TbCache blocks_;
-    LoneProbes lone_probes_;
+    PageMap pages_;
+    BlockTable blocks_;
+    UngroupedCode ungrouped_;
     const CoreSync core_sync_;
     std::unique_ptr<RegionEvictor> evictor_;
     std::atomic<uint64_t> room_waits_{0};  // counted by any thread, relaxed

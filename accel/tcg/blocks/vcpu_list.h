@@ -11,7 +11,7 @@ struct Vcpu;
 
 namespace weft::accel {
 
-// A place is written by the machine's control calls and read by anybody who is an online participant of the accelerator's
+// A place is written by the machine's control calls and read by anybody who is an online reader of the accelerator's
 // epochs, or a control call: a vCPU that was taken out is destroyed a grace period later. Sequentially consistent: who
 // ends TBs and then asks all vCPUs to drop them either finds a new vCPU here, or that one finds the TBs ended.
 class VcpuList {

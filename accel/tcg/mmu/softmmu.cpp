@@ -27,7 +27,7 @@ bool crosses_page(uint64_t vaddr, unsigned size) { return (vaddr & ~kPageMask) +
 
 }  // namespace
 
-SoftMmu::SoftMmu(Vcpu& vcpu, CodePages& code_pages)
+SoftMmu::SoftMmu(Vcpu& vcpu, PageMap& code_pages)
     : vcpu_(vcpu),
       code_pages_(code_pages),
       fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
@@ -163,7 +163,7 @@ SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
 
 void SoftMmu::protect_code_page(uint64_t ram_offset) {
     const uint64_t page = ram_offset & kPageMask;
-    const auto demote = [page](TlbEntry& entry) {
+    const auto protect = [page](TlbEntry& entry) {
         if (entry.page == page && (entry.write & tcg::kTlbFlagMask) == 0) {
             entry.write |= tcg::kTlbNotDirty;
         }
@@ -171,12 +171,12 @@ void SoftMmu::protect_code_page(uint64_t ram_offset) {
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
-                mode.for_each(demote);
+                mode.for_each(protect);
             }
         }
     }
     for (Tlb& mode : common_) {
-        mode.for_each(demote);
+        mode.for_each(protect);
     }
 }
 

@@ -21,7 +21,7 @@ struct Vcpu;
 
 namespace weft::accel {
 
-class CodePages;
+class PageMap;
 
 // Where the bytes of a page of code are.
 struct FetchPage {
@@ -34,7 +34,7 @@ struct FetchPage {
 class SoftMmu {
   public:
     // `vcpu` has its state block and reader; its SoftMmu is the last to be made. The tables of ExecState are set up.
-    SoftMmu(Vcpu& vcpu, CodePages& code_pages);
+    SoftMmu(Vcpu& vcpu, PageMap& code_pages);
     SoftMmu(const SoftMmu&) = delete;
     SoftMmu& operator=(const SoftMmu&) = delete;
 
@@ -61,7 +61,7 @@ class SoftMmu {
     AddressSpaceKey fetch_context(unsigned mode) const;
 
     // Takes the direct way to stores to the page at `ram_offset` away: writable entries get tcg::kTlbNotDirty. See
-    // CodePages.
+    // PageMap.
     void protect_code_page(uint64_t ram_offset);
 
     // For reports. Calls fn(space, mode, tlb, current) for each table there is; `space` is null where the mode does not
@@ -134,7 +134,7 @@ class SoftMmu {
     bool device_done(DeviceStatus status, uint64_t vaddr, Access access);
 
     Vcpu& vcpu_;
-    CodePages& code_pages_;
+    PageMap& code_pages_;
 
     std::array<std::unique_ptr<TlbSet>, kSets> sets_;
     TlbSet* current_ = nullptr;

@@ -34,13 +34,13 @@ struct Contents {
     std::vector<uint32_t> code;
 };
 
-Block block_of(const CodeCache& cache, const TranslationBlock& tb) {
+Block block_of(const TranslationCache& cache, const TranslationBlock& tb) {
     const uint64_t entries = cache.profile() != nullptr ? cache.profile()->entries(cache.offset_of(tb)) : 0;
     return {entries, tb.pc, tb.key, tb.code, tb.code_size, tb.guest_size, tb.insn_count, tb.invalid()};
 }
 
 // Jumps in the code may be patched meanwhile: each is one aligned word.
-Contents contents_of(const CodeCache& cache, const TranslationBlock& tb) {
+Contents contents_of(const TranslationCache& cache, const TranslationBlock& tb) {
     Contents contents;
     if (tb.saved_bytes != nullptr) {
         contents.guest.assign(tb.saved_bytes, tb.saved_bytes + tb.guest_size);
@@ -53,7 +53,7 @@ Contents contents_of(const CodeCache& cache, const TranslationBlock& tb) {
 }
 
 // By its place: nullopt where it has gone meanwhile.
-std::optional<Contents> contents_of(CodeCache& cache, const Block& block) {
+std::optional<Contents> contents_of(TranslationCache& cache, const Block& block) {
     std::optional<Contents> contents;
     const size_t offset = static_cast<size_t>(block.code - cache.buffer().rx());
     cache.regions().trees().visit_region(cache.regions().layout().region_of(offset),
@@ -65,7 +65,7 @@ std::optional<Contents> contents_of(CodeCache& cache, const Block& block) {
     return contents;
 }
 
-std::string line(const Block& block, const CodeCache& cache, uint64_t total) {
+std::string line(const Block& block, const TranslationCache& cache, uint64_t total) {
     std::string text;
     if (cache.profile() != nullptr) {
         text += fmt::format(
@@ -78,13 +78,13 @@ std::string line(const Block& block, const CodeCache& cache, uint64_t total) {
     return text;
 }
 
-std::string heading(const CodeCache& cache) {
+std::string heading(const TranslationCache& cache) {
     return fmt::format("{}{:<16}  {:>5}  {:>5}  {:>5}  {:<16}  {:<10}  {}\n",
                        cache.profile() != nullptr ? "       entries  share  " : "", "guest pc", "insns",
                        "bytes", "host", "host pc", "RAM offset", "flags");
 }
 
-std::string instructions(CodeCache& cache, const Block& block) {
+std::string instructions(TranslationCache& cache, const Block& block) {
     std::optional<Contents> contents = contents_of(cache, block);
     if (!contents) {
         return "(it has gone meanwhile)\n";
@@ -114,7 +114,7 @@ bool parse(std::string_view text, int base, T* value) {
 }  // namespace
 
 std::string block_list_report(Accelerator& accelerator, std::string_view arguments) {
-    CodeCache& cache = accelerator.cache();
+    TranslationCache& cache = accelerator.cache();
     if (cache.profile() == nullptr) {
         return "entries are counted with profile=on only (-accel tcg,profile=on)\n";
     }
@@ -127,8 +127,8 @@ std::string block_list_report(Accelerator& accelerator, std::string_view argumen
     if (!arguments.empty() && !parse(arguments, 10, &wanted)) {
         return fmt::format("'{}' is no number\n", arguments);
     }
-    EpochDomain::Participant participant(cache.epochs());
-    participant.go_online();
+    EpochDomain::Reader reader(cache.epochs());
+    reader.go_online();
     std::vector<Block> blocks;
     blocks.reserve(cache.regions().trees().count());
     uint64_t total = 0;
@@ -150,7 +150,7 @@ std::string block_list_report(Accelerator& accelerator, std::string_view argumen
 }
 
 std::string block_report(Accelerator& accelerator, std::string_view arguments) {
-    CodeCache& cache = accelerator.cache();
+    TranslationCache& cache = accelerator.cache();
     uint64_t address = 0;
     std::string_view digits = arguments;
     if (digits.starts_with("0x")) {
@@ -160,8 +160,8 @@ std::string block_report(Accelerator& accelerator, std::string_view arguments) {
         return fmt::format("'{}' is no address (hexadecimal, of the guest or of generated code)\n",
                            arguments);
     }
-    EpochDomain::Participant participant(cache.epochs());
-    participant.go_online();
+    EpochDomain::Reader reader(cache.epochs());
+    reader.go_online();
     std::vector<Block> blocks;
     cache.regions().trees().visit([&](TranslationBlock& tb) {
         const bool at_guest = address - tb.pc < tb.guest_size;

@@ -34,10 +34,10 @@ uint64_t linked_entries(const std::vector<Item>& items) {
 }
 
 std::vector<Item> collect(Accelerator& accelerator) {
-    CodeCache& cache = accelerator.cache();
-    // The lists are read as an online participant.
-    EpochDomain::Participant participant(cache.epochs());
-    participant.go_online();
+    TranslationCache& cache = accelerator.cache();
+    // The lists are read as an online reader.
+    EpochDomain::Reader reader(cache.epochs());
+    reader.go_online();
     const QhtStatistics table = cache.blocks().statistics();
     const ExclusiveGate::Counts& exclusive = accelerator.exclusive();
     std::vector<Item> items = {
@@ -121,7 +121,7 @@ std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
 }
 
 std::string text(Accelerator& accelerator) {
-    const CodeCache& cache = accelerator.cache();
+    const TranslationCache& cache = accelerator.cache();
     const auto on_off = [](bool on) { return on ? "on" : "off"; };
     std::string text = fmt::format(
         "accelerator tcg\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n", "backend",

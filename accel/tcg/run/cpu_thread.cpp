@@ -23,9 +23,9 @@ constexpr unsigned kMaxWaitsForRoom = 3;
 
 }  // namespace
 
-Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock,
-                                                     InsnClock* insn_clock) {
+Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, TranslationCache& cache,
+                                                     ExclusiveGate& gate, TimerThread& timer,
+                                                     const Clock& clock, InsnClock* insn_clock) {
     auto translator = Translator::create(cache);
     if (!translator) {
         return std::unexpected(translator.error());
@@ -34,7 +34,7 @@ Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, CodeCache
         new CpuThread(std::move(name), cache, gate, timer, clock, insn_clock, std::move(*translator)));
 }
 
-CpuThread::CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer,
+CpuThread::CpuThread(std::string name, TranslationCache& cache, ExclusiveGate& gate, TimerThread& timer,
                      const Clock& clock, InsnClock* insn_clock, std::unique_ptr<Translator> translator)
     : name_(std::move(name)),
       cache_(cache),
@@ -86,9 +86,9 @@ void CpuThread::remove(Vcpu& vcpu) {
         vcpu_count_.store(vcpus_.size(), std::memory_order_relaxed);
         last_ = 0;
     }
-    Participant participant(cache_.epochs());
-    participant.go_online();
-    do_work(vcpu, participant);
+    Reader reader(cache_.epochs());
+    reader.go_online();
+    do_work(vcpu, reader);
 }
 
 Result<> CpuThread::start() {
@@ -130,10 +130,10 @@ void CpuThread::stop() {
         command(Command::stop);
         thread_.join();
     }
-    Participant participant(cache_.epochs());
-    participant.go_online();
+    Reader reader(cache_.epochs());
+    reader.go_online();
     for (Vcpu* vcpu : vcpus_) {
-        do_work(*vcpu, participant);
+        do_work(*vcpu, reader);
     }
 }
 
@@ -143,9 +143,9 @@ void CpuThread::post(Vcpu& vcpu, const WorkItem& item) {
     {
         MutexLock lock(start_mutex_);
         if (!started_) {
-            Participant participant(cache_.epochs());
-            participant.go_online();
-            do_item(vcpu, item, participant);
+            Reader reader(cache_.epochs());
+            reader.go_online();
+            do_item(vcpu, item, reader);
             return;
         }
     }
@@ -264,26 +264,26 @@ bool CpuThread::any_kicked() const {
 
 void CpuThread::run() {
     wake_exactly();  // a halted vCPU sleeps until its own timer
-    Participant participant(cache_.epochs(), this);
-    participant.go_online();
+    Reader reader(cache_.epochs(), this);
+    reader.go_online();
     if (insn_clock_ != nullptr) {
         insn_clock_->adopt_thread();
     }
     while (true) {
-        participant.quiescent();
+        reader.quiescent();
         cache_.epochs().poll();
         for (Vcpu* vcpu : vcpus_) {
-            do_work(*vcpu, participant);
+            do_work(*vcpu, reader);
         }
         switch (command_.load(std::memory_order_seq_cst)) {
             case Command::run:
-                run_or_fail(participant);
+                run_or_fail(reader);
                 break;
             case Command::pause:
                 if (insn_clock_ != nullptr && on_the_way_to_hold()) {
-                    run_or_fail(participant);
+                    run_or_fail(reader);
                 } else {
-                    park(participant);
+                    park(reader);
                 }
                 break;
             case Command::stop:
@@ -296,12 +296,12 @@ void CpuThread::run() {
 }
 
 // What vCPUs do is guarded one by one; what is left is the thread's own, and fails them all.
-void CpuThread::run_or_fail(Participant& participant) {
+void CpuThread::run_or_fail(Reader& reader) {
     try {
         if (insn_clock_ != nullptr) {
-            take_turns_by_insns(participant);
+            take_turns_by_insns(reader);
         } else {
-            take_turns(participant);
+            take_turns(reader);
         }
     } catch (const std::bad_alloc&) {
         current_.store(nullptr, std::memory_order_seq_cst);
@@ -311,11 +311,11 @@ void CpuThread::run_or_fail(Participant& participant) {
     }
 }
 
-void CpuThread::take_turns(Participant& participant) {
+void CpuThread::take_turns(Reader& reader) {
     turn_over_.store(false, std::memory_order_seq_cst);
     Vcpu* const vcpu = next_runnable();
     if (vcpu == nullptr) {
-        sleep(participant);
+        sleep(reader);
         return;
     }
     const bool share = others_wait(*vcpu);
@@ -330,7 +330,7 @@ void CpuThread::take_turns(Participant& participant) {
         turn_over_.store(true, std::memory_order_seq_cst);
         vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
     }
-    run_vcpu(*vcpu, participant);
+    run_vcpu(*vcpu, reader);
     current_.store(nullptr, std::memory_order_seq_cst);
     if (share) {
         slice_.set(kNever);
@@ -338,9 +338,9 @@ void CpuThread::take_turns(Participant& participant) {
 }
 
 // Goes on with the segment that was interrupted, or begins another one.
-void CpuThread::take_turns_by_insns(Participant& participant) {
+void CpuThread::take_turns_by_insns(Reader& reader) {
     if (insn_clock_->held() && !on_the_way_to_hold()) {
-        sleep_without_time(participant);
+        sleep_without_time(reader);
         return;
     }
     const bool outside = outside_.exchange(false, std::memory_order_seq_cst);
@@ -349,13 +349,13 @@ void CpuThread::take_turns_by_insns(Participant& participant) {
         return;
     }
     if (turn_ == nullptr) {
-        sleep_without_time(participant);
+        sleep_without_time(reader);
         return;
     }
     current_.store(turn_, std::memory_order_seq_cst);
     // Who asked before saw that nobody runs.
     if (wants_nothing()) {
-        run_vcpu(*turn_, participant);
+        run_vcpu(*turn_, reader);
     }
     current_.store(nullptr, std::memory_order_seq_cst);
 }
@@ -406,36 +406,36 @@ uint64_t CpuThread::next_stop() const {
     return next;
 }
 
-void CpuThread::run_vcpu(Vcpu& vcpu, Participant& participant) {
+void CpuThread::run_vcpu(Vcpu& vcpu, Reader& reader) {
     LoopExit reason{};
     {
-        const InsideGate inside(member_, participant);
+        const InsideGate inside(member_, reader);
         do {
             // Alone, it may go on.
-            reason = or_fail(vcpu, LoopExit::failed, [&] { return loop_.run(vcpu, participant); });
+            reason = or_fail(vcpu, LoopExit::failed, [&] { return loop_.run(vcpu, reader); });
         } while (reason == LoopExit::yielded && vcpus_.size() == 1);
     }
     if (reason == LoopExit::yielded) {
         turn_ = nullptr;
     }
     if (reason == LoopExit::full) {
-        make_room(vcpu, participant);
+        make_room(vcpu, reader);
     } else if (reason == LoopExit::halted) {
         // So that it is looked at once before the thread sleeps.
         vcpu.header().exit_request.store(1, std::memory_order_seq_cst);
     }
 }
 
-void CpuThread::make_room(const Vcpu& vcpu, Participant& participant) {
+void CpuThread::make_room(const Vcpu& vcpu, Reader& reader) {
     const uint64_t translated = vcpu.counters.translations.get();
     full_in_a_row_ = translated == translated_when_full_ ? full_in_a_row_ : 0;
     translated_when_full_ = translated;
     // Whoever waits in vain is outrun by other translators.
-    if (++full_in_a_row_ <= kMaxWaitsForRoom && cache_.make_room(participant)) {
+    if (++full_in_a_row_ <= kMaxWaitsForRoom && cache_.make_room(reader)) {
         return;
     }
     full_in_a_row_ = 0;
-    const ExclusiveSection alone(gate_, &participant);
+    const ExclusiveSection alone(gate_, &reader);
     cache_.flush(translator_->full_at());
 }
 
@@ -482,16 +482,16 @@ bool CpuThread::other_was_kicked(const Vcpu& vcpu) const {
 
 // ---- work ----
 
-void CpuThread::do_work(Vcpu& vcpu, Participant& participant) {
+void CpuThread::do_work(Vcpu& vcpu, Reader& reader) {
     WorkItem item{};
     while (vcpu.work.pop(&item)) {
-        do_item(vcpu, item, participant);
+        do_item(vcpu, item, reader);
     }
 }
 
-void CpuThread::do_item(Vcpu& vcpu, const WorkItem& item, Participant& participant) {
+void CpuThread::do_item(Vcpu& vcpu, const WorkItem& item, Reader& reader) {
     if (item.kind == VcpuWork::exclusive) {
-        const ExclusiveSection alone(gate_, &participant);
+        const ExclusiveSection alone(gate_, &reader);
         or_fail(vcpu, [&] { item.run(item.opaque, vcpu.state()); });
     } else {
         or_fail(vcpu, [&] { item.run(item.opaque, vcpu.state()); });
@@ -500,8 +500,8 @@ void CpuThread::do_item(Vcpu& vcpu, const WorkItem& item, Participant& participa
 
 // ---- waiting ----
 
-void CpuThread::sleep(Participant& participant) {
-    const EpochDomain::Offline offline(participant);
+void CpuThread::sleep(Reader& reader) {
+    const EpochDomain::Offline offline(reader);
     for (Vcpu* vcpu : vcpus_) {
         vcpu->alarm.set_own(true);
     }
@@ -534,8 +534,8 @@ void CpuThread::sleep(Participant& participant) {
 }
 
 // All vCPUs are halted and no deadline is set, or they are held: until another thread wants something.
-void CpuThread::sleep_without_time(Participant& participant) {
-    const EpochDomain::Offline offline(participant);
+void CpuThread::sleep_without_time(Reader& reader) {
+    const EpochDomain::Offline offline(reader);
     waiting_.store(true, std::memory_order_seq_cst);
     {
         MutexLock lock(mutex_);
@@ -548,8 +548,8 @@ void CpuThread::sleep_without_time(Participant& participant) {
     waiting_.store(false, std::memory_order_seq_cst);
 }
 
-void CpuThread::park(Participant& participant) {
-    const EpochDomain::Offline offline(participant);
+void CpuThread::park(Reader& reader) {
+    const EpochDomain::Offline offline(reader);
     waiting_.store(true, std::memory_order_seq_cst);
     {
         MutexLock lock(mutex_);

@@ -5,7 +5,7 @@
 //   busy       outside it, between those: working off work items, choosing the next vCPU
 //   asleep     all its vCPUs are halted: waits for a wake-up or the earliest deadline
 //   parked     the machine is paused: waits for a command, working off work items as they come
-// It is an online participant of the epochs in the first two.
+// It is an online reader of the epochs in the first two.
 //
 // Whoever wants something of the thread first stores what he wants (a command, a work item, a pending interrupt, a
 // request at the gate), then exit_request of the vCPU, then loads `waiting`, and wakes the thread if it is set. The thread
@@ -39,9 +39,9 @@ namespace weft::accel {
 class CpuThread final : public Attention {
   public:
     // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
-    static Result<std::unique_ptr<CpuThread>> create(std::string name, CodeCache& cache, ExclusiveGate& gate,
-                                                     TimerThread& timer, const Clock& clock,
-                                                     InsnClock* insn_clock);
+    static Result<std::unique_ptr<CpuThread>> create(std::string name, TranslationCache& cache,
+                                                     ExclusiveGate& gate, TimerThread& timer,
+                                                     const Clock& clock, InsnClock* insn_clock);
     // Stopped.
     ~CpuThread();
     CpuThread(const CpuThread&) = delete;
@@ -78,40 +78,40 @@ class CpuThread final : public Attention {
 
   private:
     enum class Command : uint8_t { run, pause, stop };
-    using Participant = EpochDomain::Participant;
+    using Reader = EpochDomain::Reader;
 
-    CpuThread(std::string name, CodeCache& cache, ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-              InsnClock* insn_clock, std::unique_ptr<Translator> translator);
+    CpuThread(std::string name, TranslationCache& cache, ExclusiveGate& gate, TimerThread& timer,
+              const Clock& clock, InsnClock* insn_clock, std::unique_ptr<Translator> translator);
 
     void command(Command command);
     void run();
-    void run_or_fail(Participant& participant);
-    void take_turns(Participant& participant);
-    void take_turns_by_insns(Participant& participant);
+    void run_or_fail(Reader& reader);
+    void take_turns(Reader& reader);
+    void take_turns_by_insns(Reader& reader);
     bool plan_segment();
     bool turn_goes_on();
     uint64_t next_stop() const;
     void ask_current();
     void ask_from_outside();
     void wake_sleeper();
-    void run_vcpu(Vcpu& vcpu, Participant& participant);
-    void make_room(const Vcpu& vcpu, Participant& participant);
-    void do_work(Vcpu& vcpu, Participant& participant);
-    void do_item(Vcpu& vcpu, const WorkItem& item, Participant& participant);
+    void run_vcpu(Vcpu& vcpu, Reader& reader);
+    void make_room(const Vcpu& vcpu, Reader& reader);
+    void do_work(Vcpu& vcpu, Reader& reader);
+    void do_item(Vcpu& vcpu, const WorkItem& item, Reader& reader);
     Vcpu* next_runnable();
     bool runnable(Vcpu& vcpu);
     bool others_wait(const Vcpu& vcpu) const;
     bool other_was_kicked(const Vcpu& vcpu) const;
-    void sleep(Participant& participant) WEFT_EXCLUDES(mutex_);
-    void sleep_without_time(Participant& participant) WEFT_EXCLUDES(mutex_);
+    void sleep(Reader& reader) WEFT_EXCLUDES(mutex_);
+    void sleep_without_time(Reader& reader) WEFT_EXCLUDES(mutex_);
     bool wants_nothing() const;
     bool on_the_way_to_hold() const;
-    void park(Participant& participant) WEFT_EXCLUDES(mutex_);
+    void park(Reader& reader) WEFT_EXCLUDES(mutex_);
     bool any_work() const;
     bool any_kicked() const;
 
     const std::string name_;
-    CodeCache& cache_;
+    TranslationCache& cache_;
     ExclusiveGate& gate_;
     const Clock& clock_;
     InsnClock* const insn_clock_;

@@ -28,12 +28,12 @@ ExclusiveGate::Member::~Member() {
     *place = next_;
 }
 
-void ExclusiveGate::Member::enter(EpochDomain::Participant& participant) {
+void ExclusiveGate::Member::enter(EpochDomain::Reader& reader) {
     running_.store(true, std::memory_order_seq_cst);
     if (!gate_.requested()) [[likely]] {
         return;
     }
-    EpochDomain::Offline offline(participant);
+    EpochDomain::Offline offline(reader);
     MutexLock lock(gate_.mutex_);
     running_.store(false, std::memory_order_seq_cst);
     gate_.changed_.notify_all();
@@ -66,7 +66,7 @@ bool ExclusiveGate::anyone_running() {
     return false;
 }
 
-void ExclusiveGate::begin(EpochDomain::Participant* self) {
+void ExclusiveGate::begin(EpochDomain::Reader* self) {
     std::optional<EpochDomain::Offline> offline;
     if (self != nullptr) {
         offline.emplace(*self);

@@ -52,8 +52,8 @@ class ExclusiveGate {
     bool requested() const { return requests_.load(std::memory_order_seq_cst) != 0; }
 
     // Any thread that is no running member, holding no lock that a running member may want. `self`: the caller's
-    // participant, which is offline while it waits, or null.
-    void begin(EpochDomain::Participant* self) WEFT_EXCLUDES(mutex_);
+    // reader, which is offline while it waits, or null.
+    void begin(EpochDomain::Reader* self) WEFT_EXCLUDES(mutex_);
     void end() WEFT_EXCLUDES(mutex_);
 
     // Written under the mutex, read by reports.
@@ -86,8 +86,8 @@ class alignas(kCacheLine) ExclusiveGate::Member {
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
 
-    // The member's thread. Waits while somebody asks for or has exclusivity; `participant` is offline then.
-    void enter(EpochDomain::Participant& participant);
+    // The member's thread. Waits while somebody asks for or has exclusivity; `reader` is offline then.
+    void enter(EpochDomain::Reader& reader);
     void leave();
 
   private:
@@ -104,7 +104,7 @@ class alignas(kCacheLine) ExclusiveGate::Member {
 // Exclusivity for a scope.
 class ExclusiveSection {
   public:
-    ExclusiveSection(ExclusiveGate& gate, EpochDomain::Participant* self) : gate_(gate) { gate_.begin(self); }
+    ExclusiveSection(ExclusiveGate& gate, EpochDomain::Reader* self) : gate_(gate) { gate_.begin(self); }
     ~ExclusiveSection() { gate_.end(); }
     ExclusiveSection(const ExclusiveSection&) = delete;
     ExclusiveSection& operator=(const ExclusiveSection&) = delete;
@@ -116,8 +116,8 @@ class ExclusiveSection {
 // Inside the gate for a scope.
 class InsideGate {
   public:
-    InsideGate(ExclusiveGate::Member& member, EpochDomain::Participant& participant) : member_(member) {
-        member_.enter(participant);
+    InsideGate(ExclusiveGate::Member& member, EpochDomain::Reader& reader) : member_(member) {
+        member_.enter(reader);
     }
     ~InsideGate() { member_.leave(); }
     InsideGate(const InsideGate&) = delete;

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "accel/tcg/run/find_block.h"
-#include "accel/tcg/blocks/locate.h"
+#include "accel/tcg/blocks/insn_at_host_pc.h"
+#include "accel/tcg/vcpu/block_at_pc.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "base/log.h"
@@ -27,12 +27,12 @@ void log_line(const Vcpu& vcpu, const std::string& line) {
 
 }  // namespace
 
-LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
+LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
     StateHeader& header = vcpu.header();
     vcpu.look_at_interrupts = vcpu.look_at_interrupts || clock_ == nullptr;
     Unlinked unlinked{};
     while (true) {
-        // Cleared before anything that a nudger or kicker may want is looked at (see EpochDomain::Nudge).
+        // Cleared before anything that a requester or kicker may want is looked at (see EpochDomain::QuiescenceRequest).
         if (header.exit_request.load(std::memory_order_acquire) != 0) {
             header.exit_request.exchange(0, std::memory_order_seq_cst);
             // With the instruction clock interrupts have their time, and this is just any.
@@ -48,7 +48,7 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
             unlinked = {};
         }
         vcpu.look_at_interrupts = false;
-        participant.quiescent();
+        reader.quiescent();
         // In this order: see JumpCache::process_drops().
         vcpu.jump_cache.process_drops();
         if (unlinked.source != nullptr &&
@@ -80,15 +80,15 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Participant& participant) {
             return LoopExit::failed;
         }
         if (kind == ExitKind::fault) {
-            finish_fault(vcpu, target.single);
+            finish_fault(vcpu, target.single_use);
         } else if (kind == ExitKind::goto_tb) {
             TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
-            unlinked = source == target.single
+            unlinked = source == target.single_use
                            ? Unlinked{}
                            : Unlinked{source, vcpu.exec().exit_slot, source->region, source->generation};
         }
-        if (target.single != nullptr) {
-            translator_.release_single(target.single);
+        if (target.single_use != nullptr) {
+            translator_.release_single(target.single_use);
         }
         switch (kind) {
             case ExitKind::goto_tb:
@@ -114,7 +114,7 @@ ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
     if (clock_ == nullptr) {
         return backend_.run(vcpu.state(), target.code);
     }
-    clock_->enter(vcpu, target.alone, target.single);
+    clock_->enter(vcpu, target.return_after, target.single_use);
     const ExitKind kind = backend_.run(vcpu.state(), target.code);
     clock_->leave();
     return kind;
@@ -165,7 +165,7 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
     if (vcpu.exec_logged) {
         log_entry(vcpu);
     } else if (unlinked.source == nullptr) {
-        if (const uint32_t offset = vcpu.jump_cache.find(pc, context); offset != JumpCache::kNone) {
+        if (const uint32_t offset = vcpu.jump_cache.lookup_code(pc, context); offset != JumpCache::kNone) {
             vcpu.counters.lookup_jump_cache.add();
             target->code = cache_.code_at(offset);
             return Found::code;
@@ -178,14 +178,14 @@ ExecLoop::Found ExecLoop::find(Vcpu& vcpu, Unlinked unlinked, Target* target) {
     }
     target->code = tb->code;
     if ((tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
-        target->single = tb;
+        target->single_use = tb;
         return Found::code;
     }
     if (vcpu.exec_logged) {
         return Found::code;  // not remembered, so that the next entry is logged as well
     }
     remember_block(vcpu, pc, *tb);
-    if (unlinked.source != nullptr && TbCache::may_link(*unlinked.source, unlinked.slot, *tb) &&
+    if (unlinked.source != nullptr && BlockTable::may_link(*unlinked.source, unlinked.slot, *tb) &&
         cache_.blocks().link(*unlinked.source, unlinked.slot, *tb)) {
         vcpu.counters.links.add();
     }
@@ -201,13 +201,13 @@ ExecLoop::Found ExecLoop::find_or_translate(Vcpu& vcpu, FetchPage* page, Transla
     }
     if (!page->device) {
         // Before the table is searched: it seldom has what this vCPU meets for one of the first times.
-        if (vcpu.visits.cold(pc) && may_run_cold(vcpu)) {
-            if (const Found found = run_cold(vcpu, *page); found != Found::code) {
+        if (vcpu.visits.cold(pc) && may_interpret(vcpu)) {
+            if (const Found found = interpret(vcpu, *page); found != Found::code) {
                 return found;
             }
             vcpu.visits.set_hot(pc);
         }
-        *tb = find_block(vcpu, pc, *page);
+        *tb = block_at_pc(vcpu, pc, *page);
         if (*tb != nullptr) {
             vcpu.counters.lookup_table.add();
             return Found::code;
@@ -218,7 +218,7 @@ ExecLoop::Found ExecLoop::find_or_translate(Vcpu& vcpu, FetchPage* page, Transla
 }
 
 // Logs show all that runs; so do units of one instruction, and the instruction clock counts in units.
-bool ExecLoop::may_run_cold(const Vcpu& vcpu) const {
+bool ExecLoop::may_interpret(const Vcpu& vcpu) const {
     return guest_.run != nullptr && clock_ == nullptr && !vcpu.exec_logged &&
            !cache_.settings().one_insn_per_tb && !logged(vcpu, LogItem::in_asm) &&
            !logged(vcpu, LogItem::op) && !logged(vcpu, LogItem::op_opt) && !logged(vcpu, LogItem::out_asm);
@@ -226,7 +226,7 @@ bool ExecLoop::may_run_cold(const Vcpu& vcpu) const {
 
 // Runs the code at the vCPU's pc as it stands, and goes on with what it jumps to in its page while that is as rare and
 // has no translation at hand. Found::code: the first instruction is one that needs a translation; else how to go on.
-ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
+ExecLoop::Found ExecLoop::interpret(Vcpu& vcpu, const FetchPage& page) {
     StateHeader& header = vcpu.header();
     const uint64_t begun = header.pc;
     const uint64_t first_page = begun & ~(kPageSize - 1);
@@ -247,7 +247,7 @@ ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
         const uint64_t pc = header.pc;
         if ((pc & ~(kPageSize - 1)) != first_page ||
             header.exit_request.load(std::memory_order_relaxed) != 0 ||
-            vcpu.jump_cache.find(pc, header.context_id) != JumpCache::kNone) {
+            vcpu.jump_cache.lookup_code(pc, header.context_id) != JumpCache::kNone) {
             return Found::again;
         }
         if (!vcpu.visits.cold(pc)) {
@@ -261,7 +261,7 @@ ExecLoop::Found ExecLoop::run_cold(Vcpu& vcpu, const FetchPage& page) {
 ExecLoop::Found ExecLoop::translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun) {
     StateHeader& header = vcpu.header();
     const uint64_t pc = header.pc;
-    if (pc == begun || find_block(vcpu, begun, page) != nullptr) {
+    if (pc == begun || block_at_pc(vcpu, begun, page) != nullptr) {
         return Found::again;
     }
     header.pc = begun;
@@ -316,8 +316,8 @@ ExecLoop::Found ExecLoop::find_to_fit(Vcpu& vcpu, Target* target) {
         }
     }
     target->code = tb->code;
-    target->alone = true;
-    target->single = (tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0 ? tb : nullptr;
+    target->return_after = true;
+    target->single_use = (tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0 ? tb : nullptr;
     return Found::code;
 }
 
@@ -339,8 +339,8 @@ void ExecLoop::deliver(Vcpu& vcpu) {
 }
 
 // Brings pc and instruction clock to the instruction that met the exception.
-void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single) {
-    const CodePlace place = locate(cache_, vcpu.exec().exit_host_pc, single);
+void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single_use) {
+    const CodePlace place = insn_at_host_pc(cache_, vcpu.exec().exit_host_pc, single_use);
     StateHeader& header = vcpu.header();
     header.pc = header.page_pc + static_cast<uint64_t>(int64_t{place.pc_offset});
     if (clock_ != nullptr) {

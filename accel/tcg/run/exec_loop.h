@@ -34,7 +34,7 @@ class Attention {
 class ExecLoop {
   public:
     // `clock`: null with the host's clock.
-    ExecLoop(CodeCache& cache, Translator& translator, Attention& attention, InsnClock* clock)
+    ExecLoop(TranslationCache& cache, Translator& translator, Attention& attention, InsnClock* clock)
         : cache_(cache),
           guest_(cache.guest()),
           backend_(cache.backend()),
@@ -46,7 +46,7 @@ class ExecLoop {
 
     // Runs the vCPU, which is not halted, until there is a reason to stop. Inside the exclusive gate. With the instruction
     // clock within a segment.
-    LoopExit run(Vcpu& vcpu, EpochDomain::Participant& participant);
+    LoopExit run(Vcpu& vcpu, EpochDomain::Reader& reader);
 
     // Takes an interrupt if one is due; true if it did. On the vCPU's thread.
     static bool take_interrupt(Vcpu& vcpu);
@@ -63,8 +63,8 @@ class ExecLoop {
     // What to run next.
     struct Target {
         tcg::RxAddress code;
-        tcg::TranslationBlock* single = nullptr;  // used once
-        bool alone = false;                       // to come back after it
+        tcg::TranslationBlock* single_use = nullptr;  // used once
+        bool return_after = false;                    // to come back after it
     };
     enum class Found : uint8_t { code, again, full, failed };
 
@@ -72,16 +72,16 @@ class ExecLoop {
     Found find(Vcpu& vcpu, Unlinked unlinked, Target* target);
     Found find_to_fit(Vcpu& vcpu, Target* target);
     Found find_or_translate(Vcpu& vcpu, FetchPage* page, tcg::TranslationBlock** tb);
-    bool may_run_cold(const Vcpu& vcpu) const;
-    Found run_cold(Vcpu& vcpu, const FetchPage& page);
+    bool may_interpret(const Vcpu& vcpu) const;
+    Found interpret(Vcpu& vcpu, const FetchPage& page);
     Found translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
     Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     void deliver(Vcpu& vcpu);
-    void finish_fault(Vcpu& vcpu, const tcg::TranslationBlock* single);
+    void finish_fault(Vcpu& vcpu, const tcg::TranslationBlock* single_use);
     void log_entry(const Vcpu& vcpu) const;
 
-    CodeCache& cache_;
+    TranslationCache& cache_;
     const GuestArch& guest_;
     const tcg::Backend& backend_;
     Translator& translator_;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "accel/tcg/blocks/insn_at_host_pc.h"
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/blocks/locate.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 
@@ -16,7 +16,8 @@ uint64_t InsnClock::in_unit() const {
     }
     const tcg::ExecState& exec = running_->exec();
     const auto units = static_cast<uint64_t>(granted_ - exec.insn_budget);
-    return exec.exit_host_pc == 0 ? units : units + locate(cache_, exec.exit_host_pc, single_).index;
+    return exec.exit_host_pc == 0 ? units
+                                  : units + insn_at_host_pc(cache_, exec.exit_host_pc, single_use_).index;
 }
 
 uint64_t InsnClock::now_ns() const {
@@ -46,13 +47,13 @@ void InsnClock::stop_by(uint64_t ns) {
     stop_ = stop;
 }
 
-void InsnClock::enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single) {
+void InsnClock::enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single_use) {
     WEFT_DEBUG_ASSERT(one_unit || left() >= kMargin);
     tcg::ExecState& exec = vcpu.exec();
     granted_ = one_unit ? -1 : static_cast<int64_t>(left() - kMargin);
     exec.insn_budget = granted_;
     exec.exit_host_pc = 0;
-    single_ = single;
+    single_use_ = single_use;
     running_ = &vcpu;
 }
 
@@ -60,7 +61,7 @@ void InsnClock::leave() {
     Vcpu& vcpu = *running_;
     const auto executed = static_cast<uint64_t>(granted_ - vcpu.exec().insn_budget);
     running_ = nullptr;
-    single_ = nullptr;
+    single_use_ = nullptr;
     advance(vcpu, executed);
 }
 

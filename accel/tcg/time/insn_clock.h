@@ -28,7 +28,7 @@ struct Vcpu;
 
 namespace weft::accel {
 
-class CodeCache;
+class TranslationCache;
 
 // Functions are for the vCPUs' thread, unless said otherwise.
 class InsnClock {
@@ -36,7 +36,7 @@ class InsnClock {
     // No unit has more instructions.
     static constexpr uint64_t kMargin = 512;
 
-    explicit InsnClock(CodeCache& cache) : cache_(cache) {}
+    explicit InsnClock(TranslationCache& cache) : cache_(cache) {}
     InsnClock(const InsnClock&) = delete;
     InsnClock& operator=(const InsnClock&) = delete;
 
@@ -63,8 +63,8 @@ class InsnClock {
     void stop_by(uint64_t ns);
     void stop_soon() { stop_by(0); }
 
-    // Around Backend::run. `one_unit`: it comes back after one. `single` as for locate().
-    void enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single);
+    // Around Backend::run. `one_unit`: it comes back after one. `single_use` as for insn_at_host_pc().
+    void enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single_use);
     void leave();
     // `vcpu` has executed `insns` that generated code did not count.
     void advance(Vcpu& vcpu, uint64_t insns);
@@ -93,7 +93,7 @@ class InsnClock {
 
     uint64_t in_unit() const;
 
-    CodeCache& cache_;
+    TranslationCache& cache_;
     std::atomic<std::thread::id> thread_{};  // written by the thread itself
     std::atomic<bool> held_{false};
     void (*ask_)(void* context) = nullptr;
@@ -104,7 +104,7 @@ class InsnClock {
     uint64_t stop_ = 0;
     Vcpu* running_ = nullptr;  // in generated code
     int64_t granted_ = 0;  // its budget less what it has executed since is what ExecState::insn_budget says
-    const tcg::TranslationBlock* single_ = nullptr;
+    const tcg::TranslationBlock* single_use_ = nullptr;
     // `time_` for other threads. Written by the vCPUs' thread; relaxed: nothing is ordered by it.
     std::atomic<uint64_t> published_{0};
 

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <span>
 
-#include "accel/tcg/run/find_block.h"
+#include "accel/tcg/vcpu/block_at_pc.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "tcg/ir/verify.h"
@@ -30,7 +30,7 @@ std::span<const HelperDesc> helpers(const GuestArch& guest) { return {guest.help
 
 }  // namespace
 
-Result<std::unique_ptr<Translator>> Translator::create(CodeCache& cache) {
+Result<std::unique_ptr<Translator>> Translator::create(TranslationCache& cache) {
     auto context = cache.regions().claim();
     if (!context) {
         return std::unexpected(context.error());
@@ -38,7 +38,7 @@ Result<std::unique_ptr<Translator>> Translator::create(CodeCache& cache) {
     return std::unique_ptr<Translator>(new Translator(cache, std::move(*context)));
 }
 
-Translator::Translator(CodeCache& cache, std::unique_ptr<tcg::CodeContext> context)
+Translator::Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext> context)
     : cache_(cache),
       guest_(cache.guest()),
       context_(std::move(context)),
@@ -72,10 +72,10 @@ TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t
     source.pc = vcpu.header().pc;
     source.first = page;
     source.has_second = false;
-    source.limited = insns != 0;
+    source.insn_limit = insns != 0;
     source.size = 0;
     uint32_t max_insns = cache_.settings().one_insn_per_tb || page.device ? 1 : kMaxInsns;
-    max_insns = source.limited ? std::min(max_insns, insns) : max_insns;
+    max_insns = source.insn_limit ? std::min(max_insns, insns) : max_insns;
     if (!read_first(vcpu, source, claim, max_insns)) {
         return TranslateOutcome::fault;
     }
@@ -231,8 +231,8 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
         }
     }
     ir::Unit& unit = memory_.unit();
-    unit.lone_probes = !source.single_use() &&
-                       cache_.lone_probes().contains(key_of(source.first, source.pc, vcpu.tb_flags).start);
+    unit.ungrouped = !source.single_use() &&
+                     cache_.ungrouped().contains(key_of(source.first, source.pc, vcpu.tb_flags).start);
     log_.in_asm({source.bytes.data(), unit.guest_size}, source.pc);
     log_.op(unit, source.pc);
     if constexpr (WEFT_DEBUG != 0) {
@@ -291,7 +291,7 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
 
 TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const Source& source,
                                       PageClaim& claim) {
-    CodePages& pages = cache_.pages();
+    PageMap& pages = cache_.pages();
     const bool provisional = claim.provisional();
     // In its tree first: whoever finds the TB may run it, and meet an exception in it, at once.
     cache_.regions().trees().insert(tb);

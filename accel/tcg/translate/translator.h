@@ -28,7 +28,7 @@ enum class TranslateOutcome : uint8_t {
 class Translator {
   public:
     // Claims a place in the code buffer.
-    static Result<std::unique_ptr<Translator>> create(CodeCache& cache);
+    static Result<std::unique_ptr<Translator>> create(TranslationCache& cache);
     Translator(const Translator&) = delete;
     Translator& operator=(const Translator&) = delete;
 
@@ -42,7 +42,7 @@ class Translator {
     TranslateOutcome translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     void release_single(tcg::TranslationBlock* tb);
 
-    // CodeCache::flush_count() as of the last `full`.
+    // TranslationCache::flush_count() as of the last `full`.
     uint64_t full_at() const { return full_at_; }
 
   private:
@@ -52,14 +52,14 @@ class Translator {
         FetchPage first;
         FetchPage second{};  // where need_more asked for it
         bool has_second = false;
-        bool limited = false;  // to fewer instructions than there are
-        uint32_t size = 0;     // of `bytes`
+        bool insn_limit = false;  // to fewer instructions than there are
+        uint32_t size = 0;        // of `bytes`
         std::array<uint8_t, kPageSize + 16> bytes{};
 
-        bool single_use() const { return limited || first.device || (has_second && second.device); }
+        bool single_use() const { return insn_limit || first.device || (has_second && second.device); }
     };
 
-    Translator(CodeCache& cache, std::unique_ptr<tcg::CodeContext> context);
+    Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext> context);
 
     TranslateOutcome attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     bool read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns);
@@ -75,7 +75,7 @@ class Translator {
     TranslateOutcome fail(Vcpu& vcpu, const char* reason);
     void count(Vcpu& vcpu, const tcg::CompiledUnit& compiled);
 
-    CodeCache& cache_;
+    TranslationCache& cache_;
     const GuestArch& guest_;
     const std::unique_ptr<tcg::CodeContext> context_;
     const std::unique_ptr<tcg::Compiler> compiler_;

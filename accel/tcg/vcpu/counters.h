@@ -53,8 +53,8 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter tlb_page_flushes;  // of one address
     Counter tlb_victim_hits;
     Counter tlb_resizes;
-    Counter degrouped;    // TBs thrown away because their shared TLB probes straddled pages too often
-    Counter code_writes;  // stores to pages that hold code
+    Counter groups_disabled;  // TBs thrown away because their shared TLB probes straddled pages too often
+    Counter code_writes;      // stores to pages that hold code
     // Filled in when the vCPU goes, from what generated code counted in ExecState::profile.
     Counter block_entries;
     Counter probe_hits;
@@ -99,7 +99,7 @@ inline constexpr std::array<CounterField, 36> kVcpuCounters = {{
     {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
     {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
     {"tlb_resizes", &VcpuCounters::tlb_resizes},
-    {"degrouped", &VcpuCounters::degrouped},
+    {"groups_disabled", &VcpuCounters::groups_disabled},
     {"code_writes", &VcpuCounters::code_writes},
     {"block_entries", &VcpuCounters::block_entries},
     {"probe_hits", &VcpuCounters::probe_hits},

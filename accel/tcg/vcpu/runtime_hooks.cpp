@@ -1,7 +1,7 @@
 #include "accel/tcg/vcpu/runtime_hooks.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/run/find_block.h"
+#include "accel/tcg/vcpu/block_at_pc.h"
 #include "accel/tcg/vcpu/out_of_memory.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/log.h"
@@ -44,7 +44,7 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
     if (page.device) {
         return {};
     }
-    const tcg::TranslationBlock* tb = find_block(vcpu, pc, page);
+    const tcg::TranslationBlock* tb = block_at_pc(vcpu, pc, page);
     if (tb == nullptr) {
         return {};
     }
@@ -55,20 +55,20 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
     return tb->code;
 }
 
-void straddle(void* state) {
+void page_crossed(void* state) {
     Vcpu& vcpu = vcpu_of(state);
     const uint64_t host_pc = vcpu.exec().exit_host_pc;
-    if (!vcpu.straddles.too_often(host_pc, [&] { return vcpu.clock.now_ns(); })) {
+    if (!vcpu.page_crossings.too_often(host_pc, [&] { return vcpu.clock.now_ns(); })) {
         return;
     }
     // None where it is a TB that is used once.
     const tcg::TranslationBlock* const tb = vcpu.cache.regions().trees().find(host_pc - 1);
     if (tb != nullptr) {
         or_fail(vcpu, [&] {
-            vcpu.cache.lone_probes().add(tb->key.start);
+            vcpu.cache.ungrouped().add(tb->key.start);
             vcpu.cache.pages().retranslate(tb->key.start);
         });
-        vcpu.counters.degrouped.add();
+        vcpu.counters.groups_disabled.add();
     }
 }
 
@@ -79,6 +79,6 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
 
 }  // namespace
 
-tcg::RuntimeHooks runtime_hooks() { return {&load, &store, &atomic, &straddle, &lookup}; }
+tcg::RuntimeHooks runtime_hooks() { return {&load, &store, &atomic, &page_crossed, &lookup}; }
 
 }  // namespace weft::accel

@@ -3,22 +3,22 @@
 
 #include <cstdint>
 
-#include "accel/tcg/time/clock.h"
-#include "accel/tcg/vcpu/context_ids.h"
-#include "accel/tcg/vcpu/counters.h"
-#include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/blocks/jump_cache.h"
 #include "accel/tcg/mmu/softmmu.h"
-#include "accel/tcg/vcpu/state_block.h"
-#include "accel/tcg/translate/straddles.h"
-#include "accel/tcg/time/alarm.h"
 #include "accel/tcg/run/visits.h"
+#include "accel/tcg/time/alarm.h"
+#include "accel/tcg/time/clock.h"
+#include "accel/tcg/time/insn_clock.h"
+#include "accel/tcg/translate/ungrouped_code.h"
+#include "accel/tcg/vcpu/context_ids.h"
+#include "accel/tcg/vcpu/counters.h"
+#include "accel/tcg/vcpu/state_block.h"
 #include "accel/tcg/vcpu/work_items.h"
 #include "weft/accel.h"
 
 namespace weft::accel {
 
-class CodeCache;
+class TranslationCache;
 class CpuThread;
 
 // A reader of the vCPU's address space (MemoryOps), for a scope.
@@ -41,7 +41,7 @@ class MemoryReader {
 struct VcpuParts {
     const AccelConfig* config;
     const VcpuConfig* vcpu;
-    CodeCache* cache;
+    TranslationCache* cache;
     CpuThread* thread;
     TimerThread* timer;
     const Clock* clock;
@@ -82,7 +82,7 @@ struct Vcpu {
     const GuestArch& guest;
     const MemoryOps& memory;
     const HostServices& host;
-    accel::CodeCache& cache;
+    accel::TranslationCache& cache;
     accel::CpuThread& thread;
     const accel::Clock& clock;
     accel::InsnClock* const insn_clock;  // null with the host's clock; then `clock` counts
@@ -96,7 +96,7 @@ struct Vcpu {
     accel::ContextIds contexts;
     accel::SoftMmu mmu;
     accel::Visits visits;
-    accel::StraddleMeter straddles;
+    accel::PageCrossRate page_crossings;
 
     // What the state's current context id stands for; set by the execution loop before it runs code.
     uint64_t tb_flags = 0;

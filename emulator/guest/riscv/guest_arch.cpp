@@ -1,16 +1,16 @@
 #include "emulator/guest/riscv/guest_arch.h"
 
-#include "emulator/guest/riscv/isa/disassemble.h"
-#include "emulator/guest/riscv/translate/globals.h"
 #include "emulator/guest/riscv/cpu/hart.h"
-#include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/cpu/interrupts.h"
 #include "emulator/guest/riscv/cpu/mmu.h"
 #include "emulator/guest/riscv/cpu/reset.h"
-#include "emulator/guest/riscv/translate/run.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
-#include "emulator/guest/riscv/translate/translate.h"
 #include "emulator/guest/riscv/cpu/trap.h"
+#include "emulator/guest/riscv/isa/disassemble.h"
+#include "emulator/guest/riscv/translate/globals.h"
+#include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/translate/run.h"
+#include "emulator/guest/riscv/translate/translate.h"
 
 namespace weft::riscv {
 

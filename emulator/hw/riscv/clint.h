@@ -8,10 +8,10 @@
 #include <span>
 #include <vector>
 
+#include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
 #include "emulator/memory/topology.h"
-#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw {
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
 #include "emulator/memory/topology.h"
-#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw {
 

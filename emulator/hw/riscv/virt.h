@@ -10,20 +10,20 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/hw/char/uart16550.h"
 #include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/char/char_backend.h"
+#include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/core/machine_control.h"
+#include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/riscv/clint.h"
 #include "emulator/hw/riscv/plic.h"
-#include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/riscv/virt_boot.h"
 #include "emulator/hw/riscv/virt_map.h"
 #include "emulator/hw/rtc/goldfish.h"
 #include "emulator/hw/virtio/mmio.h"
 #include "emulator/memory/reader.h"
 #include "emulator/memory/topology.h"
-#include "emulator/guest/riscv/cpu/hart.h"
 
 namespace weft::hw {
 

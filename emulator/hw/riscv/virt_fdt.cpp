@@ -4,12 +4,12 @@
 
 #include <string_view>
 
-#include "emulator/hw/char/uart16550.h"
-#include "emulator/hw/boot/device_tree.h"
-#include "emulator/hw/riscv/plic.h"
-#include "emulator/hw/misc/test_finisher.h"
-#include "emulator/hw/riscv/virt_map.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/hw/boot/device_tree.h"
+#include "emulator/hw/char/uart16550.h"
+#include "emulator/hw/misc/test_finisher.h"
+#include "emulator/hw/riscv/plic.h"
+#include "emulator/hw/riscv/virt_map.h"
 
 namespace weft::hw::virt {
 

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 
-#include "emulator/guest/riscv/isa/names.h"
 #include "emulator/guest/riscv/cpu/state.h"
+#include "emulator/guest/riscv/isa/names.h"
 
 namespace weft::riscv {
 

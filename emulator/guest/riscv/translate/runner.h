@@ -5,9 +5,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "emulator/guest/riscv/isa/decode.h"
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
+#include "emulator/guest/riscv/isa/decode.h"
 #include "weft/guest.h"
 #include "weft/int_ops.h"
 #include "weft/ir.h"

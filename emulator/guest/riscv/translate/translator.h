@@ -13,12 +13,12 @@
 #include <array>
 #include <cstdint>
 
-#include "emulator/guest/riscv/isa/decode.h"
 #include "emulator/guest/riscv/cpu/exception.h"
-#include "emulator/guest/riscv/translate/helpers.h"
-#include "emulator/guest/riscv/translate/semantics_all.h"
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
+#include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/translate/semantics_all.h"
 #include "emulator/guest/riscv/translate/translate.h"
 #include "weft/guest.h"
 #include "weft/ir_builder.h"

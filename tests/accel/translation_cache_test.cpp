@@ -22,11 +22,11 @@ TEST_CASE("a flush that was done already is not done again", "[flush]") {
     const VcpuList vcpus(4);
     Settings settings;
     settings.tb_size_mib = 1;
-    auto made = CodeCache::create({&toy::guest_arch(), &host, &vcpus, settings, 4});
+    auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 4});
     REQUIRE(made);
-    CodeCache& cache = **made;
-    EpochDomain::Participant participant(cache.epochs());
-    participant.go_online();
+    TranslationCache& cache = **made;
+    EpochDomain::Reader reader(cache.epochs());
+    reader.go_online();
     const uint64_t seen = cache.flush_count();
     // Four found it full at the same time.
     for (int i = 0; i < 4; ++i) {
@@ -56,9 +56,9 @@ struct Said {
             static_cast<Said*>(self)->log.append(text, size);
         };
     }
-    Result<std::unique_ptr<CodeCache>> make(const Settings& settings, unsigned contexts,
-                                            const HostCalls& calls = HostCalls::real()) {
-        return CodeCache::create({&toy::guest_arch(), &host, &vcpus, settings, contexts, &calls});
+    Result<std::unique_ptr<TranslationCache>> make(const Settings& settings, unsigned contexts,
+                                                   const HostCalls& calls = HostCalls::real()) {
+        return TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, contexts, &calls});
     }
     const VcpuList vcpus{64};
 };

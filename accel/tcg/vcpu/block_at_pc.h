@@ -17,7 +17,7 @@ tcg::TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags);
 
 // The TB for `pc`, of the context that the vCPU's state is in, or null: then it has to be translated. `page` is what
 // SoftMmu::fetch said of the pc, and is RAM. On the vCPU's thread.
-tcg::TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page);
+tcg::TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page);
 
 // Puts the TB at `pc` into the vCPU's jump cache, unless its region was retired: who retires one first ends it and then asks
 // the vCPUs to drop it, so that none keeps a TB of it after it dropped it. On the vCPU's thread.

@@ -13,8 +13,8 @@ struct CodePlace {
     uint32_t index;     // instructions of its TB before it
 };
 
-// `host_pc` lies behind the code that met the exception or called, as a return address does. `single`: the TB that is used
+// `host_pc` lies behind the code that met the exception or called, as a return address does. `single_use`: the TB that is used
 // once and was entered last, or null; it is in no tree. On the thread of the vCPU that runs the code.
-CodePlace locate(CodeCache& cache, uint64_t host_pc, const tcg::TranslationBlock* single);
+CodePlace insn_at_host_pc(TranslationCache& cache, uint64_t host_pc, const tcg::TranslationBlock* single_use);
 
 }  // namespace weft::accel

@@ -12,9 +12,9 @@ TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags) {
     return {page.ram_offset | (pc & (kPageSize - 1)), tcg::kNoPage, tb_flags};
 }
 
-TranslationBlock* find_block(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
+TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
     TbKey key = key_of(page, pc, vcpu.tb_flags);
-    TbCache& blocks = vcpu.cache.blocks();
+    BlockTable& blocks = vcpu.cache.blocks();
     if (TranslationBlock* tb = blocks.find(key)) {
         vcpu.cache.regions().note_use(*tb);
         return tb;

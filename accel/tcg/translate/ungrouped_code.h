@@ -12,7 +12,7 @@
 namespace weft::accel {
 
 // How often the leaders of one vCPU's groups straddle. The thread's that runs the vCPU.
-class StraddleMeter {
+class PageCrossRate {
   public:
     // A leader whose call returns to `host_pc` straddled at `now_ns()`. True where it does so too often: a group that does
     // not reach this costs a thousandth of the vCPU's time at most.
@@ -44,7 +44,7 @@ class StraddleMeter {
 };
 
 // The code that is to be translated with lone probes, by where it begins (TbKey::start). Any thread.
-class LoneProbes {
+class UngroupedCode {
   public:
     void add(uint64_t start) {
         MutexLock lock(mutex_);

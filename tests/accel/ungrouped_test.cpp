@@ -4,19 +4,19 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "accel/tcg/translate/straddles.h"
+#include "accel/tcg/translate/ungrouped_code.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;
-using weft::accel::LoneProbes;
-using weft::accel::StraddleMeter;
+using weft::accel::PageCrossRate;
+using weft::accel::UngroupedCode;
 
 namespace {
 
 constexpr uint64_t kMillisecond = 1'000'000;
 
 // Straddles `count` times, `step_ns` apart from `now` on: how often that was too often.
-unsigned straddle(StraddleMeter& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
+unsigned straddle(PageCrossRate& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
     unsigned times = 0;
     for (unsigned i = 0; i < count; ++i) {
         times += meter.too_often(host_pc, [&] { return *now; }) ? 1u : 0u;
@@ -28,14 +28,14 @@ unsigned straddle(StraddleMeter& meter, uint64_t host_pc, uint64_t* now, unsigne
 }  // namespace
 
 TEST_CASE("straddling is too often by its rate, not by its number", "[straddle]") {
-    StraddleMeter meter;
+    PageCrossRate meter;
     uint64_t now = 5'000 * kMillisecond;
     CHECK(straddle(meter, 0x7000, &now, 10'000, kMillisecond) == 0);
     CHECK(straddle(meter, 0x7000, &now, 100, 1000) >= 1);
 }
 
 TEST_CASE("places are counted apart", "[straddle]") {
-    StraddleMeter meter;
+    PageCrossRate meter;
     uint64_t now = 0;
     for (uint64_t pc = 0x10'0000; pc < 0x20'0000; pc += 0x101) {
         CHECK(straddle(meter, pc, &now, 10, 1) == 0);
@@ -43,7 +43,7 @@ TEST_CASE("places are counted apart", "[straddle]") {
 }
 
 TEST_CASE("code that needs lone probes is known by its start", "[straddle]") {
-    LoneProbes lone;
+    UngroupedCode lone;
     CHECK_FALSE(lone.contains(0x1000));
     lone.add(0x1000);
     CHECK(lone.contains(0x1000));
@@ -94,5 +94,5 @@ TEST_CASE("accesses of a group reach two pages that are no neighbours, and the c
     // The interpreter has no probes.
     const char* const backend = std::getenv("WEFT_TEST_BACKEND");
     const bool native = backend != nullptr && std::string_view(backend) == "native";
-    CHECK((machine.stat("degrouped") >= 1) == native);
+    CHECK((machine.stat("groups_disabled") >= 1) == native);
 }
