@@ -1,4 +1,4 @@
-#include "accel/tcg/run/find_block.h"
+#include "accel/tcg/vcpu/block_at_pc.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu/vcpu.h"
