@@ -166,7 +166,7 @@ TEST_CASE("a flush forgets all translations, wherever they are known, and gives 
             CHECK(std::ranges::none_of(jump_cache(*machine.vcpu(slot)), is_used));
             known.put(0, UINT32_MAX, 0);
             known.process_drops();
-            CHECK(known.find(0, UINT32_MAX) == 0);
+            CHECK(known.lookup_code(0, UINT32_MAX) == 0);
             known.clear();
         }
         // And the guest goes on as if nothing had been.

@@ -3,7 +3,7 @@
 
 #include "base/text_values.h"
 
-using namespace weft::sys;
+using namespace weft;
 
 TEST_CASE("sizes take a suffix or the option's unit", "[values]") {
     constexpr uint64_t kMiB = 1 << 20;
