@@ -3,6 +3,7 @@
 
 #include "emulator/system/options.h"
 
+using namespace weft;
 using namespace weft::sys;
 
 namespace {
