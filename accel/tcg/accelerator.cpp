@@ -3,22 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "accel/tcg/observe/report.h"
+#include "accel/tcg/blocks/insn_at_host_pc.h"
+#include "accel/tcg/topology_change.h"
+#include "accel/tcg/vcpu/runtime_hooks.h"
 #include "base/assert.h"
 
 namespace weft::accel {
 
 namespace {
-
-// FNV-1a, by words.
-constexpr uint64_t kHashStart = 0xcbf29ce484222325;
-constexpr uint64_t hash_step(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100000001b3; }
 
 // A work item that somebody waits for.
 struct Completion {
@@ -50,65 +47,7 @@ struct Completion {
     }
 };
 
-// An online reader for a thread that is none, for a scope.
-class Visit {
-  public:
-    explicit Visit(EpochDomain& epochs) : reader_(epochs) { reader_.go_online(); }
-
-  private:
-    EpochDomain::Reader reader_;
-};
-
 }  // namespace
-
-// Every vCPU forgets host addresses, in a first round of work items. What vCPUs asked of each other before they forgot
-// (the comparison of provisional TBs, which reads guest RAM) was queued before a second round, so that nobody reads the
-// memory that went when that is over.
-struct Accelerator::TopologyChange {
-    Accelerator* accelerator;
-    void (*done)(void* opaque);
-    void* opaque;
-    bool second = false;  // by whoever starts the round, before its items are posted
-    std::atomic<uint32_t> left{
-        0};  // items of this round, and one for who posts them; sequentially consistent
-
-    static void forget(void* change, void* state) {
-        state_header(state).vcpu->forget_memory();
-        static_cast<TopologyChange*>(change)->one_done();
-    }
-    static void nothing(void* change, void*) { static_cast<TopologyChange*>(change)->one_done(); }
-
-    void one_done() {
-        if (left.fetch_sub(1) != 1) {
-            return;
-        }
-        if (!second) {
-            second = true;
-            topology_round(this, &nothing);
-        } else {
-            done(opaque);
-            delete this;
-        }
-    }
-};
-
-void Accelerator::topology_round(TopologyChange* change, void (*item)(void* opaque, void* state)) {
-    const Visit visit(change->accelerator->cache_->epochs());
-    change->left.store(1);
-    change->accelerator->vcpus_.for_each([&](Vcpu& vcpu) {
-        change->left.fetch_add(1);
-        vcpu.thread.post(vcpu, {VcpuWork::async, item, change});
-    });
-    change->one_done();
-}
-
-void Accelerator::topology_changed(void (*done)(void* opaque), void* opaque) {
-    auto* change = new TopologyChange{};
-    change->accelerator = this;
-    change->done = done;
-    change->opaque = opaque;
-    topology_round(change, &TopologyChange::forget);
-}
 
 // ---- life ----
 
@@ -130,14 +69,28 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
     }
     std::unique_ptr<Accelerator> accelerator(new Accelerator(config, *settings));
     const bool single = settings->thread == ThreadMode::single;
-    auto cache = TranslationCache::create(
-        {config.guest, config.host, &accelerator->vcpus_, *settings, single ? 1 : config.max_vcpus});
+    auto cache = TranslationCache::create({.guest = config.guest,
+                                           .host = config.host,
+                                           .users = &accelerator->vcpus_,
+                                           .settings = *settings,
+                                           .contexts = single ? 1 : config.max_vcpus,
+                                           .hooks = runtime_hooks(),
+                                           .request_quiescence = &CpuThread::request_quiescence});
     if (!cache) {
         return std::unexpected(cache.error());
     }
     accelerator->cache_ = std::move(*cache);
+    auto observers = Observers::create(*accelerator->cache_);
+    if (!observers) {
+        return std::unexpected(observers.error());
+    }
+    accelerator->observers_ = std::move(*observers);
     if (settings->clock == ClockKind::insn) {
-        accelerator->insn_clock_ = std::make_unique<InsnClock>(*accelerator->cache_);
+        accelerator->insn_clock_ = std::make_unique<InsnClock>(
+            [](void* context, uint64_t host_pc, const tcg::TranslationBlock* single_use) {
+                return insn_at_host_pc(*static_cast<TranslationCache*>(context), host_pc, single_use).index;
+            },
+            accelerator->cache_.get());
     }
     return accelerator;
 }
@@ -154,43 +107,27 @@ Accelerator::~Accelerator() {
         vcpus_.set(i, nullptr);
     }
     for (const std::unique_ptr<Vcpu>& vcpu : owned_) {
-        departed_.add(vcpu->counters);
-        note_final_state(*vcpu);
+        depart(*vcpu);
     }
     owned_.clear();
     threads_.clear();
     if (settings_.stats_file.empty()) {
         return;
     }
-    const auto hash = insn_clock_ != nullptr ? std::optional(final_state_hash()) : std::nullopt;
+    const auto hash = insn_clock_ != nullptr
+                          ? std::optional(final_state_.hash(config_.host->hash_ram(config_.host->opaque)))
+                          : std::nullopt;
     if (const Result<> written = write_stats(hash); !written) {
         config_.host->warn(config_.host->opaque, written.error().message().c_str());
     }
 }
 
-void Accelerator::note_final_state(Vcpu& vcpu) {
-    if (insn_clock_ == nullptr || settings_.stats_file.empty()) {
-        return;
+// Of interest with the instruction clock only, and for the file of counters.
+void Accelerator::depart(Vcpu& vcpu) {
+    departed_.add(vcpu.counters);
+    if (insn_clock_ != nullptr && !settings_.stats_file.empty()) {
+        final_state_.note(vcpu);
     }
-    cache_->backend().collect_fp_flags(vcpu.state());
-    uint64_t hash = kHashStart;
-    const TextSink sink{[](void* opaque, const char* text, size_t length) {
-                            auto& sum = *static_cast<uint64_t*>(opaque);
-                            for (size_t i = 0; i < length; ++i) {
-                                sum = hash_step(sum, static_cast<uint8_t>(text[i]));
-                            }
-                        },
-                        &hash};
-    config_.guest->dump_registers(vcpu.state(), &sink);
-    final_registers_[vcpu.index] = hash;
-}
-
-uint64_t Accelerator::final_state_hash() const {
-    uint64_t hash = hash_step(kHashStart, config_.host->hash_ram(config_.host->opaque));
-    for (const auto& [index, registers] : final_registers_) {
-        hash = hash_step(hash_step(hash, index), registers);
-    }
-    return hash;
 }
 
 Result<> Accelerator::write_stats(std::optional<uint64_t> state_hash) {
@@ -234,8 +171,10 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     if (!thread) {
         return std::unexpected(thread.error());
     }
-    owned_.push_back(std::make_unique<Vcpu>(
-        VcpuParts{&config_, &config, cache_.get(), *thread, &timer_, &clock_, insn_clock_.get()}));
+    const Profile* const profile = observers_->profile();
+    owned_.push_back(std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_,
+                                                      &clock_, insn_clock_.get(),
+                                                      profile != nullptr ? profile->counters() : nullptr}));
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);
@@ -245,19 +184,17 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     return &vcpu;
 }
 
+CpuThread& Accelerator::thread_of(Vcpu& vcpu) { return static_cast<CpuThread&>(vcpu.thread); }
+
 void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     MutexLock lock(control_);
     // It runs no more before it is taken out: nobody tells it from then on that TBs are invalid or their memory goes.
-    vcpu.thread.pause();
-    vcpu.thread.wait_until_parked();
+    CpuThread& thread = thread_of(vcpu);
+    thread.pause();
+    thread.wait_until_parked();
     vcpus_.set(vcpu.index, nullptr);
     // Nobody who found the vCPU before still holds it.
-    cache_->epochs().synchronize(nullptr, [](EpochDomain::Reader& lagging, void*) {
-        if (auto* thread = static_cast<CpuThread*>(lagging.owner())) {
-            thread->ask_all();
-        }
-    });
-    CpuThread& thread = vcpu.thread;
+    cache_->epochs().synchronize(nullptr, &CpuThread::request_quiescence);
     if (settings_.thread == ThreadMode::single) {
         thread.remove(vcpu);
         if (running_) {
@@ -270,8 +207,7 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     vcpu.counters.block_entries.add(profile.entries.load(std::memory_order_relaxed));
     vcpu.counters.probe_hits.add(profile.probe_hits.load(std::memory_order_relaxed));
     vcpu.counters.probe_misses.add(profile.probe_misses.load(std::memory_order_relaxed));
-    departed_.add(vcpu.counters);
-    note_final_state(vcpu);
+    depart(vcpu);
     std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });
     if (settings_.thread == ThreadMode::multi) {
         std::erase_if(threads_, [&thread](const auto& each) { return each.get() == &thread; });
@@ -319,8 +255,10 @@ void Accelerator::pause() {
 void Accelerator::reset() {
     MutexLock lock(control_);
     WEFT_ASSERT(!running_);
-    vcpus_.for_each([this](Vcpu& vcpu) {
-        run_on(vcpu, VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->reset(); }, nullptr);
+    vcpus_.for_each([this](CodeUser& user) {
+        run_on(
+            vcpu_of(user), VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->reset(); },
+            nullptr);
     });
 }
 
@@ -331,6 +269,10 @@ void Accelerator::hold() {
         insn_clock_->set_held(true);
         insn_clock_->stop_soon();
     }
+}
+
+void Accelerator::topology_changed(void (*done)(void* opaque), void* opaque) {
+    change_topology(cache_->epochs(), vcpus_, done, opaque);
 }
 
 void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {

@@ -3,13 +3,15 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/blocks/vcpu_list.h"
+#include "accel/tcg/final_state.h"
+#include "accel/tcg/observe/observers.h"
+#include "accel/tcg/observe/report.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/settings.h"
@@ -24,7 +26,7 @@
 namespace weft::accel {
 
 // Functions as AccelOps has them, with its rules on threads.
-class Accelerator {
+class Accelerator final : public ReportSource {
   public:
     static Result<std::unique_ptr<Accelerator>> create(const AccelConfig& config);
     ~Accelerator();
@@ -37,7 +39,7 @@ class Accelerator {
     void pause() WEFT_EXCLUDES(control_);
     void reset() WEFT_EXCLUDES(control_);
 
-    void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque);
+    void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) override;
     void ram_written(uint64_t ram_offset, uint64_t size);
     void topology_changed(void (*done)(void* opaque), void* opaque);
 
@@ -49,20 +51,19 @@ class Accelerator {
         config_.host->fatal(config_.host->opaque, "out of memory: the accelerator cannot go on");
     }
 
-    // For reports.
-    const Settings& settings() const { return settings_; }
-    const TranslationCache& cache() const { return *cache_; }
-    TranslationCache& cache() { return *cache_; }
-    const VcpuList& vcpus() const { return vcpus_; }
-    const VcpuCounters& departed() const { return departed_; }
-    uint64_t now_ns() const { return insn_clock_ != nullptr ? insn_clock_->now_ns() : clock_.now_ns(); }
-    const ExclusiveGate::Counts& exclusive() const { return gate_.counts(); }
-    // Writes the counters, and a hash of the final state if there is one, to the file of stats=FILE. Error: it cannot be
-    // written, or none was named.
-    Result<> write_stats(std::optional<uint64_t> state_hash = {});
+    // ReportSource
+    const Settings& settings() const override { return settings_; }
+    TranslationCache& cache() override { return *cache_; }
+    const Profile* profile() const override { return observers_->profile(); }
+    const CodeUsers& vcpus() const override { return vcpus_; }
+    const VcpuCounters& departed() const override { return departed_; }
+    uint64_t now_ns() const override {
+        return insn_clock_ != nullptr ? insn_clock_->now_ns() : clock_.now_ns();
+    }
+    const ExclusiveGate::Counts& exclusive() const override { return gate_.counts(); }
+    Result<> write_stats(std::optional<uint64_t> state_hash = {}) override;
 
   private:
-    struct TopologyChange;
     // A thread and, with thread=multi, its vCPU.
     using Threads = std::vector<std::unique_ptr<CpuThread>>;
 
@@ -70,15 +71,16 @@ class Accelerator {
 
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
-    void note_final_state(Vcpu& vcpu) WEFT_REQUIRES(control_);
-    uint64_t final_state_hash() const WEFT_REQUIRES(control_);
-    static void topology_round(TopologyChange* change, void (*item)(void* opaque, void* state));
+    // What is kept of a vCPU that goes.
+    void depart(Vcpu& vcpu) WEFT_REQUIRES(control_);
+    static CpuThread& thread_of(Vcpu& vcpu);
 
     const AccelConfig config_;
     const Settings settings_;
     const Clock clock_;
-    VcpuList vcpus_;  // who may read it: see there
+    CodeUsers vcpus_;  // who may read it: see there
     std::unique_ptr<TranslationCache> cache_;
+    std::unique_ptr<Observers> observers_;
     std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
     TimerThread timer_;
@@ -92,8 +94,7 @@ class Accelerator {
     Threads threads_ WEFT_GUARDED_BY(control_);
     std::vector<std::unique_ptr<Vcpu>> owned_ WEFT_GUARDED_BY(control_);
     bool running_ WEFT_GUARDED_BY(control_) = false;
-    // Of the registers that each vCPU ended with, by its index; with the instruction clock.
-    std::map<uint32_t, uint64_t> final_registers_ WEFT_GUARDED_BY(control_);
+    FinalState final_state_ WEFT_GUARDED_BY(control_);  // with the instruction clock and stats=FILE
 };
 
 }  // namespace weft::accel

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "accel/tcg/vcpu/runtime_hooks.h"
 #include "base/assert.h"
 #include "tests/accel/toy_guest.h"
 
@@ -67,14 +68,15 @@ HostServices silent_host() {
     return host;
 }
 
-std::unique_ptr<TranslationCache> make_cache(const VcpuList& vcpus) {
+std::unique_ptr<TranslationCache> make_cache(const CodeUsers& vcpus) {
     static const HostServices host = silent_host();
     Settings settings;
     settings.tb_size_mib = 1;
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     settings.backend = backend != nullptr && std::string_view(backend) == "native" ? BackendKind::native
                                                                                    : BackendKind::interp;
-    auto cache = TranslationCache::create({&guest_arch(), &host, &vcpus, settings, 1});
+    auto cache =
+        TranslationCache::create({&guest_arch(), &host, &vcpus, settings, 1, runtime_hooks(), nullptr});
     WEFT_ASSERT(cache);
     return std::move(*cache);
 }

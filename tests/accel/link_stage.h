@@ -43,7 +43,7 @@ class Stage {
   private:
     weft::tcg::RwAddress target_of(const weft::tcg::TranslationBlock& source) const;
 
-    const weft::accel::VcpuList vcpus_{1};
+    const weft::accel::CodeUsers vcpus_{1};
     std::unique_ptr<weft::accel::TranslationCache> cache_;
     std::unique_ptr<HookedBackend> backend_;
     std::unique_ptr<weft::accel::BlockTable> blocks_;

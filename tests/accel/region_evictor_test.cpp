@@ -12,6 +12,7 @@
 #include "accel/tcg/blocks/jump_cache.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/cpu_thread.h"
+#include "accel/tcg/vcpu/runtime_hooks.h"
 #include "tests/accel/toy_guest.h"
 
 using namespace weft;
@@ -49,7 +50,8 @@ struct Bench {
         settings.tb_size_mib = 1;
         settings.backend = backend;
         settings.evict = tcg::EvictMode::region;
-        auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 2, &calls});
+        auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 2, runtime_hooks(),
+                                              &CpuThread::request_quiescence, &calls});
         REQUIRE(made);
         cache = std::move(*made);
         auto cpu = CpuThread::create("test", *cache, gate, timer, clock, nullptr);
@@ -92,7 +94,7 @@ struct Bench {
     }
 
     HostServices host{};
-    VcpuList vcpus{2};
+    CodeUsers vcpus{2};
     Clock clock;
     TimerThread timer{clock};
     ExclusiveGate gate;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/vcpu/runtime_hooks.h"
 #include "tests/accel/toy_guest.h"
 
 using namespace weft;
@@ -19,10 +20,11 @@ TEST_CASE("a flush that was done already is not done again", "[flush]") {
     HostServices host{};
     host.warn = [](void*, const char*) {};
     host.log_enabled = [](void*, unsigned) { return false; };
-    const VcpuList vcpus(4);
+    const CodeUsers vcpus(4);
     Settings settings;
     settings.tb_size_mib = 1;
-    auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 4});
+    auto made =
+        TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 4, runtime_hooks(), nullptr});
     REQUIRE(made);
     TranslationCache& cache = **made;
     EpochDomain::Reader reader(cache.epochs());
@@ -58,9 +60,10 @@ struct Said {
     }
     Result<std::unique_ptr<TranslationCache>> make(const Settings& settings, unsigned contexts,
                                                    const HostCalls& calls = HostCalls::real()) {
-        return TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, contexts, &calls});
+        return TranslationCache::create(
+            {&toy::guest_arch(), &host, &vcpus, settings, contexts, runtime_hooks(), nullptr, &calls});
     }
-    const VcpuList vcpus{64};
+    const CodeUsers vcpus{64};
 };
 
 class NoMemfd : public HostCalls {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "accel/tcg/translate/ungrouped_code.h"
+#include "accel/tcg/blocks/ungrouped_code.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;

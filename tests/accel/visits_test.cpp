@@ -1,5 +1,5 @@
 // How often code is cold.
-#include "accel/tcg/run/visits.h"
+#include "accel/tcg/vcpu/visits.h"
 
 #include <catch2/catch.hpp>
 

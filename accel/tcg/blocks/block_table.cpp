@@ -1,6 +1,5 @@
 #include "accel/tcg/blocks/block_table.h"
 
-#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 
 namespace weft::accel {
@@ -55,7 +54,7 @@ void BlockTable::invalidate(TranslationBlock& tb) {
     }
     const uint32_t page_offset = tb.key.page_offset();
     const auto code_offset = static_cast<uint32_t>(tb.code - buffer_.rx());
-    vcpus_.for_each([&](Vcpu& vcpu) { vcpu.jump_cache.request_drop(page_offset, code_offset); });
+    users_.for_each([&](CodeUser& user) { user.jump_cache.request_drop(page_offset, code_offset); });
     tb.state.fetch_or(tcg::kTbWithdrawn, std::memory_order_seq_cst);
     counters_.invalidations.fetch_add(1, std::memory_order_relaxed);
 }

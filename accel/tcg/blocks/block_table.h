@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "accel/tcg/blocks/vcpu_list.h"
+#include "accel/tcg/blocks/code_users.h"
 #include "base/epoch.h"
 #include "base/hash.h"
 #include "base/qht.h"
@@ -42,8 +42,8 @@ class BlockTable {
   public:
     // Everything outlives it.
     BlockTable(EpochDomain& epochs, BlockHashTable table, const tcg::Backend& backend,
-               const tcg::CodeBuffer& buffer, const VcpuList& vcpus)
-        : epochs_(epochs), table_(std::move(table)), backend_(backend), buffer_(buffer), vcpus_(vcpus) {}
+               const tcg::CodeBuffer& buffer, const CodeUsers& users)
+        : epochs_(epochs), table_(std::move(table)), backend_(backend), buffer_(buffer), users_(users) {}
     BlockTable(const BlockTable&) = delete;
     BlockTable& operator=(const BlockTable&) = delete;
 
@@ -87,7 +87,7 @@ class BlockTable {
     BlockHashTable table_;
     const tcg::Backend& backend_;
     const tcg::CodeBuffer& buffer_;
-    const VcpuList& vcpus_;
+    const CodeUsers& users_;
     TbCounters counters_;
 };
 

@@ -7,9 +7,6 @@
 #include <optional>
 
 #include "accel/tcg/blocks/block_table.h"
-#include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/run/cpu_thread.h"
-#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "weft/guest_ram.h"
 
@@ -68,11 +65,11 @@ struct PageMap::Leaf {
     const std::unique_ptr<std::atomic<uint64_t>[]> direct_writers;  // `words` a page
 };
 
-PageMap::PageMap(const VcpuList& vcpus)
-    : vcpus_(vcpus),
-      writer_words_((vcpus.capacity() + 63) / 64),
+PageMap::PageMap(const CodeUsers& users)
+    : users_(users),
+      writer_words_((users.capacity() + 63) / 64),
       root_(std::make_unique<std::atomic<Leaf*>[]>(size_t{1} << kRootBits)) {
-    WEFT_ASSERT(vcpus.capacity() <= kMaxVcpus);
+    WEFT_ASSERT(users.capacity() <= kMaxVcpus);
 }
 
 PageMap::~PageMap() {
@@ -154,7 +151,7 @@ bool PageMap::may_store_directly(uint64_t ram_offset, uint32_t vcpu_index) {
 
 // ---- writes ----
 
-bool PageMap::written(uint64_t ram_offset, uint64_t size, Vcpu* writer) {
+bool PageMap::written(uint64_t ram_offset, uint64_t size, CodeUser* writer) {
     CodePage* page = find(ram_offset);
     if (page == nullptr) {
         return false;
@@ -241,7 +238,7 @@ void PageMap::release_mark(CodePage& page) {
 
 // ---- reading ----
 
-CodePage& PageMap::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
+CodePage& PageMap::begin_reading(uint64_t ram_offset, const uint8_t* host, CodeUser& reader) {
     CodePage& page = this->page(ram_offset);
     const uint64_t number = page_number(ram_offset);
     Leaf& leaf = *root_[number >> kLeafBits].load(std::memory_order_acquire);
@@ -270,26 +267,18 @@ CodePage& PageMap::begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu&
     }
     for (uint32_t i = 0; i < writer_words_; ++i) {
         for (uint64_t bits = writers[i]; bits != 0; bits &= bits - 1) {
-            Vcpu* const vcpu = vcpus_.at(i * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
-            if (vcpu == nullptr) {
+            CodeUser* const user = users_.at(i * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
+            if (user == nullptr) {
                 write_protected(page);
-            } else if (&vcpu->thread == &reader.thread) {
-                vcpu->mmu.protect_code_page(page.ram_offset);
+            } else if (user->same_thread(reader)) {
+                user->write_protect(page.ram_offset);
                 write_protected(page);
             } else {
-                vcpu->work.push({VcpuWork::async, &write_protect, &page});
-                vcpu->kick();
+                user->ask_to_write_protect(page);
             }
         }
     }
     return page;
-}
-
-void PageMap::write_protect(void* page, void* state) {
-    auto& code_page = *static_cast<CodePage*>(page);
-    Vcpu& vcpu = *state_header(state).vcpu;
-    vcpu.mmu.protect_code_page(code_page.ram_offset);
-    vcpu.cache.pages().write_protected(code_page);
 }
 
 void PageMap::write_protected(CodePage& page) {
@@ -445,7 +434,7 @@ PagePairLock::~PagePairLock() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     low_->lock.unlock();
 }
 
-void PageClaim::add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader) {
+void PageClaim::add(uint64_t ram_offset, const uint8_t* host, CodeUser& reader) {
     WEFT_ASSERT(count_ < 2);
     CodePage& page = pages_.begin_reading(ram_offset, host, reader);
     // Read before the bytes are.

@@ -22,8 +22,8 @@
 #include <memory>
 #include <vector>
 
+#include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/provisional.h"
-#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/mutex.h"
 #include "base/spin_lock.h"
 #include "tcg/code/tb.h"
@@ -60,8 +60,8 @@ class PageMap {
   public:
     static constexpr uint32_t kMaxVcpus = 1024;
 
-    // `vcpus`, of at most kMaxVcpus, outlives it.
-    explicit PageMap(const VcpuList& vcpus);
+    // `users`, of at most kMaxVcpus, outlives it.
+    explicit PageMap(const CodeUsers& users);
     ~PageMap();
     PageMap(const PageMap&) = delete;
     PageMap& operator=(const PageMap&) = delete;
@@ -81,7 +81,7 @@ class PageMap {
     // TBs made of them. The range lies in one page. Returns whether the page still holds code; where it does not, the
     // writer may fill a direct entry (by may_store_directly). `writer`: the vCPU whose thread this is, or null: then the
     // caller is no reader of the epochs. Any thread, holding no page or TB lock.
-    bool written(uint64_t ram_offset, uint64_t size, Vcpu* writer);
+    bool written(uint64_t ram_offset, uint64_t size, CodeUser* writer);
 
     // Invalidates the TBs made of the byte at `ram_offset`, so that they are made anew. A vCPU's thread, holding no page or
     // TB lock.
@@ -93,9 +93,11 @@ class PageMap {
     // ---- for translations: see Translator and PageClaim ----
     // Marks the page, whose first byte is at `host`, and counts the caller as a reader. Asks the vCPUs that may store to
     // it to protect; `reader`'s own entries, and those of vCPUs on the same thread, are write_protected at once.
-    CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, Vcpu& reader);
+    CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
     // The counterpart. Clears the mark where nothing holds it.
     void end_reading(CodePage& page);
+    // A vCPU has write-protected the page, which begin_reading() asked it for. Its thread.
+    void write_protected(CodePage& page);
     // Whether the TB's bytes are what is in memory now.
     bool bytes_match(const tcg::TranslationBlock& tb, const uint8_t* bytes) const;
     ProvisionalBlocks& provisional() { return provisional_; }
@@ -134,8 +136,6 @@ class PageMap {
 
     // Invalidates the TBs made of bytes in the range. Returns whether the page still holds code.
     bool changed(CodePage& page, uint64_t ram_offset, uint64_t size);
-    static void write_protect(void* page, void* state);
-    void write_protected(CodePage& page);
     void make_permanent(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
     // `others`: pages in whose lists TBs that are gone may still be, for unlist().
     void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<uint64_t>& others)
@@ -144,7 +144,7 @@ class PageMap {
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
     std::vector<CodePage*> all() const;
 
-    const VcpuList& vcpus_;
+    const CodeUsers& users_;
     const uint32_t writer_words_;  // 64 vCPUs each
     BlockTable* cache_ = nullptr;
     ProvisionalBlocks provisional_;
@@ -177,7 +177,7 @@ class PageClaim {
     PageClaim& operator=(const PageClaim&) = delete;
 
     // Claims the next page, at most two. Read the bytes afterwards.
-    void add(uint64_t ram_offset, const uint8_t* host, Vcpu& reader);
+    void add(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
 
     unsigned count() const { return count_; }
     CodePage& page(unsigned i) const { return *claims_[i].page; }

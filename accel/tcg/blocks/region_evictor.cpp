@@ -1,8 +1,5 @@
 #include "accel/tcg/blocks/region_evictor.h"
 
-#include "accel/tcg/run/cpu_thread.h"
-#include "accel/tcg/vcpu/vcpu.h"
-
 namespace weft::accel {
 
 using tcg::RegionId;
@@ -10,22 +7,17 @@ using tcg::RetiredRegion;
 using tcg::TranslationBlock;
 
 RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, PageMap& pages, EpochDomain& epochs,
-                             const VcpuList& vcpus, const CoreSync& core_sync, unsigned contexts)
+                             const CodeUsers& users, const CoreSync& core_sync,
+                             EpochDomain::QuiescenceRequest request_quiescence, unsigned contexts)
     : regions_(regions),
       pages_(pages),
       epochs_(epochs),
-      vcpus_(vcpus),
+      users_(users),
       core_sync_(core_sync),
+      request_quiescence_(request_quiescence),
       reserve_(1 + contexts / 4) {}
 
-void RegionEvictor::kick(EpochDomain::Reader& lagging, void* self) {
-    auto* thread = static_cast<CpuThread*>(lagging.owner());
-    if (thread != nullptr && thread != self) {
-        thread->ask_all();
-    }
-}
-
-void RegionEvictor::work(const CpuThread& self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+void RegionEvictor::work(void* self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     if (!mutex_.try_lock()) {
         return;
     }
@@ -50,15 +42,15 @@ void RegionEvictor::finish() {
 }
 
 // False: no region is full.
-bool RegionEvictor::begin(const CpuThread& self) {
+bool RegionEvictor::begin(void* self) {
     const std::optional<RegionId> victim = regions_.choose_victim();
     const std::optional<RetiredRegion> retired = victim ? regions_.retire(*victim) : std::nullopt;
     if (!retired) {
         return false;
     }
     const tcg::RegionLayout::Range range = regions_.layout().region(*victim);
-    vcpus_.for_each([&](Vcpu& vcpu) {
-        vcpu.jump_cache.request_drop_range(static_cast<uint32_t>(range.start),
+    users_.for_each([&](CodeUser& user) {
+        user.jump_cache.request_drop_range(static_cast<uint32_t>(range.start),
                                            static_cast<uint32_t>(range.end), core_sync_.by_themselves());
     });
     uint64_t blocks = 0;
@@ -69,7 +61,7 @@ bool RegionEvictor::begin(const CpuThread& self) {
     }
     pages_.provisional().remove_region(*victim);
     queue_.push_back({*retired, epochs_.begin_grace_period()});
-    epochs_.request_quiescence(queue_.back().period, &kick, const_cast<CpuThread*>(&self));
+    epochs_.request_quiescence(queue_.back().period, request_quiescence_, self);
     evictions_.fetch_add(1, std::memory_order_relaxed);
     blocks_.fetch_add(blocks, std::memory_order_relaxed);
     return true;

@@ -28,28 +28,28 @@
 #include <cstdint>
 #include <deque>
 
+#include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/core_sync.h"
 #include "accel/tcg/blocks/page_map.h"
-#include "accel/tcg/blocks/vcpu_list.h"
 #include "base/epoch.h"
 #include "base/mutex.h"
 #include "tcg/code/regions.h"
 
 namespace weft::accel {
 
-class CpuThread;
-
 class RegionEvictor {
   public:
-    // Everything outlives it. `contexts`: how many threads translate.
-    RegionEvictor(tcg::RegionAllocator& regions, PageMap& pages, EpochDomain& epochs, const VcpuList& vcpus,
-                  const CoreSync& core_sync, unsigned contexts);
+    // Everything outlives it. `request_quiescence` asks a lagging reader, with `self` of upkeep() as its context.
+    // `contexts`: how many threads translate.
+    RegionEvictor(tcg::RegionAllocator& regions, PageMap& pages, EpochDomain& epochs, const CodeUsers& users,
+                  const CoreSync& core_sync, EpochDomain::QuiescenceRequest request_quiescence,
+                  unsigned contexts);
     RegionEvictor(const RegionEvictor&) = delete;
     RegionEvictor& operator=(const RegionEvictor&) = delete;
 
     // Sees to it that there are regions to go on to: begins evictions, ends those whose grace period is over. Before each
-    // translation; a vCPU thread inside the exclusive gate, holding no lock and no TB that it means to run.
-    void upkeep(const CpuThread& self) WEFT_EXCLUDES(mutex_) {
+    // translation; a vCPU thread, `self`, inside the exclusive gate, holding no lock and no TB that it means to run.
+    void upkeep(void* self) WEFT_EXCLUDES(mutex_) {
         if (waiting() != 0 || regions_.spare_regions() < reserve_) {
             work(self);
         }
@@ -65,25 +65,23 @@ class RegionEvictor {
     uint64_t evictions() const { return evictions_.load(std::memory_order_relaxed); }
     uint64_t blocks() const { return blocks_.load(std::memory_order_relaxed); }
 
-    // Kicks the vCPUs of a reader's thread: an EpochDomain::QuiescenceRequest.
-    static void kick(EpochDomain::Reader& lagging, void* self);
-
   private:
     struct Waiting {
         tcg::RetiredRegion region;
         uint64_t period;
     };
 
-    void work(const CpuThread& self) WEFT_EXCLUDES(mutex_);
+    void work(void* self) WEFT_EXCLUDES(mutex_);
     void finish() WEFT_REQUIRES(mutex_);
-    bool begin(const CpuThread& self) WEFT_REQUIRES(mutex_);
+    bool begin(void* self) WEFT_REQUIRES(mutex_);
     void note_waiting() WEFT_REQUIRES(mutex_);
 
     tcg::RegionAllocator& regions_;
     PageMap& pages_;
     EpochDomain& epochs_;
-    const VcpuList& vcpus_;
+    const CodeUsers& users_;
     const CoreSync& core_sync_;
+    const EpochDomain::QuiescenceRequest request_quiescence_;
     // Regions free or on their way: evictions begin before the last one is gone.
     const unsigned reserve_;
 

@@ -5,9 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "accel/tcg/observe/debug_elf.h"
-#include "accel/tcg/vcpu/runtime_hooks.h"
-#include "accel/tcg/vcpu/vcpu.h"
 #include "base/host_info.h"
 #include "base/log.h"
 #include "tcg/code/sizing.h"
@@ -17,7 +14,7 @@ namespace weft::accel {
 namespace {
 
 std::unique_ptr<tcg::Backend> make_backend(const TranslationCacheConfig& config) {
-    const tcg::BackendConfig backend{config.guest, runtime_hooks(), config.settings.clock == ClockKind::insn,
+    const tcg::BackendConfig backend{config.guest, config.hooks, config.settings.clock == ClockKind::insn,
                                      config.settings.profile};
 #if WEFT_HAVE_X86_64_BACKEND
     if (config.settings.backend == BackendKind::native) {
@@ -42,12 +39,13 @@ TranslationCache::TranslationCache(const TranslationCacheConfig& config, tcg::Co
     : guest_(*config.guest),
       host_(*config.host),
       settings_(config.settings),
-      vcpus_(*config.vcpus),
+      users_(*config.users),
+      request_quiescence_(config.request_quiescence),
       epochs_(std::move(epochs)),
       buffer_(std::move(buffer)),
       backend_(std::move(backend)),
-      pages_(*config.vcpus),
-      blocks_(*epochs_, std::move(table), *backend_, buffer_, *config.vcpus),
+      pages_(*config.users),
+      blocks_(*epochs_, std::move(table), *backend_, buffer_, *config.users),
       core_sync_(backend_->executes(), *config.calls) {
     pages_.attach(blocks_);
 }
@@ -84,7 +82,7 @@ Result<std::unique_ptr<TranslationCache>> TranslationCache::create(const Transla
 
 Result<> TranslationCache::set_up(const TranslationCacheConfig& config) {
     tcg::RegionLayoutRequest layout{};
-    layout.vcpus = vcpus_.capacity();
+    layout.vcpus = users_.capacity();
     layout.contexts = config.contexts;
     layout.evict = config.settings.evict;
     layout.page_size = host_page_size();
@@ -100,25 +98,8 @@ Result<> TranslationCache::set_up(const TranslationCacheConfig& config) {
         return std::unexpected(used.error());
     }
     regions_->runtime_emitted(*used);
-    evictor_ =
-        std::make_unique<RegionEvictor>(*regions_, pages_, *epochs_, vcpus_, core_sync_, config.contexts);
-    if (settings_.profile) {
-        auto profile = Profile::create(buffer_.size());
-        if (!profile) {
-            return std::unexpected(profile.error());
-        }
-        profile_.emplace(std::move(*profile));
-    }
-    const tcg::RuntimeMap* const map = backend_->runtime_map();
-    auto listing = CodeListing::create(settings_, host_, buffer_, map);
-    if (!listing) {
-        return std::unexpected(listing.error());
-    }
-    listing_ = std::move(*listing);
-    if (map != nullptr) {
-        debugger_entry_ =
-            std::make_unique<DebuggerEntry>(make_debug_elf(*map, buffer_.rx().value(), buffer_.size()));
-    }
+    evictor_ = std::make_unique<RegionEvictor>(*regions_, pages_, *epochs_, users_, core_sync_,
+                                               request_quiescence_, config.contexts);
     return {};
 }
 
@@ -131,11 +112,11 @@ void TranslationCache::flush(uint64_t full_at) {
     blocks_.reset();
     core_sync_.before_reuse();
     regions_->reset_all();
-    vcpus_.for_each([this](Vcpu& vcpu) {
-        vcpu.jump_cache.process_drops();
-        vcpu.jump_cache.clear();
+    users_.for_each([this](CodeUser& user) {
+        user.jump_cache.process_drops();
+        user.jump_cache.clear();
         if (core_sync_.by_themselves()) {
-            vcpu.jump_cache.request_drop_range(0, UINT32_MAX, true);
+            user.jump_cache.request_drop_range(0, UINT32_MAX, true);
         }
     });
     // release; pairs with the acquire in flush_count().
@@ -147,7 +128,7 @@ bool TranslationCache::make_room(EpochDomain::Reader& reader) {
         return regions_->spare_regions() != 0;
     }
     room_waits_.fetch_add(1, std::memory_order_relaxed);
-    epochs_->synchronize(&reader, &RegionEvictor::kick);
+    epochs_->synchronize(&reader, request_quiescence_);
     return true;
 }
 

@@ -1,21 +1,21 @@
 // Everything that holds translated code: the buffer and its regions, the backend, the TBs, the pages of code.
+//
+// The room blocks/ owns where a TB is found, linked and thrown away. It knows the code generator (tcg), the epochs, and of vCPUs
+// what CodeUser says; nothing of threads, of how guest addresses are translated, or of who makes TBs.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "accel/tcg/blocks/block_table.h"
+#include "accel/tcg/blocks/code_observer.h"
+#include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/core_sync.h"
 #include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/blocks/region_evictor.h"
-#include "accel/tcg/blocks/vcpu_list.h"
-#include "accel/tcg/observe/code_listing.h"
-#include "accel/tcg/observe/gdb_jit.h"
-#include "accel/tcg/observe/profile.h"
+#include "accel/tcg/blocks/ungrouped_code.h"
 #include "accel/tcg/settings.h"
-#include "accel/tcg/translate/ungrouped_code.h"
 #include "base/epoch.h"
 #include "base/error.h"
 #include "base/host_calls.h"
@@ -31,9 +31,13 @@ inline constexpr size_t kMaxWindow = size_t{16} << 20;
 struct TranslationCacheConfig {
     const GuestArch* guest;
     const HostServices* host;
-    const VcpuList* vcpus;  // outlives the cache
+    const CodeUsers* users;  // outlives the cache
     Settings settings;
     unsigned contexts;  // translating threads there will be at most
+    tcg::RuntimeHooks hooks;
+    // Has the thread of a lagging reader of the epochs come to its next quiescent point. The context is upkeep()'s `self`, or
+    // null.
+    EpochDomain::QuiescenceRequest request_quiescence;
     const HostCalls* calls = &HostCalls::real();
 };
 
@@ -52,14 +56,14 @@ class TranslationCache {
     BlockTable& blocks() { return blocks_; }
     UngroupedCode& ungrouped() { return ungrouped_; }
     const RegionEvictor& evictor() const { return *evictor_; }
-    CodeListing& listing() { return *listing_; }
-    // With profile=on, else null.
-    const Profile* profile() const { return profile_ ? &*profile_ : nullptr; }
+    // Told of all that is generated from now on; null: nobody is. Before anything is translated; outlives the cache's use.
+    void set_observer(CodeObserver* observer) { observer_ = observer; }
+    CodeObserver* observer() const { return observer_; }
     const GuestArch& guest() const { return guest_; }
     const HostServices& host() const { return host_; }
     const Settings& settings() const { return settings_; }
     // Whether several vCPUs may run at the same time.
-    bool parallel() const { return settings_.thread == ThreadMode::multi && vcpus_.capacity() > 1; }
+    bool parallel() const { return settings_.thread == ThreadMode::multi && users_.capacity() > 1; }
 
     tcg::RxAddress code_at(uint32_t offset) const { return buffer_.rx() + offset; }
     uint32_t offset_of(const tcg::TranslationBlock& tb) const {
@@ -70,8 +74,8 @@ class TranslationCache {
     uint64_t flush_count() const { return flushes_.load(std::memory_order_acquire); }
     // How often make_room() waited.
     uint64_t room_waits() const { return room_waits_.load(std::memory_order_relaxed); }
-    // Before each translation: see RegionEvictor::upkeep().
-    void upkeep(const CpuThread& self) {
+    // Before each translation, on the thread `self`: see RegionEvictor::upkeep().
+    void upkeep(void* self) {
         if (settings_.evict == tcg::EvictMode::region) {
             evictor_->upkeep(self);
         }
@@ -95,7 +99,8 @@ class TranslationCache {
     const GuestArch& guest_;
     const HostServices& host_;
     const Settings settings_;
-    const VcpuList& vcpus_;
+    const CodeUsers& users_;
+    const EpochDomain::QuiescenceRequest request_quiescence_;
     // Counted up in exclusive sections (release), read by any thread.
     std::atomic<uint64_t> flushes_{0};
 
@@ -109,9 +114,7 @@ class TranslationCache {
     const CoreSync core_sync_;
     std::unique_ptr<RegionEvictor> evictor_;
     std::atomic<uint64_t> room_waits_{0};  // counted by any thread, relaxed
-    std::optional<Profile> profile_;
-    std::unique_ptr<CodeListing> listing_;
-    std::unique_ptr<DebuggerEntry> debugger_entry_;
+    CodeObserver* observer_ = nullptr;
 };
 
 }  // namespace weft::accel

@@ -4,8 +4,9 @@
 
 #include <string>
 
+#include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/page_map.h"
-#include "accel/tcg/vcpu/vcpu.h"
+#include "accel/tcg/mmu/context_ids.h"
 #include "base/log.h"
 #include "weft/guest_ram.h"
 
@@ -27,27 +28,35 @@ bool crosses_page(uint64_t vaddr, unsigned size) { return (vaddr & ~kPageMask) +
 
 }  // namespace
 
-SoftMmu::SoftMmu(Vcpu& vcpu, PageMap& code_pages)
-    : vcpu_(vcpu),
-      code_pages_(code_pages),
+SoftMmu::SoftMmu(const MmuParts& parts)
+    : user_(parts.user),
+      state_(parts.state),
+      exec_(parts.exec),
+      reader_(parts.reader),
+      guest_(parts.guest),
+      memory_(parts.memory),
+      host_(parts.host),
+      counters_(parts.user.counters),
+      contexts_(parts.contexts),
+      code_pages_(parts.code_pages),
       fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
     set_space(AddressSpaceKey{});
 }
 
 // ---- address spaces and tables ----
 
-unsigned SoftMmu::mode_count() const { return vcpu_.guest.mmu_mode_count; }
+unsigned SoftMmu::mode_count() const { return guest_.mmu_mode_count; }
 
 bool SoftMmu::depends_on_space(unsigned mode) const {
-    return (vcpu_.guest.space_dependent_modes >> mode & 1) != 0;
+    return (guest_.space_dependent_modes >> mode & 1) != 0;
 }
 
 Tlb& SoftMmu::tlb(unsigned mode) { return depends_on_space(mode) ? current_->modes[mode] : common_[mode]; }
 
-void SoftMmu::publish(unsigned mode) { vcpu_.exec().tlb[mode] = tlb(mode).table(); }
+void SoftMmu::publish(unsigned mode) { exec_.tlb[mode] = tlb(mode).table(); }
 
 void SoftMmu::publish_all() {
-    for (unsigned mode = 0; mode < vcpu_.guest.mmu_mode_count; ++mode) {
+    for (unsigned mode = 0; mode < guest_.mmu_mode_count; ++mode) {
         publish(mode);
     }
 }
@@ -69,7 +78,7 @@ TlbSet& SoftMmu::set_for(const AddressSpaceKey& key) {
     }
     TlbSet& set = **oldest;
     for (Tlb& mode : set.modes) {
-        mode.flush(vcpu_.counters);
+        mode.flush(counters_);
     }
     set.key = key;
     set.id = ++set_ids_;
@@ -94,19 +103,19 @@ AddressSpaceKey SoftMmu::fetch_context(unsigned mode) const {
 }
 
 void SoftMmu::flush_tables() {
-    vcpu_.counters.tlb_flushes.add();
+    counters_.tlb_flushes.add();
     fetches_->fill(FetchEntry{});
     fetched_.clear();
     fetch_contexts_.clear();
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set != nullptr) {
             for (Tlb& mode : set->modes) {
-                mode.flush(vcpu_.counters);
+                mode.flush(counters_);
             }
         }
     }
     for (Tlb& mode : common_) {
-        mode.flush(vcpu_.counters);
+        mode.flush(counters_);
     }
     publish_all();
 }
@@ -143,7 +152,7 @@ SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
         flush_tables();
         return Fetched::anywhere;
     }
-    (flush.all_addresses ? vcpu_.counters.tlb_asid_flushes : vcpu_.counters.tlb_page_flushes).add();
+    (flush.all_addresses ? counters_.tlb_asid_flushes : counters_.tlb_page_flushes).add();
     const Fetched fetched = forget_fetches(flush);
     for (const std::unique_ptr<TlbSet>& set : sets_) {
         if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
@@ -151,7 +160,7 @@ SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
         }
         for (Tlb& mode : set->modes) {
             if (flush.all_addresses) {
-                mode.flush(vcpu_.counters);
+                mode.flush(counters_);
             } else {
                 mode.flush_page(flush.vaddr);
             }
@@ -186,7 +195,7 @@ const PageTarget& SoftMmu::phys_page(uint64_t paddr) {
     const uint64_t page = paddr & kPageMask;
     PhysEntry& entry = phys_pages_[page >> kPageBits & (kPhysEntries - 1)];
     if (entry.paddr != page) {
-        vcpu_.memory.lookup(vcpu_.reader.get(), page, &entry.target);
+        memory_.lookup(reader_, page, &entry.target);
         entry.paddr = page;
     }
     return entry.target;
@@ -194,13 +203,12 @@ const PageTarget& SoftMmu::phys_page(uint64_t paddr) {
 
 // -d mmu: one line a walk; `walk` is null where it failed.
 void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const {
-    const HostServices& host = vcpu_.host;
-    if (!host.log_enabled(host.opaque, static_cast<unsigned>(LogItem::mmu))) [[likely]] {
+    if (!host_.log_enabled(host_.opaque, static_cast<unsigned>(LogItem::mmu))) [[likely]] {
         return;
     }
     static constexpr const char* kAccess[] = {"load", "store", "fetch"};
     std::string text =
-        fmt::format("mmu: vcpu {} {} 0x{:016x} mode {}", vcpu_.index,
+        fmt::format("mmu: vcpu {} {} 0x{:016x} mode {}", user_.index,
                     kAccess[static_cast<unsigned>(request.access)], request.vaddr, request.mmu_mode);
     if (walk == nullptr) {
         text += ": fault\n";
@@ -211,7 +219,7 @@ void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const
                         (walk->prot & kProtExec) != 0 ? "x" : "-", (uint64_t{1} << walk->page_shift) >> 10,
                         walk->global ? ", global" : "", walk->once ? ", once" : "");
     }
-    host.log(host.opaque, text.data(), text.size());
+    host_.log(host_.opaque, text.data(), text.size());
 }
 
 // What a TLB entry for the page of `vaddr` holds. False: nothing answers there, and an exception is recorded.
@@ -223,7 +231,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
     const bool writable = (walk.prot & kProtWrite) != 0;
     *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, walk.paddr & kPageMask};
     if (target.kind == PageKind::unassigned) {
-        vcpu_.guest.bus_error(vcpu_.state(), vaddr, access);
+        guest_.bus_error(state_, vaddr, access);
         return false;
     }
     const bool device = target.kind == PageKind::device;
@@ -238,7 +246,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
         if (writable) {
             // A load does not note the vCPU as one that writes the page: its first store does.
             const bool direct =
-                access == Access::store && code_pages_.may_store_directly(target.ram_offset, vcpu_.index);
+                access == Access::store && code_pages_.may_store_directly(target.ram_offset, user_.index);
             entry->write = direct ? tag : tag | tcg::kTlbNotDirty;
         }
     } else if (writable) {
@@ -248,15 +256,15 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
 }
 
 TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access, TlbEntry* once) {
-    if (TlbEntry* hit = tlb(mode).find(vaddr, access == Access::store, vcpu_.counters)) {
+    if (TlbEntry* hit = tlb(mode).find(vaddr, access == Access::store, counters_)) {
         return hit;
     }
     const WalkRequest request{vaddr, access, static_cast<uint8_t>(mode), static_cast<uint8_t>(size), false};
     WalkResult walk{};
-    const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
+    const bool mapped = guest_.walk(state_, &request, &walk);
     log_walk(request, mapped ? &walk : nullptr);
     if (!mapped) {
-        vcpu_.counters.walk_faults.add();
+        counters_.walk_faults.add();
         return nullptr;
     }
     if (!fill(vaddr, walk, access, once)) {
@@ -265,8 +273,8 @@ TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Acces
     if (walk.once) {
         return once;
     }
-    (access == Access::store ? vcpu_.counters.tlb_fills_store : vcpu_.counters.tlb_fills_load).add();
-    TlbEntry* inserted = tlb(mode).insert(vaddr, *once, walk.page_shift, vcpu_.counters);
+    (access == Access::store ? counters_.tlb_fills_store : counters_.tlb_fills_load).add();
+    TlbEntry* inserted = tlb(mode).insert(vaddr, *once, walk.page_shift, counters_);
     publish(mode);
     return inserted;
 }
@@ -275,7 +283,7 @@ bool SoftMmu::device_done(DeviceStatus status, uint64_t vaddr, Access access) {
     if (status == DeviceStatus::ok) {
         return true;
     }
-    vcpu_.guest.bus_error(vcpu_.state(), vaddr, access);
+    guest_.bus_error(state_, vaddr, access);
     return false;
 }
 
@@ -289,8 +297,7 @@ bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uin
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_done(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value), vaddr,
-                           Access::load);
+        return device_done(memory_.device_read(reader_, paddr, size, value), vaddr, Access::load);
     }
     *value = guest_ram::load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
     return true;
@@ -301,7 +308,7 @@ bool SoftMmu::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
     const unsigned size = memop.size();
     const unsigned mode = memop.mmu_mode();
     if (memop.aligned() && (vaddr & (size - 1)) != 0) {
-        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::load);
+        guest_.unaligned_access(state_, vaddr, Access::load);
         return false;
     }
     if (!crosses_page(vaddr, size)) {
@@ -335,10 +342,10 @@ void SoftMmu::stored(TlbEntry& entry, uint64_t vaddr, unsigned size) {
     }
     // In this order: the read-modify-write in may_store_directly() makes the store visible before the page's mark is
     // read, so that a translator that set it unseen has seen the store.
-    if (code_pages_.may_store_directly(entry.page, vcpu_.index)) {
+    if (code_pages_.may_store_directly(entry.page, user_.index)) {
         entry.write &= ~uint64_t{tcg::kTlbNotDirty};
     } else {
-        code_pages_.written(entry.page | (vaddr & ~kPageMask), size, &vcpu_);
+        code_pages_.written(entry.page | (vaddr & ~kPageMask), size, &user_);
     }
 }
 
@@ -350,8 +357,7 @@ bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, ui
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_done(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value), vaddr,
-                           Access::store);
+        return device_done(memory_.device_write(reader_, paddr, size, value), vaddr, Access::store);
     }
     guest_ram::store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
     stored(*entry, vaddr, size);
@@ -363,7 +369,7 @@ bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
     const unsigned size = memop.size();
     const unsigned mode = memop.mmu_mode();
     if (memop.aligned() && (vaddr & (size - 1)) != 0) {
-        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::store);
+        guest_.unaligned_access(state_, vaddr, Access::store);
         return false;
     }
     if (!crosses_page(vaddr, size)) {
@@ -397,23 +403,22 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
         page->paddr |= pc & ~kPageMask;
         return true;
     }
-    const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(vcpu_.guest.min_insn_size),
-                              false};
+    const WalkRequest request{pc, Access::fetch, mmu_mode, static_cast<uint8_t>(guest_.min_insn_size), false};
     WalkResult walk{};
-    const bool mapped = vcpu_.guest.walk(vcpu_.state(), &request, &walk);
+    const bool mapped = guest_.walk(state_, &request, &walk);
     log_walk(request, mapped ? &walk : nullptr);
-    vcpu_.counters.fetch_walks.add();
+    counters_.fetch_walks.add();
     if (!mapped) {
-        vcpu_.counters.walk_faults.add();
+        counters_.walk_faults.add();
         return false;
     }
     fetched_.note(pc, walk.page_shift);
     if (shares && !walk.global && fetch_contexts_.note_own(mmu_mode, current_->key)) {
-        vcpu_.contexts.renew();
+        contexts_.renew();
     }
     const PageTarget& target = phys_page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
-        vcpu_.guest.bus_error(vcpu_.state(), pc, Access::fetch);
+        guest_.bus_error(state_, pc, Access::fetch);
         return false;
     }
     // A page that only part of may be executed is read instruction by instruction, each with its own walk.
@@ -437,7 +442,7 @@ MemoryStatus SoftMmu::phys_load(uint64_t paddr, unsigned size, uint64_t* value) 
     if (target.kind == PageKind::unassigned) {
         return MemoryStatus::unassigned;
     }
-    return static_cast<MemoryStatus>(vcpu_.memory.device_read(vcpu_.reader.get(), paddr, size, value));
+    return static_cast<MemoryStatus>(memory_.device_read(reader_, paddr, size, value));
 }
 
 MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) {
@@ -452,7 +457,7 @@ MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) 
     if (target.kind == PageKind::unassigned) {
         return MemoryStatus::unassigned;
     }
-    return static_cast<MemoryStatus>(vcpu_.memory.device_write(vcpu_.reader.get(), paddr, size, value));
+    return static_cast<MemoryStatus>(memory_.device_write(reader_, paddr, size, value));
 }
 
 MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
@@ -462,7 +467,7 @@ MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t d
     }
     *swapped = guest_ram::compare_exchange(target.host + (paddr & ~kPageMask), expected, desired) == expected;
     if (*swapped && code_pages_.has_code(target.ram_offset)) {
-        code_pages_.written(target.ram_offset | (paddr & ~kPageMask), 8, &vcpu_);
+        code_pages_.written(target.ram_offset | (paddr & ~kPageMask), 8, &user_);
     }
     return MemoryStatus::ok;
 }

@@ -8,20 +8,34 @@
 #include <cstdint>
 #include <memory>
 
+#include "accel/tcg/counters.h"
 #include "accel/tcg/mmu/fetch_contexts.h"
 #include "accel/tcg/mmu/page_filter.h"
 #include "accel/tcg/mmu/tlb.h"
+#include "tcg/exec_state.h"
+#include "weft/accel.h"
 #include "weft/guest.h"
 #include "weft/ir.h"
 #include "weft/memory.h"
 
-namespace weft {
-struct Vcpu;
-}
-
 namespace weft::accel {
 
+class CodeUser;
+class ContextIds;
 class PageMap;
+
+// What the software MMU of a vCPU works with; all of it outlives it.
+struct MmuParts {
+    CodeUser& user;  // the vCPU, to the pages that hold code
+    void* state;     // its state block
+    tcg::ExecState& exec;
+    void* reader;  // MemoryOps, of its address space
+    const GuestArch& guest;
+    const MemoryOps& memory;
+    const HostServices& host;
+    ContextIds& contexts;
+    PageMap& code_pages;
+};
 
 // Where the bytes of a page of code are.
 struct FetchPage {
@@ -33,8 +47,8 @@ struct FetchPage {
 
 class SoftMmu {
   public:
-    // `vcpu` has its state block and reader; its SoftMmu is the last to be made. The tables of ExecState are set up.
-    SoftMmu(Vcpu& vcpu, PageMap& code_pages);
+    // Sets up the tables of ExecState.
+    explicit SoftMmu(const MmuParts& parts);
     SoftMmu(const SoftMmu&) = delete;
     SoftMmu& operator=(const SoftMmu&) = delete;
 
@@ -133,7 +147,15 @@ class SoftMmu {
     void stored(tcg::TlbEntry& entry, uint64_t vaddr, unsigned size);
     bool device_done(DeviceStatus status, uint64_t vaddr, Access access);
 
-    Vcpu& vcpu_;
+    CodeUser& user_;
+    void* const state_;
+    tcg::ExecState& exec_;
+    void* const reader_;
+    const GuestArch& guest_;
+    const MemoryOps& memory_;
+    const HostServices& host_;
+    VcpuCounters& counters_;
+    ContextIds& contexts_;
     PageMap& code_pages_;
 
     std::array<std::unique_ptr<TlbSet>, kSets> sets_;

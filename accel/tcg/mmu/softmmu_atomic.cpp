@@ -1,7 +1,6 @@
 // Atomic guest accesses by the slow path, by the host's atomics.
 
 #include "accel/tcg/mmu/softmmu.h"
-#include "accel/tcg/vcpu/vcpu.h"
 #include "weft/guest_ram.h"
 
 namespace weft::accel {
@@ -59,7 +58,7 @@ bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a,
     const unsigned size = memop.size();
     // Naturally aligned whatever the op says: the host would tear it otherwise.
     if ((vaddr & (size - 1)) != 0) {
-        vcpu_.guest.unaligned_access(vcpu_.state(), vaddr, Access::store);
+        guest_.unaligned_access(state_, vaddr, Access::store);
         return false;
     }
     TlbEntry once{};
@@ -69,7 +68,7 @@ bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a,
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
         // Devices are memory without atomics (RISC-V privileged specification, "Atomicity PMAs": AMONone).
-        vcpu_.guest.bus_error(vcpu_.state(), vaddr, Access::store);
+        guest_.bus_error(state_, vaddr, Access::store);
         return false;
     }
     auto* host = reinterpret_cast<uint8_t*>(entry->addend + vaddr);

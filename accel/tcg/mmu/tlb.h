@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "accel/tcg/counters.h"
 #include "accel/tcg/mmu/page_filter.h"
-#include "accel/tcg/vcpu/counters.h"
 #include "tcg/exec_state.h"
 #include "weft/guest.h"
 

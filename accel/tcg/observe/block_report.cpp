@@ -8,7 +8,6 @@
 #include <optional>
 #include <vector>
 
-#include "accel/tcg/accelerator.h"
 #include "accel/tcg/observe/report.h"
 
 namespace weft::accel {
@@ -34,8 +33,9 @@ struct Contents {
     std::vector<uint32_t> code;
 };
 
-Block block_of(const TranslationCache& cache, const TranslationBlock& tb) {
-    const uint64_t entries = cache.profile() != nullptr ? cache.profile()->entries(cache.offset_of(tb)) : 0;
+Block block_of(ReportSource& source, const TranslationBlock& tb) {
+    const Profile* const profile = source.profile();
+    const uint64_t entries = profile != nullptr ? profile->entries(source.cache().offset_of(tb)) : 0;
     return {entries, tb.pc, tb.key, tb.code, tb.code_size, tb.guest_size, tb.insn_count, tb.invalid()};
 }
 
@@ -65,9 +65,9 @@ std::optional<Contents> contents_of(TranslationCache& cache, const Block& block)
     return contents;
 }
 
-std::string line(const Block& block, const TranslationCache& cache, uint64_t total) {
+std::string line(const Block& block, bool profiled, uint64_t total) {
     std::string text;
-    if (cache.profile() != nullptr) {
+    if (profiled) {
         text += fmt::format(
             "{:>14} {:>5.1f}%  ", block.entries,
             total == 0 ? 0.0 : 100.0 * static_cast<double>(block.entries) / static_cast<double>(total));
@@ -78,10 +78,10 @@ std::string line(const Block& block, const TranslationCache& cache, uint64_t tot
     return text;
 }
 
-std::string heading(const TranslationCache& cache) {
+std::string heading(bool profiled) {
     return fmt::format("{}{:<16}  {:>5}  {:>5}  {:>5}  {:<16}  {:<10}  {}\n",
-                       cache.profile() != nullptr ? "       entries  share  " : "", "guest pc", "insns",
-                       "bytes", "host", "host pc", "RAM offset", "flags");
+                       profiled ? "       entries  share  " : "", "guest pc", "insns", "bytes", "host",
+                       "host pc", "RAM offset", "flags");
 }
 
 std::string instructions(TranslationCache& cache, const Block& block) {
@@ -113,9 +113,9 @@ bool parse(std::string_view text, int base, T* value) {
 
 }  // namespace
 
-std::string block_list_report(Accelerator& accelerator, std::string_view arguments) {
-    TranslationCache& cache = accelerator.cache();
-    if (cache.profile() == nullptr) {
+std::string block_list_report(ReportSource& source, std::string_view arguments) {
+    TranslationCache& cache = source.cache();
+    if (source.profile() == nullptr) {
         return "entries are counted with profile=on only (-accel tcg,profile=on)\n";
     }
     bool details = false;
@@ -133,15 +133,15 @@ std::string block_list_report(Accelerator& accelerator, std::string_view argumen
     blocks.reserve(cache.regions().trees().count());
     uint64_t total = 0;
     cache.regions().trees().visit([&](TranslationBlock& tb) {
-        blocks.push_back(block_of(cache, tb));
+        blocks.push_back(block_of(source, tb));
         total += blocks.back().entries;
     });
     wanted = std::min(wanted, blocks.size());
     std::ranges::partial_sort(blocks, blocks.begin() + static_cast<ptrdiff_t>(wanted), std::ranges::greater{},
                               &Block::entries);
-    std::string text = fmt::format("{} blocks, entered {} times\n{}", blocks.size(), total, heading(cache));
+    std::string text = fmt::format("{} blocks, entered {} times\n{}", blocks.size(), total, heading(true));
     for (size_t i = 0; i < wanted; ++i) {
-        text += line(blocks[i], cache, total);
+        text += line(blocks[i], true, total);
         if (details) {
             text += instructions(cache, blocks[i]);
         }
@@ -149,8 +149,8 @@ std::string block_list_report(Accelerator& accelerator, std::string_view argumen
     return text;
 }
 
-std::string block_report(Accelerator& accelerator, std::string_view arguments) {
-    TranslationCache& cache = accelerator.cache();
+std::string block_report(ReportSource& source, std::string_view arguments) {
+    TranslationCache& cache = source.cache();
     uint64_t address = 0;
     std::string_view digits = arguments;
     if (digits.starts_with("0x")) {
@@ -167,15 +167,16 @@ std::string block_report(Accelerator& accelerator, std::string_view arguments) {
         const bool at_guest = address - tb.pc < tb.guest_size;
         const bool at_host = address - tb.code.value() < tb.code_size;
         if (at_guest || at_host) {
-            blocks.push_back(block_of(cache, tb));
+            blocks.push_back(block_of(source, tb));
         }
     });
     if (blocks.empty()) {
         return fmt::format("no translation contains {:#x}\n", address);
     }
+    const bool profiled = source.profile() != nullptr;
     std::string text;
     for (const Block& block : blocks) {
-        text += heading(cache) + line(block, cache, 0) + instructions(cache, block);
+        text += heading(profiled) + line(block, profiled, 0) + instructions(cache, block);
     }
     return text;
 }

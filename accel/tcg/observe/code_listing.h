@@ -20,7 +20,7 @@
 
 namespace weft::accel {
 
-class CodeListing {
+class CodeListing final {
   public:
     // Names the runtime code. `map` is null for a backend whose code the host does not run: there is nothing to list, of
     // which the user is warned.

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <vector>
 
-#include "accel/tcg/accelerator.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {
 
@@ -33,13 +33,13 @@ uint64_t linked_entries(const std::vector<Item>& items) {
     return entries > others ? entries - others : 0;
 }
 
-std::vector<Item> collect(Accelerator& accelerator) {
-    TranslationCache& cache = accelerator.cache();
+std::vector<Item> collect(ReportSource& source) {
+    TranslationCache& cache = source.cache();
     // The lists are read as an online reader.
     EpochDomain::Reader reader(cache.epochs());
     reader.go_online();
     const QhtStatistics table = cache.blocks().statistics();
-    const ExclusiveGate::Counts& exclusive = accelerator.exclusive();
+    const ExclusiveGate::Counts& exclusive = source.exclusive();
     std::vector<Item> items = {
         {"blocks", cache.regions().trees().count()},
         {"blocks_hashed", table.entries},
@@ -65,9 +65,10 @@ std::vector<Item> collect(Accelerator& accelerator) {
     };
     const size_t first = items.size();
     for (const auto& [name, field] : kVcpuCounters) {
-        items.push_back({name, (accelerator.departed().*field).get()});
+        items.push_back({name, (source.departed().*field).get()});
     }
-    accelerator.vcpus().for_each([&](const Vcpu& vcpu) {
+    source.vcpus().for_each([&](const CodeUser& user) {
+        const Vcpu& vcpu = vcpu_of(user);
         for (size_t i = 0; i < kVcpuCounters.size(); ++i) {
             items[first + i].value += (vcpu.counters.*kVcpuCounters[i].second).get();
         }
@@ -84,35 +85,35 @@ std::vector<Item> collect(Accelerator& accelerator) {
 }
 
 // What only generated code counts, and only with profile=on.
-bool counted(const Accelerator& accelerator, const Item& item) {
+bool counted(ReportSource& source, const Item& item) {
     constexpr std::string_view kProfiled[] = {"block_entries", "probe_hits", "probe_misses",
                                               "linked_entries"};
-    return accelerator.settings().profile || std::ranges::find(kProfiled, item.name) == std::end(kProfiled);
+    return source.settings().profile || std::ranges::find(kProfiled, item.name) == std::end(kProfiled);
 }
 
-const char* thread_word(const Accelerator& accelerator) {
-    return accelerator.settings().thread == ThreadMode::multi ? "multi" : "single";
+const char* thread_word(ReportSource& source) {
+    return source.settings().thread == ThreadMode::multi ? "multi" : "single";
 }
 
-std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
-    const bool by_insns = accelerator.settings().clock == ClockKind::insn;
-    std::string text = fmt::format("{{\n  \"backend\": \"{}\",\n  \"thread\": \"{}\",\n  \"clock\": \"{}\"",
-                                   accelerator.cache().backend().name(), thread_word(accelerator),
-                                   by_insns ? "insn" : "host");
+std::string json(ReportSource& source, std::optional<uint64_t> state_hash) {
+    const bool by_insns = source.settings().clock == ClockKind::insn;
+    std::string text =
+        fmt::format("{{\n  \"backend\": \"{}\",\n  \"thread\": \"{}\",\n  \"clock\": \"{}\"",
+                    source.cache().backend().name(), thread_word(source), by_insns ? "insn" : "host");
     if (state_hash) {
         text += fmt::format(",\n  \"state_hash\": \"{:016x}\"", *state_hash);
     }
     if (by_insns) {
-        text += fmt::format(",\n  \"time_ns\": {}", accelerator.now_ns());
+        text += fmt::format(",\n  \"time_ns\": {}", source.now_ns());
     }
-    for (const Item& item : collect(accelerator)) {
-        if (counted(accelerator, item)) {
+    for (const Item& item : collect(source)) {
+        if (counted(source, item)) {
             text += fmt::format(",\n  \"{}\": {}", item.name, item.value);
         }
     }
     text += ",\n  \"region\": [";
     const char* between = "\n";
-    for (const tcg::RegionInfo& region : accelerator.cache().regions().describe()) {
+    for (const tcg::RegionInfo& region : source.cache().regions().describe()) {
         text += fmt::format("{}    {{\"state\": \"{}\", \"code_size\": {}, \"code_capacity\": {}}}", between,
                             region.state, region.used, region.capacity);
         between = ",\n";
@@ -120,16 +121,16 @@ std::string json(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
     return text + "\n  ]\n}\n";
 }
 
-std::string text(Accelerator& accelerator) {
-    const TranslationCache& cache = accelerator.cache();
+std::string text(ReportSource& source) {
+    const TranslationCache& cache = source.cache();
     const auto on_off = [](bool on) { return on ? "on" : "off"; };
-    std::string text = fmt::format(
-        "accelerator tcg\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n", "backend",
-        cache.backend().name(), "threads", thread_word(accelerator), "split-wx",
-        on_off(cache.buffer().split()), "one-insn-per-tb", on_off(accelerator.settings().one_insn_per_tb),
-        "profile", on_off(accelerator.settings().profile));
-    for (const Item& item : collect(accelerator)) {
-        if (counted(accelerator, item)) {
+    std::string text =
+        fmt::format("accelerator tcg\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n  {:<22} {}\n",
+                    "backend", cache.backend().name(), "threads", thread_word(source), "split-wx",
+                    on_off(cache.buffer().split()), "one-insn-per-tb",
+                    on_off(source.settings().one_insn_per_tb), "profile", on_off(source.settings().profile));
+    for (const Item& item : collect(source)) {
+        if (counted(source, item)) {
             text += fmt::format("  {:<22} {}\n", item.name, item.value);
         }
     }
@@ -152,36 +153,36 @@ std::string text(Accelerator& accelerator) {
 
 }  // namespace
 
-std::string stats_report(Accelerator& accelerator, std::optional<uint64_t> state_hash) {
-    return json(accelerator, state_hash);
+std::string stats_report(ReportSource& source, std::optional<uint64_t> state_hash) {
+    return json(source, state_hash);
 }
 
-Result<std::string> make_report(Accelerator& accelerator, std::string_view topic) {
+Result<std::string> make_report(ReportSource& source, std::string_view topic) {
     const size_t end = std::min(topic.find(' '), topic.size());
     const std::string_view word = topic.substr(0, end);
     const std::string_view arguments = topic.substr(std::min(end + 1, topic.size()));
     if (word == "stats") {
-        return json(accelerator, std::nullopt);
+        return json(source, std::nullopt);
     }
     if (word == "jit") {
-        return text(accelerator);
+        return text(source);
     }
     if (word == "stats-file") {
-        const Result<> written = accelerator.write_stats();
-        return written ? fmt::format("counters written to {}\n", accelerator.settings().stats_file)
+        const Result<> written = source.write_stats({});
+        return written ? fmt::format("counters written to {}\n", source.settings().stats_file)
                        : written.error().message() + "\n";
     }
     if (word == "cpu") {
-        return cpu_report(accelerator, arguments);
+        return cpu_report(source, arguments);
     }
     if (word == "tlb") {
-        return tlb_report(accelerator, arguments);
+        return tlb_report(source, arguments);
     }
     if (word == "tb-list") {
-        return block_list_report(accelerator, arguments);
+        return block_list_report(source, arguments);
     }
     if (word == "tb") {
-        return block_report(accelerator, arguments);
+        return block_report(source, arguments);
     }
     return fail(fmt::format("there is no report on '{}'", word));
 }

@@ -1,4 +1,7 @@
 // What the accelerator says of itself.
+//
+// The room observe/ owns reports, and what profilers and debuggers are told of generated code. It reads all other rooms and
+// changes none of them.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +9,33 @@
 #include <string>
 #include <string_view>
 
+#include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/observe/profile.h"
+#include "accel/tcg/run/exclusive.h"
 #include "base/error.h"
+#include "weft/accel.h"
 
 namespace weft::accel {
 
-class Accelerator;
+// What reports are about; implemented by the accelerator. Functions are for any thread that is no vCPU's.
+class ReportSource {
+  public:
+    virtual const Settings& settings() const = 0;
+    virtual TranslationCache& cache() = 0;
+    virtual const Profile* profile() const = 0;  // with profile=on, else null
+    virtual const CodeUsers& vcpus() const = 0;
+    virtual const VcpuCounters& departed() const = 0;  // what vCPUs counted that are gone
+    virtual uint64_t now_ns() const = 0;
+    virtual const ExclusiveGate::Counts& exclusive() const = 0;
+    // As AccelOps::vcpu_run.
+    virtual void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) = 0;
+    // Writes the counters, and a hash of the final state if there is one, to the file of stats=FILE. Error: it cannot be
+    // written, or none was named.
+    virtual Result<> write_stats(std::optional<uint64_t> state_hash) = 0;
+
+  protected:
+    ~ReportSource() = default;
+};
 
 // The report on a topic, which are words separated by spaces. Any thread that is no vCPU's. Stops nobody but where said.
 //   stats             the counters as JSON
@@ -22,14 +47,14 @@ class Accelerator;
 //   tb-list -d [N]    with their instructions, the guest's and the host's
 //   tb ADDRESS        the translations at a guest's virtual or a host's address, with their instructions
 // What is asked for in vain is said in the report. Error: there is no such topic.
-Result<std::string> make_report(Accelerator& accelerator, std::string_view topic);
+Result<std::string> make_report(ReportSource& source, std::string_view topic);
 
 // The report on "stats" with a hash of the machine's final state.
-std::string stats_report(Accelerator& accelerator, std::optional<uint64_t> state_hash);
+std::string stats_report(ReportSource& source, std::optional<uint64_t> state_hash);
 // vcpu_report.cpp, block_report.cpp: `arguments` are the words behind the topic.
-std::string cpu_report(Accelerator& accelerator, std::string_view arguments);
-std::string tlb_report(Accelerator& accelerator, std::string_view arguments);
-std::string block_list_report(Accelerator& accelerator, std::string_view arguments);
-std::string block_report(Accelerator& accelerator, std::string_view arguments);
+std::string cpu_report(ReportSource& source, std::string_view arguments);
+std::string tlb_report(ReportSource& source, std::string_view arguments);
+std::string block_list_report(ReportSource& source, std::string_view arguments);
+std::string block_report(ReportSource& source, std::string_view arguments);
 
 }  // namespace weft::accel

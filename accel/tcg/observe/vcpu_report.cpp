@@ -4,8 +4,8 @@
 #include <charconv>
 #include <span>
 
-#include "accel/tcg/accelerator.h"
 #include "accel/tcg/observe/report.h"
+#include "accel/tcg/vcpu/vcpu.h"
 
 namespace weft::accel {
 
@@ -76,37 +76,38 @@ void describe(void* opaque, void* state) {
 std::string no_such_cpu(std::string_view number) { return fmt::format("there is no CPU '{}'\n", number); }
 
 // Null where there is none.
-Vcpu* find_cpu(const Accelerator& accelerator, std::string_view number) {
+Vcpu* find_cpu(ReportSource& source, std::string_view number) {
     const char* const end = number.data() + number.size();
     uint32_t index = 0;
     const auto [stop, error] = std::from_chars(number.data(), end, index);
-    return error == std::errc{} && stop == end ? accelerator.vcpus().at(index) : nullptr;
+    CodeUser* const user = error == std::errc{} && stop == end ? source.vcpus().at(index) : nullptr;
+    return user != nullptr ? &vcpu_of(*user) : nullptr;
 }
 
 }  // namespace
 
-std::string cpu_report(Accelerator& accelerator, std::string_view arguments) {
-    Vcpu* const vcpu = find_cpu(accelerator, arguments);
+std::string cpu_report(ReportSource& source, std::string_view arguments) {
+    Vcpu* const vcpu = find_cpu(source, arguments);
     if (vcpu == nullptr) {
         return no_such_cpu(arguments);
     }
     std::string text;
-    accelerator.run_on(*vcpu, VcpuWork::sync, &describe_activity, &text);
+    source.run_on(*vcpu, VcpuWork::sync, &describe_activity, &text);
     return text;
 }
 
-std::string tlb_report(Accelerator& accelerator, std::string_view arguments) {
+std::string tlb_report(ReportSource& source, std::string_view arguments) {
     Request request{!arguments.empty(), {}};
     if (!arguments.empty()) {
-        Vcpu* const vcpu = find_cpu(accelerator, arguments);
+        Vcpu* const vcpu = find_cpu(source, arguments);
         if (vcpu == nullptr) {
             return no_such_cpu(arguments);
         }
-        accelerator.run_on(*vcpu, VcpuWork::sync, &describe, &request);
+        source.run_on(*vcpu, VcpuWork::sync, &describe, &request);
         return request.text;
     }
-    accelerator.vcpus().for_each(
-        [&](Vcpu& vcpu) { accelerator.run_on(vcpu, VcpuWork::sync, &describe, &request); });
+    source.vcpus().for_each(
+        [&](CodeUser& user) { source.run_on(vcpu_of(user), VcpuWork::sync, &describe, &request); });
     return request.text;
 }
 

@@ -169,6 +169,13 @@ void CpuThread::ask_all() {
     }
 }
 
+void CpuThread::request_quiescence(EpochDomain::Reader& lagging, void* self) {
+    auto* thread = static_cast<CpuThread*>(lagging.owner());
+    if (thread != nullptr && static_cast<VcpuThread*>(thread) != self) {
+        thread->ask_all();
+    }
+}
+
 // Only the vCPU that runs is asked: an exit request of one that is halted means that somebody woke it, and who runs would
 // give way to it.
 void CpuThread::end_turn() {

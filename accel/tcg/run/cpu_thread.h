@@ -28,7 +28,7 @@
 #include "accel/tcg/run/exec_loop.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/translate/translator.h"
-#include "accel/tcg/vcpu/work_items.h"
+#include "accel/tcg/vcpu/vcpu_thread.h"
 #include "base/epoch.h"
 #include "base/error.h"
 #include "base/mutex.h"
@@ -36,7 +36,7 @@
 
 namespace weft::accel {
 
-class CpuThread final : public Attention {
+class CpuThread final : public Attention, public VcpuThread {
   public:
     // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
     static Result<std::unique_ptr<CpuThread>> create(std::string name, TranslationCache& cache,
@@ -63,16 +63,18 @@ class CpuThread final : public Attention {
 
     // ---- any thread ----
 
-    // Queues work for a vCPU of this thread; does it at once where the thread was not started.
-    void post(Vcpu& vcpu, const WorkItem& item) WEFT_EXCLUDES(start_mutex_);
     // Makes all its vCPUs return from generated code.
     void ask_all() WEFT_EXCLUDES(mutex_);
-    // After exit_request of `vcpu` was set.
-    void wake(Vcpu& vcpu);
-    // After a vCPU's deadline was set.
-    void deadline_set(uint64_t deadline_ns);
+    // VcpuThread
+    void wake(Vcpu& vcpu) override;
+    void deadline_set(uint64_t deadline_ns) override;
+    void post(Vcpu& vcpu, const WorkItem& item) override WEFT_EXCLUDES(start_mutex_);
     // Has the vCPU that runs give way to the others. Any thread.
     void end_turn();
+
+    // Has the thread of a reader of the epochs, if there is one and it is not `self`, come to a quiescent point: an
+    // EpochDomain::QuiescenceRequest. `self` is a VcpuThread or null.
+    static void request_quiescence(EpochDomain::Reader& lagging, void* self);
 
     bool wanted(Vcpu& vcpu) override;
 

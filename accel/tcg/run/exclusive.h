@@ -33,7 +33,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "accel/tcg/vcpu/counters.h"
+#include "accel/tcg/counters.h"
 #include "base/cache_line.h"
 #include "base/epoch.h"
 #include "base/mutex.h"

@@ -114,7 +114,7 @@ ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
     if (clock_ == nullptr) {
         return backend_.run(vcpu.state(), target.code);
     }
-    clock_->enter(vcpu, target.return_after, target.single_use);
+    clock_->enter(vcpu.executor(), target.return_after, target.single_use);
     const ExitKind kind = backend_.run(vcpu.state(), target.code);
     clock_->leave();
     return kind;
@@ -330,7 +330,7 @@ void ExecLoop::deliver(Vcpu& vcpu) {
     guest_.deliver(vcpu.state());
     vcpu.look_at_interrupts = true;
     if (clock_ != nullptr) {
-        clock_->advance(vcpu, 1);
+        clock_->advance(vcpu.executor(), 1);
     }
     vcpu.counters.exceptions.add();
     if (logged(vcpu, LogItem::int_)) {
@@ -344,7 +344,7 @@ void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single_use) {
     StateHeader& header = vcpu.header();
     header.pc = header.page_pc + static_cast<uint64_t>(int64_t{place.pc_offset});
     if (clock_ != nullptr) {
-        clock_->advance(vcpu, place.index);
+        clock_->advance(vcpu.executor(), place.index);
     }
 }
 

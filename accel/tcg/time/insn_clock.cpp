@@ -2,30 +2,26 @@
 
 #include <algorithm>
 
-#include "accel/tcg/blocks/insn_at_host_pc.h"
-#include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 
 namespace weft::accel {
 
 // Instructions that the running vCPU has completed since generated code was entered.
 uint64_t InsnClock::in_unit() const {
-    if (running_ == nullptr) {
+    if (running_.exec == nullptr) {
         return 0;
     }
-    const tcg::ExecState& exec = running_->exec();
+    const tcg::ExecState& exec = *running_.exec;
     const auto units = static_cast<uint64_t>(granted_ - exec.insn_budget);
-    return exec.exit_host_pc == 0 ? units
-                                  : units + insn_at_host_pc(cache_, exec.exit_host_pc, single_use_).index;
+    return exec.exit_host_pc == 0 ? units : units + index_(index_context_, exec.exit_host_pc, single_use_);
 }
 
 uint64_t InsnClock::now_ns() const {
     return on_thread() ? time_ + in_unit() : published_.load(std::memory_order_relaxed);
 }
 
-uint64_t InsnClock::insns(const Vcpu& vcpu) const {
-    return vcpu.counters.insns.get() + (running_ == &vcpu ? in_unit() : 0);
+uint64_t InsnClock::insns(const Executor& vcpu) const {
+    return vcpu.insns->get() + (running_.exec == vcpu.exec ? in_unit() : 0);
 }
 
 void InsnClock::stop_by(uint64_t ns) {
@@ -33,40 +29,40 @@ void InsnClock::stop_by(uint64_t ns) {
         return;
     }
     // Outside generated code every instruction has been counted, and the loop stops wherever it has to.
-    const uint64_t earliest = running_ == nullptr ? time_ : time_ + in_unit() + kMargin;
+    const uint64_t earliest = running_.exec == nullptr ? time_ : time_ + in_unit() + kMargin;
     const uint64_t stop = std::max(ns, earliest);
     if (stop >= stop_) {
         return;
     }
-    if (running_ != nullptr) {
+    if (running_.exec != nullptr) {
         // What is left is at least kMargin here, so the budget did not stand for a single unit.
         const auto less = static_cast<int64_t>(stop_ - stop);
         granted_ -= less;
-        running_->exec().insn_budget -= less;
+        running_.exec->insn_budget -= less;
     }
     stop_ = stop;
 }
 
-void InsnClock::enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single_use) {
+void InsnClock::enter(const Executor& vcpu, bool one_unit, const tcg::TranslationBlock* single_use) {
     WEFT_DEBUG_ASSERT(one_unit || left() >= kMargin);
-    tcg::ExecState& exec = vcpu.exec();
+    tcg::ExecState& exec = *vcpu.exec;
     granted_ = one_unit ? -1 : static_cast<int64_t>(left() - kMargin);
     exec.insn_budget = granted_;
     exec.exit_host_pc = 0;
     single_use_ = single_use;
-    running_ = &vcpu;
+    running_ = vcpu;
 }
 
 void InsnClock::leave() {
-    Vcpu& vcpu = *running_;
-    const auto executed = static_cast<uint64_t>(granted_ - vcpu.exec().insn_budget);
-    running_ = nullptr;
+    const Executor vcpu = running_;
+    const auto executed = static_cast<uint64_t>(granted_ - vcpu.exec->insn_budget);
+    running_ = {};
     single_use_ = nullptr;
     advance(vcpu, executed);
 }
 
-void InsnClock::advance(Vcpu& vcpu, uint64_t insns) {
-    vcpu.counters.insns.add(insns);
+void InsnClock::advance(const Executor& vcpu, uint64_t insns) {
+    vcpu.insns->add(insns);
     time_ += insns;
     WEFT_DEBUG_ASSERT(time_ <= stop_);
     published_.store(time_, std::memory_order_relaxed);

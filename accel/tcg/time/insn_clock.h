@@ -18,17 +18,19 @@
 #include <thread>
 #include <vector>
 
+#include "accel/tcg/counters.h"
 #include "accel/tcg/time/clock.h"
 #include "base/mutex.h"
 #include "tcg/code/tb.h"
-
-namespace weft {
-struct Vcpu;
-}
+#include "tcg/exec_state.h"
 
 namespace weft::accel {
 
-class TranslationCache;
+// A vCPU as this clock sees it.
+struct Executor {
+    tcg::ExecState* exec = nullptr;
+    Counter* insns = nullptr;  // executed so far
+};
 
 // Functions are for the vCPUs' thread, unless said otherwise.
 class InsnClock {
@@ -36,7 +38,11 @@ class InsnClock {
     // No unit has more instructions.
     static constexpr uint64_t kMargin = 512;
 
-    explicit InsnClock(TranslationCache& cache) : cache_(cache) {}
+    // How many instructions of its unit stand before the one that `host_pc`, as a return address, belongs to. `single_use`: as
+    // for enter(). On the thread that runs the code.
+    using InsnIndex = uint32_t (*)(void* context, uint64_t host_pc, const tcg::TranslationBlock* single_use);
+    // `context` is for `index`.
+    InsnClock(InsnIndex index, void* context) : index_(index), index_context_(context) {}
     InsnClock(const InsnClock&) = delete;
     InsnClock& operator=(const InsnClock&) = delete;
 
@@ -54,7 +60,7 @@ class InsnClock {
     // Nanoseconds. Any thread; on others than the vCPUs' as of the last time generated code was left.
     uint64_t now_ns() const;
     // Instructions of a vCPU so far.
-    uint64_t insns(const Vcpu& vcpu) const;
+    uint64_t insns(const Executor& vcpu) const;
 
     // ---- segments ----
     void start(uint64_t stop_ns) { stop_ = stop_ns - time_ < kLongest ? stop_ns : time_ + kLongest; }
@@ -63,11 +69,11 @@ class InsnClock {
     void stop_by(uint64_t ns);
     void stop_soon() { stop_by(0); }
 
-    // Around Backend::run. `one_unit`: it comes back after one. `single_use` as for insn_at_host_pc().
-    void enter(Vcpu& vcpu, bool one_unit, const tcg::TranslationBlock* single_use);
+    // Around Backend::run. `one_unit`: it comes back after one. `single_use`: the TB that is used once and entered now, or null.
+    void enter(const Executor& vcpu, bool one_unit, const tcg::TranslationBlock* single_use);
     void leave();
     // `vcpu` has executed `insns` that generated code did not count.
-    void advance(Vcpu& vcpu, uint64_t insns);
+    void advance(const Executor& vcpu, uint64_t insns);
     // All vCPUs are halted until `ns`.
     void jump_to(uint64_t ns);
 
@@ -93,7 +99,8 @@ class InsnClock {
 
     uint64_t in_unit() const;
 
-    TranslationCache& cache_;
+    const InsnIndex index_;
+    void* const index_context_;
     std::atomic<std::thread::id> thread_{};  // written by the thread itself
     std::atomic<bool> held_{false};
     void (*ask_)(void* context) = nullptr;
@@ -102,7 +109,7 @@ class InsnClock {
     // The thread's own.
     uint64_t time_ = 0;
     uint64_t stop_ = 0;
-    Vcpu* running_ = nullptr;  // in generated code
+    Executor running_;     // in generated code; else empty
     int64_t granted_ = 0;  // its budget less what it has executed since is what ExecState::insn_budget says
     const tcg::TranslationBlock* single_use_ = nullptr;
     // `time_` for other threads. Written by the vCPUs' thread; relaxed: nothing is ordered by it.

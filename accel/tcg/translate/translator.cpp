@@ -55,7 +55,7 @@ TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, uint32
     TranslateOutcome outcome{};
     do {
         *tb = nullptr;
-        cache_.upkeep(vcpu.thread);
+        cache_.upkeep(&vcpu.thread);
         outcome = attempt(vcpu, page, insns, tb);
         // Null: the bytes changed under the translation.
     } while (outcome == TranslateOutcome::ok && *tb == nullptr);
@@ -131,13 +131,13 @@ TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t
         log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size},
                      source.pc, made->guest_size);
         count(vcpu, compiled);
-        if (const Profile* profile = cache_.profile()) {
-            profile->begin_unit(cache_.offset_of(*made));
+        CodeObserver* const observer = cache_.observer();
+        if (observer != nullptr) {
+            observer->made(*made);
         }
-        cache_.listing().made(*made);
         *tb = source.single_use() ? made : publish(vcpu, *made, source, claim);
-        if (*tb == made) {
-            cache_.listing().kept(*made);
+        if (observer != nullptr && *tb == made) {
+            observer->kept(*made);
         }
         return TranslateOutcome::ok;
     }
@@ -279,7 +279,7 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
             info.state = tcg::kTbProvisional;
         }
     }
-    if (claim.provisional() || cache_.profile() != nullptr) {
+    if (claim.provisional() || cache_.settings().profile) {
         info.saved_bytes = {source.bytes.data(), unit.guest_size};
     }
     info.guest_size = static_cast<uint16_t>(unit.guest_size);

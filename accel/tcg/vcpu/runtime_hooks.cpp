@@ -10,21 +10,21 @@ namespace weft::accel {
 
 namespace {
 
-Vcpu& vcpu_of(void* state) { return *state_header(state).vcpu; }
+Vcpu& vcpu_at(void* state) { return *state_header(state).vcpu; }
 
 bool load(void* state, uint64_t address, uint32_t memop, uint64_t* value) {
-    Vcpu& vcpu = vcpu_of(state);
+    Vcpu& vcpu = vcpu_at(state);
     return or_fail(vcpu, false, [&] { return vcpu.mmu.load(address, memop, value); });
 }
 
 bool store(void* state, uint64_t address, uint32_t memop, uint64_t value) {
-    Vcpu& vcpu = vcpu_of(state);
+    Vcpu& vcpu = vcpu_at(state);
     return or_fail(vcpu, false, [&] { return vcpu.mmu.store(address, memop, value); });
 }
 
 bool atomic(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
             uint64_t* old) {
-    Vcpu& vcpu = vcpu_of(state);
+    Vcpu& vcpu = vcpu_at(state);
     return or_fail(vcpu, false, [&] { return vcpu.mmu.atomic(op, address, memop, a, b, old); });
 }
 
@@ -56,7 +56,7 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
 }
 
 void page_crossed(void* state) {
-    Vcpu& vcpu = vcpu_of(state);
+    Vcpu& vcpu = vcpu_at(state);
     const uint64_t host_pc = vcpu.exec().exit_host_pc;
     if (!vcpu.page_crossings.too_often(host_pc, [&] { return vcpu.clock.now_ns(); })) {
         return;
@@ -73,7 +73,7 @@ void page_crossed(void* state) {
 }
 
 tcg::RxAddress lookup(void* state, uint64_t pc) {
-    Vcpu& vcpu = vcpu_of(state);
+    Vcpu& vcpu = vcpu_at(state);
     return or_fail(vcpu, tcg::RxAddress{}, [&] { return find(vcpu, pc); });
 }
 

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/out_of_memory.h"
 #include "accel/tcg/vcpu/vcpu.h"
 
@@ -25,12 +24,13 @@ void fence_i(Vcpu* vcpu) {
 uint64_t now_ns(Vcpu* vcpu) { return vcpu->now_ns(); }
 
 uint64_t cycles(Vcpu* vcpu) {
-    return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) : vcpu->clock.now_ns();
+    return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(vcpu->executor()) : vcpu->clock.now_ns();
 }
 
 uint64_t instret(Vcpu* vcpu) {
-    return vcpu->insn_clock != nullptr ? vcpu->insn_clock->insns(*vcpu) - vcpu->counters.exceptions.get()
-                                       : vcpu->clock.now_ns();
+    return vcpu->insn_clock != nullptr
+               ? vcpu->insn_clock->insns(vcpu->executor()) - vcpu->counters.exceptions.get()
+               : vcpu->clock.now_ns();
 }
 
 void set_deadline(Vcpu* vcpu, uint64_t deadline_ns) {

@@ -1,7 +1,6 @@
 #include "accel/tcg/vcpu/vcpu.h"
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/services.h"
 
 namespace weft {
@@ -23,31 +22,45 @@ accel::StateBlock make_block(const GuestArch& guest, Vcpu& vcpu, void* guest_obj
 }  // namespace
 
 Vcpu::Vcpu(const accel::VcpuParts& parts)
-    : guest(*parts.config->guest),
+    : CodeUser(parts.vcpu->index),
+      guest(*parts.config->guest),
       memory(*parts.config->memory),
       host(*parts.config->host),
       cache(*parts.cache),
       thread(*parts.thread),
       clock(*parts.clock),
       insn_clock(parts.insn_clock),
-      index(parts.vcpu->index),
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
       reader(memory, parts.vcpu->address_space),
-      mmu(*this, cache.pages()),
+      mmu({*this, state(), exec(), reader.get(), guest, memory, host, contexts, cache.pages()}),
       visits(cache.settings().translate_after),
       alarm(*parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this) {
     if (insn_clock != nullptr) {
         alarm.set_own(true);  // there is no other clock to watch it by
     }
-    if (const accel::Profile* profile = cache.profile()) {
-        exec().profile.unit_entries = profile->counters();
-    }
+    exec().profile.unit_entries = parts.unit_entries;
     guest.reset(state());
 }
 
 void Vcpu::kick() {
     header().exit_request.store(1, std::memory_order_seq_cst);
     thread.wake(*this);
+}
+
+bool Vcpu::same_thread(const accel::CodeUser& other) const {
+    return &thread == &accel::vcpu_of(other).thread;
+}
+
+void Vcpu::ask_to_write_protect(accel::CodePage& page) {
+    work.push({VcpuWork::async,
+               [](void* opaque, void* state) {
+                   auto& code_page = *static_cast<accel::CodePage*>(opaque);
+                   Vcpu& vcpu = *state_header(state).vcpu;
+                   vcpu.write_protect(code_page.ram_offset);
+                   vcpu.cache.pages().write_protected(code_page);
+               },
+               &page});
+    kick();
 }
 
 void Vcpu::flush_translations(const TlbFlush& flush) {

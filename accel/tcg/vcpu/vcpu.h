@@ -1,51 +1,41 @@
 // A vCPU: everything that one hart's execution owns.
+//
+// The room vcpu/ owns what one hart has: its state block, clocks and alarms, work items, and the functions that the guest and
+// generated code call for it. It knows blocks/, mmu/ and time/, and of threads what VcpuThread says.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
-#include "accel/tcg/blocks/jump_cache.h"
+#include "accel/tcg/blocks/code_users.h"
+#include "accel/tcg/counters.h"
+#include "accel/tcg/mmu/context_ids.h"
+#include "accel/tcg/mmu/memory_reader.h"
 #include "accel/tcg/mmu/softmmu.h"
-#include "accel/tcg/run/visits.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/time/clock.h"
 #include "accel/tcg/time/insn_clock.h"
-#include "accel/tcg/translate/ungrouped_code.h"
-#include "accel/tcg/vcpu/context_ids.h"
-#include "accel/tcg/vcpu/counters.h"
+#include "accel/tcg/vcpu/page_cross_rate.h"
 #include "accel/tcg/vcpu/state_block.h"
+#include "accel/tcg/vcpu/vcpu_thread.h"
+#include "accel/tcg/vcpu/visits.h"
 #include "accel/tcg/vcpu/work_items.h"
 #include "weft/accel.h"
 
 namespace weft::accel {
 
 class TranslationCache;
-class CpuThread;
-
-// A reader of the vCPU's address space (MemoryOps), for a scope.
-class MemoryReader {
-  public:
-    MemoryReader(const MemoryOps& ops, void* address_space)
-        : ops_(ops), reader_(ops.reader_create(address_space)) {}
-    ~MemoryReader() { ops_.reader_destroy(reader_); }
-    MemoryReader(const MemoryReader&) = delete;
-    MemoryReader& operator=(const MemoryReader&) = delete;
-
-    void* get() const { return reader_; }
-
-  private:
-    const MemoryOps& ops_;
-    void* const reader_;
-};
 
 // What a vCPU is made of.
 struct VcpuParts {
     const AccelConfig* config;
     const VcpuConfig* vcpu;
     TranslationCache* cache;
-    CpuThread* thread;
+    VcpuThread* thread;
     TimerThread* timer;
     const Clock* clock;
-    InsnClock* insn_clock;  // null with the host's clock
+    InsnClock* insn_clock;                          // null with the host's clock
+    std::atomic<uint64_t>* unit_entries = nullptr;  // for tcg::ProfileState, with profile=on
 };
 
 }  // namespace weft::accel
@@ -54,15 +44,22 @@ namespace weft {
 
 // Members belong to the thread that runs the vCPU (or to any while that one is held: parked, or in an exclusive section),
 // unless said otherwise. `const` members and references are anybody's.
-struct Vcpu {
+struct Vcpu final : accel::CodeUser {
     // The state is at reset values.
     explicit Vcpu(const accel::VcpuParts& parts);
     Vcpu(const Vcpu&) = delete;
     Vcpu& operator=(const Vcpu&) = delete;
 
+    // accel::CodeUser
+    bool same_thread(const accel::CodeUser& other) const override;
+    void write_protect(uint64_t ram_offset) override { mmu.protect_code_page(ram_offset); }
+    void ask_to_write_protect(accel::CodePage& page) override;
+
     void* state() const { return block.state(); }
     StateHeader& header() const { return block.header(); }
     tcg::ExecState& exec() const { return block.exec(); }
+
+    accel::Executor executor() { return {&exec(), &counters.insns}; }
 
     // Makes the vCPU look at its interrupts and at whatever else the caller has prepared (sequentially consistent), and
     // wakes it. Any thread.
@@ -83,14 +80,11 @@ struct Vcpu {
     const MemoryOps& memory;
     const HostServices& host;
     accel::TranslationCache& cache;
-    accel::CpuThread& thread;
+    accel::VcpuThread& thread;
     const accel::Clock& clock;
     accel::InsnClock* const insn_clock;  // null with the host's clock; then `clock` counts
-    const uint32_t index;
 
     // ---- guest ----
-    accel::VcpuCounters counters;  // read by any thread
-    accel::JumpCache jump_cache;   // drops are requested by any thread
     const accel::StateBlock block;
     const accel::MemoryReader reader;
     accel::ContextIds contexts;
@@ -119,5 +113,13 @@ struct Vcpu {
     accel::WorkItems work;  // any thread pushes
     accel::Alarm alarm;     // when to look at the interrupts next; any thread sets it
 };
+
+namespace accel {
+
+// There are no other code users.
+inline Vcpu& vcpu_of(CodeUser& user) { return static_cast<Vcpu&>(user); }
+inline const Vcpu& vcpu_of(const CodeUser& user) { return static_cast<const Vcpu&>(user); }
+
+}  // namespace accel
 
 }  // namespace weft
