@@ -118,22 +118,4 @@ class Backend {
     virtual std::string disassemble(CodeWindow code) const = 0;
 };
 
-struct NativeOptions {
-    // Off switches of optimisations, for measuring: names as in docs/performance.md.
-    bool pin_registers = true;  // the guest's best-ranked registers stay in host registers across units
-    bool share_jump_cache_probe =
-        true;  // indirect jumps share one probe; each its own is larger and no faster
-    bool direct_side_exits =
-        true;  // a conditional branch that leaves the unit is itself the jump that is linked
-    bool share_tlb_probes = true;  // accesses at displacements from one register share a probe
-    // Off, these make wrong code: for tests that have to notice it (tests/litmus).
-    bool fences = true;            // the guest's fences and the order of its LRs
-    bool atomic_additions = true;  // the guest's atomic additions are one operation
-};
-
-// The x86-64 code generator.
-std::unique_ptr<Backend> make_x86_64_backend(const BackendConfig& config, const NativeOptions& options);
-// The interpreter: needs no executable memory; the oracle of the native backend.
-std::unique_ptr<Backend> make_interp_backend(const BackendConfig& config);
-
 }  // namespace weft::tcg

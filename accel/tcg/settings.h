@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/qht.h"
-#include "tcg/backend.h"
 #include "tcg/code/code_buffer.h"
 #include "tcg/code/sizing.h"
 #include "tcg/opt/optimizer.h"
+#include "tcg/x86_64/backend.h"
 #include "weft/accel.h"
 
 namespace weft::accel {

@@ -1,5 +1,4 @@
-// The interpreter as a backend.
-#include "tcg/backend.h"
+#include "tcg/interp/backend.h"
 
 #include <limits>
 

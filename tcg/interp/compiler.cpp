@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "tcg/interp/code.h"
 #include "tcg/interp/trampolines.h"
-#include "tcg/regalloc/liveness.h"
+#include "tcg/ir/outputs.h"
 
 namespace weft::tcg::interp {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tcg/regalloc/liveness.h"
+#include "tcg/ir/outputs.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {

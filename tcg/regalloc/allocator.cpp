@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/assert.h"
+#include "tcg/ir/outputs.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tcg/ir/outputs.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {

@@ -38,12 +38,4 @@ class Liveness {
     std::vector<ir::TempIndex> unit_temps_;
 };
 
-// Number of outputs of an op: calls have theirs in the helper's signature.
-inline unsigned output_count(const ir::Op& op, std::span<const HelperDesc> helpers) {
-    if (op.code == ir::Opcode::call) [[unlikely]] {
-        return helpers[op.aux].signature.result == ir::Type::none ? 0 : 1;
-    }
-    return ir::kOutputCounts[static_cast<unsigned>(op.code)];
-}
-
 }  // namespace weft::tcg

@@ -1,4 +1,5 @@
-// The x86-64 backend: ties the runtime code, the compilers and the state together.
+// Ties the runtime code, the compilers and the state together.
+#include "tcg/x86_64/backend.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +7,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "tcg/backend.h"
 #include "tcg/x86_64/disassemble.h"
 #include "tcg/x86_64/host_features.h"
 #include "tcg/x86_64/host_layout.h"

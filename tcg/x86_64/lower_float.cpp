@@ -11,6 +11,7 @@
 //   unsigned conversions (before AVX-512)   | there                           | softfloat
 // Tininess is detected after rounding by both (SDM volume 1, 4.9.1.5).
 
+#include "tcg/ir/outputs.h"
 #include "tcg/x86_64/unit_compiler.h"
 #include "weft/ir_info.h"
 

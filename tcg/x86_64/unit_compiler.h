@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "tcg/backend.h"
+#include "tcg/opt/access_groups.h"
 #include "tcg/regalloc/allocator.h"
 #include "tcg/regalloc/liveness.h"
-#include "tcg/x86_64/access_groups.h"
 #include "tcg/x86_64/assembler.h"
 #include "tcg/x86_64/host_features.h"
 #include "tcg/x86_64/host_layout.h"

@@ -99,6 +99,8 @@ struct Bench {
     TimerThread timer{clock};
     ExclusiveGate gate;
     std::unique_ptr<TranslationCache> cache;
+    void* self() const { return static_cast<VcpuThread*>(thread.get()); }
+
     std::unique_ptr<CpuThread> thread;
     std::unique_ptr<tcg::CodeContext> context;
     uint64_t next_key = 0x10000;
@@ -119,7 +121,7 @@ TEST_CASE("a region is used again when everybody has passed a quiescent point, a
     REQUIRE(cache.blocks().find(key) == &first);
     REQUIRE(cache.regions().spare_regions() == 0);
 
-    cache.upkeep(*bench.thread);
+    cache.upkeep(bench.self());
     CHECK(cache.evictor().evictions() == 1);
     CHECK(cache.evictor().waiting() == 1);
     CHECK(cache.evictor().blocks() > 1);
@@ -130,9 +132,9 @@ TEST_CASE("a region is used again when everybody has passed a quiescent point, a
     CHECK(cache.regions().trees().find(first.code.value()) == &first);
 
     // One is on its way: no other begins.
-    cache.upkeep(*bench.thread);
+    cache.upkeep(bench.self());
     self.quiescent();
-    cache.upkeep(*bench.thread);
+    cache.upkeep(bench.self());
     CHECK(cache.evictor().evictions() == 1);
     CHECK(cache.regions().spare_regions() == 0);
     CHECK(cache.regions().trees().find(first.code.value()) == &first);
@@ -140,7 +142,7 @@ TEST_CASE("a region is used again when everybody has passed a quiescent point, a
 
     SECTION("the reader passes") {
         reader.quiescent();
-        cache.upkeep(*bench.thread);
+        cache.upkeep(bench.self());
         CHECK(cache.evictor().waiting() == 0);
         CHECK(cache.regions().spare_regions() == 1);
         REQUIRE(bench.context->next_region());
@@ -148,14 +150,14 @@ TEST_CASE("a region is used again when everybody has passed a quiescent point, a
     }
     SECTION("the reader goes offline") {
         reader.go_offline();
-        cache.upkeep(*bench.thread);
+        cache.upkeep(bench.self());
         CHECK(cache.regions().spare_regions() == 1);
     }
     SECTION("who finds the cache full waits for it") {
         reader.go_offline();
         CHECK(cache.make_room(self));
         CHECK(cache.room_waits() == 1);
-        cache.upkeep(*bench.thread);
+        cache.upkeep(bench.self());
         CHECK(cache.regions().spare_regions() == 1);
         CHECK(cache.make_room(self));
         CHECK(cache.room_waits() == 1);
@@ -164,7 +166,7 @@ TEST_CASE("a region is used again when everybody has passed a quiescent point, a
         cache.flush(cache.flush_count());
         CHECK(cache.evictor().waiting() == 0);
         reader.quiescent();
-        cache.upkeep(*bench.thread);
+        cache.upkeep(bench.self());
         CHECK(cache.evictor().evictions() == 1);
         CHECK(bench.fill().size() == firsts.size());
     }
@@ -189,10 +191,10 @@ TEST_CASE("processors forget old code once before its memory is used again", "[e
     self.go_online();
     CHECK(calls.registrations == 1);
     bench.fill();
-    cache.upkeep(*bench.thread);
+    cache.upkeep(bench.self());
     CHECK(calls.barriers == 0);
     self.quiescent();
-    cache.upkeep(*bench.thread);
+    cache.upkeep(bench.self());
     CHECK(calls.barriers == 1);
     CHECK(cache.regions().spare_regions() == 1);
 }
@@ -207,9 +209,9 @@ TEST_CASE("where the kernel refuses the barrier vCPUs serialize by themselves", 
     EpochDomain::Reader self(bench.cache->epochs());
     self.go_online();
     bench.fill();
-    bench.cache->upkeep(*bench.thread);
+    bench.cache->upkeep(bench.self());
     self.quiescent();
-    bench.cache->upkeep(*bench.thread);
+    bench.cache->upkeep(bench.self());
     CHECK(bench.cache->regions().spare_regions() == 1);
     serialize_core();
 }

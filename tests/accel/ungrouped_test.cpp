@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "accel/tcg/blocks/ungrouped_code.h"
+#include "accel/tcg/vcpu/page_cross_rate.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;
@@ -16,7 +17,7 @@ namespace {
 constexpr uint64_t kMillisecond = 1'000'000;
 
 // Straddles `count` times, `step_ns` apart from `now` on: how often that was too often.
-unsigned straddle(PageCrossRate& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
+unsigned crossings(PageCrossRate& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
     unsigned times = 0;
     for (unsigned i = 0; i < count; ++i) {
         times += meter.too_often(host_pc, [&] { return *now; }) ? 1u : 0u;
@@ -27,22 +28,22 @@ unsigned straddle(PageCrossRate& meter, uint64_t host_pc, uint64_t* now, unsigne
 
 }  // namespace
 
-TEST_CASE("straddling is too often by its rate, not by its number", "[straddle]") {
+TEST_CASE("crossing pages is too often by its rate, not by its number", "[ungrouped]") {
     PageCrossRate meter;
     uint64_t now = 5'000 * kMillisecond;
-    CHECK(straddle(meter, 0x7000, &now, 10'000, kMillisecond) == 0);
-    CHECK(straddle(meter, 0x7000, &now, 100, 1000) >= 1);
+    CHECK(crossings(meter, 0x7000, &now, 10'000, kMillisecond) == 0);
+    CHECK(crossings(meter, 0x7000, &now, 100, 1000) >= 1);
 }
 
-TEST_CASE("places are counted apart", "[straddle]") {
+TEST_CASE("places are counted apart", "[ungrouped]") {
     PageCrossRate meter;
     uint64_t now = 0;
     for (uint64_t pc = 0x10'0000; pc < 0x20'0000; pc += 0x101) {
-        CHECK(straddle(meter, pc, &now, 10, 1) == 0);
+        CHECK(crossings(meter, pc, &now, 10, 1) == 0);
     }
 }
 
-TEST_CASE("code that needs lone probes is known by its start", "[straddle]") {
+TEST_CASE("code that needs a probe for each access is known by its start", "[ungrouped]") {
     UngroupedCode lone;
     CHECK_FALSE(lone.contains(0x1000));
     lone.add(0x1000);
@@ -51,7 +52,7 @@ TEST_CASE("code that needs lone probes is known by its start", "[straddle]") {
 }
 
 TEST_CASE("accesses of a group reach two pages that are no neighbours, and the code gives up sharing",
-          "[straddle]") {
+          "[ungrouped]") {
     constexpr uint64_t kData = 0x20000;
     constexpr int64_t kRounds = 100'000;
     Machine machine(1);

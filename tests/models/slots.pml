@@ -1,4 +1,4 @@
-/* The stack of released slots: tcg/code/regions.h, claim_slot() and release_slot().
+/* The stack of released slots: tcg/code/slot_numbers.h, claim() and release().
 
    Two threads take up to two slots each and put them back, in the order in which they took them, ROUNDS times. The top of the
    stack and its count of changes are one word.

@@ -10,9 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "tcg/backend.h"
 #include "tcg/exec_state.h"
+#include "tcg/interp/backend.h"
 #include "tcg/ir/print.h"
+#include "tcg/x86_64/backend.h"
 #include "weft/guest.h"
 
 namespace weft::tcg::test {

@@ -8,6 +8,7 @@
 #include "base/host_info.h"
 #include "base/log.h"
 #include "tcg/code/sizing.h"
+#include "tcg/interp/backend.h"
 
 namespace weft::accel {
 

@@ -1,5 +1,5 @@
 // Code whose shared TLB probes do not pay: their windows reach over the ends of pages again and again, and then every
-// access of the group takes the slow path (tcg/x86_64/access_groups.h). It is translated anew, with a probe for each.
+// access of the group takes the slow path (tcg/opt/access_groups.h). It is translated anew, with a probe for each.
 #pragma once
 
 #include <atomic>

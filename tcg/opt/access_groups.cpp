@@ -1,11 +1,11 @@
-#include "tcg/x86_64/access_groups.h"
+#include "tcg/opt/access_groups.h"
 
 #include <algorithm>
 
-#include "tcg/regalloc/liveness.h"
+#include "tcg/ir/outputs.h"
 #include "weft/ir_info.h"
 
-namespace weft::tcg::x86_64 {
+namespace weft::tcg {
 
 using ir::MemOp;
 using ir::Opcode;
@@ -84,4 +84,4 @@ void AccessGroups::join(const ir::Op& op, uint32_t index) {
     }
 }
 
-}  // namespace weft::tcg::x86_64
+}  // namespace weft::tcg

@@ -15,7 +15,7 @@
 #include "weft/helper.h"
 #include "weft/ir.h"
 
-namespace weft::tcg::x86_64 {
+namespace weft::tcg {
 
 struct AccessGroup {
     ir::TempIndex base;
@@ -52,4 +52,4 @@ class AccessGroups {
     unsigned next_ = 0;  // of open_, to be replaced
 };
 
-}  // namespace weft::tcg::x86_64
+}  // namespace weft::tcg

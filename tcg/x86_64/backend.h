@@ -1,0 +1,25 @@
+// The x86-64 code generator as a backend.
+#pragma once
+
+#include <memory>
+
+#include "tcg/backend.h"
+
+namespace weft::tcg {
+
+struct NativeOptions {
+    // Off switches of optimisations, for measuring: names as in docs/performance.md.
+    bool pin_registers = true;  // the guest's best-ranked registers stay in host registers across units
+    bool share_jump_cache_probe =
+        true;  // indirect jumps share one probe; each its own is larger and no faster
+    bool direct_side_exits =
+        true;  // a conditional branch that leaves the unit is itself the jump that is linked
+    bool share_tlb_probes = true;  // accesses at displacements from one register share a probe
+    // Off, these make wrong code: for tests that have to notice it (tests/litmus).
+    bool fences = true;            // the guest's fences and the order of its LRs
+    bool atomic_additions = true;  // the guest's atomic additions are one operation
+};
+
+// For a host that is one.
+std::unique_ptr<Backend> make_x86_64_backend(const BackendConfig& config, const NativeOptions& options);
+}  // namespace weft::tcg
