@@ -16,12 +16,18 @@ TEST_CASE_METHOD(Finisher, "the finisher passes, fails with a code, and resets")
     write(0, 0x5555);
     write(0, 0x00073333);
     write(0, 0x1233333);
-    CHECK(control.shutdowns == std::vector<int>{0, 7, 0x123});
+    CHECK(control.shutdowns == std::vector<int>{0, 7, 0x23});
     CHECK(control.resets == 0);
     write(0, 0x7777);
     CHECK(control.resets == 1);
     write(0, 0x5555, 2);
     CHECK(control.shutdowns.size() == 4);
+    // A failure is one whatever the code: an exit status has its lower 8 bits alone.
+    write(0, 0x3333);
+    write(0, 0x1003333);
+    write(0, 0xff003333);
+    CHECK(std::vector(control.shutdowns.begin() + 4, control.shutdowns.end()) == std::vector<int>{1, 1, 1});
+    control.shutdowns.resize(4);
     CHECK(read(0) == 0);
     CHECK(control.errors.empty());
     write(0, 0x1234);

@@ -130,7 +130,11 @@ void Uart16550::receive(std::span<const uint8_t> data) {
 
 void Uart16550::push(uint8_t character) {
     if (room() == 0) {
+        // LSR bit 1: a full FIFO stays as it is, and the new character is lost; without FIFOs it replaces the one before.
         line_errors_ |= kOverrun;
+        if (!fifo_enabled()) {
+            fifo_[fifo_first_] = character;
+        }
         return;
     }
     fifo_[(fifo_first_ + fifo_count_) % kFifoSize] = character;

@@ -7,6 +7,12 @@ namespace weft::hw {
 namespace {
 // No state, so no lock.
 constexpr mem::MemoryRegionOps kOps = mmio_ops<TestFinisher>({2, 4, false});
+
+// A process has 8 bits for its exit status, and 0 means success there.
+int failure_status(uint64_t code) {
+    const auto status = static_cast<int>(code & 0xff);
+    return status != 0 ? status : 1;
+}
 }  // namespace
 
 TestFinisher::TestFinisher(mem::Topology& topology, MachineControl& control)
@@ -18,7 +24,7 @@ void TestFinisher::mmio_write(uint64_t offset, unsigned, uint64_t value) {
     if (offset == 0) {
         switch (value & 0xffff) {
             case kFail:
-                control_.request_shutdown(static_cast<int>(value >> 16));
+                control_.request_shutdown(failure_status(value >> 16));
                 return;
             case kPass:
                 control_.request_shutdown(0);

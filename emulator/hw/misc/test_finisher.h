@@ -13,7 +13,8 @@ namespace weft::hw {
 class TestFinisher {
   public:
     static constexpr uint64_t kSize = 0x1000;
-    // Written to offset 0 as 32 bits: the lower half is one of these, the upper half of kFail the exit code.
+    // Written to offset 0 as 32 bits: the lower half is one of these, the upper half of kFail the exit code. Of
+    // that the emulator's exit status has the lower 8 bits, or 1 where these are 0.
     static constexpr uint32_t kFail = 0x3333;
     static constexpr uint32_t kPass = 0x5555;
     static constexpr uint32_t kReset = 0x7777;
