@@ -119,7 +119,8 @@ class FakeDisk : public BlockBackend {
     bool frozen = false;
     int flushes = 0;
     bool broken = false;
-    void (*during)(void* opaque) = nullptr;  // called in the middle of reads and writes
+    bool broken_flush = false;
+    void (*during)(void* opaque) = nullptr;  // called in the middle of reads, writes and flushes
     void* during_opaque = nullptr;
 
     uint64_t size() const override { return data.size(); }
@@ -141,8 +142,9 @@ class FakeDisk : public BlockBackend {
         return {};
     }
     Result<> flush() override {
+        interrupt();
         ++flushes;
-        return broken ? Result<>(fail("disk is broken")) : Result<>();
+        return broken || broken_flush ? Result<>(fail("disk is broken")) : Result<>();
     }
 
   private:

@@ -112,7 +112,7 @@ TEST_CASE_METHOD(Blk, "features that were not offered are refused") {
 }
 
 TEST_CASE_METHOD(Blk, "reading, writing, flushing") {
-    start();
+    start(kVersion1 | 1 << 9);
     request(0, 3, 1024);
     CHECK(!irq());
     go();
@@ -460,6 +460,106 @@ TEST_CASE_METHOD(Blk, "a reset in the middle of a request drops it") {
     slot->reset();
     CHECK(read(0x70) == 0);
     CHECK(control.work() == 0);
+}
+
+TEST_CASE_METHOD(
+    Blk, "a queue that is disabled in the middle of a request drops it, also where it is enabled again") {
+    start();
+    disk.during_opaque = this;
+    for (const uint32_t type : {0u, 1u, 4u}) {
+        for (const bool again : {false, true}) {
+            CAPTURE(type, again);
+            start();
+            store<uint8_t>(kData + 0x1000, 0);
+            request(type, 0, type == 4 ? 0 : 512);
+            disk.during = again ? +[](void* opaque) {
+                auto& self = *static_cast<Blk*>(opaque);
+                self.disk.during = nullptr;
+                self.write(0x44, 0);
+                CHECK(self.read(0x44) == 0);
+                // Another queue, at the same place: of the old head it knows nothing.
+                self.store<uint16_t>(kAvailable + 2, 0);
+                self.store<uint16_t>(kUsed + 2, 0);
+                self.set_up_queue();
+            } : +[](void* opaque) {
+                auto& self = *static_cast<Blk*>(opaque);
+                self.disk.during = nullptr;
+                self.write(0x44, 0);
+            };
+            go();
+            CHECK(result() == 0xff);
+            CHECK(load<uint16_t>(kUsed + 2) == 0);
+            CHECK(load<uint8_t>(kData + 0x1000) == 0);
+            CHECK(!irq());
+            CHECK_FALSE(needs_reset());
+            if (again) {
+                available_index = 0;
+                used_seen = 0;
+                request(0, 1, 512);
+                go();
+                CHECK(used() == std::vector<Used>{{0, 513}});
+                write(0x64, 1);
+            }
+        }
+    }
+}
+
+TEST_CASE_METHOD(Blk, "indirect tables that were offered and not accepted are refused") {
+    start(kVersion1);
+    request(0, 1, 512);
+    const uint64_t table = kData + 0x4000;
+    descriptor(table, 0, kData, 16, kNext, 2);
+    descriptor(table, 2, kData + 0x1000, 512, kNext | kWrite, 1);
+    descriptor(table, 1, kData + 0x100, 1, kWrite);
+    available_index = 0;
+    descriptor(kDescriptors, 0, table, 48, kIndirect);
+    expect_failure();
+    CHECK(reason.find("indirect") != std::string::npos);
+    // Another driver's acceptance is not this one's.
+    start(kVersion1 | 1 << 28);
+    write(0x70, 0);
+    start(kVersion1);
+    descriptor(kDescriptors, 0, table, 48, kIndirect);
+    expect_failure();
+}
+
+TEST_CASE_METHOD(Blk,
+                 "a driver that did not accept flushes has its writes on the disk when they are answered") {
+    start(kVersion1);
+    request(1, 0, 512);
+    go();
+    CHECK(result() == 0);
+    CHECK(disk.flushes == 1);
+    request(0, 0, 512);
+    go();
+    CHECK(disk.flushes == 1);
+    disk.broken_flush = true;
+    request(1, 0, 512);
+    go();
+    CHECK(result() == 1);
+    disk.broken_flush = false;
+    start(kVersion1 | 1 << 9);
+    const auto before = disk.flushes;
+    request(1, 0, 512);
+    go();
+    CHECK(result() == 0);
+    CHECK(disk.flushes == before);
+}
+
+TEST_CASE_METHOD(Blk, "a driver that starts without agreed features is not served") {
+    write(0x70, 0);
+    write(0x70, 3);
+    accept(kVersion1 | 1 << 5);
+    write(0x70, 0xb);
+    CHECK(read(0x70) == 3);
+    set_up_queue();
+    write(0x70, 7);
+    CHECK(control.errors.size() == 2);
+    control.errors.clear();
+    request(0, 0, 512);
+    go();
+    CHECK(result() == 0xff);
+    CHECK(!irq());
 }
 
 TEST_CASE_METHOD(Blk, "requests offered before the start are served at it") {

@@ -37,7 +37,6 @@ constexpr unsigned kTurn = 64;
 
 struct VirtioBlk::Request {
     const VirtioChain& chain;
-    uint64_t generation;
     uint32_t type = 0;
     uint64_t sector = 0;
     uint64_t in_size = 0;   // writable bytes before the status byte
@@ -133,10 +132,8 @@ void VirtioBlk::process(MutexLock& lock, const VirtioChain& chain) {
         transport_->failure("block request outside RAM");
         return;
     }
-    Request request{.chain = chain,
-                    .generation = transport_->generation(),
-                    .in_size = chain.writable_size - 1,
-                    .out_size = chain.readable_size - kHeaderSize};
+    Request request{
+        .chain = chain, .in_size = chain.writable_size - 1, .out_size = chain.readable_size - kHeaderSize};
     std::memcpy(&request.type, header.data(), 4);
     std::memcpy(&request.sector, header.data() + 8, 8);
     if (!execute(lock, request)) {
@@ -182,6 +179,8 @@ bool VirtioBlk::execute(MutexLock& lock, Request& request) {
     }
 }
 
+bool VirtioBlk::wanted(const Request& request) const { return transport_->queue(0).owns(request.chain); }
+
 bool VirtioBlk::in_range(const Request& request, uint64_t size) const {
     const uint64_t sectors = backend_.size() / kSectorSize;
     return size % kSectorSize == 0 && request.sector <= sectors &&
@@ -205,7 +204,7 @@ bool VirtioBlk::read_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAFE
         lock.unlock();
         const auto result = backend_.read(start + request.written, piece);
         lock.lock();
-        if (transport_->generation() != request.generation) {
+        if (!wanted(request)) {
             return false;
         }
         if (!result) {
@@ -238,7 +237,7 @@ bool VirtioBlk::write_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAF
         lock.unlock();
         const auto result = backend_.write(start + done, piece);
         lock.lock();
-        if (transport_->generation() != request.generation) {
+        if (!wanted(request)) {
             return false;
         }
         if (!result) {
@@ -248,14 +247,14 @@ bool VirtioBlk::write_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAF
         }
         done += piece.size();
     }
-    return true;
+    return (transport_->negotiated() & kFeatureFlush) != 0 || flush_disk(lock, request);
 }
 
 bool VirtioBlk::flush_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     lock.unlock();
     const auto result = backend_.flush();
     lock.lock();
-    if (transport_->generation() != request.generation) {
+    if (!wanted(request)) {
         return false;
     }
     if (!result) {

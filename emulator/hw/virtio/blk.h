@@ -1,8 +1,10 @@
 // A virtio block device (virtio 1.2, section 5.2).
 //
 // Requests run on the machine's I/O worker, one at a time and in order. The disk is accessed without the device's lock, through
-// a buffer; guest memory under it. A reset thus takes effect at once: what was under way finds another generation and is
-// dropped (a write may still reach the disk, before anything the next driver asks for).
+// a buffer; guest memory under it. A reset, or the end of the queue, thus takes effect at once: what was under way
+// finds that its chain is nobody's and is dropped (a write may still reach the disk, before anything the next driver asks for).
+//
+// A driver that did not accept VIRTIO_BLK_F_FLUSH knows of no cache: its writes are on the disk when they are answered (5.2.6.2).
 #pragma once
 
 #include <array>
@@ -41,6 +43,8 @@ class VirtioBlk final : public VirtioDevice {
     void run();
     // Processes what is available; true: there is more, for another turn.
     bool drain(MutexLock& lock);
+    // Whether the driver still waits for the request.
+    bool wanted(const Request& request) const;
     void process(MutexLock& lock, const VirtioChain& chain);
     // These leave the request's status in it; false: its driver is gone, or broke the rules and was told.
     bool execute(MutexLock& lock, Request& request);

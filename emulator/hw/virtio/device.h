@@ -9,11 +9,6 @@
 
 namespace weft::hw {
 
-// Feature bits of all devices (virtio 1.2, section 6).
-inline constexpr uint64_t kVirtioIndirect = uint64_t{1} << 28;
-inline constexpr uint64_t kVirtioEventIndex = uint64_t{1} << 29;
-inline constexpr uint64_t kVirtioVersion1 = uint64_t{1} << 32;
-
 // The transport's services. All under mutex().
 class VirtioTransport {
   public:
@@ -25,8 +20,8 @@ class VirtioTransport {
     virtual Virtqueue& queue(unsigned index) = 0;
     // Whether the driver has the device running: between DRIVER_OK and a reset or failure().
     virtual bool running() const = 0;
-    // Counts resets: work begun under another number has lost its driver.
-    virtual uint64_t generation() const = 0;
+    // What the driver and the device agreed on: bits of VirtioDevice::features() and of those of all devices.
+    virtual uint64_t negotiated() const = 0;
     // Chains were pushed: interrupts if the driver wants it.
     virtual void used(Virtqueue& queue) = 0;
     // The driver broke the rules: notes why and asks for a reset (2.1.2, DEVICE_NEEDS_RESET). Nothing is processed until then.

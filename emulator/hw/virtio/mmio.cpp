@@ -73,7 +73,6 @@ void VirtioMmio::reset() {
 }
 
 void VirtioMmio::reset_locked() {
-    ++generation_;
     for (Virtqueue& queue : queues_) {
         queue.reset();
     }
@@ -86,7 +85,9 @@ void VirtioMmio::reset_locked() {
     irq_.set(false);
 }
 
-bool VirtioMmio::running() const { return (status_ & (kDriverOk | kNeedsReset)) == kDriverOk; }
+bool VirtioMmio::running() const {
+    return (status_ & (kFeaturesOk | kDriverOk | kNeedsReset)) == (kFeaturesOk | kDriverOk);
+}
 
 void VirtioMmio::interrupt(uint32_t reason) {
     interrupt_status_ |= reason;
@@ -250,8 +251,7 @@ void VirtioMmio::write_queue_register(uint64_t offset, uint32_t value) {
             if ((value & 1) == 0) {
                 queue.disable();
             } else if (!queue.ready()) {
-                if (const auto enabled = queue.enable((driver_features_ & kVirtioEventIndex) != 0);
-                    !enabled) {
+                if (const auto enabled = queue.enable(driver_features_); !enabled) {
                     failure(enabled.error().message());
                 }
             }
@@ -273,6 +273,9 @@ void VirtioMmio::write_status(uint32_t value) {
         guest_error(fmt::format("features {:#x} are not those offered ({:#x})", driver_features_,
                                 offered_features()));
         value &= ~uint32_t{kFeaturesOk};
+    }
+    if ((value & kDriverOk) != 0 && ((status_ | value) & kFeaturesOk) == 0) {
+        guest_error("the driver starts without features that were agreed on");
     }
     // The driver neither sets nor clears the device's own bit, and clears none of its own but by a reset.
     const bool was_running = running();

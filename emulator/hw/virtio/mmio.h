@@ -32,7 +32,7 @@ class VirtioMmio final : private VirtioTransport {
     mem::Reader& dma() override WEFT_REQUIRES(mutex_) { return dma_; }
     Virtqueue& queue(unsigned index) override WEFT_REQUIRES(mutex_) { return queues_[index]; }
     bool running() const override WEFT_REQUIRES(mutex_);
-    uint64_t generation() const override WEFT_REQUIRES(mutex_) { return generation_; }
+    uint64_t negotiated() const override WEFT_REQUIRES(mutex_) { return driver_features_; }
     void used(Virtqueue& queue) override WEFT_REQUIRES(mutex_);
     void failure(const std::string& reason) override WEFT_REQUIRES(mutex_);
 
@@ -54,7 +54,6 @@ class VirtioMmio final : private VirtioTransport {
     Mutex mutex_;
     mem::Reader dma_ WEFT_GUARDED_BY(mutex_);
     std::vector<Virtqueue> queues_ WEFT_GUARDED_BY(mutex_);
-    uint64_t generation_ WEFT_GUARDED_BY(mutex_) = 0;
     uint64_t driver_features_ WEFT_GUARDED_BY(mutex_) = 0;
     uint32_t device_features_select_ WEFT_GUARDED_BY(mutex_) = 0;
     uint32_t driver_features_select_ WEFT_GUARDED_BY(mutex_) = 0;

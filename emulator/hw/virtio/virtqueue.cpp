@@ -66,7 +66,7 @@ bool VirtioChain::write(mem::Reader& dma, uint64_t offset, std::span<const uint8
     });
 }
 
-Result<> Virtqueue::enable(bool event_index) {
+Result<> Virtqueue::enable(uint64_t features) {
     if (size_ > max_size_ || !is_power_of_two(size_)) {
         return fail(fmt::format("queue size {} is no power of two up to {}", size_, max_size_));
     }
@@ -79,7 +79,9 @@ Result<> Virtqueue::enable(bool event_index) {
         return fail("queue at the end of the address space");
     }
     ready_ = true;
-    event_index_ = event_index;
+    ++life_;
+    event_index_ = (features & kVirtioEventIndex) != 0;
+    indirect_ = (features & kVirtioIndirect) != 0;
     next_available_ = 0;
     used_index_ = 0;
     interrupted_at_ = 0;
@@ -139,8 +141,8 @@ Result<> Virtqueue::collect(mem::Reader& dma, VirtioChain& chain) const {
             return std::unexpected(entry.error());
         }
         if ((entry->flags & kDescIndirect) != 0) {
-            // 2.7.5.3: one table, at the end of the chain.
-            if (indirect || (entry->flags & kDescNext) != 0 || entry->size == 0 ||
+            // 2.7.5.3: one table, at the end of the chain, and only if that was negotiated.
+            if (!indirect_ || indirect || (entry->flags & kDescNext) != 0 || entry->size == 0 ||
                 entry->size % kDescriptorSize != 0) {
                 return fail(fmt::format("chain {} has a bad indirect descriptor", chain.head));
             }
@@ -179,6 +181,7 @@ Result<std::optional<VirtioChain>> Virtqueue::pop(mem::Reader& dma) {
         return std::nullopt;
     }
     VirtioChain chain;
+    chain.life = life_;
     const uint64_t entry = available_ + kRingEntries + kAvailEntry * (next_available_ % size_);
     if (dma.load(entry, &chain.head) != DeviceStatus::ok) {
         return unreachable("available ring", entry);

@@ -14,6 +14,11 @@
 
 namespace weft::hw {
 
+// Feature bits of all devices (virtio 1.2, section 6).
+inline constexpr uint64_t kVirtioIndirect = uint64_t{1} << 28;
+inline constexpr uint64_t kVirtioEventIndex = uint64_t{1} << 29;
+inline constexpr uint64_t kVirtioVersion1 = uint64_t{1} << 32;
+
 // One buffer that the driver offered: what the device reads, then what it writes.
 struct VirtioChain {
     struct Part {
@@ -21,6 +26,7 @@ struct VirtioChain {
         uint32_t size;
     };
     uint16_t head = 0;  // names the chain towards the driver
+    uint64_t life = 0;  // of its queue, when it was taken: see Virtqueue::owns
     std::vector<Part> readable, writable;
     uint64_t readable_size = 0, writable_size = 0;  // sums of the sizes; no overflow
 
@@ -46,14 +52,18 @@ class Virtqueue {
     uint64_t used() const { return used_; }
     uint16_t size() const { return size_; }
 
-    Result<> enable(bool event_index);
+    // `features`: what the driver accepted; of those of all devices it matters to the queue which.
+    Result<> enable(uint64_t features);
     void disable() { ready_ = false; }
     bool ready() const { return ready_; }
+    // Whether a chain that pop() gave still belongs to the driver's queue: not if that was disabled or reset since, even if it
+    // was enabled again. Then nothing of the chain may be touched any more.
+    bool owns(const VirtioChain& chain) const { return ready_ && chain.life == life_; }
     void reset();
 
     // Takes the next chain, if there is one. An error means that the driver broke the rules, and the device needs a reset.
     Result<std::optional<VirtioChain>> pop(mem::Reader& dma);
-    // Gives a chain back, of which the device wrote `written` bytes from the beginning.
+    // Gives a chain back, which the queue owns, and of which the device wrote `written` bytes from the beginning.
     Result<> push(mem::Reader& dma, const VirtioChain& chain, uint32_t written);
     // Whether the driver wants an interrupt for what was pushed since it was last asked.
     Result<bool> wants_interrupt(mem::Reader& dma);
@@ -73,7 +83,9 @@ class Virtqueue {
     const uint16_t max_size_;
     uint16_t size_;
     bool ready_ = false;
+    uint64_t life_ = 0;  // counts enable()
     bool event_index_ = false;
+    bool indirect_ = false;
     uint64_t descriptors_ = 0, available_ = 0, used_ = 0;  // guest-physical
     uint16_t next_available_ = 0;                          // free-running, as both indices are
     uint16_t used_index_ = 0;
