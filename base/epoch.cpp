@@ -122,7 +122,7 @@ std::size_t EpochDomain::reclaim_list(Retired* list) {
 
 std::size_t EpochDomain::poll() {
     if (waiting_.load(std::memory_order_relaxed) == 0 || !mutex_.try_lock()) {
-        return 0;  // somebody else is at it
+        return 0;  // another thread is at it
     }
     // The epoch moves only for nodes that need a tag: each move makes every reader store once.
     if (pending_.load(std::memory_order_relaxed) != nullptr) {

@@ -104,7 +104,7 @@ class Qht {
     // object before is seen by those who find it.
     void* insert(std::uint32_t hash, void* object, const void* key);
 
-    // Takes out exactly this object; false where it is not there (somebody else took it).
+    // Takes out exactly this object; false where it is not there (another thread took it).
     bool remove(std::uint32_t hash, const void* object);
 
     // Empties the table and brings it back to its initial size. The objects stay the caller's. Safe beside

@@ -17,7 +17,7 @@ namespace weft::accel {
 
 namespace {
 
-// A work item that somebody waits for.
+// A work item that another thread waits for.
 struct Completion {
     void (*fn)(void* opaque, void* state);
     void* opaque;

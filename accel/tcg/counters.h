@@ -27,7 +27,7 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter lookup_jump_cache;     // TBs found in the jump cache by the loop
     Counter lookup_table;          // ... in the hash table, by the loop or for generated code
     Counter lookup_generated;      // ... of lookup_table: for generated code
-    Counter lookup_miss;           // ... nowhere: run cold, or translated
+    Counter lookup_miss;           // ... nowhere: interpreted, or translated
     Counter cold_runs;             // code that was run without a translation, up to a jump
     Counter cold_insns;            // ... in instructions
     Counter links;                 // jumps patched

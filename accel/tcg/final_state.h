@@ -1,4 +1,4 @@
-// A hash of the state that a machine ended with: with the instruction clock equal runs have equal hashes.
+// A hash of the state that a machine ended with: with the instruction clock runs are deterministic, and so is the hash.
 #pragma once
 
 #include <cstdint>

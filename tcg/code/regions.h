@@ -132,7 +132,7 @@ class RegionAllocator {
     // never named. Each call begins a round of note_use().
     std::optional<RegionId> choose_victim() WEFT_EXCLUDES(lock_);
     // Ends the region's TBs: generation + 1, its bytes no longer count as code. The caller marks, unhashes
-    // and unlinks the TBs, which stay readable until reuse(). nullopt where the region is not full (somebody
+    // and unlinks the TBs, which stay readable until reuse(). nullopt where the region is not full (another
     // was first).
     std::optional<RetiredRegion> retire(RegionId region) WEFT_EXCLUDES(lock_);
     // After a grace period: nobody can be in the region's code or know its TBs. Its tree and descriptors are

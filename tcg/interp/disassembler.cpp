@@ -39,7 +39,7 @@ std::string special_text(const Insn& insn, uint32_t at, unsigned index, unsigned
         return fmt::format("-> {:#06x}", at + 4 * *word);
     }
     if (code == Opcode::goto_tb) {
-        // Relaxed: somebody may be linking, and it is only shown.
+        // Relaxed: another thread may be linking, and it is only shown.
         const auto distance = static_cast<int32_t>(__atomic_load_n(word, __ATOMIC_RELAXED));
         return distance == 0 ? "unlinked" : fmt::format("linked {:+#x}", distance);
     }

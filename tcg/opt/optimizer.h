@@ -110,7 +110,7 @@ class Optimizer {
     std::vector<uint16_t> label_refs_;
     const Op* next_ = nullptr;    // the op that follows the visited one, as it was; null at the end
     uint32_t written_ = 0;        // ops written so far
-    int32_t last_observed_ = -1;  // the last written op at which somebody may look at globals
+    int32_t last_observed_ = -1;  // the last written op at which globals may be looked at
     bool unreachable_ = false;
     bool slot_dropped_ = false;
     bool tombstones_ = false;

@@ -16,7 +16,7 @@ struct OpLife {
     uint8_t dead = 0;  // bit i: the value in argument i is not needed after the op (for an output: at all)
 };
 
-// Globals count as needed wherever somebody else may look at them: at exits, labels, branches, faults and calls that read
+// Globals count as needed wherever others may look at them: at exits, labels, branches, faults and calls that read
 // them. Temps of kind ebb live to the end of their extended block, temps of kind unit across labels.
 class Liveness {
   public:

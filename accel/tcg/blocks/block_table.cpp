@@ -34,8 +34,8 @@ bool BlockTable::link(TranslationBlock& source, uint32_t slot, TranslationBlock&
 
 bool BlockTable::detach(TranslationBlock& tb) {
     if ((tb.state.fetch_or(tcg::kTbInvalid, std::memory_order_seq_cst) & tcg::kTbInvalid) != 0) {
-        // Somebody who came by the TB's other page was first. It is not enough that he will finish: the caller's vCPU may
-        // fence and look for the TB next. He takes none of the locks that the caller holds.
+        // Another thread came by the TB's other page first. It is not enough that it will finish: the caller's vCPU may
+        // fence and look for the TB next. It takes none of the locks that the caller holds.
         SpinWait wait;
         while ((tb.state.load(std::memory_order_seq_cst) & tcg::kTbWithdrawn) == 0) {
             wait.once();

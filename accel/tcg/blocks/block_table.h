@@ -60,8 +60,8 @@ class BlockTable {
     // Aims the jump at `destination`, which may_link() allows, unless one of the two is invalid or the jump is taken.
     bool link(tcg::TranslationBlock& source, uint32_t slot, tcg::TranslationBlock& destination);
 
-    // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages. Where somebody else is at
-    // it, under the lock of its other page, it returns when he has done so.
+    // Takes the TB out of everything but its pages' lists. Under the lock of one of its pages. Where another thread is
+    // at it, under the lock of its other page, this returns when that has finished.
     void invalidate(tcg::TranslationBlock& tb);
     // The same but for the jump caches, which were asked to drop the TB's whole region before. Returns whether the TB
     // was valid; then the caller sets kTbWithdrawn.

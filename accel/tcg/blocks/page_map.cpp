@@ -344,8 +344,8 @@ void PageMap::recheck_provisional() {
         std::vector<uint64_t> others;
         {
             SpinLockGuard guard(entry.page->lock);
-            // Else its maker threw it away. Somebody may be invalidating it under its other page's lock; then he is waited
-            // for.
+            // Else its maker threw it away. Another thread may be invalidating it under its other page's lock;
+            // then that is waited for.
             if (provisional_.holds(entry) && !bytes_match(*entry.tb, entry.tb->saved_bytes)) {
                 invalidate(*entry.page, *entry.tb, others);
                 release_mark(*entry.page);

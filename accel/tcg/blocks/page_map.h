@@ -9,7 +9,7 @@
 //   1. adds itself to `direct_writers`               1. sets `has_code`
 //   2. reads `has_code`: set -> kTlbNotDirty          2. takes (and clears) `direct_writers`, and asks each vCPU in it to protect
 // All four are sequentially consistent, so that either the first sees the mark or the second sees the writer. A writer
-// seen may still store directly until it has write_protected its entries: meanwhile what is translated from the page is
+// seen may still store directly until it has write-protected its entries: meanwhile what is translated from the page is
 // provisional (see provisional.h).
 //
 // A store through an entry with kTlbNotDirty is made first and announced *afterwards*, by written(). So whoever reads
@@ -40,7 +40,7 @@ struct CodePage {
     const uint64_t ram_offset;
     // Written under `lock`, read by anybody; sequentially consistent.
     std::atomic<uint32_t>& has_code;
-    // vCPUs that have not write_protected their entries yet: while not 0 the page's new TBs are provisional. Written under
+    // vCPUs that have not write-protected their entries yet: while not 0 the page's new TBs are provisional. Written under
     // `lock`, read by anybody; sequentially consistent.
     std::atomic<uint32_t> protections{0};
     // Of the page's first byte, as the last reader found it. Written under `lock`, read by anybody; relaxed.
@@ -92,7 +92,7 @@ class PageMap {
 
     // ---- for translations: see Translator and PageClaim ----
     // Marks the page, whose first byte is at `host`, and counts the caller as a reader. Asks the vCPUs that may store to
-    // it to protect; `reader`'s own entries, and those of vCPUs on the same thread, are write_protected at once.
+    // it to protect; `reader`'s own entries, and those of vCPUs on the same thread, are write-protected at once.
     CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
     // The counterpart. Clears the mark where nothing holds it.
     void end_reading(CodePage& page);

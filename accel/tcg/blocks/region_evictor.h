@@ -19,7 +19,7 @@
 // by 3), a jump cache (closed by 2, which a vCPU sees behind the quiescent point that ends the period for it), or at a TB
 // remembered since before that point (the loop's unlinked jump, which is forgotten where its region's generation moved).
 //
-// Nobody waits here: who finds somebody else at it goes on translating from the reserve. Who finds no region at all leaves
+// Nobody waits here: who finds another thread at it goes on translating from the reserve. Who finds no region at all leaves
 // the loop, waits for the grace period holding nothing (TranslationCache::make_room), and comes back.
 #pragma once
 

@@ -176,7 +176,7 @@ void CpuThread::request_quiescence(EpochDomain::Reader& lagging, void* self) {
     }
 }
 
-// Only the vCPU that runs is asked: an exit request of one that is halted means that somebody woke it, and who runs would
+// Only the vCPU that runs is asked: an exit request of one that is halted means that it was woken, and who runs would
 // give way to it.
 void CpuThread::end_turn() {
     Vcpu* const current = current_.load(std::memory_order_seq_cst);
@@ -401,8 +401,8 @@ bool CpuThread::turn_goes_on() {
     return !other_is_due && !other_was_kicked(*turn_);
 }
 
-// When somebody has to look at something next: the timers, the vCPU whose turn it is, and those that are halted. Who waits
-// for his turn looks when it comes.
+// When something has to be looked at next: the timers, the vCPU whose turn it is, and those that are halted. One
+// that waits for its turn looks when it comes.
 uint64_t CpuThread::next_stop() const {
     uint64_t next = insn_clock_->next_timer_ns();
     for (const Vcpu* vcpu : vcpus_) {

@@ -7,7 +7,7 @@
 //   parked     the machine is paused: waits for a command, working off work items as they come
 // It is an online reader of the epochs in the first two.
 //
-// Whoever wants something of the thread first stores what he wants (a command, a work item, a pending interrupt, a
+// A thread that wants something of this one first stores what it wants (a command, a work item, a pending interrupt, a
 // request at the gate), then exit_request of the vCPU, then loads `waiting`, and wakes the thread if it is set. The thread
 // stores `waiting` before it looks for reasons to go on, and clears exit_request before it looks for what is wanted. All
 // of these are sequentially consistent, so that nothing is lost. (A halted vCPU's exit_request is cleared when the next

@@ -12,7 +12,7 @@
 // The variables, all sequentially consistent:
 //   running[m]   written by m alone; true in the state `running`
 //   requests     how many threads ask for or hold exclusivity; changed under `mutex`
-// Under `mutex` alone: held (somebody is inside an exclusive section).
+// Under `mutex` alone: held (a thread is inside an exclusive section).
 //
 //   enter(m):  running[m] := true
 //              if requests != 0: { lock; running[m] := false; wake all; wait until requests = 0; running[m] := true; unlock }
@@ -48,7 +48,7 @@ class ExclusiveGate {
     ExclusiveGate(const ExclusiveGate&) = delete;
     ExclusiveGate& operator=(const ExclusiveGate&) = delete;
 
-    // Whether somebody asks for exclusivity: then running members leave soon.
+    // Whether a thread asks for exclusivity: then running members leave soon.
     bool requested() const { return requests_.load(std::memory_order_seq_cst) != 0; }
 
     // Any thread that is no running member, holding no lock that a running member may want. `self`: the caller's
@@ -86,7 +86,7 @@ class alignas(kCacheLine) ExclusiveGate::Member {
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
 
-    // The member's thread. Waits while somebody asks for or has exclusivity; `reader` is offline then.
+    // The member's thread. Waits while another thread asks for or has exclusivity; `reader` is offline then.
     void enter(EpochDomain::Reader& reader);
     void leave();
 

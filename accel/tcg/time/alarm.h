@@ -27,9 +27,9 @@ class Alarm {
     void set(uint64_t ns);
     uint64_t time_ns() const { return time_ns_.load(std::memory_order_seq_cst); }
 
-    // If the time has come: true, and the alarm is not set any more. For who waits for it on a thread of his own.
+    // If the time has come: true, and the alarm is not set any more. For a thread that waits for it by itself.
     bool take_if_due(uint64_t now_ns);
-    // Whether somebody waits for it on a thread of his own: the timer thread ignores it then.
+    // Whether a thread waits for it by itself: the timer thread ignores it then.
     void set_own(bool own);
 
   private:
