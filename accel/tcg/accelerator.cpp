@@ -287,7 +287,17 @@ void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, voi
     completion.wait();
 }
 
-void Accelerator::ram_written(uint64_t ram_offset, uint64_t size) {
+void Accelerator::ram_write_begins(RamWrite& write) { cache_->pages().under_way().begin(write); }
+
+void Accelerator::ram_written(RamWrite& write) {
+    // When all is announced; also where there is no memory for that.
+    struct End {
+        WritesUnderWay& writes;
+        RamWrite& write;
+        ~End() { writes.end(write); }
+    } const end{cache_->pages().under_way(), write};
+    uint64_t ram_offset = write.ram_offset;
+    uint64_t size = write.size;
     // The writes come before the marks are read, in the order of all sequentially consistent operations: a translator
     // that set its mark unseen has seen them.
     ram_writes_.fetch_add(1, std::memory_order_seq_cst);

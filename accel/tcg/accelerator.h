@@ -40,7 +40,8 @@ class Accelerator final : public ReportSource {
     void reset() WEFT_EXCLUDES(control_);
 
     void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) override;
-    void ram_written(uint64_t ram_offset, uint64_t size);
+    void ram_write_begins(RamWrite& write);
+    void ram_written(RamWrite& write);
     void topology_changed(void (*done)(void* opaque), void* opaque);
 
     // Null with the host's clock. VirtualTimeOps are its functions, but for hold().

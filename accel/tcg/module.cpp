@@ -100,8 +100,12 @@ bool vcpu_run(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind, void (*fn)(voi
     return or_stop(instance, [&] { instance->accelerator->run_on(*vcpu, kind, fn, opaque); });
 }
 
-void ram_written(AccelInstance* instance, uint64_t ram_offset, uint64_t size) {
-    or_stop(instance, [&] { instance->accelerator->ram_written(ram_offset, size); });
+void ram_write_begins(AccelInstance* instance, RamWrite* write) {
+    instance->accelerator->ram_write_begins(*write);
+}
+
+void ram_written(AccelInstance* instance, RamWrite* write) {
+    or_stop(instance, [&] { instance->accelerator->ram_written(*write); });
 }
 
 void topology_changed(AccelInstance* instance, void (*done)(void* opaque), void* opaque) {
@@ -137,8 +141,9 @@ const VirtualTimeOps* virtual_time(AccelInstance* instance) {
     return instance->accelerator->insn_clock() != nullptr ? &kVirtualTime : nullptr;
 }
 
-constexpr AccelOps kOps = {&destroy,  &vcpu_create, &vcpu_destroy,     &resume, &pause,    &reset,
-                           &vcpu_run, &ram_written, &topology_changed, &report, &services, &virtual_time};
+constexpr AccelOps kOps = {&destroy, &vcpu_create, &vcpu_destroy,     &resume,      &pause,
+                           &reset,   &vcpu_run,    &ram_write_begins, &ram_written, &topology_changed,
+                           &report,  &services,    &virtual_time};
 
 }  // namespace
 

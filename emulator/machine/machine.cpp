@@ -129,12 +129,15 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
     }
     accel_ = *instance;
     ops_ = accel.descriptor().ops;
-    board_->topology().set_write_hook(
-        [](void* self, uint64_t offset, uint64_t size) {
-            auto* machine = static_cast<Machine*>(self);
-            machine->ops_->ram_written(machine->accel_, offset, size);
-        },
-        this);
+    board_->topology().set_write_hooks({[](void* self, RamWrite* write) {
+                                            auto* machine = static_cast<Machine*>(self);
+                                            machine->ops_->ram_write_begins(machine->accel_, write);
+                                        },
+                                        [](void* self, RamWrite* write) {
+                                            auto* machine = static_cast<Machine*>(self);
+                                            machine->ops_->ram_written(machine->accel_, write);
+                                        },
+                                        this});
     board_->topology().add_listener(*this);
     time_ = ops_->virtual_time(accel_);
     if (time_ != nullptr) {
@@ -166,7 +169,7 @@ Machine::~Machine() {
             ops_->vcpu_destroy(accel_, vcpu.vcpu);
         }
         board_->topology().remove_listener(*this);
-        board_->topology().set_write_hook(nullptr, nullptr);
+        board_->topology().set_write_hooks({});
         virtual_io_.reset();
         time_ = nullptr;
         ops_->destroy(accel_);

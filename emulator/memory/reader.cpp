@@ -107,8 +107,8 @@ DeviceStatus Reader::access_write(const FlatView& view, uint64_t paddr, unsigned
     }
     // RAM of a page that is no whole one here; elsewhere it may be, and be translated.
     uint8_t* const host = range->host_of(paddr);
+    const Topology::Writing writing(space_.topology(), range->ram_offset_of(paddr), size);
     guest_ram::store_sized(host, size, value);
-    space_.topology().ram_written(range->ram_offset_of(paddr), size);
     return DeviceStatus::ok;
 }
 
@@ -158,8 +158,8 @@ DeviceStatus Reader::copy_in(uint64_t paddr, std::span<const uint8_t> data, Writ
         const uint64_t behind = range->last - paddr;
         const size_t part = behind < data.size() - 1 ? static_cast<size_t>(behind) + 1 : data.size();
         if (kind == RegionKind::ram || writing == Writing::image) {
+            const Topology::Writing write(space_.topology(), range->ram_offset_of(paddr), part);
             guest_ram::write(range->host_of(paddr), data.data(), part);
-            space_.topology().ram_written(range->ram_offset_of(paddr), part);
         }
         data = data.subspan(part);
         if (!data.empty() && range->last == UINT64_MAX) {
@@ -200,8 +200,8 @@ DeviceStatus Reader::store_by(void (*put)(uint8_t*, T), uint64_t paddr, T value)
     const Section section(*this);
     DeviceStatus status;
     if (const FlatRange* range = direct(paddr, sizeof(T), true, &status); range != nullptr) {
+        const Topology::Writing writing(space_.topology(), range->ram_offset_of(paddr), sizeof(T));
         put(range->host_of(paddr), value);
-        space_.topology().ram_written(range->ram_offset_of(paddr), sizeof(T));
     }
     return status;
 }

@@ -21,6 +21,7 @@
 #include "emulator/memory/flat_view.h"
 #include "emulator/memory/ram.h"
 #include "emulator/memory/region.h"
+#include "weft/memory.h"
 
 namespace weft::mem {
 
@@ -94,18 +95,36 @@ class Topology {
     // The listener has called `done` for all it was told of.
     void remove_listener(TopologyListener& listener);
 
-    // Who is told after bytes of RAM were written by other than guest instructions (AccelOps::ram_written). Set before
-    // the machine runs and cleared (null) after it stopped.
-    using WriteHook = void (*)(void* opaque, uint64_t ram_offset, uint64_t size);
-    void set_write_hook(WriteHook hook, void* opaque) {
-        write_hook_ = hook;
-        write_hook_opaque_ = opaque;
-    }
-    void ram_written(uint64_t ram_offset, uint64_t size) const {
-        if (write_hook_ != nullptr) {
-            write_hook_(write_hook_opaque_, ram_offset, size);
+    // Who is told before and after bytes of RAM are written by other than guest instructions (AccelOps::ram_write_begins and
+    // ram_written). Set before the machine runs and cleared (nulls) after it stopped.
+    struct WriteHooks {
+        void (*begins)(void* opaque, RamWrite* write) = nullptr;
+        void (*written)(void* opaque, RamWrite* write) = nullptr;
+        void* opaque = nullptr;
+    };
+    void set_write_hooks(const WriteHooks& hooks) { write_hooks_ = hooks; }
+
+    // A write of bytes of RAM by other than guest instructions, while the object lives.
+    class Writing {
+      public:
+        Writing(const Topology& topology, uint64_t ram_offset, uint64_t size)
+            : hooks_(topology.write_hooks_), write_{ram_offset, size, nullptr, nullptr} {
+            if (hooks_.begins != nullptr) {
+                hooks_.begins(hooks_.opaque, &write_);
+            }
         }
-    }
+        ~Writing() {
+            if (hooks_.written != nullptr) {
+                hooks_.written(hooks_.opaque, &write_);
+            }
+        }
+        Writing(const Writing&) = delete;
+        Writing& operator=(const Writing&) = delete;
+
+      private:
+        const WriteHooks hooks_;
+        RamWrite write_;
+    };
 
     // Different views that address spaces show now.
     size_t view_count();
@@ -157,8 +176,7 @@ class Topology {
     Mutex changeover_mutex_;
     std::list<std::unique_ptr<Changeover>> changeovers_ WEFT_GUARDED_BY(changeover_mutex_);
 
-    WriteHook write_hook_ = nullptr;
-    void* write_hook_opaque_ = nullptr;
+    WriteHooks write_hooks_;
 };
 
 // Holds the topology's lock; the outermost transaction of a thread commits at its end: views are rendered once for all

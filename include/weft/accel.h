@@ -108,10 +108,13 @@ struct AccelOps {
     bool (*vcpu_run)(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind,
                      void (*fn)(void* opaque, void* state), void* opaque);
 
-    // After bytes of guest RAM were written by other than guest instructions (DMA, loader, debugger): translations of
-    // them are invalidated. After and not before, because a vCPU may translate the old bytes until the new ones are
-    // there. Any thread, with any device lock held.
-    void (*ram_written)(AccelInstance* instance, uint64_t ram_offset, uint64_t size);
+    // Around each write of guest RAM by other than guest instructions (DMA, loader, debugger): before the first byte is
+    // written, and after the last was. After it, translations of these bytes are invalidated: a vCPU may translate the old
+    // ones until the new ones are there. In between, a FENCE.I of a hart that may have read new bytes sees to it that no
+    // translation of the old ones runs afterwards (RISC-V unprivileged, "Zifencei"); it does not wait for the writer. Any
+    // thread, with any device lock held.
+    void (*ram_write_begins)(AccelInstance* instance, RamWrite* write);
+    void (*ram_written)(AccelInstance* instance, RamWrite* write);
     // The mapping of guest-physical addresses changed: every vCPU forgets host addresses it holds. `done` is called, on
     // any thread, when all have; memory may be released then.
     void (*topology_changed)(AccelInstance* instance, void (*done)(void* opaque), void* opaque);

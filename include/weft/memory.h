@@ -31,6 +31,15 @@ struct PageTarget {
 // 0 ok; others as MemoryStatus of weft/guest.h.
 enum class DeviceStatus : uint8_t { ok, unassigned, bus_error };
 
+// A write to RAM by other than guest instructions: DMA, loader, debugger. The writer's memory; `next` and `previous_next`
+// are the accelerator's from the write's announcement to its end (AccelOps::ram_write_begins, ram_written).
+struct RamWrite {
+    uint64_t ram_offset;  // in the machine's space of RAM pages; may cross pages
+    uint64_t size;        // bytes
+    RamWrite* next;
+    RamWrite** previous_next;
+};
+
 struct MemoryOps {
     uint32_t abi_version;  // kMemoryAbiVersion
 

@@ -118,7 +118,7 @@ TEST_CASE("anything at any moment", "[control]") {
                             &work);
                         break;
                     case 7:
-                        machine.ops().ram_written(machine.instance(), 0x1000 + random.below(0x100), 8);
+                        machine.announce_write(0x1000 + random.below(0x100), 8);
                         break;
                     case 8:
                         if (plugged && random.below(4) == 0) {

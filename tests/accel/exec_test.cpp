@@ -217,8 +217,7 @@ TEST_CASE("bytes that others write to are translated anew") {
     machine.pause();
     Assembler other(loop);
     other.li(1, 2);
-    machine.load(other);
-    machine.ops().ram_written(machine.instance(), loop, other.bytes().size());
+    machine.write_by_dma(other);
     machine.resume();
     interrupt(machine.state(cpu));
     const std::vector<Event> events = machine.wait_for(2);

@@ -347,7 +347,7 @@ TEST_CASE("what others forget leaves a vCPU's tables alone until its own thread 
     const uint64_t flushes = vcpu.counters.tlb_flushes.get();
     // Everything that makes a vCPU forget, while its thread is busy: invalidated code, new topology, others' flushes.
     std::atomic<int> acknowledged{0};
-    machine.ops().ram_written(machine.instance(), 0x1000, 0x100);
+    machine.announce_write(0x1000, 0x100);
     machine.ops().topology_changed(
         machine.instance(), [](void* opaque) { static_cast<std::atomic<int>*>(opaque)->fetch_add(1); },
         &acknowledged);

@@ -39,10 +39,7 @@ void nothing_everywhere(Machine& machine, uint32_t cpus) {
     }
 }
 
-void overwrite(Machine& machine, const Assembler& code) {
-    machine.load(code);
-    machine.ops().ram_written(machine.instance(), code.pc() - code.bytes().size(), code.bytes().size());
-}
+void overwrite(Machine& machine, const Assembler& code) { machine.write_by_dma(code); }
 
 // With the machine paused.
 std::vector<std::string> walk_paused(Machine& machine, uint32_t cpus) {

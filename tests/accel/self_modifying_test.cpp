@@ -52,9 +52,16 @@ Assembler writer_program(uint64_t pc, int64_t rounds, int64_t step) {
     return code;
 }
 
+// How the runner learns that the code was changed.
+enum class Sees {
+    flag,   // the writer says so
+    eager,  // the same, while it runs the code all the time
+    bytes,  // it reads them, perhaps before the writer's accelerator has done with its store
+};
+
 // Waits for each round, runs the code, which gives r1, and compares. On a difference it tells what it got, negated, and
-// stops. With `eager` it runs the code all the time, also while it is written.
-Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, bool eager) {
+// stops.
+Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, Sees sees) {
     Assembler code(pc);
     code.li(13, static_cast<int64_t>(kDevice));
     code.li(3, kFlag);
@@ -62,16 +69,30 @@ Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, bool eager) 
     code.li(8, kCode);
     code.li(9, step);
     code.li(10, rounds);
-    const uint64_t round = code.pc();
-    code.addi(2, 1);
-    const uint64_t wait = code.pc();
-    if (eager) {
+    code.li(7, kInsnStep);
+    if (sees == Sees::bytes) {
+        // What is there now, and the code run once: there is a translation of it.
+        code.op(Opcode::ld, 11, 8);
         const auto back = code.li_later(12);
         code.op(Opcode::jr, 8);
         code.land(back);
     }
-    code.op(Opcode::ld, 5, 3);
-    code.bne(5, 2, wait);
+    const uint64_t round = code.pc();
+    code.addi(2, 1);
+    code.op(Opcode::add, 11, 7);
+    const uint64_t wait = code.pc();
+    if (sees == Sees::eager) {
+        const auto back = code.li_later(12);
+        code.op(Opcode::jr, 8);
+        code.land(back);
+    }
+    if (sees == Sees::bytes) {
+        code.op(Opcode::ld, 5, 8);
+        code.bne(5, 11, wait);
+    } else {
+        code.op(Opcode::ld, 5, 3);
+        code.bne(5, 2, wait);
+    }
     code.op(Opcode::fence_i);
     const auto back = code.li_later(12);
     code.op(Opcode::jr, 8);
@@ -89,7 +110,7 @@ Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, bool eager) 
     return code;
 }
 
-void run(Machine& machine, int64_t rounds, int64_t step, bool eager) {
+void run(Machine& machine, int64_t rounds, int64_t step, Sees sees) {
     for (int64_t i = 0; i <= (step == 0 ? 0 : rounds); ++i) {
         Assembler code(kCode + static_cast<uint64_t>(i * step));
         code.li(1, i);
@@ -97,7 +118,7 @@ void run(Machine& machine, int64_t rounds, int64_t step, bool eager) {
         machine.load(code);
     }
     machine.load(writer_program(0x1000, rounds, step));
-    machine.load(runner_program(0x2000, rounds, step, eager));
+    machine.load(runner_program(0x2000, rounds, step, sees));
     machine.add(0x1000);
     machine.add(0x2000);
     machine.resume();
@@ -109,27 +130,34 @@ void run(Machine& machine, int64_t rounds, int64_t step, bool eager) {
 
 TEST_CASE("a vCPU sees after its fence what another has written", "[smc]") {
     Machine machine(2);
-    run(machine, 150, 0, false);
+    run(machine, 150, 0, Sees::flag);
     machine.pause();
     REQUIRE(machine.stat("invalidations") >= 120);
 }
 
 TEST_CASE("the same while the code is run all the time", "[smc]") {
     Machine machine(2);
-    run(machine, 300, 0, true);
+    run(machine, 300, 0, Sees::eager);
 }
 
 TEST_CASE("the same in pages that become code anew", "[smc]") {
     Machine machine(2);
-    run(machine, 200, 4096, false);
+    run(machine, 200, 4096, Sees::flag);
 }
 
 TEST_CASE("the same in pages that become code anew, run all the time", "[smc]") {
     Machine machine(2);
-    run(machine, 200, 4096, true);
+    run(machine, 200, 4096, Sees::eager);
 }
 
 TEST_CASE("the same on one thread", "[smc]") {
     Machine machine(2, {{"thread", "single"}});
-    run(machine, 5, 4096, true);
+    run(machine, 5, 4096, Sees::eager);
+}
+
+TEST_CASE("a vCPU sees after its fence what it has read before", "[smc]") {
+    Machine machine(2);
+    run(machine, 20000, 0, Sees::bytes);
+    machine.pause();
+    REQUIRE(machine.stat("invalidations") > 10000);
 }

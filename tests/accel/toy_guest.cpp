@@ -18,9 +18,10 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-const char* const kNames[] = {"illegal", "addi", "li",    "add",     "bne",   "jmp",  "jr",    "ld",    "st",
-                              "amoadd",  "halt", "yield", "fence_i", "ecall", "iret", "flush", "timer", "id",
-                              "ei",      "di",   "time",  "retired", "skip",  "ldd",  "std",   "loads"};
+const char* const kNames[] = {"illegal", "addi",  "li",     "add",  "bne",   "jmp",     "jr",
+                              "ld",      "st",    "amoadd", "halt", "yield", "fence_i", "ecall",
+                              "iret",    "flush", "timer",  "id",   "ei",    "di",      "time",
+                              "retired", "skip",  "ldd",    "std",  "loads", "enter"};
 static_assert(std::size(kNames) == static_cast<size_t>(Opcode::count_));
 
 bool is_long(Opcode opcode) {
@@ -80,6 +81,12 @@ uint64_t cpu_id(State* state) { return static_cast<Cpu*>(state_header(state).gue
 
 uint64_t retired(State* state) { return state_header(state).services->instret(state_header(state).vcpu); }
 
+uint64_t enter_space(State* state, uint64_t pc, uint64_t space) {
+    state->fetch_mode = 1;
+    state->space = space;
+    return pc;
+}
+
 void enable_interrupts(State* state, uint64_t enabled) { state->interrupts_enabled = enabled; }
 
 enum Helper : uint32_t {
@@ -93,6 +100,7 @@ enum Helper : uint32_t {
     kTime,
     kRetired,
     kSkip,
+    kEnter,
     kHelperCount
 };
 
@@ -108,6 +116,7 @@ const std::array<HelperDesc, kHelperCount>& helpers() {
         make_helper<&read_time>("read_time", kHelperSideEffects),
         make_helper<&retired>("retired", kHelperSideEffects),
         make_helper<&skip>("skip", kHelperSideEffects),
+        make_helper<&enter_space>("enter_space", kHelperSideEffects),
     };
     return table;
 }
@@ -277,6 +286,13 @@ class Translation {
                 b_.exit_tb(ir::ExitReason::lookup, to);
                 break;
             }
+            case Opcode::enter: {
+                done_ = true;
+                const I64 to = b_.call_value<I64>(kEnter, reg(a), reg(b));
+                b_.exit_check(unit_.insn_count, false);
+                b_.exit_tb(ir::ExitReason::lookup, to);
+                break;
+            }
             case Opcode::ecall:
             case Opcode::illegal:
             case Opcode::count_:
@@ -320,6 +336,7 @@ void reset(void* pointer) {
     state.epc = state.cause = state.tval = 0;
     state.vector = cpu.vector;
     state.interrupts_enabled = 0;
+    state.fetch_mode = state.space = 0;
     state.pending.store(0);
     state.timer_ns.store(UINT64_MAX);
     state_header(pointer).services->set_deadline(state_header(pointer).vcpu, UINT64_MAX);
@@ -332,6 +349,7 @@ void enter(State& state, uint64_t cause, uint64_t tval) {
     state.cause = cause;
     state.tval = tval;
     state.interrupts_enabled = 0;
+    state.fetch_mode = 0;
     header.pc = state.vector;
 }
 
@@ -363,17 +381,6 @@ bool has_work(const void* pointer) {
     return state.pending.load() != 0 || due(state) != 0;
 }
 
-bool walk(void* state, const WalkRequest* request, WalkResult* result) {
-    if (request->mmu_mode != 0) {
-        const Cpu& cpu = *static_cast<Cpu*>(state_header(state).guest);
-        return cpu.walk && cpu.walk(*request, result);
-    }
-    const uint64_t vaddr = request->vaddr;
-    const uint64_t paddr = vaddr < kSwapped ? vaddr : (vaddr - kSwapped) ^ 0x1000;
-    *result = {paddr, kProtRead | kProtWrite | kProtExec, 12, false, false};
-    return true;
-}
-
 void record(void* pointer, uint64_t cause, uint64_t vaddr) {
     state_of(pointer).exception_cause = cause;
     state_of(pointer).exception_tval = vaddr;
@@ -385,6 +392,21 @@ void bus_error(void* pointer, uint64_t vaddr, Access access) {
            : access == Access::store ? kStoreFault
                                      : kFetchFault,
            vaddr);
+}
+
+bool walk(void* state, const WalkRequest* request, WalkResult* result) {
+    if (request->mmu_mode != 0) {
+        const Cpu& cpu = *static_cast<Cpu*>(state_header(state).guest);
+        if (cpu.walk && cpu.walk(*request, result)) {
+            return true;
+        }
+        bus_error(state, request->vaddr, request->access);
+        return false;
+    }
+    const uint64_t vaddr = request->vaddr;
+    const uint64_t paddr = vaddr < kSwapped ? vaddr : (vaddr - kSwapped) ^ 0x1000;
+    *result = {paddr, kProtRead | kProtWrite | kProtExec, 12, false, false};
+    return true;
 }
 
 void deliver(void* pointer) {
@@ -442,10 +464,14 @@ const GuestArch& guest_arch() {
         .run = nullptr,
         .disassemble = &disassemble,
         .reset = &reset,
-        .tb_flags = [](const void*) { return uint64_t{0}; },
-        .fetch_mmu_mode = [](uint64_t) { return uint8_t{0}; },
+        .tb_flags = [](const void* state) { return static_cast<const State*>(state)->fetch_mode; },
+        .fetch_mmu_mode = [](uint64_t flags) { return static_cast<uint8_t>(flags); },
         .fp_rounding = [](uint64_t) { return ir::Rounding::nearest_even; },
-        .address_space = [](const void*) { return AddressSpaceKey{}; },
+        .address_space =
+            [](const void* state) {
+                const uint64_t space = static_cast<const State*>(state)->space;
+                return AddressSpaceKey{space, static_cast<uint32_t>(space)};
+            },
         .walk = &walk,
         .unaligned_access = [](void* state, uint64_t vaddr, Access) { record(state, kMisaligned, vaddr); },
         .bus_error = &bus_error,

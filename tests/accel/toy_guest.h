@@ -2,9 +2,9 @@
 //
 // Sixteen 64-bit registers. An instruction is an opcode byte, a byte of two register numbers (a low, b high), and for some
 // a signed 32-bit number: 2 or 6 bytes long, so that instructions cross page ends. Addresses are physical, but for those
-// from kSwapped on, which name the same memory with neighbouring pages exchanged. (MMU modes 1 and 2, which no instruction
-// uses, translate as Cpu::walk says.) Exceptions and
-// interrupts go to `vector` with the pc in `epc`.
+// from kSwapped on, which name the same memory with neighbouring pages exchanged. Instructions are fetched in MMU mode 0 or,
+// after `enter`, 1; no instruction's data is accessed in another mode than 0. Modes 1 and 2 translate as Cpu::walk says.
+// Exceptions and interrupts go to `vector` in mode 0 with the pc in `epc`.
 #pragma once
 
 #include <atomic>
@@ -44,6 +44,7 @@ enum class Opcode : uint8_t {
     ldd,      // a = [b + number], 8 bytes
     std,      // [b + number] = a
     loads,    // a = [b], 8 bytes, as often as number says: much code for one instruction
+    enter,    // to a, in mode 1 of address space b
     count_,
 };
 
@@ -67,6 +68,8 @@ struct State {
     uint64_t tval;
     uint64_t vector;
     uint64_t interrupts_enabled;
+    uint64_t fetch_mode;             // 0 or 1
+    uint64_t space;                  // its root and its ASID
     std::atomic<uint64_t> pending;   // set by any thread, with a kick
     std::atomic<uint64_t> timer_ns;  // UINT64_MAX: never
     uint64_t exception_cause;
@@ -79,6 +82,7 @@ struct Cpu {
     uint64_t reset_pc = 0;
     uint64_t vector = 0;
     // GuestArch::walk of modes 1 and 2, which depend on the address space. Where there is none, nothing is mapped in them.
+    // Where it gives false there is a fault of that access.
     std::function<bool(const weft::WalkRequest&, weft::WalkResult*)> walk{};
 };
 

@@ -124,6 +124,19 @@ void Machine::poke(uint64_t address, const std::vector<uint8_t>& bytes) {
     guest_ram::write(ram_.get() + address, bytes.data(), bytes.size());
 }
 
+void Machine::write_by_dma(uint64_t address, const std::vector<uint8_t>& bytes) {
+    RamWrite write{address, bytes.size(), nullptr, nullptr};
+    ops().ram_write_begins(instance_, &write);
+    poke(address, bytes);
+    ops().ram_written(instance_, &write);
+}
+
+void Machine::announce_write(uint64_t address, uint64_t size) {
+    RamWrite write{address, size, nullptr, nullptr};
+    ops().ram_write_begins(instance_, &write);
+    ops().ram_written(instance_, &write);
+}
+
 uint64_t Machine::peek(uint64_t address) const { return guest_ram::load<uint64_t>(ram_.get() + address); }
 
 uint32_t Machine::add(uint64_t pc, uint64_t vector) {

@@ -46,6 +46,11 @@ class Machine {
     void load(const Assembler& code) { poke(code.pc() - code.bytes().size(), code.bytes()); }
     void poke(uint64_t address, const std::vector<uint8_t>& bytes);
     uint64_t peek(uint64_t address) const;
+    // As a device does. Any thread.
+    void write_by_dma(uint64_t address, const std::vector<uint8_t>& bytes);
+    void write_by_dma(const Assembler& code) { write_by_dma(code.pc() - code.bytes().size(), code.bytes()); }
+    // Says that bytes were written, and changes none.
+    void announce_write(uint64_t address, uint64_t size);
 
     // ---- vCPUs: each starts at `pc`, its handler at `vector` ----
     uint32_t add(uint64_t pc, uint64_t vector = 0);

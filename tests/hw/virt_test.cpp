@@ -287,11 +287,11 @@ TEST_CASE_METHOD(Board, "a reset restores images and devices, and draws a new se
     write(0x2000000, 1);
     write(0x10000007, 9, 1);
     unsigned hooked = 0;
-    board->topology().set_write_hook(
-        [](void* opaque, uint64_t, uint64_t) { ++*static_cast<unsigned*>(opaque); }, &hooked);
+    board->topology().set_write_hooks(
+        {nullptr, [](void* opaque, RamWrite*) { ++*static_cast<unsigned*>(opaque); }, &hooked});
     board->reset();
     CHECK(hooked >= 4);
-    board->topology().set_write_hook(nullptr, nullptr);
+    board->topology().set_write_hooks({});
     REQUIRE(reader->read(kRam, firmware) == DeviceStatus::ok);
     CHECK(firmware[99] == 0x11);
     CHECK(read(0x80400000) == 0xeeeeeeee);

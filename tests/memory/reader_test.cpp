@@ -38,17 +38,44 @@ struct Machine {
     AddressSpace space{topology, "cpu", root};
     Reader reader{space};
     std::vector<Written> written;
+    // Of the writes that have begun and not ended: where, and what was there.
+    std::vector<std::pair<Written, std::vector<uint8_t>>> under_way;
+    unsigned untold = 0;  // announced without a beginning, or made before it
 
     Machine() {
         Transaction transaction(topology);
         root->add_subregion(0x1000, topology.rom(rom));
         root->add_subregion(0x80000000, topology.ram(ram));
         root->add_subregion(0x3000, topology.io("device", 0x100, kSilent, nullptr, nullptr));
-        topology.set_write_hook(
-            [](void* opaque, uint64_t offset, uint64_t size) {
-                static_cast<Machine*>(opaque)->written.push_back(Written{offset, size});
-            },
-            this);
+        topology.set_write_hooks(
+            {[](void* self, RamWrite* write) { static_cast<Machine*>(self)->write_begins(*write); },
+             [](void* self, RamWrite* write) { static_cast<Machine*>(self)->write_ends(*write); }, this});
+    }
+    // Each write changes the bytes it is of.
+    ~Machine() {
+        CHECK(untold == 0);
+        CHECK(under_way.empty());
+    }
+
+    std::vector<uint8_t> bytes_of(const RamWrite& write) const {
+        std::vector<uint8_t> bytes(write.size);
+        guest_ram::read(bytes.data(), topology.ram_space().host_of(write.ram_offset), bytes.size());
+        return bytes;
+    }
+    void write_begins(const RamWrite& write) {
+        under_way.emplace_back(Written{write.ram_offset, write.size}, bytes_of(write));
+    }
+    void write_ends(const RamWrite& write) {
+        const Written now{write.ram_offset, write.size};
+        written.push_back(now);
+        const auto begun = std::find_if(under_way.begin(), under_way.end(),
+                                        [&](const auto& each) { return each.first == now; });
+        if (begun == under_way.end() || begun->second == bytes_of(write)) {
+            ++untold;
+        }
+        if (begun != under_way.end()) {
+            under_way.erase(begun);
+        }
     }
 
     PageTarget lookup(uint64_t paddr) {
@@ -108,6 +135,7 @@ TEST_CASE_METHOD(Machine, "direct memory access copies, announces writes and rea
     CHECK(back == data);
 
     std::array<uint8_t, 16> small{};
+    small.fill(5);
     CHECK(reader.read(0x3000, small) == DeviceStatus::bus_error);
     CHECK(reader.write(0x3000, small) == DeviceStatus::bus_error);
     CHECK(reader.read(0x2000, small) == DeviceStatus::unassigned);

@@ -1,10 +1,11 @@
-/* Stores to code: accel/tcg/blocks/page_map.h, provisional.h, jump_cache.h.
+/* Stores to code: accel/tcg/blocks/page_map.h, provisional.h, writes_under_way.h, jump_cache.h.
 
-   One page of RAM, of whose bytes there are an old value (0) and a new one (1). A writer stores the new one and then sets
-   a guest's flag: a vCPU, by its TLB entry (which it may have already) or without one, or a device by DMA. A translator
-   translates the page at any time. A runner runs what it finds, and, once it has seen the flag, executes FENCE.I and runs
-   again. Everything the runner and the translator do is sequentially consistent in the code; the writer's plain stores wait
-   in a store buffer until it executes an atomic read-modify-write (or takes a lock), and drain at any time before.
+   One page of RAM, of whose bytes there are an old value (0) and a new one (1). A writer stores the new one: a vCPU, by its
+   TLB entry (which it may have already) or without one, or a device by DMA. A translator translates the page at any time. A
+   runner runs what it finds, and, once it has read the new bytes, which may be long before the writer has done all it does
+   about them, executes FENCE.I and runs again. Everything the runner and the translator do is sequentially consistent in the
+   code; the writer's plain stores wait in a store buffer until it executes an atomic read-modify-write (or takes a lock),
+   and drain at any time before.
 
    Checked: after its fence the runner runs the new bytes; in the end no translation of the old bytes can be found, and a
    page with code has no entry that stores directly.
@@ -19,6 +20,12 @@
    MUTANT_8  FENCE.I does not drop what was invalidated from the jump cache
    MUTANT_9  announced writes are not counted
    MUTANT_10 FENCE.I passes over TBs that are marked as invalid, but can still be found
+   MUTANT_11 FENCE.I passes over writes that are under way
+   MUTANT_12 a write is registered as under way after it was made
+   MUTANT_13 a write is under way no more before it was announced
+   MUTANT_14 a vCPU whose entry is not direct makes itself a direct writer after its store, not before
+   MUTANT_15 FENCE.I drops from the jump cache before it looks for writes under way
+   MUTANT_16 writes that FENCE.I announces for others are not counted
 
    What the runner translates after its fence is never stale, so that it never leaves the page without code:
    UNREACHED Runner mark = 0
@@ -36,12 +43,12 @@
 mtype = { NO_ENTRY, DIRECT, NOT_DIRTY };
 
 /* The writer's. */
-bit buffered_bytes, buffered_flag;
+bit buffered_bytes;
 mtype entry = NO_ENTRY;
 byte work; /* demotions that were asked for */
 
 bit bytes;
-bit flag;
+bit under_way; /* a write is */
 
 /* The page. */
 bit mark;
@@ -60,7 +67,7 @@ bit listed[BLOCKS]; /* as provisional */
 bit drop_asked[BLOCKS];
 bit withdrawn[BLOCKS];
 
-#define DRAINED (!buffered_bytes && !buffered_flag)
+#define DRAINED (!buffered_bytes)
 
 byte victim; /* under the page's lock */
 
@@ -145,37 +152,73 @@ inline store() {
         entry = (direct -> DIRECT : NOT_DIRTY)
     :: else
     fi;
+#ifdef MUTANT_14
     if
-    :: entry == DIRECT -> buffered_bytes = 1
-    :: else ->
-#ifndef MUTANT_5
+    :: entry != DIRECT && !mark ->
         buffered_bytes = 1;
-#endif
         may_store_directly();
         if
         :: direct -> entry = DIRECT
         :: else -> written()
-        fi;
-#ifdef MUTANT_5
-        buffered_bytes = 1;
-#endif
+        fi
+    :: entry == DIRECT -> buffered_bytes = 1
+    :: else -> announced_store()
     fi;
-    direct = 0;
-    buffered_flag = 1
+#else
+    if
+    :: entry == NOT_DIRTY ->
+        may_store_directly();
+        entry = (direct -> DIRECT : NOT_DIRTY)
+    :: else
+    fi;
+    if
+    :: entry == DIRECT -> buffered_bytes = 1
+    :: else -> announced_store()
+    fi;
+#endif
+    direct = 0
+}
+
+inline announced_store() {
+#ifndef MUTANT_12
+    atomic { DRAINED -> under_way = 1 }
+#endif
+#ifdef MUTANT_5
+    written();
+#endif
+    buffered_bytes = 1;
+#ifdef MUTANT_12
+    atomic { DRAINED -> under_way = 1 }
+#endif
+#ifdef MUTANT_13
+    under_way = 0;
+#endif
+#ifndef MUTANT_5
+    written();
+#endif
+    under_way = 0
 }
 
 proctype StoreBuffer() {
 end_drained:
     do
     :: atomic { buffered_bytes -> bytes = 1; buffered_bytes = 0 }
-    :: atomic { buffered_flag && !buffered_bytes -> flag = 1; buffered_flag = 0 }
     od
 }
 
 #if DMA
 proctype Writer() {
     bit found;
+#ifndef MUTANT_12
+    under_way = 1;
+#endif
     buffered_bytes = 1;
+#ifdef MUTANT_12
+    under_way = 1;
+#endif
+#ifdef MUTANT_13
+    under_way = 0;
+#endif
 #ifdef MUTANT_6
     found = mark;
 #else
@@ -186,7 +229,7 @@ proctype Writer() {
     :: found -> written()
     :: else
     fi;
-    buffered_flag = 1
+    under_way = 0
 }
 #else
 proctype Writer() {
@@ -195,6 +238,7 @@ proctype Writer() {
     :: true /* a store elsewhere in the page: an entry */
         may_store_directly();
         entry = (direct -> DIRECT : NOT_DIRTY)
+    :: entry = NOT_DIRTY /* a load from the page: an entry that notes no writer */
     :: true
     fi;
 end_idle:
@@ -302,7 +346,31 @@ proctype Translator() {
     od
 }
 
+/* Does for a write under way what its writer will do after it. */
+inline help_writer() {
+    if
+    :: under_way && mark ->
+        LOCK(lock);
+#ifndef MUTANT_16
+        writes++;
+#endif
+        if
+        :: hashed != NONE -> invalidate(hashed)
+        :: else
+        fi;
+        release_mark();
+        UNLOCK(lock)
+    :: else
+    fi
+}
+
 inline fence_i() {
+#ifdef MUTANT_15
+    process_drops();
+#endif
+#ifndef MUTANT_11
+    help_writer();
+#endif
 #ifndef MUTANT_7
     if
     :: all_demotions == 0
@@ -338,7 +406,7 @@ inline fence_i() {
         i = 0
     fi;
 #endif
-#ifndef MUTANT_8
+#if !defined(MUTANT_8) && !defined(MUTANT_15)
     process_drops()
 #endif
 }
@@ -364,7 +432,7 @@ proctype Runner() {
         cached = found
     :: true
     fi;
-    flag;
+    bytes;
     fence_i();
     if
     :: cached != NONE -> found = cached

@@ -12,13 +12,14 @@ JumpCache::JumpCache() : entries_(std::make_unique<tcg::JumpCacheEntry[]>(tcg::k
 
 void JumpCache::clear() { std::fill_n(entries_.get(), tcg::kJumpCacheEntries, tcg::JumpCacheEntry{}); }
 
-void JumpCache::clear_page(uint64_t vaddr) {
+void JumpCache::clear_page(uint64_t vaddr, uint32_t max_insn_size) {
     const uint64_t page = vaddr & ~(kPageSize - 1);
-    // The pcs of a page fill neighbouring entries.
-    const unsigned first = tcg::jump_cache_index(page);
-    for (unsigned i = 0; i < kPageSize / 2; ++i) {
-        tcg::JumpCacheEntry& entry = entries_[first + i];
-        if ((entry.pc & ~(kPageSize - 1)) == page) {
+    // Addresses wrap: the page before the first one is the last.
+    const uint64_t first = page - (max_insn_size - 1);
+    const uint64_t size = kPageSize + (max_insn_size - 1);
+    for (uint64_t i = 0; i < size; i += 2) {  // an entry is for two bytes
+        tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(first + i)];
+        if (entry.pc - first < size) {
             entry = {};
         }
     }

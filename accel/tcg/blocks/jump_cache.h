@@ -31,8 +31,9 @@ class JumpCache {
         entries_[tcg::jump_cache_index(pc)] = {pc, context_id, code_offset};
     }
     void clear();
-    // Forgets the pcs of the 4 KiB page of `vaddr`, in all contexts.
-    void clear_page(uint64_t vaddr);
+    // Forgets what may be made of bytes of the 4 KiB page of `vaddr`, in all contexts: its pcs, and those so close before it
+    // that an instruction of `max_insn_size` bytes there reaches into it.
+    void clear_page(uint64_t vaddr, uint32_t max_insn_size);
 
     // Asks the owner to forget the TB at `page_offset` of its page, whose code is at `code_offset`. Any thread.
     void request_drop(uint32_t page_offset, uint32_t code_offset);

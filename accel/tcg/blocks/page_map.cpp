@@ -68,6 +68,7 @@ struct PageMap::Leaf {
 PageMap::PageMap(const CodeUsers& users)
     : users_(users),
       writer_words_((users.capacity() + 63) / 64),
+      under_way_(users.capacity()),
       root_(std::make_unique<std::atomic<Leaf*>[]>(size_t{1} << kRootBits)) {
     WEFT_ASSERT(users.capacity() <= kMaxVcpus);
 }
@@ -334,6 +335,26 @@ bool PageMap::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) cons
     return same(pages.page(tb.key.page0()), offset, in_first, bytes) &&
            (in_first == tb.guest_size ||
             same(pages.page(tb.key.page1), 0, tb.guest_size - in_first, bytes + in_first));
+}
+
+void PageMap::fence() {
+    announce_under_way();
+    recheck_provisional();
+}
+
+void PageMap::announce_under_way() {
+    under_way_.for_each([this](uint64_t ram_offset, uint64_t size) {
+        while (size != 0) {
+            const uint64_t here = std::min(size, kPageSize - (ram_offset & (kPageSize - 1)));
+            PageState& place = state(ram_offset);
+            // Who sets the mark after this reads the page's bytes after it, and so those that the vCPU has read.
+            if (place.has_code.load(std::memory_order_seq_cst) != 0) {
+                changed(*place.code.load(std::memory_order_acquire), ram_offset, here);
+            }
+            ram_offset += here;
+            size -= here;
+        }
+    });
 }
 
 void PageMap::recheck_provisional() {

@@ -15,6 +15,9 @@
 // A store through an entry with kTlbNotDirty is made first and announced *afterwards*, by written(). So whoever reads
 // the page's bytes either reads the new ones or is told. (RISC-V lets a hart run old bytes until its FENCE.I; announcing
 // before the store alone would let a translation of the old bytes slip in between and stay for ever.)
+//
+// Before such a store the vCPU either becomes a direct writer of the page after all, where that holds no code, or says where
+// it will store (see writes_under_way.h): a hart that reads the new bytes may come to its FENCE.I before they are announced.
 #pragma once
 
 #include <atomic>
@@ -24,6 +27,7 @@
 
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/provisional.h"
+#include "accel/tcg/blocks/writes_under_way.h"
 #include "base/mutex.h"
 #include "base/spin_lock.h"
 #include "tcg/code/tb.h"
@@ -73,9 +77,12 @@ class PageMap {
     // before is seen by a translation that this call has missed.
     bool has_code(uint64_t ram_offset);
 
-    // Before a vCPU installs a TLB entry for stores to the page: true where the entry may store directly, false where it
-    // needs kTlbNotDirty. The vCPU's thread.
+    // Before a vCPU installs a TLB entry for stores to the page, and before it stores by another one: true where it may
+    // store directly, false where it needs kTlbNotDirty. The vCPU's thread.
     bool may_store_directly(uint64_t ram_offset, uint32_t vcpu_index);
+
+    // Where writers say what they are about to write.
+    WritesUnderWay& under_way() { return under_way_; }
 
     // After bytes were written through an entry with kTlbNotDirty, or by a device, loader or debugger: invalidates the
     // TBs made of them. The range lies in one page. Returns whether the page still holds code; where it does not, the
@@ -87,8 +94,9 @@ class PageMap {
     // TB lock.
     void retranslate(uint64_t ram_offset);
 
-    // Before `vcpu` runs on after its FENCE.I: no TB is valid that is made of bytes overwritten before. Its thread.
-    void recheck_provisional();
+    // Before a vCPU looks at its drops and runs on after its FENCE.I: no TB is valid then that is made of bytes other than
+    // those it could have read before. Its thread.
+    void fence();
 
     // ---- for translations: see Translator and PageClaim ----
     // Marks the page, whose first byte is at `host`, and counts the caller as a reader. Asks the vCPUs that may store to
@@ -134,6 +142,8 @@ class PageMap {
     CodePage* find(uint64_t ram_offset);
     CodePage& page(uint64_t ram_offset);
 
+    void announce_under_way();
+    void recheck_provisional();
     // Invalidates the TBs made of bytes in the range. Returns whether the page still holds code.
     bool changed(CodePage& page, uint64_t ram_offset, uint64_t size);
     void make_permanent(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
@@ -148,6 +158,7 @@ class PageMap {
     const uint32_t writer_words_;  // 64 vCPUs each
     BlockTable* cache_ = nullptr;
     ProvisionalBlocks provisional_;
+    WritesUnderWay under_way_;
     // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
     std::unique_ptr<std::atomic<Leaf*>[]> root_;
     mutable Mutex list_mutex_;  // a leaf

@@ -10,9 +10,10 @@
 // Why a hart never runs, after its FENCE.I, a TB of bytes that were overwritten by a store it can see:
 //   1. The store was announced (PageMap::written): that invalidated the TB, or changed CodePage::writes so that its
 //      translation, still under way, compares.
-//   2. It was not: the writer had not write-protected it. `protections` was counted up before the TB's bytes were read, and is not
-//      counted down before the writer has write-protected it, so it is not 0 at the FENCE.I, or else the bytes were read after the
-//      FENCE.I read 0, and are the new ones (both sequentially consistent).
+//   2. It was made by a vCPU without direct access, or by DMA, and not announced yet: see writes_under_way.h.
+//   3. It was made directly: the writer had not write-protected it. `protections` was counted up before the TB's bytes were
+//      read, and is not counted down before the writer has write-protected it, so it is not 0 at the FENCE.I, or else the
+//      bytes were read after the FENCE.I read 0, and are the new ones (both sequentially consistent).
 //      With `protections` not 0 the FENCE.I takes the list under `lock`. Either the TB is in it and is compared, or it
 //      was registered later, and its own comparison, which follows, sees the store.
 #pragma once

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "accel/tcg/blocks/code_users.h"
-#include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/mmu/context_ids.h"
+#include "accel/tcg/mmu/ram_store.h"
 #include "base/log.h"
 #include "weft/guest_ram.h"
 
@@ -336,19 +336,6 @@ bool SoftMmu::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
     return true;
 }
 
-void SoftMmu::stored(TlbEntry& entry, uint64_t vaddr, unsigned size) {
-    if ((entry.write & tcg::kTlbNotDirty) == 0) {
-        return;
-    }
-    // In this order: the read-modify-write in may_store_directly() makes the store visible before the page's mark is
-    // read, so that a translator that set it unseen has seen the store.
-    if (code_pages_.may_store_directly(entry.page, user_.index)) {
-        entry.write &= ~uint64_t{tcg::kTlbNotDirty};
-    } else {
-        code_pages_.written(entry.page | (vaddr & ~kPageMask), size, &user_);
-    }
-}
-
 bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value) {
     TlbEntry once{};
     TlbEntry* entry = entry_for(vaddr, size, mode, Access::store, &once);
@@ -359,8 +346,9 @@ bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, ui
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
         return device_done(memory_.device_write(reader_, paddr, size, value), vaddr, Access::store);
     }
+    RamStore store(code_pages_, user_, *entry, vaddr, size);
     guest_ram::store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
-    stored(*entry, vaddr, size);
+    store.made();
     return true;
 }
 
@@ -448,10 +436,10 @@ MemoryStatus SoftMmu::phys_load(uint64_t paddr, unsigned size, uint64_t* value) 
 MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) {
     const PageTarget& target = phys_page(paddr);
     if (target.kind == PageKind::ram) {
-        TlbEntry entry{0, tcg::kTlbNotDirty, reinterpret_cast<uintptr_t>(target.host) - (paddr & kPageMask),
-                       target.ram_offset};
+        TlbEntry entry{0, tcg::kTlbNotDirty, 0, target.ram_offset};
+        RamStore store(code_pages_, user_, entry, paddr, size);
         guest_ram::store_sized(target.host + (paddr & ~kPageMask), size, value);
-        stored(entry, paddr, size);
+        store.made();
         return MemoryStatus::ok;
     }
     if (target.kind == PageKind::unassigned) {
@@ -465,9 +453,11 @@ MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t d
     if (target.kind != PageKind::ram) {
         return target.kind == PageKind::unassigned ? MemoryStatus::unassigned : MemoryStatus::bus_error;
     }
+    TlbEntry entry{0, tcg::kTlbNotDirty, 0, target.ram_offset};
+    RamStore store(code_pages_, user_, entry, paddr, sizeof(desired));
     *swapped = guest_ram::compare_exchange(target.host + (paddr & ~kPageMask), expected, desired) == expected;
-    if (*swapped && code_pages_.has_code(target.ram_offset)) {
-        code_pages_.written(target.ram_offset | (paddr & ~kPageMask), 8, &user_);
+    if (*swapped) {
+        store.made();
     }
     return MemoryStatus::ok;
 }

@@ -143,8 +143,6 @@ class SoftMmu {
     bool fill(uint64_t vaddr, const WalkResult& walk, Access access, tcg::TlbEntry* entry);
     bool load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t* value);
     bool store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value);
-    // After a store to RAM through `entry`: translations made of these bytes go.
-    void stored(tcg::TlbEntry& entry, uint64_t vaddr, unsigned size);
     bool device_done(DeviceStatus status, uint64_t vaddr, Access access);
 
     CodeUser& user_;

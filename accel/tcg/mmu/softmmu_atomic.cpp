@@ -1,5 +1,6 @@
 // Atomic guest accesses by the slow path, by the host's atomics.
 
+#include "accel/tcg/mmu/ram_store.h"
 #include "accel/tcg/mmu/softmmu.h"
 #include "weft/guest_ram.h"
 
@@ -72,13 +73,14 @@ bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a,
         return false;
     }
     auto* host = reinterpret_cast<uint8_t*>(entry->addend + vaddr);
+    RamStore store(code_pages_, user_, *entry, vaddr, size);
     if (size == 8) {
         *old = perform<uint64_t>(op, host, a, b);
     } else {
         const auto before = perform<uint32_t>(op, host, static_cast<uint32_t>(a), static_cast<uint32_t>(b));
         *old = memop.sign() ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(before)}) : before;
     }
-    stored(*entry, vaddr, size);
+    store.made();
     return true;
 }
 

@@ -16,7 +16,7 @@ void tlb_flush(Vcpu* vcpu, const TlbFlush* flush) {
 
 void fence_i(Vcpu* vcpu) {
     or_fail(*vcpu, [&] {
-        vcpu->cache.pages().recheck_provisional();
+        vcpu->cache.pages().fence();
         vcpu->jump_cache.process_drops();
     });
 }

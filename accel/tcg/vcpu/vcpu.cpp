@@ -66,7 +66,7 @@ void Vcpu::ask_to_write_protect(accel::CodePage& page) {
 void Vcpu::flush_translations(const TlbFlush& flush) {
     const accel::SoftMmu::Fetched fetched = mmu.flush(flush);
     if (fetched == accel::SoftMmu::Fetched::page) {
-        jump_cache.clear_page(flush.vaddr);
+        jump_cache.clear_page(flush.vaddr, guest.max_insn_size);
     } else if (fetched == accel::SoftMmu::Fetched::anywhere && flush.all_asids) {
         contexts.renew();
     } else if (fetched == accel::SoftMmu::Fetched::anywhere) {

@@ -121,6 +121,51 @@ void alias() {
     }
 }
 
+// An instruction over the end of a page, run a few times; then one of the pages is another one, or none, and that page is
+// fenced, by each form of SFENCE.VMA (f_remap).
+void over_page_end() {
+    clear_pages(kTables, 3);
+    word(kTables + 8) = leaf(kTables + 4096, kPteV);
+    word(kTables + 16) = leaf(kGigapage, kPteAll);
+    word(kTables + 4096) = leaf(kTables + 8192, kPteV);
+    uint64_t* const ptes = &word(kTables + 8192);
+    constexpr uint64_t kFlags = kPteV | kPteR | kPteX | kPteA;
+    constexpr uint64_t kEnd = 4094;
+    constexpr uint64_t kFirst[] = {kData, kData + 4096};           // the beginning of li t0, N and li t1, N
+    constexpr uint64_t kSecond[] = {kData + 8192, kData + 12288};  // N is 100 and 200
+    for (uint64_t i = 0; i < 2; ++i) {
+        *reinterpret_cast<uint16_t*>(kFirst[i] + kEnd) = static_cast<uint16_t>(0x0293 + i * 0x80);
+        *reinterpret_cast<uint16_t*>(kSecond[i]) = static_cast<uint16_t>(0x0640 + i * 0x640);
+        put_insn(kSecond[i] + 2, kRet);
+    }
+    fence_i();
+    constexpr uint64_t kVirtual = 0x40000000;
+    constexpr unsigned kFenceKinds = 4;
+    for (uint64_t kind = 0; kind < kFenceKinds; ++kind) {
+        for (uint64_t page = 0; page < 2; ++page) {
+            const uint64_t others[] = {leaf(page == 0 ? kFirst[1] : kSecond[1], kFlags), 0};
+            for (const uint64_t other : others) {
+                for (uint64_t times = 1; times <= 64; times *= 4) {
+                    ptes[0] = leaf(kFirst[0], kFlags);
+                    ptes[1] = leaf(kSecond[0], kFlags);
+                    Probe p{};
+                    p.pc = reinterpret_cast<uint64_t>(f_remap);
+                    p.status = uint64_t{supervisor} << kMppShift | kFsInitial;
+                    p.satp = satp_of(kSv39, kTables);
+                    const uint64_t arguments[] = {kVirtual + kEnd, reinterpret_cast<uint64_t>(&ptes[page]),
+                                                  other,           kVirtual + page * 4096,
+                                                  times,           kind};
+                    for (unsigned i = 0; i < 6; ++i) {
+                        p.a[i] = arguments[i];
+                    }
+                    probe_run(&p);
+                    out_state("over the end", p);
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 
 void system_main() {
@@ -128,4 +173,5 @@ void system_main() {
     own_page();
     loop();
     alias();
+    over_page_end();
 }

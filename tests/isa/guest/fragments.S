@@ -81,6 +81,34 @@
     jalr    a0
     ecall
 
+    /* Calls a0 a4 times, stores a2 to the PTE at a1, fences the page at a3, and calls once more. a5: the form of the fence. a4:
+       t0 before; a2 and a3: t0 and t1 afterwards. FENCE.I, since an emulator may look around there. */
+    fragment f_remap
+1:  jalr    a0
+    fence.i
+    addi    a4, a4, -1
+    bnez    a4, 1b
+    sd      a2, 0(a1)
+    mv      a4, t0
+    li      t0, 0
+    li      t1, 0
+    li      a2, 1
+    beqz    a5, 2f
+    beq     a5, a2, 3f
+    addi    a2, a2, 1
+    beq     a5, a2, 4f
+    sfence.vma a3, x0
+    j       5f
+2:  sfence.vma
+    j       5f
+3:  sfence.vma a3, t0
+    j       5f
+4:  sfence.vma x0, t0
+5:  jalr    a0
+    mv      a2, t0
+    mv      a3, t1
+    ecall
+
     /* With mstatus a1, in M mode; it is a2 again afterwards. */
     fragment f_mprv_load
     csrw    mstatus, a1

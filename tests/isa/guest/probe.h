@@ -70,7 +70,7 @@ extern "C" {
 extern const char f_ecall[], f_ebreak[], f_illegal[], f_c_illegal[], f_csr_read_only[];
 extern const char f_lb[], f_lh[], f_lw[], f_ld[], f_sb[], f_sh[], f_sw[], f_sd[], f_fld[], f_fsd[];
 extern const char f_amo_w[], f_amo_d[], f_lr_w[], f_sc_w[], f_lr_sc[], f_jump[], f_call_through[];
-extern const char f_two_spaces[];
+extern const char f_two_spaces[], f_remap[];
 extern const char f_mprv_load[], f_mprv_store[], f_mret[], f_sret[], f_wfi[], f_wfi_after_enable[], f_spin[],
     f_compare[];
 extern const char f_sfence[], f_sinval[], f_sfence_w_inval[], f_read_satp[], f_write_satp[], f_read_cycle[];

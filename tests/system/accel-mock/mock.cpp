@@ -207,7 +207,9 @@ bool vcpu_run(AccelInstance*, Vcpu* vcpu, VcpuWork, void (*fn)(void*, void*), vo
     return true;
 }
 
-void ram_written(AccelInstance*, uint64_t, uint64_t) {}
+void ram_write_begins(AccelInstance*, RamWrite*) {}
+
+void ram_written(AccelInstance*, RamWrite*) {}
 
 void topology_changed(AccelInstance*, void (*done)(void*), void* opaque) { done(opaque); }
 
@@ -256,8 +258,9 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
 
 const VirtualTimeOps* virtual_time(AccelInstance*) { return nullptr; }
 
-constexpr AccelOps kOps = {destroy,  vcpu_create, vcpu_destroy,     resume, pause,    reset,
-                           vcpu_run, ram_written, topology_changed, report, services, virtual_time};
+constexpr AccelOps kOps = {destroy, vcpu_create, vcpu_destroy,     resume,      pause,
+                           reset,   vcpu_run,    ram_write_begins, ram_written, topology_changed,
+                           report,  services,    virtual_time};
 
 }  // namespace
 
