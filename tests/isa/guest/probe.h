@@ -108,6 +108,10 @@ void out_probe(const char* name,
 // "name cause tval epc a0 a1 ... a5 mstatus": of mstatus, what weft has.
 void out_state(const char* name, const Probe& p);
 
+// What the specification says, where the emulator that weft is compared with takes another of several ways, or the wrong
+// one: `actual`, and there `expected`.
+void out_rule(const char* name, uint64_t actual, uint64_t expected);
+
 inline uint64_t& word(uint64_t address) { return *reinterpret_cast<uint64_t*>(address); }
 inline volatile uint64_t& device(uint64_t address) { return *reinterpret_cast<volatile uint64_t*>(address); }
 inline volatile uint32_t& device32(uint64_t address) {
