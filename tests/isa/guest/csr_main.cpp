@@ -57,7 +57,7 @@ constexpr Field kFields[] = {
     {"satp", 0x180, kAll},
     {"mstatus", 0x300, kAll & ~(kUxl | kSxl)},
     {"misa", 0x301, kAll & ~uint64_t{2}},  // not bit 1, B: whether Zba, Zbb and Zbs show there
-    {"medeleg", 0x302, 0xb3ff},            // exceptions that weft has not
+    {"medeleg", 0x302, 0xb3fe},            // of exceptions that both can have
     {"mideleg", 0x303, 0xaaa},
     {"mie", 0x304, 0xaaa},
     {"mtvec", 0x305, kAll},
