@@ -1,8 +1,14 @@
 // Reservations of the A extension, and pause.
 //
-// LR/SC is a compare-and-swap with the value that LR loaded. Its one deviation: that another hart stored and
-// put the same value back goes unnoticed. SC to another address or of another size fails, and a trap clears
-// the reservation.
+// LR/SC is a compare-and-swap with the value that LR loaded. SC to another address or of another size fails.
+//
+// What is reserved is memory, and the address that is compared is a virtual one. So whatever may make it mean other memory
+// ends the reservation: traps, MRET and SRET, writes of satp and of what mstatus says about loads and stores, SFENCE.VMA
+// and SINVAL.VMA (state.h, end_reservation). SC may fail for that: those are no instructions of constrained LR/SC loops
+// (unprivileged specification, "Eventual Success of Store-Conditional Instructions").
+//
+// Two deviations: that another hart stored and put the same value back goes unnoticed, and so does a page table entry that
+// was changed without SFENCE.VMA, where the other memory has the same value.
 #include "emulator/guest/riscv/translate/translator.h"
 
 namespace weft::riscv::semantics {
