@@ -1,4 +1,5 @@
-// Accesses that cross a page's end are two, one in each page: both are looked up, each as a whole, before anything happens.
+// Accesses that cross a page's end are two, one in each page: both are looked up, each as a whole, before anything happens. And
+// loads that reserve.
 #include <catch2/catch.hpp>
 
 #include <functional>
@@ -105,4 +106,27 @@ TEST_CASE("an access across pages accesses all of its bytes", "[softmmu]") {
             CHECK(world.machine.peek(kEnd) == ((kHigh & ~high_mask) | stored >> 8 * first));
         }
     }
+}
+
+TEST_CASE("a load that reserves faults on a device, which does not notice", "[softmmu]") {
+    toy::Machine machine(1);
+    machine.add(0);
+    SoftMmu& mmu = machine.vcpu(0)->mmu;
+    toy::State& state = toy::state_of(machine.state(0));
+    uint64_t value = 1;
+    const uint32_t memop = ir::MemOp(3, 0, ir::MemOp::kAligned | ir::MemOp::kReserve).bits();
+    // Whether or not a load before left the page in the TLB.
+    for (unsigned i = 0; i < 2; ++i) {
+        state.exception_cause = 0;
+        CHECK_FALSE(mmu.load(toy::kDevice, memop, &value));
+        CHECK(state.exception_cause == toy::kLoadFault);
+        CHECK(state.exception_tval == toy::kDevice);
+        CHECK(value == 1);
+        uint64_t plain = 1;
+        CHECK(mmu.load(toy::kDevice, ir::MemOp(3, 0).bits(), &plain));
+        CHECK(plain == 0);
+    }
+    machine.poke(0x2000, {7, 0, 0, 0, 0, 0, 0, 0});
+    CHECK(mmu.load(0x2000, memop, &value));
+    CHECK(value == 7);
 }

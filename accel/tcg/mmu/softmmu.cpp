@@ -241,7 +241,10 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
     if (readable) {
         entry->read = device ? tag | tcg::kTlbDevice : tag;
     }
-    if (target.kind == PageKind::ram) {
+    if (target.kind != PageKind::ram) {
+        // ROM as well: the memory side drops the store, and there are no atomics, whether stores are permitted or not.
+        entry->write = (writable ? tag : tcg::kTlbInvalid) | tcg::kTlbDevice;
+    } else {
         entry->page = target.ram_offset;
         if (writable) {
             // A load does not note the vCPU as one that writes the page: its first store does.
@@ -249,8 +252,6 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
                 access == Access::store && code_pages_.may_store_directly(target.ram_offset, user_.index);
             entry->write = direct ? tag : tag | tcg::kTlbNotDirty;
         }
-    } else if (writable) {
-        entry->write = tag | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
     }
     return true;
 }
@@ -294,6 +295,11 @@ bool SoftMmu::load_within_page(uint64_t vaddr, MemOp memop, uint64_t* value) {
     TlbEntry once{};
     const TlbEntry* entry = entry_for(vaddr, size, memop.mmu_mode(), Access::load, &once);
     if (entry == nullptr) {
+        return false;
+    }
+    if (memop.reserve() && (entry->write & tcg::kTlbDevice) != 0) {
+        // Memory without reservations (RISC-V privileged specification, "Reservability PMA": RsrvNone).
+        guest_.bus_error(state_, vaddr, Access::load);
         return false;
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {

@@ -7,6 +7,9 @@
 // and SINVAL.VMA (state.h, end_reservation). SC may fail for that: those are no instructions of constrained LR/SC loops
 // (unprivileged specification, "Eventual Success of Store-Conditional Instructions").
 //
+// Memory that has no atomics cannot be reserved either: LR to a device or to ROM is a load access fault, as AMO to it is a
+// store access fault (privileged specification 3.6.3, RsrvNone and AMONone). So SC never has a reservation there.
+//
 // Two deviations: that another hart stored and put the same value back goes unnoticed, and so does a page table entry that
 // was changed without SFENCE.VMA, where the other memory has the same value.
 #include "emulator/guest/riscv/translate/translator.h"
@@ -39,9 +42,15 @@ I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
 }
 
 void load_reserved(Translator& t, const Insn& insn, unsigned size) {
-    const MemOp op(memop(t, insn, size).bits() | (size == kWord ? MemOp::kSign : 0));
-    t.b().emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
-    t.b().mov(res_address(t), reservation_key(t, insn, size));
+    ir::Builder& b = t.b();
+    const MemOp op(memop(t, insn, size).bits() | MemOp::kReserve);
+    if (size == kDouble) {
+        b.emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+    } else {
+        const I32 value = b.guest_ld<I32>(t.x(insn.rs1), op);
+        b.emit(Opcode::ext_i32_i64, Type::none, 0, 0, res_value(t).index, value.index);
+    }
+    b.mov(res_address(t), reservation_key(t, insn, size));
     if (insn.rd != 0) {
         t.set_x(insn.rd, res_value(t));
     }
