@@ -32,7 +32,7 @@
 namespace weft::ir {
 
 // Raised when the meaning or layout of anything in this header or in ir_ops.h changes.
-inline constexpr uint32_t kIrVersion = 2;
+inline constexpr uint32_t kIrVersion = 3;
 
 enum class Type : uint8_t { none, i32, i64, f32, f64 };
 
@@ -99,6 +99,9 @@ class MemOp {
                                          << 4;  // a misaligned address faults (GuestArch::unaligned_access)
     static constexpr uint32_t kAcquire = 1u << 5;  // later accesses stay after this one
     static constexpr uint32_t kRelease = 1u << 6;  // earlier accesses stay before this one
+    // Of a guest_ld with kAligned and without kSign: an atomic op on the same place is to follow. Where memory has no
+    // atomics it faults as they do (GuestArch::bus_error), without an effect there.
+    static constexpr uint32_t kReserve = 1u << 7;
 
     constexpr MemOp() = default;
     constexpr explicit MemOp(uint32_t bits) : bits_(bits) {}
@@ -113,6 +116,7 @@ class MemOp {
     constexpr bool aligned() const { return (bits_ & kAligned) != 0; }
     constexpr bool acquire() const { return (bits_ & kAcquire) != 0; }
     constexpr bool release() const { return (bits_ & kRelease) != 0; }
+    constexpr bool reserve() const { return (bits_ & kReserve) != 0; }
     constexpr unsigned mmu_mode() const { return bits_ >> 8 & 15; }
     // Bytes that are added to the op's address: -32768..32767, and 0 for all but guest_ld and guest_st.
     constexpr int32_t displacement() const { return static_cast<int32_t>(bits_) >> 16; }

@@ -44,6 +44,7 @@ std::string memop_text(uint32_t bits, bool is_store) {
     text += memop.aligned() ? "+al" : "";
     text += memop.acquire() ? "+aq" : "";
     text += memop.release() ? "+rl" : "";
+    text += memop.reserve() ? "+res" : "";
     text += fmt::format(",mmu{}", memop.mmu_mode());
     return memop.displacement() == 0 ? text : fmt::format("{},{:+}", text, memop.displacement());
 }

@@ -202,13 +202,16 @@ std::string Verifier::check_signature(const Op& op) const {
 
 std::string Verifier::check_memop(const Op& op) const {
     constexpr uint32_t kKnownBits = 3u | ir::MemOp::kSign | ir::MemOp::kAligned | ir::MemOp::kAcquire |
-                                    ir::MemOp::kRelease | (kMmuModes - 1) << 8;
+                                    ir::MemOp::kRelease | ir::MemOp::kReserve | (kMmuModes - 1) << 8;
     const ir::MemOp memop(op.aux);
     if (memop.displacement() != 0 && op.code != Opcode::guest_ld && op.code != Opcode::guest_st) {
         return fmt::format("an atomic access has a displacement of {}", memop.displacement());
     }
     if ((memop.at(0).bits() & ~kKnownBits) != 0) {
         return fmt::format("memory operation {:#x} has unknown bits", op.aux);
+    }
+    if (memop.reserve() && (op.code != Opcode::guest_ld || !memop.aligned() || memop.sign())) {
+        return "only an aligned load without sign extension reserves";
     }
     const unsigned bits = 8 * memop.size();
     if (bits > ir::width(op.type) || (ir::is_fp(op.type) && bits != ir::width(op.type))) {

@@ -147,7 +147,8 @@ Gpr UnitCompiler::begin_access(Gpr base, HostReg value, MemOp memop, bool is_sto
         }
         return gpr(kept);
     }
-    return probe_alone(base, memop, is_store, slow_->entry);
+    // What may be stored to without reserve has atomics; of what may only be loaded the slow path has to see whether it has.
+    return probe_alone(base, memop, is_store || memop.reserve(), slow_->entry);
 }
 
 void UnitCompiler::end_access() { slow_->resume = as_->offset(); }

@@ -17,7 +17,7 @@ uintptr_t fault(const RuntimeContext* context, void* state, const uint64_t* regs
 bool access(const RuntimeContext* context, void* state, const AccessRecord& record, uint64_t* regs) {
     const uint64_t address = regs[record.base] + static_cast<uint64_t>(int64_t{record.displacement});
     const uint32_t memop = record.memop().bits();
-    if (record.store != 0) {
+    if (record.kind == AccessRecord::store) {
         return context->hooks.store(state, address, memop,
                                     record.value == kZeroValue ? 0 : regs[record.value]);
     }
@@ -61,8 +61,8 @@ uintptr_t slow_leader(const RuntimeContext* context, void* state, const LeaderRe
         return fault(context, state, regs);
     }
     const uint64_t last = first + record->bytes - 1;
-    const uint64_t addend =
-        window_addend(exec.tlb[record->access.mmu_mode], first, last, record->access.store != 0);
+    const uint64_t addend = window_addend(exec.tlb[record->access.mmu_mode], first, last,
+                                          record->access.kind == AccessRecord::store);
     regs[record->addend] = addend;
     if (addend == 0 && tlb_tag(first) != tlb_tag(last) && context->hooks.page_crossed != nullptr) {
         context->hooks.page_crossed(state);

@@ -19,27 +19,32 @@ inline constexpr unsigned kSavedRegs = 32;
 
 // A third of all guest instructions access memory, so this one is dense: of the memory op, what the slow path needs.
 struct AccessRecord {
+    enum Kind : uint8_t { load, signed_load, reserving_load, store };
+
     AccessRecord() = default;
     AccessRecord(HostReg base_reg, HostReg value_reg, ir::MemOp op, bool is_store)
         : base(base_reg & 15u),
           value(value_reg & 31u),
-          store(is_store),
+          kind(is_store       ? store
+               : op.reserve() ? reserving_load
+               : op.sign()    ? signed_load
+                              : load),
           size_log2(op.size_log2() & 3u),
-          sign(op.sign()),
           aligned(op.aligned()),
           mmu_mode(op.mmu_mode() & 3u),
           displacement(static_cast<int16_t>(op.displacement())) {}
 
     ir::MemOp memop() const {
         return ir::MemOp(size_log2, mmu_mode,
-                         (sign ? ir::MemOp::kSign : 0) | (aligned ? ir::MemOp::kAligned : 0));
+                         (kind == signed_load ? ir::MemOp::kSign : 0) |
+                             (kind == reserving_load ? ir::MemOp::kReserve : 0) |
+                             (aligned ? ir::MemOp::kAligned : 0));
     }
 
     uint16_t base : 4;   // HostReg, a general register
     uint16_t value : 5;  // HostReg: of the result or of the value stored; kZeroValue
-    uint16_t store : 1;
+    uint16_t kind : 2;
     uint16_t size_log2 : 2;
-    uint16_t sign : 1;
     uint16_t aligned : 1;
     uint16_t mmu_mode : 2;
     int16_t displacement;   // of the address, from the base

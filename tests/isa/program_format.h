@@ -109,8 +109,9 @@ struct CornerState {
 
 // --- directed system programs ---
 
-// At kProgramBase. These programs write lines of text. They print a hash of each `lines_per_hash` of them and one of the
-// rest; or, where that is 0, the lines from `first_shown` on and before `end_shown`.
+// At kProgramBase. These programs write lines of text. They print a hash of each `lines_per_hash` of them, one of the rest,
+// and kSystemEnd; or, where that is 0, the lines from `first_shown` on and before `end_shown`.
+inline constexpr char kSystemEnd[] = "end of the report";
 struct SystemProgram {
     uint64_t lines_per_hash;
     uint64_t first_shown;

@@ -1,4 +1,4 @@
-// Directed programs of privileged behaviour on weft and on the peer: they report the same, line by line.
+// Directed programs of privileged behaviour on weft and on the peer: they report the same, line by line, to the end.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +25,10 @@ class SystemTest {
     size_t run(const std::string& guest) {
         name_ = std::filesystem::path(guest).stem().string();
         runtime_ = test::read_file(guest);
-        const std::vector<RunResult> results = run_both({kLinesPerHash, 0, 0, 0});
+        std::vector<RunResult> results = run_both({kLinesPerHash, 0, 0, 0});
+        for (RunResult& result : results) {
+            take_end(&result);
+        }
         const std::vector<std::string>& peer = results[0].lines;
         const std::vector<std::string>& weft = results[1].lines;
         size_t differences = 0;
@@ -47,6 +50,18 @@ class SystemTest {
     }
 
   private:
+    // A report that ends early is none, even where that of the other emulator ends as early.
+    static void take_end(RunResult* result) {
+        if (!result->lines.empty() && result->lines.back() == isa::kSystemEnd) {
+            result->lines.pop_back();
+        } else if (result->problem.empty()) {
+            result->problem = "its report has no end";
+        }
+        if (result->lines.empty() && result->problem.empty()) {
+            result->problem = "it reports nothing";
+        }
+    }
+
     std::vector<RunResult> run_both(isa::SystemProgram program) {
         std::vector<Boot> boots;
         for (const Emulator& emulator : emulators_) {

@@ -87,7 +87,7 @@ const WarlRule kWarlRules[] = {
     {"stval", 0x143, kOnes, 0},
     {"stimecmp", 0x14d, kOnes, 0},
     {"satp: mode 15", 0x180, 0, 0},
-    {"medeleg", 0x302, 0xb3ff, 0},
+    {"medeleg", 0x302, 0xb3fe, 0},
     {"mideleg", 0x303, 0x222, 0},
     {"mie", 0x304, 0xaaa, 0},
     {"mtvec: reserved mode", 0x305, 0, 0},

@@ -478,13 +478,22 @@ TEST_CASE("LR keeps the reservation, SC spends it") {
     TestUnit lr;
     REQUIRE_GOOD(lr, Code().word(0x1005252f));  // lr.w a0, (a0)
     const auto load = lr.ops_of(Opcode::guest_ld).at(0);
-    CHECK(load.args[0] == kResValueGlobal);
+    CHECK(load.type == ir::Type::i32);
     CHECK(ir::MemOp(load.aux).aligned());
-    CHECK(ir::MemOp(load.aux).sign());
+    CHECK(ir::MemOp(load.aux).reserve());
+    const auto extended = lr.ops_of(Opcode::ext_i32_i64).at(0);
+    CHECK(extended.args[0] == kResValueGlobal);
+    CHECK(extended.args[1] == load.args[0]);
     const auto moves = lr.ops_of(Opcode::mov);
     REQUIRE(moves.size() == 2);
     CHECK(moves[0].args[0] == kResAddressGlobal);  // before a0, the address, is overwritten
     CHECK(moves[1].args[0] == gpr_global(10));
+
+    TestUnit wide;
+    REQUIRE_GOOD(wide, Code().word(0x1005352f));  // lr.d a0, (a0)
+    const auto wide_load = wide.ops_of(Opcode::guest_ld).at(0);
+    CHECK(wide_load.args[0] == kResValueGlobal);
+    CHECK(ir::MemOp(wide_load.aux).reserve());
 
     TestUnit sc;
     REQUIRE_GOOD(sc, Code().word(0x18b5352f).word(kAddi));  // sc.d a0, a1, (a0)

@@ -89,6 +89,9 @@ TEST_CASE("text of ops") {
     b.emit(Opcode::guest_ld, Type::i64, 0,
            MemOp(2, 1, MemOp::kSign | MemOp::kAligned | MemOp::kAcquire).bits(), 3, address.index);
     CHECK(t.last_op() == "guest_ld_i64 r3," + name + ",s32+al+aq,mmu1");
+    b.emit(Opcode::guest_ld, Type::i64, 0, MemOp(3, 1, MemOp::kAligned | MemOp::kReserve).bits(), 3,
+           address.index);
+    CHECK(t.last_op() == "guest_ld_i64 r3," + name + ",u64+al+res,mmu1");
     b.guest_st(t.f(1), address, MemOp(3, 3));
     CHECK(t.last_op() == "guest_st_f64 f1," + name + ",64,mmu3");
     b.guest_st(t.f(1), address, MemOp(3, 3).at(-2048));
@@ -322,6 +325,21 @@ TEST_CASE("the verifier refuses") {
     SECTION("unknown bits of a memory operation") {
         b.emit(Opcode::guest_ld, Type::i64, 0, 1u << 12, 1, 1);
         last_breaks("unknown bits");
+    }
+    SECTION("a reservation by other than an aligned load without sign extension") {
+        SECTION("misaligned") {
+            b.emit(Opcode::guest_ld, Type::i64, 0, MemOp(3, 0, MemOp::kReserve).bits(), 1, 1);
+            last_breaks("reserves");
+        }
+        SECTION("sign-extended") {
+            b.emit(Opcode::guest_ld, Type::i64, 0,
+                   MemOp(2, 0, MemOp::kReserve | MemOp::kAligned | MemOp::kSign).bits(), 1, 1);
+            last_breaks("reserves");
+        }
+        SECTION("store") {
+            b.guest_st(t.r(1), t.r(2), MemOp(3, 0, MemOp::kReserve | MemOp::kAligned));
+            last_breaks("reserves");
+        }
     }
     SECTION("an atomic access at a displacement") {
         b.emit(Opcode::atomic_add, Type::i64, 0, MemOp(3, 0, MemOp::kAligned).at(-8).bits(), 1, 1, 2);

@@ -330,6 +330,9 @@ void RandomUnit::access_op(std::optional<ir::I64> base) {
     const ir::I64 at = base ? *base : address(size_log2);
     const unsigned choice = below(base ? 8 : 10);
     if (choice < 5) {
+        if ((flags & MemOp::kAligned) != 0 && chance(50)) {
+            flags = (flags & ~MemOp::kSign) | MemOp::kReserve;
+        }
         return emit(guest_ld, type, 0, MemOp(size_log2, mode, flags).at(displacement).bits(), type,
                     {at.index});
     }

@@ -241,7 +241,10 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
     if (readable) {
         entry->read = device ? tag | tcg::kTlbDevice : tag;
     }
-    if (target.kind == PageKind::ram) {
+    if (target.kind != PageKind::ram) {
+        // ROM as well: the memory side drops the store, and there are no atomics, whether stores are permitted or not.
+        entry->write = (writable ? tag : tcg::kTlbInvalid) | tcg::kTlbDevice;
+    } else {
         entry->page = target.ram_offset;
         if (writable) {
             // A load does not note the vCPU as one that writes the page: its first store does.
@@ -249,8 +252,6 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
                 access == Access::store && code_pages_.may_store_directly(target.ram_offset, user_.index);
             entry->write = direct ? tag : tag | tcg::kTlbNotDirty;
         }
-    } else if (writable) {
-        entry->write = tag | tcg::kTlbDevice;  // ROM as well: the memory side drops the store
     }
     return true;
 }
@@ -289,10 +290,16 @@ bool SoftMmu::device_done(DeviceStatus status, uint64_t vaddr, Access access) {
 
 // ---- accesses ----
 
-bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t* value) {
+bool SoftMmu::load_within_page(uint64_t vaddr, MemOp memop, uint64_t* value) {
+    const unsigned size = memop.size();
     TlbEntry once{};
-    const TlbEntry* entry = entry_for(vaddr, size, mode, Access::load, &once);
+    const TlbEntry* entry = entry_for(vaddr, size, memop.mmu_mode(), Access::load, &once);
     if (entry == nullptr) {
+        return false;
+    }
+    if (memop.reserve() && (entry->write & tcg::kTlbDevice) != 0) {
+        // Memory without reservations (RISC-V privileged specification, "Reservability PMA": RsrvNone).
+        guest_.bus_error(state_, vaddr, Access::load);
         return false;
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
@@ -306,39 +313,22 @@ bool SoftMmu::load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uin
 bool SoftMmu::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
     const MemOp memop(memop_bits);
     const unsigned size = memop.size();
-    const unsigned mode = memop.mmu_mode();
     if (memop.aligned() && (vaddr & (size - 1)) != 0) {
         guest_.unaligned_access(state_, vaddr, Access::load);
         return false;
     }
-    if (!crosses_page(vaddr, size)) {
-        if (!load_within_page(vaddr, size, mode, value)) {
-            return false;
-        }
-    } else {
-        const auto first = static_cast<unsigned>(kPageSize - (vaddr & ~kPageMask));
-        uint64_t low = 0;
-        uint64_t high = 0;
-        for (unsigned i = 0; i < size; ++i) {
-            uint64_t byte = 0;
-            if (!load_within_page(vaddr + i, 1, mode, &byte)) {
-                return false;
-            }
-            if (i < first) {
-                low |= byte << 8 * i;
-            } else {
-                high |= byte << 8 * i;
-            }
-        }
-        *value = low | high;
+    if (!(crosses_page(vaddr, size) ? load_across_pages(vaddr, memop, value)
+                                    : load_within_page(vaddr, memop, value))) {
+        return false;
     }
     *value = extend(*value, memop);
     return true;
 }
 
-bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value) {
+bool SoftMmu::store_within_page(uint64_t vaddr, MemOp memop, uint64_t value) {
+    const unsigned size = memop.size();
     TlbEntry once{};
-    TlbEntry* entry = entry_for(vaddr, size, mode, Access::store, &once);
+    TlbEntry* entry = entry_for(vaddr, size, memop.mmu_mode(), Access::store, &once);
     if (entry == nullptr) {
         return false;
     }
@@ -355,27 +345,12 @@ bool SoftMmu::store_within_page(uint64_t vaddr, unsigned size, unsigned mode, ui
 bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
     const MemOp memop(memop_bits);
     const unsigned size = memop.size();
-    const unsigned mode = memop.mmu_mode();
     if (memop.aligned() && (vaddr & (size - 1)) != 0) {
         guest_.unaligned_access(state_, vaddr, Access::store);
         return false;
     }
-    if (!crosses_page(vaddr, size)) {
-        return store_within_page(vaddr, size, mode, value);
-    }
-    // Nothing is stored unless both pages take it.
-    TlbEntry once{};
-    const uint64_t second = (vaddr & kPageMask) + kPageSize;
-    if (entry_for(vaddr, 1, mode, Access::store, &once) == nullptr ||
-        entry_for(second, 1, mode, Access::store, &once) == nullptr) {
-        return false;
-    }
-    for (unsigned i = 0; i < size; ++i) {
-        if (!store_within_page(vaddr + i, 1, mode, value >> 8 * i & 0xff)) {
-            return false;
-        }
-    }
-    return true;
+    return crosses_page(vaddr, size) ? store_across_pages(vaddr, memop, value)
+                                     : store_within_page(vaddr, memop, value);
 }
 
 // ---- fetching ----

@@ -141,8 +141,19 @@ class SoftMmu {
                              tcg::TlbEntry* once);
     void log_walk(const WalkRequest& request, const WalkResult* walk) const;
     bool fill(uint64_t vaddr, const WalkResult& walk, Access access, tcg::TlbEntry* entry);
-    bool load_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t* value);
-    bool store_within_page(uint64_t vaddr, unsigned size, unsigned mode, uint64_t value);
+    bool load_within_page(uint64_t vaddr, ir::MemOp memop, uint64_t* value);
+    bool store_within_page(uint64_t vaddr, ir::MemOp memop, uint64_t value);
+    // What an access that crosses a page's end does in one of the two pages (softmmu_across_pages.cpp).
+    struct Part {
+        uint64_t vaddr;
+        unsigned size;  // bytes, 1 to 7
+        tcg::TlbEntry entry;
+    };
+    bool split(uint64_t vaddr, ir::MemOp memop, Access access, std::array<Part, 2>* parts);
+    bool load_part(const Part& part, uint64_t* value);
+    bool store_part(Part& part, uint64_t value);
+    bool load_across_pages(uint64_t vaddr, ir::MemOp memop, uint64_t* value);
+    bool store_across_pages(uint64_t vaddr, ir::MemOp memop, uint64_t value);
     bool device_done(DeviceStatus status, uint64_t vaddr, Access access);
 
     CodeUser& user_;

@@ -147,7 +147,7 @@ TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t
 
 bool Translator::read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns) {
     if (source.first.device) {
-        return read_device(vcpu, source);
+        return read_device(vcpu, source, source.first);
     }
     const uint64_t offset = source.pc & (kPageSize - 1);
     source.size = static_cast<uint32_t>(
@@ -161,7 +161,10 @@ bool Translator::read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32
 bool Translator::read_more(Vcpu& vcpu, Source& source, PageClaim& claim) {
     const uint64_t next = source.pc + source.size;
     if ((next & (kPageSize - 1)) != 0) {
-        return read_device(vcpu, source);
+        // The page is read in pieces because it is a device, or because what may be executed ends somewhere in it: then the
+        // right to the piece before says nothing about this one.
+        FetchPage page{};
+        return vcpu.mmu.fetch(next, vcpu.fetch_mode, &page) && read_device(vcpu, source, page);
     }
     if (!source.has_second) {
         if (!vcpu.mmu.fetch(next, vcpu.fetch_mode, &source.second)) {
@@ -170,7 +173,7 @@ bool Translator::read_more(Vcpu& vcpu, Source& source, PageClaim& claim) {
         source.has_second = true;
     }
     if (source.second.device) {
-        return read_device(vcpu, source);
+        return read_device(vcpu, source, source.second);
     }
     if (!source.first.device) {
         claim.add(source.second.ram_offset, source.second.host, vcpu);
@@ -181,12 +184,11 @@ bool Translator::read_more(Vcpu& vcpu, Source& source, PageClaim& claim) {
 }
 
 // Reads as little of a device as an instruction can be: reading may have effects.
-bool Translator::read_device(Vcpu& vcpu, Source& source) {
+bool Translator::read_device(Vcpu& vcpu, Source& source, const FetchPage& page) {
     const uint64_t next = source.pc + source.size;
-    const FetchPage& page = source.has_second ? source.second : source.first;
-    const uint64_t paddr = (page.paddr & ~(kPageSize - 1)) | (next & (kPageSize - 1));
     uint64_t value = 0;
-    if (vcpu.memory.device_read(vcpu.reader.get(), paddr, guest_.min_insn_size, &value) != DeviceStatus::ok) {
+    if (vcpu.memory.device_read(vcpu.reader.get(), page.paddr, guest_.min_insn_size, &value) !=
+        DeviceStatus::ok) {
         vcpu.guest.bus_error(vcpu.state(), next, Access::fetch);
         return false;
     }

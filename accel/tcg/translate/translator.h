@@ -64,7 +64,8 @@ class Translator {
     TranslateOutcome attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
     bool read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns);
     bool read_more(Vcpu& vcpu, Source& source, PageClaim& claim);
-    bool read_device(Vcpu& vcpu, Source& source);
+    // The next piece, which lies at page.paddr.
+    bool read_device(Vcpu& vcpu, Source& source, const FetchPage& page);
     bool build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns, TranslateOutcome* outcome);
     tcg::CompileStatus compile(tcg::CompiledUnit* compiled);
     tcg::TranslationBlock* add(const Vcpu& vcpu, const Source& source, const PageClaim& claim,

@@ -63,6 +63,67 @@
     mv      a0, a4
     ecall
 
+    access  f_lr_w_alone, lr.w a0, (a0)
+    access  f_lr_d_alone, lr.d a0, (a0)
+    /* Twice, after a load: by what the load left in a TLB. */
+    fragment f_ld_lr
+    lw      a1, (a0)
+    lr.w    a2, (a0)
+    lr.w    a3, (a0)
+    ecall
+
+    /* LR from a0, then something after which a0 is other memory, then SC of a4 there; a0: what SC says. */
+    .macro  remapped name, insns
+    fragment \name
+    lr.d    a3, (a0)
+    \insns
+    sc.d    a0, a4, (a0)
+    ecall
+    .endm
+    remapped f_lr_sc_same, "nop"
+    /* a1: address of the PTE, a2: its new value. */
+    remapped f_lr_sfence_sc, "sd a2, (a1); sfence.vma a0, x0"
+    remapped f_lr_sfence_all_sc, "sd a2, (a1); sfence.vma"
+    remapped f_lr_sinval_sc, "sd a2, (a1); sfence.w.inval; sinval.vma a0, x0; sfence.inval.ir"
+    /* a1: of satp. */
+    remapped f_lr_satp_sc, "csrw satp, a1"
+    remapped f_lr_satp_sfence_sc, "csrw satp, a1; sfence.vma"
+    /* In M mode. a1: mstatus, in which a0 is another address; it is a2 again afterwards. */
+    fragment f_lr_mprv_sc
+    lr.d    a3, (a0)
+    csrw    mstatus, a1
+    sc.d    a0, a4, (a0)
+    csrw    mstatus, a2
+    ecall
+    /* In M mode. MRET with mstatus a1 to the SC. */
+    fragment f_lr_mret_sc
+    la      a5, 1f
+    csrw    mepc, a5
+    csrw    mstatus, a1
+    lr.d    a3, (a0)
+    mret
+1:  sc.d    a0, a4, (a0)
+    ecall
+    /* In S mode, EBREAK being delegated. The handler makes a1 satp and goes on behind it. */
+    fragment f_lr_trap_sc
+    la      a5, 2f
+    csrw    stvec, a5
+    .option push
+    .option norvc
+    lr.d    a3, (a0)
+    ebreak
+    sc.d    a0, a4, (a0)
+    ecall
+    .balign 4
+2:  csrw    satp, a1
+    csrr    a5, sepc
+    addi    a5, a5, 4
+    csrw    sepc, a5
+    li      a5, 1 << 8
+    csrs    sstatus, a5
+    sret
+    .option pop
+
     /* Calls a0, which returns something in t0, in the address spaces a1, a2 and a1: a3, a4, a5. */
     fragment f_two_spaces
     csrw    satp, a1

@@ -104,6 +104,82 @@ void priorities() {
     edges("nested page", kData + 4096, kData + 8192);
 }
 
+// "c.addi a0, 1; addi a0, a0, 100; c.nop" at `address`, and an ECALL at the next word but one: instructions of which a word
+// has the first half and the next one the second.
+void put_split_code(uint64_t address) {
+    constexpr uint16_t kCode[] = {0x0505, 0x0513, 0x0645, 0x0001};
+    for (uint64_t i = 0; i < 4; ++i) {
+        reinterpret_cast<volatile uint16_t*>(address)[i] = kCode[i];
+    }
+    asm volatile("fence.i" ::: "memory");
+}
+
+// Often enough that code which may be kept is.
+void fetch_split(const char* name, uint64_t address) {
+    for (uint64_t mode = 0; mode < 2; ++mode) {
+        for (unsigned i = 0; i < 4; ++i) {
+            out_probe(name, probe(f_jump, static_cast<Mode>(mode), 0, 0, address));
+        }
+    }
+}
+
+// Every byte of an instruction has to be executable.
+void fetches() {
+    constexpr uint64_t kInPage = kData + 64;
+    constexpr uint64_t kAcross = kData + 4096 - 4;
+    put_split_code(kInPage);
+    put_split_code(kAcross);
+    for (uint64_t rights = 0; rights < 8; ++rights) {
+        if (rights == 2 || rights == 6) {
+            continue;  // W without R is reserved
+        }
+        out_line("fetches: rights", rights);
+        protect({kNa4 | rights, 0, 0, 0}, {(kInPage + 4) >> 2, 0, 0, 0});
+        fetch_split("second half", kInPage);
+        protect({kNa4 | rights, 0, 0, 0}, {kInPage >> 2, 0, 0, 0});
+        fetch_split("first half", kInPage);
+        fetch_split("first half, jumped to", kInPage + 2);
+        protect({kNa4 | kRwx, kNapot | rights, 0, 0}, {kInPage >> 2, napot(kData, 4096), 0, 0});
+        fetch_split("rest of the page", kInPage);
+        protect({kNa4 | rights, 0, 0, 0}, {(kData + 4096) >> 2, 0, 0, 0});
+        fetch_split("first word of the next page", kAcross);
+        protect({kNapot | rights, 0, 0, 0}, {napot(kData + 4096, 4096), 0, 0, 0});
+        fetch_split("next page", kAcross);
+        protect({kNa4 | rights, 0, 0, 0}, {kAcross >> 2, 0, 0, 0});
+        fetch_split("last word of the page", kAcross);
+    }
+    GUEST_CSR_WRITE(pmpcfg0, 0);
+    fill_with_ecalls(kData, 2 * 4096);
+}
+
+// An access that crosses a page's end is two, in weft: nothing is stored unless both may be made, and tval is the one that
+// may not. (3.7.1 leaves open what is seen of the other.)
+void crossing() {
+    constexpr uint64_t kEnd = kData + 4096;
+    constexpr uint64_t kPattern = 0x1122334455667788;
+    for (uint64_t first = 1; first < 8; ++first) {
+        const uint64_t address = kEnd - first;
+        for (uint64_t word_at = kEnd - 8; word_at < kEnd + 8; word_at += 4) {
+            if (word_at + 4 <= address || word_at >= address + 8) {
+                continue;
+            }
+            word(kEnd - 8) = word(kEnd) = kPattern;
+            protect({kNa4, 0, 0, 0}, {word_at >> 2, 0, 0, 0});
+            const uint64_t tval = word_at < kEnd ? address : kEnd;
+            const Probe load = probe(f_ld, supervisor, 0, 0, address);
+            out_rule("crossing load", load.cause, 5);
+            out_rule("tval", load.tval, tval);
+            const Probe store = probe(f_sd, supervisor, 0, 0, address, ~kPattern);
+            out_rule("crossing store", store.cause, 7);
+            out_rule("tval", store.tval, tval);
+            GUEST_CSR_WRITE(pmpcfg0, 0);
+            out_rule("before the end", word(kEnd - 8), kPattern);
+            out_rule("behind it", word(kEnd), kPattern);
+        }
+    }
+    fill_with_ecalls(kData, 2 * 4096);
+}
+
 // What the page walk reads and writes is protected as well, with S mode's rights.
 void page_tables() {
     clear_pages(kTables, 3);
@@ -164,6 +240,12 @@ void locks() {
     out_line("pmpcfg0", GUEST_CSR_READ(pmpcfg0));
     GUEST_CSR_WRITE(pmpaddr5, 0x1234);
     out_line("pmpaddr5", GUEST_CSR_READ(pmpaddr5));
+    put_split_code(kData + 128);
+    GUEST_CSR_WRITE(pmpaddr3, (kData + 132) >> 2);
+    GUEST_CSR_SET(pmpcfg0, (kLock | kNa4 | 1) << 24);
+    for (unsigned i = 0; i < 4; ++i) {
+        out_probe("locked second half", probe(f_jump, machine, 0, 0, kData + 128));
+    }
 }
 
 }  // namespace
@@ -174,5 +256,7 @@ void system_main() {
     priorities();
     page_tables();
     fill_with_ecalls(kData, 3 * 4096);
+    fetches();
+    crossing();
     locks();
 }

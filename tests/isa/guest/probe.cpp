@@ -93,6 +93,10 @@ void out_state(const char* name, const Probe& p) {
     out_values(name, values, 10);
 }
 
+void out_rule(const char* name, uint64_t actual, uint64_t expected) {
+    out_line(name, on_peer() ? expected : actual);
+}
+
 bool on_peer() { return wish().on_peer != 0; }
 
 void fill_with_ecalls(uint64_t address, uint64_t size) {
@@ -115,5 +119,7 @@ void guest_main() {
     system_main();
     if (guest::wish().lines_per_hash != 0) {
         guest::flush_hash();
+        guest::put_text(isa::kSystemEnd);
+        guest::put_char('\n');
     }
 }

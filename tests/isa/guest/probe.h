@@ -71,6 +71,9 @@ extern const char f_ecall[], f_ebreak[], f_illegal[], f_c_illegal[], f_csr_read_
 extern const char f_lb[], f_lh[], f_lw[], f_ld[], f_sb[], f_sh[], f_sw[], f_sd[], f_fld[], f_fsd[];
 extern const char f_amo_w[], f_amo_d[], f_lr_w[], f_sc_w[], f_lr_sc[], f_jump[], f_call_through[];
 extern const char f_two_spaces[], f_remap[];
+extern const char f_lr_w_alone[], f_lr_d_alone[], f_ld_lr[], f_lr_sc_same[], f_lr_sfence_sc[],
+    f_lr_sfence_all_sc[], f_lr_sinval_sc[], f_lr_satp_sc[], f_lr_satp_sfence_sc[], f_lr_mprv_sc[],
+    f_lr_mret_sc[], f_lr_trap_sc[];
 extern const char f_mprv_load[], f_mprv_store[], f_mret[], f_sret[], f_wfi[], f_wfi_after_enable[], f_spin[],
     f_compare[];
 extern const char f_sfence[], f_sinval[], f_sfence_w_inval[], f_read_satp[], f_write_satp[], f_read_cycle[];
@@ -83,7 +86,7 @@ constexpr unsigned kVectorEntries = 16;  // of f_supervisor_vector, 4 bytes each
 
 // Runs `fragment` in `mode` with further bits of mstatus. In U mode with translation, it is run at its alias.
 inline Probe probe(const char* fragment, Mode mode, uint64_t status, uint64_t satp, uint64_t a0 = 0,
-                   uint64_t a1 = 0, uint64_t a2 = 0) {
+                   uint64_t a1 = 0, uint64_t a2 = 0, uint64_t a4 = 0) {
     Probe p{};
     p.pc = reinterpret_cast<uint64_t>(fragment) + (mode == user && satp != 0 ? kCodeAlias : 0);
     p.status = status | mode << kMppShift;
@@ -94,6 +97,7 @@ inline Probe probe(const char* fragment, Mode mode, uint64_t status, uint64_t sa
     p.a[0] = a0;
     p.a[1] = a1;
     p.a[2] = a2;
+    p.a[4] = a4;
     probe_run(&p);
     return p;
 }
@@ -107,6 +111,10 @@ void out_probe(const char* name,
                const Probe& p);  // "name cause tval epc a0", epc from the fragment's beginning
 // "name cause tval epc a0 a1 ... a5 mstatus": of mstatus, what weft has.
 void out_state(const char* name, const Probe& p);
+
+// What the specification says, where the emulator that weft is compared with takes another of several ways, or the wrong
+// one: `actual`, and there `expected`.
+void out_rule(const char* name, uint64_t actual, uint64_t expected);
 
 inline uint64_t& word(uint64_t address) { return *reinterpret_cast<uint64_t*>(address); }
 inline volatile uint64_t& device(uint64_t address) { return *reinterpret_cast<volatile uint64_t*>(address); }

@@ -13,8 +13,9 @@ constexpr uint64_t kAll = ~uint64_t{0};
 constexpr uint64_t kAll32 = 0xffff'ffff;
 // 3.1.14 and 4.1.7: instructions are aligned to two bytes.
 constexpr uint64_t kEpcWritable = ~uint64_t{1};
-// 3.1.8: exceptions that a lower mode can cause and that exist; an ECALL from M mode is not delegated.
-constexpr uint64_t kMedelegWritable = 0xb3ff;
+// 3.1.8: exceptions that cannot occur below M mode are not delegated: with C no instruction is misaligned (bit 0), and an
+// ECALL from M mode (bit 11) is M mode's.
+constexpr uint64_t kMedelegWritable = 0xb3fe;
 
 template <uint64_t State::* kField>
 uint64_t read_field(const State& state, unsigned) {

@@ -26,6 +26,9 @@ void set_status(State& state, uint64_t value, uint64_t writable) {
         status = (status & ~kStatusMpp) | (old & kStatusMpp);  // mode 2 is reserved
     }
     state.mstatus = status;
+    if (((old ^ status) & (kStatusMprv | kStatusMpp)) != 0) {
+        end_reservation(state);  // other addresses: 3.1.6.3
+    }
     if (((old ^ status) & kStatusMxr) != 0) {
         flush_translations(state);  // MXR is no part of the MMU mode
     }
@@ -91,6 +94,7 @@ void write_satp(State& state, unsigned, uint64_t value, uint64_t) {
         case SatpMode::sv48:
             // Another address-space key is all it takes: 4.1.11 leaves ordering to SFENCE.VMA.
             state.satp = value;
+            end_reservation(state);
             break;
         default:
             break;  // "if satp is written with an unsupported MODE, the entire write has no effect"

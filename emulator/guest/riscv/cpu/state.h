@@ -34,7 +34,8 @@ struct State {
     uint64_t gpr[32];  // by slot; the slot of x0 stays zero
     uint64_t fpr[32];  // f0..f31; an f32 has its upper half all ones
 
-    // LR/SC reservation: physical matters are left to value comparison. kNoReservation in res_address: none.
+    // LR/SC reservation; kNoReservation in res_address: none. It ends where the address may come to mean other memory
+    // (end_reservation).
     uint64_t
         res_address;     // guest virtual, with bit 0 set for a reservation of 8 bytes (addresses are aligned)
     uint64_t res_value;  // sign-extended where it is 4 bytes
@@ -75,6 +76,10 @@ struct State {
 inline constexpr uint64_t kSeipLine = uint64_t{1} << 63;
 
 inline constexpr uint64_t kNoReservation = ~uint64_t{0};
+
+// The next SC fails. For all that may change what memory an address means; in GuestArch functions, and in helpers that may
+// write IR globals (kHelperMayRaise).
+inline void end_reservation(State& state) { state.res_address = kNoReservation; }
 
 constexpr int32_t gpr_offset(unsigned n) {
     return static_cast<int32_t>(offsetof(State, gpr) + 8u * kGprSlot[n]);

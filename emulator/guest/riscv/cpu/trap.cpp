@@ -90,7 +90,7 @@ void log_trap(const State& state, uint64_t cause, uint64_t pc, uint64_t tval) {
 
 void enter_trap(State& state, uint64_t cause, uint64_t tval) {
     StateHeader& header = state_header(&state);
-    state.res_address = kNoReservation;
+    end_reservation(state);
 
     // 3.1.8: a trap goes to M mode unless it came from below it and is delegated.
     const uint64_t delegated = (cause & kCauseInterrupt) != 0 ? state.mideleg : state.medeleg;
@@ -141,7 +141,7 @@ uint64_t return_from_machine(State& state) {
     }
     state.mstatus = status;
     state.priv = previous;
-    state.res_address = kNoReservation;
+    end_reservation(state);
     return state.mepc;
 }
 
@@ -151,7 +151,7 @@ uint64_t return_from_supervisor(State& state) {
     status |= if_bit((state.mstatus & kStatusSpie) != 0, kStatusSie) | kStatusSpie;
     state.mstatus = status;
     state.priv = previous;
-    state.res_address = kNoReservation;
+    end_reservation(state);
     return state.sepc;
 }
 

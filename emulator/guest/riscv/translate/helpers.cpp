@@ -68,6 +68,7 @@ void sfence_vma(State* state, uint64_t address, uint64_t asid, uint32_t flags, u
                          static_cast<uint32_t>(asid & kSatpAsidMask)};
     const StateHeader& header = state_header(state);
     header.services->tlb_flush(header.vcpu, &flush);
+    end_reservation(*state);
 }
 
 void fence_i(State* state) {

@@ -1,8 +1,17 @@
 // Reservations of the A extension, and pause.
 //
-// LR/SC is a compare-and-swap with the value that LR loaded. Its one deviation: that another hart stored and
-// put the same value back goes unnoticed. SC to another address or of another size fails, and a trap clears
-// the reservation.
+// LR/SC is a compare-and-swap with the value that LR loaded. SC to another address or of another size fails.
+//
+// What is reserved is memory, and the address that is compared is a virtual one. So whatever may make it mean other memory
+// ends the reservation: traps, MRET and SRET, writes of satp and of what mstatus says about loads and stores, SFENCE.VMA
+// and SINVAL.VMA (state.h, end_reservation). SC may fail for that: those are no instructions of constrained LR/SC loops
+// (unprivileged specification, "Eventual Success of Store-Conditional Instructions").
+//
+// Memory that has no atomics cannot be reserved either: LR to a device or to ROM is a load access fault, as AMO to it is a
+// store access fault (privileged specification 3.6.3, RsrvNone and AMONone). So SC never has a reservation there.
+//
+// Two deviations: that another hart stored and put the same value back goes unnoticed, and so does a page table entry that
+// was changed without SFENCE.VMA, where the other memory has the same value.
 #include "emulator/guest/riscv/translate/translator.h"
 
 namespace weft::riscv::semantics {
@@ -33,9 +42,15 @@ I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
 }
 
 void load_reserved(Translator& t, const Insn& insn, unsigned size) {
-    const MemOp op(memop(t, insn, size).bits() | (size == kWord ? MemOp::kSign : 0));
-    t.b().emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
-    t.b().mov(res_address(t), reservation_key(t, insn, size));
+    ir::Builder& b = t.b();
+    const MemOp op(memop(t, insn, size).bits() | MemOp::kReserve);
+    if (size == kDouble) {
+        b.emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+    } else {
+        const I32 value = b.guest_ld<I32>(t.x(insn.rs1), op);
+        b.emit(Opcode::ext_i32_i64, Type::none, 0, 0, res_value(t).index, value.index);
+    }
+    b.mov(res_address(t), reservation_key(t, insn, size));
     if (insn.rd != 0) {
         t.set_x(insn.rd, res_value(t));
     }
