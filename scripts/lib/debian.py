@@ -7,9 +7,14 @@ archive keyring, packages with the hashes in them; both are apt's own checks and
 
   debian.py --cache DIR mirror                                  prints the mirror in use
   debian.py --cache DIR depends --suite S --arch A PACKAGE      prints what PACKAGE depends on, one name a line
-  debian.py --cache DIR fetch --suite S --arch A [--closure] --into DIR PACKAGE...
+  debian.py --cache DIR recorded --suite S --arch A --set NAME  prints the packages of the recorded set NAME that the
+      archive still has in the recorded versions, one name a line
+  debian.py --cache DIR fetch --suite S --arch A --set NAME [--closure] [--record] --into DIR PACKAGE...
       unpacks the packages (with everything they depend on if --closure is given) into a new folder DIR and prints
       one line "PACKAGE VERSION" for each
+
+Versions and hashes of what was fetched last are recorded in scripts/lib/packages.list, in sets: see packages.py. --record
+takes the newest and records it.
 """
 
 import argparse
@@ -21,11 +26,12 @@ import subprocess
 import sys
 import tempfile
 
+import packages
+
 KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-class Failure(Exception):
-    """Something outside of this script that keeps it from doing its work; the text is for the user."""
+Failure = packages.Failure
 
 
 # --- the machine's mirror -------------------------------------------------------------------------------------------
@@ -173,22 +179,32 @@ Debug::NoLocking "true";
         match = re.search(r"^Depends: (.*)$", text, re.MULTILINE)
         return [re.split(r"[ :(|]", item.strip())[0] for item in match.group(1).split(",")] if match else []
 
-    def versions(self, packages, closure):
-        """The (name, version) pairs that fetching `packages` means."""
+    def available(self, package):
+        """The versions of PACKAGE that the archive has, newest first; none if it does not know the package."""
+        self.update()
+        # `show` fails for unknown names, `policy` does not.
+        return re.findall(r"^     (\S+) \d+$", self.run("apt-cache", "policy", package), re.MULTILINE)
+
+    def versions(self, names, closure, recorded):
+        """The (name, version) pairs that fetching `names` means. Of single packages, the `recorded` versions where the
+        archive still has them; what apt would install where they come with all that they depend on."""
         self.update()
         if closure:
-            text = self.run("apt-get", "--simulate", "--no-install-recommends", "install", *packages)
+            text = self.run("apt-get", "--simulate", "--no-install-recommends", "install", *names)
             return re.findall(r"^Inst (\S+) \((\S+) ", text, re.MULTILINE)
         pairs = []
-        for package in packages:
-            match = re.search(r"^Version: (.*)$", self.run("apt-cache", "show", "--no-all-versions", package),
-                              re.MULTILINE)
-            pairs.append((package, match.group(1)))
+        for name in names:
+            versions = self.available(name)
+            if not versions:
+                raise Failure(f"the archive has no package {name} for {self.name}")
+            wanted = recorded[name].version if name in recorded else ""
+            pairs.append((name, wanted if wanted in versions else versions[0]))
         return pairs
 
-    def fetch(self, packages, closure, into):
-        """Downloads and unpacks; `into` appears complete or not at all. Returns the (name, version) pairs."""
-        pairs = self.versions(packages, closure)
+    def fetch(self, names, closure, into, recorded, check):
+        """Downloads and unpacks; `into` appears complete or not at all. Returns a packages.Entry for each package, by name,
+        after `check` has seen them."""
+        pairs = self.versions(names, closure, recorded)
         progress(f"downloading {len(pairs)} packages of {self.name}")
         # `download` takes what is in the folder already if its hash is right.
         self.run("apt-get", "download", *(f"{name}={version}" for name, version in pairs))
@@ -196,12 +212,17 @@ Debug::NoLocking "true";
         work = pathlib.Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
         try:
             work.chmod(0o755)
-            progress(f"unpacking into {into}")
+            files = {}
             for name, version in pairs:
                 found = list(self.debs.glob(f"{name}_{version.replace(':', '%3a')}_*.deb"))
                 if len(found) != 1:
                     raise Failure(f"apt-get download left no single file for {name} {version} in {self.debs}")
-                subprocess.run(["dpkg-deb", "-x", str(found[0]), str(work)], check=True)
+                files[name] = found[0]
+            entries = {name: packages.Entry(version, packages.sha256(files[name])) for name, version in pairs}
+            check(entries)
+            progress(f"unpacking into {into}")
+            for name, _ in pairs:
+                subprocess.run(["dpkg-deb", "-x", str(files[name]), str(work)], check=True)
             if into.exists():
                 shutil.rmtree(into)
             work.rename(into)
@@ -209,7 +230,7 @@ Debug::NoLocking "true";
             shutil.rmtree(work, ignore_errors=True)
             raise
         shutil.rmtree(self.debs)
-        return pairs
+        return entries
 
 
 def progress(text):
@@ -222,14 +243,18 @@ def main():
     parser.add_argument("--mirror", default="", help="default: the one in the machine's apt sources")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("mirror")
-    for name in ("depends", "fetch"):
+    for name in ("depends", "recorded", "fetch"):
         command = commands.add_parser(name)
         command.add_argument("--suite", required=True)
         command.add_argument("--arch", required=True)
+        if name != "depends":
+            command.add_argument("--set", required=True)
         if name == "fetch":
             command.add_argument("--closure", action="store_true")
+            command.add_argument("--record", action="store_true")
             command.add_argument("--into", type=pathlib.Path, required=True)
-        command.add_argument("packages", nargs="+" if name == "fetch" else 1)
+        if name != "recorded":
+            command.add_argument("packages", nargs="+" if name == "fetch" else 1)
     arguments = parser.parse_args()
 
     mirror = arguments.mirror or find_mirror()
@@ -239,9 +264,29 @@ def main():
     archive = Archive(arguments.cache.resolve(), mirror, arguments.suite, arguments.arch)
     if arguments.command == "depends":
         print("\n".join(archive.depends(arguments.packages[0])))
-    else:
-        for name, version in archive.fetch(arguments.packages, arguments.closure, arguments.into.resolve()):
-            print(name, version)
+        return
+    record = packages.read(packages.RECORD)
+    recorded = record.get(arguments.set, {})
+    if arguments.command == "recorded":
+        for name, entry in recorded.items():
+            if entry.version in archive.available(name):
+                print(name)
+        return
+
+    def check(entries):
+        if not arguments.record:
+            packages.check_hashes(recorded, entries)
+
+    entries = archive.fetch(arguments.packages, arguments.closure, arguments.into.resolve(),
+                            {} if arguments.record else recorded, check)
+    if arguments.record:
+        record[arguments.set] = entries
+        packages.write(packages.RECORD, record)
+        progress(f"recorded {len(entries)} packages of {arguments.set} in {packages.RECORD.name}")
+    elif difference := packages.difference(recorded, entries):
+        progress(f"the archive has moved on from {packages.RECORD.name}, the newest is taken: {difference}")
+    for name, entry in entries.items():
+        print(name, entry.version)
 
 
 if __name__ == "__main__":

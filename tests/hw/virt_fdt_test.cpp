@@ -32,8 +32,11 @@ Decompiled decompile(const std::vector<uint8_t>& blob) {
     std::ofstream(base + "/blob", std::ios::binary)
         .write(reinterpret_cast<const char*>(blob.data()), static_cast<std::streamsize>(blob.size()));
     const char* dtc = std::getenv("WEFT_DTC");
-    const std::string command = std::string(dtc != nullptr ? dtc : "dtc") + " -I dtb -O dts -o " + base +
-                                "/source " + base + "/blob 2>" + base + "/complaints";
+    // dtc 1.6.1 asks for #address-cells in every interrupt controller. Only an interrupt-map needs them (Devicetree
+    // Specification 2.4.3), and the binding riscv,cpu-intc.yaml forbids them.
+    const std::string command = std::string(dtc != nullptr ? dtc : "dtc") +
+                                " -W no-interrupt_provider -I dtb -O dts -o " + base + "/source " + base +
+                                "/blob 2>" + base + "/complaints";
     CHECK(std::system(command.c_str()) == 0);
     Decompiled result{slurp(base + "/source"), slurp(base + "/complaints")};
     for (const char* name : {"/blob", "/source", "/complaints"}) {
@@ -102,15 +105,15 @@ TEST_CASE("the tree of two harts says what the board has") {
           "mmu-type = \"riscv,sv48\";\n");
     CHECK(properties(tree.source, "cpu@2").empty());
     CHECK(properties(tree.source, "interrupt-controller") ==
-          "phandle = <0x04>;\n#address-cells = <0x00>;\n#interrupt-cells = "
-          "<0x01>;\ninterrupt-controller;\ncompatible = \"riscv,cpu-intc\";\n");
+          "phandle = <0x04>;\n#interrupt-cells = <0x01>;\ninterrupt-controller;\n"
+          "compatible = \"riscv,cpu-intc\";\n");
     CHECK(properties(tree.source, "core0") == "cpu = <0x03>;\n");
     CHECK(properties(tree.source, "core1") == "cpu = <0x05>;\n");
     CHECK(properties(tree.source, "clint@2000000") ==
           "compatible = \"sifive,clint0\\0riscv,clint0\";\n"
           "reg = <0x00 0x2000000 0x00 0x10000>;\n"
           "interrupts-extended = <0x04 0x03 0x04 0x07 0x06 0x03 0x06 0x07>;\n");
-    CHECK(properties(tree.source, "plic@c000000") ==
+    CHECK(properties(tree.source, "interrupt-controller@c000000") ==
           "phandle = <0x01>;\n"
           "compatible = \"sifive,plic-1.0.0\\0riscv,plic0\";\n"
           "reg = <0x00 0xc000000 0x00 0x600000>;\n"

@@ -105,7 +105,6 @@ class Builder {
         tree_.text("mmu-type", "riscv,sv48");
         const DeviceTreeNode intc(tree_, "interrupt-controller");
         tree_.cell("phandle", intc_handle(hart));
-        tree_.cell("#address-cells", 0);
         tree_.cell("#interrupt-cells", 1);
         tree_.flag("interrupt-controller");
         tree_.text("compatible", "riscv,cpu-intc");
@@ -173,7 +172,7 @@ class Builder {
     }
 
     void add_plic() {
-        const DeviceTreeNode node(tree_, at("plic", kPlic.base));
+        const DeviceTreeNode node(tree_, at("interrupt-controller", kPlic.base));
         tree_.cell("phandle", kPlicHandle);
         tree_.texts("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
         tree_.reg(kPlic.base, kPlic.size);
