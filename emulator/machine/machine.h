@@ -16,11 +16,11 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/control/monitor.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/riscv/virt.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/machine/operations.h"
 #include "emulator/machine/vcpu_thread_io.h"
 #include "emulator/memory/topology.h"
 #include "emulator/system/options.h"
@@ -38,7 +38,7 @@ struct MachineParts {
 };
 
 // Made, run and destroyed on the main loop's thread; the functions of MachineControl are for any.
-class Machine final : public hw::MachineControl, public MonitorTarget, private mem::TopologyListener {
+class Machine final : public hw::MachineControl, public MachineOperations, private mem::TopologyListener {
   public:
     // Builds the board and an instance of the first accelerator of `accel` that can be made.
     static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, hw::virt::BootPlan boot,
@@ -61,7 +61,7 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     uint64_t wall_clock_ns() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
 
-    // MonitorTarget
+    // MachineOperations
     void quit() override { request_shutdown(0); }
     void system_reset() override { request_reset(); }
     Result<> set_running(bool running) override;
