@@ -15,6 +15,7 @@
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/console.h"
 #include "emulator/system/inputs.h"
+#include "emulator/system/machine_options.h"
 #include "emulator/system/options.h"
 #include "emulator/system/signals.h"
 
@@ -101,13 +102,13 @@ Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options&
 }
 
 // The machine's life, between the main loop and the console.
-Result<int> run_machine(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel,
-                        Console& console, Signals& signals) {
-    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, std::move(boot), accel);
+Result<int> run_machine(const MachineConfig& config, hw::BoardPlan& plan, MainLoop& loop, Log& log,
+                        AccelChain& accel, Console& console, Signals& signals) {
+    Result<std::unique_ptr<Machine>> machine = Machine::create(config, plan, loop, log, accel);
     if (!machine) {
         return std::unexpected(machine.error());
     }
-    const auto signal_watch = parts.loop.watch(signals.fd(), MainLoop::Ready::readable, [&] {
+    const auto signal_watch = loop.watch(signals.fd(), MainLoop::Ready::readable, [&] {
         const Signals::Event event = signals.take();
         if (event == Signals::Event::terminate) {
             (*machine)->request_shutdown(0);
@@ -131,10 +132,14 @@ Result<int> run(const Options& options) {
     if (!log_settings) {
         return std::unexpected(log_settings.error());
     }
-    Result<hw::virt::BootPlan> boot =
+    const Result<hw::BootConfig> boot =
         read_inputs(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
     if (!boot) {
         return std::unexpected(boot.error());
+    }
+    const Result<std::unique_ptr<hw::BoardPlan>> plan = options.machine->plan(*boot);
+    if (!plan) {
+        return std::unexpected(plan.error());
     }
     if (Result<> outputs = check_outputs(options); !outputs) {
         return std::unexpected(outputs.error());
@@ -161,8 +166,12 @@ Result<int> run(const Options& options) {
     if (!console) {
         return std::unexpected(console.error());
     }
-    const MachineParts parts{options, **loop, **log, (*console)->serial(), *disks};
-    Result<int> exit_code = run_machine(parts, std::move(*boot), accel, **console, **signals);
+    MachineConfig config = machine_config(options);
+    config.backends.serial = &(*console)->serial();
+    for (const std::unique_ptr<hw::BlockBackend>& disk : *disks) {
+        config.backends.disks.push_back(disk.get());
+    }
+    Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "emulator/hw/machine_types.h"
 #include "emulator/system/option_values.h"
 
 namespace weft::sys {
@@ -164,6 +165,18 @@ Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments
     return {};
 }
 
+Result<> choose_machine(RawOptions& raw) {
+    Options& options = raw.options;
+    if (options.machine == nullptr) {
+        options.machine = &hw::machine_types().front();
+    }
+    if (options.max_cpus > options.machine->max_cpus) {
+        return fail(fmt::format("-smp: machine {} has 1 to {} CPUs, not {}", in_quotes(options.machine->name),
+                                options.machine->max_cpus, options.max_cpus));
+    }
+    return {};
+}
+
 Result<> choose_accelerators(RawOptions& raw) {
     Options& options = raw.options;
     if (!raw.machine_accels.empty()) {
@@ -228,9 +241,9 @@ Result<> choose_disks(RawOptions& raw) {
         used[index] = true;
         options.devices.push_back({device.driver, index});
     }
-    if (options.devices.size() > kMaxDevices) {
-        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}", kMaxDevices,
-                                options.devices.size()));
+    if (options.devices.size() > options.machine->max_devices) {
+        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",
+                                options.machine->max_devices, options.devices.size()));
     }
     return {};
 }
@@ -253,7 +266,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step : {choose_accelerators, choose_terminal, choose_disks}) {
+        for (const auto step : {choose_machine, choose_accelerators, choose_terminal, choose_disks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;
@@ -292,7 +305,16 @@ std::string usage_text() {
     return text;
 }
 
-std::string machines_text() { return "Machines:\n  virt  RISC-V VirtIO board (default)\n"; }
+std::string machines_text() {
+    std::string text = "Machines:\n";
+    for (const hw::MachineType& type : hw::machine_types()) {
+        text += fmt::format("  {}  {}, up to {} CPUs and {} devices{}\n", type.name, type.description,
+                            type.max_cpus, type.max_devices,
+                            &type == &hw::machine_types().front() ? " (default)" : "");
+    }
+    text += "Each has the property accel=NAME[:NAME...], the accelerators to try.\n";
+    return text;
+}
 
 std::string cpus_text() {
     return "CPUs:\n  rv64  RV64 with the extensions the device tree lists (default)\n";

@@ -11,12 +11,11 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/hw/core/board.h"
 
 namespace weft::sys {
 
 inline constexpr const char* kProgramName = "weft-system-riscv64";
-inline constexpr unsigned kMaxCpus = 512;  // what the virt board can number
-inline constexpr size_t kMaxDevices = 8;   // its virtio-mmio slots
 
 struct SerialChoice {
     enum class Kind { null, stdio, mux_stdio, file };
@@ -46,6 +45,7 @@ struct Options {
     std::vector<AccelChoice> accelerators;  // to be tried in this order; never empty
     std::optional<std::string> module_dir;
 
+    const hw::MachineType* machine = nullptr;  // never null where no help is asked for
     unsigned cpus = 1;
     unsigned max_cpus = 1;
     uint64_t memory_bytes = uint64_t{128} << 20;

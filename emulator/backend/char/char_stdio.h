@@ -61,9 +61,9 @@ class CharStdio final : public hw::CharBackend {
     WorkQueue::Work flush_work_;
     std::unique_ptr<EventLoop::Watch> output_watch_;  // the loop's thread
 
-    Receiver* receiver_ = nullptr;                  // the loop's thread
+    Receiver* receiver_ = nullptr;                   // the loop's thread
     std::unique_ptr<EventLoop::Watch> input_watch_;  // the loop's thread
-    bool input_ended_ = false;                      // the loop's thread
+    bool input_ended_ = false;                       // the loop's thread
     // The receiver had no room, so nobody reads. The loop's thread sets it, then asks the receiver again; accept_input()
     // reads it after room was made: sequentially consistent, so one of the two sees the other.
     std::atomic<bool> input_waits_{false};

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/virtio/blk.h"
 
@@ -72,6 +73,8 @@ VirtCpu::VirtCpu(mem::Topology& topology, const Config& config)
     : hart_(config.hart_id, config.reset_pc),
       address_space_(topology, fmt::format("cpu-memory-{}", config.hart_id), config.memory) {}
 
+std::string VirtCpu::name() const { return fmt::format("hart {}", hart_.id()); }
+
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, MachineControl& control) {
     auto plan = plan_boot(config.boot);
     if (!plan) {
@@ -82,8 +85,8 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, M
 
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, BootPlan plan,
                                                      MachineControl& control) {
-    if (config.boot.harts == 0 || config.boot.harts > kMaxHarts) {
-        return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.harts));
+    if (config.boot.cpus == 0 || config.boot.cpus > kMaxHarts) {
+        return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.cpus));
     }
     if (const auto slots = assign_slots(config.disks); !slots) {
         return std::unexpected(slots.error());
@@ -106,7 +109,7 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
       root_(topology_.container("system", mem::kEntireSpace)),
-      cpus_(make_cpus(topology_, root_, config.boot.harts)),
+      cpus_(make_cpus(topology_, root_, config.boot.cpus)),
       harts_(harts_of(cpus_)),
       dma_space_(topology_, "dma", root_),
       loader_(dma_space_),
@@ -135,6 +138,8 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
 }
 
 VirtBoard::~VirtBoard() = default;
+
+const GuestArch& VirtBoard::guest_arch() const { return riscv::guest_arch(); }
 
 void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
     const Slots slots = *assign_slots(config.disks);
@@ -207,5 +212,44 @@ void VirtBoard::fill_rng_seed() {
         done += got > 0 ? static_cast<size_t>(got) : 0;
     }
 }
+
+namespace virt {
+
+namespace {
+
+class VirtPlan final : public BoardPlan {
+  public:
+    // Of the configuration, the files are in the plan already.
+    VirtPlan(const BootConfig& config, BootPlan plan)
+        : cpus_(config.cpus), ram_size_(config.ram_size), plan_(std::move(plan)) {}
+
+    Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) override {
+        VirtConfig config;
+        config.boot.cpus = cpus_;
+        config.boot.ram_size = ram_size_;
+        config.serial = backends.serial;
+        for (BlockBackend* disk : backends.disks) {
+            config.disks.push_back({.backend = disk, .serial = {}, .slot = std::nullopt});
+        }
+        return VirtBoard::create(config, std::move(plan_), control);
+    }
+
+  private:
+    const unsigned cpus_;
+    const uint64_t ram_size_;
+    BootPlan plan_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config) {
+    auto plan = plan_boot(config);
+    if (!plan) {
+        return std::unexpected(plan.error());
+    }
+    return std::make_unique<VirtPlan>(config, std::move(*plan));
+}
+
+}  // namespace virt
 
 }  // namespace weft::hw
