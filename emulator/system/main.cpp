@@ -58,6 +58,8 @@ Result<std::string> help_text(const Options& options) {
             return cpus_text();
         case HelpTopic::devices:
             return devices_text();
+        case HelpTopic::device_properties:
+            return device_text(options.help_subject);
         case HelpTopic::log_items:
             return log_items_help();
     }
@@ -88,17 +90,34 @@ Result<LogSettings> parse_log(const Options& options) {
     return settings;
 }
 
-Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options& options) {
-    std::vector<std::unique_ptr<hw::BlockBackend>> disks;
+using Drives = std::vector<std::unique_ptr<hw::BlockBackend>>;
+
+// Opens the images that devices show.
+Result<Drives> open_drives(const Options& options) {
+    Drives drives(options.drives.size());
     for (const DeviceChoice& device : options.devices) {
+        if (!device.drive) {
+            continue;
+        }
         const DriveChoice& drive = options.drives[*device.drive];
         Result<std::unique_ptr<RawImage>> image = RawImage::open(drive.file, drive.read_only);
         if (!image) {
             return std::unexpected(image.error().within("-drive"));
         }
-        disks.push_back(std::move(*image));
+        drives[*device.drive] = std::move(*image);
     }
-    return disks;
+    return drives;
+}
+
+std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives) {
+    std::vector<hw::DeviceConfig> devices;
+    for (const DeviceChoice& device : options.devices) {
+        devices.push_back(device.config);
+        if (device.drive) {
+            devices.back().connect(*drives[*device.drive]);
+        }
+    }
+    return devices;
 }
 
 // The machine's life, between the main loop and the console.
@@ -153,9 +172,9 @@ Result<int> run(const Options& options) {
     if (!signals) {
         return std::unexpected(signals.error());
     }
-    const Result<std::vector<std::unique_ptr<hw::BlockBackend>>> disks = open_disks(options);
-    if (!disks) {
-        return std::unexpected(disks.error());
+    const Result<Drives> drives = open_drives(options);
+    if (!drives) {
+        return std::unexpected(drives.error());
     }
     const Result<std::unique_ptr<Log>> log =
         Log::open(log_settings->items, log_settings->filter, options.log_file.value_or(""));
@@ -168,9 +187,7 @@ Result<int> run(const Options& options) {
     }
     MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
-    for (const std::unique_ptr<hw::BlockBackend>& disk : *disks) {
-        config.backends.disks.push_back(disk.get());
-    }
+    config.backends.devices = connected_devices(options, *drives);
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "emulator/hw/device_types.h"
 #include "emulator/hw/machine_types.h"
 
 namespace weft::sys {
@@ -14,10 +15,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 // Room for a firmware's first megabyte; the board asks for more if the images need it.
 constexpr uint64_t kMinMemory = kMiB;
 constexpr uint64_t kMaxMemory = uint64_t{16} << 40;
-
-constexpr DeviceInfo kDevices[] = {
-    {"virtio-blk-device", "a disk on a virtio-mmio slot; drive=ID names the -drive it shows"},
-};
 
 bool is_help(const std::string& word) { return word == "help" || word == "?"; }
 
@@ -69,8 +66,6 @@ Result<bool> switch_of(const KeyValue& item) {
 }
 
 }  // namespace
-
-std::span<const DeviceInfo> device_table() { return kDevices; }
 
 void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
     if (raw.options.help == HelpTopic::none) {
@@ -326,27 +321,21 @@ Result<> parse_device(RawOptions& raw, const std::string& value) {
         request_help(raw, HelpTopic::devices);
         return {};
     }
-    if (std::ranges::none_of(kDevices, [&](const DeviceInfo& info) { return *list->head == info.name; })) {
+    const bool wants_help = std::ranges::any_of(
+        list->items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
+    const hw::DeviceType* type = hw::find_device_type(*list->head);
+    if (type == nullptr) {
         return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*list->head)));
     }
-    RawDevice device{*list->head, std::nullopt};
-    for (const KeyValue& item : list->items) {
-        if (item.key != "drive" && item.key != "id") {
-            return fail(
-                fmt::format("device {} has no property {}", in_quotes(device.driver), in_quotes(item.key)));
-        }
-        const Result<std::string> text = value_of(item);
-        if (!text) {
-            return std::unexpected(text.error());
-        }
-        if (item.key == "drive") {
-            device.drive = *text;
-        }
+    if (wants_help) {
+        request_help(raw, HelpTopic::device_properties, *list->head);
+        return {};
     }
-    if (!device.drive) {
-        return fail(fmt::format("device {} needs drive=ID", in_quotes(device.driver)));
+    Result<hw::DeviceConfig> config = hw::DeviceConfig::parse(*type, list->items);
+    if (!config) {
+        return std::unexpected(config.error());
     }
-    raw.devices.push_back(std::move(device));
+    raw.devices.push_back(std::move(*config));
     return {};
 }
 

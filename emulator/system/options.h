@@ -31,16 +31,28 @@ struct DriveChoice {
 };
 
 struct DeviceChoice {
-    std::string driver;
-    std::optional<size_t> drive;  // index into Options::drives
+    hw::DeviceConfig config;
+    std::optional<size_t>
+        drive;  // what the configuration is to be connected to: an index into Options::drives
 };
 
 // A request for text instead of a machine.
-enum class HelpTopic { none, usage, version, accels, accel_properties, machines, cpus, devices, log_items };
+enum class HelpTopic {
+    none,
+    usage,
+    version,
+    accels,
+    accel_properties,
+    machines,
+    cpus,
+    devices,
+    device_properties,
+    log_items
+};
 
 struct Options {
     HelpTopic help = HelpTopic::none;
-    std::string help_subject;  // accel_properties: the accelerator
+    std::string help_subject;  // accel_properties, device_properties: whose
 
     std::vector<AccelChoice> accelerators;  // to be tried in this order; never empty
     std::optional<std::string> module_dir;
@@ -84,5 +96,6 @@ std::string usage_text();
 std::string machines_text();
 std::string cpus_text();
 std::string devices_text();
+Result<std::string> device_text(const std::string& name);
 
 }  // namespace weft::sys

@@ -194,8 +194,14 @@ struct Board {
                        .firmware = file("fw", 100, 0x11),
                        .kernel = elf("k", 0x80400000, 16)};
         config.serial = &serial;
-        config.disks = {{.backend = &first, .serial = "one", .slot = {}},
-                        {.backend = &second, .serial = "two", .slot = 2}};
+        config.devices = {{.config = disk(first, "one"), .slot = {}},
+                          {.config = disk(second, "two"), .slot = 2}};
+    }
+    static DeviceConfig disk(BlockBackend& backend, const char* serial) {
+        const std::array<KeyValue, 2> items = {{{"drive", "any"}, {"serial", serial}}};
+        DeviceConfig made = *DeviceConfig::parse(kVirtioBlkType, items);
+        made.connect(backend);
+        return made;
     }
     void build() {
         auto made = VirtBoard::create(config, control);
@@ -338,14 +344,14 @@ TEST_CASE_METHOD(Board, "what the board cannot be is an error") {
     config.boot.cpus = 0;
     CHECK(error() == "the virt board has 1 to 512 harts, not 0");
     config.boot.cpus = 1;
-    config.disks[1].slot = 8;
+    config.devices[1].slot = 8;
     CHECK(error() == "virtio slot 8 does not exist (0 to 7)");
-    config.disks[0].slot = 3;
-    config.disks[1].slot = 3;
+    config.devices[0].slot = 3;
+    config.devices[1].slot = 3;
     CHECK(error() == "virtio slot 3 is given to two devices");
-    config.disks.assign(9, {.backend = &first, .serial = "", .slot = {}});
+    config.devices.assign(9, {.config = disk(first, "many"), .slot = {}});
     CHECK(error() == "more than 8 virtio devices");
-    config.disks.clear();
+    config.devices.clear();
     config.boot.ram_size += 5;
     CHECK(error().find("is not a positive multiple of 0x1000") != std::string::npos);
     config.boot.ram_size = uint64_t{1} << 54;

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/boot/boot_config.h"
+#include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/memory/topology.h"
 #include "weft/guest.h"
@@ -59,8 +59,8 @@ class Board {
 
 // What lies behind a board's devices. The backends outlive the board.
 struct BoardBackends {
-    CharBackend* serial = nullptr;  // null: nothing is connected
-    std::vector<BlockBackend*> disks;
+    CharBackend* serial = nullptr;      // null: nothing is connected
+    std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
 };
 
 // A board that can be made: its files were read and its memory planned, nothing is opened and nothing allocated.
@@ -77,7 +77,8 @@ struct MachineType {
     const char* name;
     const char* description;
     unsigned max_cpus;
-    size_t max_devices;  // that -drive and -device may add
+    size_t max_devices;      // that -drive and -device may add
+    const DeviceType* disk;  // what -drive makes
     // Says what does not fit or cannot be read.
     Result<std::unique_ptr<BoardPlan>> (*plan)(const BootConfig& config);
 };

@@ -9,7 +9,6 @@
 #include "base/assert.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/hw/boot/device_tree.h"
-#include "emulator/hw/virtio/blk.h"
 
 namespace weft::hw {
 
@@ -38,30 +37,30 @@ std::vector<riscv::Hart*> harts_of(const std::vector<std::unique_ptr<VirtCpu>>& 
     return harts;
 }
 
-// Which disk is in which slot; null: none.
-using Slots = std::array<const VirtConfig::Disk*, kVirtioSlots>;
+// Which device is in which slot; null: none.
+using Slots = std::array<const VirtConfig::Device*, kVirtioSlots>;
 
-Result<Slots> assign_slots(const std::vector<VirtConfig::Disk>& disks) {
+Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
     Slots slots{};
-    for (const VirtConfig::Disk& disk : disks) {
-        if (disk.slot) {
-            if (*disk.slot >= kVirtioSlots) {
+    for (const VirtConfig::Device& device : devices) {
+        if (device.slot) {
+            if (*device.slot >= kVirtioSlots) {
                 return fail(
-                    fmt::format("virtio slot {} does not exist (0 to {})", *disk.slot, kVirtioSlots - 1));
+                    fmt::format("virtio slot {} does not exist (0 to {})", *device.slot, kVirtioSlots - 1));
             }
-            if (slots[*disk.slot] != nullptr) {
-                return fail(fmt::format("virtio slot {} is given to two devices", *disk.slot));
+            if (slots[*device.slot] != nullptr) {
+                return fail(fmt::format("virtio slot {} is given to two devices", *device.slot));
             }
-            slots[*disk.slot] = &disk;
+            slots[*device.slot] = &device;
         }
     }
-    for (const VirtConfig::Disk& disk : disks) {
-        if (!disk.slot) {
+    for (const VirtConfig::Device& device : devices) {
+        if (!device.slot) {
             const auto free = std::find(slots.rbegin(), slots.rend(), nullptr);
             if (free == slots.rend()) {
                 return fail(fmt::format("more than {} virtio devices", kVirtioSlots));
             }
-            *free = &disk;
+            *free = &device;
         }
     }
     return slots;
@@ -88,7 +87,7 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, B
     if (config.boot.cpus == 0 || config.boot.cpus > kMaxHarts) {
         return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.cpus));
     }
-    if (const auto slots = assign_slots(config.disks); !slots) {
+    if (const auto slots = assign_slots(config.devices); !slots) {
         return std::unexpected(slots.error());
     }
     auto topology = std::make_unique<mem::Topology>();
@@ -142,11 +141,12 @@ VirtBoard::~VirtBoard() = default;
 const GuestArch& VirtBoard::guest_arch() const { return riscv::guest_arch(); }
 
 void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
-    const Slots slots = *assign_slots(config.disks);
+    const Slots slots = *assign_slots(config.devices);
     for (unsigned slot = 0; slot < kVirtioSlots; ++slot) {
         std::unique_ptr<VirtioDevice> device;
-        if (const VirtConfig::Disk* disk = slots[slot]; disk != nullptr) {
-            device = std::make_unique<VirtioBlk>(*disk->backend, control, disk->serial);
+        if (slots[slot] != nullptr) {
+            const DeviceConfig& wanted = slots[slot]->config;
+            device = wanted.type().make_virtio(wanted, control);
         }
         virtio_[slot] = std::make_unique<VirtioMmio>(dma_space_, control, std::move(device),
                                                      plic_.line(kVirtioIrq + slot));
@@ -228,8 +228,8 @@ class VirtPlan final : public BoardPlan {
         config.boot.cpus = cpus_;
         config.boot.ram_size = ram_size_;
         config.serial = backends.serial;
-        for (BlockBackend* disk : backends.disks) {
-            config.disks.push_back({.backend = disk, .serial = {}, .slot = std::nullopt});
+        for (const DeviceConfig& device : backends.devices) {
+            config.devices.push_back({.config = device, .slot = std::nullopt});
         }
         return VirtBoard::create(config, std::move(plan_), control);
     }

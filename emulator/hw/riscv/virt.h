@@ -20,6 +20,7 @@
 #include "emulator/hw/riscv/virt_boot.h"
 #include "emulator/hw/riscv/virt_map.h"
 #include "emulator/hw/rtc/goldfish.h"
+#include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/mmio.h"
 #include "emulator/memory/reader.h"
 #include "emulator/memory/topology.h"
@@ -30,12 +31,11 @@ struct VirtConfig {
     BootConfig boot;                // cpus: 1 to virt::kMaxHarts
     CharBackend* serial = nullptr;  // null: nothing is connected
 
-    struct Disk {
-        BlockBackend* backend = nullptr;
-        std::string serial;            // told to the guest
+    struct Device {
+        DeviceConfig config;           // of Bus::virtio
         std::optional<unsigned> slot;  // below virt::kVirtioSlots; none: the highest that is free
     };
-    std::vector<Disk> disks;
+    std::vector<Device> devices;
 
     // Makes /chosen/rng-seed the same in every run; none: from the host's random numbers.
     std::optional<uint64_t> rng_seed;
@@ -125,6 +125,7 @@ inline constexpr MachineType kMachineType = {
     .description = "RISC-V VirtIO board",
     .max_cpus = kMaxHarts,
     .max_devices = kVirtioSlots,
+    .disk = &kVirtioBlkType,
     .plan = plan_board,
 };
 
