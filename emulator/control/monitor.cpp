@@ -24,24 +24,24 @@ struct Command {
     const char* arguments;
     const char* help;
     size_t max_arguments;
-    Result<> (*execute)(MonitorTarget& target, Words arguments, const TextSink& sink);
+    Result<> (*execute)(MachineOperations& target, Words arguments, const TextSink& sink);
 };
 
-Result<> quit(MonitorTarget& target, Words, const TextSink&) {
+Result<> quit(MachineOperations& target, Words, const TextSink&) {
     target.quit();
     return {};
 }
 
-Result<> system_reset(MonitorTarget& target, Words, const TextSink&) {
+Result<> system_reset(MachineOperations& target, Words, const TextSink&) {
     target.system_reset();
     return {};
 }
 
-Result<> stop(MonitorTarget& target, Words, const TextSink&) { return target.set_running(false); }
+Result<> stop(MachineOperations& target, Words, const TextSink&) { return target.set_running(false); }
 
-Result<> cont(MonitorTarget& target, Words, const TextSink&) { return target.set_running(true); }
+Result<> cont(MachineOperations& target, Words, const TextSink&) { return target.set_running(true); }
 
-Result<> info_registers(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> info_registers(MachineOperations& target, Words arguments, const TextSink& sink) {
     unsigned first = 0;
     unsigned last = 0;
     if (!arguments.empty() && arguments[0] == "-a") {
@@ -62,7 +62,7 @@ Result<> info_registers(MonitorTarget& target, Words arguments, const TextSink& 
     return {};
 }
 
-Result<> info_mtree(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> info_mtree(MachineOperations& target, Words arguments, const TextSink& sink) {
     if (!arguments.empty() && arguments[0] != "-f") {
         return fail(fmt::format("{} is not -f", in_quotes(arguments[0])));
     }
@@ -70,12 +70,12 @@ Result<> info_mtree(MonitorTarget& target, Words arguments, const TextSink& sink
     return {};
 }
 
-Result<> info_cpus(MonitorTarget& target, Words, const TextSink& sink) {
+Result<> info_cpus(MachineOperations& target, Words, const TextSink& sink) {
     target.dump_cpus(sink);
     return {};
 }
 
-Result<> info_jit(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> info_jit(MachineOperations& target, Words arguments, const TextSink& sink) {
     if (!arguments.empty() && arguments[0] != "-j") {
         return fail(fmt::format("{} is not -j", in_quotes(arguments[0])));
     }
@@ -83,22 +83,22 @@ Result<> info_jit(MonitorTarget& target, Words arguments, const TextSink& sink) 
 }
 
 // The accelerator's report, with what was written behind the command.
-Result<> report(MonitorTarget& target, std::string topic, Words arguments, const TextSink& sink) {
+Result<> report(MachineOperations& target, std::string topic, Words arguments, const TextSink& sink) {
     for (const std::string& argument : arguments) {
         topic += ' ' + argument;
     }
     return target.dump_accelerator(topic, sink);
 }
 
-Result<> info_tlb(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> info_tlb(MachineOperations& target, Words arguments, const TextSink& sink) {
     return report(target, "tlb", arguments, sink);
 }
 
-Result<> info_tb_list(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> info_tb_list(MachineOperations& target, Words arguments, const TextSink& sink) {
     return report(target, "tb-list", arguments, sink);
 }
 
-Result<> info_tb(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> info_tb(MachineOperations& target, Words arguments, const TextSink& sink) {
     if (arguments.empty()) {
         return fail("needs an address of the guest or of generated code");
     }
@@ -106,7 +106,7 @@ Result<> info_tb(MonitorTarget& target, Words arguments, const TextSink& sink) {
 }
 
 // Into the file that -accel names, or into another one.
-Result<> stats(MonitorTarget& target, Words arguments, const TextSink& sink) {
+Result<> stats(MachineOperations& target, Words arguments, const TextSink& sink) {
     if (arguments.empty()) {
         return target.dump_accelerator("stats-file", sink);
     }
@@ -123,17 +123,17 @@ Result<> stats(MonitorTarget& target, Words arguments, const TextSink& sink) {
     return {};
 }
 
-Result<> info_stats(MonitorTarget& target, Words, const TextSink& sink) {
+Result<> info_stats(MachineOperations& target, Words, const TextSink& sink) {
     return target.dump_accelerator("stats", sink);
 }
 
-Result<> info_status(MonitorTarget& target, Words, const TextSink& sink) {
+Result<> info_status(MachineOperations& target, Words, const TextSink& sink) {
     const std::string_view text = target.running() ? "running\n" : "stopped\n";
     sink.write(sink.opaque, text.data(), text.size());
     return {};
 }
 
-Result<> help(MonitorTarget& target, Words arguments, const TextSink& sink);
+Result<> help(MachineOperations& target, Words arguments, const TextSink& sink);
 
 constexpr Command kCommands[] = {
     {"help", "", "this list", 0, help},
@@ -153,7 +153,7 @@ constexpr Command kCommands[] = {
     {"stats", "[FILE]", "write the counters as JSON to FILE, or to -accel's stats=FILE", 1, stats},
 };
 
-Result<> help(MonitorTarget&, Words, const TextSink& sink) {
+Result<> help(MachineOperations&, Words, const TextSink& sink) {
     for (const Command& command : kCommands) {
         const std::string usage = fmt::format("{} {}", command.name, command.arguments);
         const std::string line = fmt::format("{:<26}{}\n", usage, command.help);
@@ -170,7 +170,7 @@ std::vector<std::string> words_of(std::string_view text) {
 
 }  // namespace
 
-Monitor::Monitor(hw::CharBackend& line, MonitorTarget& target) : line_(line), target_(target) {
+Monitor::Monitor(hw::CharBackend& line, MachineOperations& target) : line_(line), target_(target) {
     line_.set_receiver(this);
 }
 

@@ -1,4 +1,7 @@
-// The monitor: a prompt for the machine's operator.
+// The monitor: a prompt for the machine's operator. Reads commands from one character backend and answers there.
+//
+// emulator/control holds the ways to attend to a machine from outside. It uses the machine through MachineOperations alone, on
+// the main loop's thread; the machine does not know it.
 #pragma once
 
 #include <span>
@@ -7,33 +10,14 @@
 
 #include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
-#include "weft/guest.h"
+#include "emulator/machine/operations.h"
 
 namespace weft::sys {
-
-// What the monitor can do to a machine. Called on the loop's thread.
-class MonitorTarget {
-  public:
-    virtual ~MonitorTarget() = default;
-
-    virtual void quit() = 0;
-    virtual void system_reset() = 0;
-    virtual Result<> set_running(bool running) = 0;
-    virtual bool running() const = 0;
-
-    virtual unsigned cpu_count() const = 0;
-    virtual void dump_registers(unsigned cpu, const TextSink& sink) = 0;
-    virtual void dump_cpus(const TextSink& sink) = 0;
-    // What is seen at each guest-physical address, or the regions that it is made of.
-    virtual void dump_memory(bool flat, const TextSink& sink) = 0;
-    // The accelerator's own report.
-    virtual Result<> dump_accelerator(const std::string& topic, const TextSink& sink) = 0;
-};
 
 class Monitor final : private hw::CharBackend::Receiver {
   public:
     // Reads commands from `line` and answers there; both outlive the monitor.
-    Monitor(hw::CharBackend& line, MonitorTarget& target);
+    Monitor(hw::CharBackend& line, MachineOperations& target);
     ~Monitor() override;
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;
@@ -50,7 +34,7 @@ class Monitor final : private hw::CharBackend::Receiver {
     void say(std::string_view text);
 
     hw::CharBackend& line_;
-    MonitorTarget& target_;
+    MachineOperations& target_;
     std::string input_;          // the command being typed
     bool after_return_ = false;  // a line feed right after a carriage return belongs to it
 };

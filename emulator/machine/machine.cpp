@@ -7,8 +7,7 @@
 #include "base/messages.h"
 #include "base/text_values.h"
 #include "emulator/accel/text_sinks.h"
-#include "emulator/guest/riscv/cpu/hart.h"
-#include "emulator/guest/riscv/guest_arch.h"
+#include "emulator/memory/reader.h"
 
 namespace weft::sys {
 
@@ -48,12 +47,12 @@ class Machine::Paused {
     Machine& machine_;
 };
 
-Machine::Machine(const MachineParts& parts)
-    : loop_(parts.loop),
-      log_(parts.log),
-      no_reboot_(parts.options.no_reboot),
-      start_stopped_(parts.options.start_stopped),
-      max_cpus_(parts.options.max_cpus),
+Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
+    : loop_(loop),
+      log_(log),
+      no_reboot_(config.no_reboot),
+      start_stopped_(config.start_stopped),
+      max_cpus_(config.max_cpus),
       host_services_{
           .opaque = this,
           .warn = [](void*, const char* message) { print_warning(message); },
@@ -74,10 +73,10 @@ Machine::Machine(const MachineParts& parts)
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
 
-Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, hw::virt::BootPlan boot,
-                                                 AccelChain& accel) {
-    std::unique_ptr<Machine> machine(new Machine(parts));
-    Result<> done = machine->build_board(parts, std::move(boot));
+Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw::BoardPlan& plan,
+                                                 MainLoop& loop, Log& log, AccelChain& accel) {
+    std::unique_ptr<Machine> machine(new Machine(config, loop, log));
+    Result<> done = machine->build_board(config, plan);
     if (done) {
         done = machine->start_accelerator(accel);
     }
@@ -90,7 +89,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineParts& parts, hw::
     return machine;
 }
 
-Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot) {
+Result<> Machine::build_board(const MachineConfig& config, hw::BoardPlan& plan) {
     Result<std::unique_ptr<IoWorker>> io = IoWorker::create(
         [](void* self) {
             static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done");
@@ -100,14 +99,7 @@ Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot
         return std::unexpected(io.error());
     }
     io_ = std::move(*io);
-    hw::VirtConfig config;
-    config.boot.harts = parts.options.cpus;
-    config.boot.ram_size = parts.options.memory_bytes;
-    config.serial = &parts.serial;
-    for (const std::unique_ptr<hw::BlockBackend>& disk : parts.disks) {
-        config.disks.push_back({.backend = disk.get(), .serial = {}, .slot = std::nullopt});
-    }
-    Result<std::unique_ptr<hw::VirtBoard>> board = hw::VirtBoard::create(config, std::move(boot), *this);
+    Result<std::unique_ptr<hw::Board>> board = plan.build(config.backends, *this);
     if (!board) {
         return std::unexpected(board.error());
     }
@@ -117,7 +109,7 @@ Result<> Machine::build_board(const MachineParts& parts, hw::virt::BootPlan boot
 
 Result<> Machine::start_accelerator(AccelChain& accel) {
     accel_config_ = {
-        .guest = &riscv::guest_arch(),
+        .guest = &board_->guest_arch(),
         .memory = &mem::memory_ops(),
         .host = &host_services_,
         .properties = nullptr,
@@ -149,15 +141,15 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
 
 Result<> Machine::create_vcpus() {
     for (unsigned index = 0; index < board_->cpu_count(); ++index) {
-        hw::VirtCpu& cpu = board_->cpu(index);
+        hw::BoardCpu& cpu = board_->cpu(index);
         const VcpuConfig config = {
-            .index = index, .guest = &cpu.hart(), .address_space = &cpu.address_space()};
+            .index = index, .guest = cpu.guest(), .address_space = &cpu.address_space()};
         ErrorCollector errors;
         VcpuHandle made{};
         if (!ops_->vcpu_create(accel_, &config, &made.vcpu, &made.state, errors.sink())) {
             return fail(errors.message("the accelerator cannot make a vCPU"));
         }
-        cpu.hart().attach(static_cast<riscv::State*>(made.state));
+        cpu.attach(made.state);
         vcpus_.push_back(made);
     }
     return {};
@@ -301,7 +293,7 @@ Result<> Machine::set_running(bool running) {
 
 void Machine::dump_registers(unsigned cpu, const TextSink& sink) {
     const Paused paused(*this);
-    riscv::guest_arch().dump_registers(vcpus_[cpu].state, &sink);
+    board_->guest_arch().dump_registers(vcpus_[cpu].state, &sink);
 }
 
 void Machine::dump_cpus(const TextSink& sink) {
@@ -310,7 +302,7 @@ void Machine::dump_cpus(const TextSink& sink) {
         // Not every accelerator tells more.
         TextCollector activity;
         const bool told = ops_->report(accel_, fmt::format("cpu {}", i).c_str(), activity.sink());
-        write_text(sink, fmt::format("CPU {}: hart {}, pc {:016x}{}{}", i, board_->cpu(i).hart().id(),
+        write_text(sink, fmt::format("CPU {}: {}, pc {:016x}{}{}", i, board_->cpu(i).name(),
                                      state_header(vcpus_[i].state).pc, told ? ", " : "\n", activity.text()));
     }
 }

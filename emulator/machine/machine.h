@@ -1,11 +1,13 @@
 // A machine: board, accelerator and vCPUs, run by a main loop.
 //
+// emulator/machine owns them and the threads that are no vCPUs': the main loop's and the I/O worker's. It knows boards through
+// hw::Board, accelerators through their table, the user's wishes as a MachineConfig; no architecture, no option and no terminal.
+//
 // Members stand in the order of dependence, so that the destructor unwinds: vCPUs, accelerator, I/O worker, board.
 #pragma once
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -14,35 +16,25 @@
 #include "base/mutex.h"
 #include "base/work_queue.h"
 #include "emulator/accel/accel_chain.h"
-#include "emulator/backend/block/block_backend.h"
-#include "emulator/backend/char/char_backend.h"
-#include "emulator/control/monitor.h"
+#include "emulator/hw/core/board.h"
 #include "emulator/hw/core/machine_control.h"
-#include "emulator/hw/riscv/virt.h"
 #include "emulator/machine/io_worker.h"
+#include "emulator/machine/machine_config.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/machine/operations.h"
 #include "emulator/machine/vcpu_thread_io.h"
 #include "emulator/memory/topology.h"
-#include "emulator/system/options.h"
 #include "weft/accel.h"
 
 namespace weft::sys {
 
-// What a machine is made from; it outlives the machine.
-struct MachineParts {
-    const Options& options;
-    MainLoop& loop;
-    Log& log;
-    hw::CharBackend& serial;
-    std::span<const std::unique_ptr<hw::BlockBackend>> disks;  // one for each of Options::devices
-};
-
 // Made, run and destroyed on the main loop's thread; the functions of MachineControl are for any.
-class Machine final : public hw::MachineControl, public MonitorTarget, private mem::TopologyListener {
+class Machine final : public hw::MachineControl, public MachineOperations, private mem::TopologyListener {
   public:
-    // Builds the board and an instance of the first accelerator of `accel` that can be made.
-    static Result<std::unique_ptr<Machine>> create(const MachineParts& parts, hw::virt::BootPlan boot,
-                                                   AccelChain& accel);
+    // Builds the board and an instance of the first accelerator of `accel` that can be made. Loop and log outlive the
+    // machine; the plan is used up.
+    static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, hw::BoardPlan& plan,
+                                                   MainLoop& loop, Log& log, AccelChain& accel);
     ~Machine() override;
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
@@ -61,7 +53,7 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     uint64_t wall_clock_ns() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
 
-    // MonitorTarget
+    // MachineOperations
     void quit() override { request_shutdown(0); }
     void system_reset() override { request_reset(); }
     Result<> set_running(bool running) override;
@@ -79,8 +71,8 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
         void* state;
     };
 
-    explicit Machine(const MachineParts& parts);
-    Result<> build_board(const MachineParts& parts, hw::virt::BootPlan boot);
+    Machine(const MachineConfig& config, MainLoop& loop, Log& log);
+    Result<> build_board(const MachineConfig& config, hw::BoardPlan& plan);
     Result<> start_accelerator(AccelChain& accel);
     Result<> create_vcpus();
     void reset();
@@ -104,7 +96,7 @@ class Machine final : public hw::MachineControl, public MonitorTarget, private m
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
 
-    std::unique_ptr<hw::VirtBoard> board_;
+    std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
 
     AccelConfig accel_config_{};

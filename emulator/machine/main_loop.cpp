@@ -18,7 +18,7 @@ struct MainLoop::Context {
 };
 
 // Kept alive by GLib's source: its function may destroy the watch it is called for.
-struct MainLoop::Watch::Source {
+struct MainLoop::Source {
     GSource* glib = nullptr;
     std::function<void()> function;
     MainLoop* loop = nullptr;
@@ -35,6 +35,23 @@ struct MainLoop::Watch::Source {
         return G_SOURCE_CONTINUE;
     }
     static void destroy(gpointer opaque) { delete static_cast<Source*>(opaque); }
+};
+
+class MainLoop::SourceWatch final : public EventLoop::Watch {
+  public:
+    explicit SourceWatch(Source* source) : source_(source) {}
+    SourceWatch(const SourceWatch&) = delete;
+    SourceWatch& operator=(const SourceWatch&) = delete;
+    ~SourceWatch() override {
+        // Destroying drops GLib's hold on the callback's data, which dispatch may be in the midst of: GLib keeps that alive
+        // until dispatch returns.
+        GSource* glib = source_->glib;
+        g_source_destroy(glib);
+        g_source_unref(glib);
+    }
+
+  private:
+    Source* source_;
 };
 
 Result<std::unique_ptr<MainLoop>> MainLoop::create() {
@@ -57,25 +74,16 @@ MainLoop::MainLoop(std::unique_ptr<WorkQueue> work, std::unique_ptr<TimerQueue> 
 
 MainLoop::~MainLoop() = default;
 
-std::unique_ptr<MainLoop::Watch> MainLoop::watch(int fd, Ready ready, std::function<void()> function) {
-    auto* source = new Watch::Source;
+std::unique_ptr<EventLoop::Watch> MainLoop::watch(int fd, Ready ready, std::function<void()> function) {
+    auto* source = new Source;
     source->function = std::move(function);
     source->loop = this;
     const auto condition =
         static_cast<GIOCondition>((ready == Ready::readable ? G_IO_IN : G_IO_OUT) | G_IO_HUP | G_IO_ERR);
     source->glib = g_unix_fd_source_new(fd, condition);
-    g_source_set_callback(source->glib, G_SOURCE_FUNC(Watch::Source::dispatch), source,
-                          Watch::Source::destroy);
+    g_source_set_callback(source->glib, G_SOURCE_FUNC(Source::dispatch), source, Source::destroy);
     g_source_attach(source->glib, context_->glib);
-    return std::unique_ptr<Watch>(new Watch(source));
-}
-
-MainLoop::Watch::~Watch() {
-    // Destroying drops GLib's hold on the callback's data, which dispatch may be in the midst of: GLib keeps that alive
-    // until dispatch returns.
-    GSource* glib = source_->glib;
-    g_source_destroy(glib);
-    g_source_unref(glib);
+    return std::make_unique<SourceWatch>(source);
 }
 
 void MainLoop::run() {

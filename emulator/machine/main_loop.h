@@ -10,41 +10,25 @@
 
 #include "base/error.h"
 #include "base/work_queue.h"
+#include "emulator/backend/event_loop.h"
 #include "emulator/machine/timer_queue.h"
 
 namespace weft::sys {
 
-class MainLoop {
+class MainLoop final : public EventLoop {
   public:
     static Result<std::unique_ptr<MainLoop>> create();
-    ~MainLoop();
+    ~MainLoop() override;
     MainLoop(const MainLoop&) = delete;
     MainLoop& operator=(const MainLoop&) = delete;
 
-    // Calls a function while a descriptor is ready, on the loop's thread, until the watch is destroyed (also from within
-    // the function). The loop's thread only; destroyed before the loop.
-    class Watch {
-      public:
-        ~Watch();
-        Watch(const Watch&) = delete;
-        Watch& operator=(const Watch&) = delete;
-
-      private:
-        friend class MainLoop;
-        struct Source;
-        explicit Watch(Source* source) : source_(source) {}
-        Source* source_;
-    };
-    enum class Ready { readable, writable };
-    // Also called where the descriptor's other end is gone or in error: reading or writing tells.
-    std::unique_ptr<Watch> watch(int fd, Ready ready, std::function<void()> function);
+    // EventLoop
+    std::unique_ptr<Watch> watch(int fd, Ready ready, std::function<void()> function) override;
+    void post(WorkQueue::Work& work) override { work_->post(work); }
+    void cancel(WorkQueue::Work& work) override { work_->cancel(work); }
 
     // Runs fn(opaque) on the loop's thread, in the order of the calls. Any thread.
     void post(void (*fn)(void* opaque), void* opaque) { work_->post(fn, opaque); }
-    // The same without allocating; `work` is posted once until it runs.
-    void post(WorkQueue::Work& work) { work_->post(work); }
-    // Takes it out again. The loop's thread only.
-    void cancel(WorkQueue::Work& work) { work_->cancel(work); }
 
     // As hw::MachineControl::set_timer. Any thread.
     void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
@@ -60,6 +44,8 @@ class MainLoop {
 
   private:
     struct Context;
+    struct Source;
+    class SourceWatch;
     MainLoop(std::unique_ptr<WorkQueue> work, std::unique_ptr<TimerQueue> timers);
 
     const std::unique_ptr<WorkQueue> work_;

@@ -48,7 +48,7 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, MainLoop&
 
 Console::~Console() { attach(nullptr); }
 
-void Console::attach(MonitorTarget* target) {
+void Console::attach(MachineOperations* target) {
     target_ = target;
     monitor_.reset();
     if (mux_) {

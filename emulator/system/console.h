@@ -27,7 +27,7 @@ class Console {
     hw::CharBackend& serial() { return *serial_; }
 
     // Ties the monitor and the terminal's keys to a machine; nullptr unties them, before the machine goes.
-    void attach(MonitorTarget* target);
+    void attach(MachineOperations* target);
 
     // After the program was stopped and continued.
     void continued();
@@ -46,7 +46,7 @@ class Console {
     hw::CharBackend* serial_ = nullptr;
     hw::CharBackend* monitor_line_ = nullptr;  // nullptr: there is no monitor
     std::unique_ptr<Monitor> monitor_;
-    MonitorTarget* target_ = nullptr;
+    MachineOperations* target_ = nullptr;
 };
 
 }  // namespace weft::sys

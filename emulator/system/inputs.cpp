@@ -133,7 +133,7 @@ std::vector<std::string> firmware_candidates(const std::optional<std::string>& f
     return candidates;
 }
 
-Result<hw::virt::BootPlan> read_inputs(const Options& options, const std::vector<std::string>& firmware) {
+Result<hw::BootConfig> read_inputs(const Options& options, const std::vector<std::string>& firmware) {
     std::optional<std::string> bios;
     if (options.bios == "default") {
         const Result<std::string> found = find_firmware(firmware);
@@ -144,8 +144,8 @@ Result<hw::virt::BootPlan> read_inputs(const Options& options, const std::vector
     } else if (options.bios != "none") {
         bios = options.bios;
     }
-    hw::virt::BootConfig boot;
-    boot.harts = options.cpus;
+    hw::BootConfig boot;
+    boot.cpus = options.cpus;
     boot.ram_size = options.memory_bytes;
     boot.append = options.append.value_or("");
     const struct {
@@ -165,7 +165,7 @@ Result<hw::virt::BootPlan> read_inputs(const Options& options, const std::vector
             file = std::move(*read);
         }
     }
-    return hw::virt::plan_boot(boot);
+    return boot;
 }
 
 Result<> check_outputs(const Options& options) {

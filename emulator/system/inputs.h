@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/hw/riscv/virt_boot.h"
+#include "emulator/hw/boot/boot_config.h"
 #include "emulator/system/options.h"
 
 namespace weft::sys {
@@ -15,9 +15,9 @@ namespace weft::sys {
 std::vector<std::string> firmware_candidates(const std::optional<std::string>& firmware_dir,
                                              const std::string& program_dir);
 
-// Reads firmware, kernel, initial RAM disk and device tree, and says where they go in the guest's memory. Refused: what
-// cannot be read, does not fit or is for another machine. `firmware` are the candidates of -bios default.
-Result<hw::virt::BootPlan> read_inputs(const Options& options, const std::vector<std::string>& firmware);
+// Reads firmware, kernel, initial RAM disk and device tree. Refused: what cannot be read, or is larger than the machine's
+// memory. `firmware` are the candidates of -bios default.
+Result<hw::BootConfig> read_inputs(const Options& options, const std::vector<std::string>& firmware);
 
 // Checks that drives, the serial port's file and the log file could be opened, opening nothing for writing.
 Result<> check_outputs(const Options& options);

@@ -15,6 +15,7 @@
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/console.h"
 #include "emulator/system/inputs.h"
+#include "emulator/system/machine_options.h"
 #include "emulator/system/options.h"
 #include "emulator/system/signals.h"
 
@@ -57,6 +58,8 @@ Result<std::string> help_text(const Options& options) {
             return cpus_text();
         case HelpTopic::devices:
             return devices_text();
+        case HelpTopic::device_properties:
+            return device_text(options.help_subject);
         case HelpTopic::log_items:
             return log_items_help();
     }
@@ -87,27 +90,44 @@ Result<LogSettings> parse_log(const Options& options) {
     return settings;
 }
 
-Result<std::vector<std::unique_ptr<hw::BlockBackend>>> open_disks(const Options& options) {
-    std::vector<std::unique_ptr<hw::BlockBackend>> disks;
+using Drives = std::vector<std::unique_ptr<hw::BlockBackend>>;
+
+// Opens the images that devices show.
+Result<Drives> open_drives(const Options& options) {
+    Drives drives(options.drives.size());
     for (const DeviceChoice& device : options.devices) {
+        if (!device.drive) {
+            continue;
+        }
         const DriveChoice& drive = options.drives[*device.drive];
         Result<std::unique_ptr<RawImage>> image = RawImage::open(drive.file, drive.read_only);
         if (!image) {
             return std::unexpected(image.error().within("-drive"));
         }
-        disks.push_back(std::move(*image));
+        drives[*device.drive] = std::move(*image);
     }
-    return disks;
+    return drives;
+}
+
+std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives) {
+    std::vector<hw::DeviceConfig> devices;
+    for (const DeviceChoice& device : options.devices) {
+        devices.push_back(device.config);
+        if (device.drive) {
+            devices.back().connect(*drives[*device.drive]);
+        }
+    }
+    return devices;
 }
 
 // The machine's life, between the main loop and the console.
-Result<int> run_machine(const MachineParts& parts, hw::virt::BootPlan boot, AccelChain& accel,
-                        Console& console, Signals& signals) {
-    Result<std::unique_ptr<Machine>> machine = Machine::create(parts, std::move(boot), accel);
+Result<int> run_machine(const MachineConfig& config, hw::BoardPlan& plan, MainLoop& loop, Log& log,
+                        AccelChain& accel, Console& console, Signals& signals) {
+    Result<std::unique_ptr<Machine>> machine = Machine::create(config, plan, loop, log, accel);
     if (!machine) {
         return std::unexpected(machine.error());
     }
-    const auto signal_watch = parts.loop.watch(signals.fd(), MainLoop::Ready::readable, [&] {
+    const auto signal_watch = loop.watch(signals.fd(), MainLoop::Ready::readable, [&] {
         const Signals::Event event = signals.take();
         if (event == Signals::Event::terminate) {
             (*machine)->request_shutdown(0);
@@ -131,10 +151,14 @@ Result<int> run(const Options& options) {
     if (!log_settings) {
         return std::unexpected(log_settings.error());
     }
-    Result<hw::virt::BootPlan> boot =
+    const Result<hw::BootConfig> boot =
         read_inputs(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
     if (!boot) {
         return std::unexpected(boot.error());
+    }
+    const Result<std::unique_ptr<hw::BoardPlan>> plan = options.machine->plan(*boot);
+    if (!plan) {
+        return std::unexpected(plan.error());
     }
     if (Result<> outputs = check_outputs(options); !outputs) {
         return std::unexpected(outputs.error());
@@ -148,9 +172,9 @@ Result<int> run(const Options& options) {
     if (!signals) {
         return std::unexpected(signals.error());
     }
-    const Result<std::vector<std::unique_ptr<hw::BlockBackend>>> disks = open_disks(options);
-    if (!disks) {
-        return std::unexpected(disks.error());
+    const Result<Drives> drives = open_drives(options);
+    if (!drives) {
+        return std::unexpected(drives.error());
     }
     const Result<std::unique_ptr<Log>> log =
         Log::open(log_settings->items, log_settings->filter, options.log_file.value_or(""));
@@ -161,8 +185,10 @@ Result<int> run(const Options& options) {
     if (!console) {
         return std::unexpected(console.error());
     }
-    const MachineParts parts{options, **loop, **log, (*console)->serial(), *disks};
-    Result<int> exit_code = run_machine(parts, std::move(*boot), accel, **console, **signals);
+    MachineConfig config = machine_config(options);
+    config.backends.serial = &(*console)->serial();
+    config.backends.devices = connected_devices(options, *drives);
+    Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "emulator/hw/device_types.h"
+#include "emulator/hw/machine_types.h"
+
 namespace weft::sys {
 
 namespace {
@@ -12,10 +15,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 // Room for a firmware's first megabyte; the board asks for more if the images need it.
 constexpr uint64_t kMinMemory = kMiB;
 constexpr uint64_t kMaxMemory = uint64_t{16} << 40;
-
-constexpr DeviceInfo kDevices[] = {
-    {"virtio-blk-device", "a disk on a virtio-mmio slot; drive=ID names the -drive it shows"},
-};
 
 bool is_help(const std::string& word) { return word == "help" || word == "?"; }
 
@@ -29,10 +28,22 @@ bool is_plain_name(const std::string& name) {
 
 Result<unsigned> parse_cpu_count(const std::string& what, const std::string& text) {
     const std::optional<uint64_t> count = parse_uint(text);
-    if (!count || *count < 1 || *count > kMaxCpus) {
-        return fail(fmt::format("{} must be a number from 1 to {}, not {}", what, kMaxCpus, in_quotes(text)));
+    // The chosen board may have room for fewer: that is looked at when it is known.
+    const unsigned max_cpus = std::ranges::max(hw::machine_types(), {}, &hw::MachineType::max_cpus).max_cpus;
+    if (!count || *count < 1 || *count > max_cpus) {
+        return fail(fmt::format("{} must be a number from 1 to {}, not {}", what, max_cpus, in_quotes(text)));
     }
     return static_cast<unsigned>(*count);
+}
+
+// 'a', 'b' and so on: the names of a table's rows.
+template <class Row>
+std::string names_of(std::span<const Row> rows) {
+    std::string names;
+    for (const Row& row : rows) {
+        names += (names.empty() ? "" : ", ") + in_quotes(row.name);
+    }
+    return names;
 }
 
 // The value of a key that cannot do without.
@@ -55,8 +66,6 @@ Result<bool> switch_of(const KeyValue& item) {
 }
 
 }  // namespace
-
-std::span<const DeviceInfo> device_table() { return kDevices; }
 
 void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
     if (raw.options.help == HelpTopic::none) {
@@ -95,16 +104,32 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
     if (!list) {
         return std::unexpected(list.error());
     }
-    std::string name = list->head.value_or("virt");
-    raw.machine_accels.clear();
+    std::string name = list->head.value_or(hw::machine_types().front().name);
     for (const KeyValue& item : list->items) {
-        if (is_help(item.key) && !item.value) {
-            request_help(raw, HelpTopic::machines);
-            return {};
-        }
         if (item.key == "type" && !list->head) {
             name = item.value.value_or("");
-        } else if (item.key == "accel") {
+        }
+        if (is_help(item.key) && !item.value) {
+            name = item.key;
+            break;
+        }
+    }
+    if (is_help(name)) {
+        request_help(raw, HelpTopic::machines);
+        return {};
+    }
+    const hw::MachineType* machine = hw::find_machine_type(name);
+    if (machine == nullptr) {
+        return fail(
+            fmt::format("unknown machine {} (there is {})", in_quotes(name), names_of(hw::machine_types())));
+    }
+    raw.options.machine = machine;
+    raw.machine_accels.clear();
+    for (const KeyValue& item : list->items) {
+        if (item.key == "type" && !list->head) {
+            continue;
+        }
+        if (item.key == "accel") {
             const Result<std::string> accels = value_of(item);
             if (!accels) {
                 return std::unexpected(accels.error());
@@ -116,13 +141,8 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 raw.machine_accels.push_back({accel, {}});
             }
         } else {
-            return fail(fmt::format("machine 'virt' has no property {}", in_quotes(item.key)));
+            return fail(fmt::format("machine {} has no property {}", in_quotes(name), in_quotes(item.key)));
         }
-    }
-    if (is_help(name)) {
-        request_help(raw, HelpTopic::machines);
-    } else if (name != "virt") {
-        return fail(fmt::format("unknown machine {} (there is 'virt')", in_quotes(name)));
     }
     return {};
 }
@@ -301,27 +321,21 @@ Result<> parse_device(RawOptions& raw, const std::string& value) {
         request_help(raw, HelpTopic::devices);
         return {};
     }
-    if (std::ranges::none_of(kDevices, [&](const DeviceInfo& info) { return *list->head == info.name; })) {
+    const bool wants_help = std::ranges::any_of(
+        list->items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
+    const hw::DeviceType* type = hw::find_device_type(*list->head);
+    if (type == nullptr) {
         return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*list->head)));
     }
-    RawDevice device{*list->head, std::nullopt};
-    for (const KeyValue& item : list->items) {
-        if (item.key != "drive" && item.key != "id") {
-            return fail(
-                fmt::format("device {} has no property {}", in_quotes(device.driver), in_quotes(item.key)));
-        }
-        const Result<std::string> text = value_of(item);
-        if (!text) {
-            return std::unexpected(text.error());
-        }
-        if (item.key == "drive") {
-            device.drive = *text;
-        }
+    if (wants_help) {
+        request_help(raw, HelpTopic::device_properties, *list->head);
+        return {};
     }
-    if (!device.drive) {
-        return fail(fmt::format("device {} needs drive=ID", in_quotes(device.driver)));
+    Result<hw::DeviceConfig> config = hw::DeviceConfig::parse(*type, list->items);
+    if (!config) {
+        return std::unexpected(config.error());
     }
-    raw.devices.push_back(std::move(device));
+    raw.devices.push_back(std::move(*config));
     return {};
 }
 

@@ -9,25 +9,14 @@
 namespace weft::sys {
 
 // What options.cpp collects before the options are looked at together.
-struct RawDevice {
-    std::string driver;
-    std::optional<std::string> drive;  // drive=ID
-};
-
 struct RawOptions {
     Options options;
     std::vector<AccelChoice> machine_accels;  // -machine virt,accel=a:b
-    std::vector<RawDevice> devices;
+    std::vector<hw::DeviceConfig> devices;
     std::optional<SerialChoice> serial;
     std::optional<bool> monitor;  // -monitor: true stdio, false none
     bool nographic = false;
 };
-
-struct DeviceInfo {
-    const char* name;
-    const char* help;
-};
-std::span<const DeviceInfo> device_table();
 
 Result<> parse_accel(RawOptions& raw, const std::string& value);
 Result<> parse_machine(RawOptions& raw, const std::string& value);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "emulator/hw/device_types.h"
+#include "emulator/hw/machine_types.h"
 #include "emulator/system/option_values.h"
 
 namespace weft::sys {
@@ -90,7 +92,7 @@ constexpr OptionDesc kDeviceOptions[] = {
      "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device. Commas in PATH are doubled"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", parse_device,
-     "add a device: virtio-blk-device,drive=ID ('help' lists them)"},
+     "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\nproperties)"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -164,6 +166,18 @@ Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments
     return {};
 }
 
+Result<> choose_machine(RawOptions& raw) {
+    Options& options = raw.options;
+    if (options.machine == nullptr) {
+        options.machine = &hw::machine_types().front();
+    }
+    if (options.max_cpus > options.machine->max_cpus) {
+        return fail(fmt::format("-smp: machine {} has 1 to {} CPUs, not {}", in_quotes(options.machine->name),
+                                options.machine->max_cpus, options.max_cpus));
+    }
+    return {};
+}
+
 Result<> choose_accelerators(RawOptions& raw) {
     Options& options = raw.options;
     if (!raw.machine_accels.empty()) {
@@ -205,32 +219,35 @@ Result<> choose_terminal(RawOptions& raw) {
     return {};
 }
 
-Result<> choose_disks(RawOptions& raw) {
+Result<> choose_devices(RawOptions& raw) {
     Options& options = raw.options;
     std::vector<bool> used(options.drives.size(), false);
     for (size_t i = 0; i < options.drives.size(); ++i) {
         if (options.drives[i].attach) {
-            options.devices.push_back({"virtio-blk-device", i});
+            options.devices.push_back({hw::DeviceConfig(*options.machine->disk), i});
             used[i] = true;
         }
     }
-    for (const RawDevice& device : raw.devices) {
-        const auto drive = std::ranges::find_if(
-            options.drives, [&](const DriveChoice& candidate) { return candidate.id == device.drive; });
-        if (drive == options.drives.end()) {
-            return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(*device.drive)));
+    for (hw::DeviceConfig& device : raw.devices) {
+        const std::string& id = device.drive_id();
+        std::optional<size_t> index;
+        if (!id.empty()) {
+            const auto drive = std::ranges::find(options.drives, id, &DriveChoice::id);
+            if (drive == options.drives.end()) {
+                return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(id)));
+            }
+            index = static_cast<size_t>(drive - options.drives.begin());
+            if (used[*index]) {
+                return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(id),
+                                        drive->attach ? " (if=none leaves it to -device)" : ""));
+            }
+            used[*index] = true;
         }
-        const auto index = static_cast<size_t>(drive - options.drives.begin());
-        if (used[index]) {
-            return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(*device.drive),
-                                    drive->attach ? " (if=none leaves it to -device)" : ""));
-        }
-        used[index] = true;
-        options.devices.push_back({device.driver, index});
+        options.devices.push_back({std::move(device), index});
     }
-    if (options.devices.size() > kMaxDevices) {
-        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}", kMaxDevices,
-                                options.devices.size()));
+    if (options.devices.size() > options.machine->max_devices) {
+        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",
+                                options.machine->max_devices, options.devices.size()));
     }
     return {};
 }
@@ -253,7 +270,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step : {choose_accelerators, choose_terminal, choose_disks}) {
+        for (const auto step : {choose_machine, choose_accelerators, choose_terminal, choose_devices}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;
@@ -292,18 +309,26 @@ std::string usage_text() {
     return text;
 }
 
-std::string machines_text() { return "Machines:\n  virt  RISC-V VirtIO board (default)\n"; }
+std::string machines_text() {
+    std::string text = "Machines:\n";
+    for (const hw::MachineType& type : hw::machine_types()) {
+        text += fmt::format("  {}  {}, up to {} CPUs and {} devices{}\n", type.name, type.description,
+                            type.max_cpus, type.max_devices,
+                            &type == &hw::machine_types().front() ? " (default)" : "");
+    }
+    text += "Each has the property accel=NAME[:NAME...], the accelerators to try.\n";
+    return text;
+}
 
 std::string cpus_text() {
     return "CPUs:\n  rv64  RV64 with the extensions the device tree lists (default)\n";
 }
 
-std::string devices_text() {
-    std::string text = "Devices:\n";
-    for (const DeviceInfo& device : device_table()) {
-        text += fmt::format("  {}  {}\n", device.name, device.help);
-    }
-    return text;
+std::string devices_text() { return hw::device_types_text(hw::device_types()); }
+
+Result<std::string> device_text(const std::string& name) {
+    const hw::DeviceType* type = hw::find_device_type(name);
+    return type != nullptr ? hw::device_properties_text(*type) : std::string();
 }
 
 }  // namespace weft::sys

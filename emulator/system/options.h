@@ -11,12 +11,11 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/hw/core/board.h"
 
 namespace weft::sys {
 
 inline constexpr const char* kProgramName = "weft-system-riscv64";
-inline constexpr unsigned kMaxCpus = 512;  // what the virt board can number
-inline constexpr size_t kMaxDevices = 8;   // its virtio-mmio slots
 
 struct SerialChoice {
     enum class Kind { null, stdio, mux_stdio, file };
@@ -32,20 +31,33 @@ struct DriveChoice {
 };
 
 struct DeviceChoice {
-    std::string driver;
-    std::optional<size_t> drive;  // index into Options::drives
+    hw::DeviceConfig config;
+    std::optional<size_t>
+        drive;  // what the configuration is to be connected to: an index into Options::drives
 };
 
 // A request for text instead of a machine.
-enum class HelpTopic { none, usage, version, accels, accel_properties, machines, cpus, devices, log_items };
+enum class HelpTopic {
+    none,
+    usage,
+    version,
+    accels,
+    accel_properties,
+    machines,
+    cpus,
+    devices,
+    device_properties,
+    log_items
+};
 
 struct Options {
     HelpTopic help = HelpTopic::none;
-    std::string help_subject;  // accel_properties: the accelerator
+    std::string help_subject;  // accel_properties, device_properties: whose
 
     std::vector<AccelChoice> accelerators;  // to be tried in this order; never empty
     std::optional<std::string> module_dir;
 
+    const hw::MachineType* machine = nullptr;  // never null where no help is asked for
     unsigned cpus = 1;
     unsigned max_cpus = 1;
     uint64_t memory_bytes = uint64_t{128} << 20;
@@ -84,5 +96,6 @@ std::string usage_text();
 std::string machines_text();
 std::string cpus_text();
 std::string devices_text();
+Result<std::string> device_text(const std::string& name);
 
 }  // namespace weft::sys

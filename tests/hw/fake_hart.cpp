@@ -1,4 +1,5 @@
 // The part of a hart that devices call, without an accelerator behind it: levels and compare values end in its state.
+#include "emulator/guest/riscv/guest_arch.h"
 #include "tests/hw/support.h"
 
 namespace weft::riscv {
@@ -17,5 +18,11 @@ uint64_t Hart::mtimecmp() const { return state_->mtimecmp.load(); }
 uint64_t Hart::clock_ticks() const { return hw::test::kFakeTime; }
 uint64_t Hart::time() const { return hw::test::kFakeTime + time_offset_.load(); }
 void Hart::set_time_offset(uint64_t ticks) { time_offset_.store(ticks); }
+
+// Nothing runs here.
+const GuestArch& guest_arch() {
+    static constexpr GuestArch kNone{};
+    return kNone;
+}
 
 }  // namespace weft::riscv

@@ -11,7 +11,6 @@
 namespace weft::hw {
 namespace {
 
-using virt::BootConfig;
 using virt::BootPlan;
 using virt::plan_boot;
 
@@ -166,7 +165,7 @@ TEST_CASE("ELF files go where they say, and nowhere else") {
 }
 
 TEST_CASE("a device tree of the user's gets the command line and the RAM disk") {
-    const auto own = plan_boot({.harts = 3, .ram_size = 64 * kMiB})->device_tree;
+    const auto own = plan_boot({.cpus = 3, .ram_size = 64 * kMiB})->device_tree;
     const auto plan = plan_boot({.ram_size = 64 * kMiB,
                                  .kernel = file("Image", 10),
                                  .initrd = file("rd", 10),
@@ -190,13 +189,19 @@ struct Board {
     std::unique_ptr<mem::Reader> reader;
 
     Board() {
-        config.boot = {.harts = 2,
+        config.boot = {.cpus = 2,
                        .ram_size = 64 * kMiB,
                        .firmware = file("fw", 100, 0x11),
                        .kernel = elf("k", 0x80400000, 16)};
         config.serial = &serial;
-        config.disks = {{.backend = &first, .serial = "one", .slot = {}},
-                        {.backend = &second, .serial = "two", .slot = 2}};
+        config.devices = {{.config = disk(first, "one"), .slot = {}},
+                          {.config = disk(second, "two"), .slot = 2}};
+    }
+    static DeviceConfig disk(BlockBackend& backend, const char* serial) {
+        const std::array<KeyValue, 2> items = {{{"drive", "any"}, {"serial", serial}}};
+        DeviceConfig made = *DeviceConfig::parse(kVirtioBlkType, items);
+        made.connect(backend);
+        return made;
     }
     void build() {
         auto made = VirtBoard::create(config, control);
@@ -334,25 +339,25 @@ TEST_CASE_METHOD(Board, "what the board cannot be is an error") {
         const auto made = VirtBoard::create(config, control);
         return made ? std::string("no error") : made.error().message();
     };
-    config.boot.harts = 513;
+    config.boot.cpus = 513;
     CHECK(error() == "the virt board has 1 to 512 harts, not 513");
-    config.boot.harts = 0;
+    config.boot.cpus = 0;
     CHECK(error() == "the virt board has 1 to 512 harts, not 0");
-    config.boot.harts = 1;
-    config.disks[1].slot = 8;
+    config.boot.cpus = 1;
+    config.devices[1].slot = 8;
     CHECK(error() == "virtio slot 8 does not exist (0 to 7)");
-    config.disks[0].slot = 3;
-    config.disks[1].slot = 3;
+    config.devices[0].slot = 3;
+    config.devices[1].slot = 3;
     CHECK(error() == "virtio slot 3 is given to two devices");
-    config.disks.assign(9, {.backend = &first, .serial = "", .slot = {}});
+    config.devices.assign(9, {.config = disk(first, "many"), .slot = {}});
     CHECK(error() == "more than 8 virtio devices");
-    config.disks.clear();
+    config.devices.clear();
     config.boot.ram_size += 5;
     CHECK(error().find("is not a positive multiple of 0x1000") != std::string::npos);
     config.boot.ram_size = uint64_t{1} << 54;
     CHECK(error().starts_with("riscv_virt_board.ram of "));
     config.boot.ram_size = 64 * kMiB;
-    config.boot.harts = 512;
+    config.boot.cpus = 512;
     CHECK(error() == "no error");
 }
 

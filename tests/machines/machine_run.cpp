@@ -2,6 +2,7 @@
 
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/inputs.h"
+#include "emulator/system/machine_options.h"
 #include "tests/support/char_collector.h"
 
 namespace weft::test {
@@ -33,15 +34,22 @@ MachineOutcome MachineSetup::run() {
         outcome.error = loop.error().message();
         return outcome;
     }
-    auto boot = sys::read_inputs(options_, {});
+    const auto boot = sys::read_inputs(options_, {});
     if (!boot) {
         outcome.error = boot.error().message();
+        return outcome;
+    }
+    const auto plan = options_.machine->plan(*boot);
+    if (!plan) {
+        outcome.error = plan.error().message();
         return outcome;
     }
     Log log;
     CharCollector serial;
     {
-        auto machine = sys::Machine::create({options_, **loop, log, serial, {}}, std::move(*boot), accel_);
+        sys::MachineConfig config = sys::machine_config(options_);
+        config.backends.serial = &serial;
+        auto machine = sys::Machine::create(config, **plan, **loop, log, accel_);
         if (!machine) {
             outcome.error = machine.error().message();
             return outcome;

@@ -15,6 +15,7 @@
 #include "emulator/backend/char/char_file.h"
 #include "emulator/backend/char/char_mux.h"
 #include "emulator/backend/char/char_stdio.h"
+#include "emulator/machine/main_loop.h"
 #include "tests/support/subprocess.h"
 
 using namespace weft;

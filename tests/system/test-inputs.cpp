@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "emulator/hw/riscv/virt_boot.h"
 #include "emulator/system/inputs.h"
 #include "tests/support/subprocess.h"
 
@@ -18,7 +19,11 @@ Options options_for(std::vector<const char*> arguments) {
 }
 
 std::string message(const Options& options, const std::vector<std::string>& firmware = {}) {
-    const auto plan = read_inputs(options, firmware);
+    const auto boot = read_inputs(options, firmware);
+    if (!boot) {
+        return boot.error().message();
+    }
+    const auto plan = options.machine->plan(*boot);
     return plan ? "(fine)" : plan.error().message();
 }
 
@@ -62,7 +67,9 @@ TEST_CASE("-bios default takes the first candidate there is", "[inputs]") {
     const test::TempDir dir;
     const std::string first = dir.write("first", "first firmware");
     const std::string second = dir.write("second", "second");
-    const auto plan = read_inputs(options_for({"-m", "16M"}), {dir.file("absent"), first, second});
+    const auto boot = read_inputs(options_for({"-m", "16M"}), {dir.file("absent"), first, second});
+    REQUIRE(boot);
+    const auto plan = hw::virt::plan_boot(*boot);
     REQUIRE(plan);
     REQUIRE(plan->segments.size() == 1);
     CHECK(plan->segments[0].paddr == 0x80000000);

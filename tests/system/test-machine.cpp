@@ -8,6 +8,8 @@
 
 #include "emulator/accel/text_sinks.h"
 #include "emulator/machine/machine.h"
+#include "emulator/machine/main_loop.h"
+#include "emulator/system/machine_options.h"
 #include "tests/support/char_collector.h"
 
 using namespace weft;
@@ -42,10 +44,7 @@ Run run_machine(Setup& setup, bool resets) {
     Run result;
     const Options& options = setup.options;
     const auto loop = MainLoop::create();
-    hw::virt::BootConfig boot;
-    boot.harts = options.cpus;
-    boot.ram_size = options.memory_bytes;
-    auto plan = hw::virt::plan_boot(boot);
+    const auto plan = options.machine->plan({.cpus = options.cpus, .ram_size = options.memory_bytes});
     if (!loop || !plan) {
         result.error += "not started";
         return result;
@@ -53,7 +52,9 @@ Run run_machine(Setup& setup, bool resets) {
     Log log;
     test::CharCollector serial;
     {
-        auto machine = Machine::create({options, **loop, log, serial, {}}, std::move(*plan), setup.accel);
+        MachineConfig config = machine_config(options);
+        config.backends.serial = &serial;
+        auto machine = Machine::create(config, **plan, **loop, log, setup.accel);
         if (!machine) {
             result.error += machine.error().message();
             return result;

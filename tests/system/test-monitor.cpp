@@ -10,7 +10,7 @@ namespace {
 
 void put(const TextSink& sink, const std::string& text) { sink.write(sink.opaque, text.data(), text.size()); }
 
-struct FakeMachine final : MonitorTarget {
+struct FakeMachine final : MachineOperations {
     void quit() override { calls += "quit;"; }
     void system_reset() override { calls += "reset;"; }
     Result<> set_running(bool on) override {

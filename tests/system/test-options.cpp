@@ -103,6 +103,11 @@ TEST_CASE("-m", "[options]") {
 }
 
 TEST_CASE("machines and CPUs", "[options]") {
+    CHECK(std::string(good({}).machine->name) == "virt");
+    CHECK(good({"-machine", "type=virt"}).machine == good({}).machine);
+    CHECK(machines_text().find("\n  virt  RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
+          std::string::npos);
+    CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: machine 'virt' has no property 'aia'");
     CHECK(bad({"-cpu", "max"}) == "-cpu: unknown CPU 'max' (there is 'rv64')");
@@ -136,6 +141,9 @@ TEST_CASE("help wins over what a machine would miss, the first request over late
     CHECK(good({"-M", "help"}).help == HelpTopic::machines);
     CHECK(good({"-cpu", "help"}).help == HelpTopic::cpus);
     CHECK(good({"-device", "help"}).help == HelpTopic::devices);
+    const Options device_help = good({"-device", "virtio-blk-device,help"});
+    CHECK(device_help.help == HelpTopic::device_properties);
+    CHECK(device_help.help_subject == "virtio-blk-device");
     CHECK(good({"-d", "help"}).help == HelpTopic::log_items);
     CHECK(good({"-append", "x", "-help"}).help == HelpTopic::usage);
 }
@@ -173,6 +181,10 @@ TEST_CASE("drives and devices", "[options]") {
     REQUIRE(options.devices.size() == 2);
     CHECK(options.devices[0].drive == 1);
     CHECK(options.devices[1].drive == 0);
+    CHECK(options.devices[1].config.text("serial").empty());
+    CHECK(good({"-drive", "file=a,if=none,id=d", "-device", "virtio-blk-device,drive=d,serial=S1"})
+              .devices[0]
+              .config.text("serial") == "S1");
 
     CHECK(bad({"-drive", "format=raw"}) == "-drive: a file must be named: file=PATH");
     CHECK(bad({"-drive", "file="}) == "-drive: 'file' needs a value");

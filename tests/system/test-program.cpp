@@ -74,6 +74,7 @@ TEST_CASE("help and version go to standard output", "[program]") {
         {{"-M", "help"}, "\n  virt  "},
         {{"-cpu", "help"}, "\n  rv64  "},
         {{"-device", "help"}, "\n  virtio-blk-device  "},
+        {{"-device", "virtio-blk-device,help"}, "\n  serial=<up to 20 bytes> (default: none)\n"},
         {{"-d", "help"}, "in_asm"},
     };
     for (const auto& test : cases) {

@@ -1,4 +1,4 @@
-// A disk image as storage devices see it. Implemented by emulator/system (raw files). Errors are values.
+// A disk image as storage devices see it. Implemented by the image formats beside it. Errors are values.
 #pragma once
 
 #include <cstdint>

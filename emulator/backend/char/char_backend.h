@@ -1,4 +1,5 @@
-// Where a serial device's characters go and come from. Implemented by emulator/system; devices know this interface alone.
+// Where a serial device's characters go and come from. Implemented by what lies beside it; devices know this
+// interface alone.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@ constexpr std::string_view kHelp =
 
 }  // namespace
 
-CharMux::CharMux(MainLoop& loop, hw::CharBackend& terminal, std::function<void()> quit)
+CharMux::CharMux(EventLoop& loop, hw::CharBackend& terminal, std::function<void()> quit)
     : loop_(loop), terminal_(terminal), quit_(std::move(quit)) {
     terminal_.set_receiver(this);
 }

@@ -10,14 +10,14 @@
 
 #include "base/work_queue.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/machine/main_loop.h"
+#include "emulator/backend/event_loop.h"
 
 namespace weft::sys {
 
 class CharMux final : private hw::CharBackend::Receiver {
   public:
     // `quit` is called on the loop's thread. `terminal` outlives the mux, as does the loop.
-    CharMux(MainLoop& loop, hw::CharBackend& terminal, std::function<void()> quit);
+    CharMux(EventLoop& loop, hw::CharBackend& terminal, std::function<void()> quit);
     ~CharMux() override;
     CharMux(const CharMux&) = delete;
     CharMux& operator=(const CharMux&) = delete;
@@ -60,7 +60,7 @@ class CharMux final : private hw::CharBackend::Receiver {
     void command(uint8_t key);
     void say(std::string_view text);
 
-    MainLoop& loop_;
+    EventLoop& loop_;
     hw::CharBackend& terminal_;
     const std::function<void()> quit_;
     std::function<void()> monitor_focus_;

@@ -23,7 +23,7 @@ constexpr size_t kMaxKept = size_t{64} << 20;
 
 }  // namespace
 
-CharStdio::CharStdio(MainLoop& loop, int input, int output)
+CharStdio::CharStdio(EventLoop& loop, int input, int output)
     : loop_(loop),
       input_(input),
       output_(output),
@@ -134,7 +134,7 @@ void CharStdio::flush() {
     if (done) {
         output_watch_.reset();
     } else if (!output_watch_) {
-        output_watch_ = loop_.watch(own_sink_ ? own_sink_.get() : output_, MainLoop::Ready::writable,
+        output_watch_ = loop_.watch(own_sink_ ? own_sink_.get() : output_, EventLoop::Ready::writable,
                                     [this] { flush(); });
     }
 }
@@ -166,7 +166,7 @@ void CharStdio::accept_input() {
 void CharStdio::watch_input() {
     input_waits_.store(false, std::memory_order_seq_cst);
     if (!input_ended_ && !input_watch_ && receiver_ != nullptr) {
-        input_watch_ = loop_.watch(input_, MainLoop::Ready::readable, [this] { read_input(); });
+        input_watch_ = loop_.watch(input_, EventLoop::Ready::readable, [this] { read_input(); });
     }
 }
 

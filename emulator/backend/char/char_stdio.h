@@ -10,7 +10,7 @@
 #include "base/unique_fd.h"
 #include "base/work_queue.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/machine/main_loop.h"
+#include "emulator/backend/event_loop.h"
 
 namespace weft::sys {
 
@@ -19,7 +19,7 @@ namespace weft::sys {
 class CharStdio final : public hw::CharBackend {
   public:
     // Neither descriptor is closed or changed for others who share it.
-    CharStdio(MainLoop& loop, int input, int output);
+    CharStdio(EventLoop& loop, int input, int output);
     // Not while another thread may write.
     ~CharStdio() override;
 
@@ -48,7 +48,7 @@ class CharStdio final : public hw::CharBackend {
     void read_input();
     void watch_input();
 
-    MainLoop& loop_;
+    EventLoop& loop_;
     const int input_;
     const int output_;
     SinkKind sink_ = SinkKind::careful;
@@ -59,11 +59,11 @@ class CharStdio final : public hw::CharBackend {
     size_t sent_ WEFT_GUARDED_BY(mutex_) = 0;  // the first bytes of kept_ are written already
     bool overflowed_ WEFT_GUARDED_BY(mutex_) = false;
     WorkQueue::Work flush_work_;
-    std::unique_ptr<MainLoop::Watch> output_watch_;  // the loop's thread
+    std::unique_ptr<EventLoop::Watch> output_watch_;  // the loop's thread
 
-    Receiver* receiver_ = nullptr;                  // the loop's thread
-    std::unique_ptr<MainLoop::Watch> input_watch_;  // the loop's thread
-    bool input_ended_ = false;                      // the loop's thread
+    Receiver* receiver_ = nullptr;                   // the loop's thread
+    std::unique_ptr<EventLoop::Watch> input_watch_;  // the loop's thread
+    bool input_ended_ = false;                       // the loop's thread
     // The receiver had no room, so nobody reads. The loop's thread sets it, then asks the receiver again; accept_input()
     // reads it after room was made: sequentially consistent, so one of the two sees the other.
     std::atomic<bool> input_waits_{false};

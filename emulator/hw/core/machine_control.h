@@ -1,4 +1,4 @@
-// What a device may ask of the machine it is part of. Implemented by emulator/system.
+// What a device may ask of the machine it is part of. Implemented by emulator/machine.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/hw/boot/device_tree.h"
-#include "emulator/hw/virtio/blk.h"
 
 namespace weft::hw {
 
@@ -37,30 +37,30 @@ std::vector<riscv::Hart*> harts_of(const std::vector<std::unique_ptr<VirtCpu>>& 
     return harts;
 }
 
-// Which disk is in which slot; null: none.
-using Slots = std::array<const VirtConfig::Disk*, kVirtioSlots>;
+// Which device is in which slot; null: none.
+using Slots = std::array<const VirtConfig::Device*, kVirtioSlots>;
 
-Result<Slots> assign_slots(const std::vector<VirtConfig::Disk>& disks) {
+Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
     Slots slots{};
-    for (const VirtConfig::Disk& disk : disks) {
-        if (disk.slot) {
-            if (*disk.slot >= kVirtioSlots) {
+    for (const VirtConfig::Device& device : devices) {
+        if (device.slot) {
+            if (*device.slot >= kVirtioSlots) {
                 return fail(
-                    fmt::format("virtio slot {} does not exist (0 to {})", *disk.slot, kVirtioSlots - 1));
+                    fmt::format("virtio slot {} does not exist (0 to {})", *device.slot, kVirtioSlots - 1));
             }
-            if (slots[*disk.slot] != nullptr) {
-                return fail(fmt::format("virtio slot {} is given to two devices", *disk.slot));
+            if (slots[*device.slot] != nullptr) {
+                return fail(fmt::format("virtio slot {} is given to two devices", *device.slot));
             }
-            slots[*disk.slot] = &disk;
+            slots[*device.slot] = &device;
         }
     }
-    for (const VirtConfig::Disk& disk : disks) {
-        if (!disk.slot) {
+    for (const VirtConfig::Device& device : devices) {
+        if (!device.slot) {
             const auto free = std::find(slots.rbegin(), slots.rend(), nullptr);
             if (free == slots.rend()) {
                 return fail(fmt::format("more than {} virtio devices", kVirtioSlots));
             }
-            *free = &disk;
+            *free = &device;
         }
     }
     return slots;
@@ -72,6 +72,8 @@ VirtCpu::VirtCpu(mem::Topology& topology, const Config& config)
     : hart_(config.hart_id, config.reset_pc),
       address_space_(topology, fmt::format("cpu-memory-{}", config.hart_id), config.memory) {}
 
+std::string VirtCpu::name() const { return fmt::format("hart {}", hart_.id()); }
+
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, MachineControl& control) {
     auto plan = plan_boot(config.boot);
     if (!plan) {
@@ -82,10 +84,10 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, M
 
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, BootPlan plan,
                                                      MachineControl& control) {
-    if (config.boot.harts == 0 || config.boot.harts > kMaxHarts) {
-        return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.harts));
+    if (config.boot.cpus == 0 || config.boot.cpus > kMaxHarts) {
+        return fail(fmt::format("the virt board has 1 to {} harts, not {}", kMaxHarts, config.boot.cpus));
     }
-    if (const auto slots = assign_slots(config.disks); !slots) {
+    if (const auto slots = assign_slots(config.devices); !slots) {
         return std::unexpected(slots.error());
     }
     auto topology = std::make_unique<mem::Topology>();
@@ -106,7 +108,7 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
       root_(topology_.container("system", mem::kEntireSpace)),
-      cpus_(make_cpus(topology_, root_, config.boot.harts)),
+      cpus_(make_cpus(topology_, root_, config.boot.cpus)),
       harts_(harts_of(cpus_)),
       dma_space_(topology_, "dma", root_),
       loader_(dma_space_),
@@ -136,12 +138,15 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
 
 VirtBoard::~VirtBoard() = default;
 
+const GuestArch& VirtBoard::guest_arch() const { return riscv::guest_arch(); }
+
 void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
-    const Slots slots = *assign_slots(config.disks);
+    const Slots slots = *assign_slots(config.devices);
     for (unsigned slot = 0; slot < kVirtioSlots; ++slot) {
         std::unique_ptr<VirtioDevice> device;
-        if (const VirtConfig::Disk* disk = slots[slot]; disk != nullptr) {
-            device = std::make_unique<VirtioBlk>(*disk->backend, control, disk->serial);
+        if (slots[slot] != nullptr) {
+            const DeviceConfig& wanted = slots[slot]->config;
+            device = wanted.type().make_virtio(wanted, control);
         }
         virtio_[slot] = std::make_unique<VirtioMmio>(dma_space_, control, std::move(device),
                                                      plic_.line(kVirtioIrq + slot));
@@ -207,5 +212,44 @@ void VirtBoard::fill_rng_seed() {
         done += got > 0 ? static_cast<size_t>(got) : 0;
     }
 }
+
+namespace virt {
+
+namespace {
+
+class VirtPlan final : public BoardPlan {
+  public:
+    // Of the configuration, the files are in the plan already.
+    VirtPlan(const BootConfig& config, BootPlan plan)
+        : cpus_(config.cpus), ram_size_(config.ram_size), plan_(std::move(plan)) {}
+
+    Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) override {
+        VirtConfig config;
+        config.boot.cpus = cpus_;
+        config.boot.ram_size = ram_size_;
+        config.serial = backends.serial;
+        for (const DeviceConfig& device : backends.devices) {
+            config.devices.push_back({.config = device, .slot = std::nullopt});
+        }
+        return VirtBoard::create(config, std::move(plan_), control);
+    }
+
+  private:
+    const unsigned cpus_;
+    const uint64_t ram_size_;
+    BootPlan plan_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config) {
+    auto plan = plan_boot(config);
+    if (!plan) {
+        return std::unexpected(plan.error());
+    }
+    return std::make_unique<VirtPlan>(config, std::move(*plan));
+}
+
+}  // namespace virt
 
 }  // namespace weft::hw

@@ -10,10 +10,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/backend/block/block_backend.h"
-#include "emulator/backend/char/char_backend.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/char/uart16550.h"
+#include "emulator/hw/core/board.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/riscv/clint.h"
@@ -21,6 +20,7 @@
 #include "emulator/hw/riscv/virt_boot.h"
 #include "emulator/hw/riscv/virt_map.h"
 #include "emulator/hw/rtc/goldfish.h"
+#include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/mmio.h"
 #include "emulator/memory/reader.h"
 #include "emulator/memory/topology.h"
@@ -28,23 +28,21 @@
 namespace weft::hw {
 
 struct VirtConfig {
-    // harts: 1 to virt::kMaxHarts. ram_size: a positive multiple of the page size.
-    virt::BootConfig boot;
+    BootConfig boot;                // cpus: 1 to virt::kMaxHarts
     CharBackend* serial = nullptr;  // null: nothing is connected
 
-    struct Disk {
-        BlockBackend* backend = nullptr;
-        std::string serial;            // told to the guest
+    struct Device {
+        DeviceConfig config;           // of Bus::virtio
         std::optional<unsigned> slot;  // below virt::kVirtioSlots; none: the highest that is free
     };
-    std::vector<Disk> disks;
+    std::vector<Device> devices;
 
     // Makes /chosen/rng-seed the same in every run; none: from the host's random numbers.
     std::optional<uint64_t> rng_seed;
 };
 
 // A hart and what it sees.
-class VirtCpu {
+class VirtCpu final : public BoardCpu {
   public:
     struct Config {
         uint64_t hart_id;
@@ -54,40 +52,37 @@ class VirtCpu {
     VirtCpu(mem::Topology& topology, const Config& config);
 
     riscv::Hart& hart() { return hart_; }
-    // Its address is VcpuConfig::address_space.
-    mem::AddressSpace& address_space() { return address_space_; }
+
+    // BoardCpu
+    void* guest() override { return &hart_; }
+    mem::AddressSpace& address_space() override { return address_space_; }
+    void attach(void* state) override { hart_.attach(static_cast<riscv::State*>(state)); }
+    std::string name() const override;
 
   private:
     riscv::Hart hart_;
     mem::AddressSpace address_space_;
 };
 
-// The owner makes a vCPU for every hart and attaches its state before anything runs. Readers of the address spaces are
-// destroyed, and timers and the I/O worker of `control` stopped, before the board is.
-class VirtBoard {
+class VirtBoard final : public Board {
   public:
     // `control` and the backends outlive the board.
     static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, MachineControl& control);
     // With a plan made before from config.boot, of which only harts and ram_size are looked at then.
     static Result<std::unique_ptr<VirtBoard>> create(const VirtConfig& config, virt::BootPlan plan,
                                                      MachineControl& control);
-    ~VirtBoard();
+    ~VirtBoard() override;
     VirtBoard(const VirtBoard&) = delete;
     VirtBoard& operator=(const VirtBoard&) = delete;
 
-    mem::Topology& topology() { return topology_; }
-    unsigned cpu_count() const { return static_cast<unsigned>(cpus_.size()); }
-    VirtCpu& cpu(unsigned index) { return *cpus_[index]; }
-
-    // Brings devices to their reset state, images back into memory and new random numbers into the device tree. All vCPUs are
-    // paused and were reset before. Not needed before the first start.
-    void reset();
-
-    // Makes /chosen/rng-seed the same in every run from now on, and writes the device tree anew. While no vCPU runs.
-    void set_rng_seed(uint64_t seed);
-
-    // The device tree as the guest gets it (dumpdtb).
-    const std::vector<uint8_t>& device_tree() const { return device_tree_; }
+    // Board
+    const GuestArch& guest_arch() const override;
+    mem::Topology& topology() override { return topology_; }
+    unsigned cpu_count() const override { return static_cast<unsigned>(cpus_.size()); }
+    VirtCpu& cpu(unsigned index) override { return *cpus_[index]; }
+    void reset() override;
+    void set_rng_seed(uint64_t seed) override;
+    const std::vector<uint8_t>& device_tree() const override { return device_tree_; }
 
   private:
     VirtBoard(const VirtConfig& config, MachineControl& control, virt::BootPlan plan,
@@ -120,5 +115,20 @@ class VirtBoard {
     std::vector<uint8_t> device_tree_;
     std::optional<uint64_t> rng_state_;
 };
+
+namespace virt {
+
+Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
+
+inline constexpr MachineType kMachineType = {
+    .name = "virt",
+    .description = "RISC-V VirtIO board",
+    .max_cpus = kMaxHarts,
+    .max_devices = kVirtioSlots,
+    .disk = &kVirtioBlkType,
+    .plan = plan_board,
+};
+
+}  // namespace virt
 
 }  // namespace weft::hw

@@ -117,7 +117,7 @@ class Planner {
 
     Result<> make_tree() {
         if (!config_.dtb) {
-            plan_.device_tree = make_device_tree({.harts = config_.harts,
+            plan_.device_tree = make_device_tree({.harts = config_.cpus,
                                                   .ram_size = config_.ram_size,
                                                   .bootargs = config_.append,
                                                   .initrd = initrd_});

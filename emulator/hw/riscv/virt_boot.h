@@ -2,25 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "emulator/hw/boot/boot_config.h"
 #include "emulator/hw/boot/loader.h"
 
 namespace weft::hw::virt {
-
-struct BootConfig {
-    unsigned harts = 1;
-    uint64_t ram_size = 0;  // bytes
-    std::optional<BootFile> firmware =
-        {};  // -bios; none: the kernel, or what is at the start of RAM, runs in M-mode
-    std::optional<BootFile> kernel = {};
-    std::optional<BootFile> initrd = {};
-    std::optional<BootFile> dtb = {};  // replaces the board's own device tree
-    std::string append = {};           // the kernel's command line
-};
 
 struct BootPlan {
     std::vector<LoadSegment> segments;  // firmware, kernel, initrd; all within RAM

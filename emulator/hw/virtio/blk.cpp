@@ -264,4 +264,24 @@ bool VirtioBlk::flush_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAF
     return true;
 }
 
+namespace {
+
+constexpr DeviceProperty kProperties[] = {
+    {"drive", PropertyKind::drive, nullptr, 0, 0, "the disk's image"},
+    {"serial", PropertyKind::text, "", 0, VirtioBlk::kSerialSize,
+     "the serial number that the guest is told (5.2.6)"},
+};
+
+}  // namespace
+
+constexpr DeviceType kVirtioBlkType = {
+    .name = "virtio-blk-device",
+    .bus = Bus::virtio,
+    .help = "a disk",
+    .properties = kProperties,
+    .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
+        return std::make_unique<VirtioBlk>(config.drive(), control, config.text("serial"));
+    },
+};
+
 }  // namespace weft::hw

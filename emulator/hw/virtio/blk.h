@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "emulator/backend/block/block_backend.h"
+#include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/virtio/device.h"
 
@@ -23,8 +24,9 @@ class VirtioBlk final : public VirtioDevice {
     static constexpr uint32_t kId = 2;
     static constexpr uint64_t kSectorSize = 512;
     static constexpr uint16_t kQueueSize = 256;
+    static constexpr size_t kSerialSize = 20;
 
-    // `serial` is told to the guest, up to 20 bytes of it. The backend outlives the device; so does the I/O worker stop
+    // `serial` is told to the guest, up to kSerialSize bytes of it. The backend outlives the device; so does the I/O worker stop
     // before the device goes.
     VirtioBlk(BlockBackend& backend, MachineControl& control, const std::string& serial);
 
@@ -57,10 +59,13 @@ class VirtioBlk final : public VirtioDevice {
     BlockBackend& backend_;
     MachineControl& control_;
     VirtioTransport* transport_ = nullptr;
-    std::array<uint8_t, 20> serial_{};
+    std::array<uint8_t, kSerialSize> serial_{};
     std::array<uint8_t, 36> config_{};  // struct virtio_blk_config as far as it is used
     bool scheduled_ = false;            // run() is queued or running; under the transport's lock
     std::vector<uint8_t> buffer_;       // the I/O worker's
 };
+
+// virtio-blk-device.
+extern const DeviceType kVirtioBlkType;
 
 }  // namespace weft::hw

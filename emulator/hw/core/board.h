@@ -1,0 +1,86 @@
+// A board as the machine sees it: CPUs, memory and devices, without a word about the architecture.
+//
+// hw/core holds the interfaces between devices, boards and machines. Every device and board includes it, the machine
+// implements MachineControl and uses Board; it knows memory, hw/boot and the backends' interfaces, and no device.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "emulator/backend/char/char_backend.h"
+#include "emulator/hw/boot/boot_config.h"
+#include "emulator/hw/core/device_type.h"
+#include "emulator/hw/core/machine_control.h"
+#include "emulator/memory/topology.h"
+#include "weft/guest.h"
+
+namespace weft::hw {
+
+// A CPU and what it sees. Belongs to its board.
+class BoardCpu {
+  public:
+    virtual ~BoardCpu() = default;
+
+    // VcpuConfig::guest: what Board::guest_arch() takes for a CPU.
+    virtual void* guest() = 0;
+    // VcpuConfig::address_space: the CPU's first one.
+    virtual mem::AddressSpace& address_space() = 0;
+    // Ties the CPU to its vCPU's state. Once, before any other thread knows the CPU.
+    virtual void attach(void* state) = 0;
+    // "hart 3": how its documentation and its guest number it.
+    virtual std::string name() const = 0;
+};
+
+// The owner makes a vCPU for every CPU and attaches its state before anything runs. Readers of the address spaces are
+// destroyed, and timers and the I/O worker of the board's MachineControl stopped, before the board is.
+class Board {
+  public:
+    virtual ~Board() = default;
+
+    virtual const GuestArch& guest_arch() const = 0;
+    virtual mem::Topology& topology() = 0;
+    virtual unsigned cpu_count() const = 0;
+    virtual BoardCpu& cpu(unsigned index) = 0;
+
+    // Brings devices to their reset state, images back into memory and new random numbers into the device tree. All vCPUs are
+    // paused and were reset before. Not needed before the first start.
+    virtual void reset() = 0;
+
+    // Makes /chosen/rng-seed the same in every run from now on, and writes the device tree anew. While no vCPU runs.
+    virtual void set_rng_seed(uint64_t seed) = 0;
+
+    // The device tree as the guest gets it (dumpdtb).
+    virtual const std::vector<uint8_t>& device_tree() const = 0;
+};
+
+// What lies behind a board's devices. The backends outlive the board.
+struct BoardBackends {
+    CharBackend* serial = nullptr;      // null: nothing is connected
+    std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
+};
+
+// A board that can be made: its files were read and its memory planned, nothing is opened and nothing allocated.
+class BoardPlan {
+  public:
+    virtual ~BoardPlan() = default;
+
+    // Makes the board, once. `control` outlives it.
+    virtual Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) = 0;
+};
+
+// A kind of board that -machine names.
+struct MachineType {
+    const char* name;
+    const char* description;
+    unsigned max_cpus;
+    size_t max_devices;      // that -drive and -device may add
+    const DeviceType* disk;  // what -drive makes
+    // Says what does not fit or cannot be read.
+    Result<std::unique_ptr<BoardPlan>> (*plan)(const BootConfig& config);
+};
+
+}  // namespace weft::hw

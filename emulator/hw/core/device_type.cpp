@@ -1,0 +1,176 @@
+#include "emulator/hw/core/device_type.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace weft::hw {
+
+namespace {
+
+const char* bus_name(Bus bus) {
+    switch (bus) {
+        case Bus::virtio:
+            return "virtio";
+    }
+    return "";
+}
+
+// How a property is written after '='.
+const char* placeholder(PropertyKind kind) {
+    switch (kind) {
+        case PropertyKind::text:
+            return "TEXT";
+        case PropertyKind::number:
+            return "N";
+        case PropertyKind::on_off:
+            return "on|off";
+        case PropertyKind::drive:
+            return "ID";
+    }
+    return "";
+}
+
+std::string allowed(const DeviceProperty& property) {
+    switch (property.kind) {
+        case PropertyKind::text:
+            return fmt::format("up to {} bytes", property.max);
+        case PropertyKind::number:
+            return fmt::format("a number from {} to {}", property.min, property.max);
+        case PropertyKind::on_off:
+            return "on or off";
+        case PropertyKind::drive:
+            return "the id of a -drive";
+    }
+    return "";
+}
+
+}  // namespace
+
+DeviceConfig::DeviceConfig(const DeviceType& type) : type_(&type), values_(type.properties.size()) {
+    for (size_t i = 0; i < values_.size(); ++i) {
+        if (type.properties[i].default_value != nullptr) {
+            WEFT_ASSERT(set(i, type.properties[i].default_value));
+        }
+    }
+}
+
+Result<DeviceConfig> DeviceConfig::parse(const DeviceType& type, std::span<const KeyValue> items) {
+    const std::string device = "device " + in_quotes(type.name);
+    DeviceConfig config(type);
+    std::vector<bool> given(type.properties.size());
+    for (const KeyValue& item : items) {
+        const auto property = std::ranges::find(type.properties, item.key, &DeviceProperty::name);
+        const bool known = property != type.properties.end();
+        if (!known && item.key != "id") {
+            return fail(fmt::format("{} has no property {}", device, in_quotes(item.key)));
+        }
+        // A switch may be turned on by its name alone.
+        const bool alone = !item.value && known && property->kind == PropertyKind::on_off;
+        if (!alone && (!item.value || item.value->empty())) {
+            return fail(fmt::format("{} needs a value", in_quotes(item.key)));
+        }
+        if (!known) {
+            continue;
+        }
+        const auto index = static_cast<size_t>(property - type.properties.begin());
+        if (Result<> done = config.set(index, item.value.value_or("on")); !done) {
+            return std::unexpected(done.error().within(device));
+        }
+        given[index] = true;
+    }
+    for (size_t i = 0; i < given.size(); ++i) {
+        const DeviceProperty& property = type.properties[i];
+        if (!given[i] && property.default_value == nullptr) {
+            return fail(fmt::format("{} needs {}={}", device, property.name, placeholder(property.kind)));
+        }
+    }
+    return config;
+}
+
+Result<> DeviceConfig::set(size_t index, const std::string& text) {
+    const DeviceProperty& property = type_->properties[index];
+    bool valid = true;
+    switch (property.kind) {
+        case PropertyKind::text:
+            valid = text.size() <= property.max;
+            values_[index] = text;
+            break;
+        case PropertyKind::number: {
+            const std::optional<uint64_t> number = parse_uint(text);
+            valid = number && *number >= property.min && *number <= property.max;
+            values_[index] = number.value_or(0);
+            break;
+        }
+        case PropertyKind::on_off: {
+            const std::optional<bool> on = parse_bool(text);
+            valid = on.has_value();
+            values_[index] = on.value_or(false);
+            break;
+        }
+        case PropertyKind::drive:
+            drive_id_ = text;
+            break;
+    }
+    if (!valid) {
+        return fail(fmt::format("{} is {}, not {}", property.name, allowed(property), in_quotes(text)));
+    }
+    return {};
+}
+
+const DeviceConfig::Value& DeviceConfig::value(std::string_view property) const {
+    const auto found = std::ranges::find(type_->properties, property, &DeviceProperty::name);
+    WEFT_ASSERT(found != type_->properties.end());
+    return values_[static_cast<size_t>(found - type_->properties.begin())];
+}
+
+const std::string& DeviceConfig::text(std::string_view property) const {
+    const auto* text = std::get_if<std::string>(&value(property));
+    WEFT_ASSERT(text != nullptr);
+    return *text;
+}
+
+uint64_t DeviceConfig::number(std::string_view property) const {
+    const auto* number = std::get_if<uint64_t>(&value(property));
+    WEFT_ASSERT(number != nullptr);
+    return *number;
+}
+
+bool DeviceConfig::on(std::string_view property) const {
+    const auto* on = std::get_if<bool>(&value(property));
+    WEFT_ASSERT(on != nullptr);
+    return *on;
+}
+
+BlockBackend& DeviceConfig::drive() const {
+    WEFT_ASSERT(drive_ != nullptr);
+    return *drive_;
+}
+
+std::string device_types_text(std::span<const DeviceType* const> types) {
+    std::string text = "Devices ('NAME,help' lists their properties):\n";
+    for (const DeviceType* type : types) {
+        text += fmt::format("  {}  {} (bus: {})\n", type->name, type->help, bus_name(type->bus));
+    }
+    return text;
+}
+
+std::string device_properties_text(const DeviceType& type) {
+    std::string text = fmt::format("{}: {}\n", type.name, type.help);
+    for (const DeviceProperty& property : type.properties) {
+        text += fmt::format("  {}=<{}>", property.name, allowed(property));
+        if (property.default_value == nullptr) {
+            text += " (must be given)";
+        } else {
+            text += fmt::format(" (default: {})",
+                                *property.default_value == '\0' ? "none" : property.default_value);
+        }
+        text += fmt::format("\n      {}\n", property.help);
+    }
+    text += "  id=<any name>\n      what the device is called\n";
+    return text;
+}
+
+}  // namespace weft::hw

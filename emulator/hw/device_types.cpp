@@ -1,0 +1,23 @@
+#include "emulator/hw/device_types.h"
+
+#include "emulator/hw/virtio/blk.h"
+
+namespace weft::hw {
+
+std::span<const DeviceType* const> device_types() {
+    static constexpr const DeviceType* kTypes[] = {
+        &kVirtioBlkType,
+    };
+    return kTypes;
+}
+
+const DeviceType* find_device_type(std::string_view name) {
+    for (const DeviceType* type : device_types()) {
+        if (name == type->name) {
+            return type;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace weft::hw

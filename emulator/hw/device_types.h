@@ -1,0 +1,16 @@
+// The devices that a user may add, for -device.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "emulator/hw/core/device_type.h"
+
+namespace weft::hw {
+
+std::span<const DeviceType* const> device_types();
+
+// By name; null: there is none.
+const DeviceType* find_device_type(std::string_view name);
+
+}  // namespace weft::hw

@@ -1,0 +1,88 @@
+// What -device takes, from the tables: of a made-up device with a property of each kind, and of those there are.
+#include "emulator/hw/core/device_type.h"
+
+#include <array>
+#include <catch2/catch.hpp>
+
+#include "emulator/hw/device_types.h"
+#include "tests/hw/support.h"
+
+namespace weft::hw {
+namespace {
+
+constexpr DeviceProperty kProperties[] = {
+    {"drive", PropertyKind::drive, nullptr, 0, 0, "its image"},
+    {"label", PropertyKind::text, "none", 0, 4, "its name"},
+    {"queues", PropertyKind::number, "2", 1, 8, "how many"},
+    {"fast", PropertyKind::on_off, "off", 0, 0, "whether it is"},
+};
+constexpr DeviceType kToy = {"toy", Bus::virtio, "a toy", kProperties, nullptr};
+
+Result<DeviceConfig> parse(const char* text) {
+    return DeviceConfig::parse(kToy, parse_key_values(text, false)->items);
+}
+
+std::string error(const char* text) {
+    const auto config = parse(text);
+    return config ? "no error" : config.error().message();
+}
+
+TEST_CASE("defaults, and what is given over them, by kind") {
+    const auto plain = parse("drive=d0,id=x");
+    REQUIRE(plain);
+    CHECK(plain->drive_id() == "d0");
+    CHECK(plain->text("label") == "none");
+    CHECK(plain->number("queues") == 2);
+    CHECK_FALSE(plain->on("fast"));
+    const auto full = parse("fast,label=a,queues=0x8,drive=d0,drive=d1,label=abcd");
+    REQUIRE(full);
+    CHECK(full->drive_id() == "d1");
+    CHECK(full->text("label") == "abcd");
+    CHECK(full->number("queues") == 8);
+    CHECK(full->on("fast"));
+    test::FakeDisk disk(512);
+    DeviceConfig connected = *full;
+    connected.connect(disk);
+    CHECK(&connected.drive() == &disk);
+}
+
+TEST_CASE("what a device does not take is an error that says what it does") {
+    CHECK(error("label=a") == "device 'toy' needs drive=ID");
+    CHECK(error("drive") == "'drive' needs a value");
+    CHECK(error("drive=") == "'drive' needs a value");
+    CHECK(error("drive=d,id=") == "'id' needs a value");
+    CHECK(error("drive=d,colour=red") == "device 'toy' has no property 'colour'");
+    CHECK(error("drive=d,label=abcde") == "device 'toy': label is up to 4 bytes, not 'abcde'");
+    CHECK(error("drive=d,queues=0") == "device 'toy': queues is a number from 1 to 8, not '0'");
+    CHECK(error("drive=d,queues=9") == "device 'toy': queues is a number from 1 to 8, not '9'");
+    CHECK(error("drive=d,queues=x") == "device 'toy': queues is a number from 1 to 8, not 'x'");
+    CHECK(error("drive=d,fast=2") == "device 'toy': fast is on or off, not '2'");
+}
+
+TEST_CASE("help lists devices and properties") {
+    const std::array<const DeviceType*, 1> types = {&kToy};
+    CHECK(device_types_text(types) ==
+          "Devices ('NAME,help' lists their properties):\n  toy  a toy (bus: virtio)\n");
+    CHECK(device_properties_text(kToy) ==
+          "toy: a toy\n"
+          "  drive=<the id of a -drive> (must be given)\n      its image\n"
+          "  label=<up to 4 bytes> (default: none)\n      its name\n"
+          "  queues=<a number from 1 to 8> (default: 2)\n      how many\n"
+          "  fast=<on or off> (default: off)\n      whether it is\n"
+          "  id=<any name>\n      what the device is called\n");
+}
+
+TEST_CASE("the devices there are have defaults that hold, and one drive at most") {
+    for (const DeviceType* type : device_types()) {
+        INFO(type->name);
+        CHECK(find_device_type(type->name) == type);
+        CHECK(DeviceConfig(*type).drive_id().empty());
+        CHECK(type->make_virtio != nullptr);
+        CHECK(std::ranges::count(type->properties, PropertyKind::drive, &DeviceProperty::kind) <= 1);
+        CHECK(std::ranges::count(type->properties, std::string_view("id"), &DeviceProperty::name) == 0);
+    }
+    CHECK(find_device_type("e1000") == nullptr);
+}
+
+}  // namespace
+}  // namespace weft::hw
