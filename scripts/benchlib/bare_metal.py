@@ -2,7 +2,7 @@
 
 import subprocess
 
-from . import Failure
+from . import Failure, measure, report
 
 COMPILER = "riscv64-linux-gnu-g++"
 FLAGS = ["-std=c++20", "-O2", "-march=rv64imac_zicsr_zifencei", "-Wa,-march=rv64gc_svinval", "-mabi=lp64",
@@ -44,6 +44,33 @@ def run(emulator, program, vcpus, timeout):
         last = "\n".join(lines[-15:])
         raise Failure(f"{' '.join(command)}\n{last}\nbench: {emulator.name} ended with {output.returncode}")
     return lines
+
+
+def nanoseconds(lines, cases):
+    """{case: nanoseconds a round} of what the guest printed: name, rounds, ticks of 100 ns."""
+    values = {}
+    for line in lines:
+        words = line.split()
+        if len(words) != 3 or words[0] not in cases:
+            raise Failure(f"the guest printed '{line}'")
+        values[words[0]] = int(words[2], 16) * 100 / int(words[1], 16)
+    if set(values) != set(cases):
+        raise Failure(f"the guest printed {len(values)} of {len(cases)} cases")
+    return values
+
+
+def report_cases(arguments, name, what, cases, programs, samples):
+    """Prints and writes what was measured of `cases`, {case: what it is}: `samples` are Samples of weft and of the peer."""
+    results = []
+    for case in cases:
+        weft, peer = (measure.summary([one.values[case] for one in samples[name,]]) for name in ("weft", "peer"))
+        results.append({"case": case, "what": cases[case], "unit": "ns", "weft": weft, "peer": peer,
+                        "ratio": measure.ratio(peer, weft)})
+    report.print_table(["case", "weft ns", "peer ns", "times as fast"],
+                       [[r["case"], r["weft"]["median"], r["peer"]["median"], r["ratio"]] for r in results])
+    report.write_json(arguments.json, {
+        "benchmark": name, "what": what, "rounds": arguments.rounds, "host": report.host(),
+        "emulators": {key: emulator.version for key, emulator in programs.items()}, "results": results})
 
 
 class Sample(float):

@@ -5,7 +5,7 @@ from script_under_test import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchlib import Failure, emulators, hash_boot, latency, measure, qht, smc  # noqa: E402
+from benchlib import Failure, bare_metal, emulators, hash_boot, latency, measure, qht, smc  # noqa: E402
 
 
 class Measure(unittest.TestCase):
@@ -53,11 +53,11 @@ class Tables(unittest.TestCase):
 class BareMetal(unittest.TestCase):
     def test_ticks_become_nanoseconds(self):
         lines = [f"{name} 64 {number:x}" for number, name in enumerate(smc.CASES)]
-        self.assertEqual(list(smc.nanoseconds(lines).values()), [float(number) for number in range(len(smc.CASES))])
+        self.assertEqual(list(bare_metal.nanoseconds(lines, smc.CASES).values()), [float(number) for number in range(len(smc.CASES))])
         with self.assertRaisesRegex(Failure, "printed 5 of 6"):
-            smc.nanoseconds(lines[:-1])
+            bare_metal.nanoseconds(lines[:-1], smc.CASES)
         with self.assertRaisesRegex(Failure, "printed 'wrong: routine'"):
-            smc.nanoseconds(["wrong: routine"])
+            bare_metal.nanoseconds(["wrong: routine"], smc.CASES)
 
     def test_ticks_become_microseconds(self):
         lines = [f"{name} a 14 1e" for name in latency.CASES]
