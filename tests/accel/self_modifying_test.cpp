@@ -14,10 +14,17 @@ constexpr uint64_t kCode = 0x100000;  // what is written and run
 // `li r1, N` is in memory: 02, 01, N in four bytes.
 constexpr int64_t kInsnStep = 0x10000;  // makes N one more
 
+// How the runner learns that the code was changed.
+enum class Sees {
+    flag,   // the writer says so
+    eager,  // the same, while it runs the code all the time
+    bytes,  // it reads them, perhaps before the writer's accelerator has done with its store
+};
+
 // In each round the writer adds one to the number of the code at r8, announces the round in kFlag, waits for kAck, and
 // goes on to the next page where `step` is one. It stores to the page beforehand, so that it may do so directly when the
 // page becomes code.
-Assembler writer_program(uint64_t pc, int64_t rounds, int64_t step) {
+Assembler writer_program(uint64_t pc, int64_t rounds, int64_t step, Sees sees) {
     Assembler code(pc);
     code.li(13, static_cast<int64_t>(kDevice));
     code.li(3, kFlag);
@@ -26,6 +33,14 @@ Assembler writer_program(uint64_t pc, int64_t rounds, int64_t step) {
     code.li(9, step);
     code.li(10, rounds);
     code.li(7, kInsnStep);
+    if (sees == Sees::bytes) {
+        // Until the runner knows what is there now.
+        const uint64_t ready = code.pc();
+        code.op(Opcode::ld, 5, 4);
+        const auto go = code.bne_later(5, 14);
+        code.bne(7, 14, ready);
+        code.land(go);
+    }
     const uint64_t round = code.pc();
     if (step != 0) {
         code.li(11, 0x800);
@@ -52,13 +67,6 @@ Assembler writer_program(uint64_t pc, int64_t rounds, int64_t step) {
     return code;
 }
 
-// How the runner learns that the code was changed.
-enum class Sees {
-    flag,   // the writer says so
-    eager,  // the same, while it runs the code all the time
-    bytes,  // it reads them, perhaps before the writer's accelerator has done with its store
-};
-
 // Waits for each round, runs the code, which gives r1, and compares. On a difference it tells what it got, negated, and
 // stops.
 Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, Sees sees) {
@@ -76,6 +84,8 @@ Assembler runner_program(uint64_t pc, int64_t rounds, int64_t step, Sees sees) {
         const auto back = code.li_later(12);
         code.op(Opcode::jr, 8);
         code.land(back);
+        code.li(5, -1);
+        code.op(Opcode::st, 5, 4);
     }
     const uint64_t round = code.pc();
     code.addi(2, 1);
@@ -117,7 +127,7 @@ void run(Machine& machine, int64_t rounds, int64_t step, Sees sees) {
         code.op(Opcode::jr, 12);
         machine.load(code);
     }
-    machine.load(writer_program(0x1000, rounds, step));
+    machine.load(writer_program(0x1000, rounds, step, sees));
     machine.load(runner_program(0x2000, rounds, step, sees));
     machine.add(0x1000);
     machine.add(0x2000);

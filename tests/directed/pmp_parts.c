@@ -20,12 +20,14 @@ int main(void) {
             const int meets = address < hole + 4 && hole < address + 8;
             for (int i = -16; i < 16; ++i) end[i] = 0x11;
             try_m(mprv_sd, address, S, 0x2222222222222222ul);
+            csrc(mstatus, 1ul << 17);  // a trap leaves MPRV as it was
             ck("store: cause", T.cause, meets ? C_SACCESS : NO_TRAP);
             for (int i = -16; i < 16; ++i) {
                 const int stored = !meets && i >= at && i < at + 8;
                 ck("store: byte", end[i], stored ? 0x22 : 0x11);
             }
             try_m(mprv_ld, address, S);
+            csrc(mstatus, 1ul << 17);
             ck("load: cause", T.cause, meets ? C_LACCESS : NO_TRAP);
             if (meets) ckt("load: tval lies in the access", T.tval - address < 8);
         }

@@ -105,7 +105,7 @@ TEST_CASE("accelerators that cannot be used", "[program]") {
           "accelerator 'no-symbol': " + dir +
               "/accel-no-symbol.so is no accelerator module (it has no symbol weft_accelerator)");
     fails(machine("other-abi"), "accelerator 'other-abi': " + dir +
-                                    "/accel-other-abi.so has ABI version 77; this program speaks version 2");
+                                    "/accel-other-abi.so has ABI version 77; this program speaks version 3");
     const auto layout = run(machine("other-layout"));
     CHECK(layout.exit_code == 1);
     CHECK(layout.errors.find("was built with other data layouts") != std::string::npos);
@@ -140,7 +140,7 @@ TEST_CASE("several accelerators are tried in order", "[program]") {
     CHECK(second.exit_code == 0);
     CHECK(second.errors == kPrefix +
                                "accelerator 'other-abi': " MOCK_DIR
-                               "/accel-other-abi.so has ABI version 77; this program speaks version 2\n" +
+                               "/accel-other-abi.so has ABI version 77; this program speaks version 3\n" +
                                kPrefix + "falling back to mock\n");
 
     const auto uncreated =
@@ -250,7 +250,7 @@ TEST_CASE("the test finisher decides the exit code", "[program]") {
         const char* pokes;
         int exit_code;
     } cases[] = {
-        {"0x100000=0x5555", 0}, {"0x100000=0x3333", 0}, {"0x100000=0x13333", 1}, {"0x100000=0x2a3333", 42}};
+        {"0x100000=0x5555", 0}, {"0x100000=0x3333", 1}, {"0x100000=0x13333", 1}, {"0x100000=0x2a3333", 42}};
     for (const auto& test : cases) {
         INFO(test.pokes);
         const auto outcome = run(machine(std::string("mock,pokes=") + test.pokes));
