@@ -146,6 +146,7 @@ Result<hw::BootConfig> read_inputs(const Options& options, const std::vector<std
     }
     hw::BootConfig boot;
     boot.cpus = options.cpus;
+    boot.cpu = options.cpu;
     boot.ram_size = options.memory_bytes;
     boot.append = options.append.value_or("");
     const struct {

@@ -36,16 +36,6 @@ Result<unsigned> parse_cpu_count(const std::string& what, const std::string& tex
     return static_cast<unsigned>(*count);
 }
 
-// 'a', 'b' and so on: the names of a table's rows.
-template <class Row>
-std::string names_of(std::span<const Row> rows) {
-    std::string names;
-    for (const Row& row : rows) {
-        names += (names.empty() ? "" : ", ") + in_quotes(row.name);
-    }
-    return names;
-}
-
 // The value of a key that cannot do without.
 Result<std::string> value_of(const KeyValue& item) {
     if (!item.value || item.value->empty()) {
@@ -156,12 +146,14 @@ Result<> parse_cpu(RawOptions& raw, const std::string& value) {
         request_help(raw, HelpTopic::cpus);
         return {};
     }
-    if (list->head != "rv64") {
-        return fail(fmt::format("unknown CPU {} (there is 'rv64')", in_quotes(list->head.value_or(value))));
+    if (!list->head) {
+        return fail("the model's name comes first");
     }
     if (!list->items.empty()) {
-        return fail(fmt::format("CPU 'rv64' has no property {}", in_quotes(list->items.front().key)));
+        return fail(fmt::format("CPU {} has no property {}", in_quotes(*list->head),
+                                in_quotes(list->items.front().key)));
     }
+    raw.options.cpu = *list->head;
     return {};
 }
 

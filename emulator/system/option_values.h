@@ -29,6 +29,16 @@ Result<> parse_drive(RawOptions& raw, const std::string& value);
 Result<> parse_device(RawOptions& raw, const std::string& value);
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
 
+// For messages: 'a', 'b' and so on, the names of a table's rows.
+template <class Rows>
+std::string names_of(const Rows& rows) {
+    std::string names;
+    for (const auto& row : rows) {
+        names += (names.empty() ? "" : ", ") + in_quotes(row.name);
+    }
+    return names;
+}
+
 // Records a request for help, unless an earlier one stands.
 void request_help(RawOptions& raw, HelpTopic topic, std::string subject = {});
 

@@ -175,6 +175,14 @@ Result<> choose_machine(RawOptions& raw) {
         return fail(fmt::format("-smp: machine {} has 1 to {} CPUs, not {}", in_quotes(options.machine->name),
                                 options.machine->max_cpus, options.max_cpus));
     }
+    const std::vector<hw::CpuChoice> models = options.machine->cpu_models();
+    if (options.cpu.empty()) {
+        options.cpu = models.front().name;
+    }
+    if (std::ranges::find(models, options.cpu, &hw::CpuChoice::name) == models.end()) {
+        return fail(
+            fmt::format("-cpu: unknown CPU {} (there is {})", in_quotes(options.cpu), names_of(models)));
+    }
     return {};
 }
 
@@ -321,7 +329,16 @@ std::string machines_text() {
 }
 
 std::string cpus_text() {
-    return "CPUs:\n  rv64  RV64 with the extensions the device tree lists (default)\n";
+    std::string text;
+    for (const hw::MachineType& type : hw::machine_types()) {
+        text += fmt::format("CPUs of {}:\n", type.name);
+        const std::vector<hw::CpuChoice> models = type.cpu_models();
+        for (const hw::CpuChoice& model : models) {
+            text += fmt::format("  {}  {}{}\n", model.name, model.description,
+                                &model == &models.front() ? " (default)" : "");
+        }
+    }
+    return text;
 }
 
 std::string devices_text() { return hw::device_types_text(hw::device_types()); }

@@ -60,6 +60,7 @@ struct Options {
     const hw::MachineType* machine = nullptr;  // never null where no help is asked for
     unsigned cpus = 1;
     unsigned max_cpus = 1;
+    std::string cpu;  // a model of the machine's CPUs; never empty where no help is asked for
     uint64_t memory_bytes = uint64_t{128} << 20;
 
     std::string bios = "default";  // default, none or a path

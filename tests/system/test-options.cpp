@@ -110,6 +110,8 @@ TEST_CASE("machines and CPUs", "[options]") {
     CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: machine 'virt' has no property 'aia'");
+    CHECK(good({}).cpu == "rv64");
+    CHECK(good({"-cpu", "rv64"}).cpu == "rv64");
     CHECK(bad({"-cpu", "max"}) == "-cpu: unknown CPU 'max' (there is 'rv64')");
     CHECK(bad({"-cpu", "rv64,v=on"}) == "-cpu: CPU 'rv64' has no property 'v'");
     CHECK(good({"-M", "virt,accel=a:b"}).accelerators.size() == 2);

@@ -72,13 +72,20 @@ class BoardPlan {
     virtual Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) = 0;
 };
 
+// A model of CPUs that -cpu names.
+struct CpuChoice {
+    std::string name;
+    std::string description;
+};
+
 // A kind of board that -machine names.
 struct MachineType {
     const char* name;
     const char* description;
     unsigned max_cpus;
-    size_t max_devices;      // that -drive and -device may add
-    const DeviceType* disk;  // what -drive makes
+    size_t max_devices;                      // that -drive and -device may add
+    const DeviceType* disk;                  // what -drive makes
+    std::vector<CpuChoice> (*cpu_models)();  // the first is the default
     // Says what does not fit or cannot be read.
     Result<std::unique_ptr<BoardPlan>> (*plan)(const BootConfig& config);
 };

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "emulator/guest/riscv/guest_arch.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
 
 namespace weft::hw {
@@ -241,6 +242,14 @@ class VirtPlan final : public BoardPlan {
 };
 
 }  // namespace
+
+std::vector<CpuChoice> cpu_models() {
+    std::vector<CpuChoice> choices;
+    for (const riscv::CpuModel& model : riscv::cpu_models()) {
+        choices.push_back({model.name, fmt::format("{}, {}", riscv::isa_string(model), model.mmu_type)});
+    }
+    return choices;
+}
 
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config) {
     auto plan = plan_boot(config);

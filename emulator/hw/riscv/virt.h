@@ -118,6 +118,7 @@ class VirtBoard final : public Board {
 
 namespace virt {
 
+std::vector<CpuChoice> cpu_models();
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
 
 inline constexpr MachineType kMachineType = {
@@ -126,6 +127,7 @@ inline constexpr MachineType kMachineType = {
     .max_cpus = kMaxHarts,
     .max_devices = kVirtioSlots,
     .disk = &kVirtioBlkType,
+    .cpu_models = cpu_models,
     .plan = plan_board,
 };
 

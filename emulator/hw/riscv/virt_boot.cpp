@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/bits.h"
+#include "base/text_values.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/riscv/virt_fdt.h"
 #include "emulator/hw/riscv/virt_map.h"
@@ -24,8 +26,8 @@ class Planner {
     explicit Planner(const BootConfig& config) : config_(config), ram_end_(kRamBase + config.ram_size) {}
 
     Result<BootPlan> plan() {
-        for (const auto step : {&Planner::place_firmware, &Planner::place_kernel, &Planner::place_initrd,
-                                &Planner::make_tree, &Planner::place_tree}) {
+        for (const auto step : {&Planner::choose_cpu, &Planner::place_firmware, &Planner::place_kernel,
+                                &Planner::place_initrd, &Planner::make_tree, &Planner::place_tree}) {
             if (auto done = (this->*step)(); !done) {
                 return std::unexpected(done.error());
             }
@@ -60,6 +62,14 @@ class Planner {
         }
         top_ = std::max(top_, image.high);
         std::ranges::move(image.segments, std::back_inserter(plan_.segments));
+        return {};
+    }
+
+    Result<> choose_cpu() {
+        cpu_ = config_.cpu.empty() ? &riscv::cpu_models().front() : riscv::find_cpu_model(config_.cpu);
+        if (cpu_ == nullptr) {
+            return fail(fmt::format("the virt board has no CPU {}", in_quotes(config_.cpu)));
+        }
         return {};
     }
 
@@ -118,6 +128,7 @@ class Planner {
     Result<> make_tree() {
         if (!config_.dtb) {
             plan_.device_tree = make_device_tree({.harts = config_.cpus,
+                                                  .cpu = cpu_,
                                                   .ram_size = config_.ram_size,
                                                   .bootargs = config_.append,
                                                   .initrd = initrd_});
@@ -197,6 +208,7 @@ class Planner {
     uint64_t kernel_base_ = kRamBase;  // of raw kernels
     uint64_t kernel_low_ = 0, kernel_high_ = 0, kernel_entry_ = 0;
     std::optional<DeviceTreeConfig::Initrd> initrd_;
+    const riscv::CpuModel* cpu_ = nullptr;
 };
 
 }  // namespace

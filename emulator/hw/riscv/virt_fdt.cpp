@@ -15,12 +15,6 @@ namespace weft::hw::virt {
 
 namespace {
 
-// The harts' instruction set, in the two notations of Linux' bindings riscv/extensions.yaml.
-constexpr const char* kIsa = "rv64imafdc_zicntr_zicsr_zifencei_zihintpause_zba_zbb_zbs_sstc_svinval";
-constexpr std::array<std::string_view, 15> kIsaExtensions = {
-    "i",        "m",           "a",   "f",   "d",   "c",    "zicntr", "zicsr",
-    "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc", "svinval"};
-
 // Handles of nodes that others point to.
 constexpr uint32_t kPlicHandle = 1;
 constexpr uint32_t kTestHandle = 2;
@@ -99,10 +93,10 @@ class Builder {
         tree_.cell("reg", hart);
         tree_.text("status", "okay");
         tree_.text("compatible", "riscv");
-        tree_.text("riscv,isa", kIsa);
+        tree_.text("riscv,isa", riscv::isa_string(*config_.cpu));
         tree_.text("riscv,isa-base", "rv64i");
-        tree_.texts("riscv,isa-extensions", kIsaExtensions);
-        tree_.text("mmu-type", "riscv,sv48");
+        tree_.texts("riscv,isa-extensions", riscv::isa_extensions(*config_.cpu));
+        tree_.text("mmu-type", config_.cpu->mmu_type);
         const DeviceTreeNode intc(tree_, "interrupt-controller");
         tree_.cell("phandle", intc_handle(hart));
         tree_.cell("#interrupt-cells", 1);

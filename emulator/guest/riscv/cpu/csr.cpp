@@ -5,6 +5,7 @@
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/csr_fields.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 
 namespace weft::riscv {
 namespace {
@@ -37,98 +38,102 @@ void write_tvec(State& state, unsigned, uint64_t value, uint64_t) {
 
 uint64_t read_zero(const State&, unsigned) { return 0; }
 
-constexpr CsrDesc one(unsigned number, const char* name, uint64_t (*read)(const State&, unsigned),
+constexpr CsrDesc one(Extension extension, unsigned number, uint64_t (*read)(const State&, unsigned),
                       void (*write)(State&, unsigned, uint64_t, uint64_t) = nullptr, uint64_t writable = 0,
                       bool (*allowed)(const State&, unsigned) = nullptr) {
-    return {
-        static_cast<uint16_t>(number), static_cast<uint16_t>(number), name, read, write, writable, allowed};
+    return {extension, static_cast<uint16_t>(number), static_cast<uint16_t>(number), read, write, writable,
+            allowed};
 }
 
-constexpr CsrDesc range(unsigned first, unsigned last, const char* name,
+constexpr CsrDesc range(Extension extension, unsigned first, unsigned last,
                         uint64_t (*read)(const State&, unsigned),
                         void (*write)(State&, unsigned, uint64_t, uint64_t) = nullptr, uint64_t writable = 0,
                         bool (*allowed)(const State&, unsigned) = nullptr) {
-    return {static_cast<uint16_t>(first), static_cast<uint16_t>(last), name, read, write, writable, allowed};
+    return {extension, static_cast<uint16_t>(first), static_cast<uint16_t>(last), read, write, writable,
+            allowed};
 }
 
 // A register that is a field of the state and no more.
 template <uint64_t State::* kField>
-constexpr CsrDesc field(unsigned number, const char* name, uint64_t writable) {
-    return one(number, name, read_field<kField>, write_field<kField>, writable);
+constexpr CsrDesc field(Extension extension, unsigned number, uint64_t writable) {
+    return one(extension, number, read_field<kField>, write_field<kField>, writable);
 }
 
 // The lowest mode that may access a register and whether it can be written follow from its number (2.1).
 // pmpcfg1 and the other odd ones belong to RV32. Trigger, hypervisor and AIA registers are not there:
-// accesses to them are illegal.
+// accesses to them are illegal. The first column is the extension that a register exists with.
 constexpr CsrDesc kTable[] = {
-    one(kCsrFflags, "fflags", read_fp, write_fp, 0x1f, fp_enabled),
-    one(kCsrFrm, "frm", read_fp, write_fp, 0x7, fp_enabled),
-    one(kCsrFcsr, "fcsr", read_fp, write_fp, 0xff, fp_enabled),
+    one(Extension::f, kCsrFflags, read_fp, write_fp, 0x1f, fp_enabled),
+    one(Extension::f, kCsrFrm, read_fp, write_fp, 0x7, fp_enabled),
+    one(Extension::f, kCsrFcsr, read_fp, write_fp, 0xff, fp_enabled),
 
-    one(kCsrSstatus, "sstatus", read_sstatus, write_sstatus, kSstatusWritable),
-    one(kCsrSie, "sie", read_sie, write_sie, kIntSupervisor),
-    one(kCsrStvec, "stvec", read_field<&State::stvec>, write_tvec<&State::stvec>, kAll),
-    field<&State::scounteren>(kCsrScounteren, "scounteren", kAll32),
-    field<&State::senvcfg>(kCsrSenvcfg, "senvcfg", kEnvcfgFiom),
-    field<&State::sscratch>(kCsrSscratch, "sscratch", kAll),
-    field<&State::sepc>(kCsrSepc, "sepc", kEpcWritable),
-    field<&State::scause>(kCsrScause, "scause", kAll),
-    field<&State::stval>(kCsrStval, "stval", kAll),
-    one(kCsrSip, "sip", read_sip, write_sip, kIntSsi),
-    one(kCsrStimecmp, "stimecmp", read_field<&State::stimecmp>, write_stimecmp, kAll, stimecmp_allowed),
-    one(kCsrSatp, "satp", read_field<&State::satp>, write_satp, kAll, satp_allowed),
+    one(Extension::s, kCsrSstatus, read_sstatus, write_sstatus, kSstatusWritable),
+    one(Extension::s, kCsrSie, read_sie, write_sie, kIntSupervisor),
+    one(Extension::s, kCsrStvec, read_field<&State::stvec>, write_tvec<&State::stvec>, kAll),
+    field<&State::scounteren>(Extension::s, kCsrScounteren, kAll32),
+    field<&State::senvcfg>(Extension::s, kCsrSenvcfg, kEnvcfgFiom),
+    field<&State::sscratch>(Extension::s, kCsrSscratch, kAll),
+    field<&State::sepc>(Extension::s, kCsrSepc, kEpcWritable),
+    field<&State::scause>(Extension::s, kCsrScause, kAll),
+    field<&State::stval>(Extension::s, kCsrStval, kAll),
+    one(Extension::s, kCsrSip, read_sip, write_sip, kIntSsi),
+    one(Extension::sstc, kCsrStimecmp, read_field<&State::stimecmp>, write_stimecmp, kAll, stimecmp_allowed),
+    one(Extension::s, kCsrSatp, read_field<&State::satp>, write_satp, kAll, satp_allowed),
 
-    one(kCsrMstatus, "mstatus", read_mstatus, write_mstatus, kMstatusWritable),
-    one(kCsrMisa, "misa", read_misa),
-    field<&State::medeleg>(kCsrMedeleg, "medeleg", kMedelegWritable),
-    one(kCsrMideleg, "mideleg", read_field<&State::mideleg>, write_mideleg, kIntSupervisor),
-    one(kCsrMie, "mie", read_field<&State::mie>, write_mie, kIntAll),
-    one(kCsrMtvec, "mtvec", read_field<&State::mtvec>, write_tvec<&State::mtvec>, kAll),
-    field<&State::mcounteren>(kCsrMcounteren, "mcounteren", kAll32),
-    one(kCsrMenvcfg, "menvcfg", read_field<&State::menvcfg>, write_menvcfg, kEnvcfgFiom | kEnvcfgStce),
-    one(kCsrMcountinhibit, "mcountinhibit", read_field<&State::mcountinhibit>, write_mcountinhibit,
+    one(Extension::priv, kCsrMstatus, read_mstatus, write_mstatus, kMstatusWritable),
+    one(Extension::priv, kCsrMisa, read_misa),
+    field<&State::medeleg>(Extension::s, kCsrMedeleg, kMedelegWritable),
+    one(Extension::s, kCsrMideleg, read_field<&State::mideleg>, write_mideleg, kIntSupervisor),
+    one(Extension::priv, kCsrMie, read_field<&State::mie>, write_mie, kIntAll),
+    one(Extension::priv, kCsrMtvec, read_field<&State::mtvec>, write_tvec<&State::mtvec>, kAll),
+    field<&State::mcounteren>(Extension::u, kCsrMcounteren, kAll32),
+    one(Extension::u, kCsrMenvcfg, read_field<&State::menvcfg>, write_menvcfg, kEnvcfgFiom | kEnvcfgStce),
+    one(Extension::priv, kCsrMcountinhibit, read_field<&State::mcountinhibit>, write_mcountinhibit,
         kCounterCy | kCounterIr),
-    range(kCsrMhpmevent3, kCsrMhpmevent31, "mhpmevent", read_zero),
-    field<&State::mscratch>(kCsrMscratch, "mscratch", kAll),
-    field<&State::mepc>(kCsrMepc, "mepc", kEpcWritable),
-    field<&State::mcause>(kCsrMcause, "mcause", kAll),
-    field<&State::mtval>(kCsrMtval, "mtval", kAll),
-    one(kCsrMip, "mip", read_mip, write_mip, kIntSupervisor),
-    one(kCsrPmpcfg0, "pmpcfg0", read_pmpcfg, write_pmpcfg, kAll),
-    one(kCsrPmpcfg2, "pmpcfg2", read_pmpcfg, write_pmpcfg, kAll),
+    range(Extension::priv, kCsrMhpmevent3, kCsrMhpmevent31, read_zero),
+    field<&State::mscratch>(Extension::priv, kCsrMscratch, kAll),
+    field<&State::mepc>(Extension::priv, kCsrMepc, kEpcWritable),
+    field<&State::mcause>(Extension::priv, kCsrMcause, kAll),
+    field<&State::mtval>(Extension::priv, kCsrMtval, kAll),
+    one(Extension::priv, kCsrMip, read_mip, write_mip, kIntSupervisor),
+    one(Extension::priv, kCsrPmpcfg0, read_pmpcfg, write_pmpcfg, kAll),
+    one(Extension::priv, kCsrPmpcfg2, read_pmpcfg, write_pmpcfg, kAll),
     // 3.7.1: entries beyond the 16 are read-only zero.
-    one(0x3a4, "pmpcfg4", read_zero),
-    one(0x3a6, "pmpcfg6", read_zero),
-    one(0x3a8, "pmpcfg8", read_zero),
-    one(0x3aa, "pmpcfg10", read_zero),
-    one(0x3ac, "pmpcfg12", read_zero),
-    one(kCsrPmpcfg14, "pmpcfg14", read_zero),
-    range(kCsrPmpaddr0, kCsrPmpaddr15, "pmpaddr", read_pmpaddr, write_pmpaddr, kPmpAddrMask),
-    range(kCsrPmpaddr15 + 1, kCsrPmpaddr63, "pmpaddr", read_zero),
+    one(Extension::priv, kCsrPmpcfg0 + 4, read_zero),
+    one(Extension::priv, kCsrPmpcfg0 + 6, read_zero),
+    one(Extension::priv, kCsrPmpcfg0 + 8, read_zero),
+    one(Extension::priv, kCsrPmpcfg0 + 10, read_zero),
+    one(Extension::priv, kCsrPmpcfg0 + 12, read_zero),
+    one(Extension::priv, kCsrPmpcfg14, read_zero),
+    range(Extension::priv, kCsrPmpaddr0, kCsrPmpaddr15, read_pmpaddr, write_pmpaddr, kPmpAddrMask),
+    range(Extension::priv, kCsrPmpaddr15 + 1, kCsrPmpaddr63, read_zero),
 
-    one(kCsrMcycle, "mcycle", read_cycle, write_cycle, kAll),
-    one(kCsrMinstret, "minstret", read_instret, write_instret, kAll),
-    range(kCsrMhpmcounter3, kCsrMhpmcounter31, "mhpmcounter", read_zero),
-    one(kCsrCycle, "cycle", read_cycle, nullptr, 0, counter_allowed),
-    one(kCsrTime, "time", read_time, nullptr, 0, counter_allowed),
-    one(kCsrInstret, "instret", read_instret, nullptr, 0, counter_allowed),
-    range(kCsrHpmcounter3, kCsrHpmcounter31, "hpmcounter", read_zero, nullptr, 0, counter_allowed),
-    one(kCsrMvendorid, "mvendorid", read_zero),
-    one(kCsrMarchid, "marchid", read_zero),
-    one(kCsrMimpid, "mimpid", read_zero),
-    field<&State::mhartid>(kCsrMhartid, "mhartid", 0),
-    one(kCsrMconfigptr, "mconfigptr", read_zero),
+    one(Extension::priv, kCsrMcycle, read_cycle, write_cycle, kAll),
+    one(Extension::priv, kCsrMinstret, read_instret, write_instret, kAll),
+    range(Extension::priv, kCsrMhpmcounter3, kCsrMhpmcounter31, read_zero),
+    one(Extension::zicntr, kCsrCycle, read_cycle, nullptr, 0, counter_allowed),
+    one(Extension::zicntr, kCsrTime, read_time, nullptr, 0, counter_allowed),
+    one(Extension::zicntr, kCsrInstret, read_instret, nullptr, 0, counter_allowed),
+    range(Extension::priv, kCsrHpmcounter3, kCsrHpmcounter31, read_zero, nullptr, 0, counter_allowed),
+    one(Extension::priv, kCsrMvendorid, read_zero),
+    one(Extension::priv, kCsrMarchid, read_zero),
+    one(Extension::priv, kCsrMimpid, read_zero),
+    field<&State::mhartid>(Extension::priv, kCsrMhartid, 0),
+    one(Extension::priv, kCsrMconfigptr, read_zero),
 };
 
 constexpr unsigned kCsrNumbers = 4096;
 constexpr uint8_t kNoRow = 0xff;
 static_assert(std::size(kTable) < kNoRow);
 
-// Row by number.
+// Row by number, of the registers that the CPU model has.
 constexpr std::array<uint8_t, kCsrNumbers> kRows = [] {
     std::array<uint8_t, kCsrNumbers> rows{};
     rows.fill(kNoRow);
     for (unsigned row = 0; row < std::size(kTable); ++row) {
+        if (!kRv64.extensions.has(kTable[row].extension)) {
+            continue;
+        }
         for (unsigned number = kTable[row].first; number <= kTable[row].last; ++number) {
             rows[number] = static_cast<uint8_t>(row);
         }

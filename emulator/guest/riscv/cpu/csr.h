@@ -6,13 +6,14 @@
 #include <optional>
 
 #include "emulator/guest/riscv/cpu/state.h"
+#include "emulator/guest/riscv/isa/extensions.h"
 
 namespace weft::riscv {
 
 struct CsrDesc {
-    uint16_t first;  // number; a row may stand for a range of registers that differ in an index alone
+    Extension extension;  // the CPU models that have it have the register
+    uint16_t first;       // number; a row may stand for a range of registers that differ in an index alone
     uint16_t last;
-    const char* name;  // of a range: what its names have in common
     uint64_t (*read)(const State& state, unsigned number);
     // Stores `value`, in which bits outside `writable` are those that were read. `mask` has the bits that the
     // instruction names: all of `writable`, or those that CSRRS and CSRRC set and clear. Encodings that are
@@ -23,7 +24,7 @@ struct CsrDesc {
     bool (*allowed)(const State& state, unsigned number);
 };
 
-// The row of a register; null where weft has none by that number.
+// The row of a register; null where the CPU model has none by that number.
 const CsrDesc* find_csr(unsigned number);
 
 // What a Zicsr instruction does. Reads and writes have side effects of their own, so the forms that leave one out say so

@@ -1,65 +1,12 @@
-// Numbers of the control and status registers and the fields in them that weft implements.
+// The fields of control and status registers that weft implements.
 // Sections are those of the privileged specification 1.12 (20211203).
 #pragma once
 
 #include <cstdint>
 
-namespace weft::riscv {
+#include "emulator/guest/riscv/isa/csr_numbers.h"
 
-// Privileged specification 2.2, "CSR Listing". Ranges are named by their first register.
-enum CsrNumber : unsigned {
-    kCsrFflags = 0x001,
-    kCsrFrm = 0x002,
-    kCsrFcsr = 0x003,
-    kCsrSstatus = 0x100,
-    kCsrSie = 0x104,
-    kCsrStvec = 0x105,
-    kCsrScounteren = 0x106,
-    kCsrSenvcfg = 0x10a,
-    kCsrSscratch = 0x140,
-    kCsrSepc = 0x141,
-    kCsrScause = 0x142,
-    kCsrStval = 0x143,
-    kCsrSip = 0x144,
-    kCsrStimecmp = 0x14d,
-    kCsrSatp = 0x180,
-    kCsrMstatus = 0x300,
-    kCsrMisa = 0x301,
-    kCsrMedeleg = 0x302,
-    kCsrMideleg = 0x303,
-    kCsrMie = 0x304,
-    kCsrMtvec = 0x305,
-    kCsrMcounteren = 0x306,
-    kCsrMenvcfg = 0x30a,
-    kCsrMcountinhibit = 0x320,
-    kCsrMhpmevent3 = 0x323,
-    kCsrMhpmevent31 = 0x33f,
-    kCsrMscratch = 0x340,
-    kCsrMepc = 0x341,
-    kCsrMcause = 0x342,
-    kCsrMtval = 0x343,
-    kCsrMip = 0x344,
-    kCsrPmpcfg0 = 0x3a0,
-    kCsrPmpcfg2 = 0x3a2,
-    kCsrPmpcfg14 = 0x3ae,
-    kCsrPmpaddr0 = 0x3b0,
-    kCsrPmpaddr15 = 0x3bf,
-    kCsrPmpaddr63 = 0x3ef,
-    kCsrMcycle = 0xb00,
-    kCsrMinstret = 0xb02,
-    kCsrMhpmcounter3 = 0xb03,
-    kCsrMhpmcounter31 = 0xb1f,
-    kCsrCycle = 0xc00,
-    kCsrTime = 0xc01,
-    kCsrInstret = 0xc02,
-    kCsrHpmcounter3 = 0xc03,
-    kCsrHpmcounter31 = 0xc1f,
-    kCsrMvendorid = 0xf11,
-    kCsrMarchid = 0xf12,
-    kCsrMimpid = 0xf13,
-    kCsrMhartid = 0xf14,
-    kCsrMconfigptr = 0xf15,
-};
+namespace weft::riscv {
 
 // mstatus and sstatus, privileged specification 3.1.6 and 4.1.1.
 inline constexpr uint64_t kStatusSie = uint64_t{1} << 1;

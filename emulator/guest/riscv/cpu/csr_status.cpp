@@ -1,14 +1,10 @@
 #include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/cpu/interrupts.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "weft/guest.h"
 
 namespace weft::riscv {
 namespace {
-
-// 3.1.1: RV64 (MXL = 2) with I, M, A, F, D, C, B (Zba, Zbb and Zbs together) and the modes S and U.
-constexpr uint64_t letter(char extension) { return uint64_t{1} << (extension - 'A'); }
-constexpr uint64_t kMisa = uint64_t{2} << 62 | letter('A') | letter('B') | letter('C') | letter('D') |
-                           letter('F') | letter('I') | letter('M') | letter('S') | letter('U');
 
 constexpr uint64_t kFflagsMask = 0x1f;
 constexpr uint64_t kFrmMask = 7;
@@ -62,7 +58,7 @@ void write_sstatus(State& state, unsigned, uint64_t value, uint64_t) {
     set_status(state, value, kSstatusWritable);
 }
 
-uint64_t read_misa(const State&, unsigned) { return kMisa; }
+uint64_t read_misa(const State&, unsigned) { return misa(kRv64); }
 
 bool fp_enabled(const State& state, unsigned) { return (state.mstatus & kStatusFs) != 0; }
 

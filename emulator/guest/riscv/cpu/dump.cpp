@@ -44,7 +44,7 @@ void dump_registers(const void* state_pointer, const TextSink* sink) {
     lines.add("pc", state_header(state_pointer).pc);
     lines.add("priv", static_cast<uint64_t>(state.priv));
     for (const CsrNumber number : kShownCsrs) {
-        lines.add(find_csr(number)->name, csr_peek(state, number).value_or(0));
+        lines.add(csr_name(number), csr_peek(state, number).value_or(0));
     }
     for (unsigned i = 0; i < kGprNames.size(); ++i) {
         lines.add_numbered('x', i, kGprNames[i], gpr(state, i));

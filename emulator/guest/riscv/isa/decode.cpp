@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "emulator/guest/riscv/isa/cpu_model.h"
+
 namespace weft::riscv {
 
 namespace {
@@ -21,8 +23,12 @@ constexpr uint32_t kFunct3Mask32 = 0x7000;
 constexpr unsigned bucket16(uint32_t bits) { return (bits & kQuadrantMask) << 3 | (bits >> 13 & 7); }
 constexpr unsigned bucket32(uint32_t bits) { return kBuckets16 + ((bits >> 2 & 31) << 3 | (bits >> 12 & 7)); }
 
+// Rows of extensions that the CPU model lacks are in no bucket: their encodings are no instructions.
 template <class Visit>
 constexpr void visit_buckets(const InsnDesc& desc, Visit visit) {
+    if (!kRv64.extensions.has(desc.extension)) {
+        return;
+    }
     if (desc.size == 2) {
         visit(bucket16(desc.match));
         return;

@@ -119,13 +119,6 @@ void write_line(const TextSink* sink, const std::string& line) {
 
 std::string_view format_syntax(Format format) { return kSyntax[static_cast<unsigned>(format)]; }
 
-std::string_view extension_name(Extension extension) {
-    constexpr std::string_view kNames[] = {"I",        "M",           "A",          "F",      "D",
-                                           "C",        "Zba",         "Zbb",        "Zbs",    "Zicsr",
-                                           "Zifencei", "Zihintpause", "privileged", "Svinval"};
-    return kNames[static_cast<unsigned>(extension)];
-}
-
 std::string format_insn(const Insn& insn, std::optional<uint64_t> pc) {
     if (insn.desc == nullptr) {
         return insn.size == 2 ? fmt::format(".2byte {:#x}", insn.bits)

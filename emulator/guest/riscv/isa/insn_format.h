@@ -4,26 +4,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "emulator/guest/riscv/isa/extensions.h"
+
 namespace weft::riscv {
-
-enum class Extension : uint8_t {
-    i,
-    m,
-    a,
-    f,
-    d,
-    c,
-    zba,
-    zbb,
-    zbs,
-    zicsr,
-    zifencei,
-    zihintpause,
-    priv,  // privileged architecture: machine and supervisor level
-    svinval,
-};
-
-std::string_view extension_name(Extension extension);
 
 // Format, operand syntax. The format says which fields an instruction has, and how its operands are written.
 //

@@ -1,6 +1,7 @@
 // Environment calls, CSRs, the privileged instructions and what tells the hart that memory's meaning changed.
 #include <cstddef>
 
+#include "emulator/guest/riscv/isa/csr_numbers.h"
 #include "emulator/guest/riscv/translate/translator.h"
 
 namespace weft::riscv::semantics {
@@ -13,8 +14,6 @@ using ir::Type;
 
 namespace {
 
-enum FpCsr : unsigned { kFflags = 1, kFrm = 2, kFcsr = 3 };
-
 constexpr int32_t kFrmOffset = static_cast<int32_t>(offsetof(State, frm));
 constexpr unsigned kFflagsBits = 5;
 constexpr unsigned kFrmBits = 3;
@@ -23,16 +22,16 @@ constexpr unsigned kFrmBits = 3;
 // pending interrupts depend: writing one does not end the unit.
 bool is_plain_storage(unsigned csr) {
     switch (csr) {
-        case 0x105:  // stvec
-        case 0x140:  // sscratch
-        case 0x141:  // sepc
-        case 0x142:  // scause
-        case 0x143:  // stval
-        case 0x305:  // mtvec
-        case 0x340:  // mscratch
-        case 0x341:  // mepc
-        case 0x342:  // mcause
-        case 0x343:  // mtval
+        case kCsrStvec:
+        case kCsrSscratch:
+        case kCsrSepc:
+        case kCsrScause:
+        case kCsrStval:
+        case kCsrMtvec:
+        case kCsrMscratch:
+        case kCsrMepc:
+        case kCsrMcause:
+        case kCsrMtval:
             return true;
         default:
             return false;
@@ -43,23 +42,23 @@ I32 bits_of(Translator& t, const Insn& insn) { return t.b().imm32(insn.bits); }
 
 I64 read_fp_csr(Translator& t, unsigned csr) {
     ir::Builder& b = t.b();
-    if (csr == kFflags) {
+    if (csr == kCsrFflags) {
         return b.fpflags_get();
     }
     const I64 frm = b.load_state<I64>(Opcode::ld32u, kFrmOffset);
-    return csr == kFrm ? frm : b.or_(b.fpflags_get(), b.shl(frm, b.imm(kFflagsBits)));
+    return csr == kCsrFrm ? frm : b.or_(b.fpflags_get(), b.shl(frm, b.imm(kFflagsBits)));
 }
 
 void write_fp_csr(Translator& t, unsigned csr, I64 value) {
     ir::Builder& b = t.b();
-    if (csr != kFrm) {
+    if (csr != kCsrFrm) {
         b.fpflags_set(b.extract(value, 0, kFflagsBits));
     }
-    if (csr != kFflags) {
-        b.store_state(Opcode::st32, b.extract(value, csr == kFrm ? 0 : kFflagsBits, kFrmBits), kFrmOffset);
+    if (csr != kCsrFflags) {
+        b.store_state(Opcode::st32, b.extract(value, csr == kCsrFrm ? 0 : kFflagsBits, kFrmBits), kFrmOffset);
     }
     t.writes_fp_state();
-    if (csr != kFflags) {  // frm is a TB flag
+    if (csr != kCsrFflags) {  // frm is a TB flag
         t.end_with_exit();
     }
 }
@@ -94,7 +93,7 @@ void access_fp_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
 
 void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     const unsigned csr = static_cast<unsigned>(insn.imm);
-    if (csr == kFflags || csr == kFrm || csr == kFcsr) {
+    if (csr == kCsrFflags || csr == kCsrFrm || csr == kCsrFcsr) {
         access_fp_csr(t, insn, op, operand);
         return;
     }
