@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 
+#include "tcg/ir/text.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg {
@@ -15,12 +16,6 @@ using ir::MemOp;
 using ir::Opcode;
 
 namespace {
-
-constexpr std::array<std::string_view, 12> kConds = {"eq",  "ne",  "lt",  "ge",  "le",    "gt",
-                                                     "ltu", "geu", "leu", "gtu", "tsteq", "tstne"};
-constexpr std::array<std::string_view, 5> kRoundings = {"rne", "rtz", "rdn", "rup", "rmm"};
-constexpr std::array<std::string_view, 3> kReasons = {"lookup", "halt", "yield"};
-constexpr std::array<std::string_view, 5> kTypes = {"none", "i32", "i64", "f32", "f64"};
 
 template <size_t kCount>
 std::string name_of(const std::array<std::string_view, kCount>& names, unsigned index) {
@@ -50,12 +45,11 @@ std::string memop_text(uint32_t bits, bool is_store) {
 }
 
 std::string barrier_text(uint32_t kinds) {
-    constexpr std::array<std::string_view, 4> kKinds = {"ld_ld", "ld_st", "st_ld", "st_st"};
     std::string text;
-    for (unsigned i = 0; i < kKinds.size(); ++i) {
+    for (unsigned i = 0; i < text::kBarriers.size(); ++i) {
         if ((kinds >> i & 1) != 0) {
             text += text.empty() ? "" : "|";
-            text += kKinds[i];
+            text += text::kBarriers[i];
         }
     }
     return text.empty() ? "none" : text;
@@ -91,9 +85,9 @@ std::string aux_text(const ir::Op& op) {
         case Aux::label:
             return fmt::format("$L{}", op.aux);
         case Aux::cond:
-            return name_of(kConds, op.cond);
+            return name_of(text::kConds, op.cond);
         case Aux::cond_label:
-            return fmt::format("{},$L{}", name_of(kConds, op.cond), op.args[ir::kBrcondLabelArg]);
+            return fmt::format("{},$L{}", name_of(text::kConds, op.cond), op.args[ir::kBrcondLabelArg]);
         case Aux::field:
             return fmt::format("{},{}", op.aux & 0xff, op.aux >> 8);
         case Aux::offset: {
@@ -106,7 +100,7 @@ std::string aux_text(const ir::Op& op) {
         case Aux::slot:
             return fmt::format("${},{}", op.aux & 0xff, pc_text(op.aux >> 8));
         case Aux::reason:
-            return name_of(kReasons, op.aux);
+            return name_of(text::kReasons, op.aux);
         case Aux::pc_offset:
             return pc_text(op.aux);
         case Aux::barrier:
@@ -118,10 +112,9 @@ std::string aux_text(const ir::Op& op) {
             return word == 0 ? pc_text(op.aux) : fmt::format("{} {:#x}", pc_text(op.aux), word);
         }
         case Aux::rounding:
-            return name_of(kRoundings, op.cond);
+            return name_of(text::kRoundings, op.cond);
         case Aux::convert:
-            return fmt::format("{}{},{}", (op.aux & 1) != 0 ? 'u' : 's', (op.aux & 2) != 0 ? 64 : 32,
-                               name_of(kRoundings, op.cond));
+            return fmt::format("{},{}", text::kConversions[op.aux & 3], name_of(text::kRoundings, op.cond));
     }
     return {};
 }
@@ -144,11 +137,11 @@ std::string print_op(const ir::Unit& unit, const ir::Op& op, const PrintNames& n
         return fmt::format("?{}", static_cast<unsigned>(op.code));
     }
     if (op.code == Opcode::insn_start) {
-        return "---- " + aux_text(op);
+        return std::string(text::kInsnStart) + ' ' + aux_text(op);
     }
     std::string text(opcode_name(op.code));
     if (ir::info(op.code).types != ir::TypeSet::none) {
-        text += '_' + name_of(kTypes, static_cast<unsigned>(op.type));
+        text += '_' + name_of(text::kTypes, static_cast<unsigned>(op.type));
     }
     char separator = ' ';
     auto append = [&](const std::string& part) {

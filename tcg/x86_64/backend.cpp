@@ -60,7 +60,7 @@ class X86Backend final : public Backend {
     X86Backend(const BackendConfig& config, const NativeOptions& options) : guest_(*config.guest) {
         context_.hooks = config.hooks;
         context_.count_insns = config.count_insns;
-        target_.features = HostFeatures::detect();
+        target_.features = options.features ? *options.features : HostFeatures::detect();
         target_.helpers = {guest_.helpers, guest_.helper_count};
         target_.count_insns = config.count_insns;
         target_.profile = config.profile;

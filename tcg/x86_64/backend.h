@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "tcg/backend.h"
+#include "tcg/x86_64/host_features.h"
 
 namespace weft::tcg {
 
@@ -18,8 +20,11 @@ struct NativeOptions {
     // Off, these make wrong code: for tests that have to notice it (tests/litmus).
     bool fences = true;            // the guest's fences and the order of its LRs
     bool atomic_additions = true;  // the guest's atomic additions are one operation
+    // What the code may use; unset: what this host has. For tests: code for a host with less, or to be read only.
+    std::optional<x86_64::HostFeatures> features;
 };
 
 // For a host that is one.
 std::unique_ptr<Backend> make_x86_64_backend(const BackendConfig& config, const NativeOptions& options);
+
 }  // namespace weft::tcg

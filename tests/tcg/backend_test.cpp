@@ -1,4 +1,4 @@
-// Transfers, exits, faults and linking, on every backend.
+// Transfers and linking, on every backend. What one unit does by itself is in files/run.
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -186,61 +186,6 @@ TEST_CASE("lookup_and_goto_ptr") {
         CHECK(left.exit == ExitKind::indirect);
         CHECK(left.pc == kTarget);
         CHECK(harness.lookups() == 4);
-    });
-}
-
-TEST_CASE("exit_tb says why") {
-    on_every_backend({}, [](Harness& harness) {
-        const std::pair<ir::ExitReason, ExitKind> kReasons[] = {{ir::ExitReason::lookup, ExitKind::lookup},
-                                                                {ir::ExitReason::halt, ExitKind::halt},
-                                                                {ir::ExitReason::yield, ExitKind::yield}};
-        for (const auto& [reason, kind] : kReasons) {
-            UnitUnderTest t;
-            t.b.insn_start(0);
-            t.b.exit_tb(reason, t.b.pc_add(0x10));
-            const Outcome outcome = harness.run(t.unit, on_page());
-            CHECK(outcome.exit == kind);
-            CHECK(outcome.pc == kPage + 0x10);
-        }
-    });
-}
-
-TEST_CASE("a fault names its instruction and leaves the registers of before") {
-    on_every_backend({}, [](Harness& harness) {
-        UnitUnderTest t;
-        t.b.insn_start(0x100, 7);
-        t.b.mov(t.r(1), t.b.imm(11));
-        t.b.guest_st(t.r(1), t.b.imm(kMemoryBase), MemOp(3, 0));
-        t.b.insn_start(0x104, 8);
-        t.b.emit(Opcode::guest_ld, ir::Type::i64, 0, MemOp(3, 0).bits(), 1, t.r(0).index);
-        t.b.insn_start(0x108, 9);
-        t.b.mov(t.r(1), t.b.imm(33));
-        t.leave();
-        REQUIRE(t.error().empty());
-        const Outcome outcome = harness.run(t.unit, on_page());
-        CHECK(outcome.exit == ExitKind::fault);
-        CHECK(outcome.fault_pc_offset == 0x104);
-        CHECK(outcome.fault_word == 8);
-        CHECK(outcome.state.regs[1] == 11);
-        CHECK(outcome.memory[0] == 11);
-    });
-}
-
-TEST_CASE("a raising helper's result is not written") {
-    on_every_backend({}, [](Harness& harness) {
-        UnitUnderTest t;
-        t.b.insn_start(2);
-        t.b.emit(Opcode::call, ir::Type::none, 0, kHelperMaybeRaise, 1, 0, 2);
-        t.leave();
-        Input input = on_page();
-        input.state.regs[0] = 8;
-        input.state.regs[1] = 5;
-        const Outcome raised = harness.run(t.unit, input);
-        CHECK(raised.exit == ExitKind::fault);
-        CHECK(raised.fault_pc_offset == 2);
-        CHECK(raised.state.regs[1] == 5);
-        input.state.regs[0] = 9;
-        CHECK(harness.run(t.unit, input).state.regs[1] == 9);
     });
 }
 

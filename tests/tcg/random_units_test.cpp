@@ -95,9 +95,30 @@ TEST_CASE("random units with the native backend's optimisations off") {
     options.native = NativeOptions{.pin_registers = false,
                                    .share_jump_cache_probe = false,
                                    .direct_side_exits = false,
-                                   .share_tlb_probes = false};
+                                   .share_tlb_probes = false,
+                                   .features = {}};
     run_cases({}, options, test_seed(400'000), test_cases(500));
 }
+
+#if WEFT_HAVE_X86_64_BACKEND
+TEST_CASE("random units on hosts that lack a feature, or all but popcnt") {
+    const x86_64::HostFeatures host = x86_64::HostFeatures::detect();
+    x86_64::HostFeatures least;
+    least.popcnt = host.popcnt;
+    std::vector<x86_64::HostFeatures> variants{least};
+    for (const x86_64::HostFeatureName& feature : x86_64::kHostFeatureNames) {
+        if (host.*feature.flag && feature.flag != &x86_64::HostFeatures::popcnt) {
+            variants.push_back(host.without(feature.name).value());
+        }
+    }
+    for (const x86_64::HostFeatures& features : variants) {
+        INFO("features: " << features.names());
+        HarnessOptions options;
+        options.native.features = features;
+        run_cases({}, options, test_seed(700'000), test_cases(250));
+    }
+}
+#endif
 
 TEST_CASE("random units under an instruction budget") {
     HarnessOptions options;
