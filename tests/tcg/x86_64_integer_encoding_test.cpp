@@ -10,7 +10,6 @@
 
 using namespace weft::tcg::x86_64;
 using namespace weft::tcg::testing;
-using fmt::format;
 
 namespace {
 
@@ -48,7 +47,7 @@ template <class Emit>
 void add_pairs(Corpus& corpus, std::string_view mnemonic, Width dst_width, Width src_width, Emit emit) {
     for (const Gpr dst : all_gprs()) {
         for (const Gpr src : all_gprs()) {
-            corpus.add(format("{} {}, {}", mnemonic, name(dst_width, dst), name(src_width, src)),
+            corpus.add(fmt::format("{} {}, {}", mnemonic, name(dst_width, dst), name(src_width, src)),
                        [&](Assembler& a) { emit(a, dst, src); });
         }
     }
@@ -58,7 +57,7 @@ template <class Emit>
 void add_loads(Corpus& corpus, std::string_view mnemonic, Width reg_width, unsigned bytes, Emit emit) {
     for (const Gpr reg : some_gprs()) {
         for (const Mem& mem : some_mems()) {
-            corpus.add(format("{} {}, {}", mnemonic, name(reg_width, reg), name(bytes, mem)),
+            corpus.add(fmt::format("{} {}, {}", mnemonic, name(reg_width, reg), name(bytes, mem)),
                        [&](Assembler& a) { emit(a, reg, mem); });
         }
     }
@@ -68,7 +67,7 @@ template <class Emit>
 void add_stores(Corpus& corpus, std::string_view mnemonic, Width width, Emit emit) {
     for (const Gpr reg : some_gprs()) {
         for (const Mem& mem : some_mems()) {
-            corpus.add(format("{} {}, {}", mnemonic, name(width, mem), name(width, reg)),
+            corpus.add(fmt::format("{} {}, {}", mnemonic, name(width, mem), name(width, reg)),
                        [&](Assembler& a) { emit(a, mem, reg); });
         }
     }
@@ -78,13 +77,15 @@ void add_stores(Corpus& corpus, std::string_view mnemonic, Width width, Emit emi
 template <class Emit>
 void add_single(Corpus& corpus, std::string_view mnemonic, Width width, std::string_view tail, Emit emit) {
     for (const Gpr reg : all_gprs())
-        corpus.add(format("{} {}{}", mnemonic, name(width, reg), tail), [&](Assembler& a) { emit(a, reg); });
+        corpus.add(fmt::format("{} {}{}", mnemonic, name(width, reg), tail),
+                   [&](Assembler& a) { emit(a, reg); });
 }
 template <class Emit>
 void add_single_mem(Corpus& corpus, std::string_view mnemonic, unsigned bytes, std::string_view tail,
                     Emit emit) {
     for (const Mem& mem : some_mems())
-        corpus.add(format("{} {}{}", mnemonic, name(bytes, mem), tail), [&](Assembler& a) { emit(a, mem); });
+        corpus.add(fmt::format("{} {}{}", mnemonic, name(bytes, mem), tail),
+                   [&](Assembler& a) { emit(a, mem); });
 }
 
 }  // namespace
@@ -92,9 +93,9 @@ void add_single_mem(Corpus& corpus, std::string_view mnemonic, unsigned bytes, s
 TEST_CASE("every memory operand") {
     Corpus corpus;
     for (const Mem& mem : all_mems()) {
-        corpus.add(format("mov r9, {}", name(Width::q64, mem)),
+        corpus.add(fmt::format("mov r9, {}", name(Width::q64, mem)),
                    [&](Assembler& a) { a.mov(Width::q64, Gpr::r9, mem); });
-        corpus.add(format("vmovss xmm1, {}", name(4, mem)),
+        corpus.add(fmt::format("vmovss xmm1, {}", name(4, mem)),
                    [&](Assembler& a) { a.avx(SimdMove::movss, Xmm::xmm1, mem); });
     }
     corpus.check();
@@ -110,7 +111,7 @@ TEST_CASE("mov") {
         add_stores(corpus, "mov", width,
                    [&](Assembler& a, const Mem& dst, Gpr src) { a.mov(width, dst, src); });
         for (const int64_t imm : immediates(width))
-            add_single_mem(corpus, "mov", bytes_of(width), format(", {}", as_signed(width, imm)),
+            add_single_mem(corpus, "mov", bytes_of(width), fmt::format(", {}", as_signed(width, imm)),
                            [&](Assembler& a, const Mem& dst) { a.mov(width, dst, imm); });
     }
     corpus.check();
@@ -121,12 +122,12 @@ TEST_CASE("mov of an immediate takes the shortest form") {
     const auto mov_imm = [&](uint64_t imm) { return [imm](Assembler& a, Gpr reg) { a.mov_imm(reg, imm); }; };
     for (const uint64_t imm :
          {uint64_t{0}, uint64_t{1}, uint64_t{0x7fffffff}, uint64_t{0x80000000}, uint64_t{0xffffffff}})
-        add_single(corpus, "mov", Width::d32, format(", {}", imm), mov_imm(imm));
+        add_single(corpus, "mov", Width::d32, fmt::format(", {}", imm), mov_imm(imm));
     for (const int64_t imm : {int64_t{-1}, int64_t{-129}, -int64_t{0x7fffffff}, -int64_t{0x80000000}})
-        add_single(corpus, "mov", Width::q64, format(", {}", imm), mov_imm(static_cast<uint64_t>(imm)));
+        add_single(corpus, "mov", Width::q64, fmt::format(", {}", imm), mov_imm(static_cast<uint64_t>(imm)));
     for (const uint64_t imm :
          {uint64_t{0x100000000}, ~uint64_t{0x80000000}, uint64_t{1} << 63, ~uint64_t{0} >> 1})
-        add_single(corpus, "movabs", Width::q64, format(", {}", imm), mov_imm(imm));
+        add_single(corpus, "movabs", Width::q64, fmt::format(", {}", imm), mov_imm(imm));
     add_single(corpus, "movabs", Width::q64, ", 7", [](Assembler& a, Gpr reg) {
         const uint32_t field = a.mov_imm64(reg, 5);
         a.patch64(field, 7);
@@ -181,14 +182,14 @@ TEST_CASE("lea, cmov, set") {
     for (const Cond cond : members<Cond>(kCond)) {
         const std::string_view suffix = kCond[static_cast<size_t>(cond)];
         for (const Width width : k32And64) {
-            add_pairs(corpus, format("cmov{}", suffix), width, width,
+            add_pairs(corpus, fmt::format("cmov{}", suffix), width, width,
                       [&](Assembler& a, Gpr dst, Gpr src) { a.cmov(cond, width, dst, src); });
-            add_loads(corpus, format("cmov{}", suffix), width, bytes_of(width),
+            add_loads(corpus, fmt::format("cmov{}", suffix), width, bytes_of(width),
                       [&](Assembler& a, Gpr dst, const Mem& src) { a.cmov(cond, width, dst, src); });
         }
-        add_single(corpus, format("set{}", suffix), Width::b8, "",
+        add_single(corpus, fmt::format("set{}", suffix), Width::b8, "",
                    [&](Assembler& a, Gpr dst) { a.set(cond, dst); });
-        add_single_mem(corpus, format("set{}", suffix), 1, "",
+        add_single_mem(corpus, fmt::format("set{}", suffix), 1, "",
                        [&](Assembler& a, const Mem& dst) { a.set(cond, dst); });
     }
     corpus.check();
@@ -201,7 +202,7 @@ TEST_CASE("push and pop") {
     add_single_mem(corpus, "push", 8, "", [](Assembler& a, const Mem& mem) { a.push(mem); });
     add_single_mem(corpus, "pop", 8, "", [](Assembler& a, const Mem& mem) { a.pop(mem); });
     for (const int32_t imm : {0, 127, -128, 128, -129, 0x7fffffff})
-        corpus.add(format("push {}", imm), [&](Assembler& a) { a.push(imm); });
+        corpus.add(fmt::format("push {}", imm), [&](Assembler& a) { a.push(imm); });
     corpus.check();
 }
 
@@ -215,7 +216,7 @@ TEST_CASE("two-operand arithmetic on registers and memory") {
                     // The zeroing idioms do not need 64 bits.
                     const bool zero = dst == src && (op == Alu::xor_ || op == Alu::sub);
                     const Width shown = zero ? std::min(width, Width::d32) : width;
-                    corpus.add(format("{} {}, {}", mnemonic, name(shown, dst), name(shown, src)),
+                    corpus.add(fmt::format("{} {}, {}", mnemonic, name(shown, dst), name(shown, src)),
                                [&](Assembler& a) { a.alu(op, width, dst, src); });
                 }
             }
@@ -236,9 +237,9 @@ TEST_CASE("two-operand arithmetic with immediates") {
             for (const int64_t imm : immediates(width)) {
                 const bool narrow = op == Alu::and_ && width == Width::q64 && imm >= 0;
                 add_single(corpus, mnemonic, narrow ? Width::d32 : width,
-                           format(", {}", as_signed(width, imm)),
+                           fmt::format(", {}", as_signed(width, imm)),
                            [&](Assembler& a, Gpr reg) { a.alu(op, width, reg, imm); });
-                add_single_mem(corpus, mnemonic, bytes_of(width), format(", {}", as_signed(width, imm)),
+                add_single_mem(corpus, mnemonic, bytes_of(width), fmt::format(", {}", as_signed(width, imm)),
                                [&](Assembler& a, const Mem& mem) { a.alu(op, width, mem, imm); });
             }
             add_single_mem(corpus, mnemonic, bytes_of(width), ", 0",
@@ -247,7 +248,7 @@ TEST_CASE("two-operand arithmetic with immediates") {
     }
     for (const Width width : kWidths) {
         for (const Gpr reg : all_gprs())
-            corpus.add(format("test {0}, {0}", name(width, reg)),
+            corpus.add(fmt::format("test {0}, {0}", name(width, reg)),
                        [&](Assembler& a) { a.alu(Alu::cmp, width, reg, 0); });
     }
     corpus.check();
@@ -256,10 +257,10 @@ TEST_CASE("two-operand arithmetic with immediates") {
 TEST_CASE("the named functions are the rows of their names") {
     Corpus corpus;
     const auto add = [&](std::string_view mnemonic, auto emit) {
-        corpus.add(format("{} rcx, r9", mnemonic), [&](Assembler& a) { emit(a, Gpr::r9); });
-        corpus.add(format("{} rcx, qword ptr [rsi + 8]", mnemonic),
+        corpus.add(fmt::format("{} rcx, r9", mnemonic), [&](Assembler& a) { emit(a, Gpr::r9); });
+        corpus.add(fmt::format("{} rcx, qword ptr [rsi + 8]", mnemonic),
                    [&](Assembler& a) { emit(a, Mem(Gpr::rsi, 8)); });
-        corpus.add(format("{} rcx, -77", mnemonic), [&](Assembler& a) { emit(a, -77); });
+        corpus.add(fmt::format("{} rcx, -77", mnemonic), [&](Assembler& a) { emit(a, -77); });
     };
     add("add", [](Assembler& a, auto src) { a.add(Width::q64, Gpr::rcx, src); });
     add("or", [](Assembler& a, auto src) { a.or_(Width::q64, Gpr::rcx, src); });
@@ -298,9 +299,9 @@ TEST_CASE("test") {
                 shown = Width::b8;
             else if (width == Width::q64 && value >= 0)
                 shown = Width::d32;
-            add_single(corpus, "test", shown, format(", {}", value),
+            add_single(corpus, "test", shown, fmt::format(", {}", value),
                        [&](Assembler& a, Gpr reg) { a.test(width, reg, imm); });
-            add_single_mem(corpus, "test", bytes_of(width), format(", {}", value),
+            add_single_mem(corpus, "test", bytes_of(width), fmt::format(", {}", value),
                            [&](Assembler& a, const Mem& mem) { a.test(width, mem, imm); });
         }
     }
@@ -328,11 +329,11 @@ TEST_CASE("multiplication, division, negation, bit counts") {
             const int64_t value = as_signed(width, imm);
             for (const Gpr dst : all_gprs()) {
                 for (const Gpr src : some_gprs())
-                    corpus.add(format("imul {}, {}, {}", name(width, dst), name(width, src), value),
+                    corpus.add(fmt::format("imul {}, {}, {}", name(width, dst), name(width, src), value),
                                [&](Assembler& a) { a.imul(width, dst, src, imm); });
             }
             for (const Mem& mem : some_mems())
-                corpus.add(format("imul {}, {}, {}", name(width, Gpr::r10), name(width, mem), value),
+                corpus.add(fmt::format("imul {}, {}, {}", name(width, Gpr::r10), name(width, mem), value),
                            [&](Assembler& a) { a.imul(width, Gpr::r10, mem, imm); });
         }
     }
@@ -346,9 +347,9 @@ TEST_CASE("shifts") {
         for (const Shift op : members<Shift>(kShift)) {
             const std::string_view mnemonic = row_of(kShift, op).name;
             for (const unsigned count : {0U, 1U, 3U, bits - 1}) {
-                add_single(corpus, mnemonic, width, format(", {}", count),
+                add_single(corpus, mnemonic, width, fmt::format(", {}", count),
                            [&](Assembler& a, Gpr reg) { a.shift(op, width, reg, count); });
-                add_single_mem(corpus, mnemonic, bytes_of(width), format(", {}", count),
+                add_single_mem(corpus, mnemonic, bytes_of(width), fmt::format(", {}", count),
                                [&](Assembler& a, const Mem& mem) { a.shift(op, width, mem, count); });
             }
             add_single(corpus, mnemonic, width, ", cl",
@@ -361,8 +362,8 @@ TEST_CASE("shifts") {
         for (const DoubleShift op : members<DoubleShift>(kDoubleShift)) {
             for (const Gpr dst : all_gprs()) {
                 for (const Gpr src : all_gprs())
-                    corpus.add(format("{} {}, {}, {}", row_of(kDoubleShift, op).name, name(width, dst),
-                                      name(width, src), bits - 1),
+                    corpus.add(fmt::format("{} {}, {}, {}", row_of(kDoubleShift, op).name, name(width, dst),
+                                           name(width, src), bits - 1),
                                [&](Assembler& a) { a.double_shift(op, width, dst, src, bits - 1); });
             }
         }
@@ -378,9 +379,9 @@ TEST_CASE("bit tests") {
             add_pairs(corpus, mnemonic, width, width,
                       [&](Assembler& a, Gpr reg, Gpr bit) { a.bit_test(op, width, reg, bit); });
             for (const unsigned bit : {0U, 7U, bytes_of(width) * 8 - 1}) {
-                add_single(corpus, mnemonic, width, format(", {}", bit),
+                add_single(corpus, mnemonic, width, fmt::format(", {}", bit),
                            [&](Assembler& a, Gpr reg) { a.bit_test(op, width, reg, bit); });
-                add_single_mem(corpus, mnemonic, bytes_of(width), format(", {}", bit),
+                add_single_mem(corpus, mnemonic, bytes_of(width), fmt::format(", {}", bit),
                                [&](Assembler& a, const Mem& mem) { a.bit_test(op, width, mem, bit); });
             }
         }
@@ -391,7 +392,7 @@ TEST_CASE("bit tests") {
 TEST_CASE("BMI1 and BMI2") {
     Corpus corpus;
     const auto three = [](std::string_view mnemonic, Width width, Gpr x, auto y, auto z) {
-        return format("{} {}, {}, {}", mnemonic, name(width, x), name(width, y), name(width, z));
+        return fmt::format("{} {}, {}, {}", mnemonic, name(width, x), name(width, y), name(width, z));
     };
     for (const Width width : k32And64) {
         for (const Gpr dst : all_gprs()) {
@@ -416,7 +417,7 @@ TEST_CASE("BMI1 and BMI2") {
                 for (const BmiCount op : members<BmiCount>(kBmiCount))
                     corpus.add(three(row_of(kBmiCount, op).name, width, dst, mem, Gpr::r10),
                                [&](Assembler& a) { a.bmi(op, width, dst, mem, Gpr::r10); });
-                corpus.add(format("rorx {}, {}, 31", name(width, dst), name(width, mem)),
+                corpus.add(fmt::format("rorx {}, {}, 31", name(width, dst), name(width, mem)),
                            [&](Assembler& a) { a.rorx(width, dst, mem, 31); });
             }
         }
@@ -428,7 +429,7 @@ TEST_CASE("BMI1 and BMI2") {
         }
         for (const Gpr dst : all_gprs()) {
             for (const Gpr src : all_gprs())
-                corpus.add(format("rorx {}, {}, 7", name(width, dst), name(width, src)),
+                corpus.add(fmt::format("rorx {}, {}, 7", name(width, dst), name(width, src)),
                            [&](Assembler& a) { a.rorx(width, dst, src, 7); });
         }
     }
@@ -441,7 +442,7 @@ TEST_CASE("atomics") {
         for (const Gpr x : all_gprs()) {
             for (const Gpr y : all_gprs()) {
                 if (x != y)
-                    corpus.add(format("xchg {}, {}", name(width, x), name(width, y)),
+                    corpus.add(fmt::format("xchg {}, {}", name(width, x), name(width, y)),
                                [&](Assembler& a) { a.xchg(width, x, y); });
             }
         }
@@ -454,11 +455,11 @@ TEST_CASE("atomics") {
         for (const Alu op : members<Alu>(kAlu)) {
             if (op == Alu::cmp)
                 continue;
-            const std::string mnemonic = format("lock {}", row_of(kAlu, op));
+            const std::string mnemonic = fmt::format("lock {}", row_of(kAlu, op));
             add_stores(corpus, mnemonic, width,
                        [&](Assembler& a, const Mem& mem, Gpr reg) { a.lock_alu(op, width, mem, reg); });
             for (const int64_t imm : immediates(width))
-                add_single_mem(corpus, mnemonic, bytes_of(width), format(", {}", as_signed(width, imm)),
+                add_single_mem(corpus, mnemonic, bytes_of(width), fmt::format(", {}", as_signed(width, imm)),
                                [&](Assembler& a, const Mem& mem) { a.lock_alu(op, width, mem, imm); });
         }
     }
@@ -517,20 +518,20 @@ TEST_CASE("direct jumps and nops read back as what they are") {
     });
     for (const Cond cond : members<Cond>(kCond)) {
         const std::string_view suffix = kCond[static_cast<size_t>(cond)];
-        corpus.add(format("j{} 994", suffix), [&](Assembler& a) { a.jcc_rel32(cond, 1000); });
-        corpus.add(format("j{} 1; ret", suffix), [&](Assembler& a) {
+        corpus.add(fmt::format("j{} 994", suffix), [&](Assembler& a) { a.jcc_rel32(cond, 1000); });
+        corpus.add(fmt::format("j{} 1; ret", suffix), [&](Assembler& a) {
             Label label;
             a.jcc(cond, label);
             a.ret();
             a.bind(label);
         });
-        corpus.add(format("j{} 1; ret", suffix), [&](Assembler& a) {
+        corpus.add(fmt::format("j{} 1; ret", suffix), [&](Assembler& a) {
             Label label;
             a.jcc_short(cond, label);
             a.ret();
             a.bind(label);
         });
-        corpus.add(format("ret; j{} -3", suffix), [&](Assembler& a) {
+        corpus.add(fmt::format("ret; j{} -3", suffix), [&](Assembler& a) {
             Label label;
             a.bind(label);
             a.ret();

@@ -8,7 +8,7 @@
 #include <initializer_list>
 #include <string>
 
-#include <catch2/catch.hpp>
+#include "catch.h"
 
 #include "inputs.h"
 #include "oracle.h"
