@@ -7,7 +7,8 @@ static u8 pages[2][4096] __attribute__((aligned(4096)));
 
 int main(void) {
     begin("pmp-parts");
-    u8* const end = pages[1];
+    // Byte by byte: an access that an entry matches in part fails in M mode as well.
+    volatile u8* const end = pages[1];
     // Forbidden: one word, at each of the words around the page's end; all else is open to S and U.
     for (int word = -2; word < 2; ++word) {
         const u64 hole = (u64)end + 4 * word;

@@ -42,7 +42,7 @@ TEST_CASE("programs of all families draw every row that has a weight") {
         INFO(desc.mnemonic);
         CHECK((coverage.count(desc.id) != 0) == (desc.weight != 0));
     }
-    CHECK(coverage.untested().find("mret (privileged): not in random programs\n") != std::string::npos);
+    CHECK(coverage.untested().find("mret (priv): not in random programs\n") != std::string::npos);
     CHECK(coverage.untested().find("add ") == std::string::npos);
 }
 
