@@ -133,7 +133,7 @@ Result<> Machine::start_accelerator(AccelChain& accel) {
     board_->topology().add_listener(*this);
     time_ = ops_->virtual_time(accel_);
     if (time_ != nullptr) {
-        virtual_io_ = std::make_unique<VirtualIo>(*time_, accel_);
+        deterministic_io_ = std::make_unique<DeterministicIo>(*time_, accel_);
         board_->set_rng_seed(kVirtualRngSeed);
     }
     return {};
@@ -162,7 +162,7 @@ Machine::~Machine() {
         }
         board_->topology().remove_listener(*this);
         board_->topology().set_write_hooks({});
-        virtual_io_.reset();
+        deterministic_io_.reset();
         time_ = nullptr;
         ops_->destroy(accel_);
     }
@@ -232,8 +232,8 @@ void Machine::hold() {
 
 void Machine::drain_io() {
     io_->drain();
-    if (virtual_io_ != nullptr) {
-        virtual_io_->drain();
+    if (deterministic_io_ != nullptr) {
+        deterministic_io_->drain();
     }
 }
 
@@ -267,8 +267,8 @@ uint64_t Machine::wall_clock_ns() {
 }
 
 void Machine::run_io(void (*fn)(void* opaque), void* opaque) {
-    if (virtual_io_ != nullptr) {
-        virtual_io_->run(fn, opaque);
+    if (deterministic_io_ != nullptr) {
+        deterministic_io_->run(fn, opaque);
     } else {
         io_->run(fn, opaque);
     }

@@ -18,11 +18,11 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/hw/core/machine_control.h"
+#include "emulator/machine/deterministic_io.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/machine_config.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/machine/operations.h"
-#include "emulator/machine/vcpu_thread_io.h"
 #include "emulator/memory/topology.h"
 #include "weft/accel.h"
 
@@ -104,7 +104,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     AccelInstance* accel_ = nullptr;
     // Where the accelerator makes the time; else null, and time is the host's.
     const VirtualTimeOps* time_ = nullptr;
-    std::unique_ptr<VirtualIo> virtual_io_;
+    std::unique_ptr<DeterministicIo> deterministic_io_;
     std::vector<VcpuHandle> vcpus_;
     bool running_ = false;  // the loop's thread
 };

@@ -14,8 +14,8 @@
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/console.h"
-#include "emulator/system/inputs.h"
 #include "emulator/system/machine_options.h"
+#include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
 #include "emulator/system/signals.h"
 
@@ -152,7 +152,7 @@ Result<int> run(const Options& options) {
         return std::unexpected(log_settings.error());
     }
     const Result<hw::BootConfig> boot =
-        read_inputs(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
+        read_boot_files(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
     if (!boot) {
         return std::unexpected(boot.error());
     }
@@ -160,7 +160,7 @@ Result<int> run(const Options& options) {
     if (!plan) {
         return std::unexpected(plan.error());
     }
-    if (Result<> outputs = check_outputs(options); !outputs) {
+    if (Result<> outputs = check_output_files(options); !outputs) {
         return std::unexpected(outputs.error());
     }
 

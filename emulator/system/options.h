@@ -1,5 +1,5 @@
 // What the user asked for on the command line of weft-system-riscv64, checked as far as the words themselves allow.
-// Nothing here touches a file: inputs.h opens what options name.
+// Nothing here touches a file: option_files.h opens what options name.
 #pragma once
 
 #include <cstdint>

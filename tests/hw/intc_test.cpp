@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "emulator/hw/riscv/clint.h"
-#include "emulator/hw/riscv/pass_on.h"
+#include "emulator/hw/riscv/deliver_latest.h"
 #include "emulator/hw/riscv/plic.h"
 #include "tests/hw/support.h"
 #include "tests/support/random.h"
@@ -114,7 +114,7 @@ TEST_CASE("who passes on a value that is overtaken passes on the newer one") {
     std::atomic<int> stored{1};
     int told = 0;
     int calls = 0;
-    pass_on(stored, [&](int value) {
+    deliver_latest(stored, [&](int value) {
         if (++calls <= 2) {
             // Another writer stores, and has told the hart before this one comes to it.
             stored = 10 * calls;

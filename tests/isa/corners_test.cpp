@@ -4,7 +4,7 @@
 #include <array>
 #include <set>
 
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 #include "tests/isa/corners.h"
 #include "tests/isa/guest_image.h"
 #include "tests/isa/options.h"

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 #include "tests/isa/program_format.h"
 
 namespace weft::isa_test {

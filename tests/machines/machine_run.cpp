@@ -1,8 +1,8 @@
 #include "tests/machines/machine_run.h"
 
 #include "emulator/machine/main_loop.h"
-#include "emulator/system/inputs.h"
 #include "emulator/system/machine_options.h"
+#include "emulator/system/option_files.h"
 #include "tests/support/char_collector.h"
 
 namespace weft::test {
@@ -34,7 +34,7 @@ MachineOutcome MachineSetup::run() {
         outcome.error = loop.error().message();
         return outcome;
     }
-    const auto boot = sys::read_inputs(options_, {});
+    const auto boot = sys::read_boot_files(options_, {});
     if (!boot) {
         outcome.error = boot.error().message();
         return outcome;

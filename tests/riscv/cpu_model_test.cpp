@@ -12,7 +12,7 @@
 #include "emulator/guest/riscv/isa/csr_numbers.h"
 #include "emulator/guest/riscv/isa/decode.h"
 #include "emulator/guest/riscv/isa/insn_table.h"
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 
 namespace weft::riscv {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "emulator/guest/riscv/translate/run.h"
+#include "emulator/guest/riscv/translate/interpreted_execution.h"
 #include "tests/riscv/fake_hart.h"
 
 namespace weft::riscv {

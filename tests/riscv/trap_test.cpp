@@ -1,5 +1,6 @@
 // Traps and returns, interrupts, timers, and the helpers around them.
 #include "emulator/guest/riscv/cpu/trap.h"
+#include "emulator/guest/riscv/cpu/dump_registers.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,6 @@
 #include "emulator/guest/riscv/guest_arch.h"
 
+#include "emulator/guest/riscv/cpu/dump_registers.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/guest/riscv/cpu/interrupts.h"
 #include "emulator/guest/riscv/cpu/mmu.h"
@@ -9,7 +10,7 @@
 #include "emulator/guest/riscv/isa/disassemble.h"
 #include "emulator/guest/riscv/translate/globals.h"
 #include "emulator/guest/riscv/translate/helpers.h"
-#include "emulator/guest/riscv/translate/run.h"
+#include "emulator/guest/riscv/translate/interpreted_execution.h"
 #include "emulator/guest/riscv/translate/translate.h"
 
 namespace weft::riscv {

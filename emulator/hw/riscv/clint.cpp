@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
-#include "emulator/hw/riscv/pass_on.h"
+#include "emulator/hw/riscv/deliver_latest.h"
 
 namespace weft::hw {
 
@@ -34,7 +34,7 @@ void Clint::reset() {
 
 void Clint::write_msip(Target& target, uint32_t value) {
     target.msip.store(value & 1);
-    pass_on(target.msip, [&](uint32_t msip) {
+    deliver_latest(target.msip, [&](uint32_t msip) {
         target.hart->set_interrupt(riscv::Interrupt::machine_software, msip != 0);
     });
 }
@@ -43,7 +43,7 @@ void Clint::write_mtimecmp(Target& target, uint64_t mask, uint64_t value) {
     uint64_t old = target.mtimecmp.load();
     while (!target.mtimecmp.compare_exchange_weak(old, (old & ~mask) | (value & mask))) {
     }
-    pass_on(target.mtimecmp, [&](uint64_t ticks) { target.hart->set_mtimecmp(ticks); });
+    deliver_latest(target.mtimecmp, [&](uint64_t ticks) { target.hart->set_mtimecmp(ticks); });
 }
 
 void Clint::write_mtime(uint64_t mask, uint64_t value) {
@@ -53,7 +53,7 @@ void Clint::write_mtime(uint64_t mask, uint64_t value) {
         const uint64_t clock = targets_[0].hart->clock_ticks();
         offset = (((clock + old) & ~mask) | (value & mask)) - clock;
     } while (!time_offset_.compare_exchange_weak(old, offset));
-    pass_on(time_offset_, [&](uint64_t ticks) {
+    deliver_latest(time_offset_, [&](uint64_t ticks) {
         for (size_t i = 0; i < hart_count_; ++i) {
             targets_[i].hart->set_time_offset(ticks);
         }

@@ -37,7 +37,7 @@ class Clint {
     struct Target {
         riscv::Hart* hart = nullptr;
         // What the guest wrote last. Written by any hart's thread; whoever changes one passes it on to the hart until the
-        // hart has the newest (see pass_on.h).
+        // hart has the newest (see deliver_latest.h).
         std::atomic<uint32_t> msip{0};
         std::atomic<uint64_t> mtimecmp{UINT64_MAX};
     };

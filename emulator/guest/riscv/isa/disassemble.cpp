@@ -5,7 +5,7 @@
 #include <array>
 #include <iterator>
 
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 
 namespace weft::riscv {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "emulator/guest/riscv/cpu/state.h"
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 
 namespace weft::riscv {
 

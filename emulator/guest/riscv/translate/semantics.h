@@ -1,4 +1,4 @@
-// What instructions do, written once for two contexts: a Translator writes it down as IR, a Runner does it at once.
+// What instructions do, written once for two contexts: a Translator writes it down as IR, a InsnInterpreter does it at once.
 //
 // The semantics of an instruction is a function named as its row in the tables. Most are templates over their context `T`
 // (semantics_*.h) and can be run without being translated; one that is written for the Translator alone cannot, and

@@ -1,4 +1,4 @@
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "emulator/system/inputs.h"
+#include "emulator/system/option_files.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -133,7 +133,7 @@ std::vector<std::string> firmware_candidates(const std::optional<std::string>& f
     return candidates;
 }
 
-Result<hw::BootConfig> read_inputs(const Options& options, const std::vector<std::string>& firmware) {
+Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector<std::string>& firmware) {
     std::optional<std::string> bios;
     if (options.bios == "default") {
         const Result<std::string> found = find_firmware(firmware);
@@ -169,7 +169,7 @@ Result<hw::BootConfig> read_inputs(const Options& options, const std::vector<std
     return boot;
 }
 
-Result<> check_outputs(const Options& options) {
+Result<> check_output_files(const Options& options) {
     for (const DriveChoice& drive : options.drives) {
         if (Result<> checked = RawImage::check(drive.file, drive.read_only); !checked) {
             return std::unexpected(checked.error().within("-drive"));

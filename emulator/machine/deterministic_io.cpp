@@ -1,12 +1,13 @@
-#include "emulator/machine/vcpu_thread_io.h"
+#include "emulator/machine/deterministic_io.h"
 
 namespace weft::sys {
 
-void VirtualIo::arm(uint64_t due_ns) {
-    time_.set_timer(accelerator_, due_ns, [](void* self) { static_cast<VirtualIo*>(self)->run_due(); }, this);
+void DeterministicIo::arm(uint64_t due_ns) {
+    time_.set_timer(
+        accelerator_, due_ns, [](void* self) { static_cast<DeterministicIo*>(self)->run_due(); }, this);
 }
 
-void VirtualIo::run(void (*fn)(void* opaque), void* opaque) {
+void DeterministicIo::run(void (*fn)(void* opaque), void* opaque) {
     const uint64_t due = time_.now_ns(accelerator_) + kDelayNs;
     bool first = false;
     {
@@ -20,7 +21,7 @@ void VirtualIo::run(void (*fn)(void* opaque), void* opaque) {
 }
 
 // False: there was none.
-bool VirtualIo::run_first() {
+bool DeterministicIo::run_first() {
     Request request{};
     {
         MutexLock lock(mutex_);
@@ -35,7 +36,7 @@ bool VirtualIo::run_first() {
 }
 
 // The first request is due. What it asks for comes behind the others, which have the timer then.
-void VirtualIo::run_due() {
+void DeterministicIo::run_due() {
     run_first();
     uint64_t next = UINT64_MAX;
     {
@@ -45,7 +46,7 @@ void VirtualIo::run_due() {
     arm(next);
 }
 
-void VirtualIo::drain() {
+void DeterministicIo::drain() {
     arm(UINT64_MAX);
     while (run_first()) {
     }

@@ -5,9 +5,9 @@
 
 #include "emulator/guest/riscv/cpu/csr.h"
 #include "emulator/guest/riscv/cpu/csr_bits.h"
-#include "emulator/guest/riscv/cpu/reset.h"
+#include "emulator/guest/riscv/cpu/dump_registers.h"
 #include "emulator/guest/riscv/cpu/state.h"
-#include "emulator/guest/riscv/isa/names.h"
+#include "emulator/guest/riscv/isa/register_names.h"
 
 namespace weft::riscv {
 namespace {

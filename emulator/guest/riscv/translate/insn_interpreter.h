@@ -1,5 +1,5 @@
 // Runs instructions at once, one after another: for code that has been met too rarely to be worth a translation. What they
-// do is written in semantics_*.h, for the translator as well. Internal to runner.cpp.
+// do is written in semantics_*.h, for the translator as well. Internal to insn_interpreter.cpp.
 #pragma once
 
 #include <atomic>
@@ -70,10 +70,10 @@ class Calculator {
 };
 
 // One run of instructions in one page. On the vCPU's thread.
-class Runner {
+class InsnInterpreter {
   public:
     // `page`: where the bytes of the page are that StateHeader::pc is in.
-    Runner(State& state, TbFlags flags, const uint8_t* page)
+    InsnInterpreter(State& state, TbFlags flags, const uint8_t* page)
         : state_(state),
           header_(state_header(&state)),
           flags_(flags),

@@ -17,9 +17,9 @@ std::vector<std::string> firmware_candidates(const std::optional<std::string>& f
 
 // Reads firmware, kernel, initial RAM disk and device tree. Refused: what cannot be read, or is larger than the machine's
 // memory. `firmware` are the candidates of -bios default.
-Result<hw::BootConfig> read_inputs(const Options& options, const std::vector<std::string>& firmware);
+Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector<std::string>& firmware);
 
 // Checks that drives, the serial port's file and the log file could be opened, opening nothing for writing.
-Result<> check_outputs(const Options& options);
+Result<> check_output_files(const Options& options);
 
 }  // namespace weft::sys

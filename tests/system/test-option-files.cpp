@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "emulator/hw/riscv/virt_boot.h"
-#include "emulator/system/inputs.h"
+#include "emulator/system/option_files.h"
 #include "tests/support/subprocess.h"
 
 using namespace weft;
@@ -19,7 +19,7 @@ Options options_for(std::vector<const char*> arguments) {
 }
 
 std::string message(const Options& options, const std::vector<std::string>& firmware = {}) {
-    const auto boot = read_inputs(options, firmware);
+    const auto boot = read_boot_files(options, firmware);
     if (!boot) {
         return boot.error().message();
     }
@@ -52,7 +52,8 @@ std::string executable(size_t size, uint64_t paddr) {
 
 }  // namespace
 
-TEST_CASE("firmware candidates: the environment, the program's folders, the distribution's", "[inputs]") {
+TEST_CASE("firmware candidates: the environment, the program's folders, the distribution's",
+          "[option-files]") {
     const auto candidates = firmware_candidates("/fw", "/opt/weft/bin");
     REQUIRE(candidates.size() >= 4);
     CHECK(candidates[0] == "/fw/fw_dynamic.bin");
@@ -63,11 +64,11 @@ TEST_CASE("firmware candidates: the environment, the program's folders, the dist
     CHECK(firmware_candidates(std::nullopt, "/p")[0] == "/p/firmware/fw_dynamic.bin");
 }
 
-TEST_CASE("-bios default takes the first candidate there is", "[inputs]") {
+TEST_CASE("-bios default takes the first candidate there is", "[option-files]") {
     const test::TempDir dir;
     const std::string first = dir.write("first", "first firmware");
     const std::string second = dir.write("second", "second");
-    const auto boot = read_inputs(options_for({"-m", "16M"}), {dir.file("absent"), first, second});
+    const auto boot = read_boot_files(options_for({"-m", "16M"}), {dir.file("absent"), first, second});
     REQUIRE(boot);
     const auto plan = hw::virt::plan_boot(*boot);
     REQUIRE(plan);
@@ -79,7 +80,7 @@ TEST_CASE("-bios default takes the first candidate there is", "[inputs]") {
     CHECK(message(options_for({"-bios", "none"}), {"/a"}) == "(fine)");
 }
 
-TEST_CASE("an ELF file may be larger than memory as long as its segments are not", "[inputs]") {
+TEST_CASE("an ELF file may be larger than memory as long as its segments are not", "[option-files]") {
     const test::TempDir dir;
     const std::string fits = dir.write("fits", executable(3u << 20, 0x80000000));
     const std::string beyond = dir.write("beyond", executable(4096, 0x80800000));
@@ -100,12 +101,12 @@ TEST_CASE("an ELF file may be larger than memory as long as its segments are not
           "-bios: '/dev/null': the file is empty");
 }
 
-TEST_CASE("outputs are checked without being made", "[inputs]") {
+TEST_CASE("outputs are checked without being made", "[option-files]") {
     const test::TempDir dir;
     const std::string fresh = dir.file("fresh");
     const std::string serial = "file:" + fresh;
     const auto check = [](const Options& options) {
-        const auto checked = check_outputs(options);
+        const auto checked = check_output_files(options);
         return checked ? std::string("(fine)") : checked.error().message();
     };
     CHECK(check(options_for({"-serial", serial.c_str(), "-D", fresh.c_str()})) == "(fine)");

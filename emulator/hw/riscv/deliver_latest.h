@@ -9,8 +9,8 @@ namespace weft::hw {
 //
 // Two harts may write one register at the same time, and their calls may come in the other order than their stores. So each
 // repeats the call until the value it passed on is the one stored: whoever comes last passes on the last.
-template <class T, class PassOn>
-void pass_on(const std::atomic<T>& stored, const PassOn& call) {
+template <class T, class Deliver>
+void deliver_latest(const std::atomic<T>& stored, const Deliver& call) {
     T value = stored.load();
     while (true) {
         call(value);

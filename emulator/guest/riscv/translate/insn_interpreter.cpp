@@ -1,6 +1,6 @@
-#include "emulator/guest/riscv/translate/runner.h"
+#include "emulator/guest/riscv/translate/insn_interpreter.h"
 
-#include "emulator/guest/riscv/translate/run.h"
+#include "emulator/guest/riscv/translate/interpreted_execution.h"
 #include "emulator/guest/riscv/translate/semantics_all.h"
 #include "weft/guest_ram.h"
 
@@ -8,9 +8,9 @@ namespace weft::riscv {
 
 namespace {
 
-using Action = void (*)(Runner&, const Insn&);
+using Action = void (*)(InsnInterpreter&, const Insn&);
 
-// Chooses Runner's instance of a semantics by the type it is asked for. A function of Translator's is none.
+// Chooses InsnInterpreter's instance of a semantics by the type it is asked for. A function of Translator's is none.
 #define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight)             \
     template <class Context>                                                                \
     constexpr void (*action_##id())(Context&, const Insn&) {                                \
@@ -25,7 +25,8 @@ WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION)
 
 // By InsnDesc::semantic. Null: only translated.
 constexpr Action kActions[kInsn32Count] = {
-#define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight) action_##id<Runner>(),
+#define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight) \
+    action_##id<InsnInterpreter>(),
     WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION)
 #undef WEFT_RISCV_ACTION
 };
@@ -36,7 +37,7 @@ Action action_of(const Insn& insn) {
 
 }  // namespace
 
-bool Runner::fetch(Insn* insn) const {
+bool InsnInterpreter::fetch(Insn* insn) const {
     const uint32_t low = guest_ram::load<uint16_t>(page_ + offset_);
     if (insn_size(static_cast<uint16_t>(low)) == 2) {
         *insn = decode(low);
@@ -49,7 +50,7 @@ bool Runner::fetch(Insn* insn) const {
     return true;
 }
 
-RunResult Runner::run() {
+RunResult InsnInterpreter::run() {
     uint32_t insns = 0;
     Insn insn;
     while (offset_ < kPageSize && fetch(&insn)) {
@@ -75,7 +76,7 @@ RunResult Runner::run() {
 }
 
 RunResult run(void* state, uint64_t tb_flags, const uint8_t* page) {
-    return Runner(*static_cast<State*>(state), TbFlags(tb_flags), page).run();
+    return InsnInterpreter(*static_cast<State*>(state), TbFlags(tb_flags), page).run();
 }
 
 bool runs_untranslated(const InsnDesc& desc) {

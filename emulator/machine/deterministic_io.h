@@ -10,17 +10,17 @@
 
 namespace weft::sys {
 
-class VirtualIo {
+class DeterministicIo {
   public:
     // How long a request takes, in nanoseconds of the machine's time.
     static constexpr uint64_t kDelayNs = 20'000;
 
     // Both outlive it.
-    VirtualIo(const VirtualTimeOps& time, AccelInstance* accelerator)
+    DeterministicIo(const VirtualTimeOps& time, AccelInstance* accelerator)
         : time_(time), accelerator_(accelerator) {}
-    ~VirtualIo() { time_.set_timer(accelerator_, UINT64_MAX, nullptr, this); }
-    VirtualIo(const VirtualIo&) = delete;
-    VirtualIo& operator=(const VirtualIo&) = delete;
+    ~DeterministicIo() { time_.set_timer(accelerator_, UINT64_MAX, nullptr, this); }
+    DeterministicIo(const DeterministicIo&) = delete;
+    DeterministicIo& operator=(const DeterministicIo&) = delete;
 
     // Runs fn(opaque) when its time has come, in the order of the calls. Any thread.
     void run(void (*fn)(void* opaque), void* opaque) WEFT_EXCLUDES(mutex_);
