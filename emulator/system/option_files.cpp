@@ -12,6 +12,7 @@
 #include "base/text_values.h"
 #include "base/unique_fd.h"
 #include "emulator/backend/block/raw.h"
+#include "emulator/hw/boot/elf_image.h"
 
 namespace weft::sys {
 

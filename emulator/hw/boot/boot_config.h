@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "emulator/hw/boot/loader.h"
+#include "emulator/hw/boot/boot_image.h"
 
 namespace weft::hw {
 

@@ -9,6 +9,7 @@
 #include "base/text_values.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
+#include "emulator/hw/boot/kernel_image.h"
 #include "emulator/hw/riscv/virt_fdt.h"
 #include "emulator/hw/riscv/virt_map.h"
 #include "weft/memory.h"

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "emulator/hw/boot/boot_config.h"
-#include "emulator/hw/boot/loader.h"
+#include "emulator/hw/boot/boot_image.h"
 
 namespace weft::hw::virt {
 

@@ -1,10 +1,12 @@
-#include "emulator/hw/boot/loader.h"
-
+// Files that a machine boots, by their formats.
 #include <zlib.h>
 
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "emulator/hw/boot/elf_image.h"
+#include "emulator/hw/boot/gzip.h"
+#include "emulator/hw/boot/kernel_image.h"
 #include "tests/support/random.h"
 
 namespace weft::hw {
