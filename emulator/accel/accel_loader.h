@@ -1,4 +1,7 @@
 // Finds and opens accelerator modules, accel-NAME.so.
+//
+// emulator/accel chooses, loads and configures accelerators, for every program that runs guests. It knows the public ABI alone;
+// machines and programs use it.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,8 @@
 // What a backend may ask of the loop that it is served by. The backends' side of the main loop: they know this interface alone
 // (emulator/machine/main_loop.h implements it).
+//
+// emulator/backend is what lies behind devices: images, terminals, files. Devices know block_backend.h and char_backend.h alone;
+// the program chooses and opens backends. They know no device and no machine.
 #pragma once
 
 #include <functional>

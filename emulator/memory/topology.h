@@ -1,6 +1,9 @@
 // The machine's memory as a whole: it makes regions and RAM, serialises changes of the region trees, renders the flat views
 // of the address spaces and reclaims old ones.
 //
+// emulator/memory owns guest-physical memory: region trees, RAM, flat views. Boards and devices make regions and read through
+// Readers, accelerators use memory_ops(); it knows only base and the public ABI.
+//
 // Who writes: threads inside a Transaction, one at a time (the topology's lock). Who reads: Readers (reader.h), without a
 // lock, through each address space's atomic pointer to its current view. What orders them: a commit publishes the finished
 // view with a release store, a reader loads it with acquire inside a read section. When views are reclaimed: after every

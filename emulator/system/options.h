@@ -1,5 +1,8 @@
 // What the user asked for on the command line of weft-system-riscv64, checked as far as the words themselves allow.
 // Nothing here touches a file: option_files.h opens what options name.
+//
+// emulator/system is the program: options, files, terminal and signals. Nothing includes it but its tests; it puts backends,
+// board, accelerator and machine together, and knows boards and devices by the lists in emulator/hw.
 #pragma once
 
 #include <cstdint>

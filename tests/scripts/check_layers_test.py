@@ -17,6 +17,22 @@ class CheckLayers(TreeCheck):
         self.write("emulator/hw/uart.cpp", '#include "emulator/memory/region.h"\n#include "weft/abi.h"\n')
         self.write("emulator/memory/region.h", "")
         self.write("emulator/system/main.cpp", '#include "emulator/memory/region.h"\n#include "softfloat/f64.h"\n')
+        for includer, included in [
+                ("guest/riscv/cpu/csr.cpp", "guest/riscv/isa/table.h"), ("guest/riscv/translate/a.cpp", "guest/riscv/cpu/csr.h"),
+                ("guest/riscv/guest_arch.cpp", "guest/riscv/translate/a.h"), ("backend/char/stdio.h", "backend/event_loop.h"),
+                ("backend/char/stdio.h", "backend/char/char_backend.h"), ("hw/core/board.h", "backend/block/block_backend.h"),
+                ("hw/char/uart.cpp", "backend/char/char_backend.h"), ("hw/char/uart.cpp", "hw/core/irq.h"),
+                ("hw/nvme/nvme.cpp", "hw/core/irq.h"), ("hw/riscv/plic.cpp", "guest/riscv/cpu/hart.h"),
+                ("hw/riscv/virt.h", "hw/char/uart.h"), ("hw/riscv/virt.h", "hw/virtio/mmio.h"),
+                ("hw/riscv/virt.cpp", "guest/riscv/guest_arch.h"), ("hw/machine_types.cpp", "hw/riscv/virt.h"),
+                ("hw/device_types.cpp", "hw/virtio/blk.h"), ("machine/machine.h", "hw/core/board.h"),
+                ("machine/main_loop.h", "backend/event_loop.h"), ("machine/machine.h", "accel/loader.h"),
+                ("control/monitor.h", "machine/operations.h"), ("system/main.cpp", "control/monitor.h"),
+                ("system/main.cpp", "hw/machine_types.h"), ("system/main.cpp", "backend/block/raw.h"),
+                ("linux-user/main.cpp", "guest/riscv/cpu/csr.h"), ("linux-user/main.cpp", "accel/loader.h")]:
+            file = self.root / "emulator" / includer
+            text = file.read_text() if file.exists() else ""
+            self.write(f"emulator/{includer}", text + f'#include "emulator/{included}"\n')
         self.write("subprojects/softfloat/include/softfloat/f64.h", "#include <cstdint>\n")
         self.write("subprojects/softfloat/src/f64.cpp", '#include "softfloat/f64.h"\n#include "base/own.h"\n')
         self.write("subprojects/softfloat/src/base/own.h", "")
@@ -27,9 +43,9 @@ class CheckLayers(TreeCheck):
         for includer, included in [
                 ("base/a.h", "weft/ir.h"), ("base/a.cpp", "tcg/a.h"), ("include/weft/a.h", "tcg/a.h"),
                 ("include/weft/a.h", "emulator/hw/a.h"), ("tcg/ir/a.cpp", "accel/tcg/a.h"),
-                ("tcg/ir/a.cpp", "emulator/target/riscv/a.h"), ("accel/tcg/a.cpp", "emulator/memory/a.h"),
+                ("tcg/ir/a.cpp", "emulator/guest/riscv/isa/a.h"), ("accel/tcg/a.cpp", "emulator/memory/a.h"),
                 ("accel/tcg/a.cpp", "emulator/system/a.h"), ("emulator/system/a.cpp", "accel/tcg/a.h"),
-                ("emulator/hw/a.cpp", "tcg/a.h"), ("emulator/target/riscv/a.cpp", "emulator/system/a.h"),
+                ("emulator/hw/a.cpp", "tcg/a.h"), ("emulator/guest/riscv/isa/a.cpp", "emulator/system/a.h"),
                 ("emulator/memory/a.cpp", "emulator/system/a.h"), ("emulator/hw/a.cpp", "emulator/system/a.h"),
                 ("emulator/hw/a.cpp", "emulator/linux-user/a.h"), ("base/a.cpp", "softfloat/f64.h"),
                 ("include/weft/a.h", "softfloat/f64.h"), ("tcg/a.cpp", "tests/helper.h"),
@@ -40,6 +56,34 @@ class CheckLayers(TreeCheck):
                 self.write("subprojects/softfloat/include/softfloat/f64.h", "")
                 self.write(includer, f'#pragma once\n#include "{included}"\n')
                 self.assert_violation(f"{includer}:2", included)
+
+    def test_each_forbidden_direction_within_the_emulator(self):
+        for includer, included in [
+                ("memory/a.h", "guest/riscv/cpu/a.h"), ("memory/a.h", "hw/core/a.h"), ("memory/a.h", "backend/a.h"),
+                ("memory/a.h", "accel/a.h"), ("memory/a.h", "machine/a.h"), ("memory/a.h", "control/a.h"),
+                ("guest/riscv/isa/a.h", "memory/a.h"), ("guest/riscv/cpu/a.h", "memory/a.h"),
+                ("guest/riscv/cpu/a.h", "hw/core/a.h"), ("guest/riscv/translate/a.h", "accel/a.h"),
+                ("guest/riscv/guest_arch.cpp", "machine/a.h"), ("guest/riscv/isa/a.h", "guest/riscv/cpu/a.h"),
+                ("guest/riscv/isa/a.h", "guest/riscv/translate/a.h"), ("guest/riscv/cpu/a.h", "guest/riscv/translate/a.h"),
+                ("guest/riscv/translate/a.h", "guest/riscv/guest_arch.h"), ("guest/arm/isa/a.h", "guest/riscv/isa/a.h"),
+                ("hw/char/a.h", "guest/riscv/cpu/a.h"), ("hw/core/a.h", "guest/riscv/cpu/a.h"),
+                ("hw/virtio/a.h", "guest/riscv/guest_arch.h"), ("hw/device_types.cpp", "guest/riscv/cpu/a.h"),
+                ("hw/riscv/a.h", "guest/riscv/translate/a.h"), ("hw/char/a.h", "backend/char/char_stdio.h"),
+                ("hw/core/a.h", "backend/event_loop.h"), ("hw/virtio/a.h", "backend/block/raw.h"),
+                ("hw/core/a.h", "hw/virtio/a.h"), ("hw/boot/a.h", "hw/core/a.h"), ("hw/virtio/a.h", "hw/riscv/a.h"),
+                ("hw/char/a.h", "machine/a.h"), ("hw/riscv/a.h", "machine/a.h"), ("hw/riscv/a.h", "system/a.h"),
+                ("hw/riscv/a.h", "accel/a.h"), ("backend/char/a.h", "hw/core/a.h"), ("backend/a.h", "machine/a.h"),
+                ("backend/block/a.h", "memory/a.h"), ("backend/char/char_backend.h", "backend/event_loop.h"),
+                ("accel/a.h", "machine/a.h"), ("accel/a.h", "memory/a.h"), ("machine/a.h", "control/a.h"),
+                ("machine/a.h", "system/a.h"), ("machine/a.h", "guest/riscv/cpu/a.h"),
+                ("machine/a.h", "guest/riscv/guest_arch.h"), ("machine/a.h", "hw/riscv/a.h"), ("machine/a.h", "hw/char/a.h"),
+                ("control/a.h", "system/a.h"), ("control/a.h", "hw/riscv/a.h"), ("control/a.h", "backend/char/char_mux.h"),
+                ("system/a.h", "linux-user/a.h"), ("system/a.h", "hw/riscv/a.h"), ("linux-user/a.h", "system/a.h"),
+                ("linux-user/a.h", "machine/a.h"), ("linux-user/a.h", "hw/core/a.h")]:
+            with self.subTest(includer=includer, included=included):
+                self.setUp()
+                self.write("emulator/" + includer, f'#pragma once\n#include "emulator/{included}"\n')
+                self.assert_violation(f"emulator/{includer}:2", included)
 
     def test_relative_path_does_not_hide_the_layer(self):
         self.write("emulator/system/options.h", "")

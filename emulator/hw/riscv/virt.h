@@ -1,4 +1,7 @@
 // The `virt` board: the machine that RISC-V system software is built for when it is not built for a chip.
+//
+// hw/riscv holds RISC-V's boards and interrupt controllers: the one folder of hw that knows harts. The list of machine types
+// uses its boards, through hw::Board; it may use all of hw.
 #pragma once
 
 #include <array>

@@ -1,4 +1,7 @@
 // What a virtio device and its transport are to each other.
+//
+// hw/virtio holds transports, queues and the devices behind them. Boards make transports, the list of device types makes
+// devices; it knows memory, hw/core and the backends' interfaces.
 #pragma once
 
 #include <cstdint>

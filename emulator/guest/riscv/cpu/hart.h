@@ -1,4 +1,7 @@
 // A hart as devices and boards see it. Owned by the machine; its State belongs to the accelerator.
+//
+// guest/riscv/cpu is the hart: its state, CSRs, traps, interrupts, address translation and protection. translate/, guest_arch
+// and hw/riscv use it; it knows isa/ and reaches clock and memory through VcpuServices alone.
 #pragma once
 
 #include <atomic>

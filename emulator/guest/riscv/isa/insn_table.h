@@ -1,5 +1,8 @@
 // The instructions weft knows: one row each, from the lists in insns_*.h. Decoder, disassembler, translator
 // and the random programs of the tests are all driven by these rows.
+//
+// guest/riscv/isa is what the specifications say as tables: instructions, extensions, CPU models, the names of registers; decoder
+// and disassembler read them. Everything in guest/riscv and the device tree's writer use it. No state: it knows no hart.
 #pragma once
 
 #include <array>

@@ -1,4 +1,7 @@
 // From RISC-V code to IR.
+//
+// guest/riscv/translate is what instructions do, written once: as IR by the translator, at once by the interpreter, and the
+// helpers that both leave the rest to. guest_arch alone uses it; it knows isa/ and cpu/.
 #pragma once
 
 #include "emulator/guest/riscv/cpu/tb_flags.h"
