@@ -6,7 +6,7 @@
 #include "base/text_values.h"
 #include "emulator/accel/text_sinks.h"
 
-namespace weft::sys {
+namespace weft::loader {
 
 AccelChain::AccelChain(std::span<const AccelChoice> choices, std::vector<std::string> folders, Note note)
     : choices_(choices), folders_(std::move(folders)), note_(std::move(note)) {
@@ -54,4 +54,4 @@ Result<AccelInstance*> AccelChain::create(AccelConfig& config) {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::loader

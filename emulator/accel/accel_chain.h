@@ -12,7 +12,7 @@
 #include "emulator/accel/accel_loader.h"
 #include "emulator/accel/accel_properties.h"
 
-namespace weft::sys {
+namespace weft::loader {
 
 // One -accel: a module's name and the properties in the order they were written.
 struct AccelChoice {
@@ -48,4 +48,4 @@ class AccelChain {
     std::optional<AccelProperties> properties_;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::loader

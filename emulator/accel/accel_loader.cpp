@@ -10,7 +10,7 @@
 
 #include "base/text_values.h"
 
-namespace weft::sys {
+namespace weft::loader {
 
 namespace {
 
@@ -169,4 +169,4 @@ std::string accelerators_text(std::span<const std::string> folders) {
     return text;
 }
 
-}  // namespace weft::sys
+}  // namespace weft::loader

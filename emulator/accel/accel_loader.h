@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "weft/accel.h"
 
-namespace weft::sys {
+namespace weft::loader {
 
 // Where modules are looked for: `module_dir`, then the folders of `environment` (WEFT_MODULE_DIR, separated by ':'),
 // then beside and below the program and where it would be installed.
@@ -33,4 +33,4 @@ Result<> check_descriptor(const AccelDescriptor& descriptor, const std::string& 
 // The text of "-accel help": the modules in `folders`, each name once, with what they say of themselves.
 std::string accelerators_text(std::span<const std::string> folders);
 
-}  // namespace weft::sys
+}  // namespace weft::loader

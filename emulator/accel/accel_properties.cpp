@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace weft::sys {
+namespace weft::loader {
 
 namespace {
 
@@ -134,4 +134,4 @@ std::string properties_text(const AccelDescriptor& descriptor) {
     return text;
 }
 
-}  // namespace weft::sys
+}  // namespace weft::loader

@@ -10,7 +10,7 @@
 #include "base/text_values.h"
 #include "weft/accel.h"
 
-namespace weft::sys {
+namespace weft::loader {
 
 // The values for AccelConfig::properties, with the strings they point to.
 class AccelProperties {
@@ -33,4 +33,4 @@ class AccelProperties {
 // The text of "-accel NAME,help".
 std::string properties_text(const AccelDescriptor& descriptor);
 
-}  // namespace weft::sys
+}  // namespace weft::loader

@@ -5,7 +5,7 @@
 
 #include "weft/guest.h"
 
-namespace weft::sys {
+namespace weft::loader {
 
 // Keeps the first message reported: later ones tend to be its consequences.
 class ErrorCollector {
@@ -48,4 +48,4 @@ class TextCollector {
     const TextSink sink_{write, this};
 };
 
-}  // namespace weft::sys
+}  // namespace weft::loader

@@ -10,7 +10,7 @@
 
 #include "base/work_queue.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
 class EventLoop {
   public:
@@ -34,4 +34,4 @@ class EventLoop {
     virtual void cancel(WorkQueue::Work& work) = 0;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::backend

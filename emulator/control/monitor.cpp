@@ -9,7 +9,7 @@
 #include "base/text_values.h"
 #include "emulator/accel/text_sinks.h"
 
-namespace weft::sys {
+namespace weft::control {
 
 namespace {
 
@@ -24,24 +24,26 @@ struct Command {
     const char* arguments;
     const char* help;
     size_t max_arguments;
-    Result<> (*execute)(MachineOperations& target, Words arguments, const TextSink& sink);
+    Result<> (*execute)(machine::MachineOperations& target, Words arguments, const TextSink& sink);
 };
 
-Result<> quit(MachineOperations& target, Words, const TextSink&) {
+Result<> quit(machine::MachineOperations& target, Words, const TextSink&) {
     target.quit();
     return {};
 }
 
-Result<> system_reset(MachineOperations& target, Words, const TextSink&) {
+Result<> system_reset(machine::MachineOperations& target, Words, const TextSink&) {
     target.system_reset();
     return {};
 }
 
-Result<> stop(MachineOperations& target, Words, const TextSink&) { return target.set_running(false); }
+Result<> stop(machine::MachineOperations& target, Words, const TextSink&) {
+    return target.set_running(false);
+}
 
-Result<> cont(MachineOperations& target, Words, const TextSink&) { return target.set_running(true); }
+Result<> cont(machine::MachineOperations& target, Words, const TextSink&) { return target.set_running(true); }
 
-Result<> info_registers(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> info_registers(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     unsigned first = 0;
     unsigned last = 0;
     if (!arguments.empty() && arguments[0] == "-a") {
@@ -62,7 +64,7 @@ Result<> info_registers(MachineOperations& target, Words arguments, const TextSi
     return {};
 }
 
-Result<> info_mtree(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> info_mtree(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     if (!arguments.empty() && arguments[0] != "-f") {
         return fail(fmt::format("{} is not -f", in_quotes(arguments[0])));
     }
@@ -70,12 +72,12 @@ Result<> info_mtree(MachineOperations& target, Words arguments, const TextSink& 
     return {};
 }
 
-Result<> info_cpus(MachineOperations& target, Words, const TextSink& sink) {
+Result<> info_cpus(machine::MachineOperations& target, Words, const TextSink& sink) {
     target.dump_cpus(sink);
     return {};
 }
 
-Result<> info_jit(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> info_jit(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     if (!arguments.empty() && arguments[0] != "-j") {
         return fail(fmt::format("{} is not -j", in_quotes(arguments[0])));
     }
@@ -83,22 +85,23 @@ Result<> info_jit(MachineOperations& target, Words arguments, const TextSink& si
 }
 
 // The accelerator's report, with what was written behind the command.
-Result<> report(MachineOperations& target, std::string topic, Words arguments, const TextSink& sink) {
+Result<> report(machine::MachineOperations& target, std::string topic, Words arguments,
+                const TextSink& sink) {
     for (const std::string& argument : arguments) {
         topic += ' ' + argument;
     }
     return target.dump_accelerator(topic, sink);
 }
 
-Result<> info_tlb(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> info_tlb(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     return report(target, "tlb", arguments, sink);
 }
 
-Result<> info_tb_list(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> info_tb_list(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     return report(target, "tb-list", arguments, sink);
 }
 
-Result<> info_tb(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> info_tb(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     if (arguments.empty()) {
         return fail("needs an address of the guest or of generated code");
     }
@@ -106,11 +109,11 @@ Result<> info_tb(MachineOperations& target, Words arguments, const TextSink& sin
 }
 
 // Into the file that -accel names, or into another one.
-Result<> stats(MachineOperations& target, Words arguments, const TextSink& sink) {
+Result<> stats(machine::MachineOperations& target, Words arguments, const TextSink& sink) {
     if (arguments.empty()) {
         return target.dump_accelerator("stats-file", sink);
     }
-    TextCollector counters;
+    loader::TextCollector counters;
     if (Result<> done = target.dump_accelerator("stats", *counters.sink()); !done) {
         return done;
     }
@@ -123,17 +126,17 @@ Result<> stats(MachineOperations& target, Words arguments, const TextSink& sink)
     return {};
 }
 
-Result<> info_stats(MachineOperations& target, Words, const TextSink& sink) {
+Result<> info_stats(machine::MachineOperations& target, Words, const TextSink& sink) {
     return target.dump_accelerator("stats", sink);
 }
 
-Result<> info_status(MachineOperations& target, Words, const TextSink& sink) {
+Result<> info_status(machine::MachineOperations& target, Words, const TextSink& sink) {
     const std::string_view text = target.running() ? "running\n" : "stopped\n";
     sink.write(sink.opaque, text.data(), text.size());
     return {};
 }
 
-Result<> help(MachineOperations& target, Words arguments, const TextSink& sink);
+Result<> help(machine::MachineOperations& target, Words arguments, const TextSink& sink);
 
 constexpr Command kCommands[] = {
     {"help", "", "this list", 0, help},
@@ -153,7 +156,7 @@ constexpr Command kCommands[] = {
     {"stats", "[FILE]", "write the counters as JSON to FILE, or to -accel's stats=FILE", 1, stats},
 };
 
-Result<> help(MachineOperations&, Words, const TextSink& sink) {
+Result<> help(machine::MachineOperations&, Words, const TextSink& sink) {
     for (const Command& command : kCommands) {
         const std::string usage = fmt::format("{} {}", command.name, command.arguments);
         const std::string line = fmt::format("{:<26}{}\n", usage, command.help);
@@ -170,7 +173,8 @@ std::vector<std::string> words_of(std::string_view text) {
 
 }  // namespace
 
-Monitor::Monitor(hw::CharBackend& line, MachineOperations& target) : line_(line), target_(target) {
+Monitor::Monitor(backend::CharBackend& line, machine::MachineOperations& target)
+    : line_(line), target_(target) {
     line_.set_receiver(this);
 }
 
@@ -192,7 +196,7 @@ std::string Monitor::execute(std::string_view line) {
         if (arguments.size() > command.max_arguments) {
             return fmt::format("{}: too much: {}\n", command.name, in_quotes(arguments.back()));
         }
-        TextCollector answer;
+        loader::TextCollector answer;
         if (const Result<> done = command.execute(target_, arguments, *answer.sink()); !done) {
             return fmt::format("{}: {}\n", command.name, done.error().message());
         }
@@ -238,4 +242,4 @@ void Monitor::say(std::string_view text) {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::control

@@ -12,12 +12,12 @@
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/machine/operations.h"
 
-namespace weft::sys {
+namespace weft::control {
 
-class Monitor final : private hw::CharBackend::Receiver {
+class Monitor final : private backend::CharBackend::Receiver {
   public:
     // Reads commands from `line` and answers there; both outlive the monitor.
-    Monitor(hw::CharBackend& line, MachineOperations& target);
+    Monitor(backend::CharBackend& line, machine::MachineOperations& target);
     ~Monitor() override;
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;
@@ -33,10 +33,10 @@ class Monitor final : private hw::CharBackend::Receiver {
     void typed(uint8_t byte);
     void say(std::string_view text);
 
-    hw::CharBackend& line_;
-    MachineOperations& target_;
+    backend::CharBackend& line_;
+    machine::MachineOperations& target_;
     std::string input_;          // the command being typed
     bool after_return_ = false;  // a line feed right after a carriage return belongs to it
 };
 
-}  // namespace weft::sys
+}  // namespace weft::control

@@ -1,6 +1,6 @@
 #include "emulator/machine/deterministic_io.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 void DeterministicIo::arm(uint64_t due_ns) {
     time_.set_timer(
@@ -53,4 +53,4 @@ void DeterministicIo::drain() {
     arm(UINT64_MAX);
 }
 
-}  // namespace weft::sys
+}  // namespace weft::machine

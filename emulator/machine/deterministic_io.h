@@ -8,7 +8,7 @@
 #include "base/mutex.h"
 #include "weft/accel.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 class DeterministicIo {
   public:
@@ -45,4 +45,4 @@ class DeterministicIo {
     std::deque<Request> requests_ WEFT_GUARDED_BY(mutex_);
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

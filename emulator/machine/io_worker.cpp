@@ -2,7 +2,7 @@
 
 #include <new>
 
-namespace weft::sys {
+namespace weft::machine {
 
 Result<std::unique_ptr<IoWorker>> IoWorker::create(void (*out_of_memory)(void* context), void* context) {
     std::unique_ptr<IoWorker> worker(new IoWorker(out_of_memory, context));
@@ -64,4 +64,4 @@ void IoWorker::work() {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::machine

@@ -8,7 +8,7 @@
 #include "base/mutex.h"
 #include "base/thread.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 class IoWorker {
   public:
@@ -46,4 +46,4 @@ class IoWorker {
     Thread thread_;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

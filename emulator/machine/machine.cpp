@@ -9,7 +9,7 @@
 #include "emulator/accel/text_sinks.h"
 #include "emulator/memory/reader.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 namespace {
 
@@ -34,7 +34,7 @@ class Machine::Paused {
     }
     ~Paused() {
         if (machine_.running_) {
-            ErrorCollector errors;
+            loader::ErrorCollector errors;
             if (!machine_.ops_->resume(machine_.accel_, errors.sink())) {
                 machine_.fatal(errors.message("the accelerator cannot go on").c_str());
             }
@@ -74,7 +74,7 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw::BoardPlan& plan,
-                                                 MainLoop& loop, Log& log, AccelChain& accel) {
+                                                 MainLoop& loop, Log& log, loader::AccelChain& accel) {
     std::unique_ptr<Machine> machine(new Machine(config, loop, log));
     Result<> done = machine->build_board(config, plan);
     if (done) {
@@ -107,7 +107,7 @@ Result<> Machine::build_board(const MachineConfig& config, hw::BoardPlan& plan) 
     return {};
 }
 
-Result<> Machine::start_accelerator(AccelChain& accel) {
+Result<> Machine::start_accelerator(loader::AccelChain& accel) {
     accel_config_ = {
         .guest = &board_->guest_arch(),
         .memory = &mem::memory_ops(),
@@ -144,7 +144,7 @@ Result<> Machine::create_vcpus() {
         hw::BoardCpu& cpu = board_->cpu(index);
         const VcpuConfig config = {
             .index = index, .guest = cpu.guest(), .address_space = &cpu.address_space()};
-        ErrorCollector errors;
+        loader::ErrorCollector errors;
         VcpuHandle made{};
         if (!ops_->vcpu_create(accel_, &config, &made.vcpu, &made.state, errors.sink())) {
             return fail(errors.message("the accelerator cannot make a vCPU"));
@@ -280,7 +280,7 @@ void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
 
 Result<> Machine::set_running(bool running) {
     if (running && !running_) {
-        ErrorCollector errors;
+        loader::ErrorCollector errors;
         if (!ops_->resume(accel_, errors.sink())) {
             return fail(errors.message("the accelerator cannot run"));
         }
@@ -300,7 +300,7 @@ void Machine::dump_cpus(const TextSink& sink) {
     const Paused paused(*this);
     for (unsigned i = 0; i < cpu_count(); ++i) {
         // Not every accelerator tells more.
-        TextCollector activity;
+        loader::TextCollector activity;
         const bool told = ops_->report(accel_, fmt::format("cpu {}", i).c_str(), activity.sink());
         write_text(sink, fmt::format("CPU {}: {}, pc {:016x}{}{}", i, board_->cpu(i).name(),
                                      state_header(vcpus_[i].state).pc, told ? ", " : "\n", activity.text()));
@@ -313,7 +313,7 @@ void Machine::dump_memory(bool flat, const TextSink& sink) {
 }
 
 Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sink) {
-    TextCollector report;
+    loader::TextCollector report;
     if (!ops_->report(accel_, topic.c_str(), report.sink())) {
         return fail(fmt::format("the accelerator has no report {}", in_quotes(topic)));
     }
@@ -324,4 +324,4 @@ Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sin
     return {};
 }
 
-}  // namespace weft::sys
+}  // namespace weft::machine

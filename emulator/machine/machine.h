@@ -26,7 +26,7 @@
 #include "emulator/memory/topology.h"
 #include "weft/accel.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 // Made, run and destroyed on the main loop's thread; the functions of MachineControl are for any.
 class Machine final : public hw::MachineControl, public MachineOperations, private mem::TopologyListener {
@@ -34,7 +34,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     // Builds the board and an instance of the first accelerator of `accel` that can be made. Loop and log outlive the
     // machine; the plan is used up.
     static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, hw::BoardPlan& plan,
-                                                   MainLoop& loop, Log& log, AccelChain& accel);
+                                                   MainLoop& loop, Log& log, loader::AccelChain& accel);
     ~Machine() override;
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
@@ -73,7 +73,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
 
     Machine(const MachineConfig& config, MainLoop& loop, Log& log);
     Result<> build_board(const MachineConfig& config, hw::BoardPlan& plan);
-    Result<> start_accelerator(AccelChain& accel);
+    Result<> start_accelerator(loader::AccelChain& accel);
     Result<> create_vcpus();
     void reset();
     void fatal(const char* message);
@@ -109,4 +109,4 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     bool running_ = false;  // the loop's thread
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

@@ -3,7 +3,7 @@
 
 #include "emulator/hw/core/board.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 struct MachineConfig {
     unsigned max_cpus = 1;       // CPUs that the accelerator prepares for: at least the board's
@@ -12,4 +12,4 @@ struct MachineConfig {
     hw::BoardBackends backends;  // outlive the machine
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-namespace weft::sys {
+namespace weft::machine {
 
 struct MainLoop::Context {
     GMainContext* glib = g_main_context_new();
@@ -37,7 +37,7 @@ struct MainLoop::Source {
     static void destroy(gpointer opaque) { delete static_cast<Source*>(opaque); }
 };
 
-class MainLoop::SourceWatch final : public EventLoop::Watch {
+class MainLoop::SourceWatch final : public backend::EventLoop::Watch {
   public:
     explicit SourceWatch(Source* source) : source_(source) {}
     SourceWatch(const SourceWatch&) = delete;
@@ -74,7 +74,8 @@ MainLoop::MainLoop(std::unique_ptr<WorkQueue> work, std::unique_ptr<TimerQueue> 
 
 MainLoop::~MainLoop() = default;
 
-std::unique_ptr<EventLoop::Watch> MainLoop::watch(int fd, Ready ready, std::function<void()> function) {
+std::unique_ptr<backend::EventLoop::Watch> MainLoop::watch(int fd, Ready ready,
+                                                           std::function<void()> function) {
     auto* source = new Source;
     source->function = std::move(function);
     source->loop = this;
@@ -92,4 +93,4 @@ void MainLoop::run() {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::machine

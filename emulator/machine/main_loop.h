@@ -13,9 +13,9 @@
 #include "emulator/backend/event_loop.h"
 #include "emulator/machine/timer_queue.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
-class MainLoop final : public EventLoop {
+class MainLoop final : public backend::EventLoop {
   public:
     static Result<std::unique_ptr<MainLoop>> create();
     ~MainLoop() override;
@@ -57,4 +57,4 @@ class MainLoop final : public EventLoop {
     bool out_of_memory_ = false;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "weft/guest.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 // All of it is called on the main loop's thread.
 class MachineOperations {
@@ -32,4 +32,4 @@ class MachineOperations {
     virtual Result<> dump_accelerator(const std::string& topic, const TextSink& sink) = 0;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

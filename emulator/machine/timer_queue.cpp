@@ -9,7 +9,7 @@
 
 #include "base/assert.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 namespace {
 
@@ -81,4 +81,4 @@ void TimerQueue::arm() {
     WEFT_ASSERT(timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr) == 0);
 }
 
-}  // namespace weft::sys
+}  // namespace weft::machine

@@ -9,7 +9,7 @@
 #include "base/mutex.h"
 #include "base/unique_fd.h"
 
-namespace weft::sys {
+namespace weft::machine {
 
 // CLOCK_MONOTONIC and CLOCK_REALTIME, in nanoseconds.
 uint64_t monotonic_ns();
@@ -47,4 +47,4 @@ class TimerQueue {
     std::map<void*, Timer> timers_ WEFT_GUARDED_BY(mutex_);  // a machine has a handful
 };
 
-}  // namespace weft::sys
+}  // namespace weft::machine

@@ -10,28 +10,28 @@
 
 namespace weft::sys {
 
-Result<std::unique_ptr<Console>> Console::open(const Options& options, MainLoop& loop) {
+Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::MainLoop& loop) {
     using Kind = SerialChoice::Kind;
     std::unique_ptr<Console> console(new Console);
     const Kind kind = options.serial.kind;
     if (kind == Kind::file) {
-        Result<std::unique_ptr<CharFile>> file = CharFile::open(options.serial.path);
+        Result<std::unique_ptr<backend::CharFile>> file = backend::CharFile::open(options.serial.path);
         if (!file) {
             return std::unexpected(file.error());
         }
         console->other_serial_ = std::move(*file);
     } else if (kind == Kind::null) {
-        console->other_serial_ = std::make_unique<CharNull>();
+        console->other_serial_ = std::make_unique<backend::CharNull>();
     }
     console->serial_ = console->other_serial_.get();
 
     if (kind == Kind::stdio || kind == Kind::mux_stdio || options.monitor_on_stdio) {
         // With the mux, Ctrl-A x quits and Ctrl-C is the guest's; otherwise Ctrl-C is the only way out.
-        console->terminal_ = std::make_unique<RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
-        console->stdio_ = std::make_unique<CharStdio>(loop, STDIN_FILENO, STDOUT_FILENO);
+        console->terminal_ = std::make_unique<backend::RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
+        console->stdio_ = std::make_unique<backend::CharStdio>(loop, STDIN_FILENO, STDOUT_FILENO);
     }
     if (kind == Kind::mux_stdio) {
-        console->mux_ = std::make_unique<CharMux>(loop, *console->stdio_, [self = console.get()] {
+        console->mux_ = std::make_unique<backend::CharMux>(loop, *console->stdio_, [self = console.get()] {
             if (self->target_ != nullptr) {
                 self->target_->quit();
             }
@@ -48,7 +48,7 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, MainLoop&
 
 Console::~Console() { attach(nullptr); }
 
-void Console::attach(MachineOperations* target) {
+void Console::attach(machine::MachineOperations* target) {
     target_ = target;
     monitor_.reset();
     if (mux_) {
@@ -57,7 +57,7 @@ void Console::attach(MachineOperations* target) {
     if (target_ == nullptr || monitor_line_ == nullptr) {
         return;
     }
-    monitor_ = std::make_unique<Monitor>(*monitor_line_, *target_);
+    monitor_ = std::make_unique<control::Monitor>(*monitor_line_, *target_);
     if (mux_) {
         mux_->on_monitor_focus([this] { monitor_->show_prompt(); });
     } else {

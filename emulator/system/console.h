@@ -9,25 +9,27 @@
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/options.h"
 
-namespace weft::sys {
-
+namespace weft::backend {
 class CharStdio;
 class CharMux;
 class RawTerminal;
+}  // namespace weft::backend
+
+namespace weft::sys {
 
 // Used by the loop's thread. Outlives the machine that writes to it.
 class Console {
   public:
     // Opens what the options name: makes or empties the serial port's file, and takes the terminal over.
-    static Result<std::unique_ptr<Console>> open(const Options& options, MainLoop& loop);
+    static Result<std::unique_ptr<Console>> open(const Options& options, machine::MainLoop& loop);
     ~Console();
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
 
-    hw::CharBackend& serial() { return *serial_; }
+    backend::CharBackend& serial() { return *serial_; }
 
     // Ties the monitor and the terminal's keys to a machine; nullptr unties them, before the machine goes.
-    void attach(MachineOperations* target);
+    void attach(machine::MachineOperations* target);
 
     // After the program was stopped and continued.
     void continued();
@@ -39,14 +41,14 @@ class Console {
   private:
     Console() = default;
 
-    std::unique_ptr<RawTerminal> terminal_;
-    std::unique_ptr<CharStdio> stdio_;
-    std::unique_ptr<CharMux> mux_;
-    std::unique_ptr<hw::CharBackend> other_serial_;  // a file or nothing
-    hw::CharBackend* serial_ = nullptr;
-    hw::CharBackend* monitor_line_ = nullptr;  // nullptr: there is no monitor
-    std::unique_ptr<Monitor> monitor_;
-    MachineOperations* target_ = nullptr;
+    std::unique_ptr<backend::RawTerminal> terminal_;
+    std::unique_ptr<backend::CharStdio> stdio_;
+    std::unique_ptr<backend::CharMux> mux_;
+    std::unique_ptr<backend::CharBackend> other_serial_;  // a file or nothing
+    backend::CharBackend* serial_ = nullptr;
+    backend::CharBackend* monitor_line_ = nullptr;  // nullptr: there is no monitor
+    std::unique_ptr<control::Monitor> monitor_;
+    machine::MachineOperations* target_ = nullptr;
 };
 
 }  // namespace weft::sys

@@ -7,7 +7,7 @@
 namespace weft::sys {
 
 // Without the backends, which are opened from the options elsewhere.
-inline MachineConfig machine_config(const Options& options) {
+inline machine::MachineConfig machine_config(const Options& options) {
     return {
         .max_cpus = options.max_cpus,
         .no_reboot = options.no_reboot,

@@ -34,7 +34,7 @@ std::string program_dir() {
 }
 
 std::vector<std::string> accel_folders(const Options& options) {
-    return module_folders(options.module_dir, environment("WEFT_MODULE_DIR"), program_dir());
+    return loader::module_folders(options.module_dir, environment("WEFT_MODULE_DIR"), program_dir());
 }
 
 Result<std::string> help_text(const Options& options) {
@@ -46,11 +46,12 @@ Result<std::string> help_text(const Options& options) {
         case HelpTopic::version:
             return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
         case HelpTopic::accels:
-            return accelerators_text(accel_folders(options));
+            return loader::accelerators_text(accel_folders(options));
         case HelpTopic::accel_properties: {
             const Result<const AccelDescriptor*> loaded =
-                load_accelerator(accel_folders(options), options.help_subject);
-            return loaded ? Result<std::string>(properties_text(**loaded)) : std::unexpected(loaded.error());
+                loader::load_accelerator(accel_folders(options), options.help_subject);
+            return loaded ? Result<std::string>(loader::properties_text(**loaded))
+                          : std::unexpected(loaded.error());
         }
         case HelpTopic::machines:
             return machines_text();
@@ -90,7 +91,7 @@ Result<LogSettings> parse_log(const Options& options) {
     return settings;
 }
 
-using Drives = std::vector<std::unique_ptr<hw::BlockBackend>>;
+using Drives = std::vector<std::unique_ptr<backend::BlockBackend>>;
 
 // Opens the images that devices show.
 Result<Drives> open_drives(const Options& options) {
@@ -100,7 +101,8 @@ Result<Drives> open_drives(const Options& options) {
             continue;
         }
         const DriveChoice& drive = options.drives[*device.drive];
-        Result<std::unique_ptr<RawImage>> image = RawImage::open(drive.file, drive.read_only);
+        Result<std::unique_ptr<backend::RawImage>> image =
+            backend::RawImage::open(drive.file, drive.read_only);
         if (!image) {
             return std::unexpected(image.error().within("-drive"));
         }
@@ -121,13 +123,14 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 }
 
 // The machine's life, between the main loop and the console.
-Result<int> run_machine(const MachineConfig& config, hw::BoardPlan& plan, MainLoop& loop, Log& log,
-                        AccelChain& accel, Console& console, Signals& signals) {
-    Result<std::unique_ptr<Machine>> machine = Machine::create(config, plan, loop, log, accel);
+Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
+                        Log& log, loader::AccelChain& accel, Console& console, Signals& signals) {
+    Result<std::unique_ptr<machine::Machine>> machine =
+        machine::Machine::create(config, plan, loop, log, accel);
     if (!machine) {
         return std::unexpected(machine.error());
     }
-    const auto signal_watch = loop.watch(signals.fd(), MainLoop::Ready::readable, [&] {
+    const auto signal_watch = loop.watch(signals.fd(), machine::MainLoop::Ready::readable, [&] {
         const Signals::Event event = signals.take();
         if (event == Signals::Event::terminate) {
             (*machine)->request_shutdown(0);
@@ -143,7 +146,7 @@ Result<int> run_machine(const MachineConfig& config, hw::BoardPlan& plan, MainLo
 
 Result<int> run(const Options& options) {
     // Everything is checked first, and only then anything opened for writing.
-    AccelChain accel(options.accelerators, accel_folders(options), print_error);
+    loader::AccelChain accel(options.accelerators, accel_folders(options), print_error);
     if (Result<> usable = accel.advance(); !usable) {
         return std::unexpected(usable.error());
     }
@@ -164,7 +167,7 @@ Result<int> run(const Options& options) {
         return std::unexpected(outputs.error());
     }
 
-    const Result<std::unique_ptr<MainLoop>> loop = MainLoop::create();
+    const Result<std::unique_ptr<machine::MainLoop>> loop = machine::MainLoop::create();
     if (!loop) {
         return std::unexpected(loop.error());
     }
@@ -185,7 +188,7 @@ Result<int> run(const Options& options) {
     if (!console) {
         return std::unexpected(console.error());
     }
-    MachineConfig config = machine_config(options);
+    machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives);
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);

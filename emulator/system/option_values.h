@@ -11,7 +11,7 @@ namespace weft::sys {
 // What options.cpp collects before the options are looked at together.
 struct RawOptions {
     Options options;
-    std::vector<AccelChoice> machine_accels;  // -machine virt,accel=a:b
+    std::vector<loader::AccelChoice> machine_accels;  // -machine virt,accel=a:b
     std::vector<hw::DeviceConfig> devices;
     std::optional<SerialChoice> serial;
     std::optional<bool> monitor;  // -monitor: true stdio, false none

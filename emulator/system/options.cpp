@@ -197,7 +197,7 @@ Result<> choose_accelerators(RawOptions& raw) {
     if (options.accelerators.empty()) {
         options.accelerators.push_back({"tcg", {}});
     }
-    for (AccelChoice& accel : options.accelerators) {
+    for (loader::AccelChoice& accel : options.accelerators) {
         if (options.perf_map) {
             accel.properties.push_back({"perfmap", "on"});
         }

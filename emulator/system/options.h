@@ -57,7 +57,7 @@ struct Options {
     HelpTopic help = HelpTopic::none;
     std::string help_subject;  // accel_properties, device_properties: whose
 
-    std::vector<AccelChoice> accelerators;  // to be tried in this order; never empty
+    std::vector<loader::AccelChoice> accelerators;  // to be tried in this order; never empty
     std::optional<std::string> module_dir;
 
     const hw::MachineType* machine = nullptr;  // never null where no help is asked for

@@ -99,7 +99,7 @@ struct FakeSink : InterruptSink {
     bool level(unsigned number) { return levels[number]; }
 };
 
-class FakeChar : public CharBackend {
+class FakeChar : public backend::CharBackend {
   public:
     std::string written;
     int accepted = 0;
@@ -112,7 +112,7 @@ class FakeChar : public CharBackend {
     }
 };
 
-class FakeDisk : public BlockBackend {
+class FakeDisk : public backend::BlockBackend {
   public:
     explicit FakeDisk(size_t size) : data(size) {}
     std::vector<uint8_t> data;

@@ -197,7 +197,7 @@ struct Board {
         config.devices = {{.config = disk(first, "one"), .slot = {}},
                           {.config = disk(second, "two"), .slot = 2}};
     }
-    static DeviceConfig disk(BlockBackend& backend, const char* serial) {
+    static DeviceConfig disk(backend::BlockBackend& backend, const char* serial) {
         const std::array<KeyValue, 2> items = {{{"drive", "any"}, {"serial", serial}}};
         DeviceConfig made = *DeviceConfig::parse(kVirtioBlkType, items);
         made.connect(backend);

@@ -29,7 +29,7 @@ MachineSetup::MachineSetup(const std::vector<std::string>& arguments, const std:
 
 MachineOutcome MachineSetup::run() {
     MachineOutcome outcome;
-    const auto loop = sys::MainLoop::create();
+    const auto loop = machine::MainLoop::create();
     if (!loop) {
         outcome.error = loop.error().message();
         return outcome;
@@ -47,9 +47,9 @@ MachineOutcome MachineSetup::run() {
     Log log;
     CharCollector serial;
     {
-        sys::MachineConfig config = sys::machine_config(options_);
+        machine::MachineConfig config = sys::machine_config(options_);
         config.backends.serial = &serial;
-        auto machine = sys::Machine::create(config, **plan, **loop, log, accel_);
+        auto machine = machine::Machine::create(config, **plan, **loop, log, accel_);
         if (!machine) {
             outcome.error = machine.error().message();
             return outcome;

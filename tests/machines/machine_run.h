@@ -32,7 +32,7 @@ class MachineSetup {
   private:
     std::string error_;
     sys::Options options_;
-    sys::AccelChain accel_;
+    loader::AccelChain accel_;
 };
 
 }  // namespace weft::test

@@ -11,7 +11,7 @@
 namespace weft::test {
 
 // Written by a vCPU's thread, read by any.
-class CharCollector final : public hw::CharBackend {
+class CharCollector final : public backend::CharBackend {
   public:
     void write(std::span<const uint8_t> data) override {
         MutexLock lock(mutex_);

@@ -5,14 +5,13 @@
 #include "tests/support/subprocess.h"
 
 using namespace weft;
-using namespace weft::sys;
 
 namespace {
 
 const std::vector<std::string> kFolders = {MOCK_DIR};
 
 std::string message(const std::string& name, const std::vector<std::string>& folders = kFolders) {
-    const auto loaded = load_accelerator(folders, name);
+    const auto loaded = loader::load_accelerator(folders, name);
     return loaded ? "(loaded)" : loaded.error().message();
 }
 
@@ -21,19 +20,19 @@ std::string path(const std::string& name) { return std::string(MOCK_DIR) + "/acc
 }  // namespace
 
 TEST_CASE("folders come in the documented order, each once", "[accel-loader]") {
-    CHECK(module_folders("m", "e1::e2:m", "/opt/weft/bin") ==
+    CHECK(loader::module_folders("m", "e1::e2:m", "/opt/weft/bin") ==
           std::vector<std::string>{"m", "e1", "e2", "/opt/weft/bin", "/opt/weft/bin/accel",
                                    "/opt/weft/lib/weft", "/opt/accel/tcg"});
-    CHECK(module_folders(std::nullopt, std::nullopt, "/b/emulator/system").back() == "/b/accel/tcg");
+    CHECK(loader::module_folders(std::nullopt, std::nullopt, "/b/emulator/system").back() == "/b/accel/tcg");
 }
 
 TEST_CASE("a module built against the public headers alone is accepted", "[accel-loader]") {
-    const auto loaded = load_accelerator(kFolders, "mock");
+    const auto loaded = loader::load_accelerator(kFolders, "mock");
     REQUIRE(loaded);
     CHECK((*loaded)->name == std::string("mock"));
     CHECK((*loaded)->property_count > 4);
     // Resident: it is the same the next time.
-    CHECK(*load_accelerator(kFolders, "mock") == *loaded);
+    CHECK(*loader::load_accelerator(kFolders, "mock") == *loaded);
 }
 
 TEST_CASE("the first folder that has the module decides", "[accel-loader]") {
@@ -66,7 +65,7 @@ TEST_CASE("each unusable module has its message", "[accel-loader]") {
 TEST_CASE("what lies behind a wrong version is not looked at", "[accel-loader]") {
     AccelDescriptor descriptor{};
     descriptor.abi_version = kAccelAbiVersion + 1;
-    const auto checked = check_descriptor(descriptor, "x.so", "x");
+    const auto checked = loader::check_descriptor(descriptor, "x.so", "x");
     REQUIRE_FALSE(checked);
     CHECK(checked.error().message().find("ABI version") != std::string::npos);
 
@@ -80,15 +79,15 @@ TEST_CASE("what lies behind a wrong version is not looked at", "[accel-loader]")
                   0,
                   nullptr,
                   nullptr};
-    const auto incomplete = check_descriptor(descriptor, "x.so", "x");
+    const auto incomplete = loader::check_descriptor(descriptor, "x.so", "x");
     REQUIRE_FALSE(incomplete);
     CHECK(incomplete.error().message() == "accelerator 'x': x.so has an incomplete descriptor");
 }
 
 TEST_CASE("the list shows usable modules and what is wrong with others", "[accel-loader]") {
-    const std::string text = accelerators_text(kFolders);
+    const std::string text = loader::accelerators_text(kFolders);
     CHECK(text.starts_with("Accelerators:\n"));
     CHECK(text.find("\n  mock  runs nothing and reports (for tests)\n") != std::string::npos);
     CHECK(text.find("\n  other-abi  (cannot be used: accelerator 'other-abi': ") != std::string::npos);
-    CHECK(accelerators_text({}) == "There are no accelerator modules.\n");
+    CHECK(loader::accelerators_text({}) == "There are no accelerator modules.\n");
 }

@@ -4,7 +4,6 @@
 #include "emulator/accel/accel_properties.h"
 
 using namespace weft;
-using namespace weft::sys;
 
 namespace {
 
@@ -25,14 +24,14 @@ AccelDescriptor descriptor() {
 }
 
 std::string message(std::vector<KeyValue> items) {
-    const Result<AccelProperties> properties = AccelProperties::parse(descriptor(), items);
+    const Result<loader::AccelProperties> properties = loader::AccelProperties::parse(descriptor(), items);
     return properties ? "(accepted)" : properties.error().message();
 }
 
 }  // namespace
 
 TEST_CASE("defaults, then the user's values, the last one last", "[accel-properties]") {
-    const auto defaults = AccelProperties::parse(descriptor(), {});
+    const auto defaults = loader::AccelProperties::parse(descriptor(), {});
     REQUIRE(defaults);
     REQUIRE(defaults->values().size() == 4);
     CHECK(defaults->data()[0].set);
@@ -43,9 +42,9 @@ TEST_CASE("defaults, then the user's values, the last one last", "[accel-propert
     const std::vector<KeyValue> items = {{"thread", "single"}, {"tb-size", "0x20"},
                                          {"label", "first"},   {"thread", "auto"},
                                          {"label", "last"},    {"split-wx", std::nullopt}};
-    auto parsed = AccelProperties::parse(descriptor(), items);
+    auto parsed = loader::AccelProperties::parse(descriptor(), items);
     REQUIRE(parsed);
-    const AccelProperties moved = std::move(*parsed);
+    const loader::AccelProperties moved = std::move(*parsed);
     CHECK(moved.data()[0].number == 1);
     CHECK(moved.data()[1].number == 32);
     CHECK(moved.data()[2].number == 2);
@@ -75,7 +74,7 @@ TEST_CASE("each bad property names itself, its value and what is allowed", "[acc
 }
 
 TEST_CASE("the help text shows type, range, default and meaning", "[accel-properties]") {
-    CHECK(properties_text(descriptor()) ==
+    CHECK(loader::properties_text(descriptor()) ==
           "tcg: test\n"
           "  split-wx=<on or off> (default: off)\n      two mappings\n"
           "  tb-size=<a number from 0 to 4096> (default: 0)\n      size in MiB\n"

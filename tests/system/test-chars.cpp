@@ -19,7 +19,6 @@
 #include "tests/support/subprocess.h"
 
 using namespace weft;
-using namespace weft::sys;
 
 namespace {
 
@@ -27,16 +26,16 @@ std::span<const uint8_t> bytes(std::string_view text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-std::unique_ptr<MainLoop> make_loop() {
-    auto loop = MainLoop::create();
+std::unique_ptr<machine::MainLoop> make_loop() {
+    auto loop = machine::MainLoop::create();
     REQUIRE(loop);
     return std::move(*loop);
 }
 
 // A device that takes `room` characters until somebody makes room again; at `expected` characters the loop ends.
-class Device final : public hw::CharBackend::Receiver {
+class Device final : public backend::CharBackend::Receiver {
   public:
-    Device(MainLoop& loop, size_t expected, unsigned room = 1u << 20)
+    Device(machine::MainLoop& loop, size_t expected, unsigned room = 1u << 20)
         : loop_(loop), expected_(expected), room_(room) {}
 
     unsigned can_receive() override {
@@ -71,7 +70,7 @@ class Device final : public hw::CharBackend::Receiver {
     }
 
   private:
-    MainLoop& loop_;
+    machine::MainLoop& loop_;
     const size_t expected_;
     Mutex mutex_;
     unsigned room_;
@@ -80,7 +79,7 @@ class Device final : public hw::CharBackend::Receiver {
 };
 
 // A terminal that tests type on.
-class FakeTerminal final : public hw::CharBackend {
+class FakeTerminal final : public backend::CharBackend {
   public:
     void write(std::span<const uint8_t> data) override {
         output.append(reinterpret_cast<const char*>(data.data()), data.size());
@@ -125,7 +124,7 @@ TEST_CASE("standard input reaches a receiver no faster than it has room", "[char
         }
     });
     const int nowhere = open("/dev/null", O_WRONLY);
-    CharStdio line(*loop, in[0], nowhere);
+    backend::CharStdio line(*loop, in[0], nowhere);
     Device device(*loop, sent.size(), 16);
     line.set_receiver(&device);
     std::atomic<bool> leaving{false};
@@ -151,11 +150,12 @@ TEST_CASE("standard input reaches a receiver no faster than it has room", "[char
 TEST_CASE("the end of standard input is no event", "[char-stdio]") {
     const auto loop = make_loop();
     const int empty = open("/dev/null", O_RDWR);
-    CharStdio line(*loop, empty, empty);
+    backend::CharStdio line(*loop, empty, empty);
     Device device(*loop, 1);
     line.set_receiver(&device);
     loop->set_timer(
-        monotonic_ns() + 5'000'000, [](void* opaque) { static_cast<MainLoop*>(opaque)->quit(); }, loop.get());
+        machine::monotonic_ns() + 5'000'000,
+        [](void* opaque) { static_cast<machine::MainLoop*>(opaque)->quit(); }, loop.get());
     loop->run();
     CHECK(device.text().empty());
     close(empty);
@@ -176,7 +176,7 @@ TEST_CASE("output to a full pipe or socket is kept, in order, without blocking t
     std::string received;
     std::thread reader;
     {
-        CharStdio line(*loop, in, out[1]);
+        backend::CharStdio line(*loop, in, out[1]);
         // Nobody reads: would block a plain write for ever.
         for (size_t at = 0; at < sent.size(); at += 1000) {
             line.write(bytes(std::string_view(sent).substr(at, 1000)));
@@ -184,7 +184,7 @@ TEST_CASE("output to a full pipe or socket is kept, in order, without blocking t
         // The descriptor that others share was left alone.
         CHECK((fcntl(out[1], F_GETFL) & O_NONBLOCK) == 0);
         struct Stop {
-            MainLoop* loop;
+            machine::MainLoop* loop;
         } stop{loop.get()};
         reader = std::thread([&] {
             char buffer[4096];
@@ -216,7 +216,7 @@ TEST_CASE("output whose reader has gone is dropped", "[char-stdio]") {
     sigaddset(&set, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &set, &previous);
     {
-        CharStdio line(*loop, out[1], out[1]);
+        backend::CharStdio line(*loop, out[1], out[1]);
         line.write(bytes("gone"));
         line.drain();
     }
@@ -231,13 +231,13 @@ TEST_CASE("a file takes what is written and nothing of before", "[char-file]") {
     const test::TempDir dir;
     const std::string path = dir.write("log", "something old and long");
     {
-        auto line = CharFile::open(path);
+        auto line = backend::CharFile::open(path);
         REQUIRE(line);
         (*line)->write(bytes("one "));
         (*line)->write(bytes("two"));
         CHECK(test::read_file(path) == "one two");
     }
-    const auto bad = CharFile::open("/nonexistent/log");
+    const auto bad = backend::CharFile::open("/nonexistent/log");
     REQUIRE_FALSE(bad);
     CHECK(bad.error().message() == "-serial: cannot open '/nonexistent/log': No such file or directory");
 }
@@ -246,7 +246,7 @@ TEST_CASE("Ctrl-A commands: help, switch, itself, quit", "[char-mux]") {
     const auto loop = make_loop();
     FakeTerminal terminal;
     bool quit = false;
-    CharMux mux(*loop, terminal, [&] { quit = true; });
+    backend::CharMux mux(*loop, terminal, [&] { quit = true; });
     Device serial(*loop, SIZE_MAX);
     Device monitor(*loop, SIZE_MAX);
     mux.serial().set_receiver(&serial);
@@ -294,7 +294,7 @@ TEST_CASE("commands work while the guest takes no input, and nothing typed is lo
     const auto loop = make_loop();
     FakeTerminal terminal;
     bool quit = false;
-    CharMux mux(*loop, terminal, [&] { quit = true; });
+    backend::CharMux mux(*loop, terminal, [&] { quit = true; });
     Device serial(*loop, 8 + 3000, 8);
     mux.serial().set_receiver(&serial);
     const std::string sent = pattern(8 + 3000);

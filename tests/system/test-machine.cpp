@@ -36,14 +36,14 @@ struct Setup {
     }
 
     Options options;
-    AccelChain accel{options.accelerators, {MOCK_DIR}, [](const std::string&) {}};
+    loader::AccelChain accel{options.accelerators, {MOCK_DIR}, [](const std::string&) {}};
 };
 
 // What main() does, for a machine without files.
 Run run_machine(Setup& setup, bool resets) {
     Run result;
     const Options& options = setup.options;
-    const auto loop = MainLoop::create();
+    const auto loop = machine::MainLoop::create();
     const auto plan = options.machine->plan({.cpus = options.cpus, .ram_size = options.memory_bytes});
     if (!loop || !plan) {
         result.error += "not started";
@@ -52,9 +52,9 @@ Run run_machine(Setup& setup, bool resets) {
     Log log;
     test::CharCollector serial;
     {
-        MachineConfig config = machine_config(options);
+        machine::MachineConfig config = machine_config(options);
         config.backends.serial = &serial;
-        auto machine = Machine::create(config, **plan, **loop, log, setup.accel);
+        auto machine = machine::Machine::create(config, **plan, **loop, log, setup.accel);
         if (!machine) {
             result.error += machine.error().message();
             return result;
@@ -62,7 +62,7 @@ Run run_machine(Setup& setup, bool resets) {
         if (resets) {
             (*machine)->system_reset();
         }
-        TextCollector text;
+        loader::TextCollector text;
         (*machine)->dump_registers(2, *text.sink());
         result.registers = text.text();
         const Result<int> exit_code = (*machine)->run();

@@ -10,12 +10,11 @@
 #include "emulator/machine/main_loop.h"
 
 using namespace weft;
-using namespace weft::sys;
 
 namespace {
 
-std::unique_ptr<MainLoop> make_loop() {
-    auto loop = MainLoop::create();
+std::unique_ptr<machine::MainLoop> make_loop() {
+    auto loop = machine::MainLoop::create();
     REQUIRE(loop);
     return std::move(*loop);
 }
@@ -26,7 +25,7 @@ constexpr int kPosts = 1000;
 struct Event {
     std::vector<int>* order;
     int number;
-    MainLoop* quit;  // nullptr: goes on
+    machine::MainLoop* quit;  // nullptr: goes on
 
     static void run(void* opaque) {
         auto* self = static_cast<Event*>(opaque);
@@ -42,7 +41,7 @@ struct Event {
 TEST_CASE("work posted by other threads runs on the loop's thread, each thread's in order", "[main-loop]") {
     const auto loop = make_loop();
     struct State {
-        MainLoop* loop;
+        machine::MainLoop* loop;
         std::thread::id owner = std::this_thread::get_id();
         std::vector<int> seen = std::vector<int>(kThreads, 0);
         int total = 0;
@@ -93,7 +92,7 @@ TEST_CASE("timers run in the order of their deadlines, each once", "[main-loop]"
     Event early{&order, 1, nullptr};
     Event cancelled{&order, 4, nullptr};
     Event moved{&order, 5, nullptr};
-    const uint64_t now = monotonic_ns();
+    const uint64_t now = machine::monotonic_ns();
     loop->set_timer(now + 30'000'000, Event::run, &late);
     loop->set_timer(now + 20'000'000, Event::run, &middle);
     loop->set_timer(now + 1'000'000, Event::run, &cancelled);
@@ -103,14 +102,14 @@ TEST_CASE("timers run in the order of their deadlines, each once", "[main-loop]"
     loop->set_timer(now + 25'000'000, Event::run, &moved);
     loop->run();
     CHECK(order == std::vector<int>{1, 2, 5, 3});
-    CHECK(monotonic_ns() >= now + 30'000'000);
+    CHECK(machine::monotonic_ns() >= now + 30'000'000);
 }
 
 TEST_CASE("a timer set by another thread wakes the loop", "[main-loop]") {
     const auto loop = make_loop();
     std::vector<int> order;
     Event event{&order, 1, loop.get()};
-    std::thread setter([&] { loop->set_timer(monotonic_ns() + 1'000'000, Event::run, &event); });
+    std::thread setter([&] { loop->set_timer(machine::monotonic_ns() + 1'000'000, Event::run, &event); });
     loop->run();
     setter.join();
     CHECK(order == std::vector<int>{1});
@@ -125,12 +124,13 @@ TEST_CASE("a watch may end itself", "[main-loop]") {
     Event done{nullptr, 0, nullptr};
     std::vector<int> order;
     done = {&order, 1, loop.get()};
-    std::unique_ptr<MainLoop::Watch> watch = loop->watch(ends[0], MainLoop::Ready::readable, [&] {
-        ++calls;
-        watch.reset();
-        // Ready still, and no longer watched.
-        loop->set_timer(monotonic_ns() + 5'000'000, Event::run, &done);
-    });
+    std::unique_ptr<machine::MainLoop::Watch> watch =
+        loop->watch(ends[0], machine::MainLoop::Ready::readable, [&] {
+            ++calls;
+            watch.reset();
+            // Ready still, and no longer watched.
+            loop->set_timer(machine::monotonic_ns() + 5'000'000, Event::run, &done);
+        });
     loop->run();
     CHECK(calls == 1);
     close(ends[0]);
@@ -144,7 +144,7 @@ TEST_CASE("the I/O worker keeps the order, drains, and finishes before it goes",
         events.push_back({&order, i, nullptr});
     }
     {
-        auto worker = IoWorker::create([](void*) {}, nullptr);
+        auto worker = machine::IoWorker::create([](void*) {}, nullptr);
         REQUIRE(worker);
         for (int i = 0; i < 50; ++i) {
             (*worker)->run(Event::run, &events[static_cast<size_t>(i)]);

@@ -4,13 +4,12 @@
 #include "emulator/control/monitor.h"
 
 using namespace weft;
-using namespace weft::sys;
 
 namespace {
 
 void put(const TextSink& sink, const std::string& text) { sink.write(sink.opaque, text.data(), text.size()); }
 
-struct FakeMachine final : MachineOperations {
+struct FakeMachine final : machine::MachineOperations {
     void quit() override { calls += "quit;"; }
     void system_reset() override { calls += "reset;"; }
     Result<> set_running(bool on) override {
@@ -40,7 +39,7 @@ struct FakeMachine final : MachineOperations {
     bool refuse = false;
 };
 
-struct Line final : hw::CharBackend {
+struct Line final : backend::CharBackend {
     void write(std::span<const uint8_t> data) override {
         output.append(reinterpret_cast<const char*>(data.data()), data.size());
     }
@@ -61,7 +60,7 @@ struct Line final : hw::CharBackend {
 TEST_CASE("each command does its thing", "[monitor]") {
     FakeMachine machine;
     Line line;
-    Monitor monitor(line, machine);
+    control::Monitor monitor(line, machine);
     CHECK(monitor.execute("quit") == "");
     CHECK(monitor.execute("system_reset") == "");
     CHECK(machine.calls == "quit;reset;");
@@ -88,7 +87,7 @@ TEST_CASE("each command does its thing", "[monitor]") {
 TEST_CASE("what a command cannot do it says", "[monitor]") {
     FakeMachine machine;
     Line line;
-    Monitor monitor(line, machine);
+    control::Monitor monitor(line, machine);
     CHECK(monitor.execute("info registers 3") == "info registers: there is no CPU '3' (0 to 2)\n");
     CHECK(monitor.execute("info mtree -g") == "info mtree: '-g' is not -f\n");
     CHECK(monitor.execute("info stats") == "info stats: no such report\n");
@@ -106,7 +105,7 @@ TEST_CASE("what a command cannot do it says", "[monitor]") {
 TEST_CASE("help lists every command", "[monitor]") {
     FakeMachine machine;
     Line line;
-    Monitor monitor(line, machine);
+    control::Monitor monitor(line, machine);
     const std::string help = monitor.execute("help");
     for (const char* command : {"help", "quit", "system_reset", "stop", "cont", "info registers [CPU|-a]",
                                 "info mtree [-f]", "info jit [-j]", "info cpus", "info tlb [CPU]",
@@ -119,7 +118,7 @@ TEST_CASE("help lists every command", "[monitor]") {
 TEST_CASE("a line can be edited before it is sent", "[monitor]") {
     FakeMachine machine;
     Line line;
-    Monitor monitor(line, machine);
+    control::Monitor monitor(line, machine);
     monitor.show_prompt();
     CHECK(line.output == "(weft) ");
     CHECK(line.type("info jut\x7f\x7fit\r\n") == "info jut\b \b\b \bit\njit\n(weft) ");

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace weft::hw {
+namespace weft::backend {
 
 class BlockBackend {
   public:
@@ -21,4 +21,4 @@ class BlockBackend {
     virtual Result<> flush() = 0;
 };
 
-}  // namespace weft::hw
+}  // namespace weft::backend

@@ -12,7 +12,7 @@
 #include "base/assert.h"
 #include "base/text_values.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
 namespace {
 
@@ -136,4 +136,4 @@ Result<> RawImage::flush() {
     return {};
 }
 
-}  // namespace weft::sys
+}  // namespace weft::backend

@@ -7,9 +7,9 @@
 #include "base/unique_fd.h"
 #include "emulator/backend/block/block_backend.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
-class RawImage final : public hw::BlockBackend {
+class RawImage final : public BlockBackend {
   public:
     // Opens and locks the image: against every other opener unless `read_only`, and against writers then (open file
     // description locks, so two machines in one process are kept apart as well). Refused: what is neither a file nor a
@@ -35,4 +35,4 @@ class RawImage final : public hw::BlockBackend {
     const bool read_only_;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::backend

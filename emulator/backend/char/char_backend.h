@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace weft::hw {
+namespace weft::backend {
 
 class CharBackend {
   public:
@@ -26,4 +26,4 @@ class CharBackend {
     virtual void accept_input() = 0;
 };
 
-}  // namespace weft::hw
+}  // namespace weft::backend

@@ -9,7 +9,7 @@
 #include "base/messages.h"
 #include "base/text_values.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
 Result<std::unique_ptr<CharFile>> CharFile::open(const std::string& path) {
     UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666));
@@ -32,4 +32,4 @@ void CharFile::write(std::span<const uint8_t> data) {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::backend

@@ -9,9 +9,9 @@
 #include "base/unique_fd.h"
 #include "emulator/backend/char/char_backend.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
-class CharFile final : public hw::CharBackend {
+class CharFile final : public CharBackend {
   public:
     // Makes or empties the file.
     static Result<std::unique_ptr<CharFile>> open(const std::string& path);
@@ -30,4 +30,4 @@ class CharFile final : public hw::CharBackend {
     bool failed_ WEFT_GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::backend

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weft::sys {
+namespace weft::backend {
 
 namespace {
 
@@ -19,7 +19,7 @@ constexpr std::string_view kHelp =
 
 }  // namespace
 
-CharMux::CharMux(EventLoop& loop, hw::CharBackend& terminal, std::function<void()> quit)
+CharMux::CharMux(EventLoop& loop, CharBackend& terminal, std::function<void()> quit)
     : loop_(loop), terminal_(terminal), quit_(std::move(quit)) {
     terminal_.set_receiver(this);
 }
@@ -115,4 +115,4 @@ void CharMux::Line::deliver() {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::backend

@@ -12,26 +12,26 @@
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/backend/event_loop.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
-class CharMux final : private hw::CharBackend::Receiver {
+class CharMux final : private CharBackend::Receiver {
   public:
     // `quit` is called on the loop's thread. `terminal` outlives the mux, as does the loop.
-    CharMux(EventLoop& loop, hw::CharBackend& terminal, std::function<void()> quit);
+    CharMux(EventLoop& loop, CharBackend& terminal, std::function<void()> quit);
     ~CharMux() override;
     CharMux(const CharMux&) = delete;
     CharMux& operator=(const CharMux&) = delete;
 
     // The serial port has the keyboard first.
-    hw::CharBackend& serial() { return serial_; }
-    hw::CharBackend& monitor() { return monitor_; }
+    CharBackend& serial() { return serial_; }
+    CharBackend& monitor() { return monitor_; }
 
     // Called on the loop's thread when the keyboard went to the monitor.
     void on_monitor_focus(std::function<void()> function) { monitor_focus_ = std::move(function); }
 
   private:
     // One side's line. Input that its receiver has no room for waits here, so that commands are still seen.
-    class Line final : public hw::CharBackend {
+    class Line final : public CharBackend {
       public:
         explicit Line(CharMux& mux);
         ~Line() override;
@@ -61,7 +61,7 @@ class CharMux final : private hw::CharBackend::Receiver {
     void say(std::string_view text);
 
     EventLoop& loop_;
-    hw::CharBackend& terminal_;
+    CharBackend& terminal_;
     const std::function<void()> quit_;
     std::function<void()> monitor_focus_;
     Line serial_{*this};
@@ -70,4 +70,4 @@ class CharMux final : private hw::CharBackend::Receiver {
     bool escaped_ = false;    // the loop's thread: Ctrl-A was typed
 };
 
-}  // namespace weft::sys
+}  // namespace weft::backend

@@ -14,7 +14,7 @@
 
 #include "base/messages.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
 namespace {
 
@@ -192,4 +192,4 @@ void CharStdio::read_input() {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::backend

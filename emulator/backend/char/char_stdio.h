@@ -12,11 +12,11 @@
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/backend/event_loop.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
 // Output never blocks a caller: what the sink does not take at once is kept and written by the main loop. Input is read
 // when the receiver has room; its end is no event.
-class CharStdio final : public hw::CharBackend {
+class CharStdio final : public CharBackend {
   public:
     // Neither descriptor is closed or changed for others who share it.
     CharStdio(EventLoop& loop, int input, int output);
@@ -70,4 +70,4 @@ class CharStdio final : public hw::CharBackend {
     WorkQueue::Work input_work_;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::backend

@@ -1,6 +1,6 @@
 #include "emulator/backend/char/terminal.h"
 
-namespace weft::sys {
+namespace weft::backend {
 
 RawTerminal::RawTerminal(int fd, bool keep_signals) : fd_(fd), keep_signals_(keep_signals) {
     termios mode{};
@@ -35,4 +35,4 @@ void RawTerminal::restore() {
     }
 }
 
-}  // namespace weft::sys
+}  // namespace weft::backend

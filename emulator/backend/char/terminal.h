@@ -5,7 +5,7 @@
 
 #include <optional>
 
-namespace weft::sys {
+namespace weft::backend {
 
 // While it lives, a terminal gives characters as they are typed, without echo; line ends are still made on output.
 // Does nothing for a descriptor that is no terminal.
@@ -28,4 +28,4 @@ class RawTerminal {
     std::optional<termios> saved_;
 };
 
-}  // namespace weft::sys
+}  // namespace weft::backend

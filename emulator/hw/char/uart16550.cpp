@@ -68,7 +68,8 @@ constexpr unsigned kTriggers[4] = {1, 4, 8, 14};
 
 }  // namespace
 
-Uart16550::Uart16550(mem::Topology& topology, MachineControl& control, CharBackend* backend, IrqLine irq)
+Uart16550::Uart16550(mem::Topology& topology, MachineControl& control, backend::CharBackend* backend,
+                     IrqLine irq)
     : control_(control),
       backend_(backend),
       irq_(irq),

@@ -17,13 +17,13 @@
 
 namespace weft::hw {
 
-class Uart16550 final : private CharBackend::Receiver {
+class Uart16550 final : private backend::CharBackend::Receiver {
   public:
     static constexpr uint64_t kSize = 0x100;
     static constexpr uint32_t kClockHz = 3'686'400;
 
     // `backend` may be null: nothing is connected. Attaches itself as the backend's receiver.
-    Uart16550(mem::Topology& topology, MachineControl& control, CharBackend* backend, IrqLine irq);
+    Uart16550(mem::Topology& topology, MachineControl& control, backend::CharBackend* backend, IrqLine irq);
     ~Uart16550() override;
     Uart16550(const Uart16550&) = delete;
     Uart16550& operator=(const Uart16550&) = delete;
@@ -64,7 +64,7 @@ class Uart16550 final : private CharBackend::Receiver {
     void set_registers_to_reset() WEFT_REQUIRES(mutex_);
 
     MachineControl& control_;
-    CharBackend* const backend_;
+    backend::CharBackend* const backend_;
     const IrqLine irq_;
     Mutex mutex_;
 

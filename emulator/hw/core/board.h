@@ -59,7 +59,7 @@ class Board {
 
 // What lies behind a board's devices. The backends outlive the board.
 struct BoardBackends {
-    CharBackend* serial = nullptr;      // null: nothing is connected
+    backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
 };
 

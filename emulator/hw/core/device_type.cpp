@@ -144,7 +144,7 @@ bool DeviceConfig::on(std::string_view property) const {
     return *on;
 }
 
-BlockBackend& DeviceConfig::drive() const {
+backend::BlockBackend& DeviceConfig::drive() const {
     WEFT_ASSERT(drive_ != nullptr);
     return *drive_;
 }

@@ -67,8 +67,8 @@ class DeviceConfig {
 
     // The drive that was named, and the image that it turned out to be. The backend outlives whatever is made from this.
     const std::string& drive_id() const { return drive_id_; }
-    void connect(BlockBackend& drive) { drive_ = &drive; }
-    BlockBackend& drive() const;
+    void connect(backend::BlockBackend& drive) { drive_ = &drive; }
+    backend::BlockBackend& drive() const;
 
   private:
     // In the order of the type's properties; of a drive, nothing.
@@ -80,7 +80,7 @@ class DeviceConfig {
     const DeviceType* type_;
     std::vector<Value> values_;
     std::string drive_id_;
-    BlockBackend* drive_ = nullptr;
+    backend::BlockBackend* drive_ = nullptr;
 };
 
 // The text of "-device help" and of "-device NAME,help".

@@ -31,8 +31,8 @@
 namespace weft::hw {
 
 struct VirtConfig {
-    BootConfig boot;                // cpus: 1 to virt::kMaxHarts
-    CharBackend* serial = nullptr;  // null: nothing is connected
+    BootConfig boot;                         // cpus: 1 to virt::kMaxHarts
+    backend::CharBackend* serial = nullptr;  // null: nothing is connected
 
     struct Device {
         DeviceConfig config;           // of Bus::virtio

@@ -45,7 +45,7 @@ struct VirtioBlk::Request {
     RequestStatus status = kOk;
 };
 
-VirtioBlk::VirtioBlk(BlockBackend& backend, MachineControl& control, const std::string& serial)
+VirtioBlk::VirtioBlk(backend::BlockBackend& backend, MachineControl& control, const std::string& serial)
     : backend_(backend), control_(control), buffer_(kBufferSize) {
     std::memcpy(serial_.data(), serial.data(), std::min(serial.size(), serial_.size()));
     const uint64_t capacity = backend.size() / kSectorSize;

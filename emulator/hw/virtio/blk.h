@@ -28,7 +28,7 @@ class VirtioBlk final : public VirtioDevice {
 
     // `serial` is told to the guest, up to kSerialSize bytes of it. The backend outlives the device; so does the I/O worker stop
     // before the device goes.
-    VirtioBlk(BlockBackend& backend, MachineControl& control, const std::string& serial);
+    VirtioBlk(backend::BlockBackend& backend, MachineControl& control, const std::string& serial);
 
     uint32_t id() const override { return kId; }
     uint64_t features() const override;
@@ -56,7 +56,7 @@ class VirtioBlk final : public VirtioDevice {
     bool in_range(const Request& request, uint64_t size) const;
     void disk_error(const Error& error);
 
-    BlockBackend& backend_;
+    backend::BlockBackend& backend_;
     MachineControl& control_;
     VirtioTransport* transport_ = nullptr;
     std::array<uint8_t, kSerialSize> serial_{};
