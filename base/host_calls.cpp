@@ -26,10 +26,6 @@ int HostCalls::create_memfd(const char* name, unsigned flags) const { return ::m
 
 int HostCalls::truncate(int fd, off_t size) const { return ::ftruncate(fd, size); }
 
-int HostCalls::punch_hole(int fd, off_t offset, off_t size) const {
-    return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
-}
-
 int HostCalls::create_eventfd(unsigned initial, int flags) const { return ::eventfd(initial, flags); }
 
 int HostCalls::create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*),

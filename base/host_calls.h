@@ -28,9 +28,8 @@ class HostCalls {
     virtual int advise(void* address, std::size_t size, int advice) const;  // madvise
     virtual int create_memfd(const char* name, unsigned flags) const;       // memfd_create
     virtual int truncate(int fd, off_t size) const;                         // ftruncate
-    virtual int punch_hole(int fd, off_t offset, off_t size) const;  // fallocate(PUNCH_HOLE | KEEP_SIZE)
-    virtual int create_eventfd(unsigned initial, int flags) const;   // eventfd
-    virtual int membarrier(int command) const;                       // membarrier, without flags
+    virtual int create_eventfd(unsigned initial, int flags) const;          // eventfd
+    virtual int membarrier(int command) const;                              // membarrier, without flags
     // pthread_create: returns the error number, errno is left alone.
     virtual int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*),
                               void* argument) const;

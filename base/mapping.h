@@ -55,7 +55,7 @@ class Mapping {
     Result<> advise(std::size_t offset, std::size_t size, int advice) const;
 
     // Gives the pages back to the host (MADV_DONTNEED). Anonymous memory reads as zero afterwards; a shared
-    // mapping of a file keeps its contents, use Memfd::punch_hole() there.
+    // mapping of a file keeps its contents.
     Result<> discard(std::size_t offset, std::size_t size) const;
 
     // Unmaps now.

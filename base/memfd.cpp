@@ -19,11 +19,4 @@ Result<Mapping> Memfd::map(int prot, std::size_t alignment) const {
     return Mapping::of_fd(fd(), 0, static_cast<std::size_t>(size_), prot, true, alignment, *calls_);
 }
 
-Result<> Memfd::punch_hole(std::uint64_t offset, std::uint64_t size) const {
-    if (calls_->punch_hole(fd(), static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
-        return fail_errno(fmt::format("cannot give {} bytes of a memory file back to the host", size));
-    }
-    return {};
-}
-
 }  // namespace weft

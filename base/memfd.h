@@ -24,10 +24,6 @@ class Memfd {
     // All of it, shared: stores are seen through every other such mapping.
     Result<Mapping> map(int prot, std::size_t alignment = 0) const;
 
-    // Gives the pages of a range back to the host, from every mapping at once; they read as zero afterwards.
-    // `offset` and `size` are multiples of the page size.
-    Result<> punch_hole(std::uint64_t offset, std::uint64_t size) const;
-
   private:
     Memfd(UniqueFd fd, std::uint64_t size, const HostCalls& calls)
         : fd_(std::move(fd)), size_(size), calls_(&calls) {}

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/cache_line.h"
 #include "base/thread_annotations.h"
 
 namespace weft {
@@ -74,10 +73,6 @@ class WEFT_CAPABILITY("spin lock") SpinLock {
 
     std::atomic<std::uint32_t> word_{0};
 };
-
-// Alone on its cache line: for arrays of locks, and beside data that others read.
-class alignas(kCacheLine) PaddedSpinLock : public SpinLock {};
-static_assert(sizeof(PaddedSpinLock) == kCacheLine);
 
 class WEFT_SCOPED_CAPABILITY SpinLockGuard {
   public:

@@ -65,7 +65,6 @@ struct JumpSite {
 struct InsnRow {
     uint32_t host_end;
     int32_t pc_offset;  // from the unit's page_pc
-    uint32_t word;      // insn_start's restore word
 };
 
 struct CompiledUnit {

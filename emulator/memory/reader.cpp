@@ -252,8 +252,6 @@ const MemoryOps& memory_ops() {
             [](void* reader, uint64_t paddr, unsigned size, uint64_t value) {
                 return static_cast<Reader*>(reader)->device_write(paddr, size, value);
             },
-        .ram_size =
-            [](void* space) { return static_cast<AddressSpace*>(space)->topology().ram_space().size(); },
     };
     return kOps;
 }

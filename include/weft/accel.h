@@ -68,7 +68,7 @@ struct VcpuConfig {
 
 enum class VcpuWork : uint8_t {
     async,      // queued; runs on the vCPU's thread between units
-    sync,       // the same, and the caller waits for it
+    sync,       // the same, and the caller, which is no vCPU's thread, waits for it
     exclusive,  // the same as async, with every other vCPU outside generated code (safe work)
 };
 
@@ -104,12 +104,15 @@ struct AccelOps {
     // Brings every vCPU to reset values (StateHeader and architecture). Only while paused.
     void (*reset)(AccelInstance* instance);
 
-    // Runs fn(opaque, state) on the vCPU's thread. Also from vCPU threads (not sync on themselves).
+    // Runs fn(opaque, state) on the vCPU's thread; false where there is no memory to queue it, which `sync` never needs. Also
+    // from vCPU threads, but for `sync`, which ends the program there: two that wait for each other, or one that waits for
+    // another's exclusive work, which waits until the first is outside generated code, would do so for ever.
     bool (*vcpu_run)(AccelInstance* instance, Vcpu* vcpu, VcpuWork kind,
                      void (*fn)(void* opaque, void* state), void* opaque);
 
     // Around each write of guest RAM by other than guest instructions (DMA, loader, debugger): before the first byte is
-    // written, and after the last was. After it, translations of these bytes are invalidated: a vCPU may translate the old
+    // written, and after the last was. Also, at once, when everybody has let go of some RAM and its offsets are to stand for
+    // other memory. After it, translations of these bytes are invalidated: a vCPU may translate the old
     // ones until the new ones are there. In between, a FENCE.I of a hart that may have read new bytes sees to it that no
     // translation of the old ones runs afterwards (RISC-V unprivileged, "Zifencei"); it does not wait for the writer. Any
     // thread, with any device lock held.

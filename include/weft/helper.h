@@ -23,8 +23,10 @@ enum HelperEffect : uint32_t {
     kHelperWritesGlobals = 1u << 1,  // writes such registers: they are reloaded afterwards
     kHelperSideEffects = 1u << 2,    // must be called even where its result is unused
     kHelperMayRaise = 1u << 3,       // may set StateHeader::raised; implies the three above
-    kHelperUsesFp = 1u << 4,         // computes with the host's floating point: runs under the host's MXCSR
-    kHelperNoReturn = 1u << 5,       // always raises
+    // Computes with the host's floating point: runs under the host's MXCSR. Others run under the guest's, and leave it as it
+    // is (no exception is raised, not even inexact); debug builds check that on x86-64.
+    kHelperUsesFp = 1u << 4,
+    kHelperNoReturn = 1u << 5,  // always raises
 };
 
 inline constexpr unsigned kMaxHelperArgs = 5;  // besides the state

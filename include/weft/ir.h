@@ -32,7 +32,7 @@
 namespace weft::ir {
 
 // Raised when the meaning or layout of anything in this header or in ir_ops.h changes.
-inline constexpr uint32_t kIrVersion = 3;
+inline constexpr uint32_t kIrVersion = 4;
 
 enum class Type : uint8_t { none, i32, i64, f32, f64 };
 

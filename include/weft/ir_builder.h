@@ -71,11 +71,9 @@ class Builder {
         Op& op = emit(Opcode::brcond, V::type, static_cast<uint8_t>(cond), 0, a.index, b.index);
         op.args[kBrcondLabelArg] = label.index;
     }
-    // `offset`: of the instruction, from page_pc. `word`: handed back to the guest when state is restored here.
-    void insn_start(int32_t offset, uint32_t word = 0) {
-        Op& op = emit(Opcode::insn_start, Type::none, 0, static_cast<uint32_t>(offset));
-        op.args[0] = static_cast<uint16_t>(word & 0xffff);
-        op.args[1] = static_cast<uint16_t>(word >> 16);
+    // `offset`: of the instruction, from page_pc.
+    void insn_start(int32_t offset) {
+        emit(Opcode::insn_start, Type::none, 0, static_cast<uint32_t>(offset));
     }
     // Before every transfer out of the unit. `insns`: guest instructions completed on this path since the unit's start or the last
     // exit_check. `closes_cycle`: the transfer may lead to code that runs before this point again.

@@ -22,7 +22,6 @@ enum class Aux : uint8_t {
     pc_offset,
     barrier,
     insns,
-    insn,
     rounding,
     convert,
 };

@@ -10,8 +10,8 @@
 //     none, label (index), cond (Op::cond), cond_label (both), field (position | length << 8), offset (into the guest
 //     state, signed), memop (MemOp), helper (id), slot (goto_tb slot | page offset << 8), reason (ExitReason),
 //     pc_offset (signed, from page_pc), barrier (BarrierKind), insns (count; Op::cond bit 0: closes a cycle),
-//     insn (pc offset; args 0 and 1 hold the guest's restore word, low half first), rounding (Op::cond is a Rounding),
-//     convert (Op::cond is a Rounding; aux bit 0: the integer is unsigned, bit 1: it is 64 bits wide)
+//     rounding (Op::cond is a Rounding), convert (Op::cond is a Rounding; aux bit 0: the integer is unsigned, bit 1: it is
+//     64 bits wide)
 #pragma once
 
 // clang-format off
@@ -22,7 +22,7 @@
     X(br,                   "",   "",    label,      none, flag_block_end)                                   \
     X(brcond,               "",   "TT",  cond_label, ints, flag_cond_branch)                                 \
     X(call,                 "*",  "*",   helper,     none, flag_call | flag_side_effect)                     \
-    X(insn_start,           "",   "",    insn,       none, flag_side_effect)                                 \
+    X(insn_start,           "",   "",    pc_offset,  none, flag_side_effect)                                 \
     X(exit_check,           "",   "",    insns,      none, flag_side_effect)                                 \
     X(goto_tb,              "",   "",    slot,       none, flag_block_end | flag_exit)                       \
     X(lookup_and_goto_ptr,  "",   "P",   none,       none, flag_block_end | flag_exit)                       \

@@ -9,7 +9,7 @@
 
 namespace weft {
 
-inline constexpr uint32_t kMemoryAbiVersion = 1;
+inline constexpr uint32_t kMemoryAbiVersion = 2;
 inline constexpr unsigned kPageBits = 12;
 inline constexpr uint64_t kPageSize = uint64_t{1} << kPageBits;
 
@@ -31,13 +31,14 @@ struct PageTarget {
 // 0 ok; others as MemoryStatus of weft/guest.h.
 enum class DeviceStatus : uint8_t { ok, unassigned, bus_error };
 
-// A write to RAM by other than guest instructions: DMA, loader, debugger. The writer's memory; `next` and `previous_next`
-// are the accelerator's from the write's announcement to its end (AccelOps::ram_write_begins, ram_written).
+// A write to RAM by other than guest instructions: DMA, loader, debugger. The writer's memory; what follows `size` is the
+// accelerator's from the write's announcement to its end (AccelOps::ram_write_begins, ram_written).
 struct RamWrite {
     uint64_t ram_offset;  // in the machine's space of RAM pages; may cross pages
     uint64_t size;        // bytes
     RamWrite* next;
     RamWrite** previous_next;
+    uint64_t number = 0;
 };
 
 struct MemoryOps {
@@ -54,9 +55,6 @@ struct MemoryOps {
     // the region names, so the caller holds none. Misaligned and over-wide accesses are split as the region asks.
     DeviceStatus (*device_read)(void* reader, uint64_t paddr, unsigned size, uint64_t* value);
     DeviceStatus (*device_write)(void* reader, uint64_t paddr, unsigned size, uint64_t value);
-
-    // Number of bytes in the machine's space of RAM pages: above every ram_offset. May grow; any thread.
-    uint64_t (*ram_size)(void* address_space);
 };
 
 }  // namespace weft

@@ -37,7 +37,6 @@ size_t encode_insn_table(std::span<const InsnRow> rows, std::span<uint8_t> out) 
         WEFT_DEBUG_ASSERT(row.host_end >= last.host_end);
         at = put_unsigned(at, row.host_end - last.host_end);
         at = put_signed(at, static_cast<uint32_t>(row.pc_offset) - static_cast<uint32_t>(last.pc_offset));
-        at = put_signed(at, row.word - last.word);
         last = row;
     }
     return static_cast<size_t>(at - out.data());
@@ -79,7 +78,6 @@ std::optional<InsnRow> InsnTableReader::next() {
     }
     row_.host_end += read_unsigned();
     row_.pc_offset = static_cast<int32_t>(static_cast<uint32_t>(row_.pc_offset) + read_signed());
-    row_.word += read_signed();
     return row_;
 }
 

@@ -1,7 +1,6 @@
-// A unit's table of guest instructions, as compact bytes: which instruction a host pc belongs to, and what
-// restores the guest's state there. Rows are written in the order of their code, each as differences to the
-// one before: three numbers in LEB128 (host_end unsigned; pc_offset and word signed, modulo 2^32), usually
-// four or five bytes.
+// A unit's table of guest instructions, as compact bytes: which instruction a host pc belongs to. Rows are written
+// in the order of their code, each as differences to the one before: two numbers in LEB128 (host_end unsigned;
+// pc_offset signed, modulo 2^32), usually two or three bytes.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +12,7 @@
 
 namespace weft::tcg {
 
-inline constexpr size_t kMaxEncodedInsnRow = 15;
+inline constexpr size_t kMaxEncodedInsnRow = 10;
 
 // Writes `rows`, whose host_end never decreases, to `out` (rows.size() * kMaxEncodedInsnRow bytes suffice)
 // and returns the bytes used.

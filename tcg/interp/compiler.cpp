@@ -71,8 +71,7 @@ bool InterpCompiler::emit(const Op& op, CodeWindow window, CompiledUnit* out) {
         case Opcode::insn_start:
             // Ops before the first instruction count as part of it.
             end_insn_row();
-            rows_.push_back(InsnRow{0, static_cast<int32_t>(op.aux),
-                                    op.args[0] | static_cast<uint32_t>(op.args[1]) << 16});
+            rows_.push_back(InsnRow{0, static_cast<int32_t>(op.aux)});
             return true;
         default:
             break;

@@ -172,17 +172,11 @@ bool Parser::parse_line(Token line) {
 }
 
 bool Parser::parse_insn_start(Token rest) {
-    const size_t end = std::min(rest.text.find_first_of(kBlanks), rest.text.size());
-    const auto offset = pc_offset(rest.text.substr(0, end));
+    const auto offset = pc_offset(rest.text);
     if (!offset) {
-        return not_a("offset from the pc", {rest.text.substr(0, end), rest.column});
+        return not_a("offset from the pc", rest);
     }
-    const Token last = trimmed({rest.text.substr(end), rest.column + static_cast<uint32_t>(end)});
-    const auto word = last.text.empty() ? std::optional<uint64_t>(0) : parse_uint(last.text);
-    if (!word || *word > UINT32_MAX) {
-        return not_a("restore word", last);
-    }
-    builder_.insn_start(static_cast<int32_t>(*offset), static_cast<uint32_t>(*word));
+    builder_.insn_start(static_cast<int32_t>(*offset));
     ++unit_.insn_count;
     return builder_.ok() || fails(rest.column, "the unit is too big");
 }
@@ -209,7 +203,6 @@ bool Parser::parse_op(const text::OpName& name, std::vector<Token> words) {
 bool Parser::parse_aux(ir::Op& op, std::vector<Token>& words) {
     switch (ir::info(op.code).aux) {
         case Aux::none:
-        case Aux::insn:
             return true;
         case Aux::helper:
             return parse_helper(op, words);

@@ -107,10 +107,6 @@ std::string aux_text(const ir::Op& op) {
             return barrier_text(op.aux);
         case Aux::insns:
             return fmt::format("{}{}", op.aux, (op.cond & 1) != 0 ? ",cycle" : "");
-        case Aux::insn: {
-            const uint32_t word = op.args[0] | static_cast<uint32_t>(op.args[1]) << 16;
-            return word == 0 ? pc_text(op.aux) : fmt::format("{} {:#x}", pc_text(op.aux), word);
-        }
         case Aux::rounding:
             return name_of(text::kRoundings, op.cond);
         case Aux::convert:

@@ -67,9 +67,6 @@ void Liveness::visit(const ir::Unit& unit, uint32_t index) {
     if ((flags & ir::flag_may_fault) != 0 || (effects & (kHelperReadsGlobals | kHelperMayRaise)) != 0) {
         all_globals(unit, true);
     }
-    if (op.code == Opcode::insn_start) {
-        return;  // its arguments are no temps
-    }
     for (unsigned i = outputs; i < op.arg_count; ++i) {
         if (needed_[op.args[i]] == 0) {
             life.dead |= static_cast<uint8_t>(1u << i);

@@ -108,7 +108,7 @@ bool UnitCompiler::lower_control(const ir::Op& op) {
 
 void UnitCompiler::insn_start(const ir::Op& op) {
     end_insn();
-    insn_ = InsnRow{0, static_cast<int32_t>(op.aux), static_cast<uint32_t>(op.args[0] | op.args[1] << 16)};
+    insn_ = InsnRow{0, static_cast<int32_t>(op.aux)};
     in_insn_ = true;
 }
 

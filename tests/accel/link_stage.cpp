@@ -116,7 +116,6 @@ TranslationBlock& Stage::make(uint32_t from, uint32_t to) {
     request.code_size = static_cast<uint32_t>(code.bytes().size());
     request.page_offset = from;
     request.max_insns = 2;
-    request.parallel = true;
     ir::Unit& unit = memory_.begin_unit();
     WEFT_ASSERT(guest_arch().translate(&request, &unit) == TranslateStatus::ok);
     tcg::CompiledUnit compiled{};

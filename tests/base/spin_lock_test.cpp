@@ -10,7 +10,7 @@ using namespace weft;
 TEST_CASE("a spin lock lets one in at a time") {
     constexpr int kThreads = 4;
     constexpr int kRounds = 50000;
-    PaddedSpinLock lock;
+    SpinLock lock;
     long counter = 0;  // guarded by lock; plain on purpose
     std::atomic<int> ready{0};
     std::vector<std::thread> threads;

@@ -35,9 +35,6 @@ class FailingHostCalls : public HostCalls {
         return fails() ? -1 : HostCalls::create_memfd(name, flags);
     }
     int truncate(int fd, off_t size) const override { return fails() ? -1 : HostCalls::truncate(fd, size); }
-    int punch_hole(int fd, off_t offset, off_t size) const override {
-        return fails() ? -1 : HostCalls::punch_hole(fd, offset, size);
-    }
     int create_eventfd(unsigned initial, int flags) const override {
         return fails() ? -1 : HostCalls::create_eventfd(initial, flags);
     }

@@ -75,8 +75,7 @@ struct Outcome {
     uint32_t exit_unit = 0;         // for goto_tb: relative to the unit that was started
     uint32_t exit_page_offset = 0;  // for goto_tb: of the slot's jump (the optimizer may renumber slots)
     int32_t fault_pc_offset = 0;    // for fault: of the guest instruction that raised
-    uint32_t fault_word = 0;
-    uint64_t pc = 0;  // but for fault
+    uint64_t pc = 0;                // but for fault
     uint64_t page_pc = 0;
     uint32_t fp_flags = 0;
     int64_t insn_budget = 0;
@@ -95,6 +94,7 @@ struct HarnessOptions {
     // first one. Accesses to others are slow ones.
     unsigned tlb_pages = 3;
     NativeOptions native{};
+    const GuestArch* guest = &test_guest();
 };
 
 // One backend with a code buffer, and a vCPU's state block to run on.

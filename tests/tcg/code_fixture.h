@@ -54,7 +54,7 @@ inline TranslationBlock* add_unit(CodeContext& context, size_t size, uint8_t fil
     std::memset(window.bytes(), fill, size);
     std::vector<InsnRow> rows;
     for (uint32_t end = 16; end <= size; end += 16) {
-        rows.push_back({end, static_cast<int32_t>(end / 4), end ^ fill});
+        rows.push_back({end, static_cast<int32_t>(end / 4)});
     }
     CompiledUnit compiled{};
     compiled.code_size = static_cast<uint32_t>(size);

@@ -107,9 +107,7 @@ std::string exit_text(const Outcome& outcome) {
         case ExitKind::fault:
             break;
     }
-    const std::string word =
-        outcome.fault_word == 0 ? std::string() : fmt::format(" word={:#x}", outcome.fault_word);
-    return fmt::format("fault pc+{:#x}{}", outcome.fault_pc_offset, word);
+    return fmt::format("fault pc+{:#x}", outcome.fault_pc_offset);
 }
 
 uint64_t word_at(const uint8_t* bytes) {

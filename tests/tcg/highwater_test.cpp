@@ -132,7 +132,6 @@ Words words_of(const ir::OpInfo& info, Type type) {
             break;
         case Aux::none:
         case Aux::label:
-        case Aux::insn:
             words.emplace_back(0, 0);
             break;
     }
@@ -232,9 +231,6 @@ class UnitAround {
     void op(const Variant& variant, ir::Label end) {
         const ir::OpInfo& info = variant.info();
         switch (info.aux) {
-            case Aux::insn:
-                b_.insn_start(0x7ffe, ~uint32_t{0});
-                return;
             case Aux::slot:
                 b_.exit_check(512, true);
                 b_.goto_tb(variant.aux);

@@ -107,8 +107,6 @@ TEST_CASE("text of ops") {
     CHECK(contains(t.text(), ",pc-0x4\n mov_i64 loc"));
     b.insn_start(0x1f8);
     CHECK(t.last_op() == "---- pc+0x1f8");
-    b.insn_start(0x1fa, 0x123456);
-    CHECK(t.last_op() == "---- pc+0x1fa 0x123456");
     b.call(kHelperTrace, t.r(4));
     CHECK(t.last_op() == "call trace,r4");
     b.extract(t.r(1), 8, 16);

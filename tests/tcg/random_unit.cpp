@@ -446,8 +446,7 @@ void RandomUnit::fp_flags_op() {
 }
 
 void RandomUnit::guest_insn() {
-    builder_->insn_start(pc_offset_ += 2 + static_cast<int32_t>(2 * below(2)),
-                         chance(20) ? below(1u << 20) : 0);
+    builder_->insn_start(pc_offset_ += 2 + static_cast<int32_t>(2 * below(2)));
     const unsigned ops = 1 + below(4);
     for (unsigned i = 0; i < ops; ++i) {
         const unsigned choice = below(100);

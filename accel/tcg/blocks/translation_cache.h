@@ -62,8 +62,6 @@ class TranslationCache {
     const GuestArch& guest() const { return guest_; }
     const HostServices& host() const { return host_; }
     const Settings& settings() const { return settings_; }
-    // Whether several vCPUs may run at the same time.
-    bool parallel() const { return settings_.thread == ThreadMode::multi && users_.capacity() > 1; }
 
     tcg::RxAddress code_at(uint32_t offset) const { return buffer_.rx() + offset; }
     uint32_t offset_of(const tcg::TranslationBlock& tb) const {

@@ -209,7 +209,6 @@ bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t ma
     request.code = source.bytes.data();
     request.page_offset = static_cast<uint32_t>(source.pc & (kPageSize - 1));
     request.one_insn_per_tb = cache_.settings().one_insn_per_tb;
-    request.parallel = cache_.parallel();
     while (true) {
         ir::Unit& unit = memory_.begin_unit();
         request.code_size = source.size;
@@ -301,16 +300,13 @@ TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const So
     CodePage* first = &claim.page(0);
     CodePage* second = claim.count() == 2 && &claim.page(1) != first ? &claim.page(1) : nullptr;
     PagePairLock lock(*first, second);
-    if (provisional) {
-        pages.provisional().add(tb, *first);  // before the comparison: see provisional.h
-    }
+    // Under the locks: see exposed_pages.h.
     const bool stale = (provisional || claim.written()) && !pages.bytes_match(tb, source.bytes.data());
     TranslationBlock* const other = stale ? nullptr : cache_.blocks().insert(tb);
     if (!stale && other == nullptr) {
         pages.enlist(tb, *first, second);
         return &tb;
     }
-    pages.provisional().remove(tb);
     cache_.regions().trees().remove(tb);
     context_->take_back(&tb);
     (stale ? vcpu.counters.translations_stale : vcpu.counters.translations_lost).add();
