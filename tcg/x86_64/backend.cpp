@@ -65,6 +65,7 @@ class X86Backend final : public Backend {
         target_.count_insns = config.count_insns;
         target_.profile = config.profile;
         context_.profile = config.profile;
+        context_.check_helpers = options.check_helpers;
         target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
         target_.share_tlb_probes = options.share_tlb_probes;

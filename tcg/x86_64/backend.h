@@ -17,6 +17,9 @@ struct NativeOptions {
     bool direct_side_exits =
         true;  // a conditional branch that leaves the unit is itself the jump that is linked
     bool share_tlb_probes = true;  // accesses at displacements from one register share a probe
+    // A helper that does not declare kHelperUsesFp runs under the guest's MXCSR. On, one that changes it, be it a sticky
+    // exception by some arithmetic of its own, ends the program and is named.
+    bool check_helpers = WEFT_DEBUG != 0;
     // Off, these make wrong code: for tests that have to notice it (tests/litmus).
     bool fences = true;            // the guest's fences and the order of its LRs
     bool atomic_additions = true;  // the guest's atomic additions are one operation

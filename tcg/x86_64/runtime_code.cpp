@@ -1,11 +1,14 @@
 #include "tcg/x86_64/runtime_code.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdio>
 #include <iterator>
 #include <string>
 #include <utility>
 
+#include "base/assert.h"
 #include "tcg/exec_state.h"
 #include "tcg/x86_64/assembler.h"
 #include "tcg/x86_64/host_layout.h"
@@ -47,6 +50,15 @@ uint64_t address_of(T* function) {
     return reinterpret_cast<uintptr_t>(function);
 }
 
+// Called by a helper's thunk: it did not leave MXCSR as it was.
+[[noreturn]] void mxcsr_changed(const HelperDesc* helper, uint32_t before, uint32_t after) {
+    std::array<char, 200> text;
+    std::snprintf(text.data(), text.size(),
+                  "helper '%s' changes MXCSR from %#x to %#x and does not declare kHelperUsesFp",
+                  helper->name, before, after);
+    assertion_failed(__FILE__, __LINE__, text.data());
+}
+
 class RuntimeEmitter {
   public:
     RuntimeEmitter(CodeWindow window, const RuntimeContext& context)
@@ -66,6 +78,7 @@ class RuntimeEmitter {
     template <class Function>
     void slow_thunk(uint32_t* where, bool keep_xmm, Function* function, const char* name);
     uint32_t call_thunk(const HelperDesc& helper);
+    void check_mxcsr(const HelperDesc& helper);
     void store_pinned(bool all);
     void load_pinned(bool all);
     uint32_t here() {
@@ -274,6 +287,20 @@ void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* functi
     as_.jmp(leave_stored_);
 }
 
+// Right after the call: what C++ does not preserve is free, but for the result.
+void RuntimeEmitter::check_mxcsr(const HelperDesc& helper) {
+    Label same;
+    as_.sse(Mxcsr::stmxcsr, Mem(Gpr::rsp, 4));
+    as_.mov(Width::d32, Gpr::rsi, Mem(Gpr::rsp));
+    as_.mov(Width::d32, Gpr::rdx, Mem(Gpr::rsp, 4));
+    as_.cmp(Width::d32, Gpr::rsi, Gpr::rdx);
+    as_.jcc(Cond::e, same);
+    as_.mov_imm(Gpr::rdi, address_of(&helper));
+    as_.mov_imm(Gpr::rax, address_of(&mxcsr_changed));
+    as_.call(Gpr::rax);
+    as_.bind(same);
+}
+
 uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
     const bool may_raise = (helper.effects & kHelperMayRaise) != 0;
     const bool uses_fp = (helper.effects & kHelperUsesFp) != 0;
@@ -285,8 +312,14 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
         as_.sse(SimdMove::movsd, at_state(kExitHostPc), kXmmScratch);
     }
     store_pinned((helper.effects & kHelperReadsGlobals) != 0);
-    as_.sub(Width::q64, Gpr::rsp, 8);
-    frame_of_thunk(8);
+    const bool checked = context_.check_helpers && !uses_fp;
+    // MXCSR before and after lies at the stack pointer.
+    const int32_t bytes = checked ? 24 : 8;
+    as_.sub(Width::q64, Gpr::rsp, bytes);
+    frame_of_thunk(static_cast<uint32_t>(bytes));
+    if (checked) {
+        as_.sse(Mxcsr::stmxcsr, Mem(Gpr::rsp));
+    }
     if (uses_fp) {
         as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
         as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
@@ -309,7 +342,10 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
     if (uses_fp) {
         as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
     }
-    as_.add(Width::q64, Gpr::rsp, 8);
+    if (checked) {
+        check_mxcsr(helper);
+    }
+    as_.add(Width::q64, Gpr::rsp, bytes);
     frame_of_thunk();
     load_pinned((helper.effects & kHelperWritesGlobals) != 0);
     if (may_raise) {

@@ -78,7 +78,32 @@ bool touches_fp(const ir::Op& op) {
 
 }  // namespace
 
+// What the lowering of every op takes for granted: tcg/ir/verify.h has checked the unit, the optimizer may have broken it,
+// and the op before has ended.
+void UnitCompiler::check_entry([[maybe_unused]] const ir::Op& op) const {
+#if WEFT_DEBUG
+    WEFT_ASSERT(static_cast<unsigned>(op.code) < ir::kOpcodeCount);
+    const ir::OpInfo& info = ir::info(op.code);
+    WEFT_ASSERT(values_.locked() == 0);
+    WEFT_ASSERT(check_ == nullptr || ir::has_flag(op.code, ir::flag_exit));
+    if (ir::has_flag(op.code, ir::flag_call)) {
+        WEFT_ASSERT(op.aux < target_.helpers.size());
+        return;
+    }
+    WEFT_ASSERT(info.types == ir::TypeSet::none || ir::is_int(op.type) || info.types != ir::TypeSet::ints);
+    WEFT_ASSERT(info.types == ir::TypeSet::none || ir::is_fp(op.type) || info.types != ir::TypeSet::fps);
+    unsigned argument = 0;
+    for (const std::string_view letters : {info.outputs, info.inputs}) {
+        for (const char letter : letters) {
+            const ir::TempIndex t = op.args[argument++];
+            WEFT_ASSERT(t < unit_->temp_count && values_.temp(t).type == ir::letter_type(letter, op.type));
+        }
+    }
+#endif
+}
+
 void UnitCompiler::lower(const ir::Op& op) {
+    check_entry(op);
     touches_fp_ = touches_fp_ || touches_fp(op);
     const bool done = lower_control(op) || lower_integer(op) || lower_memory(op) || lower_float(op);
     WEFT_ASSERT(done);

@@ -100,6 +100,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     void find_side_exits();
     uint32_t patchable_jcc(Cond cond);
     void insn_start(const ir::Op& op);
+    void check_entry(const ir::Op& op) const;
     void brcond(const ir::Op& op);
     // Emits the test of the exit_check that stands before this transfer, if it has one: `ask` jumps on a condition.
     template <class Jump>

@@ -6,6 +6,7 @@
 
 #include "tcg/code/code_buffer.h"
 #include "tests/support/failing_host_calls.h"
+#include "tests/support/process_end.h"
 #include "tests/tcg/code_maps.h"
 
 namespace weft::tcg {

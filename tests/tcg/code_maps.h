@@ -1,10 +1,7 @@
 // What the kernel says about this process's memory: /proc/self/smaps (proc(5)).
 #pragma once
 
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -104,25 +101,6 @@ inline size_t open_descriptors() {
         ++count;
     }
     return count;
-}
-
-// The signal that ends a child process which runs `body`; 0 where it comes back.
-template <class Body>
-int signal_of(Body&& body) {
-    const pid_t child = fork();
-    if (child == 0) {
-        // Sanitizers catch the signal and report: here it is expected.
-        signal(SIGSEGV, SIG_DFL);
-        signal(SIGABRT, SIG_DFL);
-        if (std::freopen("/dev/null", "w", stderr) == nullptr) {
-            _exit(2);
-        }
-        body();
-        _exit(0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 }  // namespace weft::test

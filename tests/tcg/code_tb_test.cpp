@@ -12,7 +12,7 @@ namespace weft::tcg {
 namespace {
 
 bool equal(const InsnRow& a, const InsnRow& b) {
-    return a.host_end == b.host_end && a.pc_offset == b.pc_offset && a.word == b.word;
+    return a.host_end == b.host_end && a.pc_offset == b.pc_offset;
 }
 
 std::vector<uint8_t> encode(const std::vector<InsnRow>& rows) {
@@ -42,8 +42,7 @@ TEST_CASE("an instruction table gives back its rows and finds the row of each ho
             // Also rows without code, and any values in the other columns.
             end += static_cast<uint32_t>(random.below(round % 3 == 0 ? 5 : 300));
             const auto pc = static_cast<int32_t>(random.next() >> (32 + random.below(32)));
-            const auto word = static_cast<uint32_t>(random.next() >> (32 + random.below(32)));
-            rows.push_back({end, random.below(2) != 0 ? pc : -pc, word});
+            rows.push_back({end, random.below(2) != 0 ? pc : -pc});
         }
         const std::vector<uint8_t> table = encode(rows);
         InsnTableReader reader(table);
@@ -69,10 +68,7 @@ TEST_CASE("an instruction table gives back its rows and finds the row of each ho
 }
 
 TEST_CASE("instruction tables hold extreme values, and ordinary ones in few bytes") {
-    const std::vector<InsnRow> extreme = {{0, INT32_MIN, 0xffffffff},
-                                          {0, INT32_MAX, 0},
-                                          {0xffffffff, -1, 0x80000000},
-                                          {0xffffffff, 0, 0x7fffffff}};
+    const std::vector<InsnRow> extreme = {{0, INT32_MIN}, {0, INT32_MAX}, {0xffffffff, -1}, {0xffffffff, 0}};
     const auto table = encode(extreme);
     InsnTableReader reader(table);
     for (const InsnRow& row : extreme) {
@@ -80,9 +76,9 @@ TEST_CASE("instruction tables hold extreme values, and ordinary ones in few byte
     }
     std::vector<InsnRow> usual;
     for (uint32_t i = 1; i <= 10; ++i) {
-        usual.push_back({i * 20, static_cast<int32_t>(i * 4), 0x13});
+        usual.push_back({i * 20, static_cast<int32_t>(i * 4)});
     }
-    CHECK(encode(usual).size() == 3 * 10);
+    CHECK(encode(usual).size() == 2 * 10);
     CHECK(encode({}).empty());
 }
 
@@ -254,7 +250,7 @@ TEST_CASE("a descriptor says what it was made from") {
     REQUIRE(memory);
     auto context = *memory->regions->claim();
     CompiledUnit compiled{};
-    const std::vector<InsnRow> rows = {{20, 0, 5}, {48, 4, 6}, {90, 6, 7}};
+    const std::vector<InsnRow> rows = {{20, 0}, {48, 4}, {90, 6}};
     compiled.code_size = 100;
     compiled.jump_count = 2;
     compiled.jumps[0] = {10, 60, 0x40};
@@ -296,7 +292,7 @@ TEST_CASE("a descriptor says what it was made from") {
     CHECK(tb->incoming == nullptr);
     CHECK(tb->page_links[0].tb == tb);
     CHECK_FALSE(tb->page_links[1].linked());
-    CHECK(find_insn(tb->insn_table_bytes(), 49)->word == 7);
+    CHECK(find_insn(tb->insn_table_bytes(), 49)->pc_offset == 6);
 
     SECTION("and can be taken back") {
         context->take_back(tb);
