@@ -52,6 +52,11 @@ Result<std::shared_ptr<RamBlock>> RamSpace::allocate(std::string name, uint64_t 
 }
 
 void RamSpace::remove(const RamBlock& block) {
+    // The accelerator knows bytes by their offsets. Nobody reads the block's any more: whoever held its addresses has let go
+    // of them (see topology.h), so that what is forgotten now is not made again.
+    {
+        const Writing end(*this, block.ram_offset(), block.size());
+    }
     const MutexLock lock(mutex_);
     by_host_.erase(block.host());
     by_offset_.erase(block.ram_offset());

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mapping.h"
 #include "base/mutex.h"
+#include "weft/memory.h"
 
 namespace weft::mem {
 
@@ -58,6 +59,38 @@ class RamSpace : public std::enable_shared_from_this<RamSpace> {
     // them. Fails if the host refuses the memory.
     Result<std::shared_ptr<RamBlock>> allocate(std::string name, uint64_t size);
 
+    // Who is told before and after bytes of RAM are written by other than guest instructions (AccelOps::ram_write_begins and
+    // ram_written), and when a block ends: its bytes are no more then, and its offsets may be given to another. On the thread
+    // that writes or lets go of the block. Set before the machine runs and cleared (nulls) after it stopped.
+    struct WriteHooks {
+        void (*begins)(void* opaque, RamWrite* write) = nullptr;
+        void (*written)(void* opaque, RamWrite* write) = nullptr;
+        void* opaque = nullptr;
+    };
+    void set_write_hooks(const WriteHooks& hooks) { write_hooks_ = hooks; }
+
+    // A write of bytes of RAM by other than guest instructions, while the object lives.
+    class Writing {
+      public:
+        Writing(const RamSpace& space, uint64_t ram_offset, uint64_t size)
+            : hooks_(space.write_hooks_), write_{ram_offset, size, nullptr, nullptr} {
+            if (hooks_.begins != nullptr) {
+                hooks_.begins(hooks_.opaque, &write_);
+            }
+        }
+        ~Writing() {
+            if (hooks_.written != nullptr) {
+                hooks_.written(hooks_.opaque, &write_);
+            }
+        }
+        Writing(const Writing&) = delete;
+        Writing& operator=(const Writing&) = delete;
+
+      private:
+        const WriteHooks hooks_;
+        RamWrite write_;
+    };
+
     // Above every offset in use. Grows and shrinks with the blocks.
     uint64_t size() const { return size_.load(std::memory_order_acquire); }
 
@@ -74,6 +107,7 @@ class RamSpace : public std::enable_shared_from_this<RamSpace> {
     void remove(const RamBlock& block);
 
     const HostCalls& calls_;
+    WriteHooks write_hooks_;
     mutable Mutex mutex_;
     std::map<uint64_t, const RamBlock*> by_offset_ WEFT_GUARDED_BY(mutex_);
     std::map<const uint8_t*, const RamBlock*> by_host_ WEFT_GUARDED_BY(mutex_);

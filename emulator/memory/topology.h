@@ -98,35 +98,15 @@ class Topology {
     // The listener has called `done` for all it was told of.
     void remove_listener(TopologyListener& listener);
 
-    // Who is told before and after bytes of RAM are written by other than guest instructions (AccelOps::ram_write_begins and
-    // ram_written). Set before the machine runs and cleared (nulls) after it stopped.
-    struct WriteHooks {
-        void (*begins)(void* opaque, RamWrite* write) = nullptr;
-        void (*written)(void* opaque, RamWrite* write) = nullptr;
-        void* opaque = nullptr;
-    };
-    void set_write_hooks(const WriteHooks& hooks) { write_hooks_ = hooks; }
+    // See RamSpace.
+    using WriteHooks = RamSpace::WriteHooks;
+    void set_write_hooks(const WriteHooks& hooks) { ram_space_->set_write_hooks(hooks); }
 
     // A write of bytes of RAM by other than guest instructions, while the object lives.
-    class Writing {
+    class Writing : public RamSpace::Writing {
       public:
         Writing(const Topology& topology, uint64_t ram_offset, uint64_t size)
-            : hooks_(topology.write_hooks_), write_{ram_offset, size, nullptr, nullptr} {
-            if (hooks_.begins != nullptr) {
-                hooks_.begins(hooks_.opaque, &write_);
-            }
-        }
-        ~Writing() {
-            if (hooks_.written != nullptr) {
-                hooks_.written(hooks_.opaque, &write_);
-            }
-        }
-        Writing(const Writing&) = delete;
-        Writing& operator=(const Writing&) = delete;
-
-      private:
-        const WriteHooks hooks_;
-        RamWrite write_;
+            : RamSpace::Writing(*topology.ram_space_, ram_offset, size) {}
     };
 
     // Different views that address spaces show now.
@@ -178,8 +158,6 @@ class Topology {
     // Changeovers that wait for listeners. A lock of its own, since `done` comes on any thread.
     Mutex changeover_mutex_;
     std::list<std::unique_ptr<Changeover>> changeovers_ WEFT_GUARDED_BY(changeover_mutex_);
-
-    WriteHooks write_hooks_;
 };
 
 // Holds the topology's lock; the outermost transaction of a thread commits at its end: views are rendered once for all
