@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,8 +20,11 @@ namespace {
 
 // A work item that another thread waits for.
 struct Completion {
+    Completion(void (*work)(void* opaque, void* state), void* context) : fn(work), opaque(context) {}
+
     void (*fn)(void* opaque, void* state);
     void* opaque;
+    WorkItem item{VcpuWork::sync, &Completion::run, this};
     Mutex mutex;
     CondVar changed;
     bool done WEFT_GUARDED_BY(mutex) = false;
@@ -52,7 +56,11 @@ struct Completion {
 // ---- life ----
 
 Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
-    : config_(config), settings_(settings), vcpus_(config.max_vcpus), timer_(clock_) {}
+    : config_(config),
+      settings_(settings),
+      vcpus_(config.max_vcpus),
+      timer_(clock_),
+      final_state_(config.max_vcpus) {}
 
 Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& config) {
     if (config.max_vcpus < 1 || config.max_vcpus > PageMap::kMaxVcpus) {
@@ -111,19 +119,28 @@ Accelerator::~Accelerator() {
     }
     owned_.clear();
     threads_.clear();
-    if (settings_.stats_file.empty()) {
-        return;
+    if (!settings_.stats_file.empty()) {
+        leave_stats();
     }
-    const auto hash = insn_clock_ != nullptr
-                          ? std::optional(final_state_.hash(config_.host->hash_ram(config_.host->opaque)))
-                          : std::nullopt;
-    if (const Result<> written = write_stats(hash); !written) {
-        config_.host->warn(config_.host->opaque, written.error().message().c_str());
+}
+
+// However little memory there is: the machine ends.
+void Accelerator::leave_stats() noexcept {
+    try {
+        const auto hash = insn_clock_ != nullptr
+                              ? final_state_.hash(config_.host->hash_ram(config_.host->opaque))
+                              : std::optional<uint64_t>();
+        const Result<> written = write_stats(hash);
+        if (!written) {
+            config_.host->warn(config_.host->opaque, written.error().message().c_str());
+        }
+    } catch (const std::bad_alloc&) {
+        config_.host->warn(config_.host->opaque, "stats: there is no memory to write the file");
     }
 }
 
 // Of interest with the instruction clock only, and for the file of counters.
-void Accelerator::depart(Vcpu& vcpu) {
+void Accelerator::depart(Vcpu& vcpu) noexcept {
     departed_.add(vcpu.counters);
     if (insn_clock_ != nullptr && !settings_.stats_file.empty()) {
         final_state_.note(vcpu);
@@ -277,14 +294,22 @@ void Accelerator::topology_changed(void (*done)(void* opaque), void* opaque) {
 
 void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {
     if (kind != VcpuWork::sync) {
-        vcpu.thread.post(vcpu, {kind, fn, opaque});
+        vcpu.thread.post_copy(vcpu, {kind, fn, opaque});
         return;
     }
-    Completion completion{};
-    completion.fn = fn;
-    completion.opaque = opaque;
-    vcpu.thread.post(vcpu, {kind, &Completion::run, &completion});
+    // It would wait inside the gate, or for its own next item, and others for it.
+    WEFT_ASSERT(!on_vcpu_thread());
+    Completion completion(fn, opaque);
+    vcpu.thread.post(vcpu, completion.item);
     completion.wait();
+}
+
+bool Accelerator::on_vcpu_thread() {
+    EpochDomain::Reader reader(cache_->epochs());
+    reader.go_online();
+    bool found = false;
+    vcpus_.for_each([&found](CodeUser& user) { found = found || vcpu_of(user).thread.is_current(); });
+    return found;
 }
 
 void Accelerator::ram_write_begins(RamWrite& write) { cache_->pages().under_way().begin(write); }

@@ -72,8 +72,10 @@ class Accelerator final : public ReportSource {
 
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
+    bool on_vcpu_thread();
     // What is kept of a vCPU that goes.
-    void depart(Vcpu& vcpu) WEFT_REQUIRES(control_);
+    void depart(Vcpu& vcpu) noexcept WEFT_REQUIRES(control_);
+    void leave_stats() noexcept WEFT_REQUIRES(control_);
     static CpuThread& thread_of(Vcpu& vcpu);
 
     const AccelConfig config_;

@@ -1,5 +1,7 @@
 #include "accel/tcg/final_state.h"
 
+#include <new>
+
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu/vcpu.h"
 
@@ -13,7 +15,7 @@ constexpr uint64_t hash_step(uint64_t hash, uint64_t value) { return (hash ^ val
 
 }  // namespace
 
-void FinalState::note(Vcpu& vcpu) {
+void FinalState::note(Vcpu& vcpu) noexcept {
     vcpu.cache.backend().collect_fp_flags(vcpu.state());
     uint64_t hash = kHashStart;
     const TextSink sink{[](void* opaque, const char* text, size_t length) {
@@ -23,14 +25,23 @@ void FinalState::note(Vcpu& vcpu) {
                             }
                         },
                         &hash};
-    vcpu.guest.dump_registers(vcpu.state(), &sink);
+    try {
+        vcpu.guest.dump_registers(vcpu.state(), &sink);
+    } catch (const std::bad_alloc&) {
+        complete_ = false;
+    }
     registers_[vcpu.index] = hash;
 }
 
-uint64_t FinalState::hash(uint64_t ram) const {
+std::optional<uint64_t> FinalState::hash(uint64_t ram) const {
+    if (!complete_) {
+        return std::nullopt;
+    }
     uint64_t hash = hash_step(kHashStart, ram);
-    for (const auto& [index, registers] : registers_) {
-        hash = hash_step(hash_step(hash, index), registers);
+    for (uint32_t index = 0; index < registers_.size(); ++index) {
+        if (registers_[index]) {
+            hash = hash_step(hash_step(hash, index), *registers_[index]);
+        }
     }
     return hash;
 }

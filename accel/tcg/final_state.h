@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
+#include <vector>
 
 namespace weft {
 struct Vcpu;
@@ -13,13 +14,16 @@ namespace weft::accel {
 // One thread at a time.
 class FinalState {
   public:
+    explicit FinalState(uint32_t max_vcpus) : registers_(max_vcpus) {}
+
     // Of a vCPU that runs no more: its registers, as the guest prints them.
-    void note(Vcpu& vcpu);
-    // Of what was noted, and of guest RAM, whose hash is `ram`.
-    uint64_t hash(uint64_t ram) const;
+    void note(Vcpu& vcpu) noexcept;
+    // Of what was noted, and of guest RAM, whose hash is `ram`. None where the guest had no memory to print registers.
+    std::optional<uint64_t> hash(uint64_t ram) const;
 
   private:
-    std::map<uint32_t, uint64_t> registers_;  // hashes, by the vCPU's index
+    std::vector<std::optional<uint64_t>> registers_;  // hashes, by the vCPU's index
+    bool complete_ = true;
 };
 
 }  // namespace weft::accel

@@ -130,7 +130,7 @@ uint64_t virtual_now_ns(AccelInstance* instance) { return instance->accelerator-
 
 void set_virtual_timer(AccelInstance* instance, uint64_t deadline_ns, void (*fn)(void* opaque),
                        void* opaque) {
-    instance->accelerator->insn_clock()->set_timer(deadline_ns, fn, opaque);
+    or_stop(instance, [&] { instance->accelerator->insn_clock()->set_timer(deadline_ns, fn, opaque); });
 }
 
 void hold(AccelInstance* instance) { instance->accelerator->hold(); }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "accel/tcg/vcpu/vcpu.h"
 
@@ -18,8 +19,10 @@ struct TopologyChange {
     void (*done)(void* opaque);
     void* opaque;
     bool second = false;  // by whoever starts the round, before its items are posted
-    std::atomic<uint32_t> left{
-        0};  // items of this round, and one for who posts them; sequentially consistent
+    // Items of this round, and one for who posts them; sequentially consistent.
+    std::atomic<uint32_t> left{0};
+    // An item a vCPU, by index, for one round after the other: a change that has begun comes to its end without memory.
+    std::unique_ptr<WorkItem[]> items = std::make_unique<WorkItem[]>(vcpus.capacity());
 
     static void forget(void* change, void* state) {
         state_header(state).vcpu->forget_memory();
@@ -34,7 +37,8 @@ struct TopologyChange {
         vcpus.for_each([&](CodeUser& user) {
             left.fetch_add(1);
             Vcpu& vcpu = vcpu_of(user);
-            vcpu.thread.post(vcpu, {VcpuWork::async, item, this});
+            items[vcpu.index] = {.kind = VcpuWork::async, .run = item, .opaque = this};
+            vcpu.thread.post(vcpu, items[vcpu.index]);
         });
         one_done();
     }

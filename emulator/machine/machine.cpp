@@ -181,8 +181,7 @@ Result<int> Machine::run() {
     }
     loop_.run();
     if (loop_.out_of_memory()) {
-        request_shutdown(1);
-        print_error("out of memory");
+        fatal("out of memory");
     }
     if (running_) {
         ops_->pause(accel_);
@@ -207,15 +206,19 @@ void Machine::reset() {
     board_->reset();
 }
 
-void Machine::request_shutdown(int exit_code) {
+void Machine::request_shutdown(int exit_code) { end_with(exit_code); }
+
+// Whether nobody had asked before.
+bool Machine::end_with(int exit_code) {
+    bool first = false;
     {
         MutexLock lock(mutex_);
-        if (!exit_code_) {
-            exit_code_ = exit_code;
-        }
+        first = !exit_code_;
+        exit_code_ = exit_code_.value_or(exit_code);
     }
     hold();
     loop_.post(shutdown_work_);
+    return first;
 }
 
 void Machine::request_reset() {
@@ -237,9 +240,11 @@ void Machine::drain_io() {
     }
 }
 
+// Of many that fail for the same reason, and of what fails on the way out, the first says why.
 void Machine::fatal(const char* message) {
-    print_error(message);
-    request_shutdown(1);
+    if (end_with(1)) {
+        print_error(message);
+    }
 }
 
 void Machine::log(LogItem item, const char* message) {

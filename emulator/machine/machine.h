@@ -77,6 +77,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     Result<> create_vcpus();
     void reset();
     void fatal(const char* message);
+    bool end_with(int exit_code);
     void drain_io();
     void hold();
     void log(LogItem item, const char* message);

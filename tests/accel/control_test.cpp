@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <fstream>
 #include <string>
 #include <thread>
 
 #include "tests/accel/toy_machine.h"
+#include "tests/support/process_end.h"
 #include "tests/support/random.h"
 #include "tests/support/wait.h"
 
@@ -298,4 +300,39 @@ TEST_CASE("a running machine has no handler for any signal", "[control]") {
         weft::test::wait_until([&] { return machine.peek(0x8000) != 0 && machine.peek(0x8008) != 0; });
         CHECK(caught() == before);
     }
+}
+
+// Where A waits so inside the gate, and exclusive work is before it in B's queue, B waits for A to leave the gate.
+TEST_CASE("a vCPU's thread may not wait for another's work", "[control]") {
+    const char* mode = GENERATE("multi", "single");
+    INFO(mode);
+    const auto waits = [mode](bool on_vcpu_thread) {
+        return weft::test::signal_of([&] {
+            Machine machine(2, {{"thread", mode}});
+            load_busy_program(machine);
+            machine.add(0x1000, 0x3000);
+            machine.add(0x1000, 0x3000);
+            machine.resume();
+            std::atomic<bool> done{false};
+            struct Work {
+                Machine& machine;
+                std::atomic<bool>& done;
+                bool wait;
+            } work{machine, done, on_vcpu_thread};
+            machine.ops().vcpu_run(
+                machine.instance(), machine.vcpu(0), VcpuWork::async,
+                [](void* opaque, void*) {
+                    auto& [of, finished, wait] = *static_cast<Work*>(opaque);
+                    of.ops().vcpu_run(
+                        of.instance(), of.vcpu(1), wait ? VcpuWork::sync : VcpuWork::async,
+                        [](void* flag, void*) { *static_cast<std::atomic<bool>*>(flag) = true; }, &finished);
+                },
+                &work);
+            weft::test::wait_until([&] { return done.load(); });
+            machine.ops().vcpu_run(
+                machine.instance(), machine.vcpu(1), VcpuWork::sync, [](void*, void*) {}, nullptr);
+        });
+    };
+    CHECK(waits(false) == 0);
+    CHECK(waits(true) == SIGABRT);
 }

@@ -241,7 +241,7 @@ TEST_CASE("work items come in order, and allocate nothing once as many have wait
         weft::accel::WorkItem item{};
         for (int i = 0; i < 20000; ++i) {
             if (pushed - popped < most && random.below(2) == 0) {
-                items.push({VcpuWork::async, nullptr, &numbers[pushed++ % numbers.size()]});
+                items.push_copy({VcpuWork::async, nullptr, &numbers[pushed++ % numbers.size()]});
             } else if (items.pop(&item)) {
                 if (item.opaque != &numbers[popped++ % numbers.size()]) {
                     return false;

@@ -13,6 +13,7 @@
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/runtime_hooks.h"
+#include "tests/accel/idle_user.h"
 #include "tests/accel/toy_guest.h"
 
 using namespace weft;
@@ -77,6 +78,8 @@ struct Bench {
         info.insn_count = 1;
         tcg::TranslationBlock* tb = context->add(info, compiled);
         REQUIRE(tb != nullptr);
+        PageClaim claim(cache->pages());
+        claim.add(tb->key.page0(), nullptr, reader_of_pages);
         cache->regions().trees().insert(*tb);
         REQUIRE(cache->blocks().insert(*tb) == nullptr);
         return tb;
@@ -104,6 +107,7 @@ struct Bench {
     std::unique_ptr<CpuThread> thread;
     std::unique_ptr<tcg::CodeContext> context;
     uint64_t next_key = 0x10000;
+    toy::IdleUser reader_of_pages{0};
 };
 
 }  // namespace

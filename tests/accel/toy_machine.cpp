@@ -15,10 +15,7 @@ namespace toy {
 
 using namespace weft;
 
-namespace {
-
-// What a front end does with -accel tcg,name=value.
-std::vector<PropertyValue> parse(const Machine::Properties& given) {
+std::vector<PropertyValue> property_values(const Machine::Properties& given) {
     std::vector<PropertyValue> values;
     for (uint32_t i = 0; i < weft_accelerator.property_count; ++i) {
         const PropertyDesc& desc = weft_accelerator.properties[i];
@@ -48,8 +45,6 @@ std::vector<PropertyValue> parse(const Machine::Properties& given) {
     return values;
 }
 
-}  // namespace
-
 void Machine::Free::operator()(uint8_t* memory) const { std::free(memory); }
 
 Machine::Machine(uint32_t max_vcpus, Properties properties)
@@ -61,7 +56,6 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     memory_.lookup = &lookup;
     memory_.device_read = &device_read;
     memory_.device_write = &device_write;
-    memory_.ram_size = [](void*) { return uint64_t{kRamSize}; };
     host_.opaque = this;
     host_.warn = [](void*, const char*) {};
     host_.log_enabled = [](void* opaque, unsigned item) {
@@ -104,7 +98,7 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     };
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
-    const std::vector<PropertyValue> values = parse(properties);
+    const std::vector<PropertyValue> values = property_values(properties);
     const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus};
     const ErrorSink sink{
         [](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};

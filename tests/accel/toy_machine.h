@@ -126,4 +126,7 @@ class Machine {
     void set_on_translation(std::function<void(uint64_t pc)> fn) { on_translation_ = std::move(fn); }
 };
 
+// What a front end does with -accel tcg,name=value. The texts stay the caller's.
+std::vector<weft::PropertyValue> property_values(const Machine::Properties& given);
+
 }  // namespace toy

@@ -144,7 +144,7 @@ class Walk {
                         page.protections.load(std::memory_order_relaxed));
             }
         });
-        if (cache_.pages().provisional().any()) {
+        if (cache_.pages().any_exposed()) {
             problem("protections are left");
         }
     }

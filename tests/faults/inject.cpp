@@ -1,10 +1,11 @@
-// Loaded into weft-system-riscv64 before everything else (LD_PRELOAD): makes one of weft's allocations or system calls fail,
-// and reports.
+// Loaded into weft-system-riscv64 before everything else (LD_PRELOAD): makes one or more of weft's allocations or system calls
+// fail, and reports.
 //
 //   WEFT_FAIL_KIND    alloc: operator new; call: mapping, protection, advice, memfd, its size, eventfd, timerfd, threads;
 //                     memfd: memory files; exec: mappings and protections that ask for execute permission; wx: those that
 //                     ask for it together with write permission
 //   WEFT_FAIL_AT      alloc, call: the number, from 0, of the one that fails. Of the others each one fails
+//   WEFT_FAIL_FROM    alloc, call, in place of WEFT_FAIL_AT: all from this number on fail
 //   WEFT_FAIL_REPORT  a file: "failed 0|1, calls N, live allocations N, live bytes N, descriptors N" at the end
 //
 // Allocations are the whole process's but those of C libraries (GLib), which use malloc. System calls are those that weft's
@@ -34,7 +35,8 @@ enum class Kind { none, alloc, call, memfd, exec, wx };
 // A preloaded object has no owner: its state is the process's.
 struct Injector {
     Kind kind = Kind::none;
-    long at = LONG_MAX;
+    long first = LONG_MAX;
+    long last = LONG_MAX;  // of those that fail
     std::atomic<long> count{0};
     std::atomic<bool> failed{false};
     std::atomic<long> allocations{0};
@@ -42,10 +44,17 @@ struct Injector {
 
     Injector() {
         const char* name = std::getenv("WEFT_FAIL_KIND");
-        const char* number = std::getenv("WEFT_FAIL_AT");
-        if (name != nullptr && number != nullptr) {
-            kind = kind_of(name);
-            at = std::strtol(number, nullptr, 10);
+        const char* at = std::getenv("WEFT_FAIL_AT");
+        const char* from = std::getenv("WEFT_FAIL_FROM");
+        if (name == nullptr || (at == nullptr && from == nullptr)) {
+            return;
+        }
+        kind = kind_of(name);
+        first = std::strtol(from != nullptr ? from : at, nullptr, 10);
+        last = from != nullptr ? LONG_MAX : first;
+        if (kind != Kind::alloc && kind != Kind::call) {
+            first = 0;
+            last = LONG_MAX;
         }
     }
 
@@ -70,8 +79,7 @@ struct Injector {
         if (which != kind) {
             return false;
         }
-        const bool numbered = kind == Kind::alloc || kind == Kind::call;
-        if (count.fetch_add(1) != at && numbered) {
+        if (const long number = count.fetch_add(1); number < first || number > last) {
             return false;
         }
         failed.store(true);

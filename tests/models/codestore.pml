@@ -1,4 +1,4 @@
-/* Stores to code: accel/tcg/blocks/page_map.h, provisional.h, writes_under_way.h, jump_cache.h.
+/* Stores to code: accel/tcg/blocks/page_map.h, exposed_pages.h, writes_under_way.h, jump_cache.h.
 
    One page of RAM, of whose bytes there are an old value (0) and a new one (1). A writer stores the new one: a vCPU, by its
    TLB entry (which it may have already) or without one, or a device by DMA. A translator translates the page at any time. A
@@ -13,13 +13,13 @@
    MUTANT_1  the translator takes the writers before it sets the mark
    MUTANT_2  a writer does not read the mark again after it has added itself
    MUTANT_3  what is translated while a writer has not demoted is not compared when it is published
-   MUTANT_4  it is compared before it is listed
+   MUTANT_4  FENCE.I looks for what is provisional without the page's lock
    MUTANT_5  a store to a marked page is announced before it is made
    MUTANT_6  DMA reads the mark without a read-modify-write
    MUTANT_7  FENCE.I does not compare what is provisional
    MUTANT_8  FENCE.I does not drop what was invalidated from the jump cache
    MUTANT_9  announced writes are not counted
-   MUTANT_10 FENCE.I passes over TBs that are marked as invalid, but can still be found
+   MUTANT_10 a vCPU may be asked again only when it has done what it was asked, and not from when it begins
    MUTANT_11 FENCE.I passes over writes that are under way
    MUTANT_12 a write is registered as under way after it was made
    MUTANT_13 a write is under way no more before it was announced
@@ -45,7 +45,7 @@ mtype = { NO_ENTRY, DIRECT, NOT_DIRTY };
 /* The writer's. */
 bit buffered_bytes;
 mtype entry = NO_ENTRY;
-byte work; /* demotions that were asked for */
+bit work; /* it was asked to demote, and has not begun */
 
 bit bytes;
 bit under_way; /* a write is */
@@ -53,6 +53,7 @@ bit under_way; /* a write is */
 /* The page. */
 bit mark;
 bit writers;
+bit asked; /* to demote; counted in `demotions` */
 bit lock;
 byte readers, writes, demotions;
 byte all_demotions;
@@ -62,10 +63,7 @@ byte hashed = NONE;
 byte made;
 bit old_bytes[BLOCKS]; /* made of the old value */
 bit provisional[BLOCKS];
-bit dead[BLOCKS];
-bit listed[BLOCKS]; /* as provisional */
 bit drop_asked[BLOCKS];
-bit withdrawn[BLOCKS];
 
 #define DRAINED (!buffered_bytes)
 
@@ -73,10 +71,8 @@ byte victim; /* under the page's lock */
 
 inline invalidate(tb) {
     victim = tb;
-    dead[victim] = 1;
     hashed = NONE;
-    drop_asked[victim] = 1;
-    withdrawn[victim] = 1
+    drop_asked[victim] = 1
 }
 
 inline release_mark() {
@@ -124,12 +120,29 @@ inline written() {
 }
 
 inline demote() {
-    atomic { DRAINED -> work-- }
+#ifndef MUTANT_10
+    atomic { DRAINED -> work = 0 }
+#endif
+    LOCK(lock);
+    was_asked = asked;
+    UNLOCK(lock);
+    if
+    :: was_asked -> demote_page()
+    :: else
+    fi;
+    was_asked = 0;
+#ifdef MUTANT_10
+    atomic { DRAINED -> work = 0 }
+#endif
+}
+
+inline demote_page() {
     if
     :: entry == DIRECT -> entry = NOT_DIRTY
     :: else
     fi;
     LOCK(lock);
+    asked = 0;
     demotions--;
     if
     :: demotions == 0 ->
@@ -233,7 +246,7 @@ proctype Writer() {
 }
 #else
 proctype Writer() {
-    bit was_writer, direct, stored;
+    bit was_writer, direct, stored, was_asked;
     if
     :: true /* a store elsewhere in the page: an entry */
         may_store_directly();
@@ -254,9 +267,9 @@ end_idle:
 inline begin_reading() {
 #ifdef MUTANT_1
     LOCK(lock);
-    atomic { asks = writers; writers = 0 }
+    atomic { asks = writers && !asked; writers = 0 }
     if
-    :: asks -> atomic { demotions++; all_demotions++ }
+    :: asks -> atomic { asked = 1; demotions++; all_demotions++ }
     :: else
     fi;
     readers++;
@@ -265,15 +278,15 @@ inline begin_reading() {
     LOCK(lock);
     readers++;
     mark = 1;
-    atomic { asks = writers; writers = 0 }
+    atomic { asks = writers && !asked; writers = 0 }
     if
-    :: asks -> demotions++; atomic { all_demotions++ }
+    :: asks -> asked = 1; demotions++; atomic { all_demotions++ }
     :: else
     fi;
 #endif
     UNLOCK(lock);
     if
-    :: asks -> atomic { work++ }
+    :: asks -> atomic { work = 1 }
     :: else
     fi;
     asks = 0
@@ -297,12 +310,7 @@ inline attempt() {
     LOCK(lock);
 #ifdef MUTANT_3
     stale = writes != counted && old_bytes[found] == bytes;
-    listed[found] = unsure;
-#elif defined(MUTANT_4)
-    stale = (unsure || writes != counted) && old_bytes[found] == bytes;
-    listed[found] = unsure;
 #else
-    listed[found] = unsure;
     stale = (unsure || writes != counted) && old_bytes[found] == bytes;
 #endif
     if
@@ -313,7 +321,6 @@ inline attempt() {
         :: else
         fi
     :: else ->
-        listed[found] = 0;
         found = (stale -> NONE : hashed)
     fi;
     UNLOCK(lock);
@@ -364,6 +371,14 @@ inline help_writer() {
     fi
 }
 
+inline compare() {
+    if
+    :: hashed != NONE && provisional[hashed] && old_bytes[hashed] == bytes -> invalidate(hashed)
+    :: else
+    fi;
+    release_mark()
+}
+
 inline fence_i() {
 #ifdef MUTANT_15
     process_drops();
@@ -375,35 +390,19 @@ inline fence_i() {
     if
     :: all_demotions == 0
     :: else ->
-        /* The list is taken as it is now. */
-        d_step {
-            i = 0;
-            do
-            :: i == BLOCKS -> break
-#ifdef MUTANT_10
-            :: i < BLOCKS -> taken[i] = listed[i] && provisional[i] && !dead[i]; i++
-#else
-            :: i < BLOCKS -> taken[i] = listed[i] && provisional[i] && !withdrawn[i]; i++
-#endif
-            od;
-            i = 0
-        }
-        do
-        :: i == BLOCKS -> break
-        :: i < BLOCKS && !taken[i] -> i++
-        :: i < BLOCKS && taken[i] ->
-            taken[i] = 0;
+#ifdef MUTANT_4
+        if
+        :: hashed == NONE
+        :: else ->
             LOCK(lock);
-            if
-            :: listed[i] && !dead[i] && old_bytes[i] == bytes ->
-                invalidate(i);
-                release_mark()
-            :: else
-            fi;
-            UNLOCK(lock);
-            i++
-        od;
-        i = 0
+            compare();
+            UNLOCK(lock)
+        fi
+#else
+        LOCK(lock);
+        compare();
+        UNLOCK(lock)
+#endif
     fi;
 #endif
 #if !defined(MUTANT_8) && !defined(MUTANT_15)
@@ -421,10 +420,9 @@ inline process_drops() {
 }
 
 proctype Runner() {
-    byte found, counted, i;
+    byte found, counted;
     byte cached = NONE; /* of its jump cache */
     bit asks, unsure, stale;
-    bit taken[BLOCKS];
     if
     :: true ->
         process_drops();

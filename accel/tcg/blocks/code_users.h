@@ -10,9 +10,6 @@
 
 namespace weft::accel {
 
-class PageMap;
-struct CodePage;
-
 // Implemented by Vcpu. Members belong to the thread that runs the vCPU, unless said otherwise.
 class CodeUser {
   public:
@@ -25,8 +22,8 @@ class CodeUser {
     // Takes the direct way to stores to the page at `ram_offset` away: its TLB entries for stores get tcg::kTlbNotDirty. The
     // thread that runs it.
     virtual void write_protect(uint64_t ram_offset) = 0;
-    // Has it do so on its own thread, and then call PageMap::write_protected(). Any thread.
-    virtual void ask_to_write_protect(CodePage& page) = 0;
+    // Has it call PageMap::write_protect_for() on its own thread. Any thread; allocates nothing.
+    virtual void ask_to_write_protect() = 0;
 
   protected:
     explicit CodeUser(uint32_t number) : index(number) {}

@@ -27,50 +27,53 @@ void JumpCache::clear_page(uint64_t vaddr, uint32_t max_insn_size) {
 
 void JumpCache::request_drop(uint32_t page_offset, uint32_t code_offset) {
     SpinLockGuard guard(drops_lock_);
-    if (drops_.size() < kMaxDrops) {
-        drops_.push_back({page_offset, code_offset});
+    if (asked_.drop_count < Asked::kMaxDrops) {
+        asked_.drops[asked_.drop_count++] = {page_offset, code_offset};
     } else {
-        drop_all_ = true;
+        asked_.all = true;
     }
     drops_pending_.store(true, std::memory_order_seq_cst);
 }
 
 void JumpCache::request_drop_range(uint32_t begin, uint32_t end, bool serialize) {
     SpinLockGuard guard(drops_lock_);
-    if (ranges_.size() < kMaxRanges) {
-        ranges_.push_back({begin, end});
+    if (asked_.range_count < Asked::kMaxRanges) {
+        asked_.ranges[asked_.range_count++] = {begin, end};
     } else {
-        drop_all_ = true;
+        asked_.all = true;
     }
-    serialize_ = serialize_ || serialize;
+    asked_.serialize = asked_.serialize || serialize;
     drops_pending_.store(true, std::memory_order_seq_cst);
 }
 
+// Leaves nothing in the other one. Copies what there is, which is little as a rule.
+void JumpCache::Asked::take_from(Asked& other) {
+    drop_count = std::exchange(other.drop_count, 0);
+    range_count = std::exchange(other.range_count, 0);
+    all = std::exchange(other.all, false);
+    serialize = std::exchange(other.serialize, false);
+    std::copy_n(other.drops.begin(), drop_count, drops.begin());
+    std::copy_n(other.ranges.begin(), range_count, ranges.begin());
+}
+
 void JumpCache::take_drops() {
-    std::vector<Drop> drops;
-    std::vector<Range> ranges;
-    bool all = false;
-    bool serialize = false;
     {
         SpinLockGuard guard(drops_lock_);
         drops_pending_.store(false, std::memory_order_seq_cst);
-        drops.swap(drops_);
-        ranges.swap(ranges_);
-        all = std::exchange(drop_all_, false);
-        serialize = std::exchange(serialize_, false);
+        taken_.take_from(asked_);
     }
-    if (serialize) {
+    if (taken_.serialize) {
         serialize_core();
     }
-    if (all) {
+    if (taken_.all) {
         clear();
         return;
     }
-    for (const Range& each : ranges) {
-        drop(each);
+    for (size_t i = 0; i < taken_.range_count; ++i) {
+        drop(taken_.ranges[i]);
     }
-    for (const Drop& each : drops) {
-        drop(each);
+    for (size_t i = 0; i < taken_.drop_count; ++i) {
+        drop(taken_.drops[i]);
     }
 }
 

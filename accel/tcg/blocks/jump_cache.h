@@ -1,10 +1,10 @@
 // The jump cache of a vCPU: from (pc, context) to code, probed by generated code. See tcg::JumpCacheEntry.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "base/cache_line.h"
 #include "base/spin_lock.h"
@@ -35,6 +35,8 @@ class JumpCache {
     // that an instruction of `max_insn_size` bytes there reaches into it.
     void clear_page(uint64_t vaddr, uint32_t max_insn_size);
 
+    // What follows allocates nothing: it is part of every invalidation, which has to come to its end.
+
     // Asks the owner to forget the TB at `page_offset` of its page, whose code is at `code_offset`. Any thread.
     void request_drop(uint32_t page_offset, uint32_t code_offset);
     // The same for all TBs whose code is in [begin, end). With `serialize` the owner's processor forgets, too, what it
@@ -59,9 +61,21 @@ class JumpCache {
         uint32_t begin;
         uint32_t end;
     };
-    // More than these and the whole cache is cleared, which costs about as much.
-    static constexpr size_t kMaxDrops = 512;
-    static constexpr size_t kMaxRanges = 4;
+    // What the owner was asked to forget.
+    struct Asked {
+        // More than these and the whole cache is cleared, which costs about as much.
+        static constexpr size_t kMaxDrops = 512;
+        static constexpr size_t kMaxRanges = 4;
+
+        std::array<Drop, kMaxDrops> drops;
+        std::array<Range, kMaxRanges> ranges;
+        size_t drop_count = 0;
+        size_t range_count = 0;
+        bool all = false;
+        bool serialize = false;
+
+        void take_from(Asked& other);
+    };
 
     void take_drops();
     void drop(Drop drop);
@@ -72,10 +86,10 @@ class JumpCache {
     // Written by any thread.
     alignas(kCacheLine) std::atomic<bool> drops_pending_{false};
     SpinLock drops_lock_;
-    std::vector<Drop> drops_ WEFT_GUARDED_BY(drops_lock_);
-    std::vector<Range> ranges_ WEFT_GUARDED_BY(drops_lock_);
-    bool drop_all_ WEFT_GUARDED_BY(drops_lock_) = false;
-    bool serialize_ WEFT_GUARDED_BY(drops_lock_) = false;
+    Asked asked_ WEFT_GUARDED_BY(drops_lock_);
+
+    // The owner's, while it does what was asked.
+    alignas(kCacheLine) Asked taken_;
 };
 
 }  // namespace weft::accel

@@ -10,7 +10,7 @@
 //   2. reads `has_code`: set -> kTlbNotDirty          2. takes (and clears) `direct_writers`, and asks each vCPU in it to protect
 // All four are sequentially consistent, so that either the first sees the mark or the second sees the writer. A writer
 // seen may still store directly until it has write-protected its entries: meanwhile what is translated from the page is
-// provisional (see provisional.h).
+// provisional (see exposed_pages.h).
 //
 // A store through an entry with kTlbNotDirty is made first and announced *afterwards*, by written(). So whoever reads
 // the page's bytes either reads the new ones or is told. (RISC-V lets a hart run old bytes until its FENCE.I; announcing
@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "accel/tcg/blocks/code_users.h"
-#include "accel/tcg/blocks/provisional.h"
+#include "accel/tcg/blocks/exposed_pages.h"
 #include "accel/tcg/blocks/writes_under_way.h"
 #include "base/mutex.h"
 #include "base/spin_lock.h"
@@ -38,8 +38,11 @@ class BlockTable;
 
 // A page that holds, or held, code. Lives as long as its machine.
 struct CodePage {
-    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_has_code)
-        : ram_offset(page_ram_offset), has_code(page_has_code) {}
+    // `writer_words`: 64 vCPUs each.
+    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_has_code, uint32_t writer_words)
+        : ram_offset(page_ram_offset),
+          has_code(page_has_code),
+          asked(std::make_unique<uint64_t[]>(writer_words)) {}
 
     const uint64_t ram_offset;
     // Written under `lock`, read by anybody; sequentially consistent.
@@ -47,13 +50,17 @@ struct CodePage {
     // vCPUs that have not write-protected their entries yet: while not 0 the page's new TBs are provisional. Written under
     // `lock`, read by anybody; sequentially consistent.
     std::atomic<uint32_t> protections{0};
-    // Of the page's first byte, as the last reader found it. Written under `lock`, read by anybody; relaxed.
+    // Of the page's first byte, as the last reader found it; null while the page holds no code, for its memory may go then.
+    // Written under `lock`, read by anybody; relaxed.
     std::atomic<const uint8_t*> host{nullptr};
+    ExposedLink exposed;
 
     SpinLock lock;  // the page lock; two are taken in ascending order of `ram_offset`
     tcg::PageLink* blocks WEFT_GUARDED_BY(lock) = nullptr;
     // 64-byte lines of the page that hold code of TBs: a bit each, conservative.
     uint64_t lines WEFT_GUARDED_BY(lock) = 0;
+    // Who they are: a bit each. None is asked twice at a time.
+    const std::unique_ptr<uint64_t[]> asked WEFT_PT_GUARDED_BY(lock);
     // Translations that read the page's bytes.
     uint32_t readers WEFT_GUARDED_BY(lock) = 0;
     // Counts announced writes: a translation whose page was written meanwhile compares its bytes.
@@ -104,12 +111,13 @@ class PageMap {
     CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
     // The counterpart. Clears the mark where nothing holds it.
     void end_reading(CodePage& page);
-    // A vCPU has write-protected the page, which begin_reading() asked it for. Its thread.
-    void write_protected(CodePage& page);
-    // Whether the TB's bytes are what is in memory now.
+    // Does what begin_reading() has asked of `user` up to now (see CodeUser::ask_to_write_protect). Its thread.
+    void write_protect_for(CodeUser& user);
+    // Whether the TB's bytes are what is in memory now. With the locks of its pages held: their memory stays.
     bool bytes_match(const tcg::TranslationBlock& tb, const uint8_t* bytes) const;
-    ProvisionalBlocks& provisional() { return provisional_; }
-    // With the locks of its pages held (see PagePairLock): puts a TB in their lists. `second` is null where it is the
+    // Whether a vCPU has not yet done what it was asked.
+    bool any_exposed() const { return exposed_.any(); }
+    // With the locks of its pages held (see PagePairLock), after its bytes were compared under them: puts a TB in their lists. `second` is null where it is the
     // first, or where there is none.
     void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
@@ -134,30 +142,36 @@ class PageMap {
   private:
     struct PageState;
     struct Leaf;
+    class OtherPages;
     static constexpr unsigned kLeafBits = 12;
     static constexpr unsigned kRootBits = 16;  // 2^(16 + 12) pages: 1 TiB of RAM
 
-    PageState& state(uint64_t ram_offset);
-    Leaf& make_leaf(std::atomic<Leaf*>& place);
-    CodePage* find(uint64_t ram_offset);
+    std::atomic<Leaf*>& place_of_leaf(uint64_t ram_offset) const;
+    Leaf& leaf(uint64_t ram_offset);
+    Leaf* leaf_if_any(uint64_t ram_offset) const;
+    CodePage* find(uint64_t ram_offset) const;
     CodePage& page(uint64_t ram_offset);
+    CodePage& known_page(uint64_t ram_offset) const;
 
     void announce_under_way();
     void recheck_provisional();
     // Invalidates the TBs made of bytes in the range. Returns whether the page still holds code.
     bool changed(CodePage& page, uint64_t ram_offset, uint64_t size);
-    void make_permanent(CodePage& page, tcg::TranslationBlock& tb) WEFT_REQUIRES(page.lock);
-    // `others`: pages in whose lists TBs that are gone may still be, for unlist().
-    void invalidate(CodePage& page, tcg::TranslationBlock& tb, std::vector<uint64_t>& others)
-        WEFT_REQUIRES(page.lock);
-    void unlist(const std::vector<uint64_t>& others);
+    void write_protected(CodePage& page, uint32_t vcpu_index);
+    bool still_right(const tcg::TranslationBlock& tb) const;
+    // Calls deal(tb) for the page's TBs, which may invalidate them. False: it has to be called again, after unlist().
+    template <class Deal>
+    bool deal_with_blocks(CodePage& page, OtherPages& others, Deal&& deal) WEFT_REQUIRES(page.lock);
+    void invalidate(CodePage& page, tcg::TranslationBlock& tb, OtherPages& others) WEFT_REQUIRES(page.lock);
+    void unlist(OtherPages& others);
+    void unlist(uint64_t ram_offset);
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
     std::vector<CodePage*> all() const;
 
     const CodeUsers& users_;
     const uint32_t writer_words_;  // 64 vCPUs each
     BlockTable* cache_ = nullptr;
-    ProvisionalBlocks provisional_;
+    ExposedPages exposed_;
     WritesUnderWay under_way_;
     // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
     std::unique_ptr<std::atomic<Leaf*>[]> root_;

@@ -15,7 +15,10 @@ RegionEvictor::RegionEvictor(tcg::RegionAllocator& regions, PageMap& pages, Epoc
       users_(users),
       core_sync_(core_sync),
       request_quiescence_(request_quiescence),
-      reserve_(1 + contexts / 4) {}
+      reserve_(1 + contexts / 4) {
+    MutexLock lock(mutex_);
+    queue_.reserve(regions.layout().count);
+}
 
 void RegionEvictor::work(void* self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     if (!mutex_.try_lock()) {
@@ -34,11 +37,12 @@ void RegionEvictor::work(void* self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void RegionEvictor::finish() {
-    while (!queue_.empty() && epochs_.grace_period_over(queue_.front().period)) {
+    auto over = queue_.begin();
+    for (; over != queue_.end() && epochs_.grace_period_over(over->period); ++over) {
         core_sync_.before_reuse();
-        regions_.reuse(queue_.front().region);
-        queue_.pop_front();
+        regions_.reuse(over->region);
     }
+    queue_.erase(queue_.begin(), over);
 }
 
 // False: no region is full.
@@ -59,7 +63,6 @@ bool RegionEvictor::begin(void* self) {
         TranslationBlock* const tb = regions_.block(regions_.unit_indices().make(*victim, i));
         blocks += pages_.retire(*tb) ? 1 : 0;
     }
-    pages_.provisional().remove_region(*victim);
     queue_.push_back({*retired, epochs_.begin_grace_period()});
     epochs_.request_quiescence(queue_.back().period, request_quiescence_, self);
     evictions_.fetch_add(1, std::memory_order_relaxed);

@@ -6,7 +6,7 @@
 //                jump cache (see remember_block).
 //   2. drop      every vCPU is asked to drop what its jump cache has of the region.
 //   3. detach    each TB, under the locks of its pages, is marked, unhashed, unlinked in both directions and taken out
-//                of its pages' lists; then the region's provisional TBs are forgotten.
+//                of its pages' lists.
 //   4. grace     a grace period begins, and who keeps it from being over is kicked.
 //   5. reuse     once it is over: processors give up what they fetched (CoreSync), memory goes back to the host, and the
 //                region is free.
@@ -26,7 +26,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/core_sync.h"
@@ -86,8 +86,9 @@ class RegionEvictor {
     const unsigned reserve_;
 
     Mutex mutex_;  // above page locks; tried, never waited for, but in exclusive sections
-    std::deque<Waiting> queue_ WEFT_GUARDED_BY(mutex_);  // in the order of their periods
-    std::atomic<size_t> waiting_{0};                     // its size; written under the mutex, relaxed
+    // In the order of their periods. It has space for all regions from the start: an eviction allocates nothing.
+    std::vector<Waiting> queue_ WEFT_GUARDED_BY(mutex_);
+    std::atomic<size_t> waiting_{0};  // its size; written under the mutex, relaxed
     // Written under the mutex, read by reports; relaxed.
     std::atomic<uint64_t> evictions_{0};
     std::atomic<uint64_t> blocks_{0};

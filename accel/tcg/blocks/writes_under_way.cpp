@@ -7,6 +7,7 @@ WritesUnderWay::WritesUnderWay(uint32_t vcpus) : vcpus_(vcpus), stores_(std::mak
 void WritesUnderWay::begin(RamWrite& write) {
     SpinLockGuard guard(lock_);
     count_.fetch_add(1, std::memory_order_seq_cst);
+    write.number = ++last_number_;
     write.next = writes_;
     write.previous_next = &writes_;
     if (writes_ != nullptr) {
@@ -24,13 +25,16 @@ void WritesUnderWay::end(RamWrite& write) {
     count_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-std::vector<WritesUnderWay::Bytes> WritesUnderWay::list() const {
-    std::vector<Bytes> result;
+size_t WritesUnderWay::part_of_list(uint64_t* before, std::array<Bytes, kPart>& part) const {
+    size_t count = 0;
     SpinLockGuard guard(lock_);
-    for (const RamWrite* write = writes_; write != nullptr; write = write->next) {
-        result.push_back({write->ram_offset, write->size});
+    for (const RamWrite* write = writes_; write != nullptr && count < kPart; write = write->next) {
+        if (write->number < *before) {
+            *before = write->number;
+            part[count++] = {write->ram_offset, write->size};
+        }
     }
-    return result;
+    return count;
 }
 
 }  // namespace weft::accel

@@ -12,10 +12,11 @@
 // Where the FENCE.I finds no code in the page, who makes some afterwards reads the bytes later than this hart did.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "base/cache_line.h"
 #include "base/spin_lock.h"
@@ -62,8 +63,13 @@ class WritesUnderWay {
             }
         }
         if (count_.load(std::memory_order_seq_cst) != 0) {
-            for (const Bytes& each : list()) {
-                fn(each.ram_offset, each.size);
+            // In parts, for it is called without the lock, and a write may end meanwhile.
+            std::array<Bytes, kPart> part;
+            uint64_t before = kNewest;
+            while (const size_t count = part_of_list(&before, part)) {
+                for (size_t i = 0; i < count; ++i) {
+                    fn(part[i].ram_offset, part[i].size);
+                }
             }
         }
     }
@@ -80,14 +86,19 @@ class WritesUnderWay {
         std::atomic<uint64_t> bytes{0};
     };
 
-    std::vector<Bytes> list() const WEFT_EXCLUDES(lock_);
+    static constexpr size_t kPart = 16;
+    static constexpr uint64_t kNewest = ~uint64_t{0};
+
+    // The newest writes in the list with numbers below *before, which becomes the last one's; how many these are.
+    size_t part_of_list(uint64_t* before, std::array<Bytes, kPart>& part) const WEFT_EXCLUDES(lock_);
 
     const uint32_t vcpus_;
     const std::unique_ptr<Place[]> stores_;
     // Writes in the list; written under the lock, read by anybody; sequentially consistent.
     alignas(kCacheLine) std::atomic<uint32_t> count_{0};
-    mutable SpinLock lock_;  // a leaf
-    RamWrite* writes_ WEFT_GUARDED_BY(lock_) = nullptr;
+    mutable SpinLock lock_;                              // a leaf
+    RamWrite* writes_ WEFT_GUARDED_BY(lock_) = nullptr;  // the newest first
+    uint64_t last_number_ WEFT_GUARDED_BY(lock_) = 0;
 };
 
 }  // namespace weft::accel

@@ -139,17 +139,33 @@ void CpuThread::stop() {
 
 // ---- what others ask ----
 
-void CpuThread::post(Vcpu& vcpu, const WorkItem& item) {
-    {
-        MutexLock lock(start_mutex_);
-        if (!started_) {
-            Reader reader(cache_.epochs());
-            reader.go_online();
-            do_item(vcpu, item, reader);
-            return;
-        }
+void CpuThread::post(Vcpu& vcpu, WorkItem& item) {
+    if (!do_at_once(vcpu, item)) {
+        vcpu.work.push(item);
+        tell_of_work(vcpu);
     }
-    vcpu.work.push(item);
+}
+
+void CpuThread::post_copy(Vcpu& vcpu, const WorkItem& item) {
+    if (!do_at_once(vcpu, item)) {
+        vcpu.work.push_copy(item);
+        tell_of_work(vcpu);
+    }
+}
+
+// In the place of a thread that was not started; false where it was.
+bool CpuThread::do_at_once(Vcpu& vcpu, const WorkItem& item) {
+    MutexLock lock(start_mutex_);
+    if (started_) {
+        return false;
+    }
+    Reader reader(cache_.epochs());
+    reader.go_online();
+    do_item(vcpu, item, reader);
+    return true;
+}
+
+void CpuThread::tell_of_work(Vcpu& vcpu) {
     if (insn_clock_ != nullptr) {
         ask_current();
         wake_sleeper();
@@ -270,6 +286,7 @@ bool CpuThread::any_kicked() const {
 // ---- the thread ----
 
 void CpuThread::run() {
+    id_.store(std::this_thread::get_id(), std::memory_order_seq_cst);
     wake_exactly();  // a halted vCPU sleeps until its own timer
     Reader reader(cache_.epochs(), this);
     reader.go_online();
@@ -297,6 +314,7 @@ void CpuThread::run() {
                 if (insn_clock_ != nullptr) {
                     insn_clock_->leave_thread();
                 }
+                id_.store({}, std::memory_order_seq_cst);
                 return;
         }
     }

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "accel/tcg/run/exclusive.h"
@@ -66,9 +67,13 @@ class CpuThread final : public Attention, public VcpuThread {
     // Makes all its vCPUs return from generated code.
     void ask_all() WEFT_EXCLUDES(mutex_);
     // VcpuThread
+    bool is_current() const override {
+        return id_.load(std::memory_order_seq_cst) == std::this_thread::get_id();
+    }
     void wake(Vcpu& vcpu) override;
     void deadline_set(uint64_t deadline_ns) override;
-    void post(Vcpu& vcpu, const WorkItem& item) override WEFT_EXCLUDES(start_mutex_);
+    void post(Vcpu& vcpu, WorkItem& item) override WEFT_EXCLUDES(start_mutex_);
+    void post_copy(Vcpu& vcpu, const WorkItem& item) override WEFT_EXCLUDES(start_mutex_);
     // Has the vCPU that runs give way to the others. Any thread.
     void end_turn();
 
@@ -100,6 +105,8 @@ class CpuThread final : public Attention, public VcpuThread {
     void make_room(const Vcpu& vcpu, Reader& reader);
     void do_work(Vcpu& vcpu, Reader& reader);
     void do_item(Vcpu& vcpu, const WorkItem& item, Reader& reader);
+    bool do_at_once(Vcpu& vcpu, const WorkItem& item) WEFT_EXCLUDES(start_mutex_);
+    void tell_of_work(Vcpu& vcpu);
     Vcpu* next_runnable();
     bool runnable(Vcpu& vcpu);
     bool others_wait(const Vcpu& vcpu) const;
@@ -135,6 +142,8 @@ class CpuThread final : public Attention, public VcpuThread {
     Thread thread_;
     Mutex start_mutex_;  // held while the thread is made, and while work is done in its place
     bool started_ WEFT_GUARDED_BY(start_mutex_) = false;
+
+    std::atomic<std::thread::id> id_{};  // written by the thread itself, as it begins and ends
 
     // Written by control calls.
     std::atomic<Command> command_{Command::pause};

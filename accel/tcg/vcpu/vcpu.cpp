@@ -34,6 +34,13 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
       reader(memory, parts.vcpu->address_space),
       mmu({*this, state(), exec(), reader.get(), guest, memory, host, contexts, cache.pages()}),
       visits(cache.settings().translate_after),
+      protecting{VcpuWork::async,
+                 [](void* opaque, void*) {
+                     auto& vcpu = *static_cast<Vcpu*>(opaque);
+                     vcpu.protect_asked.store(false, std::memory_order_seq_cst);
+                     vcpu.cache.pages().write_protect_for(vcpu);
+                 },
+                 this},
       alarm(*parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this) {
     if (insn_clock != nullptr) {
         alarm.set_own(true);  // there is no other clock to watch it by
@@ -51,15 +58,11 @@ bool Vcpu::same_thread(const accel::CodeUser& other) const {
     return &thread == &accel::vcpu_of(other).thread;
 }
 
-void Vcpu::ask_to_write_protect(accel::CodePage& page) {
-    work.push({VcpuWork::async,
-               [](void* opaque, void* state) {
-                   auto& code_page = *static_cast<accel::CodePage*>(opaque);
-                   Vcpu& vcpu = *state_header(state).vcpu;
-                   vcpu.write_protect(code_page.ram_offset);
-                   vcpu.cache.pages().write_protected(code_page);
-               },
-               &page});
+void Vcpu::ask_to_write_protect() {
+    // Else it is queued and has not begun: it will see what the caller has prepared.
+    if (!protect_asked.exchange(true, std::memory_order_seq_cst)) {
+        work.push(protecting);
+    }
     kick();
 }
 

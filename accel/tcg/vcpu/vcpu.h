@@ -53,7 +53,7 @@ struct Vcpu final : accel::CodeUser {
     // accel::CodeUser
     bool same_thread(const accel::CodeUser& other) const override;
     void write_protect(uint64_t ram_offset) override { mmu.protect_code_page(ram_offset); }
-    void ask_to_write_protect(accel::CodePage& page) override;
+    void ask_to_write_protect() override;
 
     void* state() const { return block.state(); }
     StateHeader& header() const { return block.header(); }
@@ -110,8 +110,11 @@ struct Vcpu final : accel::CodeUser {
     bool failed = false;
 
     // ---- shared ----
-    accel::WorkItems work;  // any thread pushes
-    accel::Alarm alarm;     // when to look at the interrupts next; any thread sets it
+    accel::WorkItems work;       // any thread pushes
+    accel::WorkItem protecting;  // what ask_to_write_protect() queues
+    std::atomic<bool> protect_asked{
+        false};          // it is queued: set by who queues it, cleared by its run; seq_cst
+    accel::Alarm alarm;  // when to look at the interrupts next; any thread sets it
 };
 
 namespace accel {

@@ -14,12 +14,16 @@ namespace weft::accel {
 // Any thread calls these.
 class VcpuThread {
   public:
+    // Whether the caller runs on it.
+    virtual bool is_current() const = 0;
     // After exit_request of `vcpu` was set.
     virtual void wake(Vcpu& vcpu) = 0;
     // After the deadline of one of its vCPUs was set.
     virtual void deadline_set(uint64_t deadline_ns) = 0;
-    // Queues work for one of its vCPUs; does it at once where the thread was not started.
-    virtual void post(Vcpu& vcpu, const WorkItem& item) = 0;
+    // Queues work for one of its vCPUs; does it at once where the thread was not started. The item is the caller's, as for
+    // WorkItems::push(); of the other function it is copied, which may throw std::bad_alloc.
+    virtual void post(Vcpu& vcpu, WorkItem& item) = 0;
+    virtual void post_copy(Vcpu& vcpu, const WorkItem& item) = 0;
 
   protected:
     ~VcpuThread() = default;

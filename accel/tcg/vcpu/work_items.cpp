@@ -1,18 +1,31 @@
 #include "accel/tcg/vcpu/work_items.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace weft::accel {
 
-void WorkItems::push(const WorkItem& item) {
+void WorkItems::push(WorkItem& item) {
     MutexLock lock(mutex_);
-    if (waiting_ == ring_.size()) {
-        grow();
+    append(item);
+}
+
+void WorkItems::push_copy(const WorkItem& item) {
+    MutexLock lock(mutex_);
+    if (unused_ == nullptr) {
+        pool_.push_back(std::make_unique<WorkItem>());
+        unused_ = pool_.back().get();
     }
-    ring_[(first_ + waiting_) & (ring_.size() - 1)] = item;
-    ++waiting_;
-    count_.store(waiting_, std::memory_order_seq_cst);
+    WorkItem& copy = *std::exchange(unused_, unused_->next);
+    copy = item;
+    copy.pooled = true;
+    append(copy);
+}
+
+void WorkItems::append(WorkItem& item) {
+    item.next = nullptr;
+    (last_ != nullptr ? last_->next : first_) = &item;
+    last_ = &item;
+    count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
 }
 
 bool WorkItems::pop(WorkItem* item) {
@@ -20,22 +33,19 @@ bool WorkItems::pop(WorkItem* item) {
         return false;
     }
     MutexLock lock(mutex_);
-    if (waiting_ == 0) {
+    if (first_ == nullptr) {
         return false;
     }
-    *item = ring_[first_];
-    first_ = (first_ + 1) & (ring_.size() - 1);
-    --waiting_;
-    count_.store(waiting_, std::memory_order_seq_cst);
+    WorkItem& taken = *std::exchange(first_, first_->next);
+    if (first_ == nullptr) {
+        last_ = nullptr;
+    }
+    *item = taken;
+    if (taken.pooled) {
+        taken.next = std::exchange(unused_, &taken);
+    }
+    count_.store(count_.load(std::memory_order_relaxed) - 1, std::memory_order_seq_cst);
     return true;
-}
-
-// The ring is full.
-void WorkItems::grow() {
-    std::vector<WorkItem> larger(std::max(kFirstCapacity, 2 * ring_.size()));
-    std::ranges::rotate_copy(ring_, ring_.begin() + static_cast<ptrdiff_t>(first_), larger.begin());
-    ring_ = std::move(larger);
-    first_ = 0;
 }
 
 }  // namespace weft::accel
