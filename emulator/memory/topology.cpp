@@ -109,13 +109,13 @@ void Topology::unlock() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     mutex_.unlock();
 }
 
-void Topology::commit() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+void Topology::commit(bool publishes) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     if (--depth_ != 0) {
         return;
     }
     Changeover* changeover = nullptr;
     std::vector<TopologyListener*> told;
-    if (changed_) {
+    if (changed_ && publishes) {
         try {
             told = listeners_;
             changeover = publish();

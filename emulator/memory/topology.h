@@ -12,6 +12,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <list>
 #include <map>
 #include <memory>
@@ -132,7 +133,7 @@ class Topology {
     };
 
     void begin();
-    void commit();
+    void commit(bool publishes);
     void mark_changed() { changed_ = true; }
     void unlock();
     // Renders and publishes; returns the changeover to start, if any view went out of use or changed.
@@ -164,14 +165,18 @@ class Topology {
 // changes inside. Lock order: a transaction may begin under a device's lock; no device's lock is taken inside one.
 class Transaction {
   public:
-    explicit Transaction(Topology& topology) : topology_(topology) { topology_.begin(); }
-    // Throws std::bad_alloc where there is no memory for the new views; the old ones stay then.
-    ~Transaction() noexcept(false) { topology_.commit(); }
+    explicit Transaction(Topology& topology) : topology_(topology), exceptions_(std::uncaught_exceptions()) {
+        topology_.begin();
+    }
+    // Throws std::bad_alloc where there is no memory for the new views; the old ones stay then. They stay, too, where an
+    // exception ends the transaction. What was changed is published by the next one.
+    ~Transaction() noexcept(false) { topology_.commit(std::uncaught_exceptions() == exceptions_); }
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 
   private:
     Topology& topology_;
+    const int exceptions_;
 };
 
 }  // namespace weft::mem

@@ -86,6 +86,24 @@ TEST_CASE("address spaces with the same effective root share one view") {
     CHECK(topology.view_count() == 2);
 }
 
+TEST_CASE("what an exception ends is not published before the next transaction") {
+    Topology topology;
+    std::atomic<uint64_t> counter{0};
+    const RegionPtr root = topology.container("root", kEntireSpace);
+    AddressSpace space(topology, "cpu", root);
+    Reader reader(space);
+    try {
+        Transaction outer(topology);
+        root->add_subregion(0, topology.io("a", 0x1000, kSilent, &counter, nullptr));
+        throw std::bad_alloc();
+    } catch (const std::bad_alloc&) {
+        CHECK(kind_at(reader, 0) == PageKind::unassigned);
+    }
+    root->add_subregion(0x1000, topology.io("b", 0x1000, kSilent, &counter, nullptr));
+    CHECK(kind_at(reader, 0) == PageKind::device);
+    CHECK(kind_at(reader, 0x1000) == PageKind::device);
+}
+
 TEST_CASE("only the outermost transaction commits") {
     Topology topology;
     std::atomic<uint64_t> counter{0};
