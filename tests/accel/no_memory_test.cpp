@@ -7,6 +7,7 @@
 #include <new>
 #include <vector>
 
+#include "accel/tcg/blocks/page_claim.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/run/exclusive.h"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "accel/tcg/blocks/jump_cache.h"
+#include "accel/tcg/blocks/page_claim.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/vcpu/runtime_hooks.h"

@@ -1,4 +1,4 @@
-/* A kick that cannot be lost: accel/tcg/run/cpu_thread.h, and the top of the execution loop.
+/* A kick that cannot be lost: accel/tcg/run/run_queue.h, turns.h, and the top of the execution loop.
 
    One thread with VCPUS vCPUs, of which each spins or halts as it likes. Others make interrupts pending, queue work, and
    the control pauses and resumes. Guest code looks at nothing but its exit request.

@@ -20,52 +20,19 @@
 // it will store (see writes_under_way.h): a hart that reads the new bytes may come to its FENCE.I before they are announced.
 #pragma once
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <vector>
 
+#include "accel/tcg/blocks/code_page.h"
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/exposed_pages.h"
+#include "accel/tcg/blocks/page_states.h"
 #include "accel/tcg/blocks/writes_under_way.h"
-#include "base/mutex.h"
-#include "base/spin_lock.h"
 #include "tcg/code/tb.h"
 
 namespace weft::accel {
 
 class BlockTable;
-
-// A page that holds, or held, code. Lives as long as its machine.
-struct CodePage {
-    // `writer_words`: 64 vCPUs each.
-    CodePage(uint64_t page_ram_offset, std::atomic<uint32_t>& page_has_code, uint32_t writer_words)
-        : ram_offset(page_ram_offset),
-          has_code(page_has_code),
-          asked(std::make_unique<uint64_t[]>(writer_words)) {}
-
-    const uint64_t ram_offset;
-    // Written under `lock`, read by anybody; sequentially consistent.
-    std::atomic<uint32_t>& has_code;
-    // vCPUs that have not write-protected their entries yet: while not 0 the page's new TBs are provisional. Written under
-    // `lock`, read by anybody; sequentially consistent.
-    std::atomic<uint32_t> protections{0};
-    // Of the page's first byte, as the last reader found it; null while the page holds no code, for its memory may go then.
-    // Written under `lock`, read by anybody; relaxed.
-    std::atomic<const uint8_t*> host{nullptr};
-    ExposedLink exposed;
-
-    SpinLock lock;  // the page lock; two are taken in ascending order of `ram_offset`
-    tcg::PageLink* blocks WEFT_GUARDED_BY(lock) = nullptr;
-    // 64-byte lines of the page that hold code of TBs: a bit each, conservative.
-    uint64_t lines WEFT_GUARDED_BY(lock) = 0;
-    // Who they are: a bit each. None is asked twice at a time.
-    const std::unique_ptr<uint64_t[]> asked WEFT_PT_GUARDED_BY(lock);
-    // Translations that read the page's bytes.
-    uint32_t readers WEFT_GUARDED_BY(lock) = 0;
-    // Counts announced writes: a translation whose page was written meanwhile compares its bytes.
-    uint64_t writes WEFT_GUARDED_BY(lock) = 0;
-};
 
 class PageMap {
   public:
@@ -73,7 +40,6 @@ class PageMap {
 
     // `users`, of at most kMaxVcpus, outlives it.
     explicit PageMap(const CodeUsers& users);
-    ~PageMap();
     PageMap(const PageMap&) = delete;
     PageMap& operator=(const PageMap&) = delete;
 
@@ -82,11 +48,13 @@ class PageMap {
 
     // Whether the page at `ram_offset` may hold code. Any thread. A read-modify-write: what the caller stored to the page
     // before is seen by a translation that this call has missed.
-    bool has_code(uint64_t ram_offset);
+    bool has_code(uint64_t ram_offset) const { return states_.has_code(ram_offset); }
 
     // Before a vCPU installs a TLB entry for stores to the page, and before it stores by another one: true where it may
     // store directly, false where it needs kTlbNotDirty. The vCPU's thread.
-    bool may_store_directly(uint64_t ram_offset, uint32_t vcpu_index);
+    bool may_store_directly(uint64_t ram_offset, uint32_t vcpu_index) {
+        return states_.may_store_directly(ram_offset, vcpu_index);
+    }
 
     // Where writers say what they are about to write.
     WritesUnderWay& under_way() { return under_way_; }
@@ -129,29 +97,18 @@ class PageMap {
     void clear();
 
     // Pages that hold code, by their marks; any thread.
-    size_t count() const;
+    size_t count() const { return states_.count(); }
     // Calls visit(page) for every page that holds or held code: for checks of invariants. `visit` may take the page's
     // lock.
     template <class Visit>
     void for_each(Visit&& visit) {
-        for (CodePage* page : all()) {
+        for (CodePage* page : states_.all()) {
             visit(*page);
         }
     }
 
   private:
-    struct PageState;
-    struct Leaf;
     class OtherPages;
-    static constexpr unsigned kLeafBits = 12;
-    static constexpr unsigned kRootBits = 16;  // 2^(16 + 12) pages: 1 TiB of RAM
-
-    std::atomic<Leaf*>& place_of_leaf(uint64_t ram_offset) const;
-    Leaf& leaf(uint64_t ram_offset);
-    Leaf* leaf_if_any(uint64_t ram_offset) const;
-    CodePage* find(uint64_t ram_offset) const;
-    CodePage& page(uint64_t ram_offset);
-    CodePage& known_page(uint64_t ram_offset) const;
 
     void announce_under_way();
     void recheck_provisional();
@@ -166,61 +123,12 @@ class PageMap {
     void unlist(OtherPages& others);
     void unlist(uint64_t ram_offset);
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
-    std::vector<CodePage*> all() const;
 
     const CodeUsers& users_;
-    const uint32_t writer_words_;  // 64 vCPUs each
     BlockTable* cache_ = nullptr;
+    PageStates states_;
     ExposedPages exposed_;
     WritesUnderWay under_way_;
-    // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
-    std::unique_ptr<std::atomic<Leaf*>[]> root_;
-    mutable Mutex list_mutex_;  // a leaf
-    std::vector<std::unique_ptr<CodePage>> pages_ WEFT_GUARDED_BY(list_mutex_);
-};
-
-// Holds the locks of one page or two, in their order.
-class PagePairLock {
-  public:
-    // `second` may be null; else it is not `first`.
-    PagePairLock(CodePage& first, CodePage* second);
-    ~PagePairLock();
-    PagePairLock(const PagePairLock&) = delete;
-    PagePairLock& operator=(const PagePairLock&) = delete;
-
-  private:
-    CodePage* low_;
-    CodePage* high_;
-};
-
-// A translation's claim on the pages it reads, for a scope.
-class PageClaim {
-  public:
-    explicit PageClaim(PageMap& pages) : pages_(pages) {}
-    ~PageClaim();
-    PageClaim(const PageClaim&) = delete;
-    PageClaim& operator=(const PageClaim&) = delete;
-
-    // Claims the next page, at most two. Read the bytes afterwards.
-    void add(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
-
-    unsigned count() const { return count_; }
-    CodePage& page(unsigned i) const { return *claims_[i].page; }
-    // Whether a write to one of the pages was announced since it was claimed. With the pages' locks held.
-    bool written() const;
-    // Whether some vCPU may have stored to a page, unannounced, since it was claimed.
-    bool provisional() const { return provisional_; }
-
-  private:
-    struct Claim {
-        CodePage* page;
-        uint64_t writes;
-    };
-
-    PageMap& pages_;
-    Claim claims_[2]{};
-    unsigned count_ = 0;
-    bool provisional_ = false;
 };
 
 }  // namespace weft::accel
