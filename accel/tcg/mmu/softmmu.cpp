@@ -31,120 +31,24 @@ bool crosses_page(uint64_t vaddr, unsigned size) { return (vaddr & ~kPageMask) +
 SoftMmu::SoftMmu(const MmuParts& parts)
     : user_(parts.user),
       state_(parts.state),
-      exec_(parts.exec),
-      reader_(parts.reader),
       guest_(parts.guest),
-      memory_(parts.memory),
       host_(parts.host),
       counters_(parts.user.counters),
       contexts_(parts.contexts),
       code_pages_(parts.code_pages),
-      fetches_(std::make_unique<std::array<FetchEntry, kFetchEntries>>()) {
-    set_space(AddressSpaceKey{});
-}
-
-// ---- address spaces and tables ----
-
-unsigned SoftMmu::mode_count() const { return guest_.mmu_mode_count; }
-
-bool SoftMmu::depends_on_space(unsigned mode) const {
-    return (guest_.space_dependent_modes >> mode & 1) != 0;
-}
-
-Tlb& SoftMmu::tlb(unsigned mode) { return depends_on_space(mode) ? current_->modes[mode] : common_[mode]; }
-
-void SoftMmu::publish(unsigned mode) { exec_.tlb[mode] = tlb(mode).table(); }
-
-void SoftMmu::publish_all() {
-    for (unsigned mode = 0; mode < guest_.mmu_mode_count; ++mode) {
-        publish(mode);
-    }
-}
-
-TlbSet& SoftMmu::set_for(const AddressSpaceKey& key) {
-    std::unique_ptr<TlbSet>* oldest = &sets_[0];
-    for (std::unique_ptr<TlbSet>& set : sets_) {
-        if (set == nullptr) {
-            set = std::make_unique<TlbSet>();
-            oldest = &set;
-            break;
-        }
-        if (set->key == key) {
-            return *set;
-        }
-        if (set->last_use < (*oldest)->last_use) {
-            oldest = &set;
-        }
-    }
-    TlbSet& set = **oldest;
-    for (Tlb& mode : set.modes) {
-        mode.flush(counters_);
-    }
-    set.key = key;
-    set.id = ++set_ids_;
-    return set;
-}
-
-void SoftMmu::set_space(AddressSpaceKey key) {
-    if (current_ != nullptr && current_->key == key) {
-        return;
-    }
-    current_ = &set_for(key);
-    current_->last_use = ++uses_;
-    publish_all();
-}
-
-AddressSpaceKey SoftMmu::fetch_context(unsigned mode) const {
-    if (!depends_on_space(mode)) {
-        return {};
-    }
-    return shares_mappings(mode) && !fetch_contexts_.own(mode, current_->key) ? kGlobalMappings
-                                                                              : current_->key;
-}
+      physical_(parts.memory, parts.reader, parts.code_pages, parts.user),
+      spaces_(parts.guest, parts.exec, parts.user.counters),
+      fetches_(spaces_) {}
 
 void SoftMmu::flush_tables() {
     counters_.tlb_flushes.add();
-    fetches_->fill(FetchEntry{});
-    fetched_.clear();
-    fetch_contexts_.clear();
-    for (const std::unique_ptr<TlbSet>& set : sets_) {
-        if (set != nullptr) {
-            for (Tlb& mode : set->modes) {
-                mode.flush(counters_);
-            }
-        }
-    }
-    for (Tlb& mode : common_) {
-        mode.flush(counters_);
-    }
-    publish_all();
+    fetches_.clear();
+    spaces_.flush_all();
 }
 
 void SoftMmu::flush_all() {
-    phys_pages_.fill(PhysEntry{});
+    physical_.forget();
     flush_tables();
-}
-
-SoftMmu::Fetched SoftMmu::forget_fetches(const TlbFlush& flush) {
-    if (flush.all_addresses) {
-        // Those of these address spaces; what is mapped in all of them alike stays, as it may (RISC-V privileged, 12.2.1).
-        for (const std::unique_ptr<TlbSet>& set : sets_) {
-            if (set != nullptr && set->key.asid == flush.asid) {
-                set->id = ++set_ids_;
-            }
-        }
-        return Fetched::anywhere;
-    }
-    const unsigned shift = fetched_.largest_at(flush.vaddr);
-    if (shift == 0) {
-        return Fetched::nowhere;
-    }
-    for (FetchEntry& entry : *fetches_) {
-        if ((entry.vpage ^ flush.vaddr) >> shift == 0) {
-            entry = {};
-        }
-    }
-    return shift == kPageBits ? Fetched::page : Fetched::anywhere;
 }
 
 SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
@@ -153,53 +57,12 @@ SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
         return Fetched::anywhere;
     }
     (flush.all_addresses ? counters_.tlb_asid_flushes : counters_.tlb_page_flushes).add();
-    const Fetched fetched = forget_fetches(flush);
-    for (const std::unique_ptr<TlbSet>& set : sets_) {
-        if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
-            continue;
-        }
-        for (Tlb& mode : set->modes) {
-            if (flush.all_addresses) {
-                mode.flush(counters_);
-            } else {
-                mode.flush_page(flush.vaddr);
-            }
-        }
-    }
-    publish_all();
+    const Fetched fetched = fetches_.flush(flush);
+    spaces_.flush(flush);
     return fetched;
 }
 
-void SoftMmu::protect_code_page(uint64_t ram_offset) {
-    const uint64_t page = ram_offset & kPageMask;
-    const auto protect = [page](TlbEntry& entry) {
-        if (entry.page == page && (entry.write & tcg::kTlbFlagMask) == 0) {
-            entry.write |= tcg::kTlbNotDirty;
-        }
-    };
-    for (const std::unique_ptr<TlbSet>& set : sets_) {
-        if (set != nullptr) {
-            for (Tlb& mode : set->modes) {
-                mode.for_each(protect);
-            }
-        }
-    }
-    for (Tlb& mode : common_) {
-        mode.for_each(protect);
-    }
-}
-
 // ---- lookups ----
-
-const PageTarget& SoftMmu::phys_page(uint64_t paddr) {
-    const uint64_t page = paddr & kPageMask;
-    PhysEntry& entry = phys_pages_[page >> kPageBits & (kPhysEntries - 1)];
-    if (entry.paddr != page) {
-        memory_.lookup(reader_, page, &entry.target);
-        entry.paddr = page;
-    }
-    return entry.target;
-}
 
 // -d mmu: one line a walk; `walk` is null where it failed.
 void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const {
@@ -224,7 +87,7 @@ void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const
 
 // What a TLB entry for the page of `vaddr` holds. False: nothing answers there, and an exception is recorded.
 bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
-    const PageTarget& target = phys_page(walk.paddr);
+    const PageTarget& target = physical_.page(walk.paddr);
     const uint64_t page = vaddr & kPageMask;
     const uint64_t tag = tcg::tlb_tag(vaddr);
     const bool readable = (walk.prot & kProtRead) != 0;
@@ -257,7 +120,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
 }
 
 TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Access access, TlbEntry* once) {
-    if (TlbEntry* hit = tlb(mode).find(vaddr, access == Access::store, counters_)) {
+    if (TlbEntry* hit = spaces_.tlb(mode).find(vaddr, access == Access::store, counters_)) {
         return hit;
     }
     const WalkRequest request{vaddr, access, static_cast<uint8_t>(mode), static_cast<uint8_t>(size), false};
@@ -275,8 +138,8 @@ TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Acces
         return once;
     }
     (access == Access::store ? counters_.tlb_fills_store : counters_.tlb_fills_load).add();
-    TlbEntry* inserted = tlb(mode).insert(vaddr, *once, walk.page_shift, counters_);
-    publish(mode);
+    TlbEntry* inserted = spaces_.tlb(mode).insert(vaddr, *once, walk.page_shift, counters_);
+    spaces_.publish(mode);
     return inserted;
 }
 
@@ -304,7 +167,7 @@ bool SoftMmu::load_within_page(uint64_t vaddr, MemOp memop, uint64_t* value) {
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_done(memory_.device_read(reader_, paddr, size, value), vaddr, Access::load);
+        return device_done(physical_.device_load(paddr, size, value), vaddr, Access::load);
     }
     *value = guest_ram::load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
     return true;
@@ -334,7 +197,7 @@ bool SoftMmu::store_within_page(uint64_t vaddr, MemOp memop, uint64_t value) {
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
         const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
-        return device_done(memory_.device_write(reader_, paddr, size, value), vaddr, Access::store);
+        return device_done(physical_.device_store(paddr, size, value), vaddr, Access::store);
     }
     RamStore store(code_pages_, user_, *entry, vaddr, size);
     guest_ram::store_sized(reinterpret_cast<uint8_t*>(entry->addend + vaddr), size, value);
@@ -356,13 +219,8 @@ bool SoftMmu::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
 // ---- fetching ----
 
 bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
-    const uint64_t vpage = pc & kPageMask;
-    const bool shares = shares_mappings(mmu_mode);
-    const uint64_t common = fetch_space(0, mmu_mode);
-    const uint64_t space = depends_on_space(mmu_mode) ? fetch_space(current_->id, mmu_mode) : common;
-    FetchEntry& entry = (*fetches_)[(vpage >> kPageBits) & (kFetchEntries - 1)];
-    if (entry.vpage == vpage && (entry.space == space || (shares && entry.space == common))) {
-        *page = entry.page;
+    if (const FetchPage* const known = fetches_.find(pc, mmu_mode)) {
+        *page = *known;
         page->paddr |= pc & ~kPageMask;
         return true;
     }
@@ -375,11 +233,10 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
         counters_.walk_faults.add();
         return false;
     }
-    fetched_.note(pc, walk.page_shift);
-    if (shares && !walk.global && fetch_contexts_.note_own(mmu_mode, current_->key)) {
+    if (fetches_.note_walk(pc, mmu_mode, walk)) {
         contexts_.renew();
     }
-    const PageTarget& target = phys_page(walk.paddr);
+    const PageTarget& target = physical_.page(walk.paddr);
     if (target.kind == PageKind::unassigned) {
         guest_.bus_error(state_, pc, Access::fetch);
         return false;
@@ -388,53 +245,10 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
     *page = FetchPage{target.kind == PageKind::device || walk.once, target.host, target.ram_offset,
                       walk.paddr & kPageMask};
     if (!walk.once) {
-        entry = FetchEntry{vpage, shares && walk.global ? common : space, *page};
+        fetches_.insert(pc, mmu_mode, walk, *page);
     }
     page->paddr = walk.paddr;
     return true;
-}
-
-// ---- the page walker's accesses ----
-
-MemoryStatus SoftMmu::phys_load(uint64_t paddr, unsigned size, uint64_t* value) {
-    const PageTarget& target = phys_page(paddr);
-    if (target.kind == PageKind::ram || target.kind == PageKind::rom) {
-        *value = guest_ram::load_sized(target.host + (paddr & ~kPageMask), size);
-        return MemoryStatus::ok;
-    }
-    if (target.kind == PageKind::unassigned) {
-        return MemoryStatus::unassigned;
-    }
-    return static_cast<MemoryStatus>(memory_.device_read(reader_, paddr, size, value));
-}
-
-MemoryStatus SoftMmu::phys_store(uint64_t paddr, unsigned size, uint64_t value) {
-    const PageTarget& target = phys_page(paddr);
-    if (target.kind == PageKind::ram) {
-        TlbEntry entry{0, tcg::kTlbNotDirty, 0, target.ram_offset};
-        RamStore store(code_pages_, user_, entry, paddr, size);
-        guest_ram::store_sized(target.host + (paddr & ~kPageMask), size, value);
-        store.made();
-        return MemoryStatus::ok;
-    }
-    if (target.kind == PageKind::unassigned) {
-        return MemoryStatus::unassigned;
-    }
-    return static_cast<MemoryStatus>(memory_.device_write(reader_, paddr, size, value));
-}
-
-MemoryStatus SoftMmu::phys_cmpxchg(uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
-    const PageTarget& target = phys_page(paddr);
-    if (target.kind != PageKind::ram) {
-        return target.kind == PageKind::unassigned ? MemoryStatus::unassigned : MemoryStatus::bus_error;
-    }
-    TlbEntry entry{0, tcg::kTlbNotDirty, 0, target.ram_offset};
-    RamStore store(code_pages_, user_, entry, paddr, sizeof(desired));
-    *swapped = guest_ram::compare_exchange(target.host + (paddr & ~kPageMask), expected, desired) == expected;
-    if (*swapped) {
-        store.made();
-    }
-    return MemoryStatus::ok;
 }
 
 }  // namespace weft::accel

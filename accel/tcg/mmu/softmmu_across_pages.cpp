@@ -43,7 +43,7 @@ bool SoftMmu::load_part(const Part& part, uint64_t* value) {
         if (!is_device(part.entry.read)) {
             byte = guest_ram::load<uint8_t>(reinterpret_cast<const uint8_t*>(part.entry.addend + vaddr));
         } else if (const uint64_t paddr = part.entry.page | (vaddr & (kPageSize - 1));
-                   !device_done(memory_.device_read(reader_, paddr, 1, &byte), vaddr, Access::load)) {
+                   !device_done(physical_.device_load(paddr, 1, &byte), vaddr, Access::load)) {
             return false;
         }
         *value |= byte << 8 * i;
@@ -56,8 +56,7 @@ bool SoftMmu::store_part(Part& part, uint64_t value) {
         for (unsigned i = 0; i < part.size; ++i) {
             const uint64_t vaddr = part.vaddr + i;
             const uint64_t paddr = part.entry.page | (vaddr & (kPageSize - 1));
-            if (!device_done(memory_.device_write(reader_, paddr, 1, value >> 8 * i & 0xff), vaddr,
-                             Access::store)) {
+            if (!device_done(physical_.device_store(paddr, 1, value >> 8 * i & 0xff), vaddr, Access::store)) {
                 return false;
             }
         }
