@@ -1,16 +1,12 @@
 #include "accel/tcg/translate/translator.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <chrono>
 #include <span>
+#include <utility>
 
 #include "accel/tcg/vcpu/block_at_pc.h"
-#include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "tcg/ir/verify.h"
-#include "weft/guest_ram.h"
 
 namespace weft::accel {
 
@@ -19,12 +15,6 @@ using tcg::CompileStatus;
 using tcg::TranslationBlock;
 
 namespace {
-
-// A unit ends at the page's end at the latest; shorter ones waste less when they are invalidated.
-constexpr uint32_t kMaxInsns = 512;
-// Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
-constexpr uint32_t kMaxBytes = 2048;
-static_assert(kMaxInsns <= InsnClock::kMargin);
 
 std::span<const HelperDesc> helpers(const GuestArch& guest) { return {guest.helpers, guest.helper_count}; }
 
@@ -49,203 +39,109 @@ Translator::Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext
     WEFT_ASSERT(guest_.max_insn_size <= 16);
 }
 
-TranslateOutcome Translator::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns,
-                                       TranslationBlock** tb) {
-    const auto start = std::chrono::steady_clock::now();
-    TranslateOutcome outcome{};
-    do {
-        *tb = nullptr;
-        cache_.upkeep(&vcpu.thread);
-        outcome = attempt(vcpu, page, insns, tb);
-        // Null: the bytes changed under the translation.
-    } while (outcome == TranslateOutcome::ok && *tb == nullptr);
-    const auto took = std::chrono::steady_clock::now() - start;
-    vcpu.counters.translate_ns.add(
-        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()));
-    return outcome;
-}
-
-TranslateOutcome Translator::attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns,
-                                     TranslationBlock** tb) {
-    PageClaim claim(cache_.pages());
-    Source& source = source_;
-    source.pc = vcpu.header().pc;
-    source.first = page;
-    source.has_second = false;
-    source.insn_limit = insns != 0;
-    source.size = 0;
-    uint32_t max_insns = cache_.settings().one_insn_per_tb || page.device ? 1 : kMaxInsns;
-    max_insns = source.insn_limit ? std::min(max_insns, insns) : max_insns;
-    if (!read_first(vcpu, source, claim, max_insns)) {
-        return TranslateOutcome::fault;
-    }
+JobEnd Translator::translate(const TranslationJob& job, TranslationBlock** tb) {
+    const UnitSource& source = job.source;
+    uint32_t max_insns = source.max_insns();
     while (true) {
-        TranslateOutcome outcome{};
-        if (!build(vcpu, source, claim, max_insns, &outcome)) {
-            if (outcome != TranslateOutcome::ok) {
-                return outcome;
-            }
-            if (max_insns == 1) {
-                return fail(vcpu, "its translation does not fit into an empty region");
-            }
-            max_insns = std::max(1u, std::min(max_insns, memory_.unit().insn_count) / 2);
-            vcpu.counters.translations_retried.add();
-            continue;
-        }
-        if (source.has_second && !source.single_use()) {
-            // Only now is it known that the instruction reaches into the second page: it may be there already.
-            tcg::TbKey key = key_of(source.first, source.pc, vcpu.tb_flags);
-            key.page1 = source.second.ram_offset;
-            if (TranslationBlock* known = cache_.blocks().find(key)) {
-                *tb = known;
-                return TranslateOutcome::ok;
-            }
-        }
         CompiledUnit compiled{};
-        switch (compile(&compiled)) {
-            case CompileStatus::region_full:
-                vcpu.counters.translations_retried.add();
-                if (!context_->region_empty()) {
-                    full_at_ = cache_.flush_count();
-                    return TranslateOutcome::full;
-                }
-                [[fallthrough]];
-            case CompileStatus::too_big:
-                if (max_insns == 1) {
-                    return fail(vcpu, "its translation does not fit into an empty region");
-                }
-                max_insns = std::max(1u, std::min(max_insns, memory_.unit().insn_count) / 2);
-                vcpu.counters.translations_retried.add();
-                continue;
-            case CompileStatus::ok:
+        bool too_big = false;
+        switch (build(job, max_insns)) {
+            case Built::ok:
+                break;
+            case Built::more:
+                return JobEnd::more;
+            case Built::failed:
+                return JobEnd::failed;
+            case Built::too_big:
+                too_big = true;
                 break;
         }
-        TranslationBlock* made = add(vcpu, source, claim, compiled);
-        if (made == nullptr) {
-            if (context_->region_empty()) {
-                return fail(vcpu, "there is no memory for its tables");
+        if (!too_big && source.second() != nullptr && !source.single_use()) {
+            // Only now is it known that the instruction reaches into the second page: it may be there already.
+            tcg::TbKey key = key_of(source.first(), source.pc(), job.tb_flags);
+            key.page1 = source.second()->ram_offset;
+            if (TranslationBlock* const known = cache_.blocks().find(key)) {
+                *tb = known;
+                return JobEnd::done;
             }
-            full_at_ = cache_.flush_count();
-            return TranslateOutcome::full;
         }
-        log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size},
-                     source.pc, made->guest_size);
-        count(vcpu, compiled);
-        CodeObserver* const observer = cache_.observer();
-        if (observer != nullptr) {
-            observer->made(*made);
+        if (!too_big) {
+            const CompileStatus status = compile(&compiled);
+            if (status == CompileStatus::ok) {
+                return finish(job, compiled, tb);
+            }
+            if (status == CompileStatus::region_full && !context_->region_empty()) {
+                job.counters.translations_retried.add();
+                return full();
+            }
         }
-        *tb = source.single_use() ? made : publish(vcpu, *made, source, claim);
-        if (observer != nullptr && *tb == made) {
-            observer->kept(*made);
+        if (max_insns == 1) {
+            return fail("its translation does not fit into an empty region");
         }
-        return TranslateOutcome::ok;
+        max_insns = std::max(1u, std::min(max_insns, memory_.unit().insn_count) / 2);
+        job.counters.translations_retried.add();
     }
 }
 
-// ---- the guest's bytes ----
-
-bool Translator::read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns) {
-    if (source.first.device) {
-        return read_device(vcpu, source, source.first);
+JobEnd Translator::finish(const TranslationJob& job, const CompiledUnit& compiled, TranslationBlock** tb) {
+    const UnitSource& source = job.source;
+    TranslationBlock* const made = add(job, compiled);
+    if (made == nullptr) {
+        return context_->region_empty() ? fail("there is no memory for its tables") : full();
     }
-    const uint64_t offset = source.pc & (kPageSize - 1);
-    source.size = static_cast<uint32_t>(
-        std::min<uint64_t>({kPageSize - offset, uint64_t{max_insns} * guest_.max_insn_size, kMaxBytes}));
-    claim.add(source.first.ram_offset, source.first.host, vcpu);
-    guest_ram::read(source.bytes.data(), source.first.host + offset, source.size);
-    return true;
-}
-
-// The first instruction reaches past what was read: past the page, or past the few bytes read of a device.
-bool Translator::read_more(Vcpu& vcpu, Source& source, PageClaim& claim) {
-    const uint64_t next = source.pc + source.size;
-    if ((next & (kPageSize - 1)) != 0) {
-        // The page is read in pieces because it is a device, or because what may be executed ends somewhere in it: then the
-        // right to the piece before says nothing about this one.
-        FetchPage page{};
-        return vcpu.mmu.fetch(next, vcpu.fetch_mode, &page) && read_device(vcpu, source, page);
+    log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size},
+                 source.pc(), made->guest_size);
+    count(job.counters, compiled);
+    CodeObserver* const observer = cache_.observer();
+    if (observer != nullptr) {
+        observer->made(*made);
     }
-    if (!source.has_second) {
-        if (!vcpu.mmu.fetch(next, vcpu.fetch_mode, &source.second)) {
-            return false;
-        }
-        source.has_second = true;
+    *tb = source.single_use() ? made : publish(job, *made);
+    if (observer != nullptr && *tb == made) {
+        observer->kept(*made);
     }
-    if (source.second.device) {
-        return read_device(vcpu, source, source.second);
-    }
-    if (!source.first.device) {
-        claim.add(source.second.ram_offset, source.second.host, vcpu);
-    }
-    guest_ram::read(source.bytes.data() + source.size, source.second.host, guest_.max_insn_size);
-    source.size += guest_.max_insn_size;
-    return true;
-}
-
-// Reads as little of a device as an instruction can be: reading may have effects.
-bool Translator::read_device(Vcpu& vcpu, Source& source, const FetchPage& page) {
-    const uint64_t next = source.pc + source.size;
-    uint64_t value = 0;
-    if (vcpu.memory.device_read(vcpu.reader.get(), page.paddr, guest_.min_insn_size, &value) !=
-        DeviceStatus::ok) {
-        vcpu.guest.bus_error(vcpu.state(), next, Access::fetch);
-        return false;
-    }
-    for (uint32_t i = 0; i < guest_.min_insn_size; ++i) {
-        source.bytes[source.size++] = static_cast<uint8_t>(value >> 8 * i);
-    }
-    return true;
+    return *tb != nullptr ? JobEnd::done : JobEnd::stale;
 }
 
 // ---- making the unit ----
 
-// Has the guest translate, and optimizes. False with *outcome ok: fewer instructions; else that is the outcome.
-bool Translator::build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns,
-                       TranslateOutcome* outcome) {
-    *outcome = TranslateOutcome::ok;
+// Has the guest translate, and optimizes. too_big: fewer instructions may fit.
+Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insns) {
+    const UnitSource& source = job.source;
     TranslateRequest request{};
-    request.tb_flags = vcpu.tb_flags;
-    request.code = source.bytes.data();
-    request.page_offset = static_cast<uint32_t>(source.pc & (kPageSize - 1));
+    request.tb_flags = job.tb_flags;
+    request.code = source.bytes();
+    request.code_size = source.size();
+    request.page_offset = source.page_offset();
+    request.max_insns = source.second() != nullptr ? 1 : max_insns;
     request.one_insn_per_tb = cache_.settings().one_insn_per_tb;
-    while (true) {
-        ir::Unit& unit = memory_.begin_unit();
-        request.code_size = source.size;
-        request.max_insns = source.has_second ? 1 : max_insns;
-        const TranslateStatus status =
-            unit.error != ir::UnitError::none ? TranslateStatus::too_big : guest_.translate(&request, &unit);
-        if (unit.error == ir::UnitError::out_of_memory) {
-            *outcome = fail(vcpu, "there is no memory for its translation");
-            return false;
-        }
-        if (status == TranslateStatus::too_big) {
-            return false;
-        }
-        if (status == TranslateStatus::ok) {
-            break;
-        }
-        WEFT_ASSERT(source.size < 2 * guest_.max_insn_size || !source.has_second);
-        if (!read_more(vcpu, source, claim)) {
-            *outcome = TranslateOutcome::fault;
-            return false;
-        }
+    ir::Unit& unit = memory_.begin_unit();
+    const TranslateStatus status =
+        unit.error != ir::UnitError::none ? TranslateStatus::too_big : guest_.translate(&request, &unit);
+    if (unit.error == ir::UnitError::out_of_memory) {
+        fail("there is no memory for its translation");
+        return Built::failed;
     }
-    ir::Unit& unit = memory_.unit();
+    if (status == TranslateStatus::too_big) {
+        return Built::too_big;
+    }
+    if (status != TranslateStatus::ok) {
+        return Built::more;
+    }
     unit.ungrouped = !source.single_use() &&
-                     cache_.ungrouped().contains(key_of(source.first, source.pc, vcpu.tb_flags).start);
-    log_.in_asm({source.bytes.data(), unit.guest_size}, source.pc);
-    log_.op(unit, source.pc);
+                     cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start);
+    log_.in_asm({source.bytes(), unit.guest_size}, source.pc());
+    log_.op(unit, source.pc());
     if constexpr (WEFT_DEBUG != 0) {
         // The guest's translator broke the rules of weft/ir.h.
         if (const Result<> verified = tcg::verify(unit, helpers(guest_)); !verified) {
-            *outcome = fail(vcpu, verified.error().message().c_str());
-            return false;
+            fail(verified.error().message());
+            return Built::failed;
         }
     }
     optimizer_.optimize(unit, helpers(guest_));
-    log_.op_opt(unit, source.pc);
-    return true;
+    log_.op_opt(unit, source.pc());
+    return Built::ok;
 }
 
 // region_full: no region is left, or not even an empty one suffices (CodeContext::region_empty).
@@ -262,26 +158,27 @@ CompileStatus Translator::compile(CompiledUnit* compiled) {
     }
 }
 
-TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const PageClaim& claim,
-                                  const CompiledUnit& compiled) {
+TranslationBlock* Translator::add(const TranslationJob& job, const CompiledUnit& compiled) {
+    const UnitSource& source = job.source;
     const ir::Unit& unit = memory_.unit();
+    const bool provisional = job.claim.provisional();
     tcg::BlockInfo info{};
-    info.key = key_of(source.first, source.pc, vcpu.tb_flags);
-    info.pc = source.pc;
+    info.key = key_of(source.first(), source.pc(), job.tb_flags);
+    info.pc = source.pc();
     if (source.single_use()) {
         info.state = tcg::kTbUnhashed;
-        info.key.start = source.pc & (kPageSize - 1);
+        info.key.start = source.page_offset();
     } else {
-        if (source.has_second) {
-            info.key.page1 = source.second.ram_offset;
+        if (source.second() != nullptr) {
+            info.key.page1 = source.second()->ram_offset;
         }
         info.hash = TbTraits::hash(info.key);
-        if (claim.provisional()) {
+        if (provisional) {
             info.state = tcg::kTbProvisional;
         }
     }
-    if (claim.provisional() || cache_.settings().profile) {
-        info.saved_bytes = {source.bytes.data(), unit.guest_size};
+    if (provisional || cache_.settings().profile) {
+        info.saved_bytes = {source.bytes(), unit.guest_size};
     }
     info.guest_size = static_cast<uint16_t>(unit.guest_size);
     info.insn_count = static_cast<uint16_t>(unit.insn_count);
@@ -290,9 +187,9 @@ TranslationBlock* Translator::add(const Vcpu& vcpu, const Source& source, const 
 
 // ---- publishing ----
 
-TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const Source& source,
-                                      PageClaim& claim) {
+TranslationBlock* Translator::publish(const TranslationJob& job, TranslationBlock& tb) {
     PageMap& pages = cache_.pages();
+    const PageClaim& claim = job.claim;
     const bool provisional = claim.provisional();
     // In its tree first: whoever finds the TB may run it, and meet an exception in it, at once.
     cache_.regions().trees().insert(tb);
@@ -301,7 +198,7 @@ TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const So
     CodePage* second = claim.count() == 2 && &claim.page(1) != first ? &claim.page(1) : nullptr;
     PagePairLock lock(*first, second);
     // Under the locks: see exposed_pages.h.
-    const bool stale = (provisional || claim.written()) && !pages.bytes_match(tb, source.bytes.data());
+    const bool stale = (provisional || claim.written()) && !pages.bytes_match(tb, job.source.bytes());
     TranslationBlock* const other = stale ? nullptr : cache_.blocks().insert(tb);
     if (!stale && other == nullptr) {
         pages.enlist(tb, *first, second);
@@ -309,22 +206,22 @@ TranslationBlock* Translator::publish(Vcpu& vcpu, TranslationBlock& tb, const So
     }
     cache_.regions().trees().remove(tb);
     context_->take_back(&tb);
-    (stale ? vcpu.counters.translations_stale : vcpu.counters.translations_lost).add();
+    (stale ? job.counters.translations_stale : job.counters.translations_lost).add();
     return other;
 }
 
-void Translator::release_single(TranslationBlock* tb) { context_->take_back(tb); }
-
-TranslateOutcome Translator::fail(Vcpu& vcpu, const char* reason) {
-    const std::string message =
-        fmt::format("cannot translate the instruction at {:#x}: {}", vcpu.header().pc, reason);
-    vcpu.host.fatal(vcpu.host.opaque, message.c_str());
-    return TranslateOutcome::failed;
+JobEnd Translator::full() {
+    full_at_ = cache_.flush_count();
+    return JobEnd::full;
 }
 
-void Translator::count(Vcpu& vcpu, const CompiledUnit& compiled) {
+JobEnd Translator::fail(std::string reason) {
+    failure_ = std::move(reason);
+    return JobEnd::failed;
+}
+
+void Translator::count(VcpuCounters& counters, const CompiledUnit& compiled) {
     const ir::Unit& unit = memory_.unit();
-    VcpuCounters& counters = vcpu.counters;
     counters.translations.add();
     counters.guest_bytes.add(unit.guest_size);
     counters.guest_insns.add(unit.insn_count);

@@ -1,14 +1,17 @@
-// Makes translation blocks: fetches the guest's bytes, has the guest translate them, compiles, publishes.
+// Makes translation blocks of bytes that were read: has the guest translate them, compiles, publishes.
 //
-// One a vCPU thread, used by it alone, inside the exclusive gate ("running").
+// The room translate/ owns the way from a guest pc to a TB: translate_at() reads what a unit is made of, which is a matter of
+// one vCPU; the translator does the rest, and knows no vCPU. run/ calls it; it may use everything below.
+//
+// A translator belongs to one thread, which is inside the exclusive gate ("running") where it calls it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "accel/tcg/blocks/translation_cache.h"
-#include "accel/tcg/mmu/softmmu.h"
+#include "accel/tcg/translate/job.h"
 #include "accel/tcg/translate/translation_log.h"
 #include "base/error.h"
 #include "tcg/backend.h"
@@ -18,11 +21,13 @@
 
 namespace weft::accel {
 
-enum class TranslateOutcome : uint8_t {
-    ok,
-    fault,   // a guest exception is recorded: an instruction could not be fetched
+// How a job ended.
+enum class JobEnd : uint8_t {
+    done,
+    more,    // the first instruction needs more bytes than were read: read them, then again
+    stale,   // the bytes in memory have changed since: read them anew
     full,    // no space for code is left: empty the cache, then again
-    failed,  // an error of weft's own environment, which the machine was told
+    failed,  // an error of weft's own environment: see Translator::failure()
 };
 
 class Translator {
@@ -32,49 +37,31 @@ class Translator {
     Translator(const Translator&) = delete;
     Translator& operator=(const Translator&) = delete;
 
-    // Makes the TB that begins at the vCPU's pc, which is fetched from `page`, and publishes it; or finds it published by
-    // another vCPU. A TB of a device's bytes (or of a page that may not be remembered) is used once: nobody else knows
-    // it, and release_single() must follow.
-    TranslateOutcome translate(Vcpu& vcpu, const FetchPage& page, tcg::TranslationBlock** tb) {
-        return translate(vcpu, page, 0, tb);
-    }
-    // The same with at most `insns` instructions (0: as many as fit), to be used once.
-    TranslateOutcome translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
-    void release_single(tcg::TranslationBlock* tb);
+    // Makes the job's TB and publishes it, or finds it published by another translator. One that is single-use
+    // (UnitSource::single_use) nobody else knows, and release_single() must follow.
+    JobEnd translate(const TranslationJob& job, tcg::TranslationBlock** tb);
+    void release_single(tcg::TranslationBlock* tb) { context_->take_back(tb); }
 
+    TranslationCache& cache() { return cache_; }
     // TranslationCache::flush_count() as of the last `full`.
     uint64_t full_at() const { return full_at_; }
+    // Why the last job failed.
+    const std::string& failure() const { return failure_; }
 
   private:
-    // The guest's bytes, from the unit's first instruction on, and where they come from.
-    struct Source {
-        uint64_t pc;
-        FetchPage first;
-        FetchPage second{};  // where need_more asked for it
-        bool has_second = false;
-        bool insn_limit = false;  // to fewer instructions than there are
-        uint32_t size = 0;        // of `bytes`
-        std::array<uint8_t, kPageSize + 16> bytes{};
-
-        bool single_use() const { return insn_limit || first.device || (has_second && second.device); }
-    };
+    enum class Built : uint8_t { ok, more, too_big, failed };
 
     Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext> context);
 
-    TranslateOutcome attempt(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
-    bool read_first(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns);
-    bool read_more(Vcpu& vcpu, Source& source, PageClaim& claim);
-    // The next piece, which lies at page.paddr.
-    bool read_device(Vcpu& vcpu, Source& source, const FetchPage& page);
-    bool build(Vcpu& vcpu, Source& source, PageClaim& claim, uint32_t max_insns, TranslateOutcome* outcome);
+    Built build(const TranslationJob& job, uint32_t max_insns);
     tcg::CompileStatus compile(tcg::CompiledUnit* compiled);
-    tcg::TranslationBlock* add(const Vcpu& vcpu, const Source& source, const PageClaim& claim,
-                               const tcg::CompiledUnit& compiled);
+    tcg::TranslationBlock* add(const TranslationJob& job, const tcg::CompiledUnit& compiled);
+    JobEnd finish(const TranslationJob& job, const tcg::CompiledUnit& compiled, tcg::TranslationBlock** tb);
     // The TB that is now known: `tb`, or the one that was first. Null: its bytes have changed.
-    tcg::TranslationBlock* publish(Vcpu& vcpu, tcg::TranslationBlock& tb, const Source& source,
-                                   PageClaim& claim);
-    TranslateOutcome fail(Vcpu& vcpu, const char* reason);
-    void count(Vcpu& vcpu, const tcg::CompiledUnit& compiled);
+    tcg::TranslationBlock* publish(const TranslationJob& job, tcg::TranslationBlock& tb);
+    JobEnd full();
+    JobEnd fail(std::string reason);
+    void count(VcpuCounters& counters, const tcg::CompiledUnit& compiled);
 
     TranslationCache& cache_;
     const GuestArch& guest_;
@@ -83,8 +70,8 @@ class Translator {
     tcg::UnitMemory memory_;
     tcg::Optimizer optimizer_;
     TranslationLog log_;
-    Source source_{};
     uint64_t full_at_ = 0;
+    std::string failure_;
 };
 
 }  // namespace weft::accel

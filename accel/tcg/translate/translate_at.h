@@ -1,0 +1,25 @@
+// From a vCPU's pc to a new TB: reads what it is made of, and has it translated, until that comes to an end.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/tcg/mmu/fetch_map.h"
+#include "accel/tcg/translate/translator.h"
+
+namespace weft::accel {
+
+enum class TranslateOutcome : uint8_t {
+    ok,
+    fault,   // a guest exception is recorded: an instruction could not be fetched
+    full,    // no space for code is left: empty the cache, then again
+    failed,  // an error of weft's own environment, which the machine was told
+};
+
+// Makes the TB that begins at the vCPU's pc, which is fetched from `page`, or finds it published by another translator. With
+// `insn_limit`, of at most so many instructions (0: as many as fit); such a TB, and one of a device's bytes (or of a page that
+// may not be remembered), is used once: nobody else knows it, and Translator::release_single() must follow. On the vCPU's
+// thread.
+TranslateOutcome translate_at(Translator& translator, Vcpu& vcpu, const FetchPage& page, uint32_t insn_limit,
+                              tcg::TranslationBlock** tb);
+
+}  // namespace weft::accel
