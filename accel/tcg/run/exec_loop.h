@@ -1,11 +1,12 @@
-// The execution loop: finds the code for a vCPU's pc, runs it, and deals with why it came back.
+// The execution loop: has the code for a vCPU's pc found, runs it, and deals with why it came back.
 #pragma once
 
 #include <cstdint>
 
 #include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/run/find_block.h"
+#include "accel/tcg/run/interpreted_execution.h"
 #include "accel/tcg/time/insn_clock.h"
-#include "accel/tcg/translate/translator.h"
 #include "base/epoch.h"
 #include "tcg/exec_state.h"
 
@@ -39,6 +40,8 @@ class ExecLoop {
           guest_(cache.guest()),
           backend_(cache.backend()),
           translator_(translator),
+          finder_(cache, translator, clock),
+          interpreted_(cache.guest(), translator),
           attention_(attention),
           clock_(clock) {}
     ExecLoop(const ExecLoop&) = delete;
@@ -52,30 +55,8 @@ class ExecLoop {
     static bool take_interrupt(Vcpu& vcpu);
 
   private:
-    // The TB whose jump was not linked when the vCPU came back.
-    struct Unlinked {
-        tcg::TranslationBlock* source = nullptr;
-        uint32_t slot = 0;
-        // Of the source: where it has passed, so has the source.
-        tcg::RegionId region = 0;
-        uint32_t generation = 0;
-    };
-    // What to run next.
-    struct Target {
-        tcg::RxAddress code;
-        tcg::TranslationBlock* single_use = nullptr;  // used once
-        bool return_after = false;                    // to come back after it
-    };
-    enum class Found : uint8_t { code, again, full, failed };
-
     void enter_context(Vcpu& vcpu);
-    Found find(Vcpu& vcpu, Unlinked unlinked, Target* target);
-    Found find_to_fit(Vcpu& vcpu, Target* target);
-    Found find_or_translate(Vcpu& vcpu, FetchPage* page, tcg::TranslationBlock** tb);
-    bool may_interpret(const Vcpu& vcpu) const;
-    Found interpret(Vcpu& vcpu, const FetchPage& page);
-    Found translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
-    Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
+    Found next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     void deliver(Vcpu& vcpu);
     void finish_fault(Vcpu& vcpu, const tcg::TranslationBlock* single_use);
@@ -85,6 +66,8 @@ class ExecLoop {
     const GuestArch& guest_;
     const tcg::Backend& backend_;
     Translator& translator_;
+    BlockFinder finder_;
+    InterpretedExecution interpreted_;
     Attention& attention_;
     InsnClock* const clock_;
 };

@@ -1,0 +1,62 @@
+// Finds the code for a vCPU's pc: in its jump cache, in the block table, or by a translation. Runs nothing of the guest.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/time/insn_clock.h"
+#include "accel/tcg/translate/translate_at.h"
+#include "tcg/code/tb.h"
+
+namespace weft::accel {
+
+// The TB whose jump was not linked when the vCPU came back.
+struct UnlinkedJump {
+    tcg::TranslationBlock* source = nullptr;  // null: there is none
+    uint32_t slot = 0;
+    // Of the source: where it has passed, so has the source.
+    tcg::RegionId region = 0;
+    uint32_t generation = 0;
+};
+
+// What to run next.
+struct Target {
+    tcg::RxAddress code;
+    tcg::TranslationBlock* single_use = nullptr;  // used once
+    bool return_after = false;                    // to come back after it
+    FetchPage page;                               // with Found::rare: that of the pc
+};
+
+enum class Found : uint8_t {
+    code,
+    rare,   // it was met too seldom to be translated: to be interpreted
+    fault,  // a guest exception is recorded
+    full,   // the code cache has to be emptied
+    failed,
+};
+
+// One a vCPU thread.
+class BlockFinder {
+  public:
+    // `clock`: null with the host's clock.
+    BlockFinder(TranslationCache& cache, Translator& translator, const InsnClock* clock)
+        : cache_(cache), translator_(translator), clock_(clock) {}
+    BlockFinder(const BlockFinder&) = delete;
+    BlockFinder& operator=(const BlockFinder&) = delete;
+
+    // The code for the vCPU's pc, in its context. An unlinked jump that led here is linked. `may_interpret`: it may be `rare`.
+    Found find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_interpret, Target* target);
+    // Near the instruction clock's stop: code that does not go past it, by itself. A unit that is too long is translated as
+    // far as there is time for it.
+    Found find_to_fit(Vcpu& vcpu, Target* target);
+
+  private:
+    Found find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, tcg::TranslationBlock** tb);
+    Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
+
+    TranslationCache& cache_;
+    Translator& translator_;
+    const InsnClock* const clock_;
+};
+
+}  // namespace weft::accel

@@ -1,0 +1,79 @@
+#include "accel/tcg/run/interpreted_execution.h"
+
+#include <array>
+
+#include "accel/tcg/vcpu/block_at_pc.h"
+#include "accel/tcg/vcpu/vcpu.h"
+#include "base/log.h"
+
+namespace weft::accel {
+
+bool InterpretedExecution::allowed(const Vcpu& vcpu) const {
+    if (guest_.run == nullptr || vcpu.insn_clock != nullptr || vcpu.exec_logged ||
+        vcpu.cache.settings().one_insn_per_tb) {
+        return false;
+    }
+    for (const LogItem item : {LogItem::in_asm, LogItem::op, LogItem::op_opt, LogItem::out_asm}) {
+        if (vcpu.host.log_enabled(vcpu.host.opaque, static_cast<unsigned>(item))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
+    StateHeader& header = vcpu.header();
+    const uint64_t begun = header.pc;
+    const uint64_t first_page = begun & ~(kPageSize - 1);
+    for (bool moved = false;; moved = true) {
+        const RunResult result = guest_.run(vcpu.state(), vcpu.tb_flags, page.host);
+        vcpu.counters.cold_runs.add();
+        vcpu.counters.cold_insns.add(result.insns);
+        if (vcpu.failed) {
+            return Interpreted::failed;
+        }
+        if (result.stop == RunStop::exception) {
+            return Interpreted::fault;
+        }
+        if (result.stop == RunStop::translate) {
+            return moved || result.insns != 0 ? Interpreted::went_on : Interpreted::translate;
+        }
+        const uint64_t pc = header.pc;
+        if ((pc & ~(kPageSize - 1)) != first_page ||
+            header.exit_request.load(std::memory_order_relaxed) != 0 ||
+            vcpu.jump_cache.lookup_code(pc, header.context_id) != JumpCache::kNone) {
+            return Interpreted::went_on;
+        }
+        if (!vcpu.visits.cold(pc)) {
+            return translate_beginning(vcpu, page, begun);
+        }
+    }
+}
+
+// What the code that began at `begun`, in `page`, has come to is hot, most likely a loop, and is about to be translated:
+// its beginning is translated first, so that the two lie side by side in memory, as they will be run.
+Interpreted InterpretedExecution::translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun) {
+    StateHeader& header = vcpu.header();
+    const uint64_t pc = header.pc;
+    if (pc == begun || block_at_pc(vcpu, begun, page) != nullptr) {
+        return Interpreted::went_on;
+    }
+    header.pc = begun;
+    tcg::TranslationBlock* tb = nullptr;
+    // That there is no space for it, or that its bytes, which were run just now, cannot be fetched any more, matters to
+    // nobody yet: who comes here again meets the same.
+    const TranslateOutcome outcome = translate_at(translator_, vcpu, page, 0, &tb);
+    header.raised = 0;
+    header.pc = pc;
+    if (outcome == TranslateOutcome::failed) {
+        return Interpreted::failed;
+    }
+    if (outcome == TranslateOutcome::ok &&
+        (tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
+        translator_.release_single(tb);  // other bytes meanwhile, which reach into a device
+    }
+    vcpu.visits.set_hot(begun);
+    return Interpreted::went_on;
+}
+
+}  // namespace weft::accel

@@ -1,0 +1,42 @@
+// Interpreted execution: code that a vCPU has met too seldom to be worth a translation is run by GuestArch::run, instruction
+// by instruction.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/tcg/mmu/fetch_map.h"
+#include "accel/tcg/translate/translate_at.h"
+
+namespace weft::accel {
+
+// How interpreting went.
+enum class Interpreted : uint8_t {
+    went_on,    // the vCPU's pc is another one: find what comes next
+    translate,  // the first instruction is one that needs a translation
+    fault,      // a guest exception is recorded
+    failed,     // Vcpu::failed is set, or the machine was told
+};
+
+// One a vCPU thread.
+class InterpretedExecution {
+  public:
+    InterpretedExecution(const GuestArch& guest, Translator& translator)
+        : guest_(guest), translator_(translator) {}
+    InterpretedExecution(const InterpretedExecution&) = delete;
+    InterpretedExecution& operator=(const InterpretedExecution&) = delete;
+
+    // Whether code of the vCPU may be interpreted now: not where logs are to show all that runs, not with units of one
+    // instruction, nor with the instruction clock, which counts in units.
+    bool allowed(const Vcpu& vcpu) const;
+    // Runs the code at the vCPU's pc, in `page`, as it stands, and goes on with what it jumps to in its page while that is as
+    // rare and has no translation at hand.
+    Interpreted run(Vcpu& vcpu, const FetchPage& page);
+
+  private:
+    Interpreted translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
+
+    const GuestArch& guest_;
+    Translator& translator_;
+};
+
+}  // namespace weft::accel
