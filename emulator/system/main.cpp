@@ -102,7 +102,7 @@ Result<Drives> open_drives(const Options& options) {
         }
         const DriveChoice& drive = options.drives[*device.drive];
         Result<std::unique_ptr<backend::RawImage>> image =
-            backend::RawImage::open(drive.file, drive.read_only);
+            backend::RawImage::open(drive.file, backend::ImageAccess{drive.read_only, drive.probe});
         if (!image) {
             return std::unexpected(image.error().within("-drive"));
         }

@@ -172,7 +172,9 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
 
 Result<> check_output_files(const Options& options) {
     for (const DriveChoice& drive : options.drives) {
-        if (Result<> checked = backend::RawImage::check(drive.file, drive.read_only); !checked) {
+        if (Result<> checked =
+                backend::RawImage::check(drive.file, backend::ImageAccess{drive.read_only, drive.probe});
+            !checked) {
             return std::unexpected(checked.error().within("-drive"));
         }
     }

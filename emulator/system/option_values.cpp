@@ -280,6 +280,7 @@ Result<> parse_drive(RawOptions& raw, const std::string& value) {
             if (*text != "raw") {
                 return fail(fmt::format("unknown image format {} (there is 'raw')", in_quotes(*text)));
             }
+            drive.probe = false;
         } else if (item.key == "if") {
             if (*text != "none" && *text != "virtio") {
                 return fail(fmt::format("if is 'none' or 'virtio', not {}", in_quotes(*text)));

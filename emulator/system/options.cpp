@@ -89,8 +89,9 @@ constexpr OptionDesc kDeviceOptions[] = {
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
     {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", parse_drive,
-     "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
-     "that to -device. Commas in PATH are doubled"},
+     "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
+     "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
+     "look like images of other formats are refused"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", parse_device,
      "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\nproperties)"},
 };

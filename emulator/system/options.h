@@ -30,6 +30,7 @@ struct DriveChoice {
     std::string file;
     std::string id;  // empty: not named
     bool read_only = false;
+    bool probe = true;   // no format=raw: the file must not look like an image of another format
     bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
 };
 

@@ -13,12 +13,12 @@ using namespace weft;
 namespace {
 
 std::string message(const std::string& path, bool read_only) {
-    const auto image = backend::RawImage::open(path, read_only);
+    const auto image = backend::RawImage::open(path, {.read_only = read_only});
     return image ? "(opened)" : image.error().message();
 }
 
 std::string check_message(const std::string& path, bool read_only) {
-    const auto checked = backend::RawImage::check(path, read_only);
+    const auto checked = backend::RawImage::check(path, {.read_only = read_only});
     return checked ? "(fine)" : checked.error().message();
 }
 
@@ -27,7 +27,7 @@ std::string check_message(const std::string& path, bool read_only) {
 TEST_CASE("what is written is read back and lies in the file", "[block-raw]") {
     const test::TempDir dir;
     const std::string path = dir.write("disk", std::string(4096, '.'));
-    const auto image = backend::RawImage::open(path, false);
+    const auto image = backend::RawImage::open(path, {});
     REQUIRE(image);
     CHECK((*image)->size() == 4096);
     CHECK_FALSE((*image)->read_only());
@@ -43,7 +43,7 @@ TEST_CASE("what is written is read back and lies in the file", "[block-raw]") {
 TEST_CASE("a read-only image refuses writes and needs no permission for them", "[block-raw]") {
     const test::TempDir dir;
     const std::string path = dir.write("disk", std::string(512, '.'));
-    const auto image = backend::RawImage::open(path, true);
+    const auto image = backend::RawImage::open(path, {.read_only = true});
     REQUIRE(image);
     CHECK((*image)->read_only());
     const std::vector<uint8_t> data = {'x'};
@@ -57,7 +57,7 @@ TEST_CASE("a read-only image refuses writes and needs no permission for them", "
 TEST_CASE("a truncated image is an error, not a crash", "[block-raw]") {
     const test::TempDir dir;
     const std::string path = dir.write("disk", std::string(1024, '.'));
-    const auto image = backend::RawImage::open(path, true);
+    const auto image = backend::RawImage::open(path, {.read_only = true});
     REQUIRE(image);
     REQUIRE(truncate(path.c_str(), 512) == 0);
     std::vector<uint8_t> data(512);
@@ -71,13 +71,13 @@ TEST_CASE("one writer or many readers", "[block-raw]") {
     const test::TempDir dir;
     const std::string path = dir.write("disk", std::string(512, '.'));
     {
-        const auto writer = backend::RawImage::open(path, false);
+        const auto writer = backend::RawImage::open(path, {});
         REQUIRE(writer);
         CHECK(message(path, false) == "disk image '" + path + "': locked by another instance");
         CHECK(message(path, true) ==
               "disk image '" + path + "': locked by another instance that writes to it");
     }
-    const auto reader = backend::RawImage::open(path, true);
+    const auto reader = backend::RawImage::open(path, {.read_only = true});
     REQUIRE(reader);
     CHECK(message(path, true) == "(opened)");
     CHECK(message(path, false) == "disk image '" + path + "': locked by another instance");
