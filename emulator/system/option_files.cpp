@@ -22,6 +22,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFirmwareFile = "fw_dynamic.bin";
 
+// Beside the program: in a build folder, and where both are installed.
+constexpr const char* kProgramFolders[] = {"firmware", "../share/weft/firmware"};
+
+constexpr const char* kInstalledFirmware[] = {
+    "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",     // Debian's package opensbi
+    "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin",       // OpenSBI's own install target
+    "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",        // packages of QEMU
+    "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",  // QEMU built by hand
+};
+
 // Enough of a file to tell whether it is ELF, whose size says nothing about the memory it takes.
 constexpr size_t kMagicSize = 4;
 
@@ -111,9 +121,11 @@ Result<std::string> find_firmware(const std::vector<std::string>& candidates) {
         if (fs::exists(candidate, ignored)) {
             return candidate;
         }
-        list += (list.empty() ? "" : ", ") + candidate;
+        list += (list.empty() ? "" : ", ") + in_quotes(candidate);
     }
-    return fail(fmt::format("-bios default: there is no OpenSBI firmware: none of {} exists", list));
+    return fail(fmt::format(
+        "-bios: found no OpenSBI firmware, looked for {} (-bios FILE names one, -bios none does without)",
+        list));
 }
 
 }  // namespace
@@ -124,13 +136,10 @@ std::vector<std::string> firmware_candidates(const std::optional<std::string>& f
     if (firmware_dir && !firmware_dir->empty()) {
         candidates.push_back(fs::path(*firmware_dir) / kFirmwareFile);
     }
-    for (const char* folder : {"firmware", "../share/weft/firmware"}) {
+    for (const char* folder : kProgramFolders) {
         candidates.push_back((fs::path(program_dir) / folder / kFirmwareFile).lexically_normal());
     }
-    // Debian's opensbi, and what comes with QEMU.
-    candidates.emplace_back("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin");
-    candidates.emplace_back("/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin");
-    candidates.emplace_back("/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin");
+    candidates.insert(candidates.end(), std::begin(kInstalledFirmware), std::end(kInstalledFirmware));
     return candidates;
 }
 

@@ -71,8 +71,9 @@ constexpr OptionDesc kMachineOptions[] = {
 
 constexpr OptionDesc kBootOptions[] = {
     {"bios", nullptr, "default|none|FILE", set_text<&Options::bios>,
-     "firmware: OpenSBI's fw_dynamic.bin as found beside the program, in\n"
-     "WEFT_FIRMWARE_DIR or where distributions install it; none; or this file"},
+     "firmware: OpenSBI's fw_dynamic.bin as found in WEFT_FIRMWARE_DIR, in the\n"
+     "folder firmware beside the program, or where Debian's package opensbi and\n"
+     "QEMU put it; none; or this file"},
     {"kernel", nullptr, "FILE", set_text<&Options::kernel>,
      "kernel: an Image, packed with gzip or not, or an ELF file"},
     {"initrd", nullptr, "FILE", set_text<&Options::initrd>, "initial RAM disk for the kernel"},

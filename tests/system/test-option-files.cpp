@@ -55,11 +55,13 @@ std::string executable(size_t size, uint64_t paddr) {
 TEST_CASE("firmware candidates: the environment, the program's folders, the distribution's",
           "[option-files]") {
     const auto candidates = firmware_candidates("/fw", "/opt/weft/bin");
-    REQUIRE(candidates.size() >= 4);
-    CHECK(candidates[0] == "/fw/fw_dynamic.bin");
-    CHECK(candidates[1] == "/opt/weft/bin/firmware/fw_dynamic.bin");
-    CHECK(candidates[2] == "/opt/weft/share/weft/firmware/fw_dynamic.bin");
-    CHECK(candidates[3] == "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin");
+    CHECK(candidates ==
+          std::vector<std::string>{"/fw/fw_dynamic.bin", "/opt/weft/bin/firmware/fw_dynamic.bin",
+                                   "/opt/weft/share/weft/firmware/fw_dynamic.bin",
+                                   "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",
+                                   "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin",
+                                   "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",
+                                   "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin"});
     CHECK(firmware_candidates("", "/p")[0] == "/p/firmware/fw_dynamic.bin");
     CHECK(firmware_candidates(std::nullopt, "/p")[0] == "/p/firmware/fw_dynamic.bin");
 }
@@ -75,8 +77,10 @@ TEST_CASE("-bios default takes the first candidate there is", "[option-files]") 
     REQUIRE(plan->segments.size() == 1);
     CHECK(plan->segments[0].paddr == 0x80000000);
     CHECK(std::string(plan->segments[0].bytes.begin(), plan->segments[0].bytes.end()) == "first firmware");
-    CHECK(message(options_for({}), {"/a", "/b"}) ==
-          "-bios default: there is no OpenSBI firmware: none of /a, /b exists");
+    CHECK(message(options_for({}), {"/a", "/b\nc"}) ==
+          "-bios: found no OpenSBI firmware, looked for '/a', '/b\\x0ac' (-bios FILE names one, -bios none "
+          "does "
+          "without)");
     CHECK(message(options_for({"-bios", "none"}), {"/a"}) == "(fine)");
 }
 
@@ -99,6 +103,36 @@ TEST_CASE("an ELF file may be larger than memory as long as its segments are not
           "-bios: '/dev/zero': the file is larger than the machine's memory of 2M");
     CHECK(message(options_for({"-m", "2M", "-bios", "/dev/null"})) ==
           "-bios: '/dev/null': the file is empty");
+}
+
+TEST_CASE("messages about files to boot are one line each", "[option-files]") {
+    const test::TempDir dir;
+    const std::string absent = dir.file("ab\nsent");
+    const std::string empty = dir.write("em\npty", "");
+    const std::string elf = dir.write("e\nlf", std::string("\177ELF\1\1\1") + std::string(100, '\0'));
+    const std::string packed = dir.write("pa\ncked", "\x1f\x8b torn");
+    const std::string large = dir.write("la\nrge", std::string((8u << 20) + 1, '.'));
+    const std::string fine = dir.write("fine", std::string(4096, '.'));
+    unsigned refused = 0;
+    for (const std::string& file : {absent, empty, elf, packed, large, dir.path() + "/\n/.."}) {
+        for (const char* option : {"-bios", "-kernel", "-initrd", "-dtb"}) {
+            std::vector<const char*> arguments = {"-m", "8M", option, file.c_str()};
+            if (std::string(option) == "-initrd") {
+                arguments.insert(arguments.end(), {"-bios", "none", "-kernel", fine.c_str()});
+            } else if (std::string(option) != "-bios") {
+                arguments.insert(arguments.end(), {"-bios", "none"});
+            }
+            const std::string text = message(options_for(arguments));
+            INFO(option << " " << file << ": " << text);
+            CHECK(text.find('\n') == std::string::npos);
+            if (text != "(fine)") {
+                ++refused;
+                CHECK(text.starts_with(std::string(option) + ": '"));
+            }
+        }
+    }
+    // But for the damaged gzip file as firmware, and it and the ELF file as RAM disks: those may be any bytes.
+    CHECK(refused == 21);
 }
 
 TEST_CASE("outputs are checked without being made", "[option-files]") {
