@@ -70,16 +70,20 @@ def peer(root, accelerator="tcg"):
 def output_of(command, timeout, **options):
     """Starts a program and yields what it prints as (seconds since the start, bytes), as soon as it comes.
 
-    The program has to end by itself, with exit code 0, within the timeout. It gets no input. `options` are Popen's.
+    The program has to end by itself, with exit code 0, within the timeout (None: whenever that is). It gets no input.
+    `options` are Popen's.
     """
     start = time.monotonic()
+
+    def left():
+        return None if timeout is None else max(0.0, start + timeout - time.monotonic())
+
     seen = b""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                **options)
     try:
         while True:
-            left = start + timeout - time.monotonic()
-            if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+            if left() == 0 or not select.select([process.stdout], [], [], left())[0]:
                 raise Failure(failed(command, f"still running after {timeout} s", seen))
             data = os.read(process.stdout.fileno(), 65536)
             if not data:
@@ -87,7 +91,7 @@ def output_of(command, timeout, **options):
             seen += data
             yield time.monotonic() - start, data
         try:
-            code = process.wait(max(1.0, start + timeout - time.monotonic()))
+            code = process.wait(None if timeout is None else max(1.0, left()))
         except subprocess.TimeoutExpired as error:
             raise Failure(failed(command, f"still running after {timeout} s", seen)) from error
     finally:

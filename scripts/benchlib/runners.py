@@ -1,6 +1,7 @@
 """Runs benchmark programs: on the host, and in a guest that an emulator boots for them.
 
-A runner takes jobs (programs.job) and a number of processors, and returns {program: sample} as results.parse() does.
+A runner takes jobs (programs.job) and a number of processors, and returns {program: sample} as results.parse() does, which
+knows what `compare_clocks` means. A timeout is in seconds, or None.
 """
 
 import os
@@ -12,9 +13,10 @@ class Native:
     name = "native"
     version = "g++ -O2 without options for a processor"
 
-    def __init__(self, folder, timeout):
+    def __init__(self, folder, timeout, compare_clocks=True):
         self.folder = folder
         self.timeout = timeout
+        self.compare_clocks = compare_clocks
 
     def run(self, jobs, processors):
         # As many processors as the guest has.
@@ -25,7 +27,7 @@ class Native:
             try:
                 lines = list(emulators.lines_of(command, self.timeout,
                                                 preexec_fn=lambda: os.sched_setaffinity(0, allowed)))
-                samples.update(results.parse(lines))
+                samples.update(results.parse(lines, self.compare_clocks))
             except Failure as failure:
                 samples[name] = results.Wrong(str(failure))
         return samples
@@ -34,13 +36,14 @@ class Native:
 class InGuest:
     """One boot runs all jobs."""
 
-    def __init__(self, root, guest, emulator, folder, work, timeout):
+    def __init__(self, root, guest, emulator, folder, work, timeout, compare_clocks=True):
         self.name = emulator.name
         self.version = emulator.version
         self.guest = guest
         self.emulator = emulator
         self.work = work
         self.timeout = timeout
+        self.compare_clocks = compare_clocks
         self.init = (root / "scripts/guest/bench-init").read_bytes()
         self.programs = folder / "riscv64"
 
@@ -64,6 +67,6 @@ class InGuest:
             image.unlink()
         if not any(text == "BENCH done" for _, text in lines) and why.startswith("the guest"):
             why = "\n".join([*(text for _, text in lines[-15:]), why])
-        samples = results.parse(lines)
+        samples = results.parse(lines, self.compare_clocks)
         missing = results.Wrong(why)
         return {name: samples.get(name, missing) for name, _, _ in jobs}

@@ -4,7 +4,7 @@
     bench_test.py EMULATOR MODULE_DIR
 
 WEFT_GUEST_DIR holds the guest (scripts/fetch-guest, scripts/make-initramfs) and WEFT_BENCH_DIR the programs
-(scripts/make-bench); where one is not set, the test is skipped (exit code 77).
+(scripts/make-bench); where one is not set, the test is skipped (exit code 77). Times are not looked at; the limit is meson's.
 """
 
 import os
@@ -18,7 +18,6 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from benchlib import emulators, programs, results, runners  # noqa: E402
 
 SKIP = 77
-LIMIT = 300  # seconds: a bound against hangs, not a measurement
 
 
 def main():
@@ -31,9 +30,9 @@ def main():
     guest = emulators.Guest(pathlib.Path(os.environ["WEFT_GUEST_DIR"]))
     weft = emulators.Emulator("weft", emulator, "tcg,backend=native", ("-module-dir", modules))
     jobs = [(program.name, program.smallest, 1) for program in programs.PROGRAMS]
-    native = runners.Native(folder, LIMIT).run(jobs, 2)
+    native = runners.Native(folder, None, compare_clocks=False).run(jobs, 2)
     with tempfile.TemporaryDirectory() as work:
-        in_guest = runners.InGuest(ROOT, guest, weft, folder, pathlib.Path(work), LIMIT).run(jobs, 2)
+        in_guest = runners.InGuest(ROOT, guest, weft, folder, pathlib.Path(work), None, compare_clocks=False).run(jobs, 2)
     wrong = 0
     for name, _, _ in jobs:
         expected = results.checked(native.get(name), None)
