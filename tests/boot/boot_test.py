@@ -24,6 +24,7 @@ import time
 SKIP = 77
 LIMIT = 900  # seconds: a bound against hangs, not a measurement
 SLOWNESS = 50
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts"
 
 
 class Failure(Exception):
@@ -37,10 +38,19 @@ class Guest:
         self.image = self.folder / "Image"
         self.initramfs = self.folder / "initramfs.cpio.gz"
         self.firmware = self.folder / "fw_dynamic.bin"
+        self.check_initramfs()
         stamp = (self.folder / "stamp").read_text()
         self.release = re.search(r"^release (\S+)$", stamp, re.M).group(1)
         expected = (self.folder / "expected").read_text().split("\n")
         self.expected = [line for line in expected if line]
+
+    def check_initramfs(self):
+        """An initramfs of other sources may not know what it is asked for, and then it waits at a shell."""
+        files = [SCRIPTS / "make-initramfs", SCRIPTS / "guest/init", SCRIPTS / "guest/work", self.folder / "sums"]
+        inputs = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+        recorded = self.folder / "initramfs.inputs"
+        if not recorded.exists() or recorded.read_text().split() != [inputs, "-"]:
+            raise Failure("%s is not made of these sources; scripts/make-initramfs makes it anew" % self.initramfs)
 
 
 class Run:
@@ -87,6 +97,13 @@ class Run:
         right = self.lines.count("WEFT work=ok")
         if wrong or right != rounds:
             raise Failure("%d of %d rounds were right; %s" % (right, rounds, wrong))
+
+    def booted(self, times):
+        """Firmware and kernel came up so often, by the first line of each."""
+        for first in (r"OpenSBI v", r"(?:\[ *0\.0+\] )?Linux version "):
+            found = sum(bool(re.match(first, line)) for line in self.lines)
+            if found != times:
+                raise Failure("%d lines that begin with %s instead of %d" % (found, first, times))
 
     def ended(self, status=0):
         if self.status != status:
@@ -227,7 +244,7 @@ def disk(emulator, modules, guest):
         image = pathlib.Path(folder) / "disk"
         content = bytes((i * 7 + (i >> 8)) & 0xFF for i in range(2 << 20))
         image.write_bytes(content)
-        run = Run(emulator, modules, guest, "tcg", 2, "weft.disk",
+        run = Run(emulator, modules, guest, "tcg", 1, "weft.disk",
                   ("-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-device,drive=d0"))
         yield run
         run.has("WEFT disk=%s" % hashlib.sha256(content[:1 << 20]).hexdigest())
@@ -236,11 +253,74 @@ def disk(emulator, modules, guest):
             raise Failure("the disk image changed")
 
 
-def reboot(emulator, modules, guest):
-    run = Run(emulator, modules, guest, "tcg", 2, "weft.reboot", ("-no-reboot",))
+def numbers(first, last):
+    """What `seq FIRST LAST` prints."""
+    return "".join("%d\n" % number for number in range(first, last + 1)).encode()
+
+
+def put(disk, offset, data):
+    disk[offset:offset + len(data)] = data
+
+
+def write_disk(emulator, modules, guest):
+    """What write_disk of scripts/guest/init writes is on the disk afterwards, and nothing else has changed."""
+    size = 4 << 20
+    before = bytes((i * 7 + (i >> 8) * 3 + (i >> 16)) & 0xFF for i in range(size))
+    expected = bytearray(before)
+    direct = numbers(1000000, 1099999)
+    put(expected, 16 * 4096, numbers(1, 100000))
+    put(expected, 32 * 65536, direct[:12 * 65536])
+    for i in range(16):
+        put(expected, (6144 + i * 5 % 16 * 3) * 512, direct[i * 5 * 512:(i * 5 + 1) * 512])
+    put(expected, 2500003, numbers(5000000, 5000999))
+    put(expected, 523 * 8000, numbers(6000000, 6000999))
+    put(expected, size - 512, direct[100 * 512:101 * 512])
+    with tempfile.TemporaryDirectory() as folder:
+        image = pathlib.Path(folder) / "disk"
+        image.write_bytes(before)
+        run = Run(emulator, modules, guest, "tcg", 2, "weft.write",
+                  ("-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-device,drive=d0"))
+        yield run
+        run.ended()
+        got = image.read_bytes()
+    if len(got) != size:
+        raise Failure("the image has %d bytes instead of %d" % (len(got), size))
+    wrong = [sector for sector in range(size // 512) if got[sector * 512:][:512] != expected[sector * 512:][:512]]
+    if wrong:
+        raise Failure("%d sectors of the image are wrong, the first is %d" % (len(wrong), wrong[0]))
+    run.has("WEFT disk=%s" % hashlib.sha256(expected).hexdigest())
+    # The disk says that it has a cache, so this kernel asked for flushes where it had to.
+    run.has("WEFT cache=write back")
+    failed = [line for line in run.lines if line.startswith("WEFT write=failed")]
+    flushes = [int(line.split("=")[1]) for line in run.lines if line.startswith("WEFT flushes=")]
+    if failed or len(flushes) != 1 or flushes[0] < 2:
+        raise Failure("flushes that the guest has seen done: %s; %s" % (flushes, failed))
+
+
+def no_reboot(emulator, modules, guest):
+    run = Run(emulator, modules, guest, "tcg", 1, "weft.reboot", ("-no-reboot",))
     yield run
     run.has("WEFT reboot")
     run.ended()
+    run.booted(1)
+
+
+def reboots(emulator, modules, guest):
+    """Two resets, and three boots that each find on the disk what the one before wrote."""
+    rest = bytes(range(256)) * 8
+    with tempfile.TemporaryDirectory() as folder:
+        image = pathlib.Path(folder) / "disk"
+        image.write_bytes(b"0\n".ljust(512, b"\0") + rest)
+        run = Run(emulator, modules, guest, "tcg", 2, "weft.reboots=2",
+                  ("-drive", "file=%s,format=raw" % image))
+        yield run
+        run.ended()
+        counts = [line for line in run.lines if line.startswith("WEFT ")]
+        if counts != ["WEFT boot=1", "WEFT boot=2", "WEFT boot=3"]:
+            raise Failure("the guest's boots were %s" % counts)
+        run.booted(3)
+        if image.read_bytes() != b"3\n".ljust(512, b"\0") + rest:
+            raise Failure("the disk holds %r..." % image.read_bytes()[:16])
 
 
 def counted(smp, *ways):
@@ -286,7 +366,9 @@ CASES = {
     "interp": interp,
     "interp-smp4": interp_four_threads,
     "disk": disk,
-    "reboot": reboot,
+    "write-disk": write_disk,
+    "reboot": reboots,
+    "no-reboot": no_reboot,
     "soak": plain("tcg", 1, 5),
     "soak-evictions": plain("tcg,tb-size=4", 2, 3),
     "insn-smp1": counted(1, "", ""),
