@@ -20,7 +20,7 @@ with tempfile.TemporaryDirectory() as directory:
             file.write("#!/bin/sh\nprintf '%s'\n" % report)
         os.chmod(emulator, 0o755)
         done = subprocess.run([sys.argv[1], guest, *sys.argv[2:], "--weft=" + emulator], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env=dict(os.environ, WEFT_PEER_DIR=directory))
         if done.returncode != 1 or done.stdout.count(reason) != 2:
             sys.exit("%r: exit code %d\n%s" % (report, done.returncode, done.stdout))
