@@ -200,5 +200,22 @@ TEST_CASE("a tree of the user's is changed, and left as it is otherwise") {
     }
 }
 
+TEST_CASE("a tree of the user's of a version before 16 is refused") {
+    // Its root node has neither a name nor a path: libfdt's own check does not survive that (found by fuzzing).
+    auto blob = make_device_tree({.harts = 1, .ram_size = 0x8000000});
+    constexpr size_t kVersionAt = 0x14;
+    constexpr size_t kOldestCompatibleAt = 0x18;
+    for (const uint8_t version : {1, 4, 15}) {
+        blob[kVersionAt + 3] = version;
+        blob[kOldestCompatibleAt + 3] = 1;
+        const auto opened = DeviceTreeEditor::open("old.dtb", blob);
+        REQUIRE_FALSE(opened);
+        CHECK(opened.error().message() == "old.dtb: device tree of version " + std::to_string(version) +
+                                              "; versions from 16 on can be read");
+    }
+    blob[kVersionAt + 3] = 16;
+    CHECK(DeviceTreeEditor::open("x", blob));
+}
+
 }  // namespace
 }  // namespace weft::hw::virt

@@ -13,6 +13,10 @@ namespace {
 
 constexpr size_t kFirstSize = 16 << 10;
 
+// Devicetree Specification 0.4, 5.2: version 17 reads what is compatible back to 16. libfdt knows older ones too, but its check
+// follows a null pointer where a root node has no name as they write it.
+constexpr uint32_t kOldestVersion = 16;
+
 void put_cell(std::vector<uint8_t>& bytes, uint32_t value) {
     for (int shift = 24; shift >= 0; shift -= 8) {
         bytes.push_back(static_cast<uint8_t>(value >> shift));
@@ -85,6 +89,11 @@ std::vector<uint8_t> DeviceTreeWriter::finish() {
 }
 
 Result<DeviceTreeEditor> DeviceTreeEditor::open(std::string name, std::span<const uint8_t> blob) {
+    if (blob.size() >= FDT_V1_SIZE && fdt_magic(blob.data()) == FDT_MAGIC &&
+        fdt_version(blob.data()) < kOldestVersion) {
+        return fail(fmt::format("{}: device tree of version {}; versions from {} on can be read", name,
+                                fdt_version(blob.data()), kOldestVersion));
+    }
     if (const int status = fdt_check_full(blob.data(), blob.size()); status != 0) {
         return fail(fmt::format("{}: not a device tree ({})", name, fdt_strerror(status)));
     }

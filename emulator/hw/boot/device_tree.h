@@ -64,7 +64,7 @@ class DeviceTreeNode {
 // Changes properties of a finished tree, such as one that the user gave.
 class DeviceTreeEditor {
   public:
-    // Checks the whole blob first. `name` is for messages.
+    // Checks the whole blob first. `name` is for messages. Refused: what is no tree, and trees of versions below 16.
     static Result<DeviceTreeEditor> open(std::string name, std::span<const uint8_t> blob);
 
     // Sets a property, making the node (a path below the root) if it is not there.
