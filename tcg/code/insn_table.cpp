@@ -81,13 +81,27 @@ std::optional<InsnRow> InsnTableReader::next() {
     return row_;
 }
 
+namespace {
+
+// The number of the first row with `pc_offset`, which there is.
+uint32_t first_row_of(std::span<const uint8_t> table, int32_t pc_offset) {
+    InsnTableReader reader(table);
+    uint32_t number = 0;
+    while (reader.next()->pc_offset != pc_offset) {
+        ++number;
+    }
+    return number;
+}
+
+}  // namespace
+
 std::optional<InsnRow> find_insn(std::span<const uint8_t> table, uint32_t offset, uint32_t* index) {
     InsnTableReader reader(table);
-    for (uint32_t number = 0;; ++number) {
+    while (true) {
         const std::optional<InsnRow> row = reader.next();
         if (!row || offset <= row->host_end) {
             if (row && index != nullptr) {
-                *index = number;
+                *index = first_row_of(table, row->pc_offset);
             }
             return row;
         }

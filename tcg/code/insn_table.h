@@ -35,8 +35,8 @@ class InsnTableReader {
 };
 
 // The row of the host pc `offset` bytes after the unit's start: the first with offset <= host_end, because
-// calls are known by their return address. nullopt behind the last row. `index`, if given, receives the row's
-// number: how many instructions of the unit came before.
+// calls are known by their return address. nullopt behind the last row. `index`, if given, receives how many
+// instructions of the unit came before: the number of the first row with this pc, for code behind the unit has rows again.
 std::optional<InsnRow> find_insn(std::span<const uint8_t> table, uint32_t offset, uint32_t* index = nullptr);
 
 }  // namespace weft::tcg

@@ -290,6 +290,39 @@ TEST_CASE("what raises an exception takes time and is not retired", "[insn]") {
     CHECK(events[2].value == 1 + 2 + 10 + 2 + 1);  // retired and time, additions, the handler, time
 }
 
+TEST_CASE("the instruction that a slow access belongs to is known by its place, not by that of its code",
+          "[insn]") {
+    // Loads that a unit makes out of line, of a device and of a page that no TLB entry is there for, each behind others; their
+    // code lies behind the unit's. The last one has no memory at first.
+    Machine machine(1, {{"thread", "single"}, {"clock", "insn"}});
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(12, 0x8000);
+    code.li(11, 0);
+    code.op(Opcode::time, 2);
+    code.op(Opcode::ld, 1, 12);
+    code.op(Opcode::ld, 1, 13);
+    code.op(Opcode::ld, 1, 12);
+    code.op(Opcode::ld, 1, 13);
+    code.li(11, 0x30000000);
+    code.op(Opcode::ld, 1, 11);
+    code.op(Opcode::time, 5);
+    for (const unsigned reg : {2u, 5u}) {
+        code.op(Opcode::st, reg, 13);
+    }
+    code.op(Opcode::halt);
+    machine.load(code);
+    Assembler handler(kHandler);
+    handler.li(11, 0x8000);
+    handler.op(Opcode::iret);
+    machine.load(handler);
+    machine.add(0x1000, kHandler);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(2);
+    // time, four loads, an address, the load that faults, the handler, the load again
+    CHECK(events[1].value - events[0].value == 1 + 4 + 1 + 1 + 2 + 1);
+}
+
 TEST_CASE("while all are halted, time jumps to the next deadline", "[insn]") {
     Machine machine(2, {{"thread", "single"}, {"clock", "insn"}});
     Assembler code(0x1000);

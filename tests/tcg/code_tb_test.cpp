@@ -59,11 +59,23 @@ TEST_CASE("an instruction table gives back its rows and finds the row of each ho
             REQUIRE(found.has_value() == (expected != nullptr));
             if (expected != nullptr) {
                 REQUIRE(equal(*found, *expected));
-                REQUIRE(index == static_cast<uint32_t>(expected - rows.data()));
+                const auto first = std::ranges::find(rows, expected->pc_offset, &InsnRow::pc_offset);
+                REQUIRE(index == static_cast<uint32_t>(first - rows.begin()));
             } else {
                 REQUIRE(index == 12345);
             }
         }
+    }
+}
+
+TEST_CASE("code behind a unit counts as the instruction that it belongs to") {
+    // Three instructions, then out of line the rest of the third and of the first.
+    const std::vector<uint8_t> table = encode({{10, 0}, {20, 2}, {30, 6}, {40, 6}, {50, 0}});
+    for (const auto& [offset, expected] : {std::pair(5u, 0u), std::pair(15u, 1u), std::pair(30u, 2u),
+                                           std::pair(31u, 2u), std::pair(41u, 0u)}) {
+        uint32_t index = 12345;
+        REQUIRE(find_insn(table, offset, &index));
+        CHECK(index == expected);
     }
 }
 
