@@ -95,7 +95,9 @@ uint32_t first_row_of(std::span<const uint8_t> table, int32_t pc_offset) {
 
 }  // namespace
 
-std::optional<InsnRow> find_insn(std::span<const uint8_t> table, uint32_t offset, uint32_t* index) {
+// Flattened: every exception comes here. With the reader's functions called, a loop of system calls took 5 % longer.
+[[gnu::flatten]] std::optional<InsnRow> find_insn(std::span<const uint8_t> table, uint32_t offset,
+                                                  uint32_t* index) {
     InsnTableReader reader(table);
     while (true) {
         const std::optional<InsnRow> row = reader.next();

@@ -8,13 +8,11 @@
 
 namespace weft::accel {
 
-struct CodePlace {
-    int32_t pc_offset;  // of the instruction, from the state's page_pc
-    uint32_t index;     // instructions of its TB before it
-};
-
 // `host_pc` lies behind the code that met the exception or called, as a return address does. `single_use`: the TB that is used
-// once and was entered last, or null; it is in no tree. On the thread of the vCPU that runs the code.
-CodePlace insn_at_host_pc(TranslationCache& cache, uint64_t host_pc, const tcg::TranslationBlock* single_use);
+// once and was entered last, or null; it is in no tree. On the thread of the vCPU that runs the code. Gives the instruction's
+// offset from the state's page_pc. `index`, if given, receives how many instructions of its TB are before it, which takes as long
+// again.
+int32_t insn_at_host_pc(TranslationCache& cache, uint64_t host_pc, const tcg::TranslationBlock* single_use,
+                        uint32_t* index = nullptr);
 
 }  // namespace weft::accel

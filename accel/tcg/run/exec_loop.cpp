@@ -207,11 +207,13 @@ void ExecLoop::deliver(Vcpu& vcpu) {
 
 // Brings pc and instruction clock to the instruction that met the exception.
 void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single_use) {
-    const CodePlace place = insn_at_host_pc(cache_, vcpu.exec().exit_host_pc, single_use);
     StateHeader& header = vcpu.header();
-    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{place.pc_offset});
+    uint32_t index = 0;
+    const int32_t pc_offset =
+        insn_at_host_pc(cache_, vcpu.exec().exit_host_pc, single_use, clock_ != nullptr ? &index : nullptr);
+    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{pc_offset});
     if (clock_ != nullptr) {
-        clock_->advance(vcpu.executor(), place.index);
+        clock_->advance(vcpu.executor(), index);
     }
 }
 
