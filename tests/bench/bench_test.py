@@ -29,7 +29,7 @@ def main():
     folder = pathlib.Path(os.environ["WEFT_BENCH_DIR"])
     guest = emulators.Guest(pathlib.Path(os.environ["WEFT_GUEST_DIR"]))
     weft = emulators.Emulator("weft", emulator, "tcg,backend=native", ("-module-dir", modules))
-    jobs = [(program.name, program.smallest, 1) for program in programs.PROGRAMS]
+    jobs = [(program.name, program.smallest, 1) for program in [*programs.PROGRAMS, *programs.CROWDS]]
     native = runners.Native(folder, None, compare_clocks=False).run(jobs, 2)
     with tempfile.TemporaryDirectory() as work:
         in_guest = runners.InGuest(ROOT, guest, weft, folder, pathlib.Path(work), None, compare_clocks=False).run(jobs, 2)

@@ -9,7 +9,7 @@ from script_under_test import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchlib import Failure, chart, cpio, emulators, programs, results, runners  # noqa: E402
+from benchlib import Failure, chart, cpio, emulators, oversubscribed, programs, results, runners  # noqa: E402
 
 CHECK = "0123456789abcdef"
 
@@ -115,8 +115,18 @@ class Programs(unittest.TestCase):
         # Those that run without a system are other benchmarks'.
         sources = {path.stem for path in (ROOT / programs.SOURCES).glob("*.cpp")
                    if path.stem != "main" and not path.stem.endswith("_main")}
-        self.assertEqual(sources, {program.name for program in programs.PROGRAMS})
+        self.assertEqual(sources, {program.name for program in [*programs.PROGRAMS, *programs.CROWDS]})
         self.assertEqual({program.group for program in programs.PROGRAMS}, set(programs.GROUPS))
+
+
+class Oversubscribed(unittest.TestCase):
+    def test_shares_are_of_the_throughput_with_the_fewest_vcpus(self):
+        shares = oversubscribed.shares({2: {"median": 3.0}, 4: {"median": 4.0}, 8: {"median": 12.0}})
+        self.assertEqual(shares, {2: 1.0, 4: 0.75, 8: 0.25})
+
+    def test_what_went_wrong_has_no_share(self):
+        self.assertEqual(oversubscribed.shares({2: {"median": 3.0}, 4: {"wrong": "did not end"}}), {2: 1.0, 4: None})
+        self.assertEqual(oversubscribed.shares({2: {"wrong": "did not end"}, 4: {"median": 3.0}}), {2: None, 4: None})
 
 
 class FakeEmulator:
