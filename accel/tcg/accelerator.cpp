@@ -59,6 +59,9 @@ Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
     : config_(config),
       settings_(settings),
       vcpus_(config.max_vcpus),
+      runnable_threads_(settings.give_way && settings.thread == ThreadMode::multi
+                            ? RunnableThreads::host_processors()
+                            : RunnableThreads::kAnyNumber),
       timer_(clock_),
       final_state_(config.max_vcpus) {}
 
@@ -172,7 +175,7 @@ Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
         return threads_[0].get();
     }
     auto thread = CpuThread::create(single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", index), *cache_,
-                                    gate_, timer_, clock_, insn_clock_.get());
+                                    gate_, timer_, runnable_threads_, clock_, insn_clock_.get());
     if (!thread) {
         return std::unexpected(thread.error());
     }

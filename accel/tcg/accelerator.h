@@ -14,6 +14,7 @@
 #include "accel/tcg/observe/report.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/run/exclusive.h"
+#include "accel/tcg/run/runnable_threads.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/time/clock.h"
@@ -86,6 +87,7 @@ class Accelerator final : public ReportSource {
     std::unique_ptr<Observers> observers_;
     std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
+    RunnableThreads runnable_threads_;
     TimerThread timer_;
     // Writes announced by other than guest instructions. Any thread; sequentially consistent (see ram_written()).
     std::atomic<uint64_t> ram_writes_{0};

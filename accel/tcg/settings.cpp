@@ -24,6 +24,7 @@ enum Property : unsigned {
     kDisable,
     kHashBuckets,
     kTranslateAfter,
+    kGiveWay,
     kProfile,
     kPerfMap,
     kJitDump,
@@ -65,6 +66,9 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "buckets of the table of translations in the beginning, a power of two, for measuring"},
     {"translate-after", PropertyType::uint, "4", 0, UINT8_MAX, nullptr,
      "times that code runs one instruction after another before it is translated; 0 translates at once"},
+    {"give-way", PropertyType::boolean, "on", 0, 0, nullptr,
+     "with more vCPUs than host processors: a vCPU that waits for another one lets it run (with "
+     "thread=multi)"},
     {"profile", PropertyType::boolean, "off", 0, 0, nullptr,
      "count how often each translation is entered and what the jump cache yields, for 'info tb-list'"},
     {"perfmap", PropertyType::boolean, "off", 0, 0, nullptr, "list the code for perf in /tmp/perf-PID.map"},
@@ -148,6 +152,7 @@ Result<Settings> read_settings(const PropertyValue* values) {
                     " is not a power of two");
     }
     settings.translate_after = static_cast<uint8_t>(values[kTranslateAfter].number);
+    settings.give_way = values[kGiveWay].number != 0;
     settings.profile = values[kProfile].number != 0;
     settings.perf_map = values[kPerfMap].number != 0;
     settings.jitdump = values[kJitDump].number != 0;

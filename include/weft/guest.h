@@ -100,6 +100,9 @@ struct TextSink {
     void* opaque;
 };
 
+// The MMU mode of user programs: code in which the guest's kernel holds no lock.
+inline constexpr uint8_t kUserMmuMode = 0;
+
 // An architecture. Constant, and valid as long as any accelerator instance made from it. All functions but translate,
 // disassemble and has_work run on the thread of the vCPU whose state they get. `state` is the state pointer.
 struct GuestArch {
@@ -132,6 +135,7 @@ struct GuestArch {
     void (*reset)(void* state);
     // Everything besides bytes and page that a translation of the current pc depends on.
     uint64_t (*tb_flags)(const void* state);
+    // The MMU mode that instructions are fetched in; kUserMmuMode while a user program runs.
     uint8_t (*fetch_mmu_mode)(uint64_t tb_flags);
     ir::Rounding (*fp_rounding)(uint64_t tb_flags);
     AddressSpaceKey (*address_space)(const void* state);

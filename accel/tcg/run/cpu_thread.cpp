@@ -19,33 +19,36 @@ namespace {
 constexpr unsigned kMaxWaitsForRoom = 3;
 
 std::unique_ptr<Scheduler> make_scheduler(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer,
-                                          const Clock& clock, InsnClock* insn_clock) {
+                                          const Clock& clock, InsnClock* insn_clock, const CodeUsers& users) {
     if (insn_clock != nullptr) {
         return std::make_unique<InsnTurns>(queue, gate, *insn_clock, clock);
     }
-    return std::make_unique<Turns>(queue, gate, timer, clock);
+    return std::make_unique<Turns>(queue, gate, timer, clock, users);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, TranslationCache& cache,
                                                      ExclusiveGate& gate, TimerThread& timer,
-                                                     const Clock& clock, InsnClock* insn_clock) {
+                                                     RunnableThreads& runnable_threads, const Clock& clock,
+                                                     InsnClock* insn_clock) {
     auto translator = Translator::create(cache);
     if (!translator) {
         return std::unexpected(translator.error());
     }
-    return std::unique_ptr<CpuThread>(
-        new CpuThread(std::move(name), cache, gate, timer, clock, insn_clock, std::move(*translator)));
+    return std::unique_ptr<CpuThread>(new CpuThread(std::move(name), cache, gate, timer, runnable_threads,
+                                                    clock, insn_clock, std::move(*translator)));
 }
 
 CpuThread::CpuThread(std::string name, TranslationCache& cache, ExclusiveGate& gate, TimerThread& timer,
-                     const Clock& clock, InsnClock* insn_clock, std::unique_ptr<Translator> translator)
+                     RunnableThreads& runnable_threads, const Clock& clock, InsnClock* insn_clock,
+                     std::unique_ptr<Translator> translator)
     : name_(std::move(name)),
       cache_(cache),
       gate_(gate),
       translator_(std::move(translator)),
-      scheduler_(make_scheduler(queue_, gate, timer, clock, insn_clock)),
+      queue_(runnable_threads),
+      scheduler_(make_scheduler(queue_, gate, timer, clock, insn_clock, cache.users())),
       loop_(cache, *translator_, *scheduler_, insn_clock),
       member_(gate, [](void* thread) { static_cast<CpuThread*>(thread)->scheduler_->ask_all(); }, this) {}
 
@@ -167,7 +170,7 @@ void CpuThread::run() {
 void CpuThread::run_or_fail(Reader& reader) {
     try {
         if (Vcpu* const vcpu = scheduler_->next(reader); vcpu != nullptr) {
-            scheduler_->ran(*vcpu, run_vcpu(*vcpu, reader));
+            scheduler_->ran(*vcpu, run_vcpu(*vcpu, reader), reader);
         }
     } catch (const std::bad_alloc&) {
         queue_.set_current(nullptr);
@@ -181,10 +184,14 @@ LoopExit CpuThread::run_vcpu(Vcpu& vcpu, Reader& reader) {
     LoopExit reason{};
     {
         const InsideGate inside(member_, reader);
-        do {
-            // Alone, it may go on.
+        while (true) {
             reason = or_fail(vcpu, LoopExit::failed, [&] { return loop_.run(vcpu, reader); });
-        } while (reason == LoopExit::yielded && queue_.vcpus().size() == 1);
+            if (reason != LoopExit::yielded || queue_.vcpus().size() > 1) {
+                break;
+            }
+            // Alone, it may go on.
+            scheduler_->paused(vcpu);
+        }
     }
     if (reason == LoopExit::full) {
         make_room(vcpu, reader);

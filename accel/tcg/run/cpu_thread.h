@@ -20,6 +20,7 @@
 #include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/run/exec_loop.h"
 #include "accel/tcg/run/run_queue.h"
+#include "accel/tcg/run/runnable_threads.h"
 #include "accel/tcg/run/scheduler.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/translate/translator.h"
@@ -36,7 +37,8 @@ class CpuThread final : public VcpuThread {
     // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
     static Result<std::unique_ptr<CpuThread>> create(std::string name, TranslationCache& cache,
                                                      ExclusiveGate& gate, TimerThread& timer,
-                                                     const Clock& clock, InsnClock* insn_clock);
+                                                     RunnableThreads& runnable_threads, const Clock& clock,
+                                                     InsnClock* insn_clock);
     // Stopped.
     ~CpuThread();
     CpuThread(const CpuThread&) = delete;
@@ -75,7 +77,8 @@ class CpuThread final : public VcpuThread {
     using Reader = EpochDomain::Reader;
 
     CpuThread(std::string name, TranslationCache& cache, ExclusiveGate& gate, TimerThread& timer,
-              const Clock& clock, InsnClock* insn_clock, std::unique_ptr<Translator> translator);
+              RunnableThreads& runnable_threads, const Clock& clock, InsnClock* insn_clock,
+              std::unique_ptr<Translator> translator);
 
     void command(RunQueue::Command command);
     void run();

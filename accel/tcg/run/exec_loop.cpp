@@ -56,6 +56,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
         }
 
         enter_context(vcpu);
+        if (vcpu.rest_due && vcpu.fetch_mode == kUserMmuMode) {
+            return LoopExit::may_rest;
+        }
         Target target{};
         switch (next(vcpu, unlinked, &target)) {
             case Found::code:

@@ -68,6 +68,9 @@ void RunQueue::wake_always() {
     {
         MutexLock lock(mutex_);
         ++signals_;
+        if (waiting_.load(std::memory_order_seq_cst)) {
+            count(true);
+        }
     }
     wake_.notify_one();
 }
@@ -126,6 +129,23 @@ bool RunQueue::any_work() const {
 }
 
 // ---- waiting ----
+
+void RunQueue::set_counted(bool counted) {
+    MutexLock lock(mutex_);
+    count(counted);
+}
+
+void RunQueue::count(bool wants_processor) {
+    if (counted_ == wants_processor) {
+        return;
+    }
+    counted_ = wants_processor;
+    if (wants_processor) {
+        threads_.add();
+    } else {
+        threads_.remove();
+    }
+}
 
 void RunQueue::wait_for_signal(uint64_t seen, uint64_t until, const Clock& clock) {
     while (signals_ == seen) {

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "accel/tcg/run/runnable_threads.h"
 #include "accel/tcg/time/clock.h"
 #include "base/epoch.h"
 #include "base/mutex.h"
@@ -27,7 +28,8 @@ class RunQueue {
   public:
     enum class Command : uint8_t { run, pause, stop };
 
-    RunQueue() = default;
+    // `threads`: counts this one while it wants a host processor; outlives the queue.
+    explicit RunQueue(RunnableThreads& threads) : threads_(threads) {}
     RunQueue(const RunQueue&) = delete;
     RunQueue& operator=(const RunQueue&) = delete;
 
@@ -45,6 +47,7 @@ class RunQueue {
 
     // ---- any thread ----
 
+    const RunnableThreads& threads() const { return threads_; }
     Command command() const { return command_.load(std::memory_order_seq_cst); }
     // The vCPU that runs, or null.
     Vcpu* current() const { return current_.load(std::memory_order_seq_cst); }
@@ -59,6 +62,8 @@ class RunQueue {
     // ---- the thread ----
 
     std::span<Vcpu* const> vcpus() const { return vcpus_; }
+    // As the thread begins and ends: whether it wants a host processor.
+    void set_counted(bool counted) WEFT_EXCLUDES(mutex_);
     void set_current(Vcpu* vcpu) { current_.store(vcpu, std::memory_order_seq_cst); }
     // The next in turn that is not halted, or has work; null: none. Takes the exit requests of halted ones.
     Vcpu* next_runnable();
@@ -83,8 +88,10 @@ class RunQueue {
                 if (!again) {
                     break;
                 }
+                count(false);
                 wait_for_signal(seen, *again, clock);
             }
+            count(true);
         }
         waiting_.store(false, std::memory_order_seq_cst);
     }
@@ -98,16 +105,20 @@ class RunQueue {
             parked_ = true;
             parked_changed_.notify_all();
             while (stay()) {
+                count(false);
                 wake_.wait(mutex_);
             }
+            count(true);
             parked_ = false;
         }
         waiting_.store(false, std::memory_order_seq_cst);
     }
 
   private:
+    void count(bool wants_processor) WEFT_REQUIRES(mutex_);
     void wait_for_signal(uint64_t seen, uint64_t until, const Clock& clock) WEFT_REQUIRES(mutex_);
 
+    RunnableThreads& threads_;
     // Written by control calls, under `mutex_`, while the thread is parked; read by the thread, and by others under
     // `mutex_`.
     std::vector<Vcpu*> vcpus_;
@@ -123,6 +134,7 @@ class RunQueue {
     CondVar wake_;
     CondVar parked_changed_;
     bool threaded_ WEFT_GUARDED_BY(mutex_) = false;
+    bool counted_ WEFT_GUARDED_BY(mutex_) = false;  // in threads_
     bool parked_ WEFT_GUARDED_BY(mutex_) = false;
     uint64_t signals_ WEFT_GUARDED_BY(mutex_) = 0;
 };

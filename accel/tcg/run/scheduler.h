@@ -23,8 +23,10 @@ class Scheduler : public Attention {
     // The vCPU that runs now, until `wanted`; then ran() follows. Null: there was something to wait for, or there is
     // something else to do; then all is looked at again.
     virtual Vcpu* next(EpochDomain::Reader& reader) = 0;
-    // Why the loop let go of the vCPU.
-    virtual void ran(Vcpu& vcpu, LoopExit reason) = 0;
+    // The vCPU, the only one of the thread, paused, and goes on at once. Inside the exclusive gate.
+    virtual void paused(Vcpu&) {}
+    // Why the loop let go of the vCPU. Outside the gate, online.
+    virtual void ran(Vcpu& vcpu, LoopExit reason, EpochDomain::Reader& reader) = 0;
     // Whether the guest goes on for a little, though the machine is to pause.
     virtual bool on_the_way_to_hold() const { return false; }
     // A vCPU was taken out of the queue. A control call, while the thread is parked.

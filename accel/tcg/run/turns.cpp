@@ -15,9 +15,11 @@ constexpr uint64_t kSliceNs = 1'000'000;
 
 }  // namespace
 
-Turns::Turns(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer, const Clock& clock)
+Turns::Turns(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
+             const CodeUsers& users)
     : Scheduler(queue, gate),
       clock_(clock),
+      giving_way_(queue, clock, users),
       slice_(timer, [](void* self) { static_cast<Turns*>(self)->end_turn(); }, this) {}
 
 // ---- the thread ----
@@ -44,7 +46,8 @@ Vcpu* Turns::next(EpochDomain::Reader& reader) {
     return vcpu;
 }
 
-void Turns::ran(Vcpu&, LoopExit) {
+void Turns::ran(Vcpu& vcpu, LoopExit reason, EpochDomain::Reader& reader) {
+    giving_way_.ran(vcpu, reason, reader);
     queue_.set_current(nullptr);
     if (shares_) {
         slice_.set(kNever);
@@ -53,7 +56,7 @@ void Turns::ran(Vcpu&, LoopExit) {
 
 bool Turns::wanted(Vcpu& vcpu) {
     return queue_.command() != RunQueue::Command::run || vcpu.work.any() || gate_.requested() ||
-           turn_over_.load(std::memory_order_seq_cst);
+           turn_over_.load(std::memory_order_seq_cst) || giving_way_.has_kicked();
 }
 
 void Turns::sleep(EpochDomain::Reader& reader) {
@@ -95,6 +98,7 @@ void Turns::wake(Vcpu& vcpu) {
         end_turn();
     }
     queue_.wake_sleeper();
+    giving_way_.kicked(vcpu);
 }
 
 // A halted vCPU waits for its deadline by itself: it has to look again.

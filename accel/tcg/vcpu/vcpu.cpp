@@ -93,6 +93,7 @@ void Vcpu::reset() {
     rounding_known = false;
     halted = false;
     look_at_interrupts = true;
+    rest_due = false;
     header().raised = 0;
     guest.reset(state());
 }

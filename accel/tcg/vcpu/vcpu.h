@@ -104,6 +104,8 @@ struct Vcpu final : accel::CodeUser {
 
     // The loop is to look at the interrupts before it runs code.
     bool look_at_interrupts = true;
+    // The loop is to come back when the guest runs a user program. Set and cleared by the thread.
+    bool rest_due = false;
     // Left by ExitKind::halt; until there is work.
     bool halted = false;
     // An error of weft's own environment was reported: never run again.
