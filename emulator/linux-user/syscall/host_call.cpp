@@ -48,6 +48,8 @@ std::span<const Inner> inner_pointers(Struct type) {
 // refuses, or needs no more. Nothing is copied without bound.
 constexpr uint64_t kMaxCopied = 1024;
 
+constexpr size_t kFewBytes = 256;
+
 }  // namespace
 
 uint64_t HostCall::pointer(uint64_t guest, uint64_t size) const {
@@ -105,41 +107,50 @@ HostCall::HostCall(const Syscall& call, const std::array<uint64_t, 6>& guest, co
     }
 }
 
+// Changes what has to be changed of the pointers in one struct; whether any was.
+bool HostCall::convert(uint8_t* bytes, Struct type) {
+    bool changed = false;
+    for (const Inner& inner : inner_pointers(type)) {
+        uint64_t from, length = 1;
+        std::memcpy(&from, bytes + inner.offset, sizeof(from));
+        if (inner.length_offset >= 0) {
+            length = 0;
+            std::memcpy(&length, bytes + inner.length_offset, inner.length_bytes);
+        }
+        uint64_t to = pointer(from, saturating_mul(length, struct_size(inner.type)));
+        if (to != 0 && to != kBadAddress && !inner_pointers(inner.type).empty()) {
+            to = structs(from, inner.type, length, Access::in);
+        }
+        changed = changed || to != from;
+        std::memcpy(bytes + inner.offset, &to, sizeof(to));
+    }
+    return changed;
+}
+
 // The host's address of `count` structs: the guest's own, or that of a copy if a pointer in them has to be changed.
 uint64_t HostCall::structs(uint64_t guest, Struct type, uint64_t count, Access direction) {
     const uint64_t own = range_.base + guest;
     const size_t size = struct_size(type);
-    count = std::min(count, kMaxCopied);
-    static_assert(struct_size(Struct::mmsghdr) % 8 == 0 && struct_size(Struct::futex_waitv) % 8 == 0);
-    std::vector<uint64_t> words(count * size / sizeof(uint64_t));
-    if (count == 0 || !access_.read(guest, words.data(), count * size)) {
+    const size_t total = std::min(count, kMaxCopied) * size;
+    // Most have a few and nothing to change: these are looked at without an allocation.
+    alignas(uint64_t) uint8_t few[kFewBytes];
+    std::vector<uint8_t> many(total > sizeof(few) ? total : 0);
+    uint8_t* bytes = many.empty() ? few : many.data();
+    if (total == 0 || !access_.read(guest, bytes, total)) {
         return own;
     }
     bool changed = false;
-    for (uint64_t i = 0; i < count; ++i) {
-        uint8_t* bytes = reinterpret_cast<uint8_t*>(words.data()) + i * size;
-        for (const Inner& inner : inner_pointers(type)) {
-            uint64_t from, length = 1;
-            std::memcpy(&from, bytes + inner.offset, sizeof(from));
-            if (inner.length_offset >= 0) {
-                length = 0;
-                std::memcpy(&length, bytes + inner.length_offset, inner.length_bytes);
-            }
-            const uint64_t total = saturating_mul(length, struct_size(inner.type));
-            uint64_t to = pointer(from, total);
-            if (to != 0 && to != kBadAddress && !inner_pointers(inner.type).empty()) {
-                to = structs(from, inner.type, length, Access::in);
-            }
-            changed = changed || to != from;
-            std::memcpy(bytes + inner.offset, &to, sizeof(to));
-        }
+    for (size_t at = 0; at < total; at += size) {
+        changed = convert(bytes + at, type) || changed;
     }
     if (!changed) {
         return own;
     }
-    words_.push_back(std::move(words));
-    copies_.push_back({guest, type, count, words_.size() - 1, direction == Access::inout});
-    return reinterpret_cast<uint64_t>(words_.back().data());
+    if (many.empty()) {
+        many.assign(few, few + total);
+    }
+    copies_.push_back({guest, type, direction == Access::inout, std::move(many)});
+    return reinterpret_cast<uint64_t>(copies_.back().bytes.data());
 }
 
 bool HostCall::finish() {
@@ -148,21 +159,19 @@ bool HostCall::finish() {
             continue;
         }
         const size_t size = struct_size(copy.type);
-        const uint8_t* words = reinterpret_cast<const uint8_t*>(words_[copy.first_word].data());
-        for (uint64_t i = 0; i < copy.count; ++i) {
+        for (size_t start = 0; start < copy.bytes.size(); start += size) {
             // All between the pointers.
-            size_t at = 0;
+            size_t at = start;
             const auto write_up_to = [&](size_t end) {
-                return end <= at ||
-                       access_.write(copy.guest + i * size + at, words + i * size + at, end - at);
+                return end <= at || access_.write(copy.guest + at, &copy.bytes[at], end - at);
             };
             for (const Inner& inner : inner_pointers(copy.type)) {
-                if (!write_up_to(inner.offset)) {
+                if (!write_up_to(start + inner.offset)) {
                     return false;
                 }
-                at = inner.offset + sizeof(uint64_t);
+                at = start + inner.offset + sizeof(uint64_t);
             }
-            if (!write_up_to(size)) {
+            if (!write_up_to(start + size)) {
                 return false;
             }
         }

@@ -45,21 +45,19 @@ class HostCall {
     struct Copy {
         uint64_t guest;
         Struct type;
-        uint64_t count;
-        size_t first_word;  // in words_
         bool write_back;
+        std::vector<uint8_t> bytes;  // whose address stays when copies_ grows
     };
 
     uint64_t pointer(uint64_t guest, uint64_t size) const;
     uint64_t extent_bytes(const Syscall& call, const Arg& arg, const std::array<uint64_t, 6>& guest) const;
+    bool convert(uint8_t* bytes, Struct type);
     uint64_t structs(uint64_t guest, Struct type, uint64_t count, Access direction);
 
     GuestRange range_;
     GuestAccess& access_;
     std::array<uint64_t, 6> args_{};
     std::vector<Copy> copies_;
-    // Each a copied array; kept apart, so that their addresses stay.
-    std::vector<std::vector<uint64_t>> words_;
 };
 
 }  // namespace weft::user

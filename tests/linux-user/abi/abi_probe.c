@@ -3,14 +3,31 @@
 #include <stdint.h>
 
 #include <asm/ipcbuf.h>
+#include <asm/msgbuf.h>
+#include <asm/poll.h>
 #include <asm/sembuf.h>
+#include <asm/shmbuf.h>
+#include <asm/sigcontext.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <asm/sigcontext.h>
 #include <asm/stat.h>
+#include <asm/statfs.h>
 #include <asm/ucontext.h>
+#include <linux/aio_abi.h>
+#include <linux/capability.h>
 #include <linux/eventpoll.h>
+#include <linux/futex.h>
 #include <linux/loop.h>
+#include <linux/mqueue.h>
+#include <linux/resource.h>
+#include <linux/sem.h>
+#include <linux/stat.h>
+#include <linux/sysinfo.h>
+#include <linux/time_types.h>
+#include <linux/times.h>
+#include <linux/timex.h>
+#include <linux/uio.h>
+#include <linux/utsname.h>
 #if __has_include(<asm/hwprobe.h>)
 #include <asm/hwprobe.h>
 #define WEFT_HWPROBE_PAIR struct riscv_hwprobe

@@ -12,6 +12,8 @@
 #include <iterator>
 #include <vector>
 
+#include "emulator/linux-user/syscall/arguments.h"
+
 namespace weft::user::abi {
 namespace {
 

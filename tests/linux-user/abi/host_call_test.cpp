@@ -123,7 +123,8 @@ TEST_CASE("messages go through a guest base") {
     guest.put(0x10040, std::array<uint64_t, 2>{0x10300, 4});
     guest.put(0x10000, std::array<uint64_t, 7>{0x10400, 64, 0x10040, 1, 0x10500, 64, 0xffffffff});
     const Syscall& receive = named("recvmsg");
-    HostCall received(receive, {static_cast<uint64_t>(sockets[1]), 0x10000, 0, 0, 0, 0}, range, guest);
+    HostCall received(receive, {static_cast<uint64_t>(sockets[1]), 0x10000, MSG_DONTWAIT, 0, 0, 0}, range,
+                      guest);
     CHECK(host_call(receive, received.args()) == 4);
     CHECK(guest.get<uint32_t>(0x10008) == 64);
     REQUIRE(received.finish());
@@ -150,7 +151,7 @@ TEST_CASE("several messages report each one's length") {
         guest.put(0x10200 + i * 16, std::array<uint64_t, 2>{0x10300 + i * 16, 8});
     }
     const Syscall& receive = named("recvmmsg");
-    HostCall call(receive, {static_cast<uint64_t>(sockets[1]), 0x10000, 2, 0, 0, 0}, range, guest);
+    HostCall call(receive, {static_cast<uint64_t>(sockets[1]), 0x10000, 2, MSG_DONTWAIT, 0, 0}, range, guest);
     CHECK(host_call(receive, call.args()) == 2);
     REQUIRE(call.finish());
     CHECK(guest.get<uint32_t>(0x10000 + 56) == 3);

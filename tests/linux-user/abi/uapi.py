@@ -55,9 +55,10 @@ STUBS = {
     "sys/time.h": "#include <linux/time.h>\n",
     "netinet/in.h": "#include <linux/in.h>\n",
     "netinet/if_ether.h": "#include <linux/if_ether.h>\n",
-    "sys/ioctl.h": "", "stdlib.h": "", "string.h": "", "time.h": "", "endian.h": "",
     "unistd.h": "#include <sys/types.h>\n",
 }
+
+COMPILERS_OWN = {"stdarg.h", "stddef.h", "stdint.h"}
 
 
 class Interface:
@@ -122,6 +123,13 @@ def make_folders(work, common, asm):
         file = pathlib.Path(work) / "stubs" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    # Others of the C library's that a header wants are empty: their names are not what is compared.
+    for file in (file for place in folders.values() for file in place.rglob("*.h")):
+        for name in re.findall(r"^#\s*include\s*<([\w./-]+)>", file.read_text(errors="replace"), re.MULTILINE):
+            stub = pathlib.Path(work) / "stubs" / name
+            if name.split("/")[0] not in folders and name not in COMPILERS_OWN and not stub.exists():
+                stub.parent.mkdir(parents=True, exist_ok=True)
+                stub.touch()
     return sorted({f"{folder}/{file.relative_to(place).as_posix()}" for folder, place in folders.items()
                    if folder != "asm-generic" for file in place.rglob("*.h")} - SKIPPED)
 
