@@ -85,8 +85,8 @@ class PageMap {
     bool bytes_match(const tcg::TranslationBlock& tb, const uint8_t* bytes) const;
     // Whether a vCPU has not yet done what it was asked.
     bool any_exposed() const { return exposed_.any(); }
-    // With the locks of its pages held (see PagePairLock), after its bytes were compared under them: puts a TB in their lists. `second` is null where it is the
-    // first, or where there is none.
+    // With the locks of its pages held (see PagePairLock), after its bytes were compared under them: puts a TB in their lists.
+    // `second` is null where it is the first, or where there is none.
     void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
 
     // A TB of a retired region (see RegionEvictor): takes it out of everything. Returns whether it was still valid. An
