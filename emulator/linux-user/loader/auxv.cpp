@@ -1,6 +1,5 @@
 #include "emulator/linux-user/loader/auxv.h"
 
-#include <linux/limits.h>
 #include <sys/auxv.h>
 
 #include <algorithm>
@@ -17,7 +16,7 @@ namespace {
 constexpr uint64_t kPointer = 8;
 constexpr uint64_t kMostOfAString = 32 * kGuestPageSize;  // MAX_ARG_STRLEN, with the zero at its end
 constexpr uint64_t kMostOfStrings = (uint64_t{8} << 20) / 4 * 3;
-constexpr uint64_t kLeastOfStrings = ARG_MAX;
+constexpr uint64_t kLeastOfStrings = 32 * kGuestPageSize;  // Linux's ARG_MAX, which limits.h of glibc hides
 
 using Words = std::vector<uint64_t>;
 

@@ -24,37 +24,26 @@ std::string address_text(uint64_t address) {
     return address == 0 ? "NULL" : fmt::format("{:#018x}", address);
 }
 
-// Up to `limit` bytes before a NUL; `cut` says that there is more. Nothing if not even the first byte can be read. Reads page
-// by page, as the next one need not be there.
-std::optional<std::string> read_text(uint64_t address, size_t limit, bool& cut, GuestAccess& access) {
-    std::string text;
-    cut = false;
-    while (text.size() <= limit) {
-        const uint64_t at = address + text.size();
-        const size_t size = std::min<uint64_t>(limit + 1 - text.size(), kPage - at % kPage);
-        char bytes[kStraceText + 1];
-        if (!access.read(at, bytes, size)) {
-            if (text.empty()) {
-                return std::nullopt;
-            }
-            cut = true;
-            return text;
-        }
-        const size_t length = strnlen(bytes, size);
-        text.append(bytes, length);
-        if (length < size) {
-            return text;
-        }
-    }
-    text.resize(limit);
-    cut = true;
-    return text;
-}
-
+// The bytes before a NUL, at most kStraceText of them; dots say that there is more, which may be out of reach. Reads page by page,
+// as the next one need not be there.
 std::string string_text(uint64_t address, GuestAccess& access) {
-    bool cut;
-    const auto text = address != 0 ? read_text(address, kStraceText, cut, access) : std::nullopt;
-    return text ? quoted(*text) + (cut ? "..." : "") : address_text(address);
+    std::array<char, kStraceText + 1> text;
+    size_t length = 0;
+    bool cut = address != 0;
+    while (cut && length < text.size()) {
+        const uint64_t at = address + length;
+        const size_t size = std::min<uint64_t>(text.size() - length, kPage - at % kPage);
+        if (!access.read(at, &text[length], size)) {
+            break;
+        }
+        const size_t before = strnlen(&text[length], size);
+        length += before;
+        cut = before == size;
+    }
+    if (address == 0 || (length == 0 && cut)) {
+        return address_text(address);
+    }
+    return quoted({text.data(), std::min(length, kStraceText)}) + (cut ? "..." : "");
 }
 
 std::string strings_text(uint64_t address, GuestAccess& access) {
