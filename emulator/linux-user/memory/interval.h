@@ -72,6 +72,10 @@ struct Attributes {
     std::shared_ptr<const Backing> backing = nullptr;
 
     bool is_private_anonymous() const { return kind == Kind::anonymous && !shared; }
+    // By RLIMIT_DATA (Linux's is_data_mapping).
+    bool counts_as_data() const {
+        return kind != Kind::foreign && !shared && !growing && (protection & kWrite) != 0;
+    }
     // Whether an interval with `next` that starts `distance` bytes further on goes on with this one.
     bool continues(const Attributes& next, uint64_t distance) const;
 };

@@ -48,6 +48,13 @@ void summarise(IntervalNode* node) {
     node->lowest = start;
     node->highest = node->interval.end;
     node->hole = 0;
+    const Attributes& attributes = node->interval.attributes;
+    node->mapped = attributes.kind != Kind::foreign ? node->interval.size() : 0;
+    node->data = attributes.counts_as_data() ? node->interval.size() : 0;
+    for (const IntervalNode* child : {node->left, node->right}) {
+        node->mapped += child != nullptr ? child->mapped : 0;
+        node->data += child != nullptr ? child->data : 0;
+    }
     if (node->left != nullptr) {
         node->lowest = std::min(node->left->lowest, start);
         const uint64_t before = start > node->left->highest ? start - node->left->highest : 0;

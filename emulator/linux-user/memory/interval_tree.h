@@ -29,6 +29,8 @@ struct IntervalNode {
     uint64_t lowest = 0;
     uint64_t highest = 0;
     uint64_t hole = 0;
+    uint64_t mapped = 0;  // bytes of the guest's intervals; of those private and writable and not growing
+    uint64_t data = 0;
     uint64_t edit = 0;              // the edit that made it, and alone may change it
     IntervalNode* chain = nullptr;  // the edit's list of new nodes, then the list of dead ones
     bool dropped = false;
@@ -64,6 +66,9 @@ class IntervalTree {
     // The first address in [start, end) that nothing is mapped at; `end` if there is none.
     uint64_t first_hole(uint64_t start, uint64_t end) const;
     bool empty(uint64_t start, uint64_t end) const;
+    // What RLIMIT_AS and RLIMIT_DATA count, bytes.
+    uint64_t mapped_bytes() const { return root_ != nullptr ? root_->mapped : 0; }
+    uint64_t data_bytes() const { return root_ != nullptr ? root_->data : 0; }
     // The highest (or lowest) place that fits. O(log n) but for holes that only just fit the size and not the alignment,
     // which are looked at one by one when there is no other.
     std::optional<uint64_t> find_hole(const HoleRequest& request) const;

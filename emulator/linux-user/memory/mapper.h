@@ -1,0 +1,41 @@
+// The guest's mmap, munmap, mprotect and mremap: the answers of a RISC-V kernel, over the host's calls.
+//
+// Each function takes the guest's arguments as they are and returns what the guest gets. Any thread; it takes the map's lock, and
+// returns when code that went is out of use. Rules M, U, P, R, E, G of docs/user-memory.md; mmap(2), mprotect(2), mremap(2).
+#pragma once
+
+#include "emulator/linux-user/memory/fragments.h"
+#include "emulator/linux-user/memory/memory_core.h"
+
+namespace weft::user {
+
+// Flags of mmap that differ between architectures or that hosts' headers may lack, as riscv64 has them (asm-generic).
+inline constexpr int kX86OnlyFlags = 0x40 | 0x80;  // MAP_32BIT, MAP_ABOVE4G: nothing on RISC-V
+
+class Mapper {
+  public:
+    explicit Mapper(MemoryCore& core) : core_(core) {}
+
+    SysResult map(uint64_t address, uint64_t length, int protection, int flags, int fd, uint64_t offset);
+    SysResult unmap(uint64_t address, uint64_t length);
+    SysResult protect(uint64_t address, uint64_t length, int protection);
+    // RISC-V has no keys: -1 or an error.
+    SysResult protect_with_key(uint64_t address, uint64_t length, int protection, int key);
+    SysResult allocate_key() const;
+    SysResult remap(uint64_t address, uint64_t length, uint64_t new_length, int flags, uint64_t new_address);
+
+    // Takes [start, end) out of the map and gives its host pages back; the call's edit is `call`'s, and it is committed. What
+    // munmap, brk and shmdt share. -EPERM for sealed intervals.
+    static SysResult remove(MemoryCore& core, MemoryCore::Call& call, uint64_t start, uint64_t end);
+
+  private:
+    struct Move;
+
+    SysResult grow_in_place(MemoryCore::Call& call, const Interval& whole, uint64_t end, uint64_t new_end);
+    SysResult move(MemoryCore::Call& call, const Move& move);
+    SysResult move_pages(MemoryCore::Call& call, const Move& move, uint64_t target);
+
+    MemoryCore& core_;
+};
+
+}  // namespace weft::user

@@ -1,0 +1,307 @@
+#include "emulator/linux-user/memory/memory_core.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "base/host_info.h"
+
+namespace weft::user {
+
+namespace {
+
+constexpr int kNoAccess = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+}  // namespace
+
+MemoryCore::MemoryCore(const MemoryConfig& config, const HostMemory& host, CodeListener* listener)
+    : config_(config),
+      host_(host),
+      listener_(listener),
+      layout_(config.minimum, config.limit, config.stack_limit, config.host_page) {}
+
+Result<std::unique_ptr<MemoryCore>> MemoryCore::create(const MemoryConfig& config, const HostMemory& host,
+                                                       CodeListener* listener) {
+    const uint64_t page = config.host_page;
+    if (!std::has_single_bit(page) || page < kGuestPage || page < host_page_size()) {
+        return fail(fmt::format("guest memory: pages of {} bytes cannot be kept on this host", page));
+    }
+    if (config.base % page != 0) {
+        return fail(
+            fmt::format("guest base {:#x} is no multiple of the host's page of {} bytes", config.base, page));
+    }
+    if (config.limit % page != 0 || config.limit < 16 * page || config.base > ~uint64_t{0} - config.limit) {
+        return fail(fmt::format(
+            "a guest space of {:#x} bytes is no multiple of the host's page of {} bytes, or has no room",
+            config.limit, page));
+    }
+    std::unique_ptr<MemoryCore> core(new MemoryCore(config, host, listener));
+    if (config.reserve) {
+        const uint64_t start = core->up(core->layout_.minimum());
+        // The stack grows into what is above.
+        const uint64_t end = core->layout_.mmap_base();
+        const int64_t got = host.map(core->host_address(start), end - start, PROT_NONE,
+                                     kNoAccess | MAP_FIXED_NOREPLACE, -1, 0);
+        if (got != static_cast<int64_t>(core->host_address(start))) {
+            if (got >= 0) {
+                host.unmap(static_cast<uint64_t>(got), end - start);
+            }
+            return fail_errno(fmt::format("cannot reserve {:#x} bytes of guest space", config.limit),
+                              got < 0 ? static_cast<int>(-got) : EEXIST);
+        }
+        core->reserved_start_ = start;
+        core->reserved_end_ = end;
+    }
+    return core;
+}
+
+MemoryCore::~MemoryCore() {
+    MutexLock lock(space_.mutex());
+    space_.tree().visit(0, ~uint64_t{0}, [&](const Interval& interval) {
+        if (interval.attributes.kind != Kind::foreign) {
+            const uint64_t start = down(interval.start);
+            host_.unmap(host_address(start), up(interval.end) - start);
+        }
+        return true;
+    });
+    if (reserved_end_ > reserved_start_) {
+        host_.unmap(host_address(reserved_start_), reserved_end_ - reserved_start_);
+    }
+}
+
+void MemoryCore::set_limits(const MemoryLimits& limits) {
+    space_limit_.store(limits.space, std::memory_order_relaxed);
+    data_limit_.store(limits.data, std::memory_order_relaxed);
+}
+
+MemoryLimits MemoryCore::limits() const {
+    return {space_limit_.load(std::memory_order_relaxed), data_limit_.load(std::memory_order_relaxed)};
+}
+
+SysResult MemoryCore::check_limits(IntervalTree tree, uint64_t added, const Attributes& attributes) const {
+    const auto passes = [added](uint64_t used, uint64_t limit) {
+        return used > limit || added > limit - used;
+    };
+    const MemoryLimits now = limits();
+    if (passes(tree.mapped_bytes(), now.space) ||
+        (attributes.counts_as_data() && passes(tree.data_bytes(), now.data))) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int MemoryCore::host_protection(uint8_t protection) {
+    if ((protection & kWrite) != 0) {
+        return PROT_READ | PROT_WRITE;
+    }
+    return protection != 0 ? PROT_READ : PROT_NONE;
+}
+
+int MemoryCore::page_protection(IntervalTree tree, uint64_t page) const {
+    uint8_t together = 0;
+    tree.visit(page, page + host_page(), [&](const Interval& interval) {
+        together |= interval.attributes.protection;
+        return true;
+    });
+    return host_protection(together);
+}
+
+uint64_t MemoryCore::alike_until(uint64_t start, uint64_t end) const {
+    if (start < reserved_start_) {
+        return std::min(end, reserved_start_);
+    }
+    return start < reserved_end_ ? std::min(end, reserved_end_) : end;
+}
+
+// Calls `function` with each run of host pages in which nothing is mapped and that is not reserved, until it fails.
+template <class Function>
+SysResult MemoryCore::each_free(IntervalTree tree, uint64_t start, uint64_t end, Function function) {
+    for (uint64_t at = start; at < end;) {
+        const Interval* next = tree.at_or_after(at);
+        const uint64_t free_end = next != nullptr ? std::min(down(std::max(next->start, at)), end) : end;
+        while (at < free_end) {
+            const uint64_t until = alike_until(at, free_end);
+            if (!is_reserved(at)) {
+                if (const SysResult failed = function(at, until); failed < 0) {
+                    return failed;
+                }
+            }
+            at = until;
+        }
+        if (next != nullptr) {
+            at = std::max(at, up(next->end));
+        }
+    }
+    return 0;
+}
+
+SysResult MemoryCore::claim(IntervalTree tree, uint64_t start, uint64_t end) {
+    uint64_t done = start;
+    const SysResult outcome = each_free(tree, start, end, [&](uint64_t from, uint64_t to) -> SysResult {
+        const uint64_t wanted = host_address(from);
+        const int64_t got = host_.map(wanted, to - from, PROT_NONE, kNoAccess | MAP_FIXED_NOREPLACE, -1, 0);
+        if (got < 0) {
+            return got;
+        }
+        if (got != static_cast<int64_t>(wanted)) {
+            // A kernel before 4.17 takes the address for a hint (rule A8).
+            host_.unmap(static_cast<uint64_t>(got), to - from);
+            return -EEXIST;
+        }
+        done = to;
+        return 0;
+    });
+    if (outcome < 0) {
+        unclaim(tree, start, done);
+    }
+    return outcome;
+}
+
+void MemoryCore::unclaim(IntervalTree tree, uint64_t start, uint64_t end) {
+    each_free(tree, start, end, [&](uint64_t from, uint64_t to) -> SysResult {
+        host_.unmap(host_address(from), to - from);
+        return 0;
+    });
+}
+
+SysResult MemoryCore::place(uint64_t start, uint64_t end, int protection, int flags, int fd,
+                            uint64_t offset) {
+    if (start >= end) {
+        return 0;
+    }
+    const int64_t got =
+        host_.map(host_address(start), end - start, protection, flags | MAP_FIXED, fd, offset);
+    return got < 0 ? got : 0;
+}
+
+SysResult MemoryCore::release(uint64_t start, uint64_t end) {
+    while (start < end) {
+        const uint64_t until = alike_until(start, end);
+        const SysResult outcome = is_reserved(start) ? place(start, until, PROT_NONE, kNoAccess, -1, 0)
+                                                     : host_.unmap(host_address(start), until - start);
+        if (outcome < 0) {
+            return outcome;
+        }
+        start = until;
+    }
+    return 0;
+}
+
+SysResult MemoryCore::protect_pages(uint64_t start, uint64_t end, int protection) {
+    return start >= end ? 0 : host_.protect(host_address(start), end - start, protection);
+}
+
+bool MemoryCore::learn_foreign(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    AddressSpace::Change change(space_);
+    bool found = false;
+    host_.mappings(host_address(start), host_address(end), [&](uint64_t from, uint64_t to) {
+        from = std::max(down(from - std::min(from, config_.base)), start);
+        to = std::min(up(to - config_.base), end);
+        each_free(change->tree(), from, to, [&](uint64_t free, uint64_t until) -> SysResult {
+            Attributes attributes;
+            attributes.kind = Kind::foreign;
+            change->insert({free, until, attributes});
+            found = true;
+            return 0;
+        });
+    });
+    change.commit();
+    return found;
+}
+
+void MemoryCore::learn_growth(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    std::vector<Interval> growing;
+    space_.tree().visit(start, ~uint64_t{0}, [&](const Interval& interval) {
+        if (interval.attributes.growing && interval.start > start) {
+            growing.push_back(interval);
+        }
+        return interval.end < end;
+    });
+    for (const Interval& interval : growing) {
+        const Interval* below = space_.tree().before(interval.start);
+        const uint64_t bottom =
+            below != nullptr ? std::max(up(below->end), layout_.minimum()) : layout_.minimum();
+        const auto grown = [&](uint64_t address) {
+            unsigned char resident[1];
+            return host_.resident(host_address(address), 1, resident) == 0;
+        };
+        uint64_t low = down(interval.start);
+        if (low <= bottom || !grown(low - kGuestPage)) {
+            continue;
+        }
+        // Everything from some page up to `low` is there: the host grows in one piece.
+        uint64_t absent = bottom - kGuestPage;
+        low -= kGuestPage;
+        while (low - absent > kGuestPage) {
+            const uint64_t middle = absent + round_down((low - absent) / 2, kGuestPage);
+            (grown(middle) ? low : absent) = middle;
+        }
+        if (const uint64_t whole = down(low); whole < low) {
+            // Where the host's page is smaller than the one weft works with.
+            host_.map(host_address(whole), low - whole, host_protection(interval.attributes.protection),
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+            low = whole;
+        }
+        AddressSpace::Change change(space_);
+        change->insert({low, interval.start, interval.attributes});
+        change.commit();
+    }
+}
+
+MemoryCore::Call::Call(MemoryCore& core) : core_(core) {
+    core_.space_.mutex().lock();
+    try {
+        change_ = std::make_unique<AddressSpace::Change>(core_.space_);
+        gone_.reserve(4);
+    } catch (...) {
+        core_.space_.mutex().unlock();
+        throw;
+    }
+}
+
+MemoryCore::Call::~Call() { finish(); }
+
+void MemoryCore::Call::restart() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    change_ = nullptr;
+    change_ = std::make_unique<AddressSpace::Change>(core_.space_);
+    gone_.clear();
+}
+
+void MemoryCore::Call::gone(uint64_t start, uint64_t end) {
+    if (core_.listener_ == nullptr) {
+        return;
+    }
+    tree().visit(start, end, [&](const Interval& interval) {
+        if ((interval.attributes.protection & kExecute) != 0) {
+            gone_.emplace_back(std::max(start, interval.start), std::min(end, interval.end));
+        }
+        return true;
+    });
+}
+
+void MemoryCore::Call::commit() noexcept {
+    change_->commit();
+    // The map first: who translates from now on finds that the code is gone, who began before is told by the mark.
+    for (const auto& [start, end] : gone_) {
+        core_.listener_->code_gone(start, end);
+        settle_ = true;
+    }
+    gone_.clear();
+}
+
+void MemoryCore::Call::finish() noexcept {
+    if (!locked_) {
+        return;
+    }
+    change_ = nullptr;
+    locked_ = false;
+    core_.space_.mutex().unlock();
+    if (settle_) {
+        core_.listener_->code_settle();
+    }
+}
+
+}  // namespace weft::user

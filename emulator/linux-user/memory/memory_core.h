@@ -1,0 +1,163 @@
+// What all memory calls of a guest share: the map with its layout and limits, the host's side of a range, and the frame of one
+// call.
+//
+// A call makes the next version of the map in its edit, then asks the host, then publishes: only the host can fail once it
+// was asked, and what it did is then undone. So each call is all or nothing (rule C4).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "emulator/linux-user/memory/address_space.h"
+#include "emulator/linux-user/memory/host_memory.h"
+#include "emulator/linux-user/memory/layout.h"
+
+namespace weft::user {
+
+// Who keeps what was made of the guest's code: the accelerator. Rules X6 and X7.
+class CodeListener {
+  public:
+    virtual ~CodeListener() = default;
+    // The bytes of [start, end), or the right to execute them, are gone; the map says so already. Called under the map's lock:
+    // it marks and does not wait.
+    virtual void code_gone(uint64_t start, uint64_t end) = 0;
+    // Once for each call that had code gone, before it returns, without the lock: waits until no thread runs such code.
+    virtual void code_settle() = 0;
+};
+
+struct MemoryConfig {
+    uint64_t host_page = kGuestPage;  // bytes; at least the guest's and the host's own
+    uint64_t base = 0;                // host address of the guest's address 0
+    uint64_t limit = uint64_t{1} << 46;
+    uint64_t minimum = 65536;  // the host's mmap_min_addr
+    bool reserve = false;      // the whole space is kept from the host's other mappings (-R)
+    uint64_t stack_limit = 8 * 1024 * 1024;
+};
+
+// RLIMIT_AS and RLIMIT_DATA of the guest, bytes; weft keeps them, the host's are its own.
+struct MemoryLimits {
+    uint64_t space = ~uint64_t{0};
+    uint64_t data = ~uint64_t{0};
+};
+
+class MemoryCore {
+  public:
+    class Call;
+
+    // Reserves the space if that is asked. `listener` may be null. Both outlive the core. Errors: a page, base or limit
+    // that cannot be.
+    static Result<std::unique_ptr<MemoryCore>> create(const MemoryConfig& config, const HostMemory& host,
+                                                      CodeListener* listener);
+    // Unmaps what is the guest's. No call is under way.
+    ~MemoryCore();
+    MemoryCore(const MemoryCore&) = delete;
+    MemoryCore& operator=(const MemoryCore&) = delete;
+
+    const MemoryConfig& config() const { return config_; }
+    const HostMemory& host() const { return host_; }
+    const Layout& layout() const { return layout_; }
+    AddressSpace& space() { return space_; }
+    uint64_t host_page() const { return config_.host_page; }
+    uint64_t host_address(uint64_t guest) const { return guest + config_.base; }
+    uint64_t down(uint64_t address) const { return round_down(address, config_.host_page); }
+    uint64_t up(uint64_t address) const { return round_up(address, config_.host_page); }
+
+    // Any thread; each call reads them once.
+    void set_limits(const MemoryLimits& limits);
+    MemoryLimits limits() const;
+    // -ENOMEM if `added` bytes more would pass RLIMIT_AS, or RLIMIT_DATA where they are private and writable; `tree` is without
+    // what they replace.
+    SysResult check_limits(IntervalTree tree, uint64_t added, const Attributes& attributes) const;
+
+    // What the host is told for accesses the guest asked for (rules T2 to T5): never execution.
+    static int host_protection(uint8_t protection);
+    // Of one host page: the union over its guest pages.
+    int page_protection(IntervalTree tree, uint64_t page) const;
+
+    // The host's side of whole host pages, guest addresses. Under the lock. Results: 0 or the negated errno.
+    //
+    // Takes what the tree says is free, without access, so that it may be mapped over. -EEXIST: something of the host's is there.
+    SysResult claim(IntervalTree tree, uint64_t start, uint64_t end);
+    // Gives back what claim() took by the same tree.
+    void unclaim(IntervalTree tree, uint64_t start, uint64_t end);
+    SysResult place(uint64_t start, uint64_t end, int protection, int flags, int fd, uint64_t offset);
+    // To the host, or to the reservation.
+    SysResult release(uint64_t start, uint64_t end);
+    SysResult protect_pages(uint64_t start, uint64_t end, int protection);
+    // Enters the host's own mappings in [start, end) into the map. True if there were any that it did not know.
+    bool learn_foreign(uint64_t start, uint64_t end);
+    // Lowers the start of the growing mapping that begins in, or first behind, [start, end) to what the host made of it (rule S3).
+    void learn_growth(uint64_t start, uint64_t end);
+
+    bool is_reserved(uint64_t address) const {
+        return config_.reserve && address >= reserved_start_ && address < reserved_end_;
+    }
+    // The part of [start, end) from `start` on that is all reserved or all not.
+    uint64_t alike_until(uint64_t start, uint64_t end) const;
+    // Identities of objects that have no file.
+    uint64_t next_object() { return ++objects_; }
+
+    // Whether mlockall(MCL_FUTURE) is in force. Under the lock.
+    bool lock_future = false;
+    unsigned lock_future_flags = 0;  // MLOCK_ONFAULT
+
+  private:
+    MemoryCore(const MemoryConfig& config, const HostMemory& host, CodeListener* listener);
+    template <class Function>
+    SysResult each_free(IntervalTree tree, uint64_t start, uint64_t end, Function function);
+
+    const MemoryConfig config_;
+    const HostMemory& host_;
+    CodeListener* const listener_;
+    const Layout layout_;
+    AddressSpace space_;
+    uint64_t reserved_start_ = 0;
+    uint64_t reserved_end_ = 0;
+    uint64_t objects_ = 0;  // under the lock
+    // Written by set_limits(), read by calls; each alone, relaxed: a limit orders nothing.
+    std::atomic<uint64_t> space_limit_{~uint64_t{0}};
+    std::atomic<uint64_t> data_limit_{~uint64_t{0}};
+};
+
+// One memory call: holds the map's lock, has the next version, and tells the listener. Throws std::bad_alloc.
+class MemoryCore::Call {
+  public:
+    explicit Call(MemoryCore& core) WEFT_NO_THREAD_SAFETY_ANALYSIS;
+    // Unlocks; settles if code went.
+    ~Call() WEFT_NO_THREAD_SAFETY_ANALYSIS;
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    IntervalTree tree() const WEFT_NO_THREAD_SAFETY_ANALYSIS { return core_.space_.tree(); }
+    IntervalEdit& edit() { return **change_; }
+    // Begins the edit anew, after learn_foreign() or learn_growth().
+    void restart();
+    // Notes that the code of [start, end) in the current version goes with the commit.
+    void gone(uint64_t start, uint64_t end);
+    // Publishes, then tells of the code.
+    void commit() noexcept;
+    // Ends the locked part: settles. What follows may sleep.
+    void finish() noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS;
+
+  private:
+    MemoryCore& core_;
+    std::unique_ptr<AddressSpace::Change> change_;
+    std::vector<std::pair<uint64_t, uint64_t>> gone_;
+    bool locked_ = true;
+    bool settle_ = false;
+};
+
+// Runs a call's body; memory of weft's own that is exhausted is -ENOMEM for the guest.
+template <class Body>
+SysResult or_no_memory(Body body) {
+    try {
+        return body();
+    } catch (const std::bad_alloc&) {
+        return -12;  // ENOMEM
+    }
+}
+
+}  // namespace weft::user

@@ -1,0 +1,165 @@
+// Random memory calls against the model: errors, intervals, bytes, and the host's protections. Each host page, base 0 and not, with
+// the space reserved and not. WEFT_TEST_FULL=1: 10^6 calls.
+#include "emulator/linux-user/memory/mapper.h"
+
+#include <cstdlib>
+
+#include "tests/linux-user/memory/model.h"
+#include "tests/support/random.h"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+struct Run {
+    Run(uint64_t host_page, bool based, bool reserve, uint64_t seed)
+        : space(space_config(host_page, based, reserve)), model(host_page), random(seed) {
+        for (uint64_t i = 0; i < 2 * kModelPages; i++) {
+            model.file[i] = static_cast<uint8_t>(1 + i);
+        }
+        for (uint64_t i = 0; i < kModelPages; i++) {
+            model.objects[0][i] = static_cast<uint8_t>(1 + i);
+        }
+        shared_read_only = reopened(shared_file, O_RDONLY);
+    }
+
+    void call();
+    void check(bool bytes, bool host);
+
+    GuestSpace space;
+    Model model;
+    Random random;
+    UniqueFd private_file = numbered_file(2 * kModelPages, 1);
+    UniqueFd shared_file = numbered_file(kModelPages, 1);
+    UniqueFd shared_read_only;
+    std::string what;
+};
+
+void Run::call() {
+    const uint64_t first = random.below(kModelPages);
+    const uint64_t most =
+        random.below(4) == 0 ? kModelPages - first : std::min<uint64_t>(6, kModelPages - first);
+    const uint64_t count = 1 + random.below(most);
+    const uint64_t start = kArena + pages(first);
+    const int protection = static_cast<int>(random.below(8));
+    std::ostringstream text;
+    SysResult got = 0, expected = 0;
+    const uint64_t kind = random.below(8);
+    if (kind < 3) {
+        Model::MapCall call{.first = first,
+                            .count = count,
+                            .protection = protection,
+                            .shared = random.below(3) == 0,
+                            .file = random.below(2) == 0,
+                            .writable = random.below(2) == 0,
+                            .no_replace = random.below(4) == 0,
+                            .offset = 0};
+        if (call.file) {
+            // The same place of the host's page, most of the time.
+            call.offset =
+                random.below(4) == 0 ? random.below(kModelPages - count + 1) : first % model.host_page();
+            if (call.offset + count > kModelPages) {
+                call.offset = 0;
+            }
+        }
+        const int fd = !call.file      ? -1
+                       : !call.shared  ? private_file.get()
+                       : call.writable ? shared_file.get()
+                                       : shared_read_only.get();
+        const int flags = (call.shared ? MAP_SHARED : MAP_PRIVATE) | (call.file ? 0 : MAP_ANONYMOUS) |
+                          (call.no_replace ? MAP_FIXED_NOREPLACE : MAP_FIXED);
+        text << "map " << first << "+" << count << " prot " << protection << " flags " << flags << " offset "
+             << call.offset << " writable " << call.writable;
+        expected = model.map(call);
+        got = space.mapper->map(start, pages(count), protection, flags, fd, pages(call.offset));
+    } else if (kind < 4) {
+        text << "unmap " << first << "+" << count;
+        expected = model.unmap(first, count);
+        got = space.mapper->unmap(start, pages(count));
+    } else if (kind < 6) {
+        text << "protect " << first << "+" << count << " " << protection;
+        expected = model.protect(first, count, protection);
+        got = space.mapper->protect(start, pages(count), protection);
+    } else {
+        for (uint64_t i = first; i < first + count; i++) {
+            if (model.page[i].mapped && (model.page[i].protection & PROT_WRITE) != 0) {
+                const auto byte = static_cast<uint8_t>(random.next());
+                std::memset(space.at(kArena + pages(i)), byte, 4096);
+                model.write(i, byte);
+            }
+        }
+    }
+    what = text.str();
+    if (got != expected) {
+        INFO(what);
+        REQUIRE(got == expected);
+    }
+}
+
+void Run::check(bool bytes, bool host) {
+    INFO("after " << what << ": " << space.text());
+    Lookup lookup(space.core->space());
+    std::vector<int> protections;
+    if (host) {
+        protections = space.host_protections(kArena, kModelPages);
+    }
+    const bool reserved = space.core->is_reserved(kArena);
+    for (uint64_t i = 0; i < kModelPages; i++) {
+        const Lookup::Extent* extent = lookup.find(kArena + pages(i));
+        const ModelPage& page = model.page[i];
+        if ((extent != nullptr) != page.mapped ||
+            (extent != nullptr && (extent->protection != page.protection || extent->shared != page.shared))) {
+            FAIL("page " << i << " is another in the map");
+        }
+        if (bytes && page.mapped && page.protection != 0) {
+            const int found = byte_of(space, kArena + pages(i));
+            if (found != model.byte(i)) {
+                INFO("page " << i);
+                REQUIRE(found == model.byte(i));
+            }
+        }
+        if (host) {
+            const int expected = model.host_protection(i);
+            INFO("page " << i);
+            REQUIRE(protections[i] == (expected == -1 && reserved ? 0 : expected));
+        }
+    }
+}
+
+void run(uint64_t host_page, bool based, bool reserve) {
+    const uint64_t calls = (std::getenv("WEFT_TEST_FULL") != nullptr ? 1000000 : 24000) / 12;
+    INFO("WEFT_TEST_SEED=" << test_seed() << " host page " << host_page << " based " << based << " reserved "
+                           << reserve);
+    Run run(host_page, based, reserve, test_seed());
+    for (uint64_t i = 0; i < calls; i++) {
+        run.call();
+        run.check(i % 4 == 0, i % 64 == 0);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][P][T2][T3][M11]") {
+    for (const bool based : {false, true}) {
+        for (const bool reserve : {false, true}) {
+            run(4096, based, reserve);
+        }
+    }
+}
+
+TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][G3][G4][G6][G7][G8]") {
+    for (const bool based : {false, true}) {
+        for (const bool reserve : {false, true}) {
+            run(16384, based, reserve);
+        }
+    }
+}
+
+TEST_CASE("random calls, host pages of 64 KiB", "[user][Z1][G][G3][G4][G6][G7][G8]") {
+    for (const bool based : {false, true}) {
+        for (const bool reserve : {false, true}) {
+            run(65536, based, reserve);
+        }
+    }
+}
