@@ -29,11 +29,7 @@ class Mapper {
     static SysResult remove(MemoryCore& core, MemoryCore::Call& call, uint64_t start, uint64_t end);
 
   private:
-    struct Move;
-
     SysResult grow_in_place(MemoryCore::Call& call, const Interval& whole, uint64_t end, uint64_t new_end);
-    SysResult move(MemoryCore::Call& call, const Move& move);
-    SysResult move_pages(MemoryCore::Call& call, const Move& move, uint64_t target);
 
     MemoryCore& core_;
 };

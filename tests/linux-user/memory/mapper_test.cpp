@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "emulator/linux-user/memory/advice.h"
 #include "tests/linux-user/memory/model.h"
 #include "tests/support/random.h"
 
@@ -28,6 +29,7 @@ struct Run {
     void check(bool bytes, bool host);
 
     GuestSpace space;
+    Advice advice{*space.core};
     Model model;
     Random random;
     UniqueFd private_file = numbered_file(2 * kModelPages, 1);
@@ -45,7 +47,7 @@ void Run::call() {
     const int protection = static_cast<int>(random.below(8));
     std::ostringstream text;
     SysResult got = 0, expected = 0;
-    const uint64_t kind = random.below(8);
+    const uint64_t kind = random.below(10);
     if (kind < 3) {
         Model::MapCall call{.first = first,
                             .count = count,
@@ -81,6 +83,36 @@ void Run::call() {
         text << "protect " << first << "+" << count << " " << protection;
         expected = model.protect(first, count, protection);
         got = space.mapper->protect(start, pages(count), protection);
+    } else if (kind == 6) {
+        text << "discard " << first << "+" << count;
+        expected = model.discard(first, count);
+        got = advice.advise(start, pages(count), MADV_DONTNEED);
+    } else if (kind == 7) {
+        uint64_t new_count =
+            random.below(2) == 0 ? count : 1 + random.below(std::min<uint64_t>(8, kModelPages - first));
+        // Behind the end of a shared object nothing can be read.
+        if (model.page[first].shared && new_count > count) {
+            new_count = count;
+        }
+        if (random.below(3) == 0) {
+            text << "resize " << first << "+" << count << " to " << new_count;
+            expected = model.resize(first, count, new_count);
+            got = space.mapper->remap(start, pages(count), pages(new_count), 0, 0);
+        } else {
+            const uint64_t target = random.below(kModelPages - new_count + 1);
+            text << "move " << first << "+" << count << " to " << target << "+" << new_count;
+            const bool several = model.page[first].mapped && first + count > model.mapping_end(first);
+            const Model before = model;
+            expected = model.move(first, count, new_count, target);
+            got = space.mapper->remap(start, pages(count), pages(new_count), MREMAP_MAYMOVE | MREMAP_FIXED,
+                                      kArena + pages(target));
+            if (got == -EFAULT && expected >= 0 && (several || new_count > count)) {
+                // What is one mapping here may be several of the host's, as it would be natively (R5): only the room is made.
+                model = before;
+                model.unmap(target, new_count);
+                expected = got;
+            }
+        }
     } else {
         for (uint64_t i = first; i < first + count; i++) {
             if (model.page[i].mapped && (model.page[i].protection & PROT_WRITE) != 0) {
@@ -140,7 +172,7 @@ void run(uint64_t host_page, bool based, bool reserve) {
 
 }  // namespace
 
-TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][P][T2][T3][M11]") {
+TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][P][R][D2][T2][T3][M11]") {
     for (const bool based : {false, true}) {
         for (const bool reserve : {false, true}) {
             run(4096, based, reserve);
@@ -148,7 +180,7 @@ TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][P][T2][T3][M11]
     }
 }
 
-TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][G3][G4][G6][G7][G8]") {
+TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][R12][G3][G4][G6][G7][G8]") {
     for (const bool based : {false, true}) {
         for (const bool reserve : {false, true}) {
             run(16384, based, reserve);
@@ -156,7 +188,7 @@ TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][G3][G4][G6][G7][G
     }
 }
 
-TEST_CASE("random calls, host pages of 64 KiB", "[user][Z1][G][G3][G4][G6][G7][G8]") {
+TEST_CASE("random calls, host pages of 64 KiB", "[user][Z1][G][R12][G3][G4][G6][G7][G8]") {
     for (const bool based : {false, true}) {
         for (const bool reserve : {false, true}) {
             run(65536, based, reserve);

@@ -1,0 +1,412 @@
+#include "emulator/linux-user/memory/advice.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "emulator/linux-user/memory/fragments.h"
+
+namespace weft::user {
+
+namespace {
+
+// The advice of Linux 6.18 (asm-generic/mman-common.h); hosts' headers may be older.
+enum : int {
+    kNormal = 0,
+    kRandom = 1,
+    kSequential = 2,
+    kWillNeed = 3,
+    kDontNeed = 4,
+    kFree = 8,
+    kRemove = 9,
+    kDontFork = 10,
+    kDoFork = 11,
+    kMergeable = 12,
+    kUnmergeable = 13,
+    kHugePages = 14,
+    kNoHugePages = 15,
+    kDontDump = 16,
+    kDoDump = 17,
+    kWipeOnFork = 18,
+    kKeepOnFork = 19,
+    kCold = 20,
+    kPageOut = 21,
+    kPopulateRead = 22,
+    kPopulateWrite = 23,
+    kDontNeedLocked = 24,
+    kCollapse = 25,
+    kPoison = 100,
+    kSoftOffline = 101,
+    kGuardInstall = 102,
+    kGuardRemove = 103,
+};
+
+enum class Edges : uint8_t {
+    dropped,  // a hint
+    by_hand,  // done on the guest's part
+    refused,  // EINVAL
+};
+
+struct Row {
+    int advice;
+    bool changes_bytes;  // X5: translations go. What sealed memory refuses
+    bool sleeps;         // the host is asked after the lock
+    Edges edges;
+};
+
+constexpr Row kRows[] = {
+    {kNormal, false, false, Edges::dropped},       {kRandom, false, false, Edges::dropped},
+    {kSequential, false, false, Edges::dropped},   {kWillNeed, false, true, Edges::dropped},
+    {kDontNeed, true, false, Edges::by_hand},      {kFree, true, false, Edges::dropped},
+    {kRemove, true, false, Edges::refused},        {kDontFork, false, false, Edges::refused},
+    {kDoFork, false, false, Edges::refused},       {kMergeable, false, false, Edges::dropped},
+    {kUnmergeable, false, false, Edges::dropped},  {kHugePages, false, false, Edges::dropped},
+    {kNoHugePages, false, false, Edges::dropped},  {kDontDump, false, false, Edges::dropped},
+    {kDoDump, false, false, Edges::dropped},       {kWipeOnFork, false, false, Edges::refused},
+    {kKeepOnFork, false, false, Edges::refused},   {kCold, false, false, Edges::dropped},
+    {kPageOut, false, false, Edges::dropped},      {kPopulateRead, false, true, Edges::dropped},
+    {kPopulateWrite, false, true, Edges::dropped}, {kDontNeedLocked, true, false, Edges::by_hand},
+    {kCollapse, false, true, Edges::dropped},      {kGuardInstall, true, false, Edges::refused},
+    {kGuardRemove, false, false, Edges::refused},
+};
+
+const Row* row_of(int advice) {
+    for (const Row& row : kRows) {
+        if (row.advice == advice) {
+            return &row;
+        }
+    }
+    return nullptr;
+}
+
+void record(int advice, Attributes& attributes) {
+    switch (advice) {
+        case kDontFork:
+            attributes.dont_fork = true;
+            break;
+        case kDoFork:
+            attributes.dont_fork = false;
+            break;
+        case kWipeOnFork:
+            attributes.wipe_on_fork = true;
+            break;
+        case kKeepOnFork:
+            attributes.wipe_on_fork = false;
+            break;
+        default:
+            break;
+    }
+}
+
+}  // namespace
+
+// The whole host pages of a part to the host, the rest as the table says.
+SysResult Advice::advise_interval(IntervalTree tree, const Interval& part, int advice) {
+    const Row& row = *row_of(advice);
+    const Attributes& attributes = part.attributes;
+    const bool by_hand = row.edges == Edges::by_hand;
+    if (by_hand && attributes.shared && !attributes.copied) {
+        return 0;  // the object keeps its bytes
+    }
+    // By hand, nobody else's bytes go with the page, and what was read by weft is not the host's.
+    uint64_t start = core_.up(part.start);
+    uint64_t end = core_.down(part.end);
+    if (by_hand && attributes.copied) {
+        start = end = part.end;
+    }
+    if (start > end || (start == end && by_hand)) {
+        start = end = part.end;
+    }
+    if (row.edges == Edges::refused && (start != part.start || end != part.end)) {
+        const Split split(core_, tree, part.start, part.end);
+        if (!split.edges.empty()) {
+            return -EINVAL;
+        }
+        start = split.start;
+        end = split.end;
+    }
+    if (start < end) {
+        if (const SysResult failed = core_.host().advise(core_.host_address(start), end - start, advice);
+            failed < 0) {
+            return failed;
+        }
+    }
+    if (!by_hand) {
+        return 0;
+    }
+    for (uint64_t at = part.start; at < part.end;) {
+        if (at == start && start < end) {
+            at = end;
+            continue;
+        }
+        const uint64_t until = std::min({part.end, core_.down(at) + core_.host_page()});
+        if (const SysResult failed = discard_part(core_, tree, part.part(at, until)); failed < 0) {
+            return failed;
+        }
+        at = until;
+    }
+    return 0;
+}
+
+SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
+    if (advice == kPoison || advice == kSoftOffline) {
+        return -EPERM;
+    }
+    const Row* row = row_of(advice);
+    if (row == nullptr || address % kGuestPage != 0) {
+        return -EINVAL;
+    }
+    const uint64_t size = round_up(length, kGuestPage);
+    if ((length != 0 && size == 0) || address + size < address) {
+        return -EINVAL;
+    }
+    if (size == 0) {
+        return 0;
+    }
+    const uint64_t end = address + size;
+    return or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        core_.learn_growth(address, end);
+        call.restart();
+        const IntervalTree tree = call.tree();
+        SysResult outcome = tree.first_hole(address, end) < end ? -ENOMEM : 0;
+        std::vector<Interval> parts = call.edit().collect(address, end);
+        // All sealed memory is looked at before anything is done.
+        for (const Interval& part : parts) {
+            const Attributes& a = part.attributes;
+            if (a.sealed && row->changes_bytes && !a.shared && (a.protection & kWrite) == 0) {
+                return -EPERM;
+            }
+        }
+        if (row->changes_bytes) {
+            call.gone(address, end);
+        }
+        for (const Interval& part : parts) {
+            if (part.attributes.kind == Kind::foreign) {
+                outcome = -ENOMEM;
+                continue;
+            }
+            const bool anonymous = part.attributes.is_private_anonymous();
+            if ((advice == kFree || advice == kWipeOnFork) && !anonymous) {
+                outcome = -EINVAL;
+                break;
+            }
+            const SysResult failed = row->sleeps ? 0 : advise_interval(tree, part, advice);
+            if (failed < 0) {
+                outcome = failed;
+                break;
+            }
+            call.edit().update(part.start, part.end,
+                               [advice](Attributes& attributes) { record(advice, attributes); });
+        }
+        call.commit();
+        call.finish();
+        for (const Interval& part : parts) {
+            if (row->sleeps && part.attributes.kind != Kind::foreign) {
+                const uint64_t start = core_.down(part.start);
+                const SysResult failed =
+                    core_.host().advise(core_.host_address(start), core_.up(part.end) - start, advice);
+                if (failed < 0) {
+                    return failed;
+                }
+            }
+        }
+        return outcome;
+    });
+}
+
+SysResult Advice::sync(uint64_t address, uint64_t length, int flags) {
+    if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 || address % kGuestPage != 0 ||
+        (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)) {
+        return -EINVAL;
+    }
+    const uint64_t size = round_up(length, kGuestPage);
+    // The kernel's order: a length that wraps to nothing is nothing, an end that wraps is an error.
+    if (address + size < address) {
+        return -ENOMEM;
+    }
+    if (size == 0) {
+        return 0;
+    }
+    return or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        SysResult outcome = call.tree().first_hole(address, address + size) < address + size ? -ENOMEM : 0;
+        const std::vector<Interval> parts = call.edit().collect(address, address + size);
+        call.finish();
+        for (const Interval& part : parts) {
+            if (part.attributes.kind == Kind::foreign) {
+                outcome = -ENOMEM;
+                continue;
+            }
+            if ((flags & MS_INVALIDATE) != 0 && part.attributes.locked) {
+                return -EBUSY;
+            }
+            const uint64_t start = core_.down(part.start);
+            const SysResult failed =
+                core_.host().sync(core_.host_address(start), core_.up(part.end) - start, flags);
+            if (failed < 0) {
+                outcome = failed;
+            }
+        }
+        return outcome;
+    });
+}
+
+SysResult Advice::resident(uint64_t address, uint64_t length, unsigned char* vector) {
+    if (address % kGuestPage != 0) {
+        return -EINVAL;
+    }
+    const uint64_t limit = core_.layout().limit();
+    if (length > limit || address > limit - length) {
+        return -ENOMEM;
+    }
+    const uint64_t end = address + round_up(length, kGuestPage);
+    return or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        core_.learn_growth(address, end);
+        const IntervalTree tree = call.tree();
+        bool mapped = tree.first_hole(address, end) >= end;
+        tree.visit(address, end, [&](const Interval& i) {
+            mapped = mapped && i.attributes.kind != Kind::foreign;
+            return mapped;
+        });
+        return mapped ? core_.host().resident(core_.host_address(address), end - address, vector) : -ENOMEM;
+    });
+}
+
+SysResult Advice::set_locked(uint64_t start, uint64_t end, bool locked, unsigned flags) {
+    return or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        core_.learn_growth(start, end);
+        call.restart();
+        const IntervalTree tree = call.tree();
+        const uint64_t hole = tree.first_hole(start, end);
+        const std::vector<Interval> parts = call.edit().collect(start, end);
+        for (const Interval& part : parts) {
+            const uint64_t low = core_.down(part.start);
+            const uint64_t size = core_.up(part.end) - low;
+            if (part.start >= hole || part.attributes.kind == Kind::foreign) {
+                break;
+            }
+            // Pages are locked as they come; they are brought in below, after the lock.
+            const SysResult failed = locked ? core_.host().lock(core_.host_address(low), size, MLOCK_ONFAULT)
+                                            : core_.host().unlock(core_.host_address(low), size);
+            if (failed < 0) {
+                return failed;
+            }
+            call.edit().update(part.start, part.end,
+                               [locked](Attributes& attributes) { attributes.locked = locked; });
+        }
+        call.commit();
+        call.finish();
+        for (const Interval& part : parts) {
+            if (locked && (flags & MLOCK_ONFAULT) == 0 && part.attributes.protection != 0 &&
+                part.start < hole) {
+                const uint64_t low = core_.down(part.start);
+                const bool write = (part.attributes.protection & kWrite) != 0 && !part.attributes.shared;
+                core_.host().advise(core_.host_address(low), core_.up(part.end) - low,
+                                    write ? kPopulateWrite : kPopulateRead);
+            }
+        }
+        return hole < end ? -ENOMEM : 0;
+    });
+}
+
+SysResult Advice::lock(uint64_t address, uint64_t length, unsigned flags) {
+    if ((flags & ~unsigned{MLOCK_ONFAULT}) != 0) {
+        return -EINVAL;
+    }
+    const uint64_t start = round_down(address, kGuestPage);
+    const uint64_t size = round_up(length + (address - start), kGuestPage);
+    if (start + size < start) {
+        return -EINVAL;
+    }
+    return size == 0 ? 0 : set_locked(start, start + size, true, flags);
+}
+
+SysResult Advice::unlock(uint64_t address, uint64_t length) {
+    const uint64_t start = round_down(address, kGuestPage);
+    const uint64_t size = round_up(length + (address - start), kGuestPage);
+    if (start + size < start) {
+        return -EINVAL;
+    }
+    return size == 0 ? 0 : set_locked(start, start + size, false, 0);
+}
+
+SysResult Advice::lock_all(unsigned flags) {
+    const unsigned known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
+    if ((flags & ~known) != 0 || (flags & (MCL_CURRENT | MCL_FUTURE)) == 0) {
+        return -EINVAL;
+    }
+    const unsigned on_fault = (flags & MCL_ONFAULT) != 0 ? unsigned{MLOCK_ONFAULT} : 0;
+    std::vector<std::pair<uint64_t, uint64_t>> runs;
+    const SysResult outcome = or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        call.tree().visit(0, ~uint64_t{0}, [&](const Interval& interval) {
+            if (interval.attributes.kind != Kind::foreign) {
+                runs.emplace_back(interval.start, interval.end);
+            }
+            return true;
+        });
+        core_.lock_future = (flags & MCL_FUTURE) != 0;
+        core_.lock_future_flags = on_fault;
+        return 0;
+    });
+    if (outcome < 0 || (flags & MCL_CURRENT) == 0) {
+        return outcome;
+    }
+    for (const auto& [start, end] : runs) {
+        // What another thread unmapped meanwhile needs no lock.
+        if (const SysResult failed = set_locked(start, end, true, on_fault);
+            failed < 0 && failed != -ENOMEM) {
+            return failed;
+        }
+    }
+    return 0;
+}
+
+SysResult Advice::unlock_all() {
+    std::vector<std::pair<uint64_t, uint64_t>> runs;
+    const SysResult outcome = or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        core_.lock_future = false;
+        call.tree().visit(0, ~uint64_t{0}, [&](const Interval& interval) {
+            if (interval.attributes.locked) {
+                runs.emplace_back(interval.start, interval.end);
+            }
+            return true;
+        });
+        return 0;
+    });
+    for (const auto& [start, end] : runs) {
+        set_locked(start, end, false, 0);
+    }
+    return outcome;
+}
+
+SysResult Advice::seal(uint64_t address, uint64_t length, uint64_t flags) {
+    if (!core_.host().has_seals()) {
+        return -ENOSYS;
+    }
+    if (flags != 0 || address % kGuestPage != 0) {
+        return -EINVAL;
+    }
+    const uint64_t size = round_up(length, kGuestPage);
+    if ((length != 0 && size == 0) || address + size < address) {
+        return -EINVAL;
+    }
+    return size == 0 ? 0 : or_no_memory([&]() -> SysResult {
+        MemoryCore::Call call(core_);
+        core_.learn_growth(address, address + size);
+        call.restart();
+        if (call.tree().first_hole(address, address + size) < address + size) {
+            return -ENOMEM;
+        }
+        call.edit().update(address, address + size, [](Attributes& attributes) { attributes.sealed = true; });
+        call.commit();
+        return 0;
+    });
+}
+
+}  // namespace weft::user
