@@ -126,7 +126,12 @@ SysResult Advice::advise_interval(IntervalTree tree, const Interval& part, int a
         start = split.start;
         end = split.end;
     }
-    if (start < end) {
+    if (start < end && by_hand && core_.host_page() > kGuestPage && attributes.is_private_anonymous()) {
+        // A file may lie below, from a time when the host page had other guest pages: the host would read it.
+        if (const SysResult failed = core_.place_like(start, end, attributes); failed < 0) {
+            return failed;
+        }
+    } else if (start < end) {
         if (const SysResult failed = core_.host().advise(core_.host_address(start), end - start, advice);
             failed < 0) {
             return failed;

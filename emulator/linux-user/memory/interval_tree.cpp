@@ -196,7 +196,7 @@ uint64_t IntervalTree::first_hole(uint64_t start, uint64_t end) const {
 }
 
 bool IntervalTree::empty(uint64_t start, uint64_t end) const {
-    const Interval* next = at_or_after(start);
+    const Interval* next = start < end ? at_or_after(start) : nullptr;
     return next == nullptr || next->start >= end;
 }
 

@@ -29,6 +29,7 @@ class Mapper {
     static SysResult remove(MemoryCore& core, MemoryCore::Call& call, uint64_t start, uint64_t end);
 
   private:
+    SysResult grow_host(const Attributes& attributes, uint64_t end, uint64_t new_end);
     SysResult grow_in_place(MemoryCore::Call& call, const Interval& whole, uint64_t end, uint64_t new_end);
 
     MemoryCore& core_;

@@ -222,8 +222,13 @@ void MemoryCore::learn_growth(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFET
     });
     for (const Interval& interval : growing) {
         const Interval* below = space_.tree().before(interval.start);
-        const uint64_t bottom =
-            below != nullptr ? std::max(up(below->end), layout_.minimum()) : layout_.minimum();
+        uint64_t bottom = layout_.minimum();
+        if (below != nullptr) {
+            bottom = std::max(bottom, up(below->end));
+        }
+        if (interval.start >= reserved_end_) {
+            bottom = std::max(bottom, reserved_end_);  // the reservation is no growth
+        }
         const auto grown = [&](uint64_t address) {
             unsigned char resident[1];
             return host_.resident(host_address(address), 1, resident) == 0;
@@ -249,6 +254,28 @@ void MemoryCore::learn_growth(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFET
         change->insert({low, interval.start, interval.attributes});
         change.commit();
     }
+}
+
+SysResult MemoryCore::place_like(uint64_t start, uint64_t end, const Attributes& attributes) {
+    if (start >= end) {
+        return 0;
+    }
+    const SysResult failed =
+        place(start, end, host_protection(attributes.protection), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (failed < 0) {
+        return failed;
+    }
+    const uint64_t at = host_address(start);
+    if (attributes.locked) {
+        host_.lock(at, end - start, MLOCK_ONFAULT);
+    }
+    if (attributes.dont_fork) {
+        host_.advise(at, end - start, MADV_DONTFORK);
+    }
+    if (attributes.wipe_on_fork) {
+        host_.advise(at, end - start, MADV_WIPEONFORK);
+    }
+    return 0;
 }
 
 MemoryCore::Call::Call(MemoryCore& core) : core_(core) {

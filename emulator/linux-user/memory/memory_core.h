@@ -84,6 +84,8 @@ class MemoryCore {
     // Gives back what claim() took by the same tree.
     void unclaim(IntervalTree tree, uint64_t start, uint64_t end);
     SysResult place(uint64_t start, uint64_t end, int protection, int flags, int fd, uint64_t offset);
+    // Zeroed pages that go on from a private anonymous interval with these attributes.
+    SysResult place_like(uint64_t start, uint64_t end, const Attributes& attributes);
     // To the host, or to the reservation.
     SysResult release(uint64_t start, uint64_t end);
     SysResult protect_pages(uint64_t start, uint64_t end, int protection);

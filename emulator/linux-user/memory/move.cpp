@@ -117,7 +117,17 @@ SysResult Attempt::by_host() {
     }
     // Of the second view of a mapping, the host is asked for the very page.
     const uint64_t asked = move_.size == 0 ? move_.start : from;
-    const int64_t moved = core_.host().remap(core_.host_address(asked), from_end - from, to_end - to,
+    uint64_t host_size = to_end - to;
+    // See grow_in_place: what is private grows by pages of its own.
+    const Attributes& last_part = parts_.back().attributes;
+    if (core_.host_page() > kGuestPage && move_.size != 0 && last_part.is_private_anonymous()) {
+        host_size = from_end - from;
+        if (const SysResult failed = core_.place_like(to + host_size, to_end, last_part); failed < 0) {
+            core_.release(to, to_end);
+            return failed;
+        }
+    }
+    const int64_t moved = core_.host().remap(core_.host_address(asked), from_end - from, host_size,
                                              MREMAP_MAYMOVE | MREMAP_FIXED | (move_.flags & MREMAP_DONTUNMAP),
                                              core_.host_address(to));
     if (moved < 0) {
@@ -218,7 +228,12 @@ SysResult Attempt::by_copy() {
     call_.commit();
     call_.restart();
     const SysResult gone = Mapper::remove(core_, call_, move_.start, move_.start + move_.moved());
-    return gone < 0 ? gone : static_cast<SysResult>(target_);
+    if (gone < 0) {
+        call_.restart();
+        Mapper::remove(core_, call_, target_, new_end_);
+        return gone;
+    }
+    return static_cast<SysResult>(target_);
 }
 
 // What MREMAP_FIXED names goes, and of a mapping that shrinks the tail.

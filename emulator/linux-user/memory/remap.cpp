@@ -108,6 +108,32 @@ SysResult Mapper::remap(uint64_t address, uint64_t length, uint64_t new_length, 
     });
 }
 
+// The host's mapping that ends at `end` goes on to `new_end`. -ENOMEM: something is in the way.
+SysResult Mapper::grow_host(const Attributes& attributes, uint64_t end, uint64_t new_end) {
+    // A reservation is in the way, too.
+    const auto each_reserved = [&](const auto& action) {
+        for (uint64_t at = end; at < new_end;) {
+            const uint64_t until = core_.alike_until(at, new_end);
+            if (core_.is_reserved(at)) {
+                action(at, until);
+            }
+            at = until;
+        }
+    };
+    each_reserved(
+        [&](uint64_t from, uint64_t to) { core_.host().unmap(core_.host_address(from), to - from); });
+    const uint64_t page = core_.host_page();
+    if (core_.host().remap(core_.host_address(end - page), page, page + (new_end - end), 0, 0) < 0) {
+        each_reserved([&](uint64_t from, uint64_t to) { core_.release(from, to); });
+        return -ENOMEM;
+    }
+    if (page > kGuestPage) {
+        // The last host page may have allowed more, for others in it.
+        core_.protect_pages(end, new_end, MemoryCore::host_protection(attributes.protection));
+    }
+    return 0;
+}
+
 // [end, new_end) is free in the map. -ENOMEM: not here.
 SysResult Mapper::grow_in_place(MemoryCore::Call& call, const Interval& whole, uint64_t end,
                                 uint64_t new_end) {
@@ -127,33 +153,19 @@ SysResult Mapper::grow_in_place(MemoryCore::Call& call, const Interval& whole, u
     }
     call.edit().insert(added);
     const IntervalTree after = call.edit().tree();
-    if (new_host_end > host_end) {
-        const uint64_t last = host_end - core_.host_page();
-        const uint64_t more = new_host_end - host_end;
-        // The reservation is in the way of the host's growth.
-        uint64_t opened = host_end;
-        while (opened < new_host_end) {
-            const uint64_t until = core_.alike_until(opened, new_host_end);
-            if (core_.is_reserved(opened)) {
-                core_.host().unmap(core_.host_address(opened), until - opened);
-            }
-            opened = until;
-        }
-        const int64_t grown =
-            core_.host().remap(core_.host_address(last), core_.host_page(), core_.host_page() + more, 0, 0);
-        if (grown < 0) {
-            for (opened = host_end; opened < new_host_end;) {
-                const uint64_t until = core_.alike_until(opened, new_host_end);
-                if (core_.is_reserved(opened)) {
-                    core_.release(opened, until);
-                }
-                opened = until;
-            }
+    // Below a private page that shares its host page there may be another mapping of the host's: it must not grow.
+    const bool fresh = core_.host_page() > kGuestPage && attributes.is_private_anonymous();
+    if (fresh) {
+        if (core_.claim(before, host_end, new_host_end) < 0) {
             return -ENOMEM;
         }
-        // The last host page may allow more than this mapping does, for others in it.
-        if (core_.host_page() > kGuestPage) {
-            core_.protect_pages(host_end, new_host_end, MemoryCore::host_protection(attributes.protection));
+        if (core_.place_like(host_end, new_host_end, attributes) < 0) {
+            core_.unclaim(before, host_end, new_host_end);
+            return -ENOMEM;
+        }
+    } else if (new_host_end > host_end) {
+        if (const SysResult failed = grow_host(attributes, host_end, new_host_end); failed < 0) {
+            return failed;
         }
     }
     if (end < host_end) {

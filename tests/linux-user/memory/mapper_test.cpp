@@ -124,7 +124,7 @@ void Run::call() {
     }
     what = text.str();
     if (got != expected) {
-        INFO(what);
+        INFO(what << ": " << space.text());
         REQUIRE(got == expected);
     }
 }
