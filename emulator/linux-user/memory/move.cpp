@@ -50,6 +50,11 @@ bool Attempt::host_can_move(IntervalTree without) const {
     if (move_.start % page != target_ % page || !Split(core_, without, target_, new_end_).edges.empty()) {
         return false;
     }
+    // A host page that holds an end of both cannot go to itself.
+    if (core_.down(move_.start) < core_.up(new_end_) &&
+        core_.down(target_) < core_.up(move_.start + move_.moved())) {
+        return false;
+    }
     if (move_.keeps_old()) {
         return move_.start % page == 0 && move_.end() % page == 0;
     }
@@ -64,6 +69,9 @@ SysResult Attempt::edit(std::vector<Interval> parts, bool by_host) {
                        std::move(part.attributes)};
         if (move_.size == 0 || part.end == end) {
             moved.end = new_end_;
+        }
+        if (moved.attributes.copied && move_.new_size > move_.size) {
+            return -EINVAL;  // the bytes that it would grow by are nowhere yet
         }
         if (!by_host) {
             const bool file = moved.attributes.kind == Kind::file;

@@ -122,7 +122,7 @@ void Run::call() {
             }
         }
     }
-    what = text.str();
+    what = text.str() + (got == expected ? "" : " (differs)") + "; after " + what.substr(0, 300);
     if (got != expected) {
         INFO(what << ": " << space.text());
         REQUIRE(got == expected);

@@ -187,11 +187,16 @@ class Model {
             without[i] = {};
         }
         bool by_host = first % host_page_ == target % host_page_ || host_page_ == 1;
+        by_host &=
+            host_page_ == 1 || down(first) >= up(target + new_count) || down(target) >= up(first + kept);
         for (uint64_t i = first; i < first + kept; i++) {
             by_host &= !is_edge(without, i, first, kept);
         }
         for (uint64_t i = target; i < target + new_count; i++) {
             by_host &= !is_edge(without, i, target, new_count);
+        }
+        if (new_count > count && page[first + kept - 1].copied) {
+            return -EINVAL;
         }
         std::array<ModelPage, kModelPages> next = without;
         for (uint64_t i = 0; i < kept; i++) {
