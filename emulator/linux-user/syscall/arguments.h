@@ -32,23 +32,52 @@ enum class ArgKind : uint8_t {
 enum class Access : uint8_t { none, in, out, inout };
 
 // Sets of flags, and of values that have names.
-#define WEFT_USER_FLAG_SETS(X)                                                                             \
-    X(none)                                                                                                \
-    X(access)                                                                                              \
-    X(at)                                                                                                  \
-    X(clock)                                                                                               \
-    X(clone)                                                                                               \
-    X(close_range)                                                                                         \
-    X(epoll_create)                                                                                        \
-    X(epoll_op)                                                                                            \
-    X(eventfd)                                                                                             \
-    X(falloc)                                                                                              \
-    X(fcntl)                                                                                               \
-    X(flock)                                                                                               \
-    X(futex) X(getrandom) X(inotify) X(itimer) X(madvise) X(memfd) X(mlock) X(mmap) X(mount) X(mremap)     \
-        X(msg) X(msync) X(open) X(priority) X(prot) X(rename) X(rlimit) X(rusage) X(rwf) X(sched) X(seek)  \
-            X(shutdown) X(sigmask) X(socket_domain) X(socket_type) X(splice) X(timer) X(timerfd) X(umount) \
-                X(unshare) X(wait)
+// clang-format off
+#define WEFT_USER_FLAG_SETS(X) \
+    X(none)                    \
+    X(access)                  \
+    X(at)                      \
+    X(clock)                   \
+    X(clone)                   \
+    X(close_range)             \
+    X(epoll_create)            \
+    X(epoll_op)                \
+    X(eventfd)                 \
+    X(falloc)                  \
+    X(fcntl)                   \
+    X(flock)                   \
+    X(futex)                   \
+    X(getrandom)               \
+    X(inotify)                 \
+    X(itimer)                  \
+    X(madvise)                 \
+    X(memfd)                   \
+    X(mlock)                   \
+    X(mmap)                    \
+    X(mount)                   \
+    X(mremap)                  \
+    X(msg)                     \
+    X(msync)                   \
+    X(open)                    \
+    X(priority)                \
+    X(prot)                    \
+    X(rename)                  \
+    X(rlimit)                  \
+    X(rusage)                  \
+    X(rwf)                     \
+    X(sched)                   \
+    X(seek)                    \
+    X(shutdown)                \
+    X(sigmask)                 \
+    X(socket_domain)           \
+    X(socket_type)             \
+    X(splice)                  \
+    X(timer)                   \
+    X(timerfd)                 \
+    X(umount)                  \
+    X(unshare)                 \
+    X(wait)
+// clang-format on
 enum class FlagSet : uint8_t {
 #define WEFT_USER_FLAG_SET(name) name,
     WEFT_USER_FLAG_SETS(WEFT_USER_FLAG_SET)
@@ -57,25 +86,54 @@ enum class FlagSet : uint8_t {
 
 // What pointers point to: name and size on riscv64. `bytes` stands for buffers and for structs whose size is an argument;
 // `sockaddr` is of such a size too.
-#define WEFT_USER_STRUCTS(X)                                                                            \
-    X(none, 0)                                                                                          \
-    X(bytes, 1)                                                                                         \
-    X(i32, 4)                                                                                           \
-    X(u32, 4)                                                                                           \
-    X(u64, 8)                                                                                           \
-    X(word, 8)                                                                                          \
-    X(offset, 8)                                                                                        \
-    X(timespec, 16)                                                                                     \
-    X(timeval, 16)                                                                                      \
-    X(timezone, 8)                                                                                      \
-    X(itimerspec, 32)                                                                                   \
-    X(itimerval, 32)                                                                                    \
-    X(timex, 208) X(tms, 32) X(stat, 128) X(statx, 256) X(statfs, 120) X(rlimit, 16) X(rusage, 144)     \
-        X(sysinfo, 112) X(utsname, 390) X(sigset, 8) X(siginfo, 128) X(sigaction, 24) X(stack, 24)      \
-            X(sigevent, 64) X(iovec, 16) X(remote_iovec, 16) X(msghdr, 56) X(mmsghdr, 64) X(pollfd, 8)  \
-                X(epoll_event, 16) X(sockaddr, 1) X(sched_param, 4) X(cap_header, 8) X(mq_attr, 64)     \
-                    X(robust_list, 24) X(futex_waitv, 24) X(io_event, 32) X(sembuf, 6) X(shmid_ds, 112) \
-                        X(msqid_ds, 120) X(hwprobe, 16) X(cachestat_range, 16) X(cachestat, 40)
+// clang-format off
+#define WEFT_USER_STRUCTS(X) \
+    X(none, 0)               \
+    X(bytes, 1)              \
+    X(i32, 4)                \
+    X(u32, 4)                \
+    X(u64, 8)                \
+    X(word, 8)               \
+    X(offset, 8)             \
+    X(timespec, 16)          \
+    X(timeval, 16)           \
+    X(timezone, 8)           \
+    X(itimerspec, 32)        \
+    X(itimerval, 32)         \
+    X(timex, 208)            \
+    X(tms, 32)               \
+    X(stat, 128)             \
+    X(statx, 256)            \
+    X(statfs, 120)           \
+    X(rlimit, 16)            \
+    X(rusage, 144)           \
+    X(sysinfo, 112)          \
+    X(utsname, 390)          \
+    X(sigset, 8)             \
+    X(siginfo, 128)          \
+    X(sigaction, 24)         \
+    X(stack, 24)             \
+    X(sigevent, 64)          \
+    X(iovec, 16)             \
+    X(remote_iovec, 16)      \
+    X(msghdr, 56)            \
+    X(mmsghdr, 64)           \
+    X(pollfd, 8)             \
+    X(epoll_event, 16)       \
+    X(sockaddr, 1)           \
+    X(sched_param, 4)        \
+    X(cap_header, 8)         \
+    X(mq_attr, 64)           \
+    X(robust_list, 24)       \
+    X(futex_waitv, 24)       \
+    X(io_event, 32)          \
+    X(sembuf, 6)             \
+    X(shmid_ds, 112)         \
+    X(msqid_ds, 120)         \
+    X(hwprobe, 16)           \
+    X(cachestat_range, 16)   \
+    X(cachestat, 40)
+// clang-format on
 enum class Struct : uint8_t {
 #define WEFT_USER_STRUCT(name, size) name,
     WEFT_USER_STRUCTS(WEFT_USER_STRUCT)
