@@ -35,7 +35,7 @@ struct CodePage {
     // 64-byte lines of the page that hold code of TBs: a bit each, conservative.
     uint64_t lines WEFT_GUARDED_BY(lock) = 0;
     // Who they are: a bit each. None is asked twice at a time.
-    const std::unique_ptr<uint64_t[]> asked WEFT_PT_GUARDED_BY(lock);
+    const std::unique_ptr<uint64_t[]> asked WEFT_GUARDED_BY(lock);
     // Translations that read the page's bytes.
     uint32_t readers WEFT_GUARDED_BY(lock) = 0;
     // Counts announced writes: a translation whose page was written meanwhile compares its bytes.
