@@ -355,7 +355,7 @@ SysResult Advice::lock_all(unsigned flags) {
             return true;
         });
         core_.lock_future = (flags & MCL_FUTURE) != 0;
-        core_.lock_future_flags = on_fault;
+        core_.lock_future_on_fault = on_fault != 0;
         return 0;
     });
     if (outcome < 0 || (flags & MCL_CURRENT) == 0) {

@@ -340,14 +340,16 @@ SysResult MapRequest::at(MemoryCore::Call& call, uint64_t start) {
     }
     edges.close(after);
     if (core_.lock_future && (flags_ & MAP_LOCKED) == 0) {
+        // Made present after the lock, as that may sleep.
         core_.host().lock(core_.host_address(start), length_, MLOCK_ONFAULT);
+        lock_populates_ = !core_.lock_future_on_fault;
     }
     call.commit();
     return static_cast<SysResult>(start);
 }
 
 void MapRequest::populate(uint64_t address) const {
-    const bool wanted = (flags_ & MAP_POPULATE) != 0 && (flags_ & MAP_NONBLOCK) == 0;
+    const bool wanted = lock_populates_ || ((flags_ & MAP_POPULATE) != 0 && (flags_ & MAP_NONBLOCK) == 0);
     if (wanted && protection_ != 0) {
         const bool write = (protection_ & kWrite) != 0;
         core_.host().advise(core_.host_address(core_.down(address)),

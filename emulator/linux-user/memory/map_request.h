@@ -17,7 +17,7 @@ class MapRequest {
     SysResult check_arguments();
     // The whole call under the lock: the address or the negated errno.
     SysResult run(MemoryCore::Call& call);
-    // After the lock: MAP_POPULATE may sleep. Errors are nobody's.
+    // After the lock: MAP_POPULATE, and what mlockall() asked of later mappings, may sleep. Errors are nobody's.
     void populate(uint64_t address) const;
 
   private:
@@ -45,7 +45,8 @@ class MapRequest {
     const int fd_;
     const uint64_t offset_;
     FileFacts file_;
-    bool copied_ = false;  // all of it: the file's offset does not fit the address
+    bool lock_populates_ = false;  // by mlockall(MCL_FUTURE)
+    bool copied_ = false;          // all of it: the file's offset does not fit the address
     std::shared_ptr<const Backing> backing_ = nullptr;
     std::shared_ptr<const Backing> copied_backing_ = nullptr;
 };

@@ -104,7 +104,7 @@ class MemoryCore {
 
     // Whether mlockall(MCL_FUTURE) is in force. Under the lock.
     bool lock_future = false;
-    unsigned lock_future_flags = 0;  // MLOCK_ONFAULT
+    bool lock_future_on_fault = false;  // with MCL_ONFAULT: what comes is not made present
 
   private:
     MemoryCore(const MemoryConfig& config, const HostMemory& host, CodeListener* listener);

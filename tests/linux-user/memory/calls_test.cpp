@@ -170,6 +170,18 @@ TEST_CASE("mlockall locks what is the guest's, and what comes", "[user][W3]") {
     CHECK(advice.lock_all(2) == 0);
     REQUIRE(space.fix(kArena + pages(8), 4096) > 0);
     CHECK(locked(8));
+    // MCL_FUTURE makes what comes present at once, with MCL_ONFAULT not.
+    const auto present = [&](uint64_t page) {
+        unsigned char there = 0;
+        REQUIRE(space.core->host().resident(space.core->host_address(kArena + pages(page)), 4096, &there) ==
+                0);
+        return (there & 1) != 0;
+    };
+    CHECK(present(8));
+    CHECK(advice.lock_all(2 | 4) == 0);
+    REQUIRE(space.fix(kArena + pages(10), 4096) > 0);
+    CHECK(locked(10));
+    CHECK_FALSE(present(10));
     CHECK(advice.unlock_all() == 0);
     CHECK_FALSE(locked(0));
     REQUIRE(space.fix(kArena + pages(9), 4096) > 0);
