@@ -29,9 +29,13 @@ struct TlbEntry {
     uint64_t read;  // virtual page number, perhaps with flags
     uint64_t write;
     uint64_t addend;  // host address minus virtual address
-    uint64_t
-        page;  // ram_offset of the page, or its physical address where kTlbDevice is set. The slow path's
+    // The slow path's: ram_offset of the page, or its physical address where kTlbDevice is set; with kTlbGlobal perhaps.
+    uint64_t page;
 };
+// In TlbEntry::page: the mapping is the same in all address spaces.
+inline constexpr uint64_t kTlbGlobal = 1;
+// The page of an entry without that.
+constexpr uint64_t tlb_frame(const TlbEntry& entry) { return entry.page & ~kTlbGlobal; }
 inline constexpr unsigned kTlbEntryShift = 5;
 // An entry's index comes from the lower half of an address alone.
 inline constexpr uint64_t kMaxTlbEntries = uint64_t{1} << 20;

@@ -23,9 +23,13 @@ struct Fixture {
     VcpuCounters counters;
     Tlb tlb;
 
-    void insert(uint64_t vaddr, unsigned page_shift = 12) {
+    void insert(uint64_t vaddr, unsigned page_shift = 12, uint64_t marks = 0) {
         const uint64_t tag = tcg::tlb_tag(vaddr);
-        tlb.insert(vaddr, TlbEntry{tag, tag, 0x1000, (tag << 12) + 0x10000000}, page_shift, counters);
+        tlb.insert(vaddr, TlbEntry{tag, tag, 0x1000, ((tag << 12) + 0x10000000) | marks}, page_shift,
+                   counters);
+    }
+    void insert_global(uint64_t vaddr, unsigned page_shift = 12) {
+        insert(vaddr, page_shift, tcg::kTlbGlobal);
     }
     bool holds(uint64_t vaddr) { return tlb.find(vaddr, false, counters) != nullptr; }
 };
@@ -37,7 +41,7 @@ TEST_CASE("a flush of one address forgets its page and no other", "[tlb]") {
     for (uint64_t i = 0; i < 64; ++i) {
         f.insert(0x40000000 + i * kPage);
     }
-    f.tlb.flush_page(0x40000000 + 5 * kPage + 123);
+    f.tlb.flush_page(0x40000000 + 5 * kPage + 123, Tlb::Global::goes);
     for (uint64_t i = 0; i < 64; ++i) {
         INFO(i);
         CHECK(f.holds(0x40000000 + i * kPage) == (i != 5));
@@ -56,7 +60,7 @@ TEST_CASE("a flush of an address in a larger mapping forgets all of the mapping"
         }
         f.insert(base - kPage);
         f.insert(base + size);
-        f.tlb.flush_page(base + size / 2);
+        f.tlb.flush_page(base + size / 2, Tlb::Global::goes);
         for (uint64_t i = 0; i < 16; ++i) {
             CHECK_FALSE(f.holds(base + i * step + i % 3 * kPage % step));
         }
@@ -71,14 +75,14 @@ TEST_CASE("victims are forgotten too", "[tlb]") {
     for (uint64_t i = 0; i < 4; ++i) {
         f.insert(i * stride);
     }
-    f.tlb.flush_page(stride);
+    f.tlb.flush_page(stride, Tlb::Global::goes);
     CHECK_FALSE(f.holds(stride));
     CHECK(f.holds(0));
     CHECK(f.holds(2 * stride));
 
     f.insert(kSuperpage * 1000, 21);
     f.insert(kSuperpage * 1000 + stride, 21);  // throws the first one out
-    f.tlb.flush_page(kSuperpage * 1000 + 7 * kPage);
+    f.tlb.flush_page(kSuperpage * 1000 + 7 * kPage, Tlb::Global::goes);
     CHECK_FALSE(f.holds(kSuperpage * 1000));
 }
 
@@ -88,12 +92,12 @@ TEST_CASE("victims are forgotten too where the table has nothing", "[tlb]") {
     Fixture f;
     f.insert(0x40000000);
     f.insert(kOther);
-    f.tlb.flush_page(kOther);
+    f.tlb.flush_page(kOther, Tlb::Global::goes);
     REQUIRE(f.tlb.used() == 0);
-    SECTION("by a flush of their address") { f.tlb.flush_page(0x40000000); }
+    SECTION("by a flush of their address") { f.tlb.flush_page(0x40000000, Tlb::Global::goes); }
     SECTION("by a flush of everything") { f.tlb.flush(f.counters); }
     SECTION("but only by that") {
-        f.tlb.flush_page(0x40000000 + kPage);
+        f.tlb.flush_page(0x40000000 + kPage, Tlb::Global::goes);
         unsigned seen = 0;
         f.tlb.for_each([&](TlbEntry& entry) { seen += entry.read == tcg::tlb_tag(0x40000000) ? 1 : 0; });
         CHECK(seen == 1);
@@ -132,7 +136,7 @@ TEST_CASE("whatever comes in whatever order, nothing that was flushed is found",
             case 3:
             case 4:
             case 5:
-                f.tlb.flush_page(page + below(kPage));
+                f.tlb.flush_page(page + below(kPage), Tlb::Global::goes);
                 mapped.erase(page);
                 break;
             case 6:
@@ -162,8 +166,67 @@ TEST_CASE("after a flush of everything no larger mapping is remembered", "[tlb]"
     CHECK(f.tlb.empty());
     f.insert(kSuperpage);
     f.insert(kSuperpage + kPage);
-    f.tlb.flush_page(kSuperpage);
+    f.tlb.flush_page(kSuperpage, Tlb::Global::goes);
     CHECK(f.holds(kSuperpage + kPage));
+}
+
+TEST_CASE("a flush of an address space leaves what all spaces share", "[tlb]") {
+    Fixture f;
+    const uint64_t stride = f.tlb.size() * kPage;  // all of one slot: most become victims
+    for (uint64_t i = 0; i < 6; ++i) {
+        f.insert(2 * i * stride + i % 2 * kPage);
+        f.insert_global((2 * i + 1) * stride + i % 2 * kPage);
+    }
+    f.insert_global(kSuperpage * 100 + 7 * kPage, 21);
+    f.tlb.flush_but_global(f.counters);
+    for (uint64_t i = 0; i < 6; ++i) {
+        INFO(i);
+        CHECK_FALSE(f.holds(2 * i * stride + i % 2 * kPage));
+    }
+    // The last of each slot in the table, and at least those that came to the victims last.
+    for (uint64_t i = 3; i < 6; ++i) {
+        INFO(i);
+        CHECK(f.holds((2 * i + 1) * stride + i % 2 * kPage));
+    }
+    CHECK(f.holds(kSuperpage * 100 + 7 * kPage));
+    CHECK_FALSE(f.tlb.empty());
+    // Other flushes take these as well, a flush of an address in one space does not.
+    f.tlb.flush_page(kSuperpage * 100, Tlb::Global::stays);
+    f.tlb.flush_page(kSuperpage * 100 + 7 * kPage, Tlb::Global::stays);
+    CHECK(f.holds(kSuperpage * 100 + 7 * kPage));
+    f.insert(kSuperpage * 100 + 9 * kPage, 21);
+    f.tlb.flush_page(kSuperpage * 100, Tlb::Global::stays);
+    CHECK(f.holds(kSuperpage * 100 + 7 * kPage));
+    CHECK_FALSE(f.holds(kSuperpage * 100 + 9 * kPage));
+    f.tlb.flush_page(kSuperpage * 100, Tlb::Global::goes);
+    CHECK_FALSE(f.holds(kSuperpage * 100 + 7 * kPage));
+    f.tlb.flush(f.counters);
+    CHECK_FALSE(f.holds(11 * stride + kPage));
+    CHECK(f.tlb.empty());
+    CHECK(f.tlb.used() == 0);
+    f.insert(0);
+    f.tlb.flush_but_global(f.counters);
+    CHECK(f.tlb.empty());
+}
+
+TEST_CASE("a table that has to grow again after each time it shrank comes to rest", "[tlb]") {
+    Fixture f;
+    for (int round = 0; round < 20000; ++round) {
+        // Few pages, in pairs that meet in the smallest table alone.
+        for (int use = 0; use < 4; ++use) {
+            for (uint64_t i = 0; i < 50; ++i) {
+                f.insert((i + i / 25 * (256 - 25)) * kPage + (uint64_t{1} << 30));
+            }
+        }
+        f.tlb.flush_but_global(f.counters);
+    }
+    CHECK(f.counters.tlb_resizes.get() < 40);
+    // It shrinks once they are used no more.
+    for (unsigned i = 0; i <= Tlb::kMaxPatience; ++i) {
+        f.insert(0);
+        f.tlb.flush_but_global(f.counters);
+    }
+    CHECK(f.tlb.size() == size_t{1} << Tlb::kMinBits);
 }
 
 TEST_CASE("the filter never misses what was noted", "[tlb]") {

@@ -71,9 +71,9 @@ void AddressSpaces::flush(const TlbFlush& flush) {
         }
         for (Tlb& mode : set->modes) {
             if (flush.all_addresses) {
-                mode.flush(counters_);
+                mode.flush_but_global(counters_);
             } else {
-                mode.flush_page(flush.vaddr);
+                mode.flush_page(flush.vaddr, flush.all_asids ? Tlb::Global::goes : Tlb::Global::stays);
             }
         }
     }
@@ -92,7 +92,7 @@ void AddressSpaces::write_protect(uint64_t ram_offset) {
     const uint64_t page = ram_offset & ~(kPageSize - 1);
     for_each([page](Tlb& tlb) {
         tlb.for_each([page](TlbEntry& entry) {
-            if (entry.page == page && (entry.write & tcg::kTlbFlagMask) == 0) {
+            if (tcg::tlb_frame(entry) == page && (entry.write & tcg::kTlbFlagMask) == 0) {
                 entry.write |= tcg::kTlbNotDirty;
             }
         });

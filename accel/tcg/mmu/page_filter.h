@@ -18,25 +18,26 @@ class PageFilter {
     void note(uint64_t vaddr, unsigned page_shift) {
         for (unsigned i = 0; i < count_; ++i) {
             if (sizes_[i].page_shift == page_shift) {
-                sizes_[i].pages.set(place(vaddr >> page_shift));
+                sizes_[i].note(vaddr >> page_shift);
                 return;
             }
         }
         // An architecture with more sizes than there is space for: the last one stands for all that are left.
         if (count_ == sizes_.size()) {
-            sizes_.back().page_shift = std::max(sizes_.back().page_shift, page_shift);
+            sizes_.back() = {
+                .page_shift = std::max(sizes_.back().page_shift, page_shift), .first = 0, .last = UINT64_MAX};
             sizes_.back().pages.set();
             return;
         }
-        sizes_[count_].page_shift = page_shift;
-        sizes_[count_++].pages.set(place(vaddr >> page_shift));
+        sizes_[count_] = {.page_shift = page_shift};
+        sizes_[count_++].note(vaddr >> page_shift);
     }
 
     // Calls fn(page_shift) for every size of mapping that may have been noted for `vaddr`.
     template <class Fn>
     void for_each_size_at(uint64_t vaddr, Fn&& fn) const {
         for (unsigned i = 0; i < count_; ++i) {
-            if (sizes_[i].pages.test(place(vaddr >> sizes_[i].page_shift))) {
+            if (sizes_[i].may_hold(vaddr >> sizes_[i].page_shift)) {
                 fn(sizes_[i].page_shift);
             }
         }
@@ -48,7 +49,7 @@ class PageFilter {
         return largest;
     }
 
-    void clear() { *this = PageFilter{}; }
+    void clear() { count_ = 0; }
 
   private:
     static constexpr size_t kBits = 2048;
@@ -56,7 +57,19 @@ class PageFilter {
 
     struct Size {
         unsigned page_shift = 0;
-        std::bitset<kBits> pages;
+        // Kernels have their large mappings and their small ones in different parts of the address space.
+        uint64_t first = UINT64_MAX;
+        uint64_t last = 0;
+        std::bitset<kBits> pages{};
+
+        void note(uint64_t page) {
+            first = std::min(first, page);
+            last = std::max(last, page);
+            pages.set(place(page));
+        }
+        bool may_hold(uint64_t page) const {
+            return page >= first && page <= last && pages.test(place(page));
+        }
     };
     std::array<Size, 5> sizes_{};
     unsigned count_ = 0;

@@ -15,12 +15,15 @@ class RamStore {
   public:
     // `size` bytes at `address`, in the page of `entry`; virtual or physical.
     RamStore(PageMap& pages, CodeUser& user, tcg::TlbEntry& entry, uint64_t address, unsigned size)
-        : pages_(pages), user_(user), ram_offset_(entry.page | (address & (kPageSize - 1))), size_(size) {
+        : pages_(pages),
+          user_(user),
+          ram_offset_(tcg::tlb_frame(entry) | (address & (kPageSize - 1))),
+          size_(size) {
         if ((entry.write & tcg::kTlbNotDirty) == 0) {
             return;
         }
         // Before the store: who makes code of the page from now on asks this vCPU to protect, which it does after the store.
-        if (pages.may_store_directly(entry.page, user.index)) {
+        if (pages.may_store_directly(tcg::tlb_frame(entry), user.index)) {
             entry.write &= ~uint64_t{tcg::kTlbNotDirty};
         } else {
             under_way_.emplace(pages.under_way(), user.index, ram_offset_, size);

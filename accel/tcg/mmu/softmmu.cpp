@@ -92,7 +92,8 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
     const uint64_t tag = tcg::tlb_tag(vaddr);
     const bool readable = (walk.prot & kProtRead) != 0;
     const bool writable = (walk.prot & kProtWrite) != 0;
-    *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, walk.paddr & kPageMask};
+    const uint64_t global = walk.global ? tcg::kTlbGlobal : 0;
+    *entry = TlbEntry{tcg::kTlbInvalid, tcg::kTlbInvalid, 0, (walk.paddr & kPageMask) | global};
     if (target.kind == PageKind::unassigned) {
         guest_.bus_error(state_, vaddr, access);
         return false;
@@ -108,7 +109,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
         // ROM as well: the memory side drops the store, and there are no atomics, whether stores are permitted or not.
         entry->write = (writable ? tag : tcg::kTlbInvalid) | tcg::kTlbDevice;
     } else {
-        entry->page = target.ram_offset;
+        entry->page = target.ram_offset | global;
         if (writable) {
             // A load does not note the vCPU as one that writes the page: its first store does.
             const bool direct =
@@ -166,7 +167,7 @@ bool SoftMmu::load_within_page(uint64_t vaddr, MemOp memop, uint64_t* value) {
         return false;
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
-        const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
+        const uint64_t paddr = tcg::tlb_frame(*entry) | (vaddr & ~kPageMask);
         return device_done(physical_.device_load(paddr, size, value), vaddr, Access::load);
     }
     *value = guest_ram::load_sized(reinterpret_cast<const uint8_t*>(entry->addend + vaddr), size);
@@ -196,7 +197,7 @@ bool SoftMmu::store_within_page(uint64_t vaddr, MemOp memop, uint64_t value) {
         return false;
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {
-        const uint64_t paddr = entry->page | (vaddr & ~kPageMask);
+        const uint64_t paddr = tcg::tlb_frame(*entry) | (vaddr & ~kPageMask);
         return device_done(physical_.device_store(paddr, size, value), vaddr, Access::store);
     }
     RamStore store(code_pages_, user_, *entry, vaddr, size);

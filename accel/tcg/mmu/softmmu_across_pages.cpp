@@ -42,7 +42,7 @@ bool SoftMmu::load_part(const Part& part, uint64_t* value) {
         uint64_t byte = 0;
         if (!is_device(part.entry.read)) {
             byte = guest_ram::load<uint8_t>(reinterpret_cast<const uint8_t*>(part.entry.addend + vaddr));
-        } else if (const uint64_t paddr = part.entry.page | (vaddr & (kPageSize - 1));
+        } else if (const uint64_t paddr = tcg::tlb_frame(part.entry) | (vaddr & (kPageSize - 1));
                    !device_done(physical_.device_load(paddr, 1, &byte), vaddr, Access::load)) {
             return false;
         }
@@ -55,7 +55,7 @@ bool SoftMmu::store_part(Part& part, uint64_t value) {
     if (is_device(part.entry.write)) {
         for (unsigned i = 0; i < part.size; ++i) {
             const uint64_t vaddr = part.vaddr + i;
-            const uint64_t paddr = part.entry.page | (vaddr & (kPageSize - 1));
+            const uint64_t paddr = tcg::tlb_frame(part.entry) | (vaddr & (kPageSize - 1));
             if (!device_done(physical_.device_store(paddr, 1, value >> 8 * i & 0xff), vaddr, Access::store)) {
                 return false;
             }

@@ -22,6 +22,15 @@ uint64_t page_of(const TlbEntry& entry) {
     return ((entry.read & tcg::kTlbInvalid) == 0 ? entry.read : entry.write) << kPageBits;
 }
 
+// Empties an entry that is not global; 1 if it is. Without a branch: which entries are is not to be foretold.
+uint64_t keep_if_global(TlbEntry& entry) {
+    const uint64_t global = entry.page & tcg::kTlbGlobal;
+    const uint64_t kept = uint64_t{0} - global;
+    entry = {(entry.read & kept) | (kEmpty.read & ~kept), (entry.write & kept) | (kEmpty.write & ~kept),
+             entry.addend & kept, entry.page & kept};
+    return global;
+}
+
 bool serves(const TlbEntry& entry, uint64_t page, bool is_store) {
     const uint64_t tag = is_store ? entry.write : entry.read;
     return (tag & tcg::kTlbInvalid) == 0 && tag << kPageBits == page;
@@ -57,7 +66,7 @@ TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift
     empty_ = false;
     const uint64_t page = page_of(vaddr);
     if (page_shift > kPageBits) {
-        large_.note(vaddr, page_shift);
+        ((entry.page & tcg::kTlbGlobal) != 0 ? large_global_ : large_).note(vaddr, page_shift);
     }
     for (TlbEntry& victim : victims_) {
         if (in_use(victim) && page_of(victim) == page) {
@@ -68,6 +77,8 @@ TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift
         ++conflicts_;
         // Half as many conflicts as entries: the table is too small for what is in use, not merely filling up.
         if (conflicts_ > entries_.size() / 2 && entries_.size() < size_t{1} << kMaxBits) {
+            patience_ =
+                flushes_since_shrunk_ < 2 * patience_ ? std::min(patience_ * 4, kMaxPatience) : kMinPatience;
             resize(entries_.size() * 2);
             counters.tlb_resizes.add();
         }
@@ -98,9 +109,10 @@ void Tlb::resize(size_t entries) {
 }
 
 // Forgets the entries of an aligned range of 2^shift bytes.
-void Tlb::flush_range(uint64_t base, unsigned shift) {
+void Tlb::flush_range(uint64_t base, unsigned shift, Global global) {
+    const uint64_t kept = global == Global::stays ? tcg::kTlbGlobal : 0;
     const auto inside = [&](const TlbEntry& entry) {
-        return in_use(entry) && page_of(entry) >> shift == base >> shift;
+        return in_use(entry) && page_of(entry) >> shift == base >> shift && (entry.page & kept) == 0;
     };
     // The pages of a range fill neighbouring entries.
     const uint64_t pages = uint64_t{1} << std::min(shift - kPageBits, 63u);
@@ -118,35 +130,64 @@ void Tlb::flush_range(uint64_t base, unsigned shift) {
     }
 }
 
-void Tlb::flush_page(uint64_t vaddr) {
+void Tlb::flush_page(uint64_t vaddr, Global global) {
     if (empty()) {
         return;
     }
-    flush_range(page_of(vaddr), kPageBits);
-    if (const unsigned shift = large_.largest_at(vaddr); shift != 0) {
-        flush_range(vaddr >> shift << shift, shift);
+    flush_range(page_of(vaddr), kPageBits, global);
+    unsigned shift = large_.largest_at(vaddr);
+    if (global == Global::goes) {
+        shift = std::max(shift, large_global_.largest_at(vaddr));
+    }
+    if (shift != 0) {
+        flush_range(vaddr >> shift << shift, shift, global);
     }
 }
 
 void Tlb::flush(VcpuCounters& counters) {
     large_.clear();
+    large_global_.clear();
     if (empty()) {
         return;
     }
-    // Two flushes in a row with little in use: a smaller table is cheaper to clear.
-    quiet_flushes_ = peak_used_ < entries_.size() / 4 ? quiet_flushes_ + 1 : 0;
-    if (quiet_flushes_ >= 2 && entries_.size() > size_t{1} << kMinBits) {
-        entries_.assign(entries_.size() / 2, kEmpty);
-        quiet_flushes_ = 0;
-        counters.tlb_resizes.add();
-    } else {
-        std::fill(entries_.begin(), entries_.end(), kEmpty);
-    }
+    std::fill(entries_.begin(), entries_.end(), kEmpty);
     victims_.fill(kEmpty);
     empty_ = true;
     used_ = 0;
-    peak_used_ = 0;
     conflicts_ = 0;
+    shrink_if_quiet(counters);
+}
+
+void Tlb::flush_but_global(VcpuCounters& counters) {
+    large_.clear();
+    if (empty()) {
+        return;
+    }
+    used_ = 0;
+    for (TlbEntry& entry : entries_) {
+        used_ += keep_if_global(entry);
+    }
+    uint64_t victims = 0;
+    for (TlbEntry& victim : victims_) {
+        victims += keep_if_global(victim);
+    }
+    empty_ = used_ + victims == 0;
+    // A table is too small by what conflicts between two flushes, or not much longer.
+    conflicts_ /= 2;
+    shrink_if_quiet(counters);
+}
+
+// After a flush. A smaller table is cheaper to clear.
+void Tlb::shrink_if_quiet(VcpuCounters& counters) {
+    ++flushes_since_shrunk_;
+    quiet_flushes_ = peak_used_ < entries_.size() / 4 ? quiet_flushes_ + 1 : 0;
+    if (quiet_flushes_ >= patience_ && entries_.size() > size_t{1} << kMinBits) {
+        resize(entries_.size() / 2);
+        quiet_flushes_ = 0;
+        flushes_since_shrunk_ = 0;
+        counters.tlb_resizes.add();
+    }
+    peak_used_ = used_;
 }
 
 }  // namespace weft::accel

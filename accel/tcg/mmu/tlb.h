@@ -23,6 +23,8 @@ class Tlb {
     static constexpr unsigned kMinBits = 8;   // entries, log2
     static constexpr unsigned kMaxBits = 16;  // 65,536 entries reach 256 MiB
     static constexpr unsigned kVictims = 8;
+    static constexpr unsigned kMinPatience = 2;  // flushes
+    static constexpr unsigned kMaxPatience = 4096;
     static_assert(uint64_t{1} << kMaxBits <= tcg::kMaxTlbEntries);
 
     Tlb();
@@ -42,10 +44,15 @@ class Tlb {
     tcg::TlbEntry* insert(uint64_t vaddr, const tcg::TlbEntry& entry, unsigned page_shift,
                           VcpuCounters& counters);
 
+    // What all address spaces share (a kernel's mappings: what runs after a flush needs them at once) may stay or has to go.
+    enum class Global : uint8_t { stays, goes };
+
     // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that.
-    void flush_page(uint64_t vaddr);
+    void flush_page(uint64_t vaddr, Global global);
     // Forgets everything; a table that was used little shrinks.
     void flush(VcpuCounters& counters);
+    // The same, but for what all address spaces share.
+    void flush_but_global(VcpuCounters& counters);
     // Whether nothing was cached since the last flush of everything: a table without entries may still have victims.
     bool empty() const { return empty_; }
     size_t used() const { return used_; }  // of the direct-mapped entries
@@ -68,7 +75,8 @@ class Tlb {
   private:
     tcg::TlbEntry& slot(uint64_t vaddr) { return entries_[vaddr >> kPageBits & (entries_.size() - 1)]; }
     void resize(size_t entries);
-    void flush_range(uint64_t base, unsigned shift);
+    void flush_range(uint64_t base, unsigned shift, Global global);
+    void shrink_if_quiet(VcpuCounters& counters);
 
     std::vector<tcg::TlbEntry> entries_;
     std::array<tcg::TlbEntry, kVictims> victims_;
@@ -78,7 +86,13 @@ class Tlb {
     size_t peak_used_ = 0;  // most in use since the last flush
     size_t conflicts_ = 0;  // live entries thrown out since the last resize
     unsigned quiet_flushes_ = 0;
-    PageFilter large_;  // mappings of more than 4 KiB there are entries of
+    // So many in a row and the table shrinks. More, where it had to grow again soon: frequent flushes with little in use
+    // between them, of pages that meet in a smaller table.
+    unsigned patience_ = kMinPatience;
+    unsigned flushes_since_shrunk_ = 0;
+    // Mappings of more than 4 KiB that there are entries of.
+    PageFilter large_;
+    PageFilter large_global_;
 };
 
 // The TLBs of one address space: one a mode that depends on it.
