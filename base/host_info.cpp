@@ -1,5 +1,6 @@
 #include "base/host_info.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -164,6 +165,15 @@ std::size_t host_page_size() { return static_cast<std::size_t>(::sysconf(_SC_PAG
 unsigned host_online_cpus() {
     const long count = ::sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : static_cast<unsigned>(count);
+}
+
+unsigned host_usable_cpus() {
+    cpu_set_t usable;
+    CPU_ZERO(&usable);
+    if (::sched_getaffinity(0, sizeof usable, &usable) != 0) {
+        return host_online_cpus();  // more than the set has room for (EINVAL)
+    }
+    return static_cast<unsigned>(CPU_COUNT(&usable));
 }
 
 std::optional<std::uint64_t> host_memory(const std::string& root) {

@@ -14,6 +14,10 @@ std::size_t host_page_size();
 // Processors that are online; at least 1.
 unsigned host_online_cpus();
 
+// Processors that the calling thread, and those it starts, may run on (sched_getaffinity(2)); those that are online where
+// the host does not say. At least 1.
+unsigned host_usable_cpus();
+
 // Bytes of memory this process may hope for: the host's physical memory or the control group's limit,
 // whichever is smaller; where only one is known, that one; nullopt where neither is.
 //

@@ -13,10 +13,18 @@
 #include "accel/tcg/topology_change.h"
 #include "accel/tcg/vcpu/runtime_hooks.h"
 #include "base/assert.h"
+#include "base/host_info.h"
 
 namespace weft::accel {
 
 namespace {
+
+uint32_t most_threads(const Settings& settings) {
+    if (settings.thread == ThreadMode::single) {
+        return 1;
+    }
+    return settings.max_threads != 0 ? settings.max_threads : host_usable_cpus();
+}
 
 // A work item that another thread waits for.
 struct Completion {
@@ -58,10 +66,8 @@ struct Completion {
 Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
     : config_(config),
       settings_(settings),
+      max_threads_(most_threads(settings)),
       vcpus_(config.max_vcpus),
-      runnable_threads_(settings.give_way && settings.thread == ThreadMode::multi
-                            ? RunnableThreads::host_processors()
-                            : RunnableThreads::kAnyNumber),
       timer_(clock_),
       final_state_(config.max_vcpus) {}
 
@@ -79,12 +85,11 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
         return std::unexpected(settings.error());
     }
     std::unique_ptr<Accelerator> accelerator(new Accelerator(config, *settings));
-    const bool single = settings->thread == ThreadMode::single;
     auto cache = TranslationCache::create({.guest = config.guest,
                                            .host = config.host,
                                            .users = &accelerator->vcpus_,
                                            .settings = *settings,
-                                           .contexts = single ? 1 : config.max_vcpus,
+                                           .contexts = std::min(accelerator->max_threads_, config.max_vcpus),
                                            .hooks = runtime_hooks(),
                                            .request_quiescence = &CpuThread::request_quiescence});
     if (!cache) {
@@ -167,15 +172,24 @@ Result<> Accelerator::write_stats(std::optional<uint64_t> state_hash) {
 
 // ---- vCPUs ----
 
-// With thread=single the thread of all vCPUs, paused; else a new one.
+// The thread for a new vCPU: a new one, or, paused, the one with the fewest vCPUs.
 Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
-    const bool single = settings_.thread == ThreadMode::single;
-    if (single && !threads_.empty()) {
-        threads_[0]->pause();
-        return threads_[0].get();
+    if (threads_.size() == max_threads_) {
+        pause_all();
+        return std::ranges::min_element(threads_, {}, [](const auto& thread) { return thread->vcpu_count(); })
+            ->get();
     }
-    auto thread = CpuThread::create(single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", index), *cache_,
-                                    gate_, timer_, runnable_threads_, clock_, insn_clock_.get());
+    const bool single = settings_.thread == ThreadMode::single;
+    const auto number = static_cast<uint32_t>(threads_.size());
+    auto thread = CpuThread::create(
+        {.name = single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", shares_threads() ? number : index),
+         .cache = *cache_,
+         .gate = gate_,
+         .timer = timer_,
+         .clock = clock_,
+         .insn_clock = insn_clock_.get(),
+         .capacity = shares_threads() ? config_.max_vcpus : 1,
+         .shared = shares_threads() && max_threads_ > 1 ? &shared_vcpus_ : nullptr});
     if (!thread) {
         return std::unexpected(thread.error());
     }
@@ -189,6 +203,7 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
         return fail(fmt::format("vCPU {}: there is one already, or the machine has at most {}", config.index,
                                 vcpus_.capacity()));
     }
+    const bool running = running_;
     auto thread = thread_for(config.index);
     if (!thread) {
         return std::unexpected(thread.error());
@@ -200,27 +215,32 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);
-    if (running_ && settings_.thread == ThreadMode::single) {
-        (*thread)->resume();
+    if (running && shares_threads()) {
+        resume_all();
     }
     return &vcpu;
 }
 
-CpuThread& Accelerator::thread_of(Vcpu& vcpu) { return static_cast<CpuThread&>(vcpu.thread); }
+CpuThread& Accelerator::thread_of(Vcpu& vcpu) { return static_cast<CpuThread&>(vcpu.thread()); }
 
 void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     MutexLock lock(control_);
-    // It runs no more before it is taken out: nobody tells it from then on that TBs are invalid or their memory goes.
+    // It runs no more before it is taken out: nobody tells it from then on that TBs are invalid or their memory goes. Where
+    // threads share vCPUs, it goes to no other thread while all are parked.
+    const bool running = running_;
+    if (shares_threads()) {
+        pause_all();
+    }
     CpuThread& thread = thread_of(vcpu);
     thread.pause();
     thread.wait_until_parked();
     vcpus_.set(vcpu.index, nullptr);
     // Nobody who found the vCPU before still holds it.
     cache_->epochs().synchronize(nullptr, &CpuThread::request_quiescence);
-    if (settings_.thread == ThreadMode::single) {
+    if (shares_threads()) {
         thread.remove(vcpu);
-        if (running_) {
-            thread.resume();
+        if (running) {
+            resume_all();
         }
     } else {
         thread.stop();
@@ -231,7 +251,7 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     vcpu.counters.probe_misses.add(profile.probe_misses.load(std::memory_order_relaxed));
     depart(vcpu);
     std::erase_if(owned_, [&vcpu](const auto& each) { return each.get() == &vcpu; });
-    if (settings_.thread == ThreadMode::multi) {
+    if (!shares_threads()) {
         std::erase_if(threads_, [&thread](const auto& each) { return each.get() == &thread; });
     }
 }
@@ -252,11 +272,15 @@ Result<> Accelerator::resume() {
             return done;
         }
     }
+    resume_all();
+    return {};
+}
+
+void Accelerator::resume_all() {
     for (const std::unique_ptr<CpuThread>& thread : threads_) {
         thread->resume();
     }
     running_ = true;
-    return {};
 }
 
 void Accelerator::pause_all() {
@@ -299,13 +323,13 @@ void Accelerator::topology_changed(void (*done)(void* opaque), void* opaque) {
 
 void Accelerator::run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) {
     if (kind != VcpuWork::sync) {
-        vcpu.thread.post_copy(vcpu, {kind, fn, opaque});
+        vcpu.thread().post_copy(vcpu, {kind, fn, opaque});
         return;
     }
     // It would wait inside the gate, or for its own next item, and others for it.
     WEFT_ASSERT(!on_vcpu_thread());
     Completion completion(fn, opaque);
-    vcpu.thread.post(vcpu, completion.item);
+    vcpu.thread().post(vcpu, completion.item);
     completion.wait();
 }
 
@@ -313,7 +337,7 @@ bool Accelerator::on_vcpu_thread() {
     EpochDomain::Reader reader(cache_->epochs());
     reader.go_online();
     bool found = false;
-    vcpus_.for_each([&found](CodeUser& user) { found = found || vcpu_of(user).thread.is_current(); });
+    vcpus_.for_each([&found](CodeUser& user) { found = found || vcpu_of(user).thread().is_current(); });
     return found;
 }
 

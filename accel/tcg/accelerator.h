@@ -14,7 +14,6 @@
 #include "accel/tcg/observe/report.h"
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/run/exclusive.h"
-#include "accel/tcg/run/runnable_threads.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/time/clock.h"
@@ -66,12 +65,15 @@ class Accelerator final : public ReportSource {
     Result<> write_stats(std::optional<uint64_t> state_hash = {}) override;
 
   private:
-    // A thread and, with thread=multi, its vCPU.
+    // Each has a vCPU of its own, or all of them share all vCPUs.
     using Threads = std::vector<std::unique_ptr<CpuThread>>;
 
     explicit Accelerator(const AccelConfig& config, const Settings& settings);
 
+    // Whether threads have more than one vCPU, and stay when those go.
+    bool shares_threads() const { return max_threads_ < config_.max_vcpus; }
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
+    void resume_all() WEFT_REQUIRES(control_);
     void pause_all() WEFT_REQUIRES(control_);
     bool on_vcpu_thread();
     // What is kept of a vCPU that goes.
@@ -81,13 +83,14 @@ class Accelerator final : public ReportSource {
 
     const AccelConfig config_;
     const Settings settings_;
+    const uint32_t max_threads_;
     const Clock clock_;
     CodeUsers vcpus_;  // who may read it: see there
     std::unique_ptr<TranslationCache> cache_;
     std::unique_ptr<Observers> observers_;
     std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
-    RunnableThreads runnable_threads_;
+    SharedVcpus shared_vcpus_;
     TimerThread timer_;
     // Writes announced by other than guest instructions. Any thread; sequentially consistent (see ram_written()).
     std::atomic<uint64_t> ram_writes_{0};

@@ -43,9 +43,7 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter exceptions;  // delivered
     Counter interrupts;  // taken
     Counter halts;
-    Counter pause_yields;      // gave way to others after many pauses
-    Counter rests;             // ... and again when the guest next ran a user program
-    Counter kick_sleeps;       // slept for a vCPU that it had kicked
+    Counter moves;             // to another thread
     Counter tlb_fills;         // entries made
     Counter tlb_fills_load;    // ... by loads and atomics
     Counter tlb_fills_store;   // ... by stores
@@ -70,7 +68,7 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 39> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 37> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
@@ -92,9 +90,7 @@ inline constexpr std::array<CounterField, 39> kVcpuCounters = {{
     {"exceptions", &VcpuCounters::exceptions},
     {"interrupts", &VcpuCounters::interrupts},
     {"halts", &VcpuCounters::halts},
-    {"pause_yields", &VcpuCounters::pause_yields},
-    {"rests", &VcpuCounters::rests},
-    {"kick_sleeps", &VcpuCounters::kick_sleeps},
+    {"moves", &VcpuCounters::moves},
     {"tlb_fills", &VcpuCounters::tlb_fills},
     {"tlb_fills_load", &VcpuCounters::tlb_fills_load},
     {"tlb_fills_store", &VcpuCounters::tlb_fills_store},

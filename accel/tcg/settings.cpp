@@ -24,7 +24,7 @@ enum Property : unsigned {
     kDisable,
     kHashBuckets,
     kTranslateAfter,
-    kGiveWay,
+    kMaxThreads,
     kProfile,
     kPerfMap,
     kJitDump,
@@ -44,7 +44,7 @@ constexpr const char* kDefaultBackend = "interp";
 // In the order of Property.
 constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"thread", PropertyType::choice, "multi", 0, 0, "single|multi",
-     "one host thread a vCPU, or one that takes all vCPUs in turn"},
+     "one host thread a vCPU (see max-threads), or one that takes all vCPUs in turn"},
     {"tb-size", PropertyType::uint, "0", 0, UINT32_MAX, nullptr,
      "memory for translated code in MiB; 0 chooses by the host's memory"},
     {"split-wx", PropertyType::boolean, nullptr, 0, 0, nullptr,
@@ -66,9 +66,10 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "buckets of the table of translations in the beginning, a power of two, for measuring"},
     {"translate-after", PropertyType::uint, "4", 0, UINT8_MAX, nullptr,
      "times that code runs one instruction after another before it is translated; 0 translates at once"},
-    {"give-way", PropertyType::boolean, "on", 0, 0, nullptr,
-     "with more vCPUs than host processors: a vCPU that waits for another one lets it run (with "
-     "thread=multi)"},
+    {"max-threads", PropertyType::uint, "0", 0, UINT32_MAX, nullptr,
+     "with thread=multi: run vCPUs on at most so many threads, in turn where there are more; 0 means as many "
+     "as "
+     "there are host processors"},
     {"profile", PropertyType::boolean, "off", 0, 0, nullptr,
      "count how often each translation is entered and what the jump cache yields, for 'info tb-list'"},
     {"perfmap", PropertyType::boolean, "off", 0, 0, nullptr, "list the code for perf in /tmp/perf-PID.map"},
@@ -152,7 +153,7 @@ Result<Settings> read_settings(const PropertyValue* values) {
                     " is not a power of two");
     }
     settings.translate_after = static_cast<uint8_t>(values[kTranslateAfter].number);
-    settings.give_way = values[kGiveWay].number != 0;
+    settings.max_threads = static_cast<uint32_t>(values[kMaxThreads].number);
     settings.profile = values[kProfile].number != 0;
     settings.perf_map = values[kPerfMap].number != 0;
     settings.jitdump = values[kJitDump].number != 0;

@@ -30,7 +30,7 @@ struct Settings {
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
     uint8_t translate_after = 0;                 // times that code is run without a translation first
     std::string stats_file;                      // where the counters go at the end; empty: nowhere
-    bool give_way = true;                        // vCPUs that wait, where there are too few host processors
+    uint32_t max_threads = 0;                    // threads that run vCPUs; 0: as many as host processors
     bool profile = false;                        // TBs count their entries
     bool perf_map = false;                       // /tmp/perf-PID.map
     bool jitdump = false;                        // jit-PID.dump

@@ -38,7 +38,7 @@ struct TopologyChange {
             left.fetch_add(1);
             Vcpu& vcpu = vcpu_of(user);
             items[vcpu.index] = {.kind = VcpuWork::async, .run = item, .opaque = this};
-            vcpu.thread.post(vcpu, items[vcpu.index]);
+            vcpu.thread().post(vcpu, items[vcpu.index]);
         });
         one_done();
     }

@@ -56,7 +56,8 @@ struct Bench {
                                               &CpuThread::request_quiescence, &calls});
         REQUIRE(made);
         cache = std::move(*made);
-        auto cpu = CpuThread::create("test", *cache, gate, timer, threads, clock, nullptr);
+        auto cpu = CpuThread::create(
+            {.name = "test", .cache = *cache, .gate = gate, .timer = timer, .clock = clock});
         REQUIRE(cpu);
         thread = std::move(*cpu);
         auto claimed = cache->regions().claim();
@@ -102,7 +103,6 @@ struct Bench {
     Clock clock;
     TimerThread timer{clock};
     ExclusiveGate gate;
-    RunnableThreads threads{RunnableThreads::kAnyNumber};
     std::unique_ptr<TranslationCache> cache;
     void* self() const { return static_cast<VcpuThread*>(thread.get()); }
 

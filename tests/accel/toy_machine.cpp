@@ -97,6 +97,9 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
         return hash;
     };
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
+    // A thread each, for devices of tests have one vCPU wait for another.
+    const char* threads = std::getenv("WEFT_TEST_THREADS");
+    properties.try_emplace("max-threads", threads != nullptr ? threads : std::to_string(max_vcpus));
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
     const std::vector<PropertyValue> values = property_values(properties);
     const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus};

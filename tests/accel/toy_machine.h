@@ -33,7 +33,8 @@ class Machine {
   public:
     using Properties = std::map<std::string, std::string>;
 
-    // `properties` as the user gives them; backend=interp unless they or WEFT_TEST_BACKEND say otherwise.
+    // `properties` as the user gives them; unless they or the environment say otherwise, backend=interp (WEFT_TEST_BACKEND), and
+    // as many threads as vCPUs (WEFT_TEST_THREADS).
     explicit Machine(uint32_t max_vcpus, Properties properties = {});
     ~Machine();
     Machine(const Machine&) = delete;

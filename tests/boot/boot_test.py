@@ -169,14 +169,18 @@ def plain(accel, smp, rounds=1):
     return case
 
 
-def four_threads(emulator, modules, guest):
+def four_threads(emulator, modules, guest, threads_at_most=4):
     threads = VcpuThreads()
-    run = Run(emulator, modules, guest, "tcg,thread=multi", 4, "weft.check", watch=threads)
+    run = Run(emulator, modules, guest, "tcg,thread=multi,max-threads=%d" % threads_at_most, 4, "weft.check", watch=threads)
     yield run
     run.check(guest, 4)
     run.ended()
-    if threads.busy != {"CPU %d/TCG" % i for i in range(4)}:
+    if threads.busy != {"CPU %d/TCG" % i for i in range(threads_at_most)}:
         raise Failure("these vCPU threads used processor time: %s" % sorted(threads.busy))
+
+
+def shared_threads(emulator, modules, guest):
+    return four_threads(emulator, modules, guest, 2)
 
 
 def one_thread(emulator, modules, guest):
@@ -218,7 +222,7 @@ def interp(emulator, modules, guest):
 
 def interp_four_threads(emulator, modules, guest):
     threads = VcpuThreads()
-    run = Run(emulator, modules, guest, "tcg,backend=interp", 4, "weft.check", watch=threads)
+    run = Run(emulator, modules, guest, "tcg,backend=interp,max-threads=4", 4, "weft.check", watch=threads)
     yield run
     run.check(guest, 4)
     run.ended()
@@ -365,6 +369,7 @@ def counted(smp, *ways):
 CASES = {
     "smp1": plain("tcg", 1),
     "smp4": four_threads,
+    "smp4-shared": shared_threads,
     "single": one_thread,
     "split-wx": split_wx,
     "no-split-wx": plain("tcg,split-wx=off", 2),

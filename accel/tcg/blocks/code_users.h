@@ -17,7 +17,7 @@ class CodeUser {
     VcpuCounters counters;  // read by any thread
     JumpCache jump_cache;   // drops are requested by any thread
 
-    // Whether one thread runs both. Any thread.
+    // Whether one thread runs both, and no other ever will. Any thread.
     virtual bool same_thread(const CodeUser& other) const = 0;
     // Takes the direct way to stores to the page at `ram_offset` away: its TLB entries for stores get tcg::kTlbNotDirty. The
     // thread that runs it.

@@ -53,7 +53,6 @@ class TranslationCache {
     tcg::RegionAllocator& regions() { return *regions_; }
     const tcg::RegionAllocator& regions() const { return *regions_; }
     PageMap& pages() { return pages_; }
-    const CodeUsers& users() const { return users_; }
     BlockTable& blocks() { return blocks_; }
     UngroupedCode& ungrouped() { return ungrouped_; }
     const RegionEvictor& evictor() const { return *evictor_; }

@@ -19,38 +19,33 @@ namespace {
 constexpr unsigned kMaxWaitsForRoom = 3;
 
 std::unique_ptr<Scheduler> make_scheduler(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer,
-                                          const Clock& clock, InsnClock* insn_clock, const CodeUsers& users) {
+                                          const Clock& clock, InsnClock* insn_clock, SharedVcpus* shared) {
     if (insn_clock != nullptr) {
         return std::make_unique<InsnTurns>(queue, gate, *insn_clock, clock);
     }
-    return std::make_unique<Turns>(queue, gate, timer, clock, users);
+    return std::make_unique<Turns>(queue, gate, timer, clock, shared);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<CpuThread>> CpuThread::create(std::string name, TranslationCache& cache,
-                                                     ExclusiveGate& gate, TimerThread& timer,
-                                                     RunnableThreads& runnable_threads, const Clock& clock,
-                                                     InsnClock* insn_clock) {
-    auto translator = Translator::create(cache);
+Result<std::unique_ptr<CpuThread>> CpuThread::create(const CpuThreadParts& parts) {
+    auto translator = Translator::create(parts.cache);
     if (!translator) {
         return std::unexpected(translator.error());
     }
-    return std::unique_ptr<CpuThread>(new CpuThread(std::move(name), cache, gate, timer, runnable_threads,
-                                                    clock, insn_clock, std::move(*translator)));
+    return std::unique_ptr<CpuThread>(new CpuThread(parts, std::move(*translator)));
 }
 
-CpuThread::CpuThread(std::string name, TranslationCache& cache, ExclusiveGate& gate, TimerThread& timer,
-                     RunnableThreads& runnable_threads, const Clock& clock, InsnClock* insn_clock,
-                     std::unique_ptr<Translator> translator)
-    : name_(std::move(name)),
-      cache_(cache),
-      gate_(gate),
+CpuThread::CpuThread(const CpuThreadParts& parts, std::unique_ptr<Translator> translator)
+    : name_(parts.name),
+      keeps_vcpus_(parts.shared == nullptr),
+      cache_(parts.cache),
+      gate_(parts.gate),
       translator_(std::move(translator)),
-      queue_(runnable_threads),
-      scheduler_(make_scheduler(queue_, gate, timer, clock, insn_clock, cache.users())),
-      loop_(cache, *translator_, *scheduler_, insn_clock),
-      member_(gate, [](void* thread) { static_cast<CpuThread*>(thread)->scheduler_->ask_all(); }, this) {}
+      queue_(*this, parts.capacity, parts.shared),
+      scheduler_(make_scheduler(queue_, gate_, parts.timer, parts.clock, parts.insn_clock, parts.shared)),
+      loop_(cache_, *translator_, *scheduler_, parts.insn_clock),
+      member_(gate_, [](void* thread) { static_cast<CpuThread*>(thread)->scheduler_->ask_all(); }, this) {}
 
 CpuThread::~CpuThread() { WEFT_ASSERT(!thread_.joinable()); }
 
@@ -170,36 +165,34 @@ void CpuThread::run() {
 void CpuThread::run_or_fail(Reader& reader) {
     try {
         if (Vcpu* const vcpu = scheduler_->next(reader); vcpu != nullptr) {
-            scheduler_->ran(*vcpu, run_vcpu(*vcpu, reader), reader);
+            run_turn(*vcpu, reader);
         }
     } catch (const std::bad_alloc&) {
-        queue_.set_current(nullptr);
+        queue_.turn_ends();
         for (Vcpu* vcpu : queue_.vcpus()) {
             vcpu->out_of_memory();
         }
     }
 }
 
-LoopExit CpuThread::run_vcpu(Vcpu& vcpu, Reader& reader) {
+void CpuThread::run_turn(Vcpu& first, Reader& reader) {
+    Vcpu* vcpu = &first;
     LoopExit reason{};
     {
         const InsideGate inside(member_, reader);
-        while (true) {
-            reason = or_fail(vcpu, LoopExit::failed, [&] { return loop_.run(vcpu, reader); });
-            if (reason != LoopExit::yielded || queue_.vcpus().size() > 1) {
-                break;
-            }
-            // Alone, it may go on.
-            scheduler_->paused(vcpu);
+        for (Vcpu* next = vcpu; next != nullptr;) {
+            vcpu = next;
+            reason = or_fail(*vcpu, LoopExit::failed, [&] { return loop_.run(*vcpu, reader); });
+            next = reason == LoopExit::yielded ? scheduler_->after_pause(*vcpu) : nullptr;
         }
     }
     if (reason == LoopExit::full) {
-        make_room(vcpu, reader);
+        make_room(*vcpu, reader);
     } else if (reason == LoopExit::halted) {
         // So that it is looked at once before the thread sleeps.
-        vcpu.header().exit_request.store(1, std::memory_order_seq_cst);
+        vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
     }
-    return reason;
+    scheduler_->ran(reason);
 }
 
 void CpuThread::make_room(const Vcpu& vcpu, Reader& reader) {

@@ -1,4 +1,5 @@
-// A host thread that runs vCPUs: one each with thread=multi, all of them in turn with thread=single.
+// A host thread that runs vCPUs: one each with thread=multi where there are processors enough, all of them in turn with
+// thread=single, and several that may go to other threads with thread=multi where there are more vCPUs than processors.
 //
 // The thread is, at any time, in one of these states:
 //   running    inside the exclusive gate, in the execution loop of one vCPU
@@ -20,7 +21,6 @@
 #include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/run/exec_loop.h"
 #include "accel/tcg/run/run_queue.h"
-#include "accel/tcg/run/runnable_threads.h"
 #include "accel/tcg/run/scheduler.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/translate/translator.h"
@@ -32,13 +32,22 @@
 
 namespace weft::accel {
 
+// What a thread is made of; all that is referred to outlives it.
+struct CpuThreadParts {
+    std::string name;
+    TranslationCache& cache;
+    ExclusiveGate& gate;
+    TimerThread& timer;
+    const Clock& clock;
+    InsnClock* insn_clock = nullptr;  // null with the host's clock
+    size_t capacity = 1;              // vCPUs at most
+    SharedVcpus* shared = nullptr;    // null: it keeps its vCPUs
+};
+
 class CpuThread final : public VcpuThread {
   public:
-    // Everything outlives it. No thread runs before start(). `insn_clock`: null with the host's clock.
-    static Result<std::unique_ptr<CpuThread>> create(std::string name, TranslationCache& cache,
-                                                     ExclusiveGate& gate, TimerThread& timer,
-                                                     RunnableThreads& runnable_threads, const Clock& clock,
-                                                     InsnClock* insn_clock);
+    // No thread runs before start().
+    static Result<std::unique_ptr<CpuThread>> create(const CpuThreadParts& parts);
     // Stopped.
     ~CpuThread();
     CpuThread(const CpuThread&) = delete;
@@ -55,12 +64,15 @@ class CpuThread final : public VcpuThread {
     void resume() { command(RunQueue::Command::run); }
     void pause() { command(RunQueue::Command::pause); }
     void wait_until_parked() { queue_.wait_until_parked(); }
+    // How many it runs. While it is parked or not started.
+    size_t vcpu_count() const { return queue_.vcpus().size(); }
     // Ends the thread, which may not start again. Work that is left is done by the caller.
     void stop();
 
     // ---- any thread ----
 
     // VcpuThread
+    bool keeps_vcpus() const override { return keeps_vcpus_; }
     bool is_current() const override {
         return id_.load(std::memory_order_seq_cst) == std::this_thread::get_id();
     }
@@ -76,14 +88,12 @@ class CpuThread final : public VcpuThread {
   private:
     using Reader = EpochDomain::Reader;
 
-    CpuThread(std::string name, TranslationCache& cache, ExclusiveGate& gate, TimerThread& timer,
-              RunnableThreads& runnable_threads, const Clock& clock, InsnClock* insn_clock,
-              std::unique_ptr<Translator> translator);
+    CpuThread(const CpuThreadParts& parts, std::unique_ptr<Translator> translator);
 
     void command(RunQueue::Command command);
     void run();
     void run_or_fail(Reader& reader);
-    LoopExit run_vcpu(Vcpu& vcpu, Reader& reader);
+    void run_turn(Vcpu& first, Reader& reader);
     void make_room(const Vcpu& vcpu, Reader& reader);
     void do_work(Vcpu& vcpu, Reader& reader);
     void do_item(Vcpu& vcpu, const WorkItem& item, Reader& reader);
@@ -91,6 +101,7 @@ class CpuThread final : public VcpuThread {
     void park(Reader& reader);
 
     const std::string name_;
+    const bool keeps_vcpus_;
     TranslationCache& cache_;
     ExclusiveGate& gate_;
     const std::unique_ptr<Translator> translator_;

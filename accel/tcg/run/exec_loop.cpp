@@ -56,8 +56,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
         }
 
         enter_context(vcpu);
-        if (vcpu.rest_due && vcpu.fetch_mode == kUserMmuMode) {
-            return LoopExit::may_rest;
+        if (vcpu.short_turn != 0 && (vcpu.fetch_mode == kUserMmuMode || --vcpu.short_turn == 0)) {
+            vcpu.short_turn = 0;
+            return LoopExit::turn_over;
         }
         Target target{};
         switch (next(vcpu, unlinked, &target)) {

@@ -18,9 +18,9 @@ enum class LoopExit : uint8_t {
     stopped,    // the instruction clock has reached its stop
     halted,     // Vcpu::halted is set
     yielded,
-    may_rest,  // Vcpu::rest_due is set, and the guest runs a user program
-    full,      // the code cache has to be emptied
-    failed,    // Vcpu::failed is set
+    turn_over,  // Vcpu::short_turn
+    full,       // the code cache has to be emptied
+    failed,     // Vcpu::failed is set
 };
 
 // Asked when a vCPU was kicked: whether its thread has something else to do than to look at interrupts.

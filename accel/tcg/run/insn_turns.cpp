@@ -46,7 +46,7 @@ Vcpu* InsnTurns::next(EpochDomain::Reader& reader) {
     return turn_;
 }
 
-void InsnTurns::ran(Vcpu&, LoopExit reason, EpochDomain::Reader&) {
+void InsnTurns::ran(LoopExit reason) {
     queue_.set_current(nullptr);
     if (reason == LoopExit::yielded) {
         turn_ = nullptr;

@@ -24,7 +24,8 @@ class InsnTurns final : public Scheduler {
     void thread_ends() override { insns_.leave_thread(); }
     // Goes on with the segment that was interrupted, or begins another one.
     Vcpu* next(EpochDomain::Reader& reader) override;
-    void ran(Vcpu& vcpu, LoopExit reason, EpochDomain::Reader& reader) override;
+    Vcpu* after_pause(Vcpu& vcpu) override { return queue_.vcpus().size() == 1 ? &vcpu : nullptr; }
+    void ran(LoopExit reason) override;
     // Held, but the segment goes on a little: whoever pauses the machine meanwhile waits for its end, which is the guest's.
     bool on_the_way_to_hold() const override;
     void removed(Vcpu&) override { turn_ = nullptr; }

@@ -11,6 +11,11 @@ namespace {
 
 bool kicked(const Vcpu& vcpu) { return vcpu.header().exit_request.load(std::memory_order_seq_cst) != 0; }
 
+// Whether it is another vCPU than that one, and not halted.
+bool waits_beside(const Vcpu& one, const Vcpu& other) {
+    return &other != &one && !other.failed && !other.halted;
+}
+
 bool runnable(Vcpu& vcpu) {
     if (vcpu.failed) {
         return false;
@@ -31,6 +36,19 @@ bool runnable(Vcpu& vcpu) {
 
 }  // namespace
 
+RunQueue::RunQueue(VcpuThread& owner, size_t capacity, SharedVcpus* shared) : owner_(owner), shared_(shared) {
+    vcpus_.reserve(capacity);
+    if (shared_ != nullptr) {
+        shared_->join(*this);
+    }
+}
+
+RunQueue::~RunQueue() {
+    if (shared_ != nullptr) {
+        shared_->leave(*this);
+    }
+}
+
 // ---- control ----
 
 void RunQueue::add(Vcpu& vcpu) {
@@ -39,7 +57,7 @@ void RunQueue::add(Vcpu& vcpu) {
         parked_changed_.wait(mutex_);
     }
     vcpus_.push_back(&vcpu);
-    count_.store(vcpus_.size(), std::memory_order_relaxed);
+    count_.store(vcpus_.size(), std::memory_order_seq_cst);
 }
 
 void RunQueue::remove(Vcpu& vcpu) {
@@ -48,7 +66,7 @@ void RunQueue::remove(Vcpu& vcpu) {
         parked_changed_.wait(mutex_);
     }
     std::erase(vcpus_, &vcpu);
-    count_.store(vcpus_.size(), std::memory_order_relaxed);
+    count_.store(vcpus_.size(), std::memory_order_seq_cst);
     last_ = 0;
 }
 
@@ -68,9 +86,6 @@ void RunQueue::wake_always() {
     {
         MutexLock lock(mutex_);
         ++signals_;
-        if (waiting_.load(std::memory_order_seq_cst)) {
-            count(true);
-        }
     }
     wake_.notify_one();
 }
@@ -98,8 +113,8 @@ void RunQueue::wake_sleeper() {
 
 // ---- the thread ----
 
-Vcpu* RunQueue::next_runnable() {
-    for (size_t i = 1; i <= vcpus_.size(); ++i) {
+Vcpu* RunQueue::next_runnable(bool again) {
+    for (size_t i = again ? 0 : 1; i < vcpus_.size() + (again ? 0 : 1); ++i) {
         const size_t candidate = (last_ + i) % vcpus_.size();
         if (runnable(*vcpus_[candidate])) {
             last_ = candidate;
@@ -109,9 +124,18 @@ Vcpu* RunQueue::next_runnable() {
     return nullptr;
 }
 
+Vcpu* RunQueue::next_kicked() {
+    for (size_t i = 1; i <= vcpus_.size(); ++i) {
+        Vcpu& candidate = *vcpus_[(last_ + i) % vcpus_.size()];
+        if (kicked(candidate) && runnable(candidate)) {
+            return &candidate;
+        }
+    }
+    return nullptr;
+}
+
 bool RunQueue::others_wait(const Vcpu& vcpu) const {
-    return std::ranges::any_of(
-        vcpus_, [&vcpu](const Vcpu* other) { return other != &vcpu && !other->failed && !other->halted; });
+    return std::ranges::any_of(vcpus_, [&vcpu](const Vcpu* other) { return waits_beside(vcpu, *other); });
 }
 
 bool RunQueue::other_was_kicked(const Vcpu& vcpu) const {
@@ -128,24 +152,94 @@ bool RunQueue::any_work() const {
     return std::ranges::any_of(vcpus_, [](const Vcpu* vcpu) { return vcpu->work.any(); });
 }
 
-// ---- waiting ----
+bool RunQueue::turn_begins(Vcpu& vcpu) {
+    bool offers = false;
+    bool others = false;
+    {
+        MutexLock lock(mutex_);
+        current_.store(&vcpu, std::memory_order_seq_cst);
+        others = others_wait(vcpu);
+        offers = others && shared_ != nullptr;
+        if (offers) {
+            offers_ = true;
+            shared_->offer_begins();
+        }
+    }
+    if (offers) {
+        shared_->wake_idle();
+    }
+    return others;
+}
 
-void RunQueue::set_counted(bool counted) {
+void RunQueue::turn_ends() {
     MutexLock lock(mutex_);
-    count(counted);
+    current_.store(nullptr, std::memory_order_seq_cst);
+    if (offers_) {
+        offers_ = false;
+        shared_->offer_ends();
+    }
 }
 
-void RunQueue::count(bool wants_processor) {
-    if (counted_ == wants_processor) {
-        return;
+Vcpu* RunQueue::pass_turn(const Vcpu& vcpu) {
+    MutexLock lock(mutex_);
+    const size_t place = next_waiting(vcpu);
+    if (place == vcpus_.size()) {
+        return nullptr;
     }
-    counted_ = wants_processor;
-    if (wants_processor) {
-        threads_.add();
-    } else {
-        threads_.remove();
-    }
+    last_ = place;
+    current_.store(vcpus_[place], std::memory_order_seq_cst);
+    return vcpus_[place];
 }
+
+// The place of the next in turn that waits beside `vcpu`; else how many there are.
+size_t RunQueue::next_waiting(const Vcpu& vcpu) const {
+    size_t place = last_;
+    for (size_t i = 1; i < vcpus_.size(); ++i) {
+        place = place + 1 == vcpus_.size() ? 0 : place + 1;
+        if (waits_beside(vcpu, *vcpus_[place])) {
+            return place;
+        }
+    }
+    return vcpus_.size();
+}
+
+bool RunQueue::wanted_meanwhile() {
+    MutexLock lock(mutex_);
+    const Vcpu* const running = current();
+    return command() != Command::run || any_work() || (running != nullptr && other_was_kicked(*running));
+}
+
+Vcpu* RunQueue::give() {
+    MutexLock lock(mutex_);
+    if (!offers_) {
+        return nullptr;
+    }
+    const Vcpu& running = *current();
+    // Whose turn would be next.
+    const size_t place = next_waiting(running);
+    if (place == vcpus_.size()) {
+        return nullptr;  // it has failed meanwhile
+    }
+    Vcpu* const given = vcpus_[place];
+    vcpus_.erase(vcpus_.begin() + static_cast<ptrdiff_t>(place));
+    // Who comes next is not changed by it; `last_` is a place still.
+    last_ -= place <= last_ && last_ != 0 ? 1 : 0;
+    count_.store(vcpus_.size(), std::memory_order_seq_cst);
+    if (!others_wait(running)) {
+        offers_ = false;
+        shared_->offer_ends();
+    }
+    return given;
+}
+
+void RunQueue::adopt(Vcpu& vcpu) {
+    MutexLock lock(mutex_);
+    vcpus_.push_back(&vcpu);
+    count_.store(vcpus_.size(), std::memory_order_seq_cst);
+    vcpu.set_thread(owner_);
+}
+
+// ---- waiting ----
 
 void RunQueue::wait_for_signal(uint64_t seen, uint64_t until, const Clock& clock) {
     while (signals_ == seen) {

@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-#include "accel/tcg/run/runnable_threads.h"
+#include "accel/tcg/run/shared_vcpus.h"
 #include "accel/tcg/time/clock.h"
 #include "base/epoch.h"
 #include "base/mutex.h"
@@ -24,12 +24,16 @@ struct Vcpu;
 
 namespace weft::accel {
 
+class VcpuThread;
+
 class RunQueue {
   public:
     enum class Command : uint8_t { run, pause, stop };
 
-    // `threads`: counts this one while it wants a host processor; outlives the queue.
-    explicit RunQueue(RunnableThreads& threads) : threads_(threads) {}
+    // `owner`: the thread. `capacity`: vCPUs at most. `shared`: threads may take each other's vCPUs; null: what is in the
+    // queue stays there. All of it outlives the queue.
+    RunQueue(VcpuThread& owner, size_t capacity, SharedVcpus* shared);
+    ~RunQueue();
     RunQueue(const RunQueue&) = delete;
     RunQueue& operator=(const RunQueue&) = delete;
 
@@ -47,29 +51,50 @@ class RunQueue {
 
     // ---- any thread ----
 
-    const RunnableThreads& threads() const { return threads_; }
     Command command() const { return command_.load(std::memory_order_seq_cst); }
     // The vCPU that runs, or null.
     Vcpu* current() const { return current_.load(std::memory_order_seq_cst); }
     // Whether there are several vCPUs. A hint.
-    bool shared() const { return count_.load(std::memory_order_relaxed) > 1; }
+    bool shared() const { return count_.load(std::memory_order_seq_cst) > 1; }
     // Makes the vCPU that runs, or all of them, return from generated code.
     void ask_current();
     void ask_each() WEFT_EXCLUDES(mutex_);
     // Wakes the thread where it waits, or is about to.
     void wake_sleeper() WEFT_EXCLUDES(mutex_);
 
+    // ---- SharedVcpus ----
+
+    // A vCPU that the queue offers, taken out of it; or null.
+    Vcpu* give() WEFT_EXCLUDES(mutex_);
+    // Whether the thread has nothing to run and sleeps, or will; gives what it was before.
+    bool mark_idle(bool idle) { return idle_.exchange(idle, std::memory_order_seq_cst); }
+
     // ---- the thread ----
 
+    // Not during a turn, where threads share vCPUs.
     std::span<Vcpu* const> vcpus() const { return vcpus_; }
-    // As the thread begins and ends: whether it wants a host processor.
-    void set_counted(bool counted) WEFT_EXCLUDES(mutex_);
+    // A turn of `vcpu`: until it ends others may be taken out of the queue (see SharedVcpus). Whether there are others that
+    // wait for theirs.
+    bool turn_begins(Vcpu& vcpu) WEFT_EXCLUDES(mutex_);
+    void turn_ends() WEFT_EXCLUDES(mutex_);
+    // During it: has the next of the others run in the place of `vcpu`, and gives it; null, and nothing is changed, where
+    // none of them waits.
+    Vcpu* pass_turn(const Vcpu& vcpu) WEFT_EXCLUDES(mutex_);
+    // During it: whether there is something to be done that may have been looked for before it was known who runs: a
+    // command, work, a halted vCPU that was kicked.
+    bool wanted_meanwhile() WEFT_EXCLUDES(mutex_);
+    // The same for a queue whose vCPUs nobody takes.
     void set_current(Vcpu* vcpu) { current_.store(vcpu, std::memory_order_seq_cst); }
-    // The next in turn that is not halted, or has work; null: none. Takes the exit requests of halted ones.
-    Vcpu* next_runnable();
+    // A vCPU out of another queue becomes this one's. Between turns; allocates nothing.
+    void adopt(Vcpu& vcpu) WEFT_EXCLUDES(mutex_);
+    // The next in turn that is not halted, or has work; null: none. Takes the exit requests of halted ones. `again`: first
+    // the one whose turn it was last.
+    Vcpu* next_runnable(bool again = false);
+    // One that was kicked and is not halted or has work, out of turn; null: none.
+    Vcpu* next_kicked();
     // Whether others than `vcpu` are not halted.
     bool others_wait(const Vcpu& vcpu) const;
-    // Whether one that is halted was kicked.
+    // Whether another one, which is halted, was kicked.
     bool other_was_kicked(const Vcpu& vcpu) const;
     bool any_kicked() const;
     bool any_work() const;
@@ -88,10 +113,8 @@ class RunQueue {
                 if (!again) {
                     break;
                 }
-                count(false);
                 wait_for_signal(seen, *again, clock);
             }
-            count(true);
         }
         waiting_.store(false, std::memory_order_seq_cst);
     }
@@ -105,37 +128,37 @@ class RunQueue {
             parked_ = true;
             parked_changed_.notify_all();
             while (stay()) {
-                count(false);
                 wake_.wait(mutex_);
             }
-            count(true);
             parked_ = false;
         }
         waiting_.store(false, std::memory_order_seq_cst);
     }
 
   private:
-    void count(bool wants_processor) WEFT_REQUIRES(mutex_);
+    size_t next_waiting(const Vcpu& vcpu) const;
     void wait_for_signal(uint64_t seen, uint64_t until, const Clock& clock) WEFT_REQUIRES(mutex_);
 
-    RunnableThreads& threads_;
-    // Written by control calls, under `mutex_`, while the thread is parked; read by the thread, and by others under
-    // `mutex_`.
+    VcpuThread& owner_;
+    SharedVcpus* const shared_;
+    // Written under `mutex_`: by control calls while the thread is parked, by the thread between turns, by other threads
+    // during a turn. Read by the thread between turns, and by others under `mutex_`.
     std::vector<Vcpu*> vcpus_;
-    std::atomic<size_t> count_{0};  // of vcpus_, for readers without the mutex; relaxed
-    size_t last_ = 0;               // whose turn it was; the thread's
+    std::atomic<size_t> count_{0};  // of vcpus_, for readers without the mutex; seq_cst
+    size_t last_ = 0;               // whose turn it was last; with `vcpus_`
 
     std::atomic<Command> command_{Command::pause};  // written by control calls
     // Written by the thread.
     std::atomic<bool> waiting_{false};
     std::atomic<Vcpu*> current_{nullptr};
+    std::atomic<bool> idle_{false};  // by the thread, and by who wakes it for an offer
 
     Mutex mutex_;  // a leaf
     CondVar wake_;
     CondVar parked_changed_;
     bool threaded_ WEFT_GUARDED_BY(mutex_) = false;
-    bool counted_ WEFT_GUARDED_BY(mutex_) = false;  // in threads_
     bool parked_ WEFT_GUARDED_BY(mutex_) = false;
+    bool offers_ WEFT_GUARDED_BY(mutex_) = false;  // counted in SharedVcpus
     uint64_t signals_ WEFT_GUARDED_BY(mutex_) = 0;
 };
 

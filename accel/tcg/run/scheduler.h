@@ -23,10 +23,11 @@ class Scheduler : public Attention {
     // The vCPU that runs now, until `wanted`; then ran() follows. Null: there was something to wait for, or there is
     // something else to do; then all is looked at again.
     virtual Vcpu* next(EpochDomain::Reader& reader) = 0;
-    // The vCPU, the only one of the thread, paused, and goes on at once. Inside the exclusive gate.
-    virtual void paused(Vcpu&) {}
-    // Why the loop let go of the vCPU. Outside the gate, online.
-    virtual void ran(Vcpu& vcpu, LoopExit reason, EpochDomain::Reader& reader) = 0;
+    // The vCPU paused (ir.h: yield). Who runs now, and as if next() had given it: the same, another one, or null: nobody, and
+    // ran() follows. Inside the exclusive gate.
+    virtual Vcpu* after_pause(Vcpu& vcpu) = 0;
+    // Why the loop let go of the vCPU that ran last.
+    virtual void ran(LoopExit reason) = 0;
     // Whether the guest goes on for a little, though the machine is to pause.
     virtual bool on_the_way_to_hold() const { return false; }
     // A vCPU was taken out of the queue. A control call, while the thread is parked.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "accel/tcg/vcpu/vcpu.h"
 
@@ -12,51 +13,135 @@ namespace {
 // How long a vCPU runs while others wait for their turn. Short, because a guest that waits for another hart (a TLB
 // shootdown, a spin lock) burns its turn: with slices of 5 ms one boot in six took five times as long.
 constexpr uint64_t kSliceNs = 1'000'000;
+// So many pauses in a row are a wait; a round of a loop that only waits takes a tenth of a microsecond.
+constexpr unsigned kPauses = 32;
+// How often code is entered in the short turn of who was kicked (taking an interrupt and coming back from it: 20 to 40 times),
+// and of who had to wait or whose turn ends.
+constexpr uint32_t kKickedEntries = 128;
+// So many vCPUs run out of turn after each other, at most.
+constexpr unsigned kMostKicksInARow = 64;
+constexpr uint32_t kWaitedEntries = 4096;
 
 }  // namespace
 
 Turns::Turns(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
-             const CodeUsers& users)
+             SharedVcpus* shared)
     : Scheduler(queue, gate),
       clock_(clock),
-      giving_way_(queue, clock, users),
-      slice_(timer, [](void* self) { static_cast<Turns*>(self)->end_turn(); }, this) {}
+      shared_(shared),
+      slice_(timer, [](void* self) { static_cast<Turns*>(self)->end_turn(kSliceEnded); }, this) {}
 
 // ---- the thread ----
 
 Vcpu* Turns::next(EpochDomain::Reader& reader) {
-    turn_over_.store(false, std::memory_order_seq_cst);
-    Vcpu* const vcpu = queue_.next_runnable();
-    if (vcpu == nullptr) {
-        sleep(reader);
+    if ((over_.exchange(0, std::memory_order_seq_cst) & kSliceEnded) != 0) {
+        again_ = false;
+    }
+    if (std::exchange(pauses_, 0) >= kPauses && take_one()) {
         return nullptr;
     }
-    shares_ = queue_.others_wait(*vcpu);
-    queue_.set_current(vcpu);
-    if (shares_) {
-        // Not before it is known whose turn it is: an alarm that went off earlier would end nobody's.
-        slice_.set(clock_.now_ns() + kSliceNs);
+    Vcpu* const vcpu = choose();
+    if (vcpu == nullptr) {
+        if (!take_one()) {
+            sleep(reader);
+        }
+        return nullptr;
     }
-    // A kick of another vCPU that did not see yet who runs; and what came after it was looked for, but before
-    // next_runnable() took back the exit request of a halted vCPU that told of it.
-    if (queue_.other_was_kicked(*vcpu) || queue_.any_work() || queue_.command() != RunQueue::Command::run) {
-        turn_over_.store(true, std::memory_order_seq_cst);
-        vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
+    shares_ = queue_.turn_begins(*vcpu);
+    in_grace_ = false;
+    if (!shares_) {
+        vcpu->short_turn = 0;
+    } else if (out_of_turn_) {
+        vcpu->short_turn = kKickedEntries;
+    }
+    if (shares_) {
+        const uint64_t now = clock_.now_ns();
+        if (!again_) {
+            slice_end_ns_ = now + kSliceNs;
+        }
+        // Not before it is known whose turn it is: an alarm that went off earlier would end nobody's.
+        slice_.set(std::max(slice_end_ns_, now));
+    }
+    if (!out_of_turn_) {
+        again_ = false;
+    }
+    // A kick of another vCPU that did not see yet who runs; and what came after it was looked for, but before a halted
+    // vCPU's exit request that told of it was taken back.
+    if (queue_.wanted_meanwhile()) {
+        end_turn(kKicked);
     }
     return vcpu;
 }
 
-void Turns::ran(Vcpu& vcpu, LoopExit reason, EpochDomain::Reader& reader) {
-    giving_way_.ran(vcpu, reason, reader);
-    queue_.set_current(nullptr);
+// Who was kicked goes first, but does not keep the others from their turns for ever.
+Vcpu* Turns::choose() {
+    if (kicks_in_a_row_ < kMostKicksInARow) {
+        if (Vcpu* const kicked = queue_.next_kicked(); kicked != nullptr) {
+            ++kicks_in_a_row_;
+            out_of_turn_ = true;
+            return kicked;
+        }
+    }
+    kicks_in_a_row_ = 0;
+    out_of_turn_ = false;
+    return queue_.next_runnable(again_);
+}
+
+// In short, for guests wait in this way for a lock that is handed from one vCPU to the next: the turn with its end and the
+// offer of the others stay, only who runs is another one.
+Vcpu* Turns::after_pause(Vcpu& vcpu) {
+    // A loop that only waits enters code once a pause.
+    const uint64_t entries = vcpu.counters.loop_entries.get();
+    if (entries != entries_at_pause_ + 1) {
+        pauses_ = 0;
+    }
+    entries_at_pause_ = entries;
+    const bool waits = ++pauses_ >= kPauses;
+    if (!shares_) {
+        // Who it waits for may wait for its turn elsewhere.
+        return waits && shared_ != nullptr && shared_->any_offer() ? nullptr : &vcpu;
+    }
+    if (!waits && shared_ != nullptr) {
+        return &vcpu;
+    }
+    pauses_ = 0;
+    vcpu.short_turn = kWaitedEntries;
+    Vcpu* const next = queue_.pass_turn(vcpu);
+    // In this order: see end_turn().
+    return over_.load(std::memory_order_seq_cst) != 0 ? nullptr : next;
+}
+
+void Turns::ran(LoopExit reason) {
+    queue_.turn_ends();
     if (shares_) {
         slice_.set(kNever);
     }
+    if (!out_of_turn_) {
+        again_ = reason == LoopExit::attention;
+    }
+}
+
+// Its work is looked at before it runs.
+bool Turns::take_one() {
+    Vcpu* const taken = shared_ != nullptr ? shared_->take(queue_) : nullptr;
+    if (taken == nullptr) {
+        return false;
+    }
+    queue_.adopt(*taken);
+    taken->counters.moves.add();
+    return true;
 }
 
 bool Turns::wanted(Vcpu& vcpu) {
+    // Where it may hold a lock of its kernel or firmware, it has as long again to come to where it holds none.
+    if (!in_grace_ && shares_ && over_.load(std::memory_order_seq_cst) == kSliceEnded) {
+        in_grace_ = true;
+        over_.fetch_and(static_cast<uint8_t>(~kSliceEnded), std::memory_order_seq_cst);
+        vcpu.short_turn = kWaitedEntries;
+        slice_.set(clock_.now_ns() + kSliceNs);
+    }
     return queue_.command() != RunQueue::Command::run || vcpu.work.any() || gate_.requested() ||
-           turn_over_.load(std::memory_order_seq_cst) || giving_way_.has_kicked();
+           over_.load(std::memory_order_seq_cst) != 0;
 }
 
 void Turns::sleep(EpochDomain::Reader& reader) {
@@ -64,6 +149,12 @@ void Turns::sleep(EpochDomain::Reader& reader) {
         vcpu->alarm.set_own(true);
     }
     queue_.sleep(reader, clock_, [this]() -> std::optional<uint64_t> {
+        if (shared_ != nullptr) {
+            shared_->set_idle(queue_, true);
+            if (shared_->any_offer()) {
+                return std::nullopt;
+            }
+        }
         uint64_t earliest = kNever;
         for (const Vcpu* vcpu : queue_.vcpus()) {
             earliest = vcpu->failed ? earliest : std::min(earliest, vcpu->alarm.time_ns());
@@ -74,6 +165,9 @@ void Turns::sleep(EpochDomain::Reader& reader) {
         }
         return earliest;
     });
+    if (shared_ != nullptr) {
+        shared_->set_idle(queue_, false);
+    }
     for (Vcpu* vcpu : queue_.vcpus()) {
         vcpu->alarm.set_own(false);
     }
@@ -82,12 +176,11 @@ void Turns::sleep(EpochDomain::Reader& reader) {
 // ---- any thread ----
 
 // Has the vCPU that runs give way to the others. Only it is asked: an exit request of one that is halted means that it was
-// woken, and who runs would give way to it.
-void Turns::end_turn() {
-    if (Vcpu* const current = queue_.current(); current != nullptr) {
-        turn_over_.store(true, std::memory_order_seq_cst);
-        current->header().exit_request.store(1, std::memory_order_seq_cst);
-    }
+// woken, and who runs would give way to it. Stored before it is looked who runs: after_pause() stores who runs, and then looks
+// whether the turn is over.
+void Turns::end_turn(Over why) {
+    over_.fetch_or(why, std::memory_order_seq_cst);
+    queue_.ask_current();
 }
 
 void Turns::tell_of_work(Vcpu& vcpu) { vcpu.kick(); }
@@ -95,10 +188,9 @@ void Turns::tell_of_work(Vcpu& vcpu) { vcpu.kick(); }
 void Turns::wake(Vcpu& vcpu) {
     // The one that runs gives way, for it may be long until its turn is over.
     if (queue_.shared() && queue_.current() != &vcpu) {
-        end_turn();
+        end_turn(kKicked);
     }
     queue_.wake_sleeper();
-    giving_way_.kicked(vcpu);
 }
 
 // A halted vCPU waits for its deadline by itself: it has to look again.

@@ -40,7 +40,7 @@ TranslateOutcome translate_at(Translator& translator, Vcpu& vcpu, const FetchPag
     JobEnd end{};
     bool fault = false;
     do {
-        translator.cache().upkeep(&vcpu.thread);
+        translator.cache().upkeep(&vcpu.thread());
         end = read_and_translate(translator, vcpu, page, insn_limit, tb, &fault);
     } while (end == JobEnd::stale);
     const auto took = std::chrono::steady_clock::now() - start;

@@ -35,7 +35,7 @@ uint64_t instret(Vcpu* vcpu) {
 
 void set_deadline(Vcpu* vcpu, uint64_t deadline_ns) {
     vcpu->alarm.set(deadline_ns);
-    vcpu->thread.deadline_set(deadline_ns);
+    vcpu->thread().deadline_set(deadline_ns);
 }
 
 void kick(Vcpu* vcpu) { vcpu->kick(); }

@@ -27,7 +27,6 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
       memory(*parts.config->memory),
       host(*parts.config->host),
       cache(*parts.cache),
-      thread(*parts.thread),
       clock(*parts.clock),
       insn_clock(parts.insn_clock),
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
@@ -41,7 +40,9 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
                      vcpu.cache.pages().write_protect_for(vcpu);
                  },
                  this},
-      alarm(*parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this) {
+      alarm(
+          *parts.timer, [](void* vcpu) { static_cast<Vcpu*>(vcpu)->kick(); }, this),
+      thread_(parts.thread) {
     if (insn_clock != nullptr) {
         alarm.set_own(true);  // there is no other clock to watch it by
     }
@@ -51,11 +52,11 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
 
 void Vcpu::kick() {
     header().exit_request.store(1, std::memory_order_seq_cst);
-    thread.wake(*this);
+    thread().wake(*this);
 }
 
 bool Vcpu::same_thread(const accel::CodeUser& other) const {
-    return &thread == &accel::vcpu_of(other).thread;
+    return &other == this || (&thread() == &accel::vcpu_of(other).thread() && thread().keeps_vcpus());
 }
 
 void Vcpu::ask_to_write_protect() {
@@ -93,7 +94,7 @@ void Vcpu::reset() {
     rounding_known = false;
     halted = false;
     look_at_interrupts = true;
-    rest_due = false;
+    short_turn = 0;
     header().raised = 0;
     guest.reset(state());
 }

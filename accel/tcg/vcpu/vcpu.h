@@ -64,6 +64,9 @@ struct Vcpu final : accel::CodeUser {
     // Makes the vCPU look at its interrupts and at whatever else the caller has prepared (sequentially consistent), and
     // wakes it. Any thread.
     void kick();
+    // The thread that runs it. Any thread; see accel::SharedVcpus for what is changed meanwhile.
+    accel::VcpuThread& thread() const { return *thread_.load(std::memory_order_seq_cst); }
+    void set_thread(accel::VcpuThread& thread) { thread_.store(&thread, std::memory_order_seq_cst); }
     // The machine's time. Any thread.
     uint64_t now_ns() const { return insn_clock != nullptr ? insn_clock->now_ns() : clock.now_ns(); }
     // Forgets what was derived from virtual addresses. `flush` as VcpuServices::tlb_flush.
@@ -80,7 +83,6 @@ struct Vcpu final : accel::CodeUser {
     const MemoryOps& memory;
     const HostServices& host;
     accel::TranslationCache& cache;
-    accel::VcpuThread& thread;
     const accel::Clock& clock;
     accel::InsnClock* const insn_clock;  // null with the host's clock; then `clock` counts
 
@@ -104,8 +106,8 @@ struct Vcpu final : accel::CodeUser {
 
     // The loop is to look at the interrupts before it runs code.
     bool look_at_interrupts = true;
-    // The loop is to come back when the guest runs a user program. Set and cleared by the thread.
-    bool rest_due = false;
+    // Not 0: the loop comes back when the guest runs a user program, or after it has entered code so often.
+    uint32_t short_turn = 0;
     // Left by ExitKind::halt; until there is work.
     bool halted = false;
     // An error of weft's own environment was reported: never run again.
@@ -117,6 +119,9 @@ struct Vcpu final : accel::CodeUser {
     std::atomic<bool> protect_asked{
         false};          // it is queued: set by who queues it, cleared by its run; seq_cst
     accel::Alarm alarm;  // when to look at the interrupts next; any thread sets it
+
+  private:
+    std::atomic<accel::VcpuThread*> thread_;  // stored by the thread that takes it; seq_cst
 };
 
 namespace accel {

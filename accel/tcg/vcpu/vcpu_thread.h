@@ -11,9 +11,11 @@ struct Vcpu;
 
 namespace weft::accel {
 
-// Any thread calls these.
+// Any thread calls these. What was asked of a thread that the vCPU has left meanwhile does no harm: see SharedVcpus.
 class VcpuThread {
   public:
+    // Whether its vCPUs are never run by another one.
+    virtual bool keeps_vcpus() const = 0;
     // Whether the caller runs on it.
     virtual bool is_current() const = 0;
     // After exit_request of `vcpu` was set.
