@@ -14,10 +14,13 @@
 #include <fstream>
 #include <string>
 
+#include "base/raw_syscall.h"
+
 namespace weft::user {
 
 namespace {
 
+// Of the C library's functions: sanitizers know what these do to memory.
 int64_t result(long value) { return value == -1 ? -errno : value; }
 
 void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
@@ -33,40 +36,40 @@ constexpr long kSysMseal = 462;  // the same on all architectures of Linux but a
 // Not the C library's mmap: some refuse what the kernel takes.
 int64_t HostMemory::map(uint64_t address, uint64_t size, int protection, int flags, int fd,
                         uint64_t offset) const {
-    return result(::syscall(SYS_mmap, address, size, protection, flags, fd, offset));
+    return raw_syscall(SYS_mmap, address, size, protection, flags, fd, offset);
 }
 
 int64_t HostMemory::unmap(uint64_t address, uint64_t size) const {
-    return result(::syscall(SYS_munmap, address, size));
+    return raw_syscall(SYS_munmap, address, size);
 }
 
 int64_t HostMemory::protect(uint64_t address, uint64_t size, int protection) const {
-    return result(::syscall(SYS_mprotect, address, size, protection));
+    return raw_syscall(SYS_mprotect, address, size, protection);
 }
 
 int64_t HostMemory::remap(uint64_t address, uint64_t size, uint64_t new_size, int flags,
                           uint64_t new_address) const {
-    return result(::syscall(SYS_mremap, address, size, new_size, flags, new_address));
+    return raw_syscall(SYS_mremap, address, size, new_size, flags, new_address);
 }
 
 int64_t HostMemory::advise(uint64_t address, uint64_t size, int advice) const {
-    return result(::syscall(SYS_madvise, address, size, advice));
+    return raw_syscall(SYS_madvise, address, size, advice);
 }
 
 int64_t HostMemory::sync(uint64_t address, uint64_t size, int flags) const {
-    return result(::syscall(SYS_msync, address, size, flags));
+    return raw_syscall(SYS_msync, address, size, flags);
 }
 
 int64_t HostMemory::lock(uint64_t address, uint64_t size, unsigned flags) const {
-    return result(::syscall(SYS_mlock2, address, size, flags));
+    return raw_syscall(SYS_mlock2, address, size, flags);
 }
 
 int64_t HostMemory::unlock(uint64_t address, uint64_t size) const {
-    return result(::syscall(SYS_munlock, address, size));
+    return raw_syscall(SYS_munlock, address, size);
 }
 
 int64_t HostMemory::resident(uint64_t address, uint64_t size, unsigned char* vector) const {
-    return result(::syscall(SYS_mincore, address, size, vector));
+    return raw_syscall(SYS_mincore, address, size, vector);
 }
 
 int64_t HostMemory::read_file(int fd, void* to, uint64_t size, uint64_t offset) const {
@@ -74,7 +77,7 @@ int64_t HostMemory::read_file(int fd, void* to, uint64_t size, uint64_t offset) 
 }
 
 int64_t HostMemory::attach(int id, uint64_t address, int flags) const {
-    return result(::syscall(SYS_shmat, id, address, flags));
+    return raw_syscall(SYS_shmat, id, address, flags);
 }
 
 int64_t HostMemory::segment_size(int id) const {
@@ -129,7 +132,7 @@ int64_t HostMemory::mappings(uint64_t start, uint64_t end,
     return 0;
 }
 
-bool HostMemory::has_seals() const { return ::syscall(kSysMseal, 0, 0, 0) == 0; }
+bool HostMemory::has_seals() const { return raw_syscall(kSysMseal) == 0; }
 
 const HostMemory& HostMemory::real() {
     static constexpr HostMemory kReal;
