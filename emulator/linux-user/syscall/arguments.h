@@ -23,6 +23,7 @@ enum class ArgKind : uint8_t {
     signal,     // signal number
     address,    // a guest address that the kernel does not read or write through
     path,       // name of a file, NUL-terminated
+    lookup,     // the same, of a call that looks at a file which is there: see paths.h
     string,     // other NUL-terminated text
     strings,    // null-terminated array of such
     pointer,    // guest memory: `access`, `type` and how many of them
@@ -184,6 +185,7 @@ inline constexpr Arg dirfd{ArgKind::dirfd};
 inline constexpr Arg sig{ArgKind::signal};
 inline constexpr Arg address{ArgKind::address};
 inline constexpr Arg path{ArgKind::path, FlagSet::none, Access::in};
+inline constexpr Arg lookup{ArgKind::lookup, FlagSet::none, Access::in};
 inline constexpr Arg string{ArgKind::string, FlagSet::none, Access::in};
 inline constexpr Arg strings{ArgKind::strings, FlagSet::none, Access::in};
 inline constexpr Arg unchecked{ArgKind::unchecked, FlagSet::none, Access::inout};

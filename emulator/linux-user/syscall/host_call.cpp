@@ -96,6 +96,7 @@ HostCall::HostCall(const Syscall& call, const std::array<uint64_t, 6>& guest, co
                 break;
             }
             case ArgKind::path:
+            case ArgKind::lookup:
             case ArgKind::string:
             case ArgKind::strings:
             case ArgKind::unchecked:

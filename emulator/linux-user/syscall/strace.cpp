@@ -220,6 +220,7 @@ std::string arg_text(const Syscall& call, unsigned index, const std::array<uint6
         case ArgKind::unchecked:
             return address_text(value);
         case ArgKind::path:
+        case ArgKind::lookup:
         case ArgKind::string:
             return string_text(value, access);
         case ArgKind::strings:

@@ -94,12 +94,12 @@ const Syscall* find_syscall(uint64_t number);
     X(40, mount, pass, string, path, string, flags(F::mount), string)                                                         \
     X(41, pivot_root, pass, path, path)                                                                                       \
     X(42, nfsservctl, enosys("gone from Linux 3.1"), num, unchecked, unchecked)                                               \
-    X(43, statfs, pass, path, out(S::statfs))                                                                                 \
+    X(43, statfs, pass, lookup, out(S::statfs))                                                                               \
     X(44, fstatfs, pass, fd, out(S::statfs))                                                                                  \
     X(45, truncate, pass, path, num64)                                                                                        \
     X(46, ftruncate, pass, fd, num64)                                                                                         \
     X(47, fallocate, pass, fd, flags(F::falloc), num64, num64)                                                                \
-    X(48, faccessat, pass, dirfd, path, flags(F::access))                                                                     \
+    X(48, faccessat, pass, dirfd, lookup, flags(F::access))                                                                   \
     X(49, chdir, pass, path)                                                                                                  \
     X(50, fchdir, pass, fd)                                                                                                   \
     X(51, chroot, pass, path)                                                                                                 \
@@ -329,7 +329,7 @@ const Syscall* find_syscall(uint64_t number);
     X(288, pkey_mprotect, own, address, size, flags(F::prot), num)                                                            \
     X(289, pkey_alloc, own, hex, hex)                                                                                         \
     X(290, pkey_free, own, num)                                                                                               \
-    X(291, statx, pass, dirfd, path, flags(F::at), hex, out(S::statx))                                                        \
+    X(291, statx, pass, dirfd, lookup, flags(F::at), hex, out(S::statx))                                                      \
     /* As pselect6: a mask behind a pointer, and its size. */                                                                 \
     X(292, io_pgetevents, own, hex, num64, num64, out(S::io_event, by(2)), in(S::timespec), in(S::word, times(2)))            \
     X(293, rseq, enosys("a critical section is aborted by guest addresses"), unchecked, num, hex, hex)                        \
@@ -357,7 +357,7 @@ const Syscall* find_syscall(uint64_t number);
     X(436, close_range, own, num, num, flags(F::close_range))                                                                 \
     X(437, openat2, own, dirfd, path, in(S::bytes, by(3)), size)                                                              \
     X(438, pidfd_getfd, pass, fd, fd, hex)                                                                                    \
-    X(439, faccessat2, pass, dirfd, path, flags(F::access), flags(F::at))                                                     \
+    X(439, faccessat2, pass, dirfd, lookup, flags(F::access), flags(F::at))                                                   \
     X(440, process_madvise, own, fd, in(S::iovec, by(2)), size, flags(F::madvise), hex)                                       \
     X(441, epoll_pwait2, own, fd, out(S::epoll_event, by(2)), num, in(S::timespec), in(S::sigset), size)                      \
     X(442, mount_setattr, pass, dirfd, path, flags(F::at), in(S::bytes, by(4)), size)                                         \
