@@ -1,0 +1,43 @@
+#include "emulator/linux-user/syscall/call_context.h"
+
+#include <cerrno>
+
+#include "emulator/linux-user/syscall/paths.h"
+
+namespace weft::user {
+
+int64_t CallContext::write(uint64_t address, const void* from, size_t size) {
+    return process.memory().write(address, from, size) ? 0 : -EFAULT;
+}
+
+uint64_t CallContext::pointer(uint64_t address, uint64_t size) const {
+    if (address == 0) {
+        return 0;
+    }
+    const GuestRange& range = process.memory().range();
+    return range.holds(address, size) ? range.base + address : kBadAddress;
+}
+
+int64_t CallContext::pass() { return pass(args_); }
+
+int64_t CallContext::pass(const std::array<uint64_t, 6>& guest_args) {
+    HostCall call(row_, guest_args, process.memory().range(), process.memory());
+    std::array<uint64_t, 6> host_args = call.args();
+    std::optional<Name> name;
+    for (unsigned i = 0; i < host_args.size(); ++i) {
+        if (row_.args[i].kind == ArgKind::lookup) {
+            // The folder that a name is relative to is always the argument before it.
+            const bool has_folder = i > 0 && row_.args[i - 1].kind == ArgKind::dirfd;
+            name.emplace(*this, has_folder ? static_cast<int32_t>(guest_args[i - 1]) : kWorkingFolder,
+                         guest_args[i]);
+            host_args[i] = name->host();
+        }
+    }
+    const int64_t result = safe_call(thread.asked, row_.host_number, host_args);
+    if (result != kRestart && !call.finish() && result >= 0) {
+        return -EFAULT;
+    }
+    return result;
+}
+
+}  // namespace weft::user

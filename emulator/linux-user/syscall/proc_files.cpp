@@ -1,0 +1,214 @@
+#include "emulator/linux-user/syscall/proc_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace weft::user {
+
+namespace {
+
+std::string file_text(const char* path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string bytes_of(Process& process, const AddressRange& range) {
+    std::string bytes(range.end - range.start, '\0');
+    return process.memory().read(range.start, bytes.data(), bytes.size()) ? bytes : std::string();
+}
+
+// What follows the offset in a line of the host's maps.
+struct HostMapping {
+    uint64_t start = 0;
+    uint64_t end = 0;
+    std::string object;  // "fd:01 1234", device and inode
+    std::string path;
+};
+
+std::vector<HostMapping> host_mappings() {
+    std::vector<HostMapping> mappings;
+    std::istringstream maps(file_text("/proc/self/maps"));
+    for (std::string line; std::getline(maps, line);) {
+        std::istringstream words(line);
+        std::string range, permissions, offset, device, inode, path;
+        words >> range >> permissions >> offset >> device >> inode >> std::ws;
+        std::getline(words, path);
+        HostMapping mapping{.object = device + " " + inode, .path = path};
+        const char* const last = range.data() + range.size();
+        const auto dash = std::from_chars(range.data(), last, mapping.start, 16);
+        if (dash.ptr != last) {
+            std::from_chars(dash.ptr + 1, last, mapping.end, 16);
+        }
+        mappings.push_back(std::move(mapping));
+    }
+    return mappings;
+}
+
+std::string special_name(Process& process, const Interval& interval) {
+    const auto overlaps = [&](uint64_t start, uint64_t end) {
+        return interval.start < end && start < interval.end;
+    };
+    const Program& program = process.program();
+    if (interval.attributes.growing && process.stack().top() != 0 && interval.end == process.stack().top()) {
+        return "[stack]";
+    }
+    if (overlaps(program.vdso.start, program.vdso.end)) {
+        return "[vdso]";
+    }
+    if (Heap* heap = process.heap(); heap != nullptr && interval.attributes.is_private_anonymous() &&
+                                     interval.start >= heap->start() &&
+                                     interval.start == program.break_start) {
+        return "[heap]";
+    }
+    return {};
+}
+
+// One hold of the map's lock: no call of another thread falls between two lines.
+std::string maps_text(Process& process) {
+    MemoryCore& core = process.core();
+    std::string text;
+    MutexLock lock(core.space().mutex());
+    const std::vector<HostMapping> host = host_mappings();
+    core.space().tree().visit(0, core.layout().limit(), [&](const Interval& interval) {
+        const Attributes& attributes = interval.attributes;
+        if (attributes.kind == Kind::foreign) {
+            return true;
+        }
+        std::string object = "00:00 0", path = special_name(process, interval);
+        if (attributes.kind != Kind::anonymous || attributes.shared) {
+            const uint64_t at = core.host_address(interval.start);
+            const auto found = std::ranges::upper_bound(host, at, {}, &HostMapping::end);
+            if (found != host.end() && found->start <= at) {
+                object = found->object;
+                path = found->path;
+            }
+        }
+        std::string line =
+            fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} ", interval.start, interval.end,
+                        (attributes.protection & kRead) != 0 ? 'r' : '-',
+                        (attributes.protection & kWrite) != 0 ? 'w' : '-',
+                        (attributes.protection & kExecute) != 0 ? 'x' : '-', attributes.shared ? 's' : 'p',
+                        attributes.is_private_anonymous() ? 0 : attributes.offset, object);
+        if (!path.empty()) {
+            constexpr size_t kPathColumn = 73;  // fs/proc/task_mmu.c, 25 + 8 * 6 with words of 8 bytes
+            line.resize(std::max(line.size(), kPathColumn), ' ');
+            line += path;
+        }
+        text += line + "\n";
+        return true;
+    });
+    return text;
+}
+
+// arch/riscv/kernel/cpu.c
+std::string cpuinfo_text(Process& process) {
+    const riscv::CpuModel& cpu = *process.options().cpu;
+    const std::string_view mmu = std::string_view(cpu.mmu_type).substr(std::string_view("riscv,").size());
+    std::string text;
+    for (long i = 0; i < ::sysconf(_SC_NPROCESSORS_ONLN); ++i) {
+        text += fmt::format("processor\t: {}\nhart\t\t: {}\nisa\t\t: {}\nmmu\t\t: {}\nuarch\t\t: weft\n\n", i,
+                            i, riscv::isa_string(cpu), mmu);
+    }
+    return text;
+}
+
+// proc(5): the host's line with the fields that are the guest's.
+std::string stat_text(Process& process) {
+    std::string line = file_text("/proc/self/stat");
+    const size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) {
+        return line;
+    }
+    std::istringstream words(line.substr(name_end + 1));
+    std::vector<std::string> fields{std::istream_iterator<std::string>(words), {}};
+    constexpr size_t kFirst = 3;  // the field behind the name
+    const auto set = [&](size_t number, uint64_t value) {
+        if (number - kFirst < fields.size()) {
+            fields[number - kFirst] = std::to_string(value);
+        }
+    };
+    const Program& program = process.program();
+    {
+        MutexLock lock(process.core().space().mutex());
+        set(23, process.core().space().tree().mapped_bytes());
+    }
+    set(26, program.code.start);
+    set(27, program.code.end);
+    set(28, program.stack_start);
+    set(45, program.data.start);
+    set(46, program.data.end);
+    set(47, program.break_start);
+    set(48, program.arguments.start);
+    set(49, program.arguments.end);
+    set(50, program.environment.start);
+    set(51, program.environment.end);
+    line.resize(name_end + 1);
+    for (const std::string& field : fields) {
+        line += " " + field;
+    }
+    return line + "\n";
+}
+
+}  // namespace
+
+std::string view_text(Process& process, ProcView view) {
+    switch (view) {
+        case ProcView::auxv:
+            return bytes_of(process, process.program().auxv);
+        case ProcView::cmdline:
+            return bytes_of(process, process.program().arguments);
+        case ProcView::cpuinfo:
+            return cpuinfo_text(process);
+        case ProcView::maps:
+            return maps_text(process);
+        case ProcView::stat:
+            return stat_text(process);
+        case ProcView::exe:
+            break;
+    }
+    return {};
+}
+
+int64_t open_view(Process& process, ProcView view, uint32_t flags) {
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
+        return -EEXIST;
+    }
+    if ((flags & O_DIRECTORY) != 0) {
+        return -ENOTDIR;
+    }
+    if ((flags & O_ACCMODE) != O_RDONLY) {
+        return -EACCES;
+    }
+    const std::string text = view_text(process, view);
+    UniqueFd file(::memfd_create("proc", MFD_CLOEXEC));
+    if (!file) {
+        return -errno;
+    }
+    for (size_t done = 0; done < text.size();) {
+        const ssize_t written = ::write(file.get(), text.data() + done, text.size() - done);
+        if (written < 0) {
+            return -errno;
+        }
+        done += static_cast<size_t>(written);
+    }
+    // Again, for reading alone, and at the same number: it was the lowest.
+    const UniqueFd reading(::open(fmt::format("/proc/self/fd/{}", file.get()).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!reading || ::dup3(reading.get(), file.get(), static_cast<int>(flags & O_CLOEXEC)) < 0) {
+        return -errno;
+    }
+    return file.release();
+}
+
+}  // namespace weft::user
