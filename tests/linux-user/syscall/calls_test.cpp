@@ -438,6 +438,23 @@ TEST_CASE("/proc/self shows the guest, whatever way leads there") {
     CHECK(std::memcmp(guest.at(512), "/bin/", 6) == 0);
 }
 
+TEST_CASE("-strace writes each call and its result") {
+    char name[] = "/tmp/weft-strace-XXXXXX";
+    const UniqueFd file(mkstemp(name));
+    auto log = Log::open({}, {}, name);
+    REQUIRE(log.has_value());
+    ProcessOptions options;
+    options.strace = log->get();
+    Guest guest(0, options);
+    guest("close", {~uint64_t{0}});
+    guest("exit", {3});
+    std::string text(4096, 0);
+    text.resize(static_cast<size_t>(std::max<ssize_t>(0, pread(file.get(), text.data(), text.size(), 0))));
+    unlink(name);
+    const std::string tid = std::to_string(gettid());
+    CHECK(text == tid + " close(-1) = -1 errno=9 (EBADF: Bad file descriptor)\n" + tid + " exit(3)\n");
+}
+
 TEST_CASE("uname says riscv64") {
     ProcessOptions options;
     options.release = "6.6.0";
