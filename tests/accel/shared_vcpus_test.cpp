@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "accel/tcg/run/run_queue.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "tests/accel/toy_machine.h"
 #include "tests/support/random.h"
@@ -92,7 +93,52 @@ void load_interrupt_program(Machine& machine, uint64_t pc, uint64_t vector, int6
     machine.load(handler);
 }
 
+// A thread that is never asked anything.
+struct NoThread final : weft::accel::VcpuThread {
+    bool keeps_vcpus() const override { return false; }
+    bool is_current() const override { return false; }
+    void wake(weft::Vcpu&) override {}
+    void deadline_set(uint64_t) override {}
+    void post(weft::Vcpu&, weft::accel::WorkItem&) override {}
+    void post_copy(weft::Vcpu&, const weft::accel::WorkItem&) override {}
+};
+
 }  // namespace
+
+TEST_CASE("a vCPU that waits may be taken whichever runs", "[shared_vcpus]") {
+    Machine machine(2, threads(1));
+    machine.load(counting_program(0x1000));
+    machine.add(0x1000);
+    machine.add(0x1000);
+    NoThread owner;
+    weft::accel::SharedVcpus shared;
+    weft::accel::RunQueue queue(owner, 2, &shared);
+    queue.add(*machine.vcpu(0));
+    queue.add(*machine.vcpu(1));
+    weft::Vcpu* const first = queue.next_runnable();
+    REQUIRE(first != nullptr);
+    weft::Vcpu* const other = machine.vcpu(1 - first->index);
+    SECTION("in turn") {
+        CHECK(queue.turn_begins(*first));
+        CHECK(queue.pass_turn(*first) == other);
+        CHECK(queue.pass_turn(*other) == first);
+        CHECK(shared.any_offer());
+        CHECK(queue.give() == other);
+    }
+    SECTION("out of turn") {
+        queue.turn_begins(*first);
+        queue.turn_ends();
+        other->header().exit_request.store(1);
+        REQUIRE(queue.next_kicked() == other);
+        CHECK(queue.turn_begins(*other));
+        CHECK(queue.give() == first);
+    }
+    // There is no more.
+    CHECK(queue.give() == nullptr);
+    CHECK_FALSE(shared.any_offer());
+    queue.turn_ends();
+    CHECK_FALSE(shared.any_offer());
+}
 
 TEST_CASE("vCPUs that wait for each other in turn all go on", "[shared_vcpus]") {
     for (const bool pauses : {true, false}) {

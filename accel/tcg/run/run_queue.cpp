@@ -194,7 +194,8 @@ Vcpu* RunQueue::pass_turn(const Vcpu& vcpu) {
 // The place of the next in turn that waits beside `vcpu`; else how many there are.
 size_t RunQueue::next_waiting(const Vcpu& vcpu) const {
     size_t place = last_;
-    for (size_t i = 1; i < vcpus_.size(); ++i) {
+    // All of them: who runs may be another one than whose turn it was last.
+    for (size_t i = 0; i < vcpus_.size(); ++i) {
         place = place + 1 == vcpus_.size() ? 0 : place + 1;
         if (waits_beside(vcpu, *vcpus_[place])) {
             return place;
