@@ -197,13 +197,30 @@ Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
     return threads_.back().get();
 }
 
+class Accelerator::ResumeAfter {
+  public:
+    explicit ResumeAfter(Accelerator& accelerator) WEFT_REQUIRES(accelerator.control_)
+        : accelerator_(accelerator), wanted_(accelerator.running_ && accelerator.shares_threads()) {}
+    ~ResumeAfter() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        if (wanted_) {
+            accelerator_.resume_all();
+        }
+    }
+    ResumeAfter(const ResumeAfter&) = delete;
+    ResumeAfter& operator=(const ResumeAfter&) = delete;
+
+  private:
+    Accelerator& accelerator_;
+    const bool wanted_;
+};
+
 Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     MutexLock lock(control_);
     if (config.index >= vcpus_.capacity() || vcpus_.at(config.index) != nullptr) {
         return fail(fmt::format("vCPU {}: there is one already, or the machine has at most {}", config.index,
                                 vcpus_.capacity()));
     }
-    const bool running = running_;
+    const ResumeAfter resume(*this);
     auto thread = thread_for(config.index);
     if (!thread) {
         return std::unexpected(thread.error());
@@ -215,9 +232,6 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);
-    if (running && shares_threads()) {
-        resume_all();
-    }
     return &vcpu;
 }
 
@@ -227,7 +241,7 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     MutexLock lock(control_);
     // It runs no more before it is taken out: nobody tells it from then on that TBs are invalid or their memory goes. Where
     // threads share vCPUs, it goes to no other thread while all are parked.
-    const bool running = running_;
+    const ResumeAfter resume(*this);
     if (shares_threads()) {
         pause_all();
     }
@@ -239,9 +253,6 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     cache_->epochs().synchronize(nullptr, &CpuThread::request_quiescence);
     if (shares_threads()) {
         thread.remove(vcpu);
-        if (running) {
-            resume_all();
-        }
     } else {
         thread.stop();
     }

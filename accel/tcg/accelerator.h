@@ -74,6 +74,8 @@ class Accelerator final : public ReportSource {
     bool shares_threads() const { return max_threads_ < config_.max_vcpus; }
     Result<CpuThread*> thread_for(uint32_t index) WEFT_REQUIRES(control_);
     void resume_all() WEFT_REQUIRES(control_);
+    // Where threads share vCPUs, and run now: has them run again at the end of a change, however it ends.
+    class ResumeAfter;
     void pause_all() WEFT_REQUIRES(control_);
     bool on_vcpu_thread();
     // What is kept of a vCPU that goes.

@@ -1,5 +1,6 @@
 #include "base/host_info.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -58,6 +59,22 @@ TEST_CASE("this host has pages and processors") {
     // An independent source: sysconf's count of pages.
     const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
     REQUIRE(host_memory() == pages * host_page_size());
+}
+
+TEST_CASE("the processors that may be used are those of the affinity mask") {
+    cpu_set_t before;
+    REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+    CHECK(host_usable_cpus() == static_cast<unsigned>(CPU_COUNT(&before)));
+    int first = 0;
+    while (!CPU_ISSET(first, &before)) {
+        ++first;
+    }
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    CHECK(host_usable_cpus() == 1);
+    REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
 }
 
 TEST_CASE("an empty tree knows nothing") {

@@ -18,9 +18,9 @@ constexpr unsigned kPauses = 32;
 // How often code is entered in the short turn of who was kicked (taking an interrupt and coming back from it: 20 to 40 times),
 // and of who had to wait or whose turn ends.
 constexpr uint32_t kKickedEntries = 128;
+constexpr uint32_t kWaitedEntries = 4096;
 // So many vCPUs run out of turn after each other, at most.
 constexpr unsigned kMostKicksInARow = 64;
-constexpr uint32_t kWaitedEntries = 4096;
 
 }  // namespace
 
@@ -48,7 +48,8 @@ Vcpu* Turns::next(EpochDomain::Reader& reader) {
         return nullptr;
     }
     shares_ = queue_.turn_begins(*vcpu);
-    in_grace_ = false;
+    // Kicks that come faster than turns end do not put the end off again and again.
+    in_grace_ = in_grace_ && again_;
     if (!shares_) {
         vcpu->short_turn = 0;
     } else if (out_of_turn_) {
@@ -138,7 +139,8 @@ bool Turns::wanted(Vcpu& vcpu) {
         in_grace_ = true;
         over_.fetch_and(static_cast<uint8_t>(~kSliceEnded), std::memory_order_seq_cst);
         vcpu.short_turn = kWaitedEntries;
-        slice_.set(clock_.now_ns() + kSliceNs);
+        slice_end_ns_ = clock_.now_ns() + kSliceNs;
+        slice_.set(slice_end_ns_);
     }
     return queue_.command() != RunQueue::Command::run || vcpu.work.any() || gate_.requested() ||
            over_.load(std::memory_order_seq_cst) != 0;

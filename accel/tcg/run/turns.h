@@ -24,8 +24,7 @@ namespace weft::accel {
 
 class Turns final : public Scheduler {
   public:
-    // All of it outlives this.
-    // `shared`: null where the thread keeps its vCPUs.
+    // All of it outlives this. `shared`: null where the thread keeps its vCPUs.
     Turns(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer, const Clock& clock,
           SharedVcpus* shared);
 

@@ -75,7 +75,7 @@ SyscallOutcome ppoll(CallContext& call) {
 
 SyscallOutcome pselect6(CallContext& call) {
     // Sets of the bits up to the first argument, in words.
-    const uint64_t size = static_cast<uint64_t>(std::max(call.number(0), 0) / 64 + 1) * sizeof(uint64_t);
+    const uint64_t size = (static_cast<uint64_t>(std::max(call.number(0), 0)) + 63) / 64 * sizeof(uint64_t);
     const auto set = [&](unsigned index) { return call.pointer(call.arg(index), size); };
     struct {
         uint64_t mask, size;

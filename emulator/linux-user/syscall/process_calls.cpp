@@ -12,20 +12,21 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/raw_syscall.h"
 #include "emulator/linux-user/syscall/calls.h"
 
 namespace weft::user::calls {
 
 namespace {
 
-// Effective CAP_SYS_RESOURCE, as capget(2) tells it.
-bool may_raise_limits(CallContext& call) {
+// Effective CAP_SYS_RESOURCE of the calling thread, as capget(2) tells it. Whatever signals wait: the call has begun.
+bool may_raise_limits() {
     struct {
         uint32_t version, pid;
     } header{0x20080522, 0};
     std::array<std::array<uint32_t, 3>, 2> data{};  // effective, permitted, inheritable
     constexpr uint32_t kSysResource = uint32_t{1} << 24;
-    return call.host(SYS_capget, &header, data.data()) == 0 && (data[0][0] & kSysResource) != 0;
+    return raw_syscall(SYS_capget, &header, data.data()) == 0 && (data[0][0] & kSysResource) != 0;
 }
 
 struct Limits {
@@ -45,7 +46,7 @@ int64_t own_limit(CallContext& call, unsigned resource, uint64_t new_limit, uint
             return -EFAULT;
         }
         const int failed =
-            call.process.set_limit(resource, {wanted->current, wanted->maximum}, may_raise_limits(call));
+            call.process.set_limit(resource, {wanted->current, wanted->maximum}, may_raise_limits());
         if (failed < 0) {
             return failed;
         }
@@ -104,10 +105,11 @@ SyscallOutcome personality(CallContext& call) {
         return call.process.personality();
     }
     const uint32_t before = call.process.set_personality(wanted);
-    const int64_t host = call.host(SYS_personality, 0xffffffffU);
+    const int64_t host = raw_syscall(SYS_personality, 0xffffffffU);
     if (host >= 0) {
-        call.host(SYS_personality, (static_cast<uint32_t>(host) & ~static_cast<uint32_t>(ADDR_NO_RANDOMIZE)) |
-                                       (wanted & ADDR_NO_RANDOMIZE));
+        raw_syscall(SYS_personality,
+                    (static_cast<uint32_t>(host) & ~static_cast<uint32_t>(ADDR_NO_RANDOMIZE)) |
+                        (wanted & ADDR_NO_RANDOMIZE));
     }
     return before;
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -370,6 +371,17 @@ TEST_CASE("ends are results") {
     Guest guest;
     CHECK(guest("exit", {0x103}) == SyscallOutcome(SyscallOutcome::Kind::thread_ends, 3));
     CHECK(guest("exit_group", {~uint64_t{0}}) == SyscallOutcome(SyscallOutcome::Kind::process_ends, 255));
+}
+
+TEST_CASE("a call that has begun is done whole, whatever signals wait") {
+    Guest guest;
+    const int before = personality(0xffffffff);
+    guest.asked = 1;
+    CHECK(guest("personality", {ADDR_NO_RANDOMIZE}).kind == SyscallOutcome::Kind::value);
+    CHECK((personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0);
+    CHECK(guest("personality", {0}) == SyscallOutcome(ADDR_NO_RANDOMIZE));
+    CHECK((personality(0xffffffff) & ADDR_NO_RANDOMIZE) == 0);
+    personality(static_cast<unsigned long>(before));
 }
 
 TEST_CASE("a thread that was asked to leave makes no call") {
