@@ -1,4 +1,5 @@
 // Integer instructions.
+#include <algorithm>
 #include <limits>
 
 #include "base/assert.h"
@@ -59,13 +60,16 @@ void put_immediate(Cursor& out, Width width, int32_t imm) {
 
 constexpr unsigned alu_opcode(Alu op) { return static_cast<unsigned>(op) << 3; }
 
-// The lock prefix stands after the operand size prefix, where assemblers put it.
+// The lock prefix stands after those of segment and operand size, where assemblers put it.
 void put_locked(Cursor& out, Encoding encoding, unsigned reg, const Mem& mem, bool force_rex = false) {
     if (encoding.prefix == Prefix::p66)
         out.byte(0x66);
     out.byte(kLockPrefix);
     encoding.prefix = Prefix::none;
+    uint8_t* const segment = out.at;
     legacy_rm(out, encoding, reg, mem, force_rex);
+    if (mem.gs()) [[unlikely]]
+        std::rotate(out.begin, segment, segment + 1);
 }
 
 void put_alu_imm(Cursor& out, bool locked, Alu op, Width width, const Mem& dst, int64_t imm) {

@@ -8,6 +8,13 @@ constexpr unsigned kRmSib = 4;  // ModRM.rm: a SIB byte follows
 constexpr unsigned kNoIndex = 4;
 constexpr unsigned kRmRip = 5;   // ModRM.rm with mod 0: rip + disp32
 constexpr unsigned kNoBase = 5;  // SIB.base with mod 0: disp32 alone
+constexpr unsigned kGsPrefix = 0x65;
+
+// Prefixes of legacy instructions stand in any order, but REX, VEX and EVEX come last (SDM volume 2, 2.1.1 and 2.2.1).
+void put_segment(Cursor& out, const Mem& mem) {
+    if (mem.gs())
+        out.byte(kGsPrefix);
+}
 
 constexpr unsigned modrm(unsigned mod, unsigned reg, unsigned rm) {
     return mod << 6 | (reg & 7) << 3 | (rm & 7);
@@ -133,6 +140,7 @@ void legacy_rr(Cursor& out, Encoding encoding, unsigned reg, unsigned rm, bool f
 }
 
 void legacy_rm(Cursor& out, Encoding encoding, unsigned reg, const Mem& rm, bool force_rex) {
+    put_segment(out, rm);
     put_legacy_opcode(out, encoding, reg >> 3, high_index(rm), high_base(rm), force_rex);
     put_modrm_mem(out, reg, rm);
 }
@@ -147,6 +155,7 @@ void vex_rr(Cursor& out, Encoding encoding, unsigned reg, unsigned vvvv, unsigne
 }
 
 void vex_rm(Cursor& out, Encoding encoding, unsigned reg, unsigned vvvv, const Mem& rm) {
+    put_segment(out, rm);
     put_vex_opcode(out, encoding, vvvv, reg >> 3, high_index(rm), high_base(rm));
     put_modrm_mem(out, reg, rm);
 }

@@ -100,7 +100,7 @@ class Mem {
 
     // `scale` is 1, 2, 4 or 8; `index` is not rsp, which the architecture cannot index with.
     constexpr Mem(Gpr base, Gpr index, unsigned scale, int32_t disp = 0)
-        : disp_(disp), kind_(Kind::base_index), base_(base), index_(index), scale_log2_(log2_of(scale)) {
+        : disp_(disp), kind_(Kind::base_index), base_(base), index_(index), scale_(log2_of(scale)) {
         WEFT_ASSERT(index != Gpr::rsp);
     }
 
@@ -122,6 +122,13 @@ class Mem {
     // The place where `label` is or will be bound.
     static constexpr Mem rip_label(Label& label) { return Mem(Kind::rip_label, 0, &label); }
 
+    // The same operand in the segment gs: its base is added (SDM volume 1, 3.3.4).
+    constexpr Mem in_gs() const {
+        Mem mem = *this;
+        mem.scale_ |= kGs;
+        return mem;
+    }
+
     // The same place `bytes` further on. Not for labels.
     constexpr Mem plus(int32_t bytes) const {
         const int64_t sum = int64_t{disp_} + bytes;
@@ -135,11 +142,14 @@ class Mem {
     constexpr Kind kind() const { return kind_; }
     constexpr Gpr base() const { return base_; }
     constexpr Gpr index() const { return index_; }
-    constexpr unsigned scale_log2() const { return scale_log2_; }
+    constexpr unsigned scale_log2() const { return scale_ & 3U; }
+    constexpr bool gs() const { return (scale_ & kGs) != 0; }
     constexpr int32_t disp() const { return disp_; }
     constexpr Label* label() const { return label_; }
 
   private:
+    static constexpr uint8_t kGs = 0x80;
+
     constexpr Mem(Kind kind, int32_t disp, Label* label) : label_(label), disp_(disp), kind_(kind) {}
 
     static constexpr uint8_t log2_of(unsigned scale) {
@@ -152,7 +162,7 @@ class Mem {
     Kind kind_ = Kind::base;
     Gpr base_ = Gpr::rax;
     Gpr index_ = Gpr::rax;
-    uint8_t scale_log2_ = 0;
+    uint8_t scale_ = 0;  // its log2, perhaps with kGs
 };
 
 }  // namespace weft::tcg::x86_64

@@ -26,7 +26,7 @@ constexpr std::array<Gpr, 7> kSomeGprs = {Gpr::rax, Gpr::rcx, Gpr::rsp, Gpr::rdi
                                           Gpr::r8,  Gpr::r12, Gpr::r15};
 constexpr std::array<Xmm, 4> kSomeXmms = {Xmm::xmm0, Xmm::xmm5, Xmm::xmm8, Xmm::xmm15};
 
-const std::array<Mem, 24> kSomeMems = {
+const std::array<Mem, 29> kSomeMems = {
     Mem(Gpr::rax),
     Mem(Gpr::rbp),
     Mem(Gpr::rsp),
@@ -49,6 +49,11 @@ const std::array<Mem, 24> kSomeMems = {
     Mem::scaled(Gpr::r10, 8, -5),
     Mem::scaled(Gpr::r13, 2, 0x1234),
     Mem::scaled(Gpr::r12, 1, 16),
+    Mem(Gpr::rax).in_gs(),
+    Mem(Gpr::r12, 127).in_gs(),
+    Mem(Gpr::r13, Gpr::rax, 4, 1000).in_gs(),
+    Mem::scaled(Gpr::r10, 8, -5).in_gs(),
+    Mem::rip(64).in_gs(),
     Mem::rip(0x12345678),
     Mem::rip(-1),
 };
@@ -132,7 +137,7 @@ std::string name(unsigned bytes, const Mem& mem) {
     const int64_t disp = mem.disp();
     if (disp != 0)
         address += disp < 0 ? fmt::format(" - {}", -disp) : fmt::format(" + {}", disp);
-    return fmt::format("{}[{}]", size, address);
+    return fmt::format("{}{}[{}]", size, mem.gs() ? "gs:" : "", address);
 }
 
 std::vector<Gpr> all_gprs() {
