@@ -87,6 +87,12 @@ class RegionAllocator {
     const RegionTrees& trees() const { return trees_; }
     UnitIndexLayout unit_indices() const { return unit_indices_; }
 
+    // Whether units may lie at this address of the executable view: behind the runtime code, up to the buffer's end. For
+    // signal handlers too: it reads what is constant from runtime_emitted() on, and takes no lock.
+    bool in_units(uintptr_t host_pc) const {
+        return host_pc - (buffer_.rx().value() + layout_.prologue) < layout_.size - layout_.prologue;
+    }
+
     // Bytes of finished units, by the rule: full regions count whole (less the margin), current ones what is
     // used. Never above capacity().
     size_t code_size() const WEFT_EXCLUDES(lock_);

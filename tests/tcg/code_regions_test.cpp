@@ -157,6 +157,27 @@ TEST_CASE("a first region can always be had; a later one until none is left, whi
     CHECK(regions.code_size() >= regions.capacity() - 4 * 4096 - 512);
 }
 
+TEST_CASE("units lie behind the runtime code, to the buffer's end, by their addresses to execute at") {
+    for (const SplitWx split : {SplitWx::off, SplitWx::on}) {
+        const auto memory = make_memory(32 << 20, 4, EvictMode::flush, split);
+        REQUIRE(memory);
+        const RegionAllocator& regions = *memory->regions;
+        const uintptr_t start = memory->buffer.rx().value();
+        auto context = claim(*memory);
+        const uintptr_t unit = context->window().rx.value();
+        CHECK(regions.in_units(unit));
+        CHECK_FALSE(regions.in_units(start));
+        CHECK_FALSE(regions.in_units(start - 1));
+        CHECK_FALSE(regions.in_units(unit - kUnitAlignment));
+        CHECK(regions.in_units(start + (32 << 20) - 1));
+        CHECK_FALSE(regions.in_units(start + (32 << 20)));
+        CHECK_FALSE(regions.in_units(0));
+        if (split == SplitWx::on) {
+            CHECK_FALSE(regions.in_units(context->window().rw.value()));
+        }
+    }
+}
+
 TEST_CASE("full regions count whole less the margin, current ones what they hold") {
     const auto memory = make_memory(32 << 20, 4);
     REQUIRE(memory);
