@@ -66,7 +66,8 @@ class WrittenSets {
 
 class Verifier {
   public:
-    Verifier(const ir::Unit& unit, std::span<const HelperDesc> helpers) : unit_(unit), helpers_(helpers) {}
+    Verifier(const ir::Unit& unit, std::span<const HelperDesc> helpers, RedoRule redo)
+        : unit_(unit), helpers_(helpers), redo_(redo) {}
 
     Result<> run();
 
@@ -83,6 +84,9 @@ class Verifier {
     std::string check_place(uint32_t index);
     std::string check_reads(uint32_t index, bool report);
     bool pass_written(std::string* reason, uint32_t* index, bool report);
+    bool may_raise(const Op& op) const;
+    bool has_effect(const Op& op) const;
+    bool pass_redo(std::string* reason, uint32_t* index);
 
     unsigned outputs(const Op& op) const {
         return op.code == Opcode::call ? (helpers_[op.aux].signature.result != Type::none ? 1u : 0u)
@@ -95,10 +99,12 @@ class Verifier {
 
     const ir::Unit& unit_;
     std::span<const HelperDesc> helpers_;
+    const RedoRule redo_;
     std::vector<uint32_t> bound_;          // by label: the op that binds it
     std::vector<uint32_t> block_written_;  // by temp: the extended block (plus one) it was last written in
     std::vector<uint32_t> unit_number_;    // by temp: its number among the unit temps
     WrittenSets written_;
+    std::vector<bool> effect_at_label_;  // a way leads there on which the guest instruction had an effect
     uint32_t block_ = 0;
     uint32_t slots_seen_ = 0;
     bool ended_ = false;
@@ -309,6 +315,71 @@ std::string Verifier::check_labels() {
     return {};
 }
 
+bool Verifier::may_raise(const Op& op) const {
+    return ir::has_flag(op.code, ir::flag_may_fault) ||
+           (op.code == Opcode::call && (helpers_[op.aux].effects & kHelperMayRaise) != 0);
+}
+
+// Whether the op does what doing its guest instruction again would do again.
+bool Verifier::has_effect(const Op& op) const {
+    for (unsigned i = 0; i < outputs(op); ++i) {
+        if (unit_.temps[op.args[i]].kind == TempKind::global) {
+            return true;
+        }
+    }
+    switch (op.code) {
+        case Opcode::call:
+            return (helpers_[op.aux].effects &
+                    (kHelperWritesGlobals | kHelperSideEffects | kHelperMayRaise)) != 0;
+        case Opcode::guest_ld:
+            return false;
+        case Opcode::st8:
+        case Opcode::st16:
+        case Opcode::st32:
+        case Opcode::st:
+        case Opcode::fpflags_set:
+            return true;
+        default:
+            return ir::has_flag(op.code, ir::flag_may_fault);
+    }
+}
+
+// One walk along the flow of control. True: more labels than before are reached with an effect, and the walk must be repeated.
+bool Verifier::pass_redo(std::string* reason, uint32_t* index) {
+    bool changed = false;
+    bool effect = false;
+    bool reached = true;
+    const auto flow_to = [&](uint32_t label) {
+        changed = changed || (effect && !effect_at_label_[label]);
+        effect_at_label_[label] = effect_at_label_[label] || effect;
+    };
+    for (uint32_t i = 0; i < unit_.op_count; ++i) {
+        const Op& op = unit_.ops[i];
+        if (op.code == Opcode::set_label) {
+            if (op.aux < unit_.label_count) {
+                if (reached) {
+                    flow_to(op.aux);
+                }
+                effect = effect_at_label_[op.aux];
+            }
+        } else if (op.code == Opcode::insn_start) {
+            effect = false;
+        } else if (effect && may_raise(op)) {
+            *reason = "may raise an exception when its guest instruction has had an effect";
+            *index = i;
+            return false;
+        }
+        effect = effect || has_effect(op);
+        if (op.code == Opcode::br) {
+            flow_to(op.aux);
+        } else if (op.code == Opcode::brcond) {
+            flow_to(op.args[ir::kBrcondLabelArg]);
+        }
+        reached = !ir::has_flag(op.code, ir::flag_block_end);
+    }
+    return changed;
+}
+
 // Where the op stands: blocks, transfers, instructions.
 std::string Verifier::check_place(uint32_t index) {
     const Op& op = unit_.ops[index];
@@ -342,9 +413,7 @@ std::string Verifier::check_place(uint32_t index) {
         slots_seen_ |= bit;
     }
     started_ = started_ || op.code == Opcode::insn_start;
-    const bool raises = (flags & ir::flag_may_fault) != 0 ||
-                        (op.code == Opcode::call && (helpers_[op.aux].effects & kHelperMayRaise) != 0);
-    if (raises && !started_) {
+    if (may_raise(op) && !started_) {
         return "may raise an exception, and no insn_start stands before it";
     }
     return {};
@@ -456,13 +525,18 @@ Result<> Verifier::run() {
     while (pass_written(&reason, &index, false)) {
     }
     pass_written(&reason, &index, true);
+    if (redo_ == RedoRule::on && reason.empty()) {
+        effect_at_label_.assign(unit_.label_count, false);
+        while (pass_redo(&reason, &index)) {
+        }
+    }
     return reason.empty() ? Result<>() : at(index, reason);
 }
 
 }  // namespace
 
-Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers) {
-    return Verifier(unit, helpers).run();
+Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers, RedoRule redo) {
+    return Verifier(unit, helpers, redo).run();
 }
 
 }  // namespace weft::tcg

@@ -21,6 +21,13 @@ namespace weft::tcg {
 //  - guest instructions: an insn_start stands before anything that may raise an exception;
 //  - guest state: ld and st ops do not touch the homes of globals.
 // Shift counts and divisors are not checked: they are values. `helpers` is GuestArch::helpers.
-Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers);
+//
+// With RedoRule::on also what process mode needs, where an instruction at whose memory access the host faulted is done
+// again from its start once the reason is gone:
+//  - before an op that may raise an exception, no way through its guest instruction writes anything that outlives the unit:
+//    a global, the guest state, guest memory, or by way of a helper that says it does (kHelperWritesGlobals,
+//    kHelperSideEffects).
+enum class RedoRule : bool { off, on };
+Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers, RedoRule redo = RedoRule::off);
 
 }  // namespace weft::tcg

@@ -1,7 +1,6 @@
 #include "tests/riscv/test_unit.h"
 
 #include "emulator/guest/riscv/translate/helpers.h"
-#include "tcg/ir/verify.h"
 
 namespace weft::riscv {
 
@@ -32,8 +31,8 @@ int64_t TestUnit::exit_offset(const Op& exit) const {
     return -1;
 }
 
-std::string TestUnit::faults() const {
-    const Result<> result = tcg::verify(unit(), helper_table());
+std::string TestUnit::faults(tcg::RedoRule redo) const {
+    const Result<> result = tcg::verify(unit(), helper_table(), redo);
     return result ? std::string() : result.error().message();
 }
 

@@ -8,6 +8,7 @@
 #include "emulator/guest/riscv/translate/globals.h"
 #include "emulator/guest/riscv/translate/translate.h"
 #include "tcg/ir/unit_storage.h"
+#include "tcg/ir/verify.h"
 #include "weft/ir_info.h"
 
 namespace weft::riscv {
@@ -31,7 +32,7 @@ class TestUnit {
     int64_t exit_offset(const ir::Op& exit) const;
 
     // What the verifier has against the unit; empty for a good one.
-    std::string faults() const;
+    std::string faults(tcg::RedoRule redo = tcg::RedoRule::off) const;
 
   private:
     tcg::UnitMemory memory_;

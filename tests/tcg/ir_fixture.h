@@ -24,8 +24,8 @@ struct UnitUnderTest {
     void leave() { b.exit_tb(ir::ExitReason::lookup, b.imm(0)); }
 
     // The verifier's message; empty if the unit is valid.
-    std::string error() const {
-        const Result<> result = verify(unit, helpers());
+    std::string error(RedoRule redo = RedoRule::off) const {
+        const Result<> result = verify(unit, helpers(), redo);
         return result ? std::string() : result.error().message();
     }
     std::string text() const { return print_unit(unit, test_names()); }
