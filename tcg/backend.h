@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/host_context.h"
 #include "tcg/code/code_address.h"
 #include "tcg/exec_state.h"
 #include "tcg/runtime_map.h"
@@ -20,9 +21,26 @@
 
 namespace weft::tcg {
 
+// How generated code reaches guest memory. It is part of the runtime code: constant from emit_runtime() on.
+struct MemoryModel {
+    enum class Kind : uint8_t {
+        table,   // by the softmmu's TLB (ExecState::tlb)
+        direct,  // the host's address is the guest's plus `base`; what is not mapped there faults on the host
+    };
+    Kind kind = Kind::table;
+
+    // The rest is for `direct` alone.
+    uint64_t base = 0;
+    // Not 0: log2 of a limit. An access whose last byte is not below it (12 to 63) is one of RuntimeHooks, which refuses
+    // it, and none of the host's. One that begins up to seven bytes below guest address 0 and ends above it is not caught
+    // by this: where `base` is not 0, the page below it must not be accessible.
+    uint8_t bounds = 0;
+};
+
 // What generated code calls when it cannot go on alone. On the vCPU's thread; they never leave by a jump.
 struct RuntimeHooks {
-    // Guest memory access by the slow path. Bits of `memop` are ir::MemOp's; values are zero-extended on the way in and,
+    // Guest memory access by the slow path; with direct memory, of generated code, misaligned accesses that fault for it
+    // (ir::MemOp::kAligned) and those beyond the bounds are all that comes here. Bits of `memop` are ir::MemOp's; values are zero-extended on the way in and,
     // on the way out, extended as memop says to 64 bits. False: a guest exception is recorded in the state.
     bool (*load)(void* state, uint64_t address, uint32_t memop, uint64_t* value);
     bool (*store)(void* state, uint64_t address, uint32_t memop, uint64_t value);
@@ -45,6 +63,7 @@ struct BackendConfig {
         count_insns;  // clock=insn: exit_check takes from ExecState::insn_budget, and calls leave their return address
     bool profile =
         false;  // units count their entries, probes of the jump cache their results: ExecState::profile
+    MemoryModel memory{};
 };
 
 enum class CompileStatus : uint8_t {
@@ -93,14 +112,32 @@ class Backend {
     virtual bool executes() const = 0;
 
     // Generates prologue, epilogue and thunks at the start of the buffer, once, before any other use. Gives the bytes used.
-    virtual Result<size_t> emit_runtime(CodeWindow window) = 0;
+    // Units will be within `buffer_size` bytes of the window's start.
+    virtual Result<size_t> emit_runtime(CodeWindow window, size_t buffer_size) = 0;
     virtual std::unique_ptr<Compiler> make_compiler() const = 0;
 
     // Of what emit_runtime() generated; null where generated code does not run on the host's stack.
     virtual const RuntimeMap* runtime_map() const { return nullptr; }
 
-    // Runs generated code from `code` until it comes back. header.page_pc is set for it. On the vCPU's thread.
+    // Prepares the calling thread for run(), once, before its first; nothing else may change what it sets: with direct
+    // memory and a base, the x86-64 backend takes the base of gs. New threads and forked processes inherit it.
+    virtual Result<> prepare_thread() const { return {}; }
+
+    // Runs generated code from `code` until it comes back. header.page_pc is set for it. On the vCPU's thread, which was
+    // prepared.
     virtual ExitKind run(void* state, RxAddress code) const = 0;
+
+    // For handlers of a SIGSEGV or SIGBUS that the processor caused (si_code above 0), on the thread that runs the vCPU of
+    // `state`; `address` is siginfo's, of which nothing is believed where the host says that it has none. Where a
+    // guest memory access of a unit was interrupted: notes it in ExecState (exit_host_pc, fault), makes the thread go on
+    // where run() comes back with ExitKind::fault, and returns true. The access had no effect, and every global is as it
+    // was before the access. False, with nothing done, where something else faulted: runtime code, C++, an access of a
+    // unit to weft's own memory. Async-signal-safe: no locks, no memory, and nothing is read but what is constant.
+    virtual bool redirect(HostContext&, uint64_t address, void* state) const {
+        (void)address;
+        (void)state;
+        return false;
+    }
 
     // Aims a unit's jump at another unit's code, or back at its stub: one atomic aligned store, while others run it.
     virtual void link(RwAddress unit, const JumpSite& site, RwAddress target) const = 0;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "weft/guest.h"
 #include "weft/memory.h"
 #include "weft/state.h"
 
@@ -68,7 +69,9 @@ enum class ExitKind : uint32_t {
     lookup,   // by exit_tb: carry on at header.pc
     halt,
     yield,
-    fault,  // a guest exception is recorded; exit_host_pc lies in the instruction's code: restore from there
+    // A guest exception is recorded, or a fault of the host's is noted (ExecState::fault) and none is recorded yet;
+    // exit_host_pc lies in the instruction's code: restore from there.
+    fault,
     indirect,  // by a lookup_and_goto_ptr that found nothing, or was interrupted: carry on at header.pc
 };
 
@@ -86,11 +89,21 @@ struct alignas(64) ProfileState {
     std::atomic<uint64_t> probe_misses;
 };
 
+// A guest memory access by generated code at which the host faulted. Written by Backend::redirect, in a signal handler on the
+// thread that runs the vCPU; read there when Backend::run has come back with ExitKind::fault, by whoever then clears
+// `noted`. In between is run()'s return, which the compiler cannot see through: no atomics are needed.
+struct HostFault {
+    uint64_t address;  // guest address of the first byte that could not be accessed
+    Access access;     // an atomic op may load first: that is a load
+    bool noted;        // there is one, to be dealt with
+};
+
 struct alignas(64) ExecState {
     ProfileState profile;
 
     // At ExitKind::fault, and with the instruction clock in everything that generated code calls but the lookup hook: the
-    // return address.
+    // return address. Of a noted fault: the instruction's start plus 1, because rows of instruction tables include their end
+    // (InsnRow) and the start is the end of what came before.
     uint64_t exit_host_pc;
     uint32_t exit_unit;  // UnitIndex that was given to Compiler::compile
     uint32_t exit_slot;
@@ -100,7 +113,8 @@ struct alignas(64) ExecState {
     // The guest's MXCSR while generated code runs (rounding mode, sticky exceptions, all masked); x86-64.
     uint32_t guest_mxcsr;
     uint32_t host_mxcsr;
-    uint64_t reserved_[4];
+    HostFault fault;
+    uint64_t reserved_[2];
 
     TlbTable tlb[kMmuModes];
     StateHeader header;

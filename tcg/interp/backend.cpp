@@ -28,7 +28,7 @@ class InterpBackend : public Backend {
     const char* name() const override { return "interp"; }
     bool executes() const override { return false; }
 
-    Result<size_t> emit_runtime(CodeWindow window) override {
+    Result<size_t> emit_runtime(CodeWindow window, size_t) override {
         if (window.size < kRuntimeSize) {
             return fail("the code buffer is too small");
         }

@@ -1,6 +1,10 @@
 // Ties the runtime code, the compilers and the state together.
 #include "tcg/x86_64/backend.h"
 
+#include <asm/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -8,6 +12,7 @@
 
 #include "base/assert.h"
 #include "tcg/x86_64/disassemble.h"
+#include "tcg/x86_64/fault_operand.h"
 #include "tcg/x86_64/host_features.h"
 #include "tcg/x86_64/host_layout.h"
 #include "tcg/x86_64/runtime_code.h"
@@ -55,6 +60,8 @@ void choose_pinned(const GuestArch& guest, bool pin, RuntimeContext* context, Re
     }
 }
 
+constexpr size_t kMaxInstructionLength = 15;  // SDM volume 2, 2.3.11
+
 class X86Backend final : public Backend {
   public:
     X86Backend(const BackendConfig& config, const NativeOptions& options) : guest_(*config.guest) {
@@ -68,7 +75,10 @@ class X86Backend final : public Backend {
         context_.check_helpers = options.check_helpers;
         target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
-        target_.share_tlb_probes = options.share_tlb_probes;
+        target_.share_tlb_probes = options.share_tlb_probes && config.memory.kind == MemoryModel::Kind::table;
+        target_.memory = config.memory;
+        context_.memory = config.memory;
+        WEFT_ASSERT(config.memory.bounds == 0 || (config.memory.bounds >= 12 && config.memory.bounds < 64));
         target_.fences = options.fences;
         target_.atomic_additions = options.atomic_additions;
         choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);
@@ -77,7 +87,7 @@ class X86Backend final : public Backend {
     const char* name() const override { return "native"; }
     bool executes() const override { return true; }
 
-    Result<size_t> emit_runtime(CodeWindow window) override {
+    Result<size_t> emit_runtime(CodeWindow window, size_t buffer_size) override {
         if (!target_.features.popcnt) {
             return fail(
                 "the host's processor lacks popcnt, which backend=native needs; backend=interp runs without "
@@ -89,6 +99,8 @@ class X86Backend final : public Backend {
         }
         target_.runtime = std::move(*code);
         target_.buffer_start = window.rx;
+        units_begin_ = window.rx + target_.runtime.size;
+        units_size_ = buffer_size - target_.runtime.size;
         return target_.runtime.size;
     }
 
@@ -96,6 +108,45 @@ class X86Backend final : public Backend {
         return std::make_unique<UnitCompiler>(target_);
     }
     const RuntimeMap* runtime_map() const override { return &target_.runtime.map; }
+
+    // By a system call, which all kernels have; no thread does it twice.
+    Result<> prepare_thread() const override {
+        if (target_.memory.kind == MemoryModel::Kind::direct && target_.memory.base != 0 &&
+            syscall(SYS_arch_prctl, ARCH_SET_GS, target_.memory.base) != 0) {
+            return fail_errno("the host does not set the base of gs to the guest's base");
+        }
+        return {};
+    }
+
+    bool redirect(HostContext& context, uint64_t address, void* state) const override {
+        const uint64_t offset = context.pc() - units_begin_.value();
+        if (target_.memory.kind != MemoryModel::Kind::direct || offset >= units_size_) {
+            return false;
+        }
+        std::array<uint64_t, kGprCount> regs;
+        for (unsigned i = 0; i < kGprCount; ++i) {
+            regs[i] = context.reg(i);
+        }
+        const auto* const code = RxAddress(context.pc()).as<const uint8_t>();
+        const auto operand =
+            fault_operand({code, std::min<size_t>(kMaxInstructionLength, units_size_ - offset)}, regs);
+        const uint64_t base = target_.memory.base;
+        if (!operand || operand->gs != (base != 0) || operand->base == kState || operand->base == Gpr::rsp) {
+            return false;
+        }
+        ExecState& exec = exec_state(state);
+        if (context.page_fault()) {
+            exec.fault.address = address - base;
+            exec.fault.access = context.access() == HostContext::Access::store ? Access::store : Access::load;
+        } else {
+            exec.fault.address = operand->address;
+            exec.fault.access = operand->store ? Access::store : Access::load;
+        }
+        exec.fault.noted = true;
+        exec.exit_host_pc = context.pc() + 1;
+        context.set_pc((target_.buffer_start + target_.runtime.fault_user).value());
+        return true;
+    }
 
     // UndefinedBehaviorSanitizer would look for type data in front of the function, where code of ours has none.
 #if defined(__clang__)
@@ -148,6 +199,8 @@ class X86Backend final : public Backend {
     const GuestArch& guest_;
     RuntimeContext context_{};
     Target target_{};
+    RxAddress units_begin_;  // these two: from emit_runtime() on, and 0 before
+    size_t units_size_ = 0;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Guest memory: the inline TLB probe, plain accesses, atomics.
+// Guest memory: the inline TLB probe, plain accesses, atomics. What direct memory has instead of a probe is in lower_direct.cpp.
 
 #include <bit>
 #include <cstddef>
@@ -151,7 +151,16 @@ Gpr UnitCompiler::begin_access(Gpr base, HostReg value, MemOp memop, bool is_sto
     return probe_alone(base, memop, is_store || memop.reserve(), slow_->entry);
 }
 
-void UnitCompiler::end_access() { slow_->resume = as_->offset(); }
+Mem UnitCompiler::begin_atomic(Gpr address, MemOp memop) {
+    slow_ = &stub(Stub::Kind::atomic);
+    return Mem(probe_alone(address, memop, true, slow_->entry), address, 1);
+}
+
+void UnitCompiler::end_access() {
+    if (slow_ != nullptr) {
+        slow_->resume = as_->offset();
+    }
+}
 
 void UnitCompiler::guest_load(const ir::Op& op) {
     const MemOp memop(op.aux);
@@ -166,8 +175,9 @@ void UnitCompiler::guest_load(const ir::Op& op) {
     values_.release_dead(op_index_);
     const HostReg target = values_.def(op.args[0]);
     values_.lock(host(base));
-    const Gpr addend = begin_access(base, target, memop, false, kept);
-    const Mem place(addend, base, 1, memop.displacement());
+    const Mem place =
+        is_direct() ? begin_direct(base, target, memop, false)
+                    : Mem(begin_access(base, target, memop, false, kept), base, 1, memop.displacement());
     if (is_xmm(target)) {
         as_->sse(op.type == Type::f64 ? SimdMove::movsd : SimdMove::movss, xmm(target), place);
     } else {
@@ -193,8 +203,9 @@ void UnitCompiler::guest_store(const ir::Op& op) {
     const bool zero = values_.is_constant(op.args[0]) && values_.temp(op.args[0]).value == 0;
     const HostReg value = zero ? kZeroValue : values_.use(op.args[0]);
     const Gpr base = use(op.args[1]);
-    const Gpr addend = begin_access(base, value, memop, true, kept);
-    const Mem place(addend, base, 1, memop.displacement());
+    const Mem place = is_direct()
+                          ? begin_direct(base, value, memop, true)
+                          : Mem(begin_access(base, value, memop, true, kept), base, 1, memop.displacement());
     if (zero) {
         as_->mov(size, place, 0);
     } else if (is_xmm(value)) {
@@ -232,9 +243,8 @@ void UnitCompiler::atomic(const ir::Op& op) {
     const HostReg a = compares ? host(Gpr::rax) : b;
     const Gpr result = compares || loops ? Gpr::rax : scratch();
     const Gpr next = loops ? scratch() : result;
-    Stub& slow = stub(Stub::Kind::atomic);
-    const Gpr addend = probe_alone(gpr(address), memop, true, slow.entry);
-    const Mem place(addend, gpr(address), 1);
+    const Mem place =
+        is_direct() ? begin_direct_atomic(gpr(address), memop) : begin_atomic(gpr(address), memop);
     if (compares) {
         as_->lock_cmpxchg(width, place, gpr(b));
     } else if (!loops) {
@@ -271,15 +281,11 @@ void UnitCompiler::atomic(const ir::Op& op) {
             as_->movzx(width, result, result);
         }
     }
-    slow.resume = as_->offset();
-    slow.atomic = AtomicRecord{host(gpr(address)),
-                               host(result),
-                               a,
-                               b,
-                               static_cast<uint16_t>(op.aux),
-                               static_cast<uint8_t>(op.code),
-                               0,
-                               0};
+    if (slow_ != nullptr) {
+        slow_->atomic = AtomicRecord{
+            address, host(result), a, b, static_cast<uint16_t>(op.aux), static_cast<uint8_t>(op.code), 0, 0};
+    }
+    end_access();
     finish_in(op, result);
 }
 

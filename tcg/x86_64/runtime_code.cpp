@@ -72,6 +72,7 @@ class RuntimeEmitter {
     void constants();
     void prologue();
     void epilogue();
+    void fault_user_thunk();
     void exit_thunk(uint32_t* where, ExitKind kind, const char* name);
     void goto_tb_thunk();
     void lookup_thunk();
@@ -180,6 +181,15 @@ void RuntimeEmitter::epilogue() {
     as_.pop(Gpr::rax);
     frame_of_units();
     as_.mov(Width::q64, at_state(kExitHostPc), Gpr::rax);
+    as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
+    as_.jmp(leave_);
+}
+
+// In units the pinned globals are in their registers and the stack pointer is the frame's, at every instruction that may
+// access guest memory. What the host's fault has to say is in the state already.
+void RuntimeEmitter::fault_user_thunk() {
+    code_.fault_user = begin("weft_fault_user");
+    frame_of_units();
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
     as_.jmp(leave_);
 }
@@ -369,6 +379,9 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     constants();
     prologue();
     epilogue();
+    if (context_.memory.kind == MemoryModel::Kind::direct) {
+        fault_user_thunk();
+    }
     exit_thunk(&code_.exit_lookup, ExitKind::lookup, "weft_exit_lookup");
     exit_thunk(&code_.exit_indirect, ExitKind::indirect, "weft_exit_indirect");
     exit_thunk(&code_.exit_halt, ExitKind::halt, "weft_exit_halt");

@@ -24,6 +24,8 @@ struct RuntimeCode {
     uint32_t exit_indirect;  // lookup_and_goto_ptr, interrupted: the same
     uint32_t exit_halt;
     uint32_t exit_yield;
+    // Made to go on there by Backend::redirect, from anywhere in a unit; 0 without direct memory.
+    uint32_t fault_user;
     // Called by units, followed by a record:
     uint32_t exit_goto_tb;  // {uint32_t unit_index; uint16_t page_offset; uint8_t slot}
     uint32_t access;        // AccessRecord; keeps general registers

@@ -100,6 +100,7 @@ struct RuntimeContext {
     bool count_insns;    // helpers find their return address in ExecState::exit_host_pc; slow paths always do
     bool profile;        // probes of the jump cache are counted
     bool check_helpers;  // NativeOptions::check_helpers
+    MemoryModel memory;
 };
 
 // Called by the thunks: the address to resume at, or 0 when a guest exception was recorded (ExecState::exit_host_pc then

@@ -34,6 +34,7 @@ struct Target {
     bool share_tlb_probes;
     bool fences;
     bool atomic_additions;
+    MemoryModel memory;
 };
 
 class UnitCompiler final : public Compiler, private MoveEmitter {
@@ -159,14 +160,27 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     Gpr probe_alone(Gpr base, ir::MemOp memop, bool is_store, Label& miss);
     // The register that keeps the addend for the access at hand, locked; kNoReg where there is none.
     HostReg kept_addend();
-    // Emits what the access at hand needs before it is done: the addend is in the returned register. `record` is what
-    // the slow path gets to know.
+    // Emits what the access at hand needs before it is done: the addend is in the returned register. `value` is what the
+    // slow path gets to know.
     Gpr begin_access(Gpr base, HostReg value, ir::MemOp memop, bool is_store, HostReg kept);
+    // The same for an atomic op, with its operand: slow_ waits for its record.
+    Mem begin_atomic(Gpr address, ir::MemOp memop);
     // The access was emitted.
     void end_access();
     void guest_load(const ir::Op& op);
     void guest_store(const ir::Op& op);
     void atomic(const ir::Op& op);
+
+    // ---- direct guest memory (lower_direct.cpp) ----
+    bool is_direct() const { return target_.memory.kind == MemoryModel::Kind::direct; }
+    // Emit what an access needs before it is done, and give its operand: slow_ is null where it needs nothing.
+    Mem begin_direct(Gpr base, HostReg value, ir::MemOp memop, bool is_store);
+    Mem begin_direct_atomic(Gpr address, ir::MemOp memop);
+    Mem direct_place(Gpr base, int32_t displacement) const;
+    // Whether an access has to be looked at before it is done.
+    bool is_checked(ir::MemOp memop) const;
+    // Emits that: what the host would allow and the guest does not jumps to `refused`.
+    void check_direct(Gpr base, ir::MemOp memop, Label& refused);
 
     // ---- floating point (lower_float.cpp, lower_convert.cpp) ----
     // d = a op b, where the host may have two-operand forms alone.
@@ -230,7 +244,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     Allocator values_;
     AccessGroups groups_;
     std::array<uint16_t, kGprCount> kept_for_{};  // by general register that the allocator keeps: the group
-    Stub* slow_ = nullptr;                        // of the access at hand
+    Stub* slow_ = nullptr;                        // of the access at hand; null where it has none
 
     // Of the unit being compiled. The vectors keep their memory from unit to unit.
     const ir::Unit* unit_ = nullptr;

@@ -29,7 +29,7 @@ class HookedBackend final : public tcg::Backend {
 
     const char* name() const override { return real_.name(); }
     bool executes() const override { return real_.executes(); }
-    Result<size_t> emit_runtime(tcg::CodeWindow) override { return fail("done by the real one"); }
+    Result<size_t> emit_runtime(tcg::CodeWindow, size_t) override { return fail("done by the real one"); }
     std::unique_ptr<tcg::Compiler> make_compiler() const override { return real_.make_compiler(); }
     tcg::ExitKind run(void* state, RxAddress code) const override { return real_.run(state, code); }
     void link(RwAddress unit, const JumpSite& site, RwAddress target) const override {

@@ -195,7 +195,8 @@ void StepMachine::add_engine(std::unique_ptr<tcg::Backend> backend) {
         Mapping::anonymous(kCodeSize, PROT_READ | PROT_WRITE | (backend->executes() ? PROT_EXEC : 0));
     WEFT_ASSERT(buffer.has_value());
     const auto address = reinterpret_cast<uintptr_t>(buffer->data());
-    const auto emitted = backend->emit_runtime({tcg::RwAddress(address), tcg::RxAddress(address), kCodeSize});
+    const auto emitted =
+        backend->emit_runtime({tcg::RwAddress(address), tcg::RxAddress(address), kCodeSize}, kCodeSize);
     WEFT_ASSERT(emitted.has_value());
     auto compiler = backend->make_compiler();
     engines_.push_back({std::move(backend), std::move(compiler), std::move(*buffer),

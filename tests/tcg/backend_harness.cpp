@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "fault_catcher.h"
 #include "weft/guest_ram.h"
 
 #ifndef WEFT_HAVE_X86_64_BACKEND
@@ -168,6 +169,9 @@ uint64_t extend(M value, uint32_t memop) {
                : value;
 }
 
+// The exception of an access to a byte that is not there.
+uint64_t out_of_memory(uint64_t address) { return scramble(address) & ~uint64_t{1}; }
+
 // Calls `f` with a value of the access's unsigned type.
 template <class F>
 auto with_size(uint32_t memop, F f) {
@@ -208,25 +212,31 @@ bool Harness::reaches(void* state, uint64_t address, uint32_t memop) const {
     }
     const uint64_t offset = address - kMemoryBase;
     if (offset >= kMemorySize || kMemorySize - offset < op.size()) {
-        guest.exception = scramble(address) & ~uint64_t{1};
+        // By the first byte that is not there, as the host does it.
+        guest.exception = out_of_memory(offset >= kMemorySize ? address : kMemoryBase + kMemorySize);
         return false;
     }
     return true;
 }
 
+uint8_t* Harness::byte(uint64_t offset) const {
+    return direct() ? reinterpret_cast<uint8_t*>(options_.memory.base + kMemoryBase + offset)
+                    : memory_->data() + host_offset(offset);
+}
+
 template <class M>
 M Harness::get(uint64_t address) const {
     std::array<uint8_t, sizeof(M)> bytes;
-    for (uint8_t& byte : bytes) {
-        byte = (*memory_)[host_offset(address++ - kMemoryBase)];
+    for (uint8_t& value : bytes) {
+        value = *byte(address++ - kMemoryBase);
     }
     return std::bit_cast<M>(bytes);
 }
 
 template <class M>
 void Harness::put(uint64_t address, M value) {
-    for (const uint8_t byte : std::bit_cast<std::array<uint8_t, sizeof(M)>>(value)) {
-        (*memory_)[host_offset(address++ - kMemoryBase)] = byte;
+    for (const uint8_t part : std::bit_cast<std::array<uint8_t, sizeof(M)>>(value)) {
+        *byte(address++ - kMemoryBase) = part;
     }
 }
 
@@ -274,13 +284,54 @@ RxAddress Harness::lookup(void* state, uint64_t pc) {
     return RxAddress();
 }
 
+namespace {
+
+// The guest's memory at base 0: it stays for all harnesses that have it there, one running at a time.
+class LowMemory {
+  public:
+    LowMemory()
+        : mapping_(mmap(reinterpret_cast<void*>(kMemoryBase), kMemorySize, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)) {
+        WEFT_ASSERT(mapping_ == reinterpret_cast<void*>(kMemoryBase));
+    }
+    ~LowMemory() { munmap(mapping_, kMemorySize); }
+    LowMemory(const LowMemory&) = delete;
+    LowMemory& operator=(const LowMemory&) = delete;
+
+    static void map_once() { [[maybe_unused]] static const LowMemory kMemory; }
+
+  private:
+    void* const mapping_;
+};
+
+}  // namespace
+
+AddressWindow::AddressWindow()
+    : mapping_(mmap(nullptr, kSize + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+    WEFT_ASSERT(mapping_ != MAP_FAILED);
+}
+AddressWindow::~AddressWindow() { munmap(mapping_, kSize + 4096); }
+uint64_t AddressWindow::base() const { return reinterpret_cast<uintptr_t>(mapping_) + 4096; }
+
+void Harness::protect_memory(int protection) { WEFT_ASSERT(mprotect(byte(0), kMemorySize, protection) == 0); }
+
 Harness::Harness(Kind kind, const HarnessOptions& options)
     : options_(options),
       block_(std::make_unique<Block>()),
       jump_cache_(kJumpCacheEntries),
       memory_(std::make_unique<std::array<uint8_t, kMemorySize>>()) {
-    const BackendConfig config{
-        options.guest, {&load, &store, &atomic, nullptr, &lookup}, options.count_insns};
+    if (options_.memory.base == 1) {
+        window_ = std::make_unique<AddressWindow>();
+        options_.memory.base = window_->base();
+        protect_memory(PROT_READ | PROT_WRITE);
+    } else if (direct()) {
+        LowMemory::map_once();
+    }
+    const BackendConfig config{options.guest,
+                               {&load, &store, &atomic, nullptr, &lookup},
+                               options.count_insns,
+                               false,
+                               options_.memory};
 #if WEFT_HAVE_X86_64_BACKEND
     backend_ =
         kind == Kind::interp ? make_interp_backend(config) : make_x86_64_backend(config, options.native);
@@ -294,11 +345,14 @@ Harness::Harness(Kind kind, const HarnessOptions& options)
     buffer_ = static_cast<uint8_t*>(mapping);
     const auto address = reinterpret_cast<uintptr_t>(buffer_);
     const Result<size_t> emitted =
-        backend_->emit_runtime(CodeWindow{RwAddress(address), RxAddress(address), kBufferSize});
+        backend_->emit_runtime(CodeWindow{RwAddress(address), RxAddress(address), kBufferSize}, kBufferSize);
     WEFT_ASSERT(emitted.has_value());
     runtime_size_ = (*emitted + kUnitAlignment - 1) & ~(kUnitAlignment - 1);
     used_ = runtime_size_;
     compiler_ = backend_->make_compiler();
+    if (direct()) {
+        FaultCatcher::install();
+    }
 }
 
 Harness::~Harness() {
@@ -331,7 +385,7 @@ void Harness::prepare(const Input& input) {
     block_->owner = this;
     block_->state = input.state;
     for (uint64_t i = 0; i < kMemorySize; ++i) {
-        (*memory_)[host_offset(i)] = input.memory[i];
+        *byte(i) = input.memory[i];
     }
     ExecState& exec = block_->exec;
     exec.exit_host_pc = 0;
@@ -346,6 +400,7 @@ void Harness::prepare(const Input& input) {
     exec.header.raised = 0;
     exec.header.fp_flags = input.fp_flags;
     exec.header.guest = this;
+    exec.fault = HostFault{};
 
     const auto host = reinterpret_cast<uint64_t>(memory_->data());
     for (unsigned mode = 0; mode < kMmuModes; ++mode) {
@@ -363,12 +418,37 @@ void Harness::prepare(const Input& input) {
     }
 }
 
+// What the execution loop does with a fault of the host's, in small.
+ExitKind Harness::run_code(RxAddress code) {
+    void* state = &block_->state;
+    if (!direct()) {
+        return backend_->run(state, code);
+    }
+    WEFT_ASSERT(backend_->prepare_thread().has_value());
+    const FaultCatcher catcher(*backend_, state);
+    const ExitKind exit = backend_->run(state, code);
+    ExecState& exec = block_->exec;
+    host_fault_ = exec.fault;
+    WEFT_ASSERT(!exec.fault.noted || exit == ExitKind::fault);
+    if (exec.fault.noted) {
+        exec.fault.noted = false;
+        block_->state.exception = out_of_memory(exec.fault.address);
+    }
+    return exit;
+}
+
 Outcome Harness::execute(const Placed& placed, const Input& input) {
     prepare(input);
+    if (read_only_) {
+        protect_memory(PROT_READ);
+    }
     void* state = &block_->state;
     backend_->set_rounding(state, placed.rounding);
     Outcome outcome;
-    outcome.exit = backend_->run(state, placed.window.rx);
+    outcome.exit = run_code(placed.window.rx);
+    if (read_only_) {
+        protect_memory(PROT_READ | PROT_WRITE);
+    }
     backend_->collect_fp_flags(state);
 
     const ExecState& exec = block_->exec;
@@ -395,7 +475,7 @@ Outcome Harness::execute(const Placed& placed, const Input& input) {
     outcome.insn_budget = options_.count_insns ? exec.insn_budget : 0;
     outcome.state = block_->state;
     for (uint64_t i = 0; i < kMemorySize; ++i) {
-        outcome.memory[i] = (*memory_)[host_offset(i)];
+        outcome.memory[i] = *byte(i);
     }
     return outcome;
 }
@@ -407,6 +487,19 @@ std::vector<std::unique_ptr<Harness>> all_harnesses(const HarnessOptions& option
     harnesses.push_back(std::make_unique<Harness>(Harness::Kind::interp, options));
 #if WEFT_HAVE_X86_64_BACKEND
     harnesses.push_back(std::make_unique<Harness>(Harness::Kind::x86_64, options));
+#endif
+    return harnesses;
+}
+
+std::vector<std::unique_ptr<Harness>> all_harnesses_and_memories(const HarnessOptions& options) {
+    auto harnesses = all_harnesses(options);
+#if WEFT_HAVE_X86_64_BACKEND
+    HarnessOptions direct = options;
+    for (const MemoryModel memory : {MemoryModel{MemoryModel::Kind::direct, 0, 0},
+                                     MemoryModel{MemoryModel::Kind::direct, 1, kWindowBits}}) {
+        direct.memory = memory;
+        harnesses.push_back(std::make_unique<Harness>(Harness::Kind::x86_64, direct));
+    }
 #endif
     return harnesses;
 }

@@ -43,6 +43,8 @@ inline constexpr int32_t kAreaOffset = static_cast<int32_t>(offsetof(GuestState,
 // Guest memory: kMemorySize bytes at kMemoryBase; everything else faults.
 inline constexpr uint64_t kMemoryBase = 0x7f0000;
 inline constexpr size_t kMemorySize = 2 * 4096;
+// Bounds of direct memory that leave some addresses behind it within.
+inline constexpr uint8_t kWindowBits = 23;
 
 enum TestHelper : uint32_t {
     kHelperMix,          // mix(a: i64, b: i32) -> i64, pure
@@ -95,6 +97,23 @@ struct HarnessOptions {
     unsigned tlb_pages = 3;
     NativeOptions native{};
     const GuestArch* guest = &test_guest();
+    // Of a native backend: a base of 1 stands for a place that the harness chooses.
+    MemoryModel memory{};
+};
+
+// Where guest memory may be with direct memory and a base: a stretch of the host's addresses that nobody else has, with a
+// page below it.
+class AddressWindow {
+  public:
+    static constexpr size_t kSize = size_t{16} << 20;
+    AddressWindow();
+    ~AddressWindow();
+    AddressWindow(const AddressWindow&) = delete;
+    AddressWindow& operator=(const AddressWindow&) = delete;
+    uint64_t base() const;
+
+  private:
+    void* mapping_;
 };
 
 // One backend with a code buffer, and a vCPU's state block to run on.
@@ -134,6 +153,12 @@ class Harness {
     JumpCacheEntry& jump_cache_entry(uint64_t pc) { return jump_cache_[jump_cache_index(pc)]; }
     RxAddress code_base() const;
 
+    // Direct memory: where guest address 0 is, and what the last run's fault left in the state.
+    uint64_t memory_base() const { return options_.memory.base; }
+    const HostFault& host_fault() const { return host_fault_; }
+    // The guest may not store to its memory (direct memory).
+    void set_read_only(bool read_only) { read_only_ = read_only; }
+
   private:
     struct Block;
 
@@ -150,8 +175,12 @@ class Harness {
     M get(uint64_t address) const;
     template <class M>
     void put(uint64_t address, M value);
-    // Neighbours in the guest's memory are none in the host's.
+    // A byte of the guest's memory. With a TLB neighbours there are none in the host's memory.
     static constexpr uint64_t host_offset(uint64_t offset) { return offset ^ 4096; }
+    bool direct() const { return options_.memory.kind == MemoryModel::Kind::direct; }
+    uint8_t* byte(uint64_t offset) const;
+    void protect_memory(int protection);
+    ExitKind run_code(RxAddress code);
     void prepare(const Input& input);
 
     HarnessOptions options_;
@@ -169,10 +198,15 @@ class Harness {
     uint64_t lookup_pc_ = 0;
     RxAddress lookup_code_;
     unsigned lookups_ = 0;
+    std::unique_ptr<AddressWindow> window_;
+    HostFault host_fault_{};
+    bool read_only_ = false;
 };
 
 // One harness for each backend that this build has; the interpreter is the first.
 std::vector<std::unique_ptr<Harness>> all_harnesses(const HarnessOptions& options);
+// And one for each kind of direct memory, where it has a backend with that: for units that access memory.
+std::vector<std::unique_ptr<Harness>> all_harnesses_and_memories(const HarnessOptions& options);
 
 // WEFT_TEST_SEED, or `usual`.
 uint64_t test_seed(uint64_t usual);

@@ -34,7 +34,7 @@ Input on_page() {
 
 template <class Test>
 void on_every_backend(const HarnessOptions& options, Test test) {
-    for (const auto& harness : all_harnesses(options)) {
+    for (const auto& harness : all_harnesses_and_memories(options)) {
         INFO(harness->name());
         test(*harness);
     }

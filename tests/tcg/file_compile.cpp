@@ -35,6 +35,7 @@ struct Request {
     NativeOptions options;
     bool count_insns = false;
     bool count = false;  // instructions and bytes instead of text
+    MemoryModel memory{};
 };
 
 // What x86-64-v3 has (x86-64 psABI, 3.1.1).
@@ -61,6 +62,15 @@ Result<Request> request_of(const std::vector<std::string>& words) {
                 return std::unexpected(features.error());
             }
             request.options.features = *features;
+            known = true;
+        } else if (word == "memory=direct") {
+            request.memory.kind = MemoryModel::Kind::direct;
+            known = true;
+        } else if (const auto number = parse_uint(value); number && name == "base") {
+            request.memory.base = *number;
+            known = true;
+        } else if (number && name == "bounds") {
+            request.memory.bounds = static_cast<uint8_t>(*number);
             known = true;
         } else if (name == "count_insns" && on) {
             request.count_insns = *on;
@@ -122,12 +132,12 @@ Result<std::string> compile_for_x86_64(const ir::Unit& unit, const std::vector<s
     if (!request) {
         return std::unexpected(request.error());
     }
-    const auto backend =
-        make_x86_64_backend(BackendConfig{&test_guest(), {}, request->count_insns}, request->options);
+    const auto backend = make_x86_64_backend(
+        BackendConfig{&test_guest(), {}, request->count_insns, false, request->memory}, request->options);
     const auto memory = std::make_unique<std::array<uint8_t, kRuntimeSize + kUnitSize>>();
     const auto bytes = reinterpret_cast<uintptr_t>(memory->data());
-    const auto runtime =
-        backend->emit_runtime(CodeWindow{RwAddress(bytes), RxAddress(kCodeBase), kRuntimeSize});
+    const auto runtime = backend->emit_runtime(
+        CodeWindow{RwAddress(bytes), RxAddress(kCodeBase), kRuntimeSize}, kRuntimeSize + kUnitSize);
     if (!runtime) {
         return std::unexpected(runtime.error());
     }

@@ -42,9 +42,8 @@ std::string compare(const std::vector<std::unique_ptr<Harness>>& harnesses, cons
     return {};
 }
 
-void run_cases(const RandomUnitOptions& options, const HarnessOptions& harness_options, uint64_t first_seed,
-               unsigned count, const OptimizeOptions& optimize_options = {}) {
-    const auto harnesses = all_harnesses(harness_options);
+void run_cases_on(const std::vector<std::unique_ptr<Harness>>& harnesses, const RandomUnitOptions& options,
+                  uint64_t first_seed, unsigned count, const OptimizeOptions& optimize_options = {}) {
     UnitMemory plain(globals());
     UnitMemory optimized(globals());
     Optimizer optimizer(optimize_options);
@@ -71,6 +70,11 @@ void run_cases(const RandomUnitOptions& options, const HarnessOptions& harness_o
     SUCCEED();
 }
 
+void run_cases(const RandomUnitOptions& options, const HarnessOptions& harness_options, uint64_t first_seed,
+               unsigned count, const OptimizeOptions& optimize_options = {}) {
+    run_cases_on(all_harnesses(harness_options), options, first_seed, count, optimize_options);
+}
+
 }  // namespace
 
 TEST_CASE("random units of integer ops") {
@@ -88,6 +92,17 @@ TEST_CASE("random units with accesses by the slow path: all, and those of one pa
         options.tlb_pages = pages;
         run_cases({}, options, test_seed(200'000), test_cases(300));
     }
+}
+
+TEST_CASE("random units with direct memory: usual ones, long ones, and without pinned registers") {
+    RandomUnitOptions longer;
+    longer.insns = 120;
+    HarnessOptions unpinned;
+    unpinned.count_insns = true;
+    unpinned.native.pin_registers = false;
+    run_cases_on(all_harnesses_and_memories({}), {}, test_seed(800'000), test_cases(1000));
+    run_cases_on(all_harnesses_and_memories({}), longer, test_seed(810'000), test_cases(50));
+    run_cases_on(all_harnesses_and_memories(unpinned), {}, test_seed(820'000), test_cases(250));
 }
 
 TEST_CASE("random units with the native backend's optimisations off") {

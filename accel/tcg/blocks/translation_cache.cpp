@@ -94,7 +94,7 @@ Result<> TranslationCache::set_up(const TranslationCacheConfig& config) {
     regions_ = std::move(*regions);
     tcg::CodeWindow window = regions_->runtime_window();
     window.size = std::min(window.size, kMaxWindow);
-    auto used = backend_->emit_runtime(window);
+    auto used = backend_->emit_runtime(window, buffer_.size());
     if (!used) {
         return std::unexpected(used.error());
     }
