@@ -8,7 +8,7 @@ void FetchMap::clear() {
     contexts_.clear();
 }
 
-FetchMap::Fetched FetchMap::flush(const TlbFlush& flush) {
+Fetched FetchMap::flush(const TlbFlush& flush) {
     if (flush.all_addresses) {
         // Those of these address spaces; what is mapped in all of them alike stays, as it may (RISC-V privileged, 12.2.1).
         spaces_.renew_ids(flush.asid);

@@ -9,18 +9,11 @@
 
 #include "accel/tcg/mmu/address_spaces.h"
 #include "accel/tcg/mmu/fetch_contexts.h"
+#include "accel/tcg/mmu/guest_memory.h"
 #include "accel/tcg/mmu/page_filter.h"
 #include "weft/guest.h"
 
 namespace weft::accel {
-
-// Where the bytes of a page of code are.
-struct FetchPage {
-    bool device;          // no RAM: bytes come from device_read() at `paddr`, translations are used once
-    const uint8_t* host;  // of the page's first byte; unless `device`
-    uint64_t ram_offset;  // of the page; unless `device`
-    uint64_t paddr;       // guest-physical address of the pc that was asked for
-};
 
 class FetchMap {
   public:
@@ -59,8 +52,6 @@ class FetchMap {
                                                                                     : spaces_.key();
     }
 
-    // Through which mappings instructions may have been fetched that a flush concerns.
-    enum class Fetched : uint8_t { nowhere, page, anywhere };
     // Forgets what a flush names, which is not a flush of everything.
     Fetched flush(const TlbFlush& flush);
     void clear();

@@ -51,7 +51,7 @@ void SoftMmu::flush_all() {
     flush_tables();
 }
 
-SoftMmu::Fetched SoftMmu::flush(const TlbFlush& flush) {
+Fetched SoftMmu::flush(const TlbFlush& flush) {
     if (flush.all_addresses && flush.all_asids) {
         flush_tables();
         return Fetched::anywhere;
@@ -249,6 +249,21 @@ bool SoftMmu::fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) {
         fetches_.insert(pc, mmu_mode, walk, *page);
     }
     page->paddr = walk.paddr;
+    return true;
+}
+
+bool SoftMmu::read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) {
+    if (!page.device) {
+        guest_ram::read(bytes, page.host + (pc & ~kPageMask), size);
+        return true;
+    }
+    uint64_t value = 0;
+    if (!device_done(physical_.device_load(page.paddr, size, &value), pc, Access::fetch)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < size; ++i) {
+        bytes[i] = static_cast<uint8_t>(value >> 8 * i);
+    }
     return true;
 }
 

@@ -1,4 +1,4 @@
-// The software MMU of one vCPU: guest-virtual memory as its instructions see it.
+// The software MMU of one vCPU: guest-virtual memory as its instructions see it in a machine.
 //
 // Generated code probes the tables of ExecState::tlb itself and comes here when a probe fails. Everything belongs to the
 // thread that runs the vCPU.
@@ -11,6 +11,7 @@
 #include "accel/tcg/counters.h"
 #include "accel/tcg/mmu/address_spaces.h"
 #include "accel/tcg/mmu/fetch_map.h"
+#include "accel/tcg/mmu/guest_memory.h"
 #include "accel/tcg/mmu/physical.h"
 #include "tcg/exec_state.h"
 #include "weft/accel.h"
@@ -37,36 +38,30 @@ struct MmuParts {
     PageMap& code_pages;
 };
 
-class SoftMmu {
+class SoftMmu final : public GuestMemory {
   public:
     // Sets up the tables of ExecState.
     explicit SoftMmu(const MmuParts& parts);
-    SoftMmu(const SoftMmu&) = delete;
-    SoftMmu& operator=(const SoftMmu&) = delete;
 
-    // Behind tcg::RuntimeHooks: see there. False: a guest exception is recorded in the state.
-    bool load(uint64_t address, uint32_t memop, uint64_t* value);
-    bool store(uint64_t address, uint32_t memop, uint64_t value);
-    bool atomic(ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b, uint64_t* old);
+    bool load(uint64_t vaddr, uint32_t memop, uint64_t* value) override;
+    bool store(uint64_t vaddr, uint32_t memop, uint64_t value) override;
+    bool atomic(ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
+                uint64_t* old) override;
+    bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;
+    bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) override;
+    AddressSpaceKey enter_space(uint8_t mmu_mode) override {
+        set_space(guest_.address_space(state_));
+        return fetch_context(mmu_mode);
+    }
+    Fetched flush(const TlbFlush& flush) override;
+    void flush_all() override;
+    // Writable entries of the page get tcg::kTlbNotDirty: see PageMap.
+    void write_protect(uint64_t ram_offset) override { spaces_.write_protect(ram_offset); }
 
-    // The page that the instruction at `pc` is fetched from. False: a guest exception is recorded in the state.
-    bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page);
-
-    // Forgets translations. Tells through which mappings instructions may have been fetched that are concerned: what was
-    // derived from others may stay.
-    using Fetched = FetchMap::Fetched;
-    Fetched flush(const TlbFlush& flush);
-    // Forgets everything, of all address spaces, and what lies at physical addresses: the topology changed, or the vCPU
-    // is reset.
-    void flush_all();
     // The address space that the state's registers name now. Cheap where it is the current one.
     void set_space(AddressSpaceKey key) { spaces_.enter(key); }
     // See FetchMap::context.
     AddressSpaceKey fetch_context(unsigned mode) const { return fetches_.context(mode); }
-
-    // Takes the direct way to stores to the page at `ram_offset` away: writable entries get tcg::kTlbNotDirty. See
-    // PageMap.
-    void protect_code_page(uint64_t ram_offset) { spaces_.write_protect(ram_offset); }
 
     // For reports. Calls fn(space, mode, tlb, current) for each table there is; `space` is null where the mode does not
     // depend on it, `current` says whether generated code probes the table.

@@ -142,10 +142,9 @@ bool ExecLoop::take_interrupt(Vcpu& vcpu) {
 void ExecLoop::enter_context(Vcpu& vcpu) {
     vcpu.tb_flags = guest_.tb_flags(vcpu.state());
     vcpu.fetch_mode = guest_.fetch_mmu_mode(vcpu.tb_flags);
-    vcpu.mmu.set_space(guest_.address_space(vcpu.state()));
+    const AddressSpaceKey space = vcpu.memory.enter_space(vcpu.fetch_mode);
     bool wrapped = false;
-    vcpu.header().context_id =
-        vcpu.contexts.id(vcpu.tb_flags, vcpu.mmu.fetch_context(vcpu.fetch_mode), &wrapped);
+    vcpu.header().context_id = vcpu.contexts.id(vcpu.tb_flags, space, &wrapped);
     if (wrapped) {
         vcpu.jump_cache.clear();
     }

@@ -66,7 +66,7 @@ Found BlockFinder::find_to_fit(Vcpu& vcpu, Target* target) {
 // The TB for the vCPU's pc, and the page the pc is in.
 Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, TranslationBlock** tb) {
     const uint64_t pc = vcpu.header().pc;
-    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, page)) {
+    if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, page)) {
         return Found::fault;
     }
     if (!page->device) {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "accel/tcg/mmu/fetch_map.h"
+#include "accel/tcg/mmu/guest_memory.h"
 #include "accel/tcg/translate/translate_at.h"
 
 namespace weft::accel {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "accel/tcg/mmu/fetch_map.h"
+#include "accel/tcg/mmu/guest_memory.h"
 #include "accel/tcg/translate/translator.h"
 
 namespace weft::accel {

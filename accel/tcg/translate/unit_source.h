@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "accel/tcg/blocks/page_claim.h"
-#include "accel/tcg/mmu/fetch_map.h"
+#include "accel/tcg/mmu/guest_memory.h"
 
 namespace weft {
 struct Vcpu;
@@ -40,7 +40,7 @@ class UnitSource {
     bool single_use() const { return insn_limit_ || first_.device || (has_second_ && second_.device); }
 
   private:
-    bool read_device(Vcpu& vcpu, const FetchPage& page);
+    bool read_piece(Vcpu& vcpu, const FetchPage& page, uint32_t size);
 
     const uint64_t pc_;
     const FetchPage first_;

@@ -25,7 +25,7 @@ TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
     // An instruction that reaches into the next page is a TB of its own, found by both pages. That the next page cannot
     // be fetched from matters only if the instruction does reach there, which its translation will show.
     FetchPage second{};
-    if (!vcpu.mmu.fetch((pc | (kPageSize - 1)) + 1, vcpu.fetch_mode, &second)) {
+    if (!vcpu.memory.fetch((pc | (kPageSize - 1)) + 1, vcpu.fetch_mode, &second)) {
         vcpu.header().raised = 0;
         return nullptr;
     }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "accel/tcg/mmu/softmmu.h"
+#include "accel/tcg/mmu/guest_memory.h"
 #include "tcg/code/tb.h"
 
 namespace weft {
@@ -16,7 +16,7 @@ namespace weft::accel {
 tcg::TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags);
 
 // The TB for `pc`, of the context that the vCPU's state is in, or null: then it has to be translated. `page` is what
-// SoftMmu::fetch said of the pc, and is RAM. On the vCPU's thread.
+// GuestMemory::fetch said of the pc, and is RAM. On the vCPU's thread.
 tcg::TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page);
 
 // Puts the TB at `pc` into the vCPU's jump cache, unless its region was retired: who retires one first ends it and then asks

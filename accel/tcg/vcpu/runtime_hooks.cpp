@@ -14,18 +14,18 @@ Vcpu& vcpu_at(void* state) { return *state_header(state).vcpu; }
 
 bool load(void* state, uint64_t address, uint32_t memop, uint64_t* value) {
     Vcpu& vcpu = vcpu_at(state);
-    return or_fail(vcpu, false, [&] { return vcpu.mmu.load(address, memop, value); });
+    return or_fail(vcpu, false, [&] { return vcpu.memory.load(address, memop, value); });
 }
 
 bool store(void* state, uint64_t address, uint32_t memop, uint64_t value) {
     Vcpu& vcpu = vcpu_at(state);
-    return or_fail(vcpu, false, [&] { return vcpu.mmu.store(address, memop, value); });
+    return or_fail(vcpu, false, [&] { return vcpu.memory.store(address, memop, value); });
 }
 
 bool atomic(void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
             uint64_t* old) {
     Vcpu& vcpu = vcpu_at(state);
-    return or_fail(vcpu, false, [&] { return vcpu.mmu.atomic(op, address, memop, a, b, old); });
+    return or_fail(vcpu, false, [&] { return vcpu.memory.atomic(op, address, memop, a, b, old); });
 }
 
 tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
@@ -37,7 +37,7 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
         return {};
     }
     FetchPage page{};
-    if (!vcpu.mmu.fetch(pc, vcpu.fetch_mode, &page)) {
+    if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, &page)) {
         header.raised = 0;  // the loop meets the exception again, and delivers it
         return {};
     }

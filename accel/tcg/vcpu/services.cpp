@@ -41,27 +41,27 @@ void set_deadline(Vcpu* vcpu, uint64_t deadline_ns) {
 void kick(Vcpu* vcpu) { vcpu->kick(); }
 
 MemoryStatus phys_load(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t* value) {
-    return vcpu->mmu.physical().load(paddr, size, value);
+    return vcpu->softmmu.physical().load(paddr, size, value);
 }
 
 MemoryStatus phys_store(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t value) {
-    return vcpu->mmu.physical().store(paddr, size, value);
+    return vcpu->softmmu.physical().store(paddr, size, value);
 }
 
 MemoryStatus phys_cmpxchg(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
-    return vcpu->mmu.physical().cmpxchg(paddr, expected, desired, swapped);
+    return vcpu->softmmu.physical().cmpxchg(paddr, expected, desired, swapped);
 }
 
 bool load(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value) {
-    return or_fail(*vcpu, false, [&] { return vcpu->mmu.load(vaddr, memop, value); });
+    return or_fail(*vcpu, false, [&] { return vcpu->memory.load(vaddr, memop, value); });
 }
 
 bool store(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value) {
-    return or_fail(*vcpu, false, [&] { return vcpu->mmu.store(vaddr, memop, value); });
+    return or_fail(*vcpu, false, [&] { return vcpu->memory.store(vaddr, memop, value); });
 }
 
 bool atomic(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand, uint64_t* old) {
-    return or_fail(*vcpu, false, [&] { return vcpu->mmu.atomic(op, vaddr, memop, operand, 0, old); });
+    return or_fail(*vcpu, false, [&] { return vcpu->memory.atomic(op, vaddr, memop, operand, 0, old); });
 }
 
 bool log_enabled(Vcpu* vcpu, unsigned item) { return vcpu->host.log_enabled(vcpu->host.opaque, item); }

@@ -24,14 +24,15 @@ accel::StateBlock make_block(const GuestArch& guest, Vcpu& vcpu, void* guest_obj
 Vcpu::Vcpu(const accel::VcpuParts& parts)
     : CodeUser(parts.vcpu->index),
       guest(*parts.config->guest),
-      memory(*parts.config->memory),
       host(*parts.config->host),
       cache(*parts.cache),
       clock(*parts.clock),
       insn_clock(parts.insn_clock),
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
-      reader(memory, parts.vcpu->address_space),
-      mmu({*this, state(), exec(), reader.get(), guest, memory, host, contexts, cache.pages()}),
+      reader(*parts.config->memory, parts.vcpu->address_space),
+      softmmu({*this, state(), exec(), reader.get(), guest, *parts.config->memory, host, contexts,
+               cache.pages()}),
+      memory(softmmu),
       visits(cache.settings().translate_after),
       protecting{VcpuWork::async,
                  [](void* opaque, void*) {
@@ -68,18 +69,18 @@ void Vcpu::ask_to_write_protect() {
 }
 
 void Vcpu::flush_translations(const TlbFlush& flush) {
-    const accel::SoftMmu::Fetched fetched = mmu.flush(flush);
-    if (fetched == accel::SoftMmu::Fetched::page) {
+    const accel::Fetched fetched = memory.flush(flush);
+    if (fetched == accel::Fetched::page) {
         jump_cache.clear_page(flush.vaddr, guest.max_insn_size);
-    } else if (fetched == accel::SoftMmu::Fetched::anywhere && flush.all_asids) {
+    } else if (fetched == accel::Fetched::anywhere && flush.all_asids) {
         contexts.renew();
-    } else if (fetched == accel::SoftMmu::Fetched::anywhere) {
+    } else if (fetched == accel::Fetched::anywhere) {
         contexts.renew_asid(flush.asid);
     }
 }
 
 void Vcpu::forget_memory() {
-    mmu.flush_all();
+    memory.flush_all();
     contexts.renew();
 }
 

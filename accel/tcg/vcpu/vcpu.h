@@ -52,7 +52,7 @@ struct Vcpu final : accel::CodeUser {
 
     // accel::CodeUser
     bool same_thread(const accel::CodeUser& other) const override;
-    void write_protect(uint64_t ram_offset) override { mmu.protect_code_page(ram_offset); }
+    void write_protect(uint64_t ram_offset) override { memory.write_protect(ram_offset); }
     void ask_to_write_protect() override;
 
     void* state() const { return block.state(); }
@@ -80,7 +80,6 @@ struct Vcpu final : accel::CodeUser {
 
     // ---- constant ----
     const GuestArch& guest;
-    const MemoryOps& memory;
     const HostServices& host;
     accel::TranslationCache& cache;
     const accel::Clock& clock;
@@ -90,7 +89,8 @@ struct Vcpu final : accel::CodeUser {
     const accel::StateBlock block;
     const accel::MemoryReader reader;
     accel::ContextIds contexts;
-    accel::SoftMmu mmu;
+    accel::SoftMmu softmmu;      // what only a machine has
+    accel::GuestMemory& memory;  // `softmmu`
     accel::Visits visits;
     accel::PageCrossRate page_crossings;
 

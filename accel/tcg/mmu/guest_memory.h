@@ -1,0 +1,62 @@
+// Guest-virtual memory as the instructions of one vCPU see it, and where code's bytes come from: what the rest of the
+// accelerator knows of it. SoftMmu is a machine's.
+//
+// The slow path only: generated code makes most accesses itself, and comes here where it may not. What only a machine has
+// (physical memory, devices, TLBs to report on) is SoftMmu's own. All of it belongs to the thread that runs the vCPU.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/guest.h"
+#include "weft/ir.h"
+
+namespace weft::accel {
+
+// Where the bytes of a page of code are.
+struct FetchPage {
+    bool device;          // no RAM: bytes are read piece by piece at `paddr`, translations are used once
+    const uint8_t* host;  // of the page's first byte; unless `device`
+    uint64_t ram_offset;  // of the page; unless `device`
+    uint64_t paddr;       // guest-physical address of the pc that was asked for
+};
+
+// Through which mappings instructions may have been fetched that a flush concerns.
+enum class Fetched : uint8_t { nowhere, page, anywhere };
+
+class GuestMemory {
+  public:
+    virtual ~GuestMemory() = default;
+    GuestMemory(const GuestMemory&) = delete;
+    GuestMemory& operator=(const GuestMemory&) = delete;
+
+    // Behind tcg::RuntimeHooks: see there. False: a guest exception is recorded in the state, and *value and *old mean nothing.
+    virtual bool load(uint64_t vaddr, uint32_t memop, uint64_t* value) = 0;
+    virtual bool store(uint64_t vaddr, uint32_t memop, uint64_t value) = 0;
+    virtual bool atomic(ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
+                        uint64_t* old) = 0;
+
+    // The page that the instruction at `pc` is fetched from. False: a guest exception is recorded in the state.
+    virtual bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) = 0;
+    // Copies `size` bytes of code from `pc` on, all in one page, which fetch() gave as `page`. Of a device: those of one
+    // instruction at most, at the pc that fetch() was asked for. Others may write them meanwhile. False: a guest exception is
+    // recorded in the state.
+    virtual bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) = 0;
+
+    // Makes the address space that the state's registers name the current one; cheap where it is. Returns what, besides the
+    // TB flags, the meaning of a pc that is fetched in `mmu_mode` depends on now.
+    virtual AddressSpaceKey enter_space(uint8_t mmu_mode) = 0;
+
+    // Forgets translations. Tells through which mappings instructions may have been fetched that are concerned: what was
+    // derived from others may stay.
+    virtual Fetched flush(const TlbFlush& flush) = 0;
+    // Forgets everything, of all address spaces, and what lies at physical addresses: the topology changed, or the vCPU
+    // is reset.
+    virtual void flush_all() = 0;
+    // See CodeUser::write_protect.
+    virtual void write_protect(uint64_t ram_offset) = 0;
+
+  protected:
+    GuestMemory() = default;
+};
+
+}  // namespace weft::accel
