@@ -29,7 +29,7 @@ extern "C" {
 namespace {
 
 // Registers by their numbers in HostContext. At each instruction of the table rdi holds the address, and edx is zero. One that
-// fails leaves the address of the fault and one in them. All else around the instructions is the compiler's, unwinding tables
+// fails leaves the address of the fault and its code in them. All else around the instructions is the compiler's, unwinding tables
 // included: they touch no stack.
 constexpr unsigned kRdx = 2;
 constexpr unsigned kRdi = 7;
@@ -40,7 +40,8 @@ uint64_t named_by(const int32_t& distance) {
 
 }  // namespace
 
-bool redirect_faulting_access(HostContext& host, uint64_t fault_address) {
+bool redirect_faulting_access(HostContext& host, uint64_t fault_address, uint32_t code) {
+    WEFT_DEBUG_ASSERT(code != 0);
     const uint64_t pc = host.pc();
     // A few dozen rows, in the linker's order.
     for (const faulting::Row* row = __start_weft_faulting_accesses; row != __stop_weft_faulting_accesses;
@@ -49,7 +50,7 @@ bool redirect_faulting_access(HostContext& host, uint64_t fault_address) {
             if (host.page_fault()) {
                 host.set_reg(kRdi, fault_address);
             }
-            host.set_reg(kRdx, 1);
+            host.set_reg(kRdx, code);
             host.set_pc(named_by(row->next));
             return true;
         }
@@ -83,7 +84,7 @@ bool load_for(Access access, uint64_t address, T* value, Fault* fault) {
                  :
                  : "memory");
     if (failed != 0) [[unlikely]] {
-        *fault = {address, access};
+        *fault = {address, access, failed};
         return false;
     }
     *value = loaded;
@@ -98,7 +99,7 @@ bool exchange(uint64_t address, T operand, T* before, Fault* fault) {
                  :
                  : "memory");
     if (failed != 0) [[unlikely]] {
-        *fault = {address, Access::store};
+        *fault = {address, Access::store, failed};
         return false;
     }
     *before = operand;
@@ -113,7 +114,7 @@ bool add(uint64_t address, T operand, T* before, Fault* fault) {
                  :
                  : "memory", "cc");
     if (failed != 0) [[unlikely]] {
-        *fault = {address, Access::store};
+        *fault = {address, Access::store, failed};
         return false;
     }
     *before = operand;
@@ -203,7 +204,7 @@ bool store(uint64_t address, T value, Fault* fault) {
                  : [value] "r"(value)
                  : "memory");
     if (failed != 0) [[unlikely]] {
-        *fault = {address, Access::store};
+        *fault = {address, Access::store, failed};
         return false;
     }
     return true;
@@ -218,7 +219,7 @@ bool compare_exchange(uint64_t address, T expected, T desired, T* before, Fault*
                  : [desired] "r"(desired)
                  : "memory", "cc");
     if (failed != 0) [[unlikely]] {
-        *fault = {address, Access::store};
+        *fault = {address, Access::store, failed};
         return false;
     }
     *before = expected;

@@ -34,7 +34,8 @@ namespace weft {
 // was sent with kill() says nothing of what it interrupted. `fault_address` is si_addr. True: the interrupted instruction is an
 // access of this file, linked into the same program or module as the caller, and `host` was changed so that it fails; the
 // handler returns. False: nothing was changed. A program and a module it loads have a table each, and each asks its own.
-bool redirect_faulting_access(HostContext& host, uint64_t fault_address);
+// `code`, not 0, becomes Fault::code: what the handler knows of the signal, in the caller's own terms.
+bool redirect_faulting_access(HostContext& host, uint64_t fault_address, uint32_t code = 1);
 
 namespace faulting {
 
@@ -45,6 +46,7 @@ struct Fault {
     // given; of a copy or a string, that of the first byte not done.
     uint64_t address = 0;
     HostContext::Access access = HostContext::Access::load;  // never fetch
+    uint32_t code = 1;                                       // the handler's, see above
 
     bool operator==(const Fault&) const = default;
 };

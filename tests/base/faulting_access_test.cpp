@@ -389,3 +389,40 @@ TEST_CASE("strings end at a zero, at the limit, or where memory does") {
         CHECK(fault == Fault{address, Access::load});
     }
 }
+
+TEST_CASE("a failed access says what the handler knew of its signal") {
+    const FaultHandlers handlers([](int signal, siginfo_t* info, void* context) {
+        HostContext host(context);
+        if (!redirect_faulting_access(host, reinterpret_cast<uint64_t>(info->si_addr),
+                                      static_cast<uint32_t>(signal))) {
+            ::signal(signal, SIG_DFL);
+        }
+    });
+    const Pages pages(2);
+    pages.end_file_before(1);
+    pages.protect(0, PROT_NONE);
+    for (const unsigned page : {0u, 1u}) {
+        const uint64_t at = pages.address(page);
+        const auto signal = static_cast<uint32_t>(page == 0 ? SIGSEGV : SIGBUS);
+        const auto expect = [&](bool made, const Fault& fault, Access access) {
+            CHECK_FALSE(made);
+            CHECK(fault == Fault{at, access, signal});
+        };
+        for_each_width([&]<class T>(T value) {
+            INFO("page " << page << ", width " << sizeof(T));
+            Fault fault = kNone;
+            expect(faulting::load(at, &value, &fault), fault, Access::load);
+            expect(faulting::store<T>(at, 1, &fault), fault, Access::store);
+            expect(faulting::compare_exchange<T>(at, 0, 1, &value, &fault), fault, Access::store);
+            for (const AtomicOp op : kOps) {
+                fault = kNone;
+                expect(faulting::atomic<T>(op, at, 1, &value, &fault), fault, Access::store);
+            }
+        });
+        std::array<uint8_t, 16> buffer{};
+        Fault fault = kNone;
+        expect(faulting::copy_in(buffer.data(), at, buffer.size(), &fault) != 0, fault, Access::load);
+        expect(faulting::copy_out(at, buffer.data(), buffer.size(), &fault) != 0, fault, Access::store);
+        expect(faulting::string_length(at, 16, &fault).end != StringEnd::fault, fault, Access::load);
+    }
+}
