@@ -72,6 +72,9 @@ Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
       final_state_(config.max_vcpus) {}
 
 Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& config) {
+    if (config.user != nullptr) {
+        return fail("accelerator 'tcg' has no process mode");
+    }
     if (config.max_vcpus < 1 || config.max_vcpus > PageMap::kMaxVcpus) {
         return fail(fmt::format("{} vCPUs: there may be 1 to {}", config.max_vcpus, PageMap::kMaxVcpus));
     }

@@ -114,6 +114,7 @@ Result<> Machine::start_accelerator(loader::AccelChain& accel) {
         .host = &host_services_,
         .properties = nullptr,
         .max_vcpus = max_cpus_,
+        .user = nullptr,
     };
     const Result<AccelInstance*> instance = accel.create(accel_config_);
     if (!instance) {

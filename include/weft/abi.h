@@ -8,11 +8,12 @@
 #include "weft/ir.h"
 #include "weft/memory.h"
 #include "weft/state.h"
+#include "weft/user_memory.h"
 
 namespace weft {
 
 // Raised when weft/accel.h changes its meaning or layout.
-inline constexpr uint32_t kAccelAbiVersion = 4;
+inline constexpr uint32_t kAccelAbiVersion = 5;
 
 // A module and an emulator built with different sanitizers cannot share a process.
 enum class SanitizerMode : uint32_t { none, address, thread };
@@ -45,7 +46,7 @@ constexpr uint64_t layout_hash() {
                              sizeof(ir::Unit),         ir::kOpcodeCount,
                              sizeof(TranslateRequest), sizeof(WalkRequest),
                              sizeof(WalkResult),       sizeof(GlobalDesc),
-                             sizeof(HelperDesc)};
+                             sizeof(HelperDesc),       sizeof(UserMemoryOps)};
     for (size_t part : kParts) {
         hash = (hash ^ part) * 0x100000001b3;
     }

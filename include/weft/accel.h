@@ -11,6 +11,7 @@
 #include "weft/abi.h"
 #include "weft/guest.h"
 #include "weft/memory.h"
+#include "weft/user_memory.h"
 
 namespace weft {
 
@@ -54,10 +55,12 @@ struct HostServices {
 
 struct AccelConfig {
     const GuestArch* guest;
-    const MemoryOps* memory;
+    const MemoryOps* memory;  // null in process mode
     const HostServices* host;
     const PropertyValue* properties;  // in the order of AccelDescriptor::properties
     uint32_t max_vcpus;               // at least 1
+    // Not null: process mode, in which guest memory is a part of the host's. An accelerator may have none.
+    const UserMemoryOps* user;
 };
 
 struct VcpuConfig {

@@ -12,7 +12,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 4;
+inline constexpr uint32_t kGuestAbiVersion = 5;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -54,6 +54,13 @@ struct RunResult {
 };
 
 enum class Access : uint8_t { load, store, fetch };
+
+// Why memory of a process cannot be accessed.
+enum class MemoryFault : uint8_t {
+    unmapped,    // nothing is there
+    protection,  // something is, which may not be accessed so
+    bus,  // something is, which cannot be had: a mapped file ends before it, or the host's memory is broken
+};
 
 enum PageProt : uint8_t { kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
 
@@ -146,6 +153,9 @@ struct GuestArch {
     // Record an exception: a misaligned access that the op forbids; a physical address where nothing answers.
     void (*unaligned_access)(void* state, uint64_t vaddr, Access access);
     void (*bus_error)(void* state, uint64_t vaddr, Access access);
+    // Records the exception of process mode (weft/user_memory.h), where it stands for `walk` and `bus_error`: the byte at
+    // `vaddr` may not be accessed. Null where the architecture has no process mode.
+    void (*memory_fault)(void* state, uint64_t vaddr, Access access, MemoryFault kind);
     // Delivers the recorded exception: StateHeader::pc is the faulting instruction's, and becomes the handler's.
     void (*deliver)(void* state);
     // Takes the most urgent interrupt that is pending and enabled, if any: true if the pc changed.

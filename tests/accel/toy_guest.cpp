@@ -475,6 +475,8 @@ const GuestArch& guest_arch() {
         .walk = &walk,
         .unaligned_access = [](void* state, uint64_t vaddr, Access) { record(state, kMisaligned, vaddr); },
         .bus_error = &bus_error,
+        .memory_fault = [](void* state, uint64_t vaddr, Access access,
+                           MemoryFault kind) { record(state, memory_fault_cause(kind, access), vaddr); },
         .deliver = &deliver,
         .take_interrupt = &take_interrupt,
         .has_work = &has_work,

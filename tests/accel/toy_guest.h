@@ -56,8 +56,14 @@ enum Cause : uint64_t {
     kFetchFault,
     kMisaligned,
     kInterrupt,
-    kTimer
+    kTimer,
+    kMemoryFault = 16,  // and above: see memory_fault_cause
 };
+
+// Of GuestArch::memory_fault.
+constexpr uint64_t memory_fault_cause(weft::MemoryFault kind, weft::Access access) {
+    return kMemoryFault + 4 * static_cast<uint64_t>(kind) + static_cast<uint64_t>(access);
+}
 
 inline constexpr uint64_t kSwapped = uint64_t{1} << 40;
 

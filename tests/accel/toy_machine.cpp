@@ -102,7 +102,7 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     properties.try_emplace("max-threads", threads != nullptr ? threads : std::to_string(max_vcpus));
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
     const std::vector<PropertyValue> values = property_values(properties);
-    const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus};
+    const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus, nullptr};
     const ErrorSink sink{
         [](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
     instance_ = weft_accelerator.create(&config, &sink);

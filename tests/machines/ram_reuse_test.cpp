@@ -64,7 +64,8 @@ class Board : private mem::TopologyListener {
                    .memory = &mem::memory_ops(),
                    .host = &host_,
                    .properties = properties.data(),
-                   .max_vcpus = 1};
+                   .max_vcpus = 1,
+                   .user = nullptr};
         const weft::ErrorSink errors{[](void*, const char*) { WEFT_ASSERT(false); }, nullptr};
         instance_ = weft::weft_accelerator.create(&config_, &errors);
         REQUIRE(instance_ != nullptr);

@@ -40,6 +40,7 @@ const GuestArch& guest_arch() {
         .walk = walk,
         .unaligned_access = unaligned_access,
         .bus_error = bus_error,
+        .memory_fault = nullptr,
         .deliver = deliver,
         .take_interrupt = take_interrupt,
         .has_work = has_work,
