@@ -1,5 +1,5 @@
 // Guest-virtual memory as the instructions of one vCPU see it, and where code's bytes come from: what the rest of the
-// accelerator knows of it. SoftMmu is a machine's.
+// accelerator knows of it. SoftMmu is a machine's, DirectMemory a process's.
 //
 // The slow path only: generated code makes most accesses itself, and comes here where it may not. What only a machine has
 // (physical memory, devices, TLBs to report on) is SoftMmu's own. All of it belongs to the thread that runs the vCPU.
@@ -14,10 +14,14 @@ namespace weft::accel {
 
 // Where the bytes of a page of code are.
 struct FetchPage {
-    bool device;          // no RAM: bytes are read piece by piece at `paddr`, translations are used once
-    const uint8_t* host;  // of the page's first byte; unless `device`
-    uint64_t ram_offset;  // of the page; unless `device`
-    uint64_t paddr;       // guest-physical address of the pc that was asked for
+    // No RAM: bytes are read piece by piece at `paddr`, translations are used once.
+    bool device;
+    // Of the page's first byte; unless `device`. Null in process mode, where the page may go at any time.
+    const uint8_t* host;
+    // Of the page; unless `device`. In process mode its guest address.
+    uint64_t ram_offset;
+    // Guest-physical address of the pc that was asked for. In process mode that pc.
+    uint64_t paddr;
 };
 
 // Through which mappings instructions may have been fetched that a flush concerns.

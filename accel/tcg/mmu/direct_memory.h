@@ -1,0 +1,60 @@
+// Guest-virtual memory in process mode: the host's own, at UserMemoryOps::base. Nothing is looked up and nothing is kept.
+//
+// Each access is one of base/faulting_access.h. Where the host refuses it, UserMemoryOps::fault is asked, and it is made again
+// or GuestArch::memory_fault records why not. So a store to a page of code is announced exactly where one by generated code is:
+// both fault, for the host's page has lost the right to write, and fault() tells the accelerator of the store before it gives the
+// right back. Nothing else is told of a store here, and shared and hot pages, which do not fault, are not looked at: their
+// translations are compared with memory when the guest asks for that.
+//
+// A page of code is known by its guest-virtual address (FetchPage::ram_offset). Its bytes are copied by accesses that may fault,
+// like all others: no host address is kept, for the page may go at any time.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/tcg/mmu/guest_memory.h"
+#include "base/faulting_access.h"
+#include "weft/guest.h"
+#include "weft/ir.h"
+#include "weft/user_memory.h"
+
+namespace weft::accel {
+
+class DirectMemory final : public GuestMemory {
+  public:
+    // All of it outlives this. `state`: of the vCPU.
+    DirectMemory(void* state, const GuestArch& guest, const UserMemoryOps& user)
+        : state_(state), guest_(guest), user_(user) {}
+
+    // Of 1 to 8 bytes each. A store or atomic that faults has changed nothing, also where it crosses into a page that is missing.
+    // The fault's address is that of the first byte that may not be accessed.
+    bool load(uint64_t vaddr, uint32_t memop, uint64_t* value) override;
+    bool store(uint64_t vaddr, uint32_t memop, uint64_t value) override;
+    bool atomic(ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
+                uint64_t* old) override;
+
+    // The page's kind is not kept: it may change before the page is claimed, so whoever claims it asks for itself.
+    bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;
+    bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) override;
+
+    // There is one address space, which all pcs are of, and nothing to forget: the host's page tables are what there is.
+    AddressSpaceKey enter_space(uint8_t) override { return {}; }
+    Fetched flush(const TlbFlush&) override { return Fetched::nowhere; }
+    void flush_all() override {}
+    // The host's page is protected once for all vCPUs, by UserMemoryOps::protect.
+    void write_protect(uint64_t) override {}
+
+  private:
+    uint64_t host(uint64_t vaddr) const { return user_.base + vaddr; }
+    bool aligned(uint64_t vaddr, unsigned size, Access access);
+    bool below_limit(uint64_t vaddr, unsigned size, Access access);
+    bool again(uint64_t vaddr, Access access, uint32_t host_code);
+    template <class Attempt>
+    bool attempt(Attempt&& access);
+
+    void* const state_;
+    const GuestArch& guest_;
+    const UserMemoryOps& user_;
+};
+
+}  // namespace weft::accel
