@@ -133,6 +133,61 @@ struct AccelOps {
 
     // nullptr where guest time is the host's.
     const VirtualTimeOps* (*virtual_time)(AccelInstance* instance);
+
+    // nullptr for an instance without AccelConfig::user.
+    const ProcessOps* (*process)(AccelInstance* instance);
+};
+
+// Why ProcessOps::enter came back.
+enum class VcpuStop : uint8_t {
+    // GuestArch::deliver left the recorded exception to the caller: it is in the state, whose registers are complete, and
+    // StateHeader::pc is that of the instruction, of which nothing was done.
+    exception,
+    // StateHeader::exit_request was set; nothing is recorded, and the state is that between two instructions. It is cleared.
+    // The accelerator sets it too: the caller looks at what it waits for, and may find nothing.
+    asked,
+    // An error of weft's own environment: HostServices::fatal was told. The vCPU never runs again.
+    failed,
+};
+
+// Process mode: vCPUs that threads of the emulator's run themselves, in memory that is the host's own (weft/user_memory.h). Of
+// AccelOps there are destroy, report and services besides.
+//
+// A vCPU is attached by any thread and entered by one thread at a time, which is the thread that made the instance or was made
+// by one that may enter. No call is made from inside enter, but by UserMemoryOps' functions and by signal handlers, as said.
+struct ProcessOps {
+    // Makes a vCPU with its state at reset values, which stays at *state until detach. `guest` becomes StateHeader::guest. False,
+    // after reporting to `errors`: there is no memory, or there are as many as AccelConfig::max_vcpus says.
+    bool (*attach)(AccelInstance* instance, void* guest, Vcpu** vcpu, void** state, const ErrorSink* errors);
+    // Nobody enters the vCPU any more; its memory goes when nobody can still hold it. Waits for nobody.
+    void (*detach)(AccelInstance* instance, Vcpu* vcpu);
+
+    // Runs the guest's instructions on the calling thread until there is a reason to stop. Who wants it to stop stores 1 to
+    // StateHeader::exit_request (sequentially consistent): another thread, or a signal handler on this one.
+    VcpuStop (*enter)(Vcpu* vcpu);
+
+    // For a handler of a SIGSEGV or SIGBUS that the processor caused (si_code above 0), on the thread that is inside enter() of
+    // `vcpu`. `ucontext`: what the handler was given, as ucontext_t; `address`: si_addr; `code`, not 0: what
+    // UserMemoryOps::fault is to know of it. True: an access of the guest's was interrupted; *ucontext was changed, so that it is
+    // dealt with when the handler has returned. False, with nothing done: something else was. Async-signal-safe.
+    bool (*host_fault)(Vcpu* vcpu, void* ucontext, uint64_t address, uint32_t code);
+
+    // The bytes of the pages of [start, end), guest addresses that are multiples of kPageSize, are about to mean something else,
+    // or may not be executed any more. After it no thread finds a translation of them, though one may be inside. UserMemoryOps::
+    // fetch already says what will be. Called with the emulator's lock of its map held; waits for nobody. Any thread.
+    void (*code_gone)(AccelInstance* instance, uint64_t start, uint64_t end);
+    // Waits until no thread runs a translation that code_gone() has ended before. Costs nothing where it ended none. Any thread
+    // outside enter(), without any lock that UserMemoryOps' functions take.
+    void (*code_settle)(AccelInstance* instance);
+    // The guest is about to write to these pages, from which UserMemoryOps::protect took the right to be written to: their
+    // translations end, and so does what is being translated from them. Then the right may be given back: whoever translates
+    // from the page again asks for protection again. With the emulator's lock of its map held, also inside UserMemoryOps::fault;
+    // waits for nobody. Any thread.
+    void (*code_written)(AccelInstance* instance, uint64_t start, uint64_t end);
+    // What a FENCE.I of the guest does, for bytes of [start, end), on the thread that calls: a translation of what was
+    // overwritten before runs no more. `all`: in no thread, when this returns, for which it waits. Outside enter(), without a
+    // lock as above.
+    void (*code_sync)(AccelInstance* instance, uint64_t start, uint64_t end, bool all);
 };
 
 struct AccelDescriptor {

@@ -156,8 +156,10 @@ struct GuestArch {
     // Records the exception of process mode (weft/user_memory.h), where it stands for `walk` and `bus_error`: the byte at
     // `vaddr` may not be accessed. Null where the architecture has no process mode.
     void (*memory_fault)(void* state, uint64_t vaddr, Access access, MemoryFault kind);
-    // Delivers the recorded exception: StateHeader::pc is the faulting instruction's, and becomes the handler's.
-    void (*deliver)(void* state);
+    // Deals with the recorded exception; StateHeader::pc is the faulting instruction's. True: it is delivered to the guest, whose
+    // handler's pc is there now. False, in process mode alone: it is the emulator's affair (ProcessOps::enter comes back), and
+    // stays recorded.
+    bool (*deliver)(void* state);
     // Takes the most urgent interrupt that is pending and enabled, if any: true if the pc changed.
     bool (*take_interrupt)(void* state);
     // Whether a halted vCPU must wake up. Any thread (reads atomics and, while the vCPU is halted, its state).

@@ -409,9 +409,10 @@ bool walk(void* state, const WalkRequest* request, WalkResult* result) {
     return true;
 }
 
-void deliver(void* pointer) {
+bool deliver(void* pointer) {
     State& state = state_of(pointer);
     enter(state, state.exception_cause, state.exception_tval);
+    return true;
 }
 
 void dump_registers(const void* pointer, const TextSink* sink) {

@@ -65,7 +65,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
             case Found::code:
                 break;
             case Found::fault:
-                deliver(vcpu);
+                if (!deliver(vcpu)) {
+                    return LoopExit::exception;
+                }
                 [[fallthrough]];
             case Found::rare:
                 unlinked = {};
@@ -103,7 +105,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
                 vcpu.look_at_interrupts = true;
                 break;
             case ExitKind::fault:
-                deliver(vcpu);
+                if (!deliver(vcpu)) {
+                    return LoopExit::exception;
+                }
                 break;
             case ExitKind::halt:
                 vcpu.halted = true;
@@ -191,13 +195,13 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     return finder_.find(vcpu, unlinked, false, target);
 }
 
-// Delivers the recorded exception to the instruction at the vCPU's pc.
-void ExecLoop::deliver(Vcpu& vcpu) {
+// Deals with the recorded exception of the instruction at the vCPU's pc. False: it is the emulator's affair.
+bool ExecLoop::deliver(Vcpu& vcpu) {
     StateHeader& header = vcpu.header();
     const uint64_t pc = header.pc;
     backend_.collect_fp_flags(vcpu.state());
     header.raised = 0;
-    guest_.deliver(vcpu.state());
+    const bool delivered = guest_.deliver(vcpu.state());
     vcpu.look_at_interrupts = true;
     if (clock_ != nullptr) {
         clock_->advance(vcpu.executor(), 1);
@@ -206,6 +210,7 @@ void ExecLoop::deliver(Vcpu& vcpu) {
     if (logged(vcpu, LogItem::int_)) {
         log_line(vcpu, fmt::format("cpu {}: exception at {:#x}, to {:#x}\n", vcpu.index, pc, header.pc));
     }
+    return delivered;
 }
 
 // Brings pc and instruction clock to the instruction that met the exception.

@@ -21,6 +21,7 @@ enum class LoopExit : uint8_t {
     turn_over,  // Vcpu::short_turn
     full,       // the code cache has to be emptied
     failed,     // Vcpu::failed is set
+    exception,  // GuestArch::deliver left it to the emulator
 };
 
 // Asked when a vCPU was kicked: whether its thread has something else to do than to look at interrupts.
@@ -59,7 +60,7 @@ class ExecLoop {
     void enter_context(Vcpu& vcpu);
     Found next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
-    void deliver(Vcpu& vcpu);
+    bool deliver(Vcpu& vcpu);
     void finish_fault(Vcpu& vcpu, const tcg::TranslationBlock* single_use);
     void log_entry(const Vcpu& vcpu) const;
 

@@ -122,9 +122,10 @@ void enter_trap(State& state, uint64_t cause, uint64_t tval) {
 
 }  // namespace
 
-void deliver(void* state_pointer) {
+bool deliver(void* state_pointer) {
     State& state = *static_cast<State*>(state_pointer);
     enter_trap(state, state.exception_cause, state.exception_tval);
+    return true;
 }
 
 void enter_interrupt(State& state, Interrupt interrupt) {

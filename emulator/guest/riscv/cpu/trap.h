@@ -12,8 +12,8 @@ namespace weft::riscv {
 // mcause and scause of an interrupt.
 inline constexpr uint64_t kCauseInterrupt = uint64_t{1} << 63;
 
-// GuestArch::deliver: enters the handler of the recorded exception.
-void deliver(void* state);
+// GuestArch::deliver: enters the handler of the recorded exception. True.
+bool deliver(void* state);
 
 // Enters the handler of an interrupt that may be taken now.
 void enter_interrupt(State& state, Interrupt interrupt);
