@@ -258,9 +258,11 @@ AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
 
 const VirtualTimeOps* virtual_time(AccelInstance*) { return nullptr; }
 
+const ProcessOps* process(AccelInstance*) { return nullptr; }
+
 constexpr AccelOps kOps = {destroy, vcpu_create, vcpu_destroy,     resume,      pause,
                            reset,   vcpu_run,    ram_write_begins, ram_written, topology_changed,
-                           report,  services,    virtual_time};
+                           report,  services,    virtual_time,     process};
 
 }  // namespace
 
