@@ -35,7 +35,8 @@ struct PropertyValue {
     const char* text;  // string
 };
 
-struct AccelInstance;  // one machine's accelerator; opaque
+struct AccelInstance;  // one machine's or one process's accelerator; opaque
+struct ProcessOps;
 
 // What the machine gives the accelerator. Functions may be called from any thread.
 struct HostServices {
