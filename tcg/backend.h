@@ -128,13 +128,15 @@ class Backend {
     virtual ExitKind run(void* state, RxAddress code) const = 0;
 
     // For handlers of a SIGSEGV or SIGBUS that the processor caused (si_code above 0), on the thread that runs the vCPU of
-    // `state`; `address` is siginfo's, of which nothing is believed where the host says that it has none. Where a
+    // `state`; `address` is siginfo's, of which nothing is believed where the host says that it has none; `code` is noted
+    // with it. Where a
     // guest memory access of a unit was interrupted: notes it in ExecState (exit_host_pc, fault), makes the thread go on
     // where run() comes back with ExitKind::fault, and returns true. The access had no effect, and every global is as it
     // was before the access. False, with nothing done, where something else faulted: runtime code, C++, an access of a
     // unit to weft's own memory. Async-signal-safe: no locks, no memory, and nothing is read but what is constant.
-    virtual bool redirect(HostContext&, uint64_t address, void* state) const {
+    virtual bool redirect(HostContext&, uint64_t address, uint32_t code, void* state) const {
         (void)address;
+        (void)code;
         (void)state;
         return false;
     }

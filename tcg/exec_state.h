@@ -94,6 +94,7 @@ struct alignas(64) ProfileState {
 // `noted`. In between is run()'s return, which the compiler cannot see through: no atomics are needed.
 struct HostFault {
     uint64_t address;  // guest address of the first byte that could not be accessed
+    uint32_t code;     // what the signal handler knows besides (UserMemoryOps::fault)
     Access access;     // an atomic op may load first: that is a load
     bool noted;        // there is one, to be dealt with
 };

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <new>
 #include <optional>
 #include <string>
@@ -72,9 +71,6 @@ Accelerator::Accelerator(const AccelConfig& config, const Settings& settings)
       final_state_(config.max_vcpus) {}
 
 Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& config) {
-    if (config.user != nullptr) {
-        return fail("accelerator 'tcg' has no process mode");
-    }
     if (config.max_vcpus < 1 || config.max_vcpus > PageMap::kMaxVcpus) {
         return fail(fmt::format("{} vCPUs: there may be 1 to {}", config.max_vcpus, PageMap::kMaxVcpus));
     }
@@ -91,6 +87,7 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
     auto cache = TranslationCache::create({.guest = config.guest,
                                            .host = config.host,
                                            .users = &accelerator->vcpus_,
+                                           .user = nullptr,
                                            .settings = *settings,
                                            .contexts = std::min(accelerator->max_threads_, config.max_vcpus),
                                            .hooks = runtime_hooks(),
@@ -124,9 +121,7 @@ Accelerator::~Accelerator() {
             thread->stop();
         }
     }
-    for (uint32_t i = 0; i < vcpus_.capacity(); ++i) {
-        vcpus_.set(i, nullptr);
-    }
+    vcpus_.for_each([this](CodeUser& user) { vcpus_.set(user.index, nullptr); });
     for (const std::unique_ptr<Vcpu>& vcpu : owned_) {
         depart(*vcpu);
     }
@@ -161,16 +156,7 @@ void Accelerator::depart(Vcpu& vcpu) noexcept {
 }
 
 Result<> Accelerator::write_stats(std::optional<uint64_t> state_hash) {
-    if (settings_.stats_file.empty()) {
-        return fail("no file was named (-accel tcg,stats=FILE)");
-    }
-    std::ofstream file(settings_.stats_file);
-    file << stats_report(*this, state_hash);
-    file.close();
-    if (!file) {
-        return fail(fmt::format("stats={}: the file cannot be written", settings_.stats_file));
-    }
-    return {};
+    return write_stats_file(*this, state_hash);
 }
 
 // ---- vCPUs ----
@@ -229,6 +215,7 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
         return std::unexpected(thread.error());
     }
     const Profile* const profile = observers_->profile();
+    vcpus_.set(config.index, nullptr);  // while it may fail for want of memory
     owned_.push_back(std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_,
                                                       &clock_, insn_clock_.get(),
                                                       profile != nullptr ? profile->counters() : nullptr}));

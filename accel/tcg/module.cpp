@@ -6,14 +6,24 @@
 
 #include "accel/tcg/accelerator.h"
 #include "accel/tcg/observe/report.h"
+#include "accel/tcg/process_accelerator.h"
 #include "accel/tcg/settings.h"
 #include "accel/tcg/vcpu/services.h"
 #include "weft/accel.h"
 
 namespace weft {
 
+// Of a machine or of a process: one of the two is there.
 struct AccelInstance {
     std::unique_ptr<accel::Accelerator> accelerator;
+    std::unique_ptr<accel::ProcessAccelerator> process;
+
+    accel::ReportSource& report_source() const {
+        return accelerator != nullptr ? static_cast<accel::ReportSource&>(*accelerator) : *process;
+    }
+    void out_of_memory() const {
+        accelerator != nullptr ? accelerator->out_of_memory() : process->out_of_memory();
+    }
 };
 
 namespace {
@@ -40,18 +50,30 @@ bool or_stop(AccelInstance* instance, Body&& body) {
         std::forward<Body>(body)();
         return true;
     } catch (const std::bad_alloc&) {
-        instance->accelerator->out_of_memory();
+        instance->out_of_memory();
         return false;
     }
 }
 
+AccelInstance* make_for_process(const AccelConfig* config, const ErrorSink* errors) {
+    auto accelerator = accel::ProcessAccelerator::create(*config);
+    if (!accelerator) {
+        report_error(errors, accelerator.error());
+        return nullptr;
+    }
+    return new AccelInstance{nullptr, std::move(*accelerator)};
+}
+
 AccelInstance* make(const AccelConfig* config, const ErrorSink* errors) {
+    if (config->user != nullptr) {
+        return make_for_process(config, errors);
+    }
     auto accelerator = accel::Accelerator::create(*config);
     if (!accelerator) {
         report_error(errors, accelerator.error());
         return nullptr;
     }
-    return new AccelInstance{std::move(*accelerator)};
+    return new AccelInstance{std::move(*accelerator), nullptr};
 }
 
 AccelInstance* create(const AccelConfig* config, const ErrorSink* errors) {
@@ -115,7 +137,7 @@ void topology_changed(AccelInstance* instance, void (*done)(void* opaque), void*
 bool report(AccelInstance* instance, const char* topic, const TextSink* sink) {
     bool known = false;
     or_stop(instance, [&] {
-        const auto text = accel::make_report(*instance->accelerator, topic);
+        const auto text = accel::make_report(instance->report_source(), topic);
         known = text.has_value();
         if (known) {
             sink->write(sink->opaque, text->data(), text->size());
@@ -138,10 +160,53 @@ void hold(AccelInstance* instance) { instance->accelerator->hold(); }
 constexpr VirtualTimeOps kVirtualTime = {&virtual_now_ns, &set_virtual_timer, &hold};
 
 const VirtualTimeOps* virtual_time(AccelInstance* instance) {
-    return instance->accelerator->insn_clock() != nullptr ? &kVirtualTime : nullptr;
+    return instance->accelerator != nullptr && instance->accelerator->insn_clock() != nullptr ? &kVirtualTime
+                                                                                              : nullptr;
 }
 
-const ProcessOps* process(AccelInstance*) { return nullptr; }
+// ---- process mode ----
+
+bool attach(AccelInstance* instance, void* guest, Vcpu** vcpu, void** state, const ErrorSink* errors) {
+    return or_report(errors, false, [&] {
+        auto made = instance->process->attach(guest);
+        if (!made) {
+            report_error(errors, made.error());
+            return false;
+        }
+        *vcpu = *made;
+        *state = (*made)->state();
+        return true;
+    });
+}
+
+void detach(AccelInstance* instance, Vcpu* vcpu) { instance->process->detach(*vcpu); }
+
+VcpuStop enter(Vcpu* vcpu) { return accel::ProcessAccelerator::thread_of(*vcpu).enter(); }
+
+bool host_fault(Vcpu* vcpu, void* ucontext, uint64_t address, uint32_t code) {
+    return accel::ProcessAccelerator::thread_of(*vcpu).host_fault(ucontext, address, code);
+}
+
+void code_gone(AccelInstance* instance, uint64_t start, uint64_t end) {
+    instance->process->code_gone(start, end);
+}
+
+void code_settle(AccelInstance* instance) { instance->process->code_settle(); }
+
+void code_written(AccelInstance* instance, uint64_t start, uint64_t end) {
+    instance->process->code_written(start, end);
+}
+
+void code_sync(AccelInstance* instance, uint64_t start, uint64_t end, bool all) {
+    instance->process->code_sync(start, end, all);
+}
+
+constexpr ProcessOps kProcess = {&attach,    &detach,      &enter,        &host_fault,
+                                 &code_gone, &code_settle, &code_written, &code_sync};
+
+const ProcessOps* process(AccelInstance* instance) {
+    return instance->process != nullptr ? &kProcess : nullptr;
+}
 
 constexpr AccelOps kOps = {&destroy, &vcpu_create, &vcpu_destroy,     &resume,      &pause,
                            &reset,   &vcpu_run,    &ram_write_begins, &ram_written, &topology_changed,

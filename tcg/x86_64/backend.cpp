@@ -118,7 +118,7 @@ class X86Backend final : public Backend {
         return {};
     }
 
-    bool redirect(HostContext& context, uint64_t address, void* state) const override {
+    bool redirect(HostContext& context, uint64_t address, uint32_t code, void* state) const override {
         const uint64_t offset = context.pc() - units_begin_.value();
         if (target_.memory.kind != MemoryModel::Kind::direct || offset >= units_size_) {
             return false;
@@ -127,9 +127,9 @@ class X86Backend final : public Backend {
         for (unsigned i = 0; i < kGprCount; ++i) {
             regs[i] = context.reg(i);
         }
-        const auto* const code = RxAddress(context.pc()).as<const uint8_t>();
+        const auto* const insn = RxAddress(context.pc()).as<const uint8_t>();
         const auto operand =
-            fault_operand({code, std::min<size_t>(kMaxInstructionLength, units_size_ - offset)}, regs);
+            fault_operand({insn, std::min<size_t>(kMaxInstructionLength, units_size_ - offset)}, regs);
         const uint64_t base = target_.memory.base;
         if (!operand || operand->gs != (base != 0) || operand->base == kState || operand->base == Gpr::rsp) {
             return false;
@@ -142,6 +142,7 @@ class X86Backend final : public Backend {
             exec.fault.address = operand->address;
             exec.fault.access = operand->store ? Access::store : Access::load;
         }
+        exec.fault.code = code;
         exec.fault.noted = true;
         exec.exit_host_pc = context.pc() + 1;
         context.set_pc((target_.buffer_start + target_.runtime.fault_user).value());

@@ -340,14 +340,3 @@ TEST_CASE("a vCPU's thread may not wait for another's work", "[control]") {
     CHECK(waits(false) == 0);
     CHECK(waits(true) == SIGABRT);
 }
-
-TEST_CASE("an accelerator without process mode says so") {
-    const weft::UserMemoryOps user{};
-    const weft::HostServices host{};
-    const weft::AccelConfig config{&guest_arch(), nullptr, &host, nullptr, 1, &user};
-    std::string error;
-    const weft::ErrorSink sink{
-        [](void* opaque, const char* message) { *static_cast<std::string*>(opaque) = message; }, &error};
-    CHECK(weft::weft_accelerator.create(&config, &sink) == nullptr);
-    CHECK(error == "accelerator 'tcg' has no process mode");
-}

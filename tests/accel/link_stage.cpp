@@ -75,8 +75,8 @@ std::unique_ptr<TranslationCache> make_cache(const CodeUsers& vcpus) {
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     settings.backend = backend != nullptr && std::string_view(backend) == "native" ? BackendKind::native
                                                                                    : BackendKind::interp;
-    auto cache =
-        TranslationCache::create({&guest_arch(), &host, &vcpus, settings, 1, runtime_hooks(), nullptr});
+    auto cache = TranslationCache::create(
+        {&guest_arch(), &host, &vcpus, nullptr, settings, 1, runtime_hooks(), nullptr});
     WEFT_ASSERT(cache);
     return std::move(*cache);
 }

@@ -94,7 +94,7 @@ class Bench {
         settings.tb_size_mib = 1;
         settings.backend = BackendKind::interp;
         settings.evict = tcg::EvictMode::region;
-        auto made = TranslationCache::create({&toy::guest_arch(), &host_, &users_, settings, 2,
+        auto made = TranslationCache::create({&toy::guest_arch(), &host_, &users_, nullptr, settings, 2,
                                               runtime_hooks(), &CpuThread::request_quiescence});
         REQUIRE(made);
         cache = std::move(*made);

@@ -52,8 +52,8 @@ struct Bench {
         settings.tb_size_mib = 1;
         settings.backend = backend;
         settings.evict = tcg::EvictMode::region;
-        auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 2, runtime_hooks(),
-                                              &CpuThread::request_quiescence, &calls});
+        auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, nullptr, settings, 2,
+                                              runtime_hooks(), &CpuThread::request_quiescence, &calls});
         REQUIRE(made);
         cache = std::move(*made);
         auto cpu = CpuThread::create(

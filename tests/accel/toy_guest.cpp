@@ -486,6 +486,20 @@ const GuestArch& guest_arch() {
     return arch;
 }
 
+const GuestArch& process_arch() {
+    static const GuestArch arch = [] {
+        GuestArch process = guest_arch();
+        process.address_space = nullptr;
+        process.walk = nullptr;
+        process.bus_error = nullptr;
+        process.take_interrupt = nullptr;
+        process.has_work = nullptr;
+        process.deliver = [](void*) { return false; };
+        return process;
+    }();
+    return arch;
+}
+
 void interrupt(void* state) {
     state_of(state).pending.store(1);
     state_header(state).services->kick(state_header(state).vcpu);

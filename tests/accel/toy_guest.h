@@ -93,6 +93,8 @@ struct Cpu {
 };
 
 const weft::GuestArch& guest_arch();
+// The same in process mode: exceptions stay recorded in exception_cause and exception_tval.
+const weft::GuestArch& process_arch();
 
 inline State& state_of(void* state) { return *static_cast<State*>(state); }
 

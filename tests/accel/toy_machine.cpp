@@ -15,7 +15,7 @@ namespace toy {
 
 using namespace weft;
 
-std::vector<PropertyValue> property_values(const Machine::Properties& given) {
+std::vector<PropertyValue> property_values(const Properties& given) {
     std::vector<PropertyValue> values;
     for (uint32_t i = 0; i < weft_accelerator.property_count; ++i) {
         const PropertyDesc& desc = weft_accelerator.properties[i];

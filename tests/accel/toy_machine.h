@@ -29,9 +29,14 @@ struct Event {
     bool operator==(const Event&) const = default;
 };
 
+using Properties = std::map<std::string, std::string>;
+
+// In the order of the accelerator's table; those not given have their defaults. `given` outlives the values.
+std::vector<weft::PropertyValue> property_values(const Properties& given);
+
 class Machine {
   public:
-    using Properties = std::map<std::string, std::string>;
+    using Properties = toy::Properties;
 
     // `properties` as the user gives them; unless they or the environment say otherwise, backend=interp (WEFT_TEST_BACKEND), and
     // as many threads as vCPUs (WEFT_TEST_THREADS).

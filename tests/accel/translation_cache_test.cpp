@@ -23,8 +23,8 @@ TEST_CASE("a flush that was done already is not done again", "[flush]") {
     const CodeUsers vcpus(4);
     Settings settings;
     settings.tb_size_mib = 1;
-    auto made =
-        TranslationCache::create({&toy::guest_arch(), &host, &vcpus, settings, 4, runtime_hooks(), nullptr});
+    auto made = TranslationCache::create(
+        {&toy::guest_arch(), &host, &vcpus, nullptr, settings, 4, runtime_hooks(), nullptr});
     REQUIRE(made);
     TranslationCache& cache = **made;
     EpochDomain::Reader reader(cache.epochs());
@@ -60,8 +60,8 @@ struct Said {
     }
     Result<std::unique_ptr<TranslationCache>> make(const Settings& settings, unsigned contexts,
                                                    const HostCalls& calls = HostCalls::real()) {
-        return TranslationCache::create(
-            {&toy::guest_arch(), &host, &vcpus, settings, contexts, runtime_hooks(), nullptr, &calls});
+        return TranslationCache::create({&toy::guest_arch(), &host, &vcpus, nullptr, settings, contexts,
+                                         runtime_hooks(), nullptr, &calls});
     }
     const CodeUsers vcpus{64};
 };

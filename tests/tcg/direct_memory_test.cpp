@@ -395,7 +395,7 @@ TEST_CASE("faults of other code, and of a unit's accesses to weft's own memory, 
         const auto redirected = [&](const Backend& backend, RxAddress pc) {
             context.set_pc(pc.value());
             exec_state(harness.state()).fault.noted = false;
-            const bool result = backend.redirect(context, 0x1234, harness.state());
+            const bool result = backend.redirect(context, 0x1234, 1, harness.state());
             CHECK(exec_state(harness.state()).fault.noted == result);
             CHECK((context.pc() != pc.value()) == result);
             return result;
@@ -422,9 +422,9 @@ TEST_CASE("faults of other code, and of a unit's accesses to weft's own memory, 
     ucontext_t raw{};
     HostContext context(&raw);
     context.set_pc(table.compile(t.unit).window.rx.value());
-    CHECK_FALSE(table.backend().redirect(context, 0, table.state()));
+    CHECK_FALSE(table.backend().redirect(context, 0, 1, table.state()));
     Harness interp(Harness::Kind::interp, {});
-    CHECK_FALSE(interp.backend().redirect(context, 0, interp.state()));
+    CHECK_FALSE(interp.backend().redirect(context, 0, 1, interp.state()));
 }
 
 TEST_CASE("a base that the host refuses is an error") {

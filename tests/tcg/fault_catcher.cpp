@@ -18,7 +18,7 @@ thread_local Running running{};
 void on_fault(int number, siginfo_t* info, void* ucontext) {
     HostContext context(ucontext);
     const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
-    if (running.backend == nullptr || !running.backend->redirect(context, address, running.state)) {
+    if (running.backend == nullptr || !running.backend->redirect(context, address, 1, running.state)) {
         std::signal(number, SIG_DFL);  // it faults again
     }
 }

@@ -25,8 +25,8 @@ struct CodePage {
     // vCPUs that have not write-protected their entries yet: while not 0 the page's new TBs are provisional. Written under
     // `lock`, read by anybody; sequentially consistent.
     std::atomic<uint32_t> protections{0};
-    // Of the page's first byte, as the last reader found it; null while the page holds no code, for its memory may go then.
-    // Written under `lock`, read by anybody; relaxed.
+    // Of the page's first byte, as the last reader found it; null while the page holds no code, for its memory may go then, and
+    // in process mode. Written under `lock`, read by anybody; relaxed.
     std::atomic<const uint8_t*> host{nullptr};
     ExposedLink exposed;
 
@@ -36,6 +36,8 @@ struct CodePage {
     uint64_t lines WEFT_GUARDED_BY(lock) = 0;
     // Who they are: a bit each. None is asked twice at a time.
     const std::unique_ptr<uint64_t[]> asked WEFT_GUARDED_BY(lock);
+    // In process mode: writes to it are not announced, and all its TBs are provisional. One of `protections` stands for it.
+    bool checked WEFT_GUARDED_BY(lock) = false;
     // Translations that read the page's bytes.
     uint32_t readers WEFT_GUARDED_BY(lock) = 0;
     // Counts announced writes: a translation whose page was written meanwhile compares its bytes.

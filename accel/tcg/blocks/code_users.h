@@ -1,6 +1,7 @@
 // The vCPUs as this room knows them: who runs translated code, and stores to the pages that it was made of.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -32,7 +33,7 @@ class CodeUser {
     CodeUser& operator=(const CodeUser&) = delete;
 };
 
-// Those of a machine, by index.
+// Those of a machine or a process, by index.
 //
 // A place is written by the machine's control calls and read by anybody who is an online reader of the accelerator's
 // epochs, or a control call: a vCPU that was taken out is destroyed a grace period later. Sequentially consistent: who
@@ -40,25 +41,44 @@ class CodeUser {
 class CodeUsers {
   public:
     explicit CodeUsers(uint32_t capacity)
-        : places_(std::make_unique<std::atomic<CodeUser*>[]>(capacity)), capacity_(capacity) {}
+        : chunks_(std::make_unique<std::unique_ptr<Chunk>[]>((capacity + kChunk - 1) / kChunk)),
+          capacity_(capacity) {}
 
     uint32_t capacity() const { return capacity_; }
     CodeUser* at(uint32_t index) const {
-        return index < capacity_ ? places_[index].load(std::memory_order_seq_cst) : nullptr;
+        return index < used_.load(std::memory_order_seq_cst) ? place(index).load(std::memory_order_seq_cst)
+                                                             : nullptr;
     }
-    void set(uint32_t index, CodeUser* user) { places_[index].store(user, std::memory_order_seq_cst); }
+    // Below capacity(); one caller at a time. Throws std::bad_alloc for an index that is the first of its kind.
+    void set(uint32_t index, CodeUser* user) {
+        for (uint32_t used = used_.load(std::memory_order_relaxed); used <= index; ++used) {
+            if (std::unique_ptr<Chunk>& chunk = chunks_[used / kChunk]; chunk == nullptr) {
+                chunk = std::make_unique<Chunk>();
+            }
+            used_.store(used + 1, std::memory_order_seq_cst);
+        }
+        place(index).store(user, std::memory_order_seq_cst);
+    }
 
     template <class Fn>
     void for_each(Fn&& fn) const {
-        for (uint32_t i = 0; i < capacity_; ++i) {
-            if (CodeUser* user = at(i)) {
+        const uint32_t used = used_.load(std::memory_order_seq_cst);
+        for (uint32_t i = 0; i < used; ++i) {
+            if (CodeUser* user = place(i).load(std::memory_order_seq_cst)) {
                 fn(*user);
             }
         }
     }
 
   private:
-    const std::unique_ptr<std::atomic<CodeUser*>[]> places_;
+    static constexpr uint32_t kChunk = 64;
+    using Chunk = std::array<std::atomic<CodeUser*>, kChunk>;
+
+    std::atomic<CodeUser*>& place(uint32_t index) const { return (*chunks_[index / kChunk])[index % kChunk]; }
+
+    // Chunks are made by set() before `used_` tells of them, and stay.
+    const std::unique_ptr<std::unique_ptr<Chunk>[]> chunks_;
+    std::atomic<uint32_t> used_{0};  // one more than the highest index that was ever set
     const uint32_t capacity_;
 };
 

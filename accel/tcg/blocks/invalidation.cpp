@@ -30,16 +30,22 @@ void PageMap::retranslate(uint64_t ram_offset) {
     }
 }
 
-bool PageMap::changed(CodePage& page, uint64_t ram_offset, uint64_t size) {
+bool PageMap::changed(CodePage& page, uint64_t ram_offset, uint64_t size, Mapping mapping) {
     const uint64_t begin = ram_offset & (kPageSize - 1);
     const Bytes range{begin, begin + size};
     OtherPages others;
     bool still = false;
+    bool was_checked = false;
     bool done = false;
     while (!done) {
         {
             SpinLockGuard guard(page.lock);
             ++page.writes;
+            if (mapping == Mapping::ends && page.checked) {
+                page.checked = false;
+                page.protections.fetch_sub(1, std::memory_order_seq_cst);
+                was_checked = true;
+            }
             uint64_t lines = 0;
             done = (page.lines & range.lines()) == 0 ||
                    deal_with_blocks(page, others, [&](TranslationBlock& tb) WEFT_NO_THREAD_SAFETY_ANALYSIS {
@@ -57,6 +63,9 @@ bool PageMap::changed(CodePage& page, uint64_t ram_offset, uint64_t size) {
             still = page.has_code.load(std::memory_order_relaxed) != 0;
         }
         unlist(others);
+    }
+    if (was_checked) {
+        exposed_.remove(page);
     }
     return still;
 }

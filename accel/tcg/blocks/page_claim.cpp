@@ -7,10 +7,13 @@ namespace weft::accel {
 void PageClaim::add(uint64_t ram_offset, const uint8_t* host, CodeUser& reader) {
     WEFT_ASSERT(count_ < 2);
     CodePage& page = pages_.begin_reading(ram_offset, host, reader);
+    {
+        SpinLockGuard guard(page.lock);
+        claims_[count_++] = {&page, page.writes};
+    }
+    gone_ = gone_ || (pages_.in_process() && !pages_.watch(page));
     // Read before the bytes are.
     provisional_ = provisional_ || page.protections.load(std::memory_order_seq_cst) != 0;
-    SpinLockGuard guard(page.lock);
-    claims_[count_++] = {&page, page.writes};
 }
 
 bool PageClaim::written() const WEFT_NO_THREAD_SAFETY_ANALYSIS {

@@ -18,10 +18,13 @@ class PageClaim {
 
     // Claims the next page, at most two. Read the bytes afterwards.
     void add(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
+    // In process mode: nothing may be fetched from a page any more, and what was made of its bytes is not to be used.
+    bool gone() const { return gone_; }
 
     unsigned count() const { return count_; }
     CodePage& page(unsigned i) const { return *claims_[i].page; }
-    // Whether a write to one of the pages was announced since it was claimed. With the pages' locks held.
+    // Whether a write to one of the pages was announced since it was claimed, or the end of its mapping. With the pages' locks
+    // held.
     bool written() const;
     // Whether some vCPU may have stored to a page, unannounced, since it was claimed.
     bool provisional() const { return provisional_; }
@@ -36,6 +39,7 @@ class PageClaim {
     Claim claims_[2]{};
     unsigned count_ = 0;
     bool provisional_ = false;
+    bool gone_ = false;
 };
 
 }  // namespace weft::accel

@@ -8,6 +8,7 @@
 
 #include "accel/tcg/blocks/page_blocks.h"
 #include "base/assert.h"
+#include "base/faulting_access.h"
 #include "weft/guest_ram.h"
 
 namespace weft::accel {
@@ -15,9 +16,12 @@ namespace weft::accel {
 using tcg::kTbProvisional;
 using tcg::TranslationBlock;
 
-PageMap::PageMap(const CodeUsers& users)
-    : users_(users), states_(users.capacity()), under_way_(users.capacity()) {
-    WEFT_ASSERT(users.capacity() <= kMaxVcpus);
+PageMap::PageMap(const CodeUsers& users, const UserMemoryOps* user)
+    : users_(users),
+      user_(user),
+      states_(user == nullptr ? users.capacity() : 0),
+      under_way_(user == nullptr ? users.capacity() : 0) {
+    WEFT_ASSERT(user != nullptr || users.capacity() <= kMaxVcpus);
 }
 
 CodePage& PageMap::begin_reading(uint64_t ram_offset, const uint8_t* host, CodeUser& reader) {
@@ -119,8 +123,14 @@ void PageMap::end_reading(CodePage& page) {
 bool PageMap::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) const {
     const uint32_t offset = tb.key.page_offset();
     const auto in_first = static_cast<uint32_t>(std::min<uint64_t>(tb.guest_size, kPageSize - offset));
-    const auto same = [](const CodePage& page, uint32_t from, uint32_t size, const uint8_t* expected) {
+    const auto same = [this](const CodePage& page, uint32_t from, uint32_t size, const uint8_t* expected) {
         std::array<uint8_t, kPageSize> now;
+        if (user_ != nullptr) {
+            faulting::Fault fault;
+            return faulting::copy_in(now.data(), user_->base + page.ram_offset + from, size, &fault) ==
+                       size &&
+                   std::memcmp(now.data(), expected, size) == 0;
+        }
         guest_ram::read(now.data(), page.host.load(std::memory_order_relaxed) + from, size);
         return std::memcmp(now.data(), expected, size) == 0;
     };
@@ -158,23 +168,25 @@ void PageMap::recheck_provisional() {
         return;
     }
     for (CodePage* page = exposed_.first(); page != nullptr; page = exposed_.next(*page)) {
-        OtherPages others;
-        bool done = false;
-        while (!done) {
-            {
-                SpinLockGuard guard(page->lock);
-                done =
-                    deal_with_blocks(*page, others, [&](TranslationBlock& tb) WEFT_NO_THREAD_SAFETY_ANALYSIS {
-                        // Somebody may be invalidating it under its other page's lock; then that is waited for.
-                        if ((tb.state.load(std::memory_order_relaxed) & kTbProvisional) != 0 &&
-                            !still_right(tb)) {
-                            invalidate(*page, tb, others);
-                        }
-                    });
-                release_mark(*page);
-            }
-            unlist(others);
+        recheck(*page);
+    }
+}
+
+void PageMap::recheck(CodePage& page) {
+    OtherPages others;
+    bool done = false;
+    while (!done) {
+        {
+            SpinLockGuard guard(page.lock);
+            done = deal_with_blocks(page, others, [&](TranslationBlock& tb) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+                // Somebody may be invalidating it under its other page's lock; then that is waited for.
+                if ((tb.state.load(std::memory_order_relaxed) & kTbProvisional) != 0 && !still_right(tb)) {
+                    invalidate(page, tb, others);
+                }
+            });
+            release_mark(page);
         }
+        unlist(others);
     }
 }
 

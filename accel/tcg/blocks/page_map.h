@@ -18,6 +18,8 @@
 //
 // Before such a store the vCPU either becomes a direct writer of the page after all, where that holds no code, or says where
 // it will store (see writes_under_way.h): a hart that reads the new bytes may come to its FENCE.I before they are announced.
+//
+// In process mode (weft/user_memory.h) there are no direct writers: process_code.cpp tells what stands for them.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +31,7 @@
 #include "accel/tcg/blocks/page_states.h"
 #include "accel/tcg/blocks/writes_under_way.h"
 #include "tcg/code/tb.h"
+#include "weft/user_memory.h"
 
 namespace weft::accel {
 
@@ -38,11 +41,12 @@ class PageMap {
   public:
     static constexpr uint32_t kMaxVcpus = 1024;
 
-    // `users`, of at most kMaxVcpus, outlives it.
-    explicit PageMap(const CodeUsers& users);
+    // `users` outlives it, and in a machine has at most kMaxVcpus. `user`: null in a machine; outlives it.
+    explicit PageMap(const CodeUsers& users, const UserMemoryOps* user = nullptr);
     PageMap(const PageMap&) = delete;
     PageMap& operator=(const PageMap&) = delete;
 
+    bool in_process() const { return user_ != nullptr; }
     // The cache that TBs are invalidated in. Once, before any other use.
     void attach(BlockTable& cache) { cache_ = &cache; }
 
@@ -79,6 +83,9 @@ class PageMap {
     CodePage& begin_reading(uint64_t ram_offset, const uint8_t* host, CodeUser& reader);
     // The counterpart. Clears the mark where nothing holds it.
     void end_reading(CodePage& page);
+    // In process mode, for a page that the caller counts as a reader of: sees to it that no write passes unnoticed, or that the
+    // page is a checked one. False: nothing may be fetched from it by now.
+    bool watch(CodePage& page);
     // Does what begin_reading() has asked of `user` up to now (see CodeUser::ask_to_write_protect). Its thread.
     void write_protect_for(CodeUser& user);
     // Whether the TB's bytes are what is in memory now. With the locks of its pages held: their memory stays.
@@ -88,6 +95,13 @@ class PageMap {
     // With the locks of its pages held (see PagePairLock), after its bytes were compared under them: puts a TB in their lists.
     // `second` is null where it is the first, or where there is none.
     void enlist(tcg::TranslationBlock& tb, CodePage& first, CodePage* second);
+
+    // ---- process mode ----
+    // ProcessOps::code_gone: ends all TBs of the pages of [start, end), and what is being translated from them. Returns whether
+    // there was anything. Any thread, holding no page or TB lock, as an online reader.
+    bool gone(uint64_t start, uint64_t end);
+    // As fence(), for the checked pages of [start, end) alone. An online reader.
+    void recheck(uint64_t start, uint64_t end);
 
     // A TB of a retired region (see RegionEvictor): takes it out of everything. Returns whether it was still valid. An
     // online reader's thread, holding no page or TB lock.
@@ -110,10 +124,15 @@ class PageMap {
   private:
     class OtherPages;
 
+    bool is_checked(CodePage& page) const;
+    void check_from_now_on(CodePage& page);
     void announce_under_way();
     void recheck_provisional();
-    // Invalidates the TBs made of bytes in the range. Returns whether the page still holds code.
-    bool changed(CodePage& page, uint64_t ram_offset, uint64_t size);
+    void recheck(CodePage& page);
+    // Invalidates the TBs made of bytes in the range, which is the whole page where its mapping ends: what is there next may be
+    // of another kind (process_code.cpp). Returns whether the page still holds code.
+    enum class Mapping : bool { stays, ends };
+    bool changed(CodePage& page, uint64_t ram_offset, uint64_t size, Mapping mapping = Mapping::stays);
     void write_protected(CodePage& page, uint32_t vcpu_index);
     bool still_right(const tcg::TranslationBlock& tb) const;
     // Calls deal(tb) for the page's TBs, which may invalidate them. False: it has to be called again, after unlist().
@@ -125,6 +144,7 @@ class PageMap {
     void release_mark(CodePage& page) WEFT_REQUIRES(page.lock);
 
     const CodeUsers& users_;
+    const UserMemoryOps* const user_;
     BlockTable* cache_ = nullptr;
     PageStates states_;
     ExposedPages exposed_;

@@ -1,6 +1,7 @@
 #include "accel/tcg/blocks/page_states.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 
@@ -30,29 +31,30 @@ struct PageStates::Leaf {
     const std::unique_ptr<std::atomic<uint64_t>[]> direct_writers;  // `writer_words` a page
 };
 
-PageStates::PageStates(uint32_t vcpus)
-    : writer_words_((vcpus + 63) / 64),
-      root_(std::make_unique<std::atomic<Leaf*>[]>(size_t{1} << kRootBits)) {}
-
-PageStates::~PageStates() {
-    for (size_t i = 0; i < size_t{1} << kRootBits; ++i) {
-        delete root_[i].load(std::memory_order_relaxed);
+struct PageStates::Middle {
+    ~Middle() {
+        for (std::atomic<Leaf*>& leaf : leaves) {
+            delete leaf.load(std::memory_order_relaxed);
+        }
     }
-}
 
-std::atomic<PageStates::Leaf*>& PageStates::place_of_leaf(uint64_t ram_offset) const {
-    const uint64_t number = ram_offset >> kPageBits;
-    WEFT_ASSERT(number >> (kLeafBits + kRootBits) == 0);
-    return root_[number >> kLeafBits];
-}
+    std::atomic<Leaf*>& leaf(uint64_t ram_offset) {
+        return leaves[(ram_offset >> (kPageBits + kLeafBits)) & (leaves.size() - 1)];
+    }
 
-PageStates::Leaf& PageStates::leaf(uint64_t ram_offset) {
-    std::atomic<Leaf*>& place = place_of_leaf(ram_offset);
-    if (Leaf* const known = place.load(std::memory_order_acquire); known != nullptr) {
+    std::array<std::atomic<Leaf*>, size_t{1} << kMiddleBits> leaves{};
+};
+
+namespace {
+
+// What stands at `place`, made by make() where there is nothing.
+template <class T, class Make>
+T& get_or_make(std::atomic<T*>& place, Make&& make) {
+    if (T* const known = place.load(std::memory_order_acquire); known != nullptr) {
         return *known;
     }
-    auto fresh = std::make_unique<Leaf>(writer_words_);
-    Leaf* expected = nullptr;
+    std::unique_ptr<T> fresh = make();
+    T* expected = nullptr;
     if (place.compare_exchange_strong(expected, fresh.get(), std::memory_order_seq_cst)) {
         return *fresh.release();
     }
@@ -60,11 +62,63 @@ PageStates::Leaf& PageStates::leaf(uint64_t ram_offset) {
 }
 
 // Null: nobody has asked for a page of it. A read-modify-write then, as has_code() is: what the caller has stored is seen by
-// whoever makes the leaf.
-PageStates::Leaf* PageStates::leaf_if_any(uint64_t ram_offset) const {
-    std::atomic<Leaf*>& place = place_of_leaf(ram_offset);
-    Leaf* const known = place.load(std::memory_order_acquire);
+// whoever makes it.
+template <class T>
+T* get_if_any(std::atomic<T*>& place) {
+    T* const known = place.load(std::memory_order_acquire);
     return known != nullptr ? known : place.fetch_add(0, std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+PageStates::PageStates(uint32_t vcpus)
+    : writer_words_((vcpus + 63) / 64),
+      root_(std::make_unique<std::atomic<Middle*>[]>(size_t{1} << kRootBits)) {}
+
+PageStates::~PageStates() {
+    for (size_t i = 0; i < size_t{1} << kRootBits; ++i) {
+        delete root_[i].load(std::memory_order_relaxed);
+    }
+}
+
+std::atomic<PageStates::Middle*>& PageStates::place_of_middle(uint64_t ram_offset) const {
+    const uint64_t number = ram_offset >> (kPageBits + kLeafBits + kMiddleBits);
+    WEFT_ASSERT(number >> kRootBits == 0);
+    return root_[number];
+}
+
+PageStates::Leaf& PageStates::leaf(uint64_t ram_offset) {
+    Middle& middle = get_or_make(place_of_middle(ram_offset), [] { return std::make_unique<Middle>(); });
+    return get_or_make(middle.leaf(ram_offset), [this] { return std::make_unique<Leaf>(writer_words_); });
+}
+
+PageStates::Leaf* PageStates::leaf_if_any(uint64_t ram_offset) const {
+    Middle* const middle = get_if_any(place_of_middle(ram_offset));
+    return middle != nullptr ? get_if_any(middle->leaf(ram_offset)) : nullptr;
+}
+
+// The page at *start, if it is marked, or null. Moves *start on, past what nobody has asked for.
+CodePage* PageStates::next_marked(uint64_t* start, uint64_t end) {
+    const uint64_t page = *start;
+    const auto skip = [&](unsigned bits) {
+        const uint64_t next = ((page >> bits) + 1) << bits;
+        *start = std::min(next, end);
+    };
+    Middle* const middle = get_if_any(place_of_middle(page));
+    if (middle == nullptr) {
+        skip(kPageBits + kLeafBits + kMiddleBits);
+        return nullptr;
+    }
+    Leaf* const leaf = get_if_any(middle->leaf(page));
+    if (leaf == nullptr) {
+        skip(kPageBits + kLeafBits);
+        return nullptr;
+    }
+    skip(kPageBits);
+    PageState& state = leaf->state(page);
+    return state.has_code.fetch_add(0, std::memory_order_seq_cst) != 0
+               ? state.code.load(std::memory_order_acquire)
+               : nullptr;
 }
 
 CodePage* PageStates::find(uint64_t ram_offset) const {

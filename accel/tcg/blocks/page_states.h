@@ -1,4 +1,5 @@
-// What is known of each page of the machine's space of RAM pages: a table of two levels, which grows on demand.
+// What is known of each page of the machine's space of RAM pages, or of a process's guest addresses: a table of three levels,
+// which grows on demand.
 //
 // Any thread.
 #pragma once
@@ -18,6 +19,7 @@ namespace weft::accel {
 // The protocol between `has_code` and `direct_writers` of a page is told in page_map.h.
 class PageStates {
   public:
+    // `vcpus`: those that may become direct writers; in process mode there are none.
     explicit PageStates(uint32_t vcpus);
     ~PageStates();
     PageStates(const PageStates&) = delete;
@@ -42,6 +44,16 @@ class PageStates {
 
     // Pages that hold code, by their marks.
     size_t count() const WEFT_EXCLUDES(list_mutex_);
+    // Calls fn(page) for each page of [start, end) that has_code(). A page that is marked after it was looked at is marked by who
+    // sees what the caller did before.
+    template <class Fn>
+    void for_marked(uint64_t start, uint64_t end, Fn&& fn) {
+        while (start < end) {
+            if (CodePage* const page = next_marked(&start, end)) {
+                fn(*page);
+            }
+        }
+    }
     // Those that hold or held code, as of now.
     std::vector<CodePage*> all() const WEFT_EXCLUDES(list_mutex_);
     // Calls fn(page) for each of them; allocates nothing, and holds a mutex.
@@ -56,16 +68,19 @@ class PageStates {
   private:
     struct PageState;
     struct Leaf;
-    static constexpr unsigned kLeafBits = 12;
-    static constexpr unsigned kRootBits = 16;  // 2^(16 + 12) pages: 1 TiB of RAM
+    struct Middle;
+    static constexpr unsigned kLeafBits = 9;
+    static constexpr unsigned kMiddleBits = 13;
+    static constexpr unsigned kRootBits = 13;  // 2^(13 + 13 + 9) pages: 2^47 bytes
 
-    std::atomic<Leaf*>& place_of_leaf(uint64_t ram_offset) const;
+    std::atomic<Middle*>& place_of_middle(uint64_t ram_offset) const;
+    CodePage* next_marked(uint64_t* start, uint64_t end);
     Leaf& leaf(uint64_t ram_offset);
     Leaf* leaf_if_any(uint64_t ram_offset) const;
 
     const uint32_t writer_words_;  // 64 vCPUs each
     // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
-    std::unique_ptr<std::atomic<Leaf*>[]> root_;
+    std::unique_ptr<std::atomic<Middle*>[]> root_;
     mutable Mutex list_mutex_;  // a leaf, but for what for_each() calls
     std::vector<std::unique_ptr<CodePage>> pages_ WEFT_GUARDED_BY(list_mutex_);
 };

@@ -1,6 +1,7 @@
 #include "accel/tcg/blocks/translation_cache.h"
 
 #include <algorithm>
+#include <bit>
 #include <new>
 #include <string>
 #include <utility>
@@ -15,8 +16,14 @@ namespace weft::accel {
 namespace {
 
 std::unique_ptr<tcg::Backend> make_backend(const TranslationCacheConfig& config) {
+    tcg::MemoryModel memory;
+    if (config.user != nullptr) {
+        memory.kind = tcg::MemoryModel::Kind::direct;
+        memory.base = config.user->base;
+        memory.bounds = config.user->bounds ? static_cast<uint8_t>(std::countr_zero(config.user->limit)) : 0;
+    }
     const tcg::BackendConfig backend{config.guest, config.hooks, config.settings.clock == ClockKind::insn,
-                                     config.settings.profile};
+                                     config.settings.profile, memory};
 #if WEFT_HAVE_X86_64_BACKEND
     if (config.settings.backend == BackendKind::native) {
         return tcg::make_x86_64_backend(backend, config.settings.native);
@@ -45,7 +52,7 @@ TranslationCache::TranslationCache(const TranslationCacheConfig& config, tcg::Co
       epochs_(std::move(epochs)),
       buffer_(std::move(buffer)),
       backend_(std::move(backend)),
-      pages_(*config.users),
+      pages_(*config.users, config.user),
       blocks_(*epochs_, std::move(table), *backend_, buffer_, *config.users),
       core_sync_(backend_->executes(), *config.calls) {
     pages_.attach(blocks_);

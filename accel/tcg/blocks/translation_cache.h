@@ -31,7 +31,8 @@ inline constexpr size_t kMaxWindow = size_t{16} << 20;
 struct TranslationCacheConfig {
     const GuestArch* guest;
     const HostServices* host;
-    const CodeUsers* users;  // outlives the cache
+    const CodeUsers* users;     // outlives the cache
+    const UserMemoryOps* user;  // null in a machine; outlives the cache
     Settings settings;
     unsigned contexts;  // translating threads there will be at most
     tcg::RuntimeHooks hooks;

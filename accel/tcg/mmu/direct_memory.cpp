@@ -109,6 +109,14 @@ bool DirectMemory::again(uint64_t vaddr, Access access, uint32_t host_code) {
     return false;
 }
 
+bool DirectMemory::after_host_fault(uint64_t vaddr, Access access, uint32_t host_code) {
+    if (vaddr >= user_.limit) {
+        guest_.memory_fault(state_, vaddr, access, MemoryFault::unmapped);
+        return false;
+    }
+    return again(vaddr, access, host_code);
+}
+
 // Calls access(&fault), which makes a load or a store, until it succeeds or may not be made.
 template <class Attempt>
 bool DirectMemory::attempt(Attempt&& access) {

@@ -37,6 +37,10 @@ class DirectMemory final : public GuestMemory {
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;
     bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) override;
 
+    // The host faulted at an access by generated code to the byte at guest address `vaddr`, of which the signal's handler said
+    // `host_code`. True: it is to be made again. False: an exception is recorded.
+    bool after_host_fault(uint64_t vaddr, Access access, uint32_t host_code);
+
     // There is one address space, which all pcs are of, and nothing to forget: the host's page tables are what there is.
     AddressSpaceKey enter_space(uint8_t) override { return {}; }
     Fetched flush(const TlbFlush&) override { return Fetched::nowhere; }

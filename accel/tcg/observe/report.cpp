@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <fstream>
 #include <iterator>
 #include <vector>
 
@@ -155,6 +156,20 @@ std::string text(ReportSource& source) {
 
 std::string stats_report(ReportSource& source, std::optional<uint64_t> state_hash) {
     return json(source, state_hash);
+}
+
+Result<> write_stats_file(ReportSource& source, std::optional<uint64_t> state_hash) {
+    const std::string& name = source.settings().stats_file;
+    if (name.empty()) {
+        return fail("no file was named (-accel tcg,stats=FILE)");
+    }
+    std::ofstream file(name);
+    file << stats_report(source, state_hash);
+    file.close();
+    if (!file) {
+        return fail(fmt::format("stats={}: the file cannot be written", name));
+    }
+    return {};
 }
 
 Result<std::string> make_report(ReportSource& source, std::string_view topic) {

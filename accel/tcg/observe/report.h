@@ -51,6 +51,8 @@ Result<std::string> make_report(ReportSource& source, std::string_view topic);
 
 // The report on "stats" with a hash of the machine's final state.
 std::string stats_report(ReportSource& source, std::optional<uint64_t> state_hash);
+// The same to the file of stats=FILE: what ReportSource::write_stats does.
+Result<> write_stats_file(ReportSource& source, std::optional<uint64_t> state_hash);
 // vcpu_report.cpp, block_report.cpp: `arguments` are the words behind the topic.
 std::string cpu_report(ReportSource& source, std::string_view arguments);
 std::string tlb_report(ReportSource& source, std::string_view arguments);

@@ -55,7 +55,10 @@ void describe(void* opaque, void* state) {
         counters.tlb_victim_hits.get(), counters.fetch_walks.get(), counters.walk_faults.get(),
         counters.tlb_flushes.get(), counters.tlb_asid_flushes.get(), counters.tlb_page_flushes.get(),
         counters.tlb_resizes.get());
-    vcpu.softmmu.for_each_tlb(
+    if (vcpu.machine_memory == nullptr) {
+        return;
+    }
+    vcpu.softmmu().for_each_tlb(
         [&request](const AddressSpaceKey* space, unsigned mode, const Tlb& tlb, bool current) {
             if (tlb.empty() && !current) {
                 return;

@@ -15,9 +15,6 @@ using Command = RunQueue::Command;
 
 namespace {
 
-// How often a thread that found no space for code waits for a region before it has everything emptied.
-constexpr unsigned kMaxWaitsForRoom = 3;
-
 std::unique_ptr<Scheduler> make_scheduler(RunQueue& queue, const ExclusiveGate& gate, TimerThread& timer,
                                           const Clock& clock, InsnClock* insn_clock, SharedVcpus* shared) {
     if (insn_clock != nullptr) {
@@ -44,7 +41,8 @@ CpuThread::CpuThread(const CpuThreadParts& parts, std::unique_ptr<Translator> tr
       translator_(std::move(translator)),
       queue_(*this, parts.capacity, parts.shared),
       scheduler_(make_scheduler(queue_, gate_, parts.timer, parts.clock, parts.insn_clock, parts.shared)),
-      loop_(cache_, *translator_, *scheduler_, parts.insn_clock),
+      loop_(cache_, translator_, *scheduler_, parts.insn_clock),
+      room_maker_(cache_, gate_),
       member_(gate_, [](void* thread) { static_cast<CpuThread*>(thread)->scheduler_->ask_all(); }, this) {}
 
 CpuThread::~CpuThread() { WEFT_ASSERT(!thread_.joinable()); }
@@ -187,25 +185,12 @@ void CpuThread::run_turn(Vcpu& first, Reader& reader) {
         }
     }
     if (reason == LoopExit::full) {
-        make_room(*vcpu, reader);
+        room_maker_.make_room(*vcpu, reader, loop_.full_at());
     } else if (reason == LoopExit::halted) {
         // So that it is looked at once before the thread sleeps.
         vcpu->header().exit_request.store(1, std::memory_order_seq_cst);
     }
     scheduler_->ran(reason);
-}
-
-void CpuThread::make_room(const Vcpu& vcpu, Reader& reader) {
-    const uint64_t translated = vcpu.counters.translations.get();
-    full_in_a_row_ = translated == translated_when_full_ ? full_in_a_row_ : 0;
-    translated_when_full_ = translated;
-    // Whoever waits in vain is outrun by other translators.
-    if (++full_in_a_row_ <= kMaxWaitsForRoom && cache_.make_room(reader)) {
-        return;
-    }
-    full_in_a_row_ = 0;
-    const ExclusiveSection alone(gate_, &reader);
-    cache_.flush(translator_->full_at());
 }
 
 void CpuThread::park(Reader& reader) {

@@ -20,10 +20,11 @@
 
 #include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/run/exec_loop.h"
+#include "accel/tcg/run/room_maker.h"
 #include "accel/tcg/run/run_queue.h"
 #include "accel/tcg/run/scheduler.h"
 #include "accel/tcg/time/alarm.h"
-#include "accel/tcg/translate/translator.h"
+#include "accel/tcg/translate/translators.h"
 #include "accel/tcg/vcpu/vcpu_thread.h"
 #include "base/epoch.h"
 #include "base/error.h"
@@ -94,7 +95,6 @@ class CpuThread final : public VcpuThread {
     void run();
     void run_or_fail(Reader& reader);
     void run_turn(Vcpu& first, Reader& reader);
-    void make_room(const Vcpu& vcpu, Reader& reader);
     void do_work(Vcpu& vcpu, Reader& reader);
     void do_item(Vcpu& vcpu, const WorkItem& item, Reader& reader);
     bool do_at_once(Vcpu& vcpu, const WorkItem& item) WEFT_EXCLUDES(start_mutex_);
@@ -104,14 +104,12 @@ class CpuThread final : public VcpuThread {
     const bool keeps_vcpus_;
     TranslationCache& cache_;
     ExclusiveGate& gate_;
-    const std::unique_ptr<Translator> translator_;
+    OwnTranslator translator_;
     RunQueue queue_;
     const std::unique_ptr<Scheduler> scheduler_;
     ExecLoop loop_;
+    RoomMaker room_maker_;
     ExclusiveGate::Member member_;
-    // How often in a row no space for code was found, and how much had been translated by then.
-    unsigned full_in_a_row_ = 0;
-    uint64_t translated_when_full_ = 0;
     Thread thread_;
     Mutex start_mutex_;  // held while the thread is made, and while work is done in its place
     bool started_ WEFT_GUARDED_BY(start_mutex_) = false;

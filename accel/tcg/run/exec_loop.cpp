@@ -84,19 +84,18 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
         vcpu.counters.loop_entries.add();
         const ExitKind kind = run_code(vcpu, target);
         if (vcpu.failed) {
+            release_single(translators_, target.once);
             return LoopExit::failed;
         }
         if (kind == ExitKind::fault) {
-            finish_fault(vcpu, target.single_use);
+            finish_fault(vcpu, target.once.single_use());
         } else if (kind == ExitKind::goto_tb) {
             TranslationBlock* const source = cache_.regions().block(vcpu.exec().exit_unit);
-            unlinked = source == target.single_use
+            unlinked = source == target.once.tb
                            ? UnlinkedJump{}
                            : UnlinkedJump{source, vcpu.exec().exit_slot, source->region, source->generation};
         }
-        if (target.single_use != nullptr) {
-            translator_.release_single(target.single_use);
-        }
+        release_single(translators_, target.once);
         switch (kind) {
             case ExitKind::goto_tb:
             case ExitKind::indirect:
@@ -105,7 +104,7 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
                 vcpu.look_at_interrupts = true;
                 break;
             case ExitKind::fault:
-                if (!deliver(vcpu)) {
+                if (!again(vcpu) && !deliver(vcpu)) {
                     return LoopExit::exception;
                 }
                 break;
@@ -123,7 +122,7 @@ ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
     if (clock_ == nullptr) {
         return backend_.run(vcpu.state(), target.code);
     }
-    clock_->enter(vcpu.executor(), target.return_after, target.single_use);
+    clock_->enter(vcpu.executor(), target.return_after, target.once.tb);
     const ExitKind kind = backend_.run(vcpu.state(), target.code);
     clock_->leave();
     return kind;
@@ -131,7 +130,7 @@ ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
 
 bool ExecLoop::take_interrupt(Vcpu& vcpu) {
     const uint64_t pc = vcpu.header().pc;
-    if (!vcpu.guest.take_interrupt(vcpu.state())) {
+    if (vcpu.guest.take_interrupt == nullptr || !vcpu.guest.take_interrupt(vcpu.state())) {
         return false;
     }
     vcpu.counters.interrupts.add();
@@ -171,6 +170,10 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     if (vcpu.exec_logged) {
         log_entry(vcpu);
     }
+    if (vcpu.alone) {
+        vcpu.alone = false;
+        return finder_.find_one_insn(vcpu, target);
+    }
     if (clock_ != nullptr && clock_->left() < InsnClock::kMargin) {
         return finder_.find_to_fit(vcpu, target);
     }
@@ -193,6 +196,24 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
         }
     }
     return finder_.find(vcpu, unlinked, false, target);
+}
+
+// After a fault of the host's in a unit, which is dealt with here: nothing is held, and the guest's instruction has done nothing
+// yet. True: the instruction at the vCPU's pc is to be done again. False: an exception is recorded.
+bool ExecLoop::again(Vcpu& vcpu) {
+    tcg::HostFault& fault = vcpu.exec().fault;
+    if (!fault.noted) {
+        return false;
+    }
+    fault.noted = false;
+    if (!vcpu.process_memory->after_host_fault(fault.address, fault.access, fault.code)) {
+        return false;
+    }
+    // Else its translation would take from the page what was given back for it.
+    const uint64_t into_page =
+        vcpu.header().pc - (fault.address & ~(kPageSize - 1)) + guest_.max_insn_size - 1;
+    vcpu.alone = fault.access == Access::store && into_page < kPageSize + guest_.max_insn_size - 1;
+    return true;
 }
 
 // Deals with the recorded exception of the instruction at the vCPU's pc. False: it is the emulator's affair.

@@ -37,13 +37,13 @@ class Attention {
 class ExecLoop {
   public:
     // `clock`: null with the host's clock.
-    ExecLoop(TranslationCache& cache, Translator& translator, Attention& attention, InsnClock* clock)
+    ExecLoop(TranslationCache& cache, Translators& translators, Attention& attention, InsnClock* clock)
         : cache_(cache),
           guest_(cache.guest()),
           backend_(cache.backend()),
-          translator_(translator),
-          finder_(cache, translator, clock),
-          interpreted_(cache.guest(), translator),
+          translators_(translators),
+          finder_(cache, translators, clock),
+          interpreted_(cache.guest(), translators),
           attention_(attention),
           clock_(clock) {}
     ExecLoop(const ExecLoop&) = delete;
@@ -53,6 +53,9 @@ class ExecLoop {
     // clock within a segment.
     LoopExit run(Vcpu& vcpu, EpochDomain::Reader& reader);
 
+    // With LoopExit::full: TranslationCache::flush_count() as of then.
+    uint64_t full_at() const { return finder_.full_at(); }
+
     // Takes an interrupt if one is due; true if it did. On the vCPU's thread.
     static bool take_interrupt(Vcpu& vcpu);
 
@@ -61,13 +64,14 @@ class ExecLoop {
     Found next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     bool deliver(Vcpu& vcpu);
+    bool again(Vcpu& vcpu);
     void finish_fault(Vcpu& vcpu, const tcg::TranslationBlock* single_use);
     void log_entry(const Vcpu& vcpu) const;
 
     TranslationCache& cache_;
     const GuestArch& guest_;
     const tcg::Backend& backend_;
-    Translator& translator_;
+    Translators& translators_;
     BlockFinder finder_;
     InterpretedExecution interpreted_;
     Attention& attention_;

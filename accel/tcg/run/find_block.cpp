@@ -7,14 +7,6 @@ namespace weft::accel {
 
 using tcg::TranslationBlock;
 
-namespace {
-
-bool single_use(const TranslationBlock& tb) {
-    return (tb.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0;
-}
-
-}  // namespace
-
 Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_interpret, Target* target) {
     const uint64_t pc = vcpu.header().pc;
     if (!vcpu.exec_logged && unlinked.source == nullptr) {
@@ -25,22 +17,23 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
             return Found::code;
         }
     }
-    TranslationBlock* tb = nullptr;
-    const Found found = find_or_translate(vcpu, may_interpret, &target->page, &tb);
+    Translated block;
+    const Found found = find_or_translate(vcpu, may_interpret, &target->page, &block);
     if (found != Found::code) {
         return found;
     }
-    target->code = tb->code;
-    if (single_use(*tb)) {
-        target->single_use = tb;
+    TranslationBlock& tb = *block.tb;
+    target->code = tb.code;
+    if (block.single_use() != nullptr) {
+        target->once = block;
         return Found::code;
     }
     if (vcpu.exec_logged) {
         return Found::code;  // not remembered, so that the next entry is logged as well
     }
-    remember_block(vcpu, pc, *tb);
-    if (unlinked.source != nullptr && BlockTable::may_link(*unlinked.source, unlinked.slot, *tb) &&
-        cache_.blocks().link(*unlinked.source, unlinked.slot, *tb)) {
+    remember_block(vcpu, pc, tb);
+    if (unlinked.source != nullptr && BlockTable::may_link(*unlinked.source, unlinked.slot, tb) &&
+        cache_.blocks().link(*unlinked.source, unlinked.slot, tb)) {
         vcpu.counters.links.add();
     }
     return Found::code;
@@ -48,23 +41,35 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
 
 Found BlockFinder::find_to_fit(Vcpu& vcpu, Target* target) {
     const auto left = static_cast<uint32_t>(clock_->left());
-    TranslationBlock* tb = nullptr;
-    if (const Found found = find_or_translate(vcpu, false, &target->page, &tb); found != Found::code) {
+    Translated block;
+    if (const Found found = find_or_translate(vcpu, false, &target->page, &block); found != Found::code) {
         return found;
     }
-    if (tb->insn_count > left) {
-        if (const Found found = translate(vcpu, target->page, left, &tb); found != Found::code) {
+    if (block.tb->insn_count > left) {
+        // One that is used once, of one instruction, fits.
+        if (const Found found = translate(vcpu, target->page, left, &block); found != Found::code) {
             return found;
         }
     }
-    target->code = tb->code;
+    target->code = block.tb->code;
     target->return_after = true;
-    target->single_use = single_use(*tb) ? tb : nullptr;
+    target->once = block.single_use() != nullptr ? block : Translated{};
     return Found::code;
 }
 
+Found BlockFinder::find_one_insn(Vcpu& vcpu, Target* target) {
+    if (!vcpu.memory.fetch(vcpu.header().pc, vcpu.fetch_mode, &target->page)) {
+        return Found::fault;
+    }
+    const Found found = translate(vcpu, target->page, 1, &target->once);
+    if (found == Found::code) {
+        target->code = target->once.tb->code;
+    }
+    return found;
+}
+
 // The TB for the vCPU's pc, and the page the pc is in.
-Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, TranslationBlock** tb) {
+Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, Translated* found) {
     const uint64_t pc = vcpu.header().pc;
     if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, page)) {
         return Found::fault;
@@ -74,18 +79,18 @@ Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* 
         if (may_interpret && vcpu.visits.cold(pc)) {
             return Found::rare;
         }
-        *tb = block_at_pc(vcpu, pc, *page);
-        if (*tb != nullptr) {
+        found->tb = block_at_pc(vcpu, pc, *page);
+        if (found->tb != nullptr) {
             vcpu.counters.lookup_table.add();
             return Found::code;
         }
     }
     vcpu.counters.lookup_miss.add();
-    return translate(vcpu, *page, 0, tb);
+    return translate(vcpu, *page, 0, found);
 }
 
-Found BlockFinder::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, TranslationBlock** tb) {
-    switch (translate_at(translator_, vcpu, page, insns, tb)) {
+Found BlockFinder::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, Translated* translated) {
+    switch (translate_at(translators_, vcpu, page, insns, translated, &full_at_)) {
         case TranslateOutcome::ok:
             return Found::code;
         case TranslateOutcome::fault:

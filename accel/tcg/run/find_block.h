@@ -22,9 +22,9 @@ struct UnlinkedJump {
 // What to run next.
 struct Target {
     tcg::RxAddress code;
-    tcg::TranslationBlock* single_use = nullptr;  // used once
-    bool return_after = false;                    // to come back after it
-    FetchPage page;                               // with Found::rare: that of the pc
+    Translated once;            // a TB that is used once, or nothing: to be released after it
+    bool return_after = false;  // to come back after it
+    FetchPage page;             // with Found::rare: that of the pc
 };
 
 enum class Found : uint8_t {
@@ -39,8 +39,8 @@ enum class Found : uint8_t {
 class BlockFinder {
   public:
     // `clock`: null with the host's clock.
-    BlockFinder(TranslationCache& cache, Translator& translator, const InsnClock* clock)
-        : cache_(cache), translator_(translator), clock_(clock) {}
+    BlockFinder(TranslationCache& cache, Translators& translators, const InsnClock* clock)
+        : cache_(cache), translators_(translators), clock_(clock) {}
     BlockFinder(const BlockFinder&) = delete;
     BlockFinder& operator=(const BlockFinder&) = delete;
 
@@ -49,14 +49,20 @@ class BlockFinder {
     // Near the instruction clock's stop: code that does not go past it, by itself. A unit that is too long is translated as
     // far as there is time for it.
     Found find_to_fit(Vcpu& vcpu, Target* target);
+    // Code for the one instruction at the vCPU's pc that depends on no page's protection. In process mode.
+    Found find_one_insn(Vcpu& vcpu, Target* target);
+
+    // TranslationCache::flush_count() as of the last `full`.
+    uint64_t full_at() const { return full_at_; }
 
   private:
-    Found find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, tcg::TranslationBlock** tb);
-    Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, tcg::TranslationBlock** tb);
+    Found find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, Translated* found);
+    Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, Translated* translated);
 
     TranslationCache& cache_;
-    Translator& translator_;
+    Translators& translators_;
     const InsnClock* const clock_;
+    uint64_t full_at_ = 0;
 };
 
 }  // namespace weft::accel

@@ -59,19 +59,17 @@ Interpreted InterpretedExecution::translate_beginning(Vcpu& vcpu, const FetchPag
         return Interpreted::went_on;
     }
     header.pc = begun;
-    tcg::TranslationBlock* tb = nullptr;
+    Translated made;
     // That there is no space for it, or that its bytes, which were run just now, cannot be fetched any more, matters to
     // nobody yet: who comes here again meets the same.
-    const TranslateOutcome outcome = translate_at(translator_, vcpu, page, 0, &tb);
+    uint64_t full_at = 0;
+    const TranslateOutcome outcome = translate_at(translators_, vcpu, page, 0, &made, &full_at);
     header.raised = 0;
     header.pc = pc;
     if (outcome == TranslateOutcome::failed) {
         return Interpreted::failed;
     }
-    if (outcome == TranslateOutcome::ok &&
-        (tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
-        translator_.release_single(tb);  // other bytes meanwhile, which reach into a device
-    }
+    release_single(translators_, made);  // other bytes meanwhile, which reach into a device
     vcpu.visits.set_hot(begun);
     return Interpreted::went_on;
 }

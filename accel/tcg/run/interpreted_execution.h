@@ -20,8 +20,8 @@ enum class Interpreted : uint8_t {
 // One a vCPU thread.
 class InterpretedExecution {
   public:
-    InterpretedExecution(const GuestArch& guest, Translator& translator)
-        : guest_(guest), translator_(translator) {}
+    InterpretedExecution(const GuestArch& guest, Translators& translators)
+        : guest_(guest), translators_(translators) {}
     InterpretedExecution(const InterpretedExecution&) = delete;
     InterpretedExecution& operator=(const InterpretedExecution&) = delete;
 
@@ -36,7 +36,7 @@ class InterpretedExecution {
     Interpreted translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
 
     const GuestArch& guest_;
-    Translator& translator_;
+    Translators& translators_;
 };
 
 }  // namespace weft::accel

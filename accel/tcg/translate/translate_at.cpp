@@ -34,31 +34,45 @@ JobEnd read_and_translate(Translator& translator, Vcpu& vcpu, const FetchPage& p
 
 }  // namespace
 
-TranslateOutcome translate_at(Translator& translator, Vcpu& vcpu, const FetchPage& page, uint32_t insn_limit,
-                              tcg::TranslationBlock** tb) {
+TranslateOutcome translate_at(Translators& translators, Vcpu& vcpu, const FetchPage& page,
+                              uint32_t insn_limit, Translated* translated, uint64_t* full_at) {
     const auto start = std::chrono::steady_clock::now();
+    TranslatorLease translator(translators);
     JobEnd end{};
     bool fault = false;
+    FetchPage now = page;
     do {
-        translator.cache().upkeep(&vcpu.thread());
-        end = read_and_translate(translator, vcpu, page, insn_limit, tb, &fault);
-    } while (end == JobEnd::stale);
+        vcpu.cache.upkeep(&vcpu.thread());
+        end = read_and_translate(*translator, vcpu, now, insn_limit, &translated->tb, &fault);
+        // A process's page may be no code any more.
+    } while (end == JobEnd::stale && vcpu.memory.fetch(vcpu.header().pc, vcpu.fetch_mode, &now));
     const auto took = std::chrono::steady_clock::now() - start;
     vcpu.counters.translate_ns.add(
         static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()));
-    if (fault) {
+    if (fault || end == JobEnd::stale) {
         return TranslateOutcome::fault;
     }
     if (end == JobEnd::full) {
+        *full_at = translator->full_at();
         return TranslateOutcome::full;
     }
     if (end == JobEnd::failed) {
         const std::string message = fmt::format("cannot translate the instruction at {:#x}: {}",
-                                                vcpu.header().pc, translator.failure());
+                                                vcpu.header().pc, translator->failure());
         vcpu.host.fatal(vcpu.host.opaque, message.c_str());
         return TranslateOutcome::failed;
     }
+    if ((translated->tb->state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
+        translated->maker = translator.keep();
+    }
     return TranslateOutcome::ok;
+}
+
+void release_single(Translators& translators, const Translated& translated) {
+    if (translated.maker != nullptr) {
+        translated.maker->release_single(translated.tb);
+        translators.give_back(*translated.maker);
+    }
 }
 
 }  // namespace weft::accel

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "accel/tcg/mmu/guest_memory.h"
-#include "accel/tcg/translate/translator.h"
+#include "accel/tcg/translate/translators.h"
 
 namespace weft::accel {
 
@@ -15,11 +15,22 @@ enum class TranslateOutcome : uint8_t {
     failed,  // an error of weft's own environment, which the machine was told
 };
 
+struct Translated {
+    tcg::TranslationBlock* tb = nullptr;
+    // Of a TB that is used once: its translator, which is kept until release_single(). Else null.
+    Translator* maker = nullptr;
+
+    tcg::TranslationBlock* single_use() const { return maker != nullptr ? tb : nullptr; }
+};
+
+// The TB, if it is used once, will not be used any more, and its translator may make others. On the thread that had it made.
+void release_single(Translators& translators, const Translated& translated);
+
 // Makes the TB that begins at the vCPU's pc, which is fetched from `page`, or finds it published by another translator. With
 // `insn_limit`, of at most so many instructions (0: as many as fit); such a TB, and one of a device's bytes (or of a page that
-// may not be remembered), is used once: nobody else knows it, and Translator::release_single() must follow. On the vCPU's
-// thread.
-TranslateOutcome translate_at(Translator& translator, Vcpu& vcpu, const FetchPage& page, uint32_t insn_limit,
-                              tcg::TranslationBlock** tb);
+// may not be remembered), is used once: nobody else knows it, and release_single() must follow. `full`: *full_at is
+// TranslationCache::flush_count() as of then. On the vCPU's thread.
+TranslateOutcome translate_at(Translators& translators, Vcpu& vcpu, const FetchPage& page,
+                              uint32_t insn_limit, Translated* translated, uint64_t* full_at);
 
 }  // namespace weft::accel

@@ -114,7 +114,9 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     request.code_size = source.size();
     request.page_offset = source.page_offset();
     request.max_insns = source.second() != nullptr ? 1 : max_insns;
-    request.one_insn_per_tb = cache_.settings().one_insn_per_tb;
+    // One that a process's thread keeps its translator for comes back to the loop.
+    request.one_insn_per_tb =
+        cache_.settings().one_insn_per_tb && !(source.single_use() && cache_.pages().in_process());
     ir::Unit& unit = memory_.begin_unit();
     const TranslateStatus status =
         unit.error != ir::UnitError::none ? TranslateStatus::too_big : guest_.translate(&request, &unit);
@@ -198,7 +200,9 @@ TranslationBlock* Translator::publish(const TranslationJob& job, TranslationBloc
     CodePage* second = claim.count() == 2 && &claim.page(1) != first ? &claim.page(1) : nullptr;
     PagePairLock lock(*first, second);
     // Under the locks: see exposed_pages.h.
-    const bool stale = (provisional || claim.written()) && !pages.bytes_match(tb, job.source.bytes());
+    // A process's page that was written to may be one that is no code any more, with the same bytes.
+    const bool stale = claim.gone() || (claim.written() && pages.in_process()) ||
+                       ((provisional || claim.written()) && !pages.bytes_match(tb, job.source.bytes()));
     TranslationBlock* const other = stale ? nullptr : cache_.blocks().insert(tb);
     if (!stale && other == nullptr) {
         pages.enlist(tb, *first, second);

@@ -18,7 +18,9 @@ bool UnitSource::read(Vcpu& vcpu, PageClaim& claim) {
     if (first_.device) {
         return read_piece(vcpu, first_, vcpu.guest.min_insn_size);
     }
-    claim.add(first_.ram_offset, first_.host, vcpu);
+    if (needs_claim(vcpu)) {
+        claim.add(first_.ram_offset, first_.host, vcpu);
+    }
     return read_piece(
         vcpu, first_,
         static_cast<uint32_t>(std::min<uint64_t>(
@@ -45,10 +47,15 @@ bool UnitSource::read_more(Vcpu& vcpu, PageClaim& claim) {
     if (second_.device) {
         return read_piece(vcpu, second_, vcpu.guest.min_insn_size);
     }
-    if (!first_.device) {
+    if (!first_.device && needs_claim(vcpu)) {
         claim.add(second_.ram_offset, second_.host, vcpu);
     }
     return read_piece(vcpu, second_, max_insn_size);
+}
+
+// What is used once, and by this thread, may be of bytes that are overwritten meanwhile.
+bool UnitSource::needs_claim(const Vcpu& vcpu) const {
+    return vcpu.process_memory == nullptr || !insn_limit_;
 }
 
 // Reads the next bytes. As little of a device as an instruction can be, for reading may have effects.

@@ -40,6 +40,7 @@ class UnitSource {
     bool single_use() const { return insn_limit_ || first_.device || (has_second_ && second_.device); }
 
   private:
+    bool needs_claim(const Vcpu& vcpu) const;
     bool read_piece(Vcpu& vcpu, const FetchPage& page, uint32_t size);
 
     const uint64_t pc_;

@@ -41,15 +41,15 @@ void set_deadline(Vcpu* vcpu, uint64_t deadline_ns) {
 void kick(Vcpu* vcpu) { vcpu->kick(); }
 
 MemoryStatus phys_load(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t* value) {
-    return vcpu->softmmu.physical().load(paddr, size, value);
+    return vcpu->softmmu().physical().load(paddr, size, value);
 }
 
 MemoryStatus phys_store(Vcpu* vcpu, uint64_t paddr, unsigned size, uint64_t value) {
-    return vcpu->softmmu.physical().store(paddr, size, value);
+    return vcpu->softmmu().physical().store(paddr, size, value);
 }
 
 MemoryStatus phys_cmpxchg(Vcpu* vcpu, uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {
-    return vcpu->softmmu.physical().cmpxchg(paddr, expected, desired, swapped);
+    return vcpu->softmmu().physical().cmpxchg(paddr, expected, desired, swapped);
 }
 
 bool load(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value) {

@@ -29,10 +29,17 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
       clock(*parts.clock),
       insn_clock(parts.insn_clock),
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
-      reader(*parts.config->memory, parts.vcpu->address_space),
-      softmmu({*this, state(), exec(), reader.get(), guest, *parts.config->memory, host, contexts,
-               cache.pages()}),
-      memory(softmmu),
+      machine_memory(parts.config->user == nullptr
+                         ? std::make_unique<accel::MachineMemory>(
+                               accel::MmuParts{*this, state(), exec(), nullptr, guest, *parts.config->memory,
+                                               host, contexts, cache.pages()},
+                               parts.vcpu->address_space)
+                         : nullptr),
+      process_memory(parts.config->user != nullptr
+                         ? std::make_unique<accel::DirectMemory>(state(), guest, *parts.config->user)
+                         : nullptr),
+      memory(machine_memory != nullptr ? static_cast<accel::GuestMemory&>(machine_memory->softmmu)
+                                       : *process_memory),
       visits(cache.settings().translate_after),
       protecting{VcpuWork::async,
                  [](void* opaque, void*) {

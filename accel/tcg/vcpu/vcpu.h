@@ -6,12 +6,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/counters.h"
 #include "accel/tcg/mmu/context_ids.h"
-#include "accel/tcg/mmu/memory_reader.h"
-#include "accel/tcg/mmu/softmmu.h"
+#include "accel/tcg/mmu/direct_memory.h"
+#include "accel/tcg/mmu/machine_memory.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/time/clock.h"
 #include "accel/tcg/time/insn_clock.h"
@@ -55,6 +56,9 @@ struct Vcpu final : accel::CodeUser {
     void write_protect(uint64_t ram_offset) override { memory.write_protect(ram_offset); }
     void ask_to_write_protect() override;
 
+    // A machine's.
+    accel::SoftMmu& softmmu() const { return machine_memory->softmmu; }
+
     void* state() const { return block.state(); }
     StateHeader& header() const { return block.header(); }
     tcg::ExecState& exec() const { return block.exec(); }
@@ -87,10 +91,10 @@ struct Vcpu final : accel::CodeUser {
 
     // ---- guest ----
     const accel::StateBlock block;
-    const accel::MemoryReader reader;
     accel::ContextIds contexts;
-    accel::SoftMmu softmmu;      // what only a machine has
-    accel::GuestMemory& memory;  // `softmmu`
+    const std::unique_ptr<accel::MachineMemory> machine_memory;  // null in process mode
+    const std::unique_ptr<accel::DirectMemory> process_memory;   // null in a machine
+    accel::GuestMemory& memory;                                  // which of the two there is
     accel::Visits visits;
     accel::PageCrossRate page_crossings;
 
@@ -108,6 +112,8 @@ struct Vcpu final : accel::CodeUser {
     bool look_at_interrupts = true;
     // Not 0: the loop comes back when the guest runs a user program, or after it has entered code so often.
     uint32_t short_turn = 0;
+    // The next instruction stores to its own page, and no more than that one is to be done by the code for it. In process mode.
+    bool alone = false;
     // Left by ExitKind::halt; until there is work.
     bool halted = false;
     // An error of weft's own environment was reported: never run again.

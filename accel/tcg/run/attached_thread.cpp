@@ -1,0 +1,93 @@
+#include "accel/tcg/run/attached_thread.h"
+
+#include "accel/tcg/vcpu/out_of_memory.h"
+#include "base/assert.h"
+#include "base/faulting_access.h"
+#include "base/host_context.h"
+
+namespace weft::accel {
+
+namespace {
+
+VcpuParts vcpu_parts(const AttachedThreadParts& parts, const VcpuConfig& vcpu, VcpuThread& thread) {
+    return {&parts.config, &vcpu,        &parts.cache, &thread,
+            &parts.timer,  &parts.clock, nullptr,      parts.unit_entries};
+}
+
+}  // namespace
+
+AttachedThread::AttachedThread(const AttachedThreadParts& parts, uint32_t index, void* guest)
+    : cache_(parts.cache),
+      vcpu_(vcpu_parts(parts, {index, guest, nullptr}, *this)),
+      reader_(cache_.epochs(), this),
+      member_(
+          parts.gate, [](void* thread) { static_cast<AttachedThread*>(thread)->ask(); }, this),
+      loop_(cache_, parts.translators, *this, nullptr),
+      room_maker_(cache_, parts.gate) {}
+
+VcpuStop AttachedThread::enter() {
+    if (vcpu_.failed) {
+        return VcpuStop::failed;
+    }
+    reader_.go_online();
+    const VcpuStop stop = or_fail(vcpu_, VcpuStop::failed, [this] { return run(); });
+    reader_.go_offline();
+    return stop;
+}
+
+VcpuStop AttachedThread::run() {
+    while (true) {
+        cache_.epochs().poll();
+        LoopExit reason{};
+        {
+            const InsideGate inside(member_, reader_);
+            reason = loop_.run(vcpu_, reader_);
+        }
+        switch (reason) {
+            case LoopExit::attention:
+                return VcpuStop::asked;
+            case LoopExit::exception:
+                return VcpuStop::exception;
+            case LoopExit::failed:
+                return VcpuStop::failed;
+            case LoopExit::full:
+                room_maker_.make_room(vcpu_, reader_, loop_.full_at());
+                break;
+            case LoopExit::yielded:
+            case LoopExit::halted:
+                // A hint. Whom the guest's program waits for is known to the host's scheduler alone.
+                vcpu_.halted = false;
+                break;
+            case LoopExit::stopped:
+            case LoopExit::turn_over:
+                WEFT_ASSERT(false);
+        }
+        reader_.quiescent();
+    }
+}
+
+bool AttachedThread::host_fault(void* ucontext, uint64_t address, uint32_t code) {
+    HostContext context(ucontext);
+    return cache_.backend().redirect(context, address, code, vcpu_.state()) ||
+           redirect_faulting_access(context, address, code);
+}
+
+void AttachedThread::retire() {
+    cache_.epochs().retire(
+        &retired_, [](Retired*, void* thread) { delete static_cast<AttachedThread*>(thread); }, this);
+}
+
+// Any thread, also a signal handler.
+void AttachedThread::ask() { vcpu_.header().exit_request.store(1, std::memory_order_seq_cst); }
+
+void AttachedThread::request_quiescence(EpochDomain::Reader& lagging, void* self) {
+    auto* thread = static_cast<AttachedThread*>(lagging.owner());
+    if (thread != nullptr && static_cast<VcpuThread*>(thread) != self) {
+        thread->ask();
+    }
+}
+
+void AttachedThread::post(Vcpu&, WorkItem&) { WEFT_ASSERT(false); }
+void AttachedThread::post_copy(Vcpu&, const WorkItem&) { WEFT_ASSERT(false); }
+
+}  // namespace weft::accel
