@@ -117,6 +117,17 @@ class EpochDomain {
     // being over and was not asked for it or a later one yet.
     void request_quiescence(std::uint64_t period, QuiescenceRequest request, void* context);
 
+    // Around fork(2) in a process with threads. fork_prepare() before it: no other thread is in the middle of a change until
+    // fork_parent(). In the child fork_child() instead: who waited is forgotten. Readers of threads that are gone are destroyed
+    // afterwards. What a thread was just reclaiming is lost to the child.
+    void fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
+    void fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+    void fork_child() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        passed_.forget_waiters();
+        waiters_.store(0, std::memory_order_relaxed);
+        mutex_.unlock();
+    }
+
     // Nodes retired and not yet reclaimed; a snapshot.
     std::size_t waiting() const;
 

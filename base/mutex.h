@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 
 #include "base/thread_annotations.h"
 
@@ -69,6 +70,8 @@ class CondVar {
     }
     void notify_one() { condition_.notify_one(); }
     void notify_all() { condition_.notify_all(); }
+    // In a forked process, where who waited is no more: as if new. (It cannot be destroyed: it would wait for them.)
+    void forget_waiters() { new (&condition_) std::condition_variable; }
 
   private:
     std::condition_variable condition_;

@@ -93,10 +93,10 @@ struct alignas(64) ProfileState {
 // thread that runs the vCPU; read there when Backend::run has come back with ExitKind::fault, by whoever then clears
 // `noted`. In between is run()'s return, which the compiler cannot see through: no atomics are needed.
 struct HostFault {
-    uint64_t address;  // guest address of the first byte that could not be accessed
-    uint32_t code;     // what the signal handler knows besides (UserMemoryOps::fault)
-    Access access;     // an atomic op may load first: that is a load
-    bool noted;        // there is one, to be dealt with
+    uint64_t address;   // guest address of the first byte that could not be accessed
+    Access access;      // an atomic op may load first: that is a load
+    bool noted;         // there is one, to be dealt with
+    uint32_t code = 0;  // what the signal handler knows besides (UserMemoryOps::fault)
 };
 
 struct alignas(64) ExecState {

@@ -201,8 +201,23 @@ void code_sync(AccelInstance* instance, uint64_t start, uint64_t end, bool all) 
     instance->process->code_sync(start, end, all);
 }
 
-constexpr ProcessOps kProcess = {&attach,    &detach,      &enter,        &host_fault,
-                                 &code_gone, &code_settle, &code_written, &code_sync};
+void fork_begin(AccelInstance* instance) { instance->process->fork_begin(); }
+void fork_prepare(AccelInstance* instance) { instance->process->fork_prepare(); }
+void fork_parent(AccelInstance* instance) { instance->process->fork_parent(); }
+
+bool fork_child(AccelInstance* instance, Vcpu* survivor, const ErrorSink* errors) {
+    return or_report(errors, false, [&] {
+        const Result<> done = instance->process->fork_child(*survivor);
+        if (!done) {
+            report_error(errors, done.error());
+        }
+        return done.has_value();
+    });
+}
+
+constexpr ProcessOps kProcess = {&attach,     &detach,       &enter,        &host_fault,
+                                 &code_gone,  &code_settle,  &code_written, &code_sync,
+                                 &fork_begin, &fork_prepare, &fork_parent,  &fork_child};
 
 const ProcessOps* process(AccelInstance* instance) {
     return instance->process != nullptr ? &kProcess : nullptr;

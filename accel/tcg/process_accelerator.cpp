@@ -168,6 +168,7 @@ void ProcessAccelerator::code_written(uint64_t start, uint64_t end) {
 
 void ProcessAccelerator::code_sync(uint64_t start, uint64_t end, bool all) {
     {
+        MutexLock lock(mutex_);
         EpochDomain::Reader visitor(cache_->epochs());
         visitor.go_online();
         cache_->pages().recheck(start & ~(kPageSize - 1), end);
@@ -175,6 +176,40 @@ void ProcessAccelerator::code_sync(uint64_t start, uint64_t end, bool all) {
     if (all) {
         cache_->epochs().synchronize(nullptr, &AttachedThread::request_quiescence);
     }
+}
+
+// ---- fork ----
+
+void ProcessAccelerator::fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    mutex_.lock();
+    gate_.fork_prepare();
+    cache_->epochs().fork_prepare();
+}
+
+void ProcessAccelerator::fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    cache_->epochs().fork_parent();
+    gate_.fork_parent();
+    mutex_.unlock();
+    gate_.end();
+}
+
+Result<> ProcessAccelerator::fork_child(Vcpu& survivor) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    cache_->epochs().fork_child();
+    gate_.fork_child();
+    vcpus_.for_each([&](CodeUser& user) {
+        Vcpu& vcpu = vcpu_of(user);
+        if (&vcpu != &survivor) {
+            vcpus_.set(vcpu.index, nullptr);
+            free_.push_back(vcpu.index);
+            // At once: nobody is left who could hold it.
+            delete &thread_of(vcpu);
+        }
+    });
+    gone_period_.store(0, std::memory_order_relaxed);
+    Result<> unshared = cache_->unshare();
+    mutex_.unlock();
+    gate_.end();
+    return unshared;
 }
 
 // ---- reports ----

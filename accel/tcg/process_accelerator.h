@@ -40,7 +40,12 @@ class ProcessAccelerator final : public ReportSource {
     void code_gone(uint64_t start, uint64_t end);
     void code_settle();
     void code_written(uint64_t start, uint64_t end);
-    void code_sync(uint64_t start, uint64_t end, bool all);
+    void code_sync(uint64_t start, uint64_t end, bool all) WEFT_EXCLUDES(mutex_);
+
+    void fork_begin() { gate_.begin(nullptr); }
+    void fork_prepare();
+    void fork_parent();
+    Result<> fork_child(Vcpu& survivor);
 
     // Something could not be done for want of memory, and nobody waits for an error.
     void out_of_memory() const {
@@ -77,7 +82,9 @@ class ProcessAccelerator final : public ReportSource {
     // What vCPUs counted that are gone. Written under mutex_, read by reports (relaxed).
     VcpuCounters departed_;
 
-    Mutex mutex_;                                         // above those of the epochs
+    // Above those of the gate, the epochs, and pages. Held over fork(2), as everything that other threads do outside the gate is
+    // done under it, or under the emulator's lock of its map, or needs no lock but the gate's and the epochs'.
+    Mutex mutex_;
     std::vector<uint32_t> free_ WEFT_GUARDED_BY(mutex_);  // indices of vCPUs that are gone
     uint32_t next_ WEFT_GUARDED_BY(mutex_) = 0;           // the first index that no vCPU ever had
 };

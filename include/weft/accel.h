@@ -189,6 +189,18 @@ struct ProcessOps {
     // overwritten before runs no more. `all`: in no thread, when this returns, for which it waits. Outside enter(), without a
     // lock as above.
     void (*code_sync)(AccelInstance* instance, uint64_t start, uint64_t end, bool all);
+
+    // Around fork(2) by the C library, in this order on a thread outside enter(); no other call of this instance's than those of
+    // threads that are under way.
+    // All threads are outside generated code, and stay there. Waits for them: no lock is held that UserMemoryOps' functions take.
+    void (*fork_begin)(AccelInstance* instance);
+    // The emulator has taken its own locks since. No other thread is in the middle of anything of the accelerator's.
+    void (*fork_prepare)(AccelInstance* instance);
+    // In the parent, and where there was no child: everybody goes on.
+    void (*fork_parent)(AccelInstance* instance);
+    // In the child, instead: only `survivor` is left, whose thread this is; the others are detached. Translations stay where the
+    // child has memory of its own for them. False, after reporting to `errors`: it has none, and the child cannot go on.
+    bool (*fork_child)(AccelInstance* instance, Vcpu* survivor, const ErrorSink* errors);
 };
 
 struct AccelDescriptor {

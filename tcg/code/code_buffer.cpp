@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/bits.h"
 #include "base/host_info.h"
@@ -61,6 +63,25 @@ Result<CodeBuffer> CodeBuffer::create_single(size_t size, bool executes, std::st
     }
     static_cast<void>(mapping->advise(0, size, MADV_HUGEPAGE));
     return CodeBuffer(std::move(*mapping), {}, executes, std::move(split_refusal));
+}
+
+Result<> CodeBuffer::unshare(size_t kept) const {
+    constexpr const char* kContext = "cannot give the code buffer memory of its own";
+    WEFT_ASSERT(split());
+    auto file = Memfd::create("weft-code", size_);
+    if (!file) {
+        return std::unexpected(file.error().within(kContext));
+    }
+    const std::vector<uint8_t> bytes(rw().as<const uint8_t>(), rw().as<const uint8_t>() + kept);
+    for (const auto& [view, protection] : {std::pair(rw_mapping_.data(), PROT_READ | PROT_WRITE),
+                                           std::pair(rx_mapping_.data(), PROT_READ | PROT_EXEC)}) {
+        if (mmap(view, size_, protection, MAP_SHARED | MAP_FIXED, file->fd(), 0) == MAP_FAILED) {
+            return fail_errno(kContext);
+        }
+        static_cast<void>(madvise(view, size_, MADV_HUGEPAGE));
+    }
+    std::ranges::copy(bytes, rw().as<uint8_t>());
+    return {};
 }
 
 Result<> CodeBuffer::open(size_t offset, size_t size) const {

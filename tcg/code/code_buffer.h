@@ -83,6 +83,10 @@ class CodeBuffer {
     // Makes stores to the range fault. No matter if the host refuses: a guard only catches mistakes of weft's
     // own.
     void guard(size_t offset, size_t size) const;
+    // In a forked process, which shares a split buffer with its parent: puts memory of its own at the same addresses, with the
+    // first `kept` bytes, which nobody writes, and zeros behind them; guards are gone. Nobody uses it. Error: the host refuses;
+    // then the buffer may not be used any more.
+    Result<> unshare(size_t kept) const;
     // Gives the range's memory back to the host; it reads as zero afterwards. Nobody uses the range. A
     // refusal leaves the contents undefined and wastes memory, nothing else.
     Result<> discard(size_t offset, size_t size) const;

@@ -81,6 +81,13 @@ Result<> RegionAllocator::open_regions() {
     return {};
 }
 
+Result<> RegionAllocator::unshare() {
+    if (Result<> done = buffer_.unshare(layout_.prologue); !done) {
+        return done;
+    }
+    return open_regions();
+}
+
 CodeWindow RegionAllocator::runtime_window() const {
     return buffer_.window(0, layout_.pages(0).size() - kHighwaterMargin);
 }

@@ -82,6 +82,8 @@ class RegionAllocator {
     // --- Facts. Any thread.
 
     const CodeBuffer& buffer() const { return buffer_; }
+    // CodeBuffer::unshare(), keeping the runtime code; all regions are empty and have to be reset (reset_all).
+    Result<> unshare();
     const RegionLayout& layout() const { return layout_; }
     RegionTrees& trees() { return trees_; }
     const RegionTrees& trees() const { return trees_; }

@@ -1,5 +1,8 @@
 // Process mode with a guest of a few instructions: threads that run vCPUs themselves, in memory that is the host's own and may go
 // or change at any time. The oracles are what the programs say, and what the pages' owner did.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -452,6 +455,64 @@ TEST_CASE("more threads than there may be are refused, and places are used again
         kCode);
     ToyProcess::Thread again(process, kCode);
     CHECK(again.run() == VcpuStop::exception);
+}
+
+TEST_CASE("a process forks under its threads, and the child runs on") {
+    const bool split = GENERATE(false, true);
+    ToyProcess process(Properties{{"translate-after", "0"}, {"split-wx", split ? "on" : "off"}});
+    // Threads that translate, protect and end code all the time, and one that forks.
+    constexpr unsigned kFirst = 8;
+    for (unsigned i = 0; i < 4; ++i) {
+        process.replace(kFirst + i, returns(i));
+    }
+    ToyProcess::load(
+        [] {
+            Assembler code = at(kCode);
+            code.addi(1, 1);
+            code.op(Opcode::ecall);
+            return code;
+        }(),
+        kCode);
+    std::atomic<bool> over{false};
+    std::atomic<uint64_t> calls{0};
+    std::vector<std::thread> runners;
+    for (unsigned i = 0; i < 4; ++i) {
+        runners.emplace_back([&, i] {
+            while (!over.load()) {
+                ToyProcess::Thread thread(process, page_address(kFirst + i));
+                thread.run();
+                process.replace(kFirst + i, returns(i));
+                calls.fetch_add(1);
+            }
+        });
+    }
+    ToyProcess::Thread thread(process, kCode);
+    thread.run();
+    for (uint64_t round = 0; round < 40; ++round) {
+        thread.set_pc(kCode);
+        const pid_t child = process.fork(thread);
+        if (child == 0) {
+            // Known code, code that was never run, and a store to code.
+            thread.run();
+            const bool right = thread.reg(1) == 2 + round;
+            process.map(40);
+            process.replace(40, returns(77));
+            thread.set_pc(page_address(40));
+            thread.run();
+            _exit(right && thread.reg(1) == 77 ? 42 : 1);
+        }
+        thread.run();
+        int status = 0;
+        REQUIRE(waitpid(child, &status, 0) == child);
+        REQUIRE(WIFEXITED(status));
+        REQUIRE(WEXITSTATUS(status) == 42);
+        REQUIRE(thread.reg(1) == 2 + round);
+    }
+    over.store(true);
+    for (std::thread& runner : runners) {
+        runner.join();
+    }
+    CHECK(calls.load() > 4);
 }
 
 TEST_CASE("properties that are a machine's are refused") {

@@ -192,6 +192,23 @@ uint8_t* ToyProcess::share(unsigned number) {
     return static_cast<uint8_t*>(view);
 }
 
+pid_t ToyProcess::fork(Thread& survivor) {
+    ops().fork_begin(instance_);
+    mutex_.lock();
+    ops().fork_prepare(instance_);
+    const pid_t child = ::fork();
+    if (child != 0) {
+        ops().fork_parent(instance_);
+        mutex_.unlock();
+        return child;
+    }
+    const ErrorSink sink{
+        [](void* self, const char* message) { static_cast<ToyProcess*>(self)->error_ = message; }, this};
+    must(ops().fork_child(instance_, survivor.vcpu_, &sink));
+    mutex_.unlock();
+    return child;
+}
+
 // ---- threads ----
 
 ToyProcess::Thread::Thread(ToyProcess& process, uint64_t pc) : process_(process) {

@@ -1,6 +1,8 @@
 // A process of toy threads: pages of the host's at their own addresses, the least of an emulator around them, and an accelerator.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -56,6 +58,9 @@ class ToyProcess {
     void replace(unsigned page, const std::vector<uint8_t>& bytes);
     // The page shows the same bytes as another view, which is returned and stays as long as this.
     uint8_t* share(unsigned page);
+
+    // fork(2) by a thread outside enter(), which is the only one in the child.
+    pid_t fork(Thread& survivor) WEFT_NO_THREAD_SAFETY_ANALYSIS;
 
     // ---- counted ----
     std::atomic<unsigned> protects{0};

@@ -131,6 +131,19 @@ void TranslationCache::flush(uint64_t full_at) {
     flushes_.fetch_add(1, std::memory_order_release);
 }
 
+Result<> TranslationCache::unshare() {
+    if (!buffer_.split()) {
+        return {};
+    }
+    if (Result<> done = regions_->unshare(); !done) {
+        return done;
+    }
+    EpochDomain::Reader reader(*epochs_);
+    reader.go_online();
+    flush(flush_count());
+    return {};
+}
+
 bool TranslationCache::make_room(EpochDomain::Reader& reader) {
     if (evictor_->waiting() == 0) {
         return regions_->spare_regions() != 0;

@@ -83,6 +83,9 @@ class TranslationCache {
     // trying again, after regions on their way were waited for. False: it has to be emptied.
     bool make_room(EpochDomain::Reader& reader);
 
+    // In a forked process, where its memory is shared with the parent's: gives it memory of its own, and empties the cache. In an
+    // exclusive section, on the only thread. Error: there is no memory, and nothing may be executed.
+    Result<> unshare();
     // Empties the cache: regions, trees, descriptors, hash table, jump caches. Does nothing where that was done since
     // flush_count() was `full_at`: several may find the cache full at once. In an exclusive section, on an online
     // reader's thread.

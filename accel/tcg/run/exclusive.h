@@ -56,6 +56,16 @@ class ExclusiveGate {
     void begin(EpochDomain::Reader* self) WEFT_EXCLUDES(mutex_);
     void end() WEFT_EXCLUDES(mutex_);
 
+    // Around fork(2), by who has begun an exclusive section, which end() ends in both processes. As EpochDomain's: in the child
+    // whoever asked for a section besides is forgotten, and members of threads that are gone are destroyed afterwards.
+    void fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
+    void fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+    void fork_child() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        changed_.forget_waiters();
+        requests_.store(1, std::memory_order_relaxed);
+        mutex_.unlock();
+    }
+
     // Written under the mutex, read by reports.
     struct Counts {
         Counter sections;
