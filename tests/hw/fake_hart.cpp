@@ -16,8 +16,8 @@ void Hart::set_interrupt(Interrupt interrupt, bool level) {
 void Hart::set_mtimecmp(uint64_t ticks) { state_->mtimecmp.store(ticks); }
 uint64_t Hart::mtimecmp() const { return state_->mtimecmp.load(); }
 uint64_t Hart::clock_ticks() const { return hw::test::kFakeTime; }
-uint64_t Hart::time() const { return hw::test::kFakeTime + time_offset_.load(); }
-void Hart::set_time_offset(uint64_t ticks) { time_offset_.store(ticks); }
+uint64_t Hart::time() const { return hw::test::kFakeTime + state_->time_offset.load(); }
+void Hart::set_time_offset(uint64_t ticks) { state_->time_offset.store(ticks); }
 
 // Nothing runs here.
 const GuestArch& guest_arch() {

@@ -38,7 +38,7 @@ void write_instret(State& state, unsigned, uint64_t value, uint64_t) {
     state.minstret_base = value - instret(state);
 }
 
-uint64_t read_time(const State& state, unsigned) { return hart_of(state).time_at(now_ns(state)); }
+uint64_t read_time(const State& state, unsigned) { return time_at(state, now_ns(state)); }
 
 void write_mcountinhibit(State& state, unsigned number, uint64_t value, uint64_t mask) {
     // The counters keep their values over the change of what their bases mean.

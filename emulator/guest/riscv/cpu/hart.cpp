@@ -63,12 +63,12 @@ uint64_t Hart::clock_ticks() const {
     return header.services->now_ns(header.vcpu) / kNsPerTick;
 }
 
-uint64_t Hart::time() const { return clock_ticks() + time_offset_.load(); }
+uint64_t Hart::time() const { return clock_ticks() + state_->time_offset.load(); }
 
 void Hart::set_time_offset(uint64_t ticks) {
     {
         MutexLock lock(timer_mutex_);
-        time_offset_.store(ticks);
+        state_->time_offset.store(ticks);
         program_deadline(*state_);
     }
     // Timers may have come due by it, and others may be due no more.
@@ -100,7 +100,7 @@ void Hart::program_deadline(State& state) {
     uint64_t deadline = UINT64_MAX;
     if (machine_compare != UINT64_MAX || supervisor_compare_ != UINT64_MAX) {
         const uint64_t now = header.services->now_ns(header.vcpu);
-        const uint64_t time = time_at(now);
+        const uint64_t time = time_at(state, now);
         for (const uint64_t compare : {machine_compare, supervisor_compare_}) {
             if (compare > time) {
                 deadline = std::min(deadline, ns_after(now / kNsPerTick, compare - time));

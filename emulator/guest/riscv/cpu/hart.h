@@ -54,8 +54,6 @@ class Hart {
     uint64_t time() const;
     // The accelerator's clock alone. Any thread.
     uint64_t clock_ticks() const;
-    // `time` when the clock shows `ns`.
-    uint64_t time_at(uint64_t ns) const { return ns / kNsPerTick + time_offset_.load(); }
     // What is added to the clock, in ticks; the CLINT gives all harts the same. Any thread; takes a lock of the
     // hart's own.
     void set_time_offset(uint64_t ticks);
@@ -84,11 +82,15 @@ class Hart {
     uint64_t supervisor_compare_ WEFT_GUARDED_BY(timer_mutex_) = UINT64_MAX;
     // Written under timer_mutex_; read by the vCPU's thread without it (a later change comes with a kick).
     std::atomic<uint64_t> deadline_ns_{UINT64_MAX};
-    // Written under timer_mutex_, read by anybody; seq_cst.
-    std::atomic<uint64_t> time_offset_{0};
 };
 
-// The hart whose state it is.
+// `time` when the accelerator's clock shows `ns`. Of any state, also of one without a hart.
+inline uint64_t time_at(const State& state, uint64_t ns) {
+    return ns / kNsPerTick + state.time_offset.load();
+}
+
+// The hart whose state it is: StateHeader::guest of a machine's vCPU. In process mode there is none, and nothing that U mode
+// reaches asks for it.
 inline Hart& hart_of(const State& state) { return *static_cast<Hart*>(state_header(&state).guest); }
 
 }  // namespace weft::riscv

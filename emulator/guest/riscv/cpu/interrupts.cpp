@@ -15,7 +15,7 @@ uint64_t now_ns(const State& state) {
     return header.services->now_ns(header.vcpu);
 }
 
-uint64_t time_of(const State& state) { return hart_of(state).time_at(now_ns(state)); }
+uint64_t time_of(const State& state) { return time_at(state, now_ns(state)); }
 
 bool has_sstc(const State& state) { return (state.menvcfg & kEnvcfgStce) != 0; }
 
@@ -79,7 +79,7 @@ bool take_interrupt(void* state_pointer) {
     uint64_t pending = external_bits(state);
     if ((state.mie & kTimers) != 0) {
         const uint64_t now = now_ns(state);
-        const uint64_t due = due_timers(state, hart_of(state).time_at(now)) & state.mie;
+        const uint64_t due = due_timers(state, time_at(state, now)) & state.mie;
         state.timers_seen = due;
         if (now >= hart_of(state).deadline_ns()) {
             hart_of(state).rearm(state);  // one timer came due: the other may still wait for its turn

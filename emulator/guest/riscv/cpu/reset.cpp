@@ -30,6 +30,7 @@ void reset(void* state_pointer) {
         state.mip.fetch_and(kLines);
     } else {
         state.mip.store(0);
+        state.time_offset.store(0);
     }
     for (uint64_t State::* field : {&State::mie,
                                     &State::mideleg,

@@ -57,6 +57,9 @@ struct State {
     // CLINT: the machine timer interrupt is pending while time >= mtimecmp. Written by any thread through
     // Hart::set_mtimecmp, which sets the hart's deadline and kicks it afterwards.
     std::atomic<uint64_t> mtimecmp;
+    // Ticks that `time` is ahead of the accelerator's clock; the machine's, so a reset leaves it. Written by any thread through
+    // Hart::set_time_offset, which sets the hart's deadline and kicks it afterwards. Always 0 in process mode.
+    std::atomic<uint64_t> time_offset;
 
     uint8_t pmpcfg[kPmpEntries];
     uint64_t pmpaddr[kPmpEntries];
