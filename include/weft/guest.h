@@ -43,8 +43,9 @@ struct TranslateRequest {
 
 // Why GuestArch::run() stopped.
 enum class RunStop : uint8_t {
-    jump,       // StateHeader::pc is where a jump or taken branch, or the end of the page, led to
-    translate,  // the instruction at StateHeader::pc is none that run() takes on; nothing of it was done
+    jump,  // StateHeader::pc is where a jump or taken branch, or the end of the bytes, led to
+    translate,  // the instruction at StateHeader::pc is none that run() takes on, or its bytes are not all there; nothing
+                // of it was done
     exception,  // recorded in the state for deliver(), or the vCPU has failed; StateHeader::pc is the instruction's
 };
 
@@ -131,10 +132,10 @@ struct GuestArch {
     // Translates one unit. Any thread; depends on the request alone. Ends the unit at the page's end at the latest.
     TranslateStatus (*translate)(const TranslateRequest* request, ir::Unit* unit);
     // Does what the instructions from StateHeader::pc on say, one after another without translating them, up to the next
-    // jump: cheaper than a translation that is used a few times. `page`: the bytes of the pc's 4 KiB page in guest RAM,
-    // which others may write meanwhile (weft/guest_ram.h). Takes on instructions after which neither TB flags nor mappings
-    // nor enabled interrupts are others. May be null.
-    RunResult (*run)(void* state, uint64_t tb_flags, const uint8_t* page);
+    // jump or the end of the bytes: cheaper than a translation that is used a few times. `code`: `size` bytes from the pc on, at
+    // most up to the end of its 4 KiB page: guest RAM itself, which others may write meanwhile (weft/guest_ram.h), or a copy. Takes
+    // on instructions after which neither TB flags nor mappings nor enabled interrupts are others. May be null.
+    RunResult (*run)(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size);
     // Writes one line a guest instruction to `sink`: for -d in_asm. `pc` is the virtual address of code[0].
     void (*disassemble)(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink);
 

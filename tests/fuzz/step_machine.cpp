@@ -260,7 +260,9 @@ void StepMachine::place(const HartImage& before, uint32_t bits) {
 std::optional<HartImage> StepMachine::interpret(const HartImage& before, uint32_t bits) {
     place(before, bits);
     set(before);
-    const RunResult result = guest().run(&block_.state, tb_flags(), code_.data());
+    const auto offset = static_cast<uint32_t>(before.pc & (kPageSize - 1));
+    const RunResult result = guest().run(&block_.state, tb_flags(), code_.data() + offset,
+                                         static_cast<uint32_t>(kPageSize) - offset);
     HartImage after = get();
     after.raised = result.stop == RunStop::exception;
     if (result.stop == RunStop::translate && result.insns == 0) {

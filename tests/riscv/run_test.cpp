@@ -47,7 +47,8 @@ struct Ran {
 
 Ran run_at(FakeHart& fake, unsigned offset, const Page& page) {
     fake.header().pc = kPc + offset;
-    const RunResult result = run(&fake.state(), guest_arch().tb_flags(&fake.state()), page.data());
+    const RunResult result = run(&fake.state(), guest_arch().tb_flags(&fake.state()), page.data() + offset,
+                                 static_cast<uint32_t>(kPageSize) - offset);
     return {result, fake.header().pc};
 }
 
@@ -108,6 +109,52 @@ TEST_CASE("a run ends at the page's end, and leaves what reaches over it", "[run
     CHECK(straddling.result.stop == RunStop::translate);
     CHECK(straddling.result.insns == 1);
     CHECK(straddling.pc == kPc + 0xffe);
+}
+
+TEST_CASE("a run ends where its bytes end, and leaves what they do not hold whole", "[run]") {
+    // What lies behind the bytes would go on, so that reading it shows.
+    const Page page(0x100, {kAddi, kNop, kAddi, kNop, kNop});
+    const auto run_bytes = [&](FakeHart& fake, uint32_t size) -> Ran {
+        gpr(fake.state(), 10) = 0;
+        fake.header().pc = kPc + 0x100;
+        const RunResult result =
+            run(&fake.state(), guest_arch().tb_flags(&fake.state()), page.data() + 0x100, size);
+        return {result, fake.header().pc};
+    };
+    struct Row {
+        uint32_t size;
+        RunStop stop;
+        uint32_t insns;
+        uint64_t pc;
+        uint64_t a0;
+    };
+    for (const Row& row : {Row{0, RunStop::translate, 0, 0x100, 0}, Row{1, RunStop::translate, 0, 0x100, 0},
+                           Row{2, RunStop::translate, 0, 0x100, 0}, Row{3, RunStop::translate, 0, 0x100, 0},
+                           Row{4, RunStop::jump, 1, 0x104, 1}, Row{5, RunStop::jump, 1, 0x104, 1},
+                           Row{6, RunStop::jump, 2, 0x106, 1}, Row{8, RunStop::translate, 2, 0x106, 1},
+                           Row{9, RunStop::translate, 2, 0x106, 1}, Row{10, RunStop::jump, 3, 0x10a, 2},
+                           Row{12, RunStop::jump, 4, 0x10c, 2}}) {
+        INFO("size " << row.size);
+        FakeHart fake;
+        const Ran ran = run_bytes(fake, row.size);
+        CHECK(ran.result.stop == row.stop);
+        CHECK(ran.result.insns == row.insns);
+        CHECK(ran.pc == kPc + row.pc);
+        CHECK(gpr(fake.state(), 10) == row.a0);
+    }
+}
+
+TEST_CASE("what an instruction says of the pc holds wherever the run began", "[run]") {
+    constexpr uint32_t kAuipc = 0xfffff597;  // auipc a1, -1
+    constexpr uint32_t kCall = 0xff9ff0ef;   // jal ra, -8
+    FakeHart fake;
+    for (const unsigned offset : {0u, 0x104u, 0xff2u}) {
+        const Ran ran = run_at(fake, offset, Page(offset, {kNop, kAuipc, kNop, kCall}));
+        CHECK(ran.result.stop == RunStop::jump);
+        CHECK(ran.pc == kPc + offset + 8 - 8);
+        CHECK(gpr(fake.state(), 11) == kPc + offset + 2 - 0x1000);
+        CHECK(gpr(fake.state(), 1) == kPc + offset + 12);
+    }
 }
 
 TEST_CASE("x0 stays zero, also as the destination of a load's neighbours", "[run]") {

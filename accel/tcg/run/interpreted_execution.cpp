@@ -1,5 +1,6 @@
 #include "accel/tcg/run/interpreted_execution.h"
 
+#include <algorithm>
 #include <array>
 
 #include "accel/tcg/vcpu/block_at_pc.h"
@@ -26,7 +27,10 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
     const uint64_t begun = header.pc;
     const uint64_t first_page = begun & ~(kPageSize - 1);
     for (bool moved = false;; moved = true) {
-        const RunResult result = guest_.run(vcpu.state(), vcpu.tb_flags, page.host);
+        RunResult result;
+        if (!run_once(vcpu, page, &result)) {
+            return Interpreted::fault;
+        }
         vcpu.counters.cold_runs.add();
         vcpu.counters.cold_insns.add(result.insns);
         if (vcpu.failed) {
@@ -48,6 +52,24 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
             return translate_beginning(vcpu, page, begun);
         }
     }
+}
+
+// Until the next jump or the end of the bytes. False: an exception is recorded, as the bytes cannot be read any more.
+bool InterpretedExecution::run_once(Vcpu& vcpu, const FetchPage& page, RunResult* result) {
+    const auto offset = static_cast<uint32_t>(vcpu.header().pc & (kPageSize - 1));
+    const uint32_t size = static_cast<uint32_t>(kPageSize) - offset;
+    if (page.host != nullptr) {
+        *result = guest_.run(vcpu.state(), vcpu.tb_flags, page.host + offset, size);
+        return true;
+    }
+    // About as much as runs until the next jump.
+    alignas(8) std::array<uint8_t, 64> bytes;
+    const uint32_t copied = std::min(size, static_cast<uint32_t>(bytes.size()));
+    if (!vcpu.memory.read_code(page, vcpu.header().pc, bytes.data(), copied)) {
+        return false;
+    }
+    *result = guest_.run(vcpu.state(), vcpu.tb_flags, bytes.data(), copied);
+    return true;
 }
 
 // What the code that began at `begun`, in `page`, has come to is hot, most likely a loop, and is about to be translated:

@@ -33,6 +33,7 @@ class InterpretedExecution {
     Interpreted run(Vcpu& vcpu, const FetchPage& page);
 
   private:
+    bool run_once(Vcpu& vcpu, const FetchPage& page, RunResult* result);
     Interpreted translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
 
     const GuestArch& guest_;

@@ -38,22 +38,22 @@ Action action_of(const Insn& insn) {
 }  // namespace
 
 bool InsnInterpreter::fetch(Insn* insn) const {
-    const uint32_t low = guest_ram::load<uint16_t>(page_ + offset_);
+    const uint32_t low = guest_ram::load<uint16_t>(code_ + offset_);
     if (insn_size(static_cast<uint16_t>(low)) == 2) {
         *insn = decode(low);
         return true;
     }
-    if (offset_ + 4 > kPageSize) {
+    if (offset_ + 4 > end_) {
         return false;
     }
-    *insn = decode(low | uint32_t{guest_ram::load<uint16_t>(page_ + offset_ + 2)} << 16);
+    *insn = decode(low | uint32_t{guest_ram::load<uint16_t>(code_ + offset_ + 2)} << 16);
     return true;
 }
 
 RunResult InsnInterpreter::run() {
     uint32_t insns = 0;
     Insn insn;
-    while (offset_ < kPageSize && fetch(&insn)) {
+    while (offset_ < end_ && fetch(&insn)) {
         const Action action = action_of(insn);
         if (action == nullptr) {
             break;
@@ -72,11 +72,11 @@ RunResult InsnInterpreter::run() {
         offset_ += size_;
     }
     header_.pc = pc_at(offset());
-    return {offset_ == kPageSize ? RunStop::jump : RunStop::translate, insns};
+    return {offset_ == end_ && insns != 0 ? RunStop::jump : RunStop::translate, insns};
 }
 
-RunResult run(void* state, uint64_t tb_flags, const uint8_t* page) {
-    return InsnInterpreter(*static_cast<State*>(state), TbFlags(tb_flags), page).run();
+RunResult run(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size) {
+    return InsnInterpreter(*static_cast<State*>(state), TbFlags(tb_flags), code, size).run();
 }
 
 bool runs_untranslated(const InsnDesc& desc) {

@@ -73,16 +73,17 @@ class Calculator {
     std::atomic<uint32_t> barrier_{0};
 };
 
-// One run of instructions in one page. On the vCPU's thread.
+// One run of instructions in one page. On the vCPU's thread. Offsets are from where it began.
 class InsnInterpreter {
   public:
-    // `page`: where the bytes of the page are that StateHeader::pc is in.
-    InsnInterpreter(State& state, TbFlags flags, const uint8_t* page)
+    // `code`: `size` bytes from StateHeader::pc on, at most a page.
+    InsnInterpreter(State& state, TbFlags flags, const uint8_t* code, uint32_t size)
         : state_(state),
           header_(state_header(&state)),
           flags_(flags),
-          page_(page),
-          offset_(header_.pc & (kPageSize - 1)) {}
+          code_(code),
+          end_(size & ~1u),
+          begin_pc_(header_.pc) {}
 
     RunResult run();
 
@@ -117,7 +118,7 @@ class InsnInterpreter {
     void set_x_if(unsigned n, ir::Cond cond, Known64 a, Known64 b) {
         set_x(n, {int_ops::compare(cond, a.value, b.value) ? uint64_t{1} : 0});
     }
-    void set_x_pc(unsigned n, int32_t page_offset) { set_x(n, {pc_at(page_offset)}); }
+    void set_x_pc(unsigned n, int32_t offset) { set_x(n, {pc_at(offset)}); }
 
     // ---- memory ----
     Known64 address(const Insn& insn) const {
@@ -149,12 +150,12 @@ class InsnInterpreter {
     // ---- control ----
     int32_t offset() const { return static_cast<int32_t>(offset_); }
     int32_t next_offset() const { return static_cast<int32_t>(offset_ + size_); }
-    void branch(ir::Cond cond, Known64 a, Known64 b, int32_t page_offset) {
+    void branch(ir::Cond cond, Known64 a, Known64 b, int32_t offset) {
         if (int_ops::compare(cond, a.value, b.value)) {
-            end_with_jump(page_offset);
+            end_with_jump(offset);
         }
     }
-    void end_with_jump(int32_t page_offset) { end_with_jump(Known64{pc_at(page_offset)}); }
+    void end_with_jump(int32_t offset) { end_with_jump(Known64{pc_at(offset)}); }
     void end_with_jump(Known64 pc) {
         target_ = pc.value;
         progress_ = Progress::jumps;
@@ -163,11 +164,9 @@ class InsnInterpreter {
   private:
     enum class Progress : uint8_t { goes_on, jumps, raised };
 
-    // Decodes the instruction at offset_. False: it reaches past the page, or has to be translated.
+    // Decodes the instruction at offset_, which is below end_. False: it reaches past the bytes.
     bool fetch(Insn* insn) const;
-    uint64_t pc_at(int32_t page_offset) const {
-        return (header_.pc & ~(kPageSize - 1)) + static_cast<uint64_t>(int64_t{page_offset});
-    }
+    uint64_t pc_at(int32_t offset) const { return begin_pc_ + static_cast<uint64_t>(int64_t{offset}); }
     static uint64_t address_of(Known64 address, ir::MemOp memop) {
         return address.value + static_cast<uint64_t>(int64_t{memop.displacement()});
     }
@@ -181,11 +180,13 @@ class InsnInterpreter {
     State& state_;
     StateHeader& header_;
     const TbFlags flags_;
-    const uint8_t* const page_;
+    const uint8_t* const code_;
+    const uint32_t end_;  // of the bytes, in whole halfwords
+    const uint64_t begin_pc_;
 
     [[no_unique_address]] Calculator calculator_;
-    uint64_t offset_;    // page offset of the instruction
-    uint32_t size_ = 0;  // its bytes
+    uint32_t offset_ = 0;  // of the instruction
+    uint32_t size_ = 0;    // its bytes
     Progress progress_ = Progress::goes_on;
     uint64_t target_ = 0;  // of a jump
 };

@@ -9,7 +9,7 @@
 namespace weft::riscv {
 
 // GuestArch::run.
-RunResult run(void* state, uint64_t tb_flags, const uint8_t* page);
+RunResult run(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size);
 
 // Whether run() takes the instruction on.
 bool runs_untranslated(const InsnDesc& desc);

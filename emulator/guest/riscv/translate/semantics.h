@@ -9,11 +9,12 @@
 //   set_x(n, value)         writes x[n]; nothing for x0
 //   set_x(n, op<Opcode::add>, a, b), and with one operand: the same with the op's result
 //   set_x_field(n, op<Opcode::extract>, a, position, length), set_x_word(n, a), set_x_zero_extended(n, a),
-//   set_x_if(n, cond, a, b), set_x_pc(n, page_offset)
+//   set_x_if(n, cond, a, b), set_x_pc(n, offset)
 //   address(insn)           x[rs1] + immediate
 //   memop(size_log2, flags), load_x(n, address, memop), store(value, address, memop), amo_x(n, op<...>, ...)
-//   offset(), next_offset() page offset of the instruction and of the one behind it
-//   branch(cond, a, b, page_offset), end_with_jump(page_offset or pc)
+//   offset(), next_offset() of the instruction and of the one behind it: from the page's begin for a Translator, from where the
+//                           run began for an InsnInterpreter; below 4096 and below 4100
+//   branch(cond, a, b, offset), end_with_jump(offset or pc)
 //
 // Whether an instruction raised an exception in the middle is the context's business: what follows a load, a store or an
 // atomic access in its semantics has no effect then.

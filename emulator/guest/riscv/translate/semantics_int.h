@@ -90,7 +90,7 @@ void lui(auto& t, const Insn& insn) {
 
 void auipc(auto& t, const Insn& insn) {
     if (insn.rd != 0) {
-        // The sum does not overflow: the immediate's low 12 bits are zero, and a page offset has no more.
+        // The sum does not overflow: the immediate's low 12 bits are zero, and offset() has no more.
         t.set_x_pc(insn.rd, t.offset() + insn.imm);
     }
 }
