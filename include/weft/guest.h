@@ -146,6 +146,7 @@ struct GuestArch {
     // The MMU mode that instructions are fetched in; kUserMmuMode while a user program runs.
     uint8_t (*fetch_mmu_mode)(uint64_t tb_flags);
     ir::Rounding (*fp_rounding)(uint64_t tb_flags);
+    // Null, as are walk, bus_error, take_interrupt and has_work, where the table is for process mode alone.
     AddressSpaceKey (*address_space)(const void* state);
 
     // Translates a virtual address. True: *result is filled. False: a guest exception is recorded in the state

@@ -7,6 +7,7 @@
 #include "emulator/guest/riscv/cpu/reset.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/cpu/trap.h"
+#include "emulator/guest/riscv/cpu/user_exception.h"
 #include "emulator/guest/riscv/isa/disassemble.h"
 #include "emulator/guest/riscv/translate/globals.h"
 #include "emulator/guest/riscv/translate/helpers.h"
@@ -46,6 +47,26 @@ const GuestArch& guest_arch() {
         .has_work = has_work,
         .dump_registers = dump_registers,
     };
+    return kArch;
+}
+
+const GuestArch& guest_arch_user() {
+    static const GuestArch kArch = [] {
+        GuestArch arch = guest_arch();
+        // U mode's, to which nothing is mapped but one address space.
+        arch.mmu_mode_count = 1;
+        arch.space_dependent_modes = 0;
+        arch.reset = reset_user;
+        arch.address_space = nullptr;
+        arch.walk = nullptr;
+        arch.bus_error = nullptr;
+        arch.memory_fault = memory_fault;
+        arch.deliver = leave_to_emulator;
+        arch.take_interrupt = nullptr;
+        arch.has_work = nullptr;
+        arch.dump_registers = dump_user_registers;
+        return arch;
+    }();
     return kArch;
 }
 

@@ -31,6 +31,19 @@ class Lines {
         const auto end = fmt::format_to_n(name.data(), name.size(), "{}{}/{}", letter, number, abi_name).out;
         add({name.data(), static_cast<size_t>(end - name.data())}, value);
     }
+    // What programs have: x0..x31, and where the FP state is on, fcsr and f0..f31.
+    void add_programs(const State& state) {
+        for (unsigned i = 0; i < kGprNames.size(); ++i) {
+            add_numbered('x', i, kGprNames[i], gpr(state, i));
+        }
+        if ((state.mstatus & kStatusFs) == 0) {
+            return;
+        }
+        add("fcsr", csr_peek(state, kCsrFcsr).value_or(0));
+        for (unsigned i = 0; i < kFprNames.size(); ++i) {
+            add_numbered('f', i, kFprNames[i], state.fpr[i]);
+        }
+    }
 
   private:
     const TextSink& sink_;
@@ -46,16 +59,13 @@ void dump_registers(const void* state_pointer, const TextSink* sink) {
     for (const CsrNumber number : kShownCsrs) {
         lines.add(csr_name(number), csr_peek(state, number).value_or(0));
     }
-    for (unsigned i = 0; i < kGprNames.size(); ++i) {
-        lines.add_numbered('x', i, kGprNames[i], gpr(state, i));
-    }
-    if ((state.mstatus & kStatusFs) == 0) {
-        return;
-    }
-    lines.add("fcsr", csr_peek(state, kCsrFcsr).value_or(0));
-    for (unsigned i = 0; i < kFprNames.size(); ++i) {
-        lines.add_numbered('f', i, kFprNames[i], state.fpr[i]);
-    }
+    lines.add_programs(state);
+}
+
+void dump_user_registers(const void* state_pointer, const TextSink* sink) {
+    Lines lines(*sink);
+    lines.add("pc", state_header(state_pointer).pc);
+    lines.add_programs(*static_cast<const State*>(state_pointer));
 }
 
 }  // namespace weft::riscv

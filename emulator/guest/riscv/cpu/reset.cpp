@@ -11,27 +11,14 @@ namespace {
 
 constexpr uint64_t kLines = kIntMsi | kIntMei | kSeipLine;
 
-}  // namespace
-
-void reset(void* state_pointer) {
-    State& state = *static_cast<State*>(state_pointer);
-    StateHeader& header = state_header(state_pointer);
-    Hart& hart = *static_cast<Hart*>(header.guest);
-
+// All but what devices and boards have a say in: privilege, interrupts, timers, the hart's number and the pc.
+void clear(State& state) {
     std::ranges::fill(state.gpr, 0);
     std::ranges::fill(state.fpr, 0);
     state.res_address = kNoReservation;
     state.res_value = 0;
     state.frm = 0;
-    state.priv = Priv::machine;
     state.mstatus = 0;
-    // A state that is new has seen no device yet.
-    if (hart.attached()) {
-        state.mip.fetch_and(kLines);
-    } else {
-        state.mip.store(0);
-        state.time_offset.store(0);
-    }
     for (uint64_t State::* field : {&State::mie,
                                     &State::mideleg,
                                     &State::medeleg,
@@ -58,14 +45,46 @@ void reset(void* state_pointer) {
                                     &State::timers_seen}) {
         state.*field = 0;
     }
+    state.exception_fault = MemoryFault::unmapped;
     std::ranges::fill(state.pmpcfg, uint8_t{0});
     std::ranges::fill(state.pmpaddr, 0);
-    state.mhartid = hart.id();
     state.stimecmp = UINT64_MAX;
-    hart.reset_timers(state);
+    state_header(&state).fp_flags = 0;
+}
 
+}  // namespace
+
+void reset(void* state_pointer) {
+    State& state = *static_cast<State*>(state_pointer);
+    StateHeader& header = state_header(state_pointer);
+    Hart& hart = *static_cast<Hart*>(header.guest);
+
+    clear(state);
+    state.priv = Priv::machine;
+    // A state that is new has seen no device yet.
+    if (hart.attached()) {
+        state.mip.fetch_and(kLines);
+    } else {
+        state.mip.store(0);
+        state.time_offset.store(0);
+    }
+    state.mhartid = hart.id();
+    hart.reset_timers(state);
     header.pc = hart.reset_pc();
-    header.fp_flags = 0;
+}
+
+void reset_user(void* state_pointer) {
+    State& state = *static_cast<State*>(state_pointer);
+    clear(state);
+    state.priv = Priv::user;
+    state.mstatus = kStatusFs;
+    state.mcounteren = kCounterCy | kCounterTm | kCounterIr;
+    state.scounteren = state.mcounteren;
+    state.mip.store(0);
+    state.mtimecmp.store(UINT64_MAX);
+    state.time_offset.store(0);
+    state.mhartid = 0;
+    state_header(state_pointer).pc = 0;
 }
 
 }  // namespace weft::riscv

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "weft/guest.h"
 #include "weft/state.h"
 
 namespace weft::riscv {
@@ -68,6 +69,8 @@ struct State {
     // The recorded exception, to be delivered by GuestArch::deliver.
     uint64_t exception_cause;
     uint64_t exception_tval;
+    // Where it is one that memory_fault() recorded: why. Process mode alone.
+    MemoryFault exception_fault;
 
     // What is added to VcpuServices::cycles and instret, or the counter's value itself while mcountinhibit stops it.
     uint64_t mcycle_base, minstret_base;
