@@ -6,12 +6,14 @@
 
 #include <cstdint>
 
+#include "base/signal_safe.h"
+
 namespace weft {
 
 class HostContext {
   public:
     // The third argument of a handler that was installed with SA_SIGINFO; valid until that handler returns.
-    explicit HostContext(void* ucontext) : context_(ucontext) {}
+    WEFT_SIGNAL_SAFE explicit HostContext(void* ucontext) : context_(ucontext) {}
 
     uint64_t pc() const;
     void set_pc(uint64_t pc);
@@ -21,6 +23,10 @@ class HostContext {
     // `number` is below 16.
     uint64_t reg(unsigned number) const;
     void set_reg(unsigned number, uint64_t value);
+
+    // The mask that the thread goes on with; bit n - 1: signal n.
+    uint64_t signal_mask() const;
+    void set_signal_mask(uint64_t mask);
 
     enum class Access : uint8_t { load, store, fetch };
 

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/signal_safe.h"
+
 namespace weft {
 
 // What an argument is in a register: pointers as they are, numbers widened by their own sign, as the kernel's own types do.
@@ -25,8 +27,8 @@ uint64_t syscall_argument(T value) {
 
 // The result as the kernel gives it: -4095 to -1 are negated errno values. Up to six arguments; those that are left out are 0.
 // Any thread.
-inline int64_t raw_syscall_words(long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0,
-                                 uint64_t e = 0, uint64_t f = 0) {
+WEFT_SIGNAL_SAFE inline int64_t raw_syscall_words(long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0,
+                                                  uint64_t d = 0, uint64_t e = 0, uint64_t f = 0) {
 #if defined(__x86_64__)
     int64_t result = number;
     register uint64_t r10 asm("r10") = d;

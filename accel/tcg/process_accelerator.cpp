@@ -14,6 +14,8 @@ namespace weft::accel {
 
 namespace {
 
+constexpr size_t kHashBuckets = 1024;
+
 // Threads that translate at a time: more would rather wait for each other's memory.
 size_t most_translators() { return std::clamp<size_t>(size_t{2} * host_usable_cpus(), 1, 64); }
 
@@ -46,6 +48,10 @@ Result<Settings> settings_of(const AccelConfig& config) {
     if (settings->split_wx == tcg::SplitWx::automatic) {
         // Two views are of a memory file, which processes share after a fork.
         settings->split_wx = tcg::SplitWx::off;
+    }
+    if (settings->hash_buckets == Qht::kDefaultBuckets) {
+        // Most programs are short: a table for a machine's code would be most of what they touch. It grows.
+        settings->hash_buckets = kHashBuckets;
     }
     return settings;
 }

@@ -68,6 +68,15 @@ Result<std::unique_ptr<RegionAllocator>> RegionAllocator::create(const CodeBuffe
 }
 
 Result<> RegionAllocator::open_regions() {
+    if (layout_.guards == GuardPages::buffer_end) {
+        // In one step: there are hundreds of regions, and a process is to start soon.
+        if (auto opened = buffer_.open(0, layout_.size); !opened) {
+            return std::unexpected(opened.error().within("the code regions"));
+        }
+        const RegionLayout::Range guard = layout_.guard(layout_.count - 1);
+        buffer_.guard(guard.start, guard.size());
+        return {};
+    }
     for (RegionId id = 0; id < layout_.count; ++id) {
         const RegionLayout::Range pages = layout_.pages(id);
         if (auto opened = buffer_.open(pages.start, pages.size()); !opened) {

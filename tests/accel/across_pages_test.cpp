@@ -33,7 +33,7 @@ class World {
         put(kEnd, kHigh);
     }
 
-    SoftMmu& mmu() { return machine.vcpu(0)->softmmu; }
+    SoftMmu& mmu() { return machine.vcpu(0)->softmmu(); }
     void put(uint64_t address, uint64_t value) {
         std::vector<uint8_t> bytes;
         for (unsigned i = 0; i < 8; ++i) {
@@ -111,7 +111,7 @@ TEST_CASE("an access across pages accesses all of its bytes", "[softmmu]") {
 TEST_CASE("a load that reserves faults on a device, which does not notice", "[softmmu]") {
     toy::Machine machine(1);
     machine.add(0);
-    SoftMmu& mmu = machine.vcpu(0)->softmmu;
+    SoftMmu& mmu = machine.vcpu(0)->softmmu();
     toy::State& state = toy::state_of(machine.state(0));
     uint64_t value = 1;
     const uint32_t memop = ir::MemOp(3, 0, ir::MemOp::kAligned | ir::MemOp::kReserve).bits();

@@ -149,7 +149,7 @@ class World {
         // Some are more frequent than others.
         const uint64_t i = random_.below(2) != 0 ? random_.below(3) : random_.below(kSpaces + 1);
         space_ = i == kSpaces ? nullptr : &spaces_[i];
-        vcpu().softmmu.set_space(bare() ? AddressSpaceKey{} : space_->key);
+        vcpu().softmmu().set_space(bare() ? AddressSpaceKey{} : space_->key);
     }
 
     bool walk(const WalkRequest& request, WalkResult* result) {
@@ -278,12 +278,13 @@ class World {
 
     // Generated code probes the tables of the current address space.
     void tables_known() {
-        vcpu().softmmu.for_each_tlb([&](const AddressSpaceKey*, unsigned mode, const Tlb& tlb, bool current) {
-            const tcg::TlbTable& table = vcpu().exec().tlb[mode];
-            REQUIRE((!current || (table.entries == tlb.entries().data() &&
-                                  table.mask == (tlb.entries().size() - 1) << tcg::kTlbEntryShift)));
-            largest = std::max(largest, tlb.size());
-        });
+        vcpu().softmmu().for_each_tlb(
+            [&](const AddressSpaceKey*, unsigned mode, const Tlb& tlb, bool current) {
+                const tcg::TlbTable& table = vcpu().exec().tlb[mode];
+                REQUIRE((!current || (table.entries == tlb.entries().data() &&
+                                      table.mask == (tlb.entries().size() - 1) << tcg::kTlbEntryShift)));
+                largest = std::max(largest, tlb.size());
+            });
     }
 
     // Where the access ended, by physical page; no page: in a fault.
@@ -310,7 +311,7 @@ class World {
             return *reinterpret_cast<const uint64_t*>(entry.addend + vaddr);
         }
         uint64_t value = 0;
-        if (!vcpu().softmmu.load(vaddr, ir::MemOp(3, mode).bits(), &value)) {
+        if (!vcpu().softmmu().load(vaddr, ir::MemOp(3, mode).bits(), &value)) {
             return std::nullopt;
         }
         return value;
@@ -318,7 +319,7 @@ class World {
 
     std::optional<uint64_t> store(uint64_t vaddr, uint8_t mode) {
         const uint64_t mark = uint64_t{1} << 32 | accesses;
-        if (!vcpu().softmmu.store(vaddr, ir::MemOp(3, mode).bits(), mark)) {
+        if (!vcpu().softmmu().store(vaddr, ir::MemOp(3, mode).bits(), mark)) {
             return std::nullopt;
         }
         // Found at one of the places where it may be, and what was there put back.
@@ -336,13 +337,13 @@ class World {
     // As ExecLoop: what the jump cache has, else what is fetched, and that is remembered. Code at page n begins at n.
     std::optional<uint64_t> fetch(uint64_t pc, uint8_t mode) {
         bool wrapped = false;
-        const uint32_t context = vcpu().contexts.id(mode, vcpu().softmmu.fetch_context(mode), &wrapped);
+        const uint32_t context = vcpu().contexts.id(mode, vcpu().softmmu().fetch_context(mode), &wrapped);
         if (const uint32_t code = vcpu().jump_cache.lookup_code(pc, context); code != JumpCache::kNone) {
             ++jump_hits;
             return code;
         }
         FetchPage page{};
-        if (!vcpu().softmmu.fetch(pc, mode, &page)) {
+        if (!vcpu().softmmu().fetch(pc, mode, &page)) {
             return std::nullopt;
         }
         const uint64_t number = page.paddr / kPageSize;

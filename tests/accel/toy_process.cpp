@@ -37,7 +37,7 @@ uint8_t* host_page(unsigned page) { return reinterpret_cast<uint8_t*>(page_addre
 
 }  // namespace
 
-ToyProcess::ToyProcess(Properties properties, uint64_t base, uint32_t max_vcpus)
+ToyProcess::ToyProcess(Properties properties, uint64_t base, uint32_t max_vcpus, const GuestArch& guest)
     : handlers_(std::make_unique<test::FaultHandlers>(&ToyProcess::handle)) {
     constexpr size_t kSize = kProcessPages * kToyPage;
     must(mmap(host_page(0), kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
@@ -71,7 +71,7 @@ ToyProcess::ToyProcess(Properties properties, uint64_t base, uint32_t max_vcpus)
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
     const std::vector<PropertyValue> values = property_values(properties);
-    const AccelConfig config{&process_arch(), nullptr, &host_, values.data(), max_vcpus, &user_};
+    const AccelConfig config{&guest, nullptr, &host_, values.data(), max_vcpus, &user_};
     const ErrorSink sink{
         [](void* self, const char* message) { static_cast<ToyProcess*>(self)->error_ = message; }, this};
     instance_ = weft_accelerator.create(&config, &sink);

@@ -35,8 +35,9 @@ class ToyProcess {
     class Thread;
 
     // All pages are mapped, private, and may be read, written and executed. `base`: of UserMemoryOps; guest addresses are then
-    // smaller by it, and guest() converts.
-    explicit ToyProcess(Properties properties = {}, uint64_t base = 0, uint32_t max_vcpus = 64);
+    // smaller by it, and guest() converts. `guest`: another one than the toy.
+    explicit ToyProcess(Properties properties = {}, uint64_t base = 0, uint32_t max_vcpus = 64,
+                        const weft::GuestArch& guest = process_arch());
     ~ToyProcess();
     ToyProcess(const ToyProcess&) = delete;
     ToyProcess& operator=(const ToyProcess&) = delete;
@@ -106,6 +107,8 @@ class ToyProcess::Thread {
     // Has run() come back. Any thread.
     void ask();
 
+    void* state_pointer() const { return state_; }
+    // The toy's.
     State& state() { return state_of(state_); }
     uint64_t& reg(unsigned number) { return state().gpr[number]; }
     uint64_t pc() const { return weft::state_header(state_).pc; }

@@ -72,13 +72,13 @@ class SplitWx(unittest.TestCase):
         self.assertEqual(self.refusals, 0)
         # The other way around: off does, and cannot do without.
         self.assert_refused(self.run_program("wx", ",split-wx=off"),
-                            "weft-system-riscv64: accelerator 'tcg': code region 1 of ", "Cannot allocate memory")
+                            "weft-system-riscv64: accelerator 'tcg': the code regions: ", "Cannot allocate memory")
 
     def test_no_region_without_execute_permission(self):
         for split in (",split-wx=off", ""):
             with self.subTest(split=split):
                 self.assert_refused(self.run_program("exec", split),
-                                    "weft-system-riscv64: accelerator 'tcg': code region 1 of ", "Cannot allocate memory")
+                                    "weft-system-riscv64: accelerator 'tcg': the code regions: ", "Cannot allocate memory")
 
     def test_the_interpreter_asks_for_no_execute_permission(self):
         for split in ("", ",split-wx=on", ",split-wx=off"):

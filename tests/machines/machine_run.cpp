@@ -1,5 +1,6 @@
 #include "tests/machines/machine_run.h"
 
+#include "emulator/accel/module_by_gmodule.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/machine_options.h"
 #include "emulator/system/option_files.h"
@@ -21,7 +22,8 @@ Result<sys::Options> parse(const std::vector<std::string>& arguments) {
 
 MachineSetup::MachineSetup(const std::vector<std::string>& arguments, const std::string& modules)
     : options_(parse(arguments).value_or(sys::Options{})),
-      accel_(options_.accelerators, {modules}, [](const std::string&) {}) {
+      accel_(options_.accelerators, {.folders = {modules}, .open = loader::gmodule_symbol},
+             [](const std::string&) {}) {
     if (Result<> usable = accel_.advance(); !usable) {
         error_ = usable.error().message();
     }

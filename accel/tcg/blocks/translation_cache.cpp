@@ -62,7 +62,12 @@ Result<std::unique_ptr<TranslationCache>> TranslationCache::create(const Transla
     std::unique_ptr<tcg::Backend> backend = make_backend(config);
     tcg::BufferSizeRequest request;
     request.requested_mib = config.settings.tb_size_mib;
-    request.memory_available = available_memory();
+    if (config.user == nullptr) {
+        request.memory_available = available_memory();
+    } else {
+        // Memory that is not used costs nothing, and to ask what is available takes as long as to start a small program.
+        request.default_size = tcg::kDefaultUserBufferSize;
+    }
     request.contexts = config.contexts;
     request.page_size = host_page_size();
     const tcg::BufferSize size = tcg::choose_buffer_size(request);

@@ -45,6 +45,8 @@ VcpuStop AttachedThread::run() {
         }
         switch (reason) {
             case LoopExit::attention:
+                // As ExecLoop::deliver: the caller may look at all of the state, and change it.
+                cache_.backend().collect_fp_flags(vcpu_.state());
                 return VcpuStop::asked;
             case LoopExit::exception:
                 return VcpuStop::exception;
