@@ -8,8 +8,8 @@
 
 namespace weft::loader {
 
-AccelChain::AccelChain(std::span<const AccelChoice> choices, std::vector<std::string> folders, Note note)
-    : choices_(choices), folders_(std::move(folders)), note_(std::move(note)) {
+AccelChain::AccelChain(std::span<const AccelChoice> choices, AccelSources sources, Note note)
+    : choices_(choices), sources_(std::move(sources)), note_(std::move(note)) {
     WEFT_ASSERT(!choices_.empty());
 }
 
@@ -23,7 +23,7 @@ Result<> AccelChain::advance(std::optional<Error> error) {
             note_(fmt::format("falling back to {}", choices_[next_].name));
         }
         const AccelChoice& choice = choices_[next_++];
-        const Result<const AccelDescriptor*> loaded = load_accelerator(folders_, choice.name);
+        const Result<const AccelDescriptor*> loaded = load_accelerator(sources_, choice.name);
         if (!loaded) {
             error = loaded.error();
             continue;

@@ -20,13 +20,13 @@ struct AccelChoice {
     std::vector<KeyValue> properties;
 };
 
-// Stands at one choice at a time: a module that loads, with properties that hold. What cannot be loaded or made is told
+// Stands at one choice at a time: an accelerator that loads, with properties that hold. What cannot be loaded or made is told
 // through `note`, and the next choice is taken; properties that do not hold are the user's error and end the search.
 class AccelChain {
   public:
     using Note = std::function<void(const std::string& message)>;
 
-    AccelChain(std::span<const AccelChoice> choices, std::vector<std::string> folders, Note note);
+    AccelChain(std::span<const AccelChoice> choices, AccelSources sources, Note note);
 
     // Moves to the first usable choice, or from there to the next one. Fails with the last choice's error. From a choice
     // that could not be made, `error` says why.
@@ -41,7 +41,7 @@ class AccelChain {
 
   private:
     const std::span<const AccelChoice> choices_;
-    const std::vector<std::string> folders_;
+    const AccelSources sources_;
     const Note note_;
     size_t next_ = 0;
     const AccelDescriptor* descriptor_ = nullptr;

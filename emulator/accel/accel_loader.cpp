@@ -1,12 +1,10 @@
 #include "emulator/accel/accel_loader.h"
 
 #include <fmt/format.h>
-#include <glib.h>
-#include <gmodule.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
+#include <string_view>
 
 #include "base/text_values.h"
 
@@ -19,11 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "accel-";
 constexpr std::string_view kSuffix = ".so";
 
-struct ModuleClose {
-    void operator()(GModule* module) const { g_module_close(module); }
-};
-
-// Libraries' messages may span lines; weft's are one.
+// Names of folders may hold line breaks; weft's messages are one line.
 std::string one_line(std::string_view text) {
     std::string line(text);
     std::ranges::replace(line, '\n', ' ');
@@ -42,26 +36,21 @@ const char* sanitizer_name(SanitizerMode mode) {
     return "an unknown sanitizer";
 }
 
-Result<const AccelDescriptor*> open_module(const std::string& path, const std::string& name) {
-    GError* error = nullptr;
-    std::unique_ptr<GModule, ModuleClose> module(
-        g_module_open_full(path.c_str(), G_MODULE_BIND_LOCAL, &error));
-    if (!module) {
-        const std::string reason = error != nullptr ? error->message : "unknown reason";
-        g_clear_error(&error);
-        return fail(
-            fmt::format("accelerator {}: cannot open the module: {}", in_quotes(name), one_line(reason)));
+Result<const AccelDescriptor*> open_module(ModuleSymbol open, const std::string& path,
+                                           const std::string& name) {
+    const Result<const void*> symbol = open(path, kAccelSymbol);
+    if (!symbol) {
+        return fail(fmt::format("accelerator {}: cannot open the module: {}", in_quotes(name),
+                                one_line(symbol.error().message())));
     }
-    gpointer symbol = nullptr;
-    if (g_module_symbol(module.get(), kAccelSymbol, &symbol) == FALSE || symbol == nullptr) {
+    if (*symbol == nullptr) {
         return fail(fmt::format("accelerator {}: {} is no accelerator module (it has no symbol {})",
                                 in_quotes(name), path, kAccelSymbol));
     }
-    const auto* descriptor = static_cast<const AccelDescriptor*>(symbol);
+    const auto* descriptor = static_cast<const AccelDescriptor*>(*symbol);
     if (Result<> checked = check_descriptor(*descriptor, path, name); !checked) {
         return std::unexpected(checked.error());
     }
-    g_module_make_resident(module.get());
     return descriptor;
 }
 
@@ -95,17 +84,21 @@ std::vector<std::string> module_folders(const std::optional<std::string>& module
     return folders;
 }
 
-Result<const AccelDescriptor*> load_accelerator(std::span<const std::string> folders,
-                                                const std::string& name) {
-    for (const std::string& folder : folders) {
+Result<const AccelDescriptor*> load_accelerator(const AccelSources& sources, const std::string& name) {
+    for (const AccelDescriptor* descriptor : sources.built_in) {
+        if (name == descriptor->name) {
+            return descriptor;
+        }
+    }
+    for (const std::string& folder : sources.folders) {
         const std::string path = (fs::path(folder) / module_file(name)).string();
         std::error_code ignored;
         if (fs::exists(path, ignored)) {
-            return open_module(path, name);
+            return open_module(sources.open, path, name);
         }
     }
     std::string list;
-    for (const std::string& folder : folders) {
+    for (const std::string& folder : sources.folders) {
         list += (list.empty() ? "" : ", ") + folder;
     }
     return fail(fmt::format("accelerator {}: there is no {} in {}", in_quotes(name), module_file(name),
@@ -144,9 +137,12 @@ Result<> check_descriptor(const AccelDescriptor& descriptor, const std::string& 
     return {};
 }
 
-std::string accelerators_text(std::span<const std::string> folders) {
+std::string accelerators_text(const AccelSources& sources) {
     std::vector<std::string> names;
-    for (const std::string& folder : folders) {
+    for (const AccelDescriptor* descriptor : sources.built_in) {
+        names.emplace_back(descriptor->name);
+    }
+    for (const std::string& folder : sources.folders) {
         std::error_code error;
         for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
              entry.increment(error)) {
@@ -159,9 +155,9 @@ std::string accelerators_text(std::span<const std::string> folders) {
     }
     std::ranges::sort(names);
     names.erase(std::ranges::unique(names).begin(), names.end());
-    std::string text = names.empty() ? "There are no accelerator modules.\n" : "Accelerators:\n";
+    std::string text = names.empty() ? "There are no accelerators.\n" : "Accelerators:\n";
     for (const std::string& name : names) {
-        const Result<const AccelDescriptor*> descriptor = load_accelerator(folders, name);
+        const Result<const AccelDescriptor*> descriptor = load_accelerator(sources, name);
         text += fmt::format("  {}  {}\n", name,
                             descriptor ? (*descriptor)->description
                                        : fmt::format("(cannot be used: {})", descriptor.error().message()));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/messages.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/accel/module_by_gmodule.h"
 #include "emulator/backend/block/raw.h"
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
@@ -33,8 +34,10 @@ std::string program_dir() {
     return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().string();
 }
 
-std::vector<std::string> accel_folders(const Options& options) {
-    return loader::module_folders(options.module_dir, environment("WEFT_MODULE_DIR"), program_dir());
+loader::AccelSources accel_sources(const Options& options) {
+    return {
+        .folders = loader::module_folders(options.module_dir, environment("WEFT_MODULE_DIR"), program_dir()),
+        .open = loader::gmodule_symbol};
 }
 
 Result<std::string> help_text(const Options& options) {
@@ -46,10 +49,10 @@ Result<std::string> help_text(const Options& options) {
         case HelpTopic::version:
             return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
         case HelpTopic::accels:
-            return loader::accelerators_text(accel_folders(options));
+            return loader::accelerators_text(accel_sources(options));
         case HelpTopic::accel_properties: {
             const Result<const AccelDescriptor*> loaded =
-                loader::load_accelerator(accel_folders(options), options.help_subject);
+                loader::load_accelerator(accel_sources(options), options.help_subject);
             return loaded ? Result<std::string>(loader::properties_text(**loaded))
                           : std::unexpected(loaded.error());
         }
@@ -146,7 +149,7 @@ Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& pla
 
 Result<int> run(const Options& options) {
     // Everything is checked first, and only then anything opened for writing.
-    loader::AccelChain accel(options.accelerators, accel_folders(options), print_error);
+    loader::AccelChain accel(options.accelerators, accel_sources(options), print_error);
     if (Result<> usable = accel.advance(); !usable) {
         return std::unexpected(usable.error());
     }

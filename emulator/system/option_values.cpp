@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "emulator/accel/accel_option.h"
 #include "emulator/hw/device_types.h"
 #include "emulator/hw/machine_types.h"
 
@@ -17,14 +18,6 @@ constexpr uint64_t kMinMemory = kMiB;
 constexpr uint64_t kMaxMemory = uint64_t{16} << 40;
 
 bool is_help(const std::string& word) { return word == "help" || word == "?"; }
-
-// Names end up in paths (accel-NAME.so), so nothing but these.
-bool is_plain_name(const std::string& name) {
-    return !name.empty() && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-               c == '-';
-    });
-}
 
 Result<unsigned> parse_cpu_count(const std::string& what, const std::string& text) {
     const std::optional<uint64_t> count = parse_uint(text);
@@ -65,27 +58,21 @@ void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
 }
 
 Result<> parse_accel(RawOptions& raw, const std::string& value) {
-    Result<KeyValueList> list = parse_key_values(value, true);
-    if (!list) {
-        return std::unexpected(list.error());
+    Result<loader::AccelOption> option = loader::parse_accel_option(value);
+    if (!option) {
+        return std::unexpected(option.error());
     }
-    if (!list->head) {
-        return fail("the accelerator's name comes first: NAME[,property=value...]");
+    switch (option->help) {
+        case loader::AccelOption::Help::accelerators:
+            request_help(raw, HelpTopic::accels);
+            break;
+        case loader::AccelOption::Help::properties:
+            request_help(raw, HelpTopic::accel_properties, option->choice.name);
+            break;
+        case loader::AccelOption::Help::none:
+            raw.options.accelerators.push_back(std::move(option->choice));
+            break;
     }
-    if (is_help(*list->head)) {
-        request_help(raw, HelpTopic::accels);
-        return {};
-    }
-    if (!is_plain_name(*list->head)) {
-        return fail(fmt::format("invalid accelerator name {}", in_quotes(*list->head)));
-    }
-    const bool wants_help = std::ranges::any_of(
-        list->items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
-    if (wants_help) {
-        request_help(raw, HelpTopic::accel_properties, *list->head);
-        return {};
-    }
-    raw.options.accelerators.push_back({std::move(*list->head), std::move(list->items)});
     return {};
 }
 
@@ -125,7 +112,7 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 return std::unexpected(accels.error());
             }
             for (const std::string& accel : split(*accels, ':')) {
-                if (!is_plain_name(accel)) {
+                if (!loader::is_accelerator_name(accel)) {
                     return fail(fmt::format("invalid accelerator name {}", in_quotes(accel)));
                 }
                 raw.machine_accels.push_back({accel, {}});

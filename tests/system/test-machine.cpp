@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "emulator/accel/module_by_gmodule.h"
 #include "emulator/accel/text_sinks.h"
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
@@ -36,7 +37,9 @@ struct Setup {
     }
 
     Options options;
-    loader::AccelChain accel{options.accelerators, {MOCK_DIR}, [](const std::string&) {}};
+    loader::AccelChain accel{options.accelerators,
+                             {.folders = {MOCK_DIR}, .open = loader::gmodule_symbol},
+                             [](const std::string&) {}};
 };
 
 // What main() does, for a machine without files.
