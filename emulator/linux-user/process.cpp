@@ -31,7 +31,7 @@ Result<std::unique_ptr<Process>> Process::create(const ProcessOptions& options, 
 Process::Process(const ProcessOptions& options, std::unique_ptr<MemoryCore> core)
     : options_(options),
       core_(std::move(core)),
-      memory_(core_->host(), {core_->config().base, core_->config().limit}),
+      memory_(*core_),
       mapper_(*core_),
       advice_(*core_),
       shared_memory_(*core_),
@@ -45,6 +45,25 @@ Process::Process(const ProcessOptions& options, std::unique_ptr<MemoryCore> core
 void Process::loaded(Program program) {
     program_ = std::move(program);
     heap_.emplace(*core_, program_.break_start);
+}
+
+// In the order of docs/concurrency.md.
+void Process::fork_prepare() {
+    core_->fork_prepare();
+    sighand_.mutex().lock();
+    limits_mutex_.lock();
+}
+
+void Process::fork_parent() {
+    limits_mutex_.unlock();
+    sighand_.mutex().unlock();
+    core_->fork_parent();
+}
+
+void Process::fork_child() {
+    limits_mutex_.unlock();
+    sighand_.mutex().unlock();
+    core_->fork_child();
 }
 
 bool Process::keeps_limit(unsigned resource) { return resource == RLIMIT_AS || resource == RLIMIT_DATA; }

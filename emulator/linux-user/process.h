@@ -22,6 +22,7 @@
 #include "emulator/linux-user/memory/memory_core.h"
 #include "emulator/linux-user/memory/shm.h"
 #include "emulator/linux-user/memory/stack.h"
+#include "emulator/linux-user/signal/sighand.h"
 #include "emulator/linux-user/syscall/guest_memory.h"
 
 namespace weft::user {
@@ -73,6 +74,8 @@ struct Program {
     AddressRange vdso;
 };
 
+class Lifecycle;
+
 class Process {
   public:
     static Result<std::unique_ptr<Process>> create(const ProcessOptions& options, const MemoryConfig& memory,
@@ -88,8 +91,18 @@ class Process {
     Advice& advice() { return advice_; }
     SharedMemory& shared_memory() { return shared_memory_; }
     Stack& stack() { return stack_; }
+    Sighand& sighand() { return sighand_; }
+    // Threads and processes; null where none can be made. Set before the guest runs.
+    Lifecycle* lifecycle() { return lifecycle_; }
+    void connect(Lifecycle* lifecycle) { lifecycle_ = lifecycle; }
     // Null before loaded().
     Heap* heap() { return heap_ ? &*heap_ : nullptr; }
+
+    // Around fork(2): the locks of this, of the map and of signals are had by the calling thread alone from fork_prepare() on. In
+    // the child the map is what the guest's madvise asked for, and what other threads were about to read is forgotten.
+    void fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS;
+    void fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS;
+    void fork_child() WEFT_NO_THREAD_SAFETY_ANALYSIS;
 
     // The program lies in memory. Once, before the guest runs.
     void loaded(Program program);
@@ -121,6 +134,8 @@ class Process {
     Advice advice_;
     SharedMemory shared_memory_;
     Stack stack_;
+    Sighand sighand_;
+    Lifecycle* lifecycle_ = nullptr;
     std::optional<Heap> heap_;
     Program program_;
     std::atomic<uint32_t> personality_{0};

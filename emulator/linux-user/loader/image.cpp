@@ -96,8 +96,8 @@ ExecResult<std::string> read_interpreter(const FileBytes& file, const Elf64_Phdr
 }
 
 unsigned protection(uint32_t flags) {
-    return ((flags & PF_R) != 0 ? kRead : 0u) | ((flags & PF_W) != 0 ? kWrite : 0u) |
-           ((flags & PF_X) != 0 ? kExec : 0u);
+    return ((flags & PF_R) != 0 ? kMayRead : 0u) | ((flags & PF_W) != 0 ? kMayWrite : 0u) |
+           ((flags & PF_X) != 0 ? kMayExec : 0u);
 }
 
 // What Linux checks of a PT_LOAD header, and what its mmap does.
@@ -162,7 +162,7 @@ SegmentPages segment_pages(const Segment& segment) {
         }
         if (align_up(end, kPage) > mapped_end) {
             pages.anonymous = {mapped_end, align_up(end, kPage) - mapped_end};
-            pages.anonymous_prot = kRead | kWrite | (segment.prot & kExec);
+            pages.anonymous_prot = kMayRead | kMayWrite | (segment.prot & kMayExec);
         }
     }
     return pages;

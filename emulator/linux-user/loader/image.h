@@ -35,7 +35,7 @@ class FileBytes {
 };
 
 // Bits of protections: the same as PROT_READ, PROT_WRITE and PROT_EXEC.
-enum Protection : unsigned { kRead = 1, kWrite = 2, kExec = 4 };
+enum Protection : unsigned { kMayRead = 1, kMayWrite = 2, kMayExec = 4 };
 
 // A PT_LOAD header. Addresses are relative to the load bias, offsets need not have to do with them but modulo a page.
 // memory_size >= file_size; no end, in memory or in the file, wraps.

@@ -109,10 +109,10 @@ int map_segment(const Segment& segment, uint64_t bias, ImageMapper& mapper) {
     const SegmentPages pages = segment_pages(segment);
     if (pages.file.size != 0) {
         // Zeros behind the file's bytes are written, also where the guest may not write.
-        const bool unlock = pages.tail.size != 0 && (segment.prot & kWrite) == 0;
+        const bool unlock = pages.tail.size != 0 && (segment.prot & kMayWrite) == 0;
         const Range range = shifted(pages.file, bias);
         if (const int error =
-                mapper.map_file(range, pages.file_offset, segment.prot | (unlock ? kWrite : 0u))) {
+                mapper.map_file(range, pages.file_offset, segment.prot | (unlock ? kMayWrite : 0u))) {
             return error;
         }
         if (pages.tail.size != 0) {

@@ -11,17 +11,22 @@ AddressSpace::~AddressSpace() {
     // Nobody reads any more.
     const Version* last = version_.load(std::memory_order_relaxed);
     IntervalEdit::free_tree(last->tree);
+    IntervalEdit::free_tree(last->checked);
     delete last;
 }
 
-void AddressSpace::publish(IntervalEdit& edit, Version* next) noexcept {
+void AddressSpace::publish(IntervalEdit& edit, IntervalEdit& checked, Version* next) noexcept {
     next->tree = edit.tree();
+    next->checked = checked.tree();
+    const bool writable_code = next->tree.writable_code_bytes() != 0;
     auto* old = const_cast<Version*>(version_.load(std::memory_order_relaxed));
     old->dead = edit.finish();
+    old->dead_checked = checked.finish();
     // Release; pairs with the acquires in Reading and generation(). The version first: who sees the new generation finds the
     // new version.
     version_.store(next, std::memory_order_release);
     generation_.store(generation_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    writable_code_.store(writable_code, std::memory_order_release);
     epochs_.retire(&old->retired, &reclaim, old);
     epochs_.poll();
 }
@@ -29,19 +34,21 @@ void AddressSpace::publish(IntervalEdit& edit, Version* next) noexcept {
 void AddressSpace::reclaim(Retired*, void* context) {
     auto* version = static_cast<Version*>(context);
     IntervalEdit::free_chain(version->dead);
+    IntervalEdit::free_chain(version->dead_checked);
     delete version;
 }
 
 AddressSpace::Change::Change(AddressSpace& space)
     : space_(space),
       edit_(space.version_.load(std::memory_order_relaxed)->tree, ++space.edits_),
+      checked_(space.version_.load(std::memory_order_relaxed)->checked, space.edits_),
       next_(new Version) {}
 
 AddressSpace::Change::~Change() { delete next_; }
 
 void AddressSpace::Change::commit() noexcept {
-    if (edit_.changed()) {
-        space_.publish(edit_, next_);
+    if (edit_.changed() || checked_.changed()) {
+        space_.publish(edit_, checked_, next_);
         next_ = nullptr;
     }
 }

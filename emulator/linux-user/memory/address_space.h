@@ -16,6 +16,7 @@
 #include "base/epoch.h"
 #include "base/mutex.h"
 #include "emulator/linux-user/memory/interval_tree.h"
+#include "emulator/linux-user/memory/reader_pool.h"
 
 namespace weft::user {
 
@@ -33,25 +34,39 @@ class AddressSpace {
     Mutex& mutex() WEFT_RETURN_CAPABILITY(mutex_) { return mutex_; }
     // The current version, for who holds the lock.
     IntervalTree tree() const WEFT_REQUIRES(mutex_) { return version_.load(std::memory_order_relaxed)->tree; }
+    // Of that version, as intervals without attributes: the whole host pages of code whose translations are compared with memory,
+    // as it does not pay, or may not be, to find writes out by protection (rule X4).
+    IntervalTree checked() const WEFT_REQUIRES(mutex_) {
+        return version_.load(std::memory_order_relaxed)->checked;
+    }
     // Differs from any earlier value after each change. Any thread; acquire, pairs with the release in publish().
     uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+    // Whether anything private is writable and executable at once. Any thread; acquire, pairs with the release in publish().
+    bool has_writable_code() const { return writable_code_.load(std::memory_order_acquire); }
     EpochDomain& epochs() { return epochs_; }
+    // For a Reading by a thread that has no reader of its own.
+    ReaderPool& readers() { return readers_; }
 
   private:
     struct Version {
         Retired retired;
         IntervalTree tree;
-        IntervalNode* dead = nullptr;  // nodes of this version that no newer one has
+        IntervalTree checked;
+        // Nodes of this version that no newer one has.
+        IntervalNode* dead = nullptr;
+        IntervalNode* dead_checked = nullptr;
     };
 
-    void publish(IntervalEdit& edit, Version* next) noexcept WEFT_REQUIRES(mutex_);
+    void publish(IntervalEdit& edit, IntervalEdit& checked, Version* next) noexcept WEFT_REQUIRES(mutex_);
     static void reclaim(Retired* node, void* context);
 
     Mutex mutex_;
     EpochDomain epochs_;
+    ReaderPool readers_{epochs_};
     // Never null. Written under mutex_.
     std::atomic<const Version*> version_;
     std::atomic<uint64_t> generation_{1};
+    std::atomic<bool> writable_code_{false};
     uint64_t edits_ WEFT_GUARDED_BY(mutex_) = 0;
 };
 
@@ -67,12 +82,14 @@ class AddressSpace::Change {
 
     IntervalEdit& operator*() { return edit_; }
     IntervalEdit* operator->() { return &edit_; }
+    IntervalEdit& checked() { return checked_; }
     // Under the lock, once.
     void commit() noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS;
 
   private:
     AddressSpace& space_;
     IntervalEdit edit_;
+    IntervalEdit checked_;
     Version* next_;
 };
 
@@ -89,6 +106,7 @@ class AddressSpace::Reading {
     Reading& operator=(const Reading&) = delete;
 
     IntervalTree tree() const { return version_->tree; }
+    IntervalTree checked() const { return version_->checked; }
 
   private:
     EpochDomain::Reader& reader_;

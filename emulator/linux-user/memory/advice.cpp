@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "emulator/linux-user/memory/checked_code.h"
 #include "emulator/linux-user/memory/fragments.h"
 
 namespace weft::user {
@@ -207,6 +208,9 @@ SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
         }
         call.commit();
         call.finish();
+        if (advice == kPopulateWrite) {
+            make_checked(core_, address, size);  // the host would refuse where code keeps W from it
+        }
         for (const Interval& part : parts) {
             if (row->sleeps && part.attributes.kind != Kind::foreign) {
                 const uint64_t start = core_.down(part.start);

@@ -106,6 +106,11 @@ Split::Split(const MemoryCore& core, IntervalTree tree, uint64_t from, uint64_t 
 
 SysResult EdgeChange::open_edge(Edge& edge, IntervalTree before, IntervalTree after) {
     const uint64_t end = edge.page + core_.host_page();
+    // Writes to what others have code in, by this call and, while it lasts, by anyone.
+    if (const SysResult failed = core_.unprotect_code(edge.page, end, MemoryCore::CodeEnd::written);
+        failed < 0) {
+        return failed;
+    }
     const int old = core_.page_protection(before, edge.page);
     int wanted = old | core_.page_protection(after, edge.page);
     edge.protection = edge.bytes.empty() ? wanted : PROT_READ | PROT_WRITE;
@@ -172,6 +177,9 @@ SysResult discard_part(MemoryCore& core, IntervalTree tree, const Interval& part
     const uint64_t end = page + core.host_page();
     const Attributes& attributes = part.attributes;
     std::vector<uint8_t> bytes(core.host_page());
+    if (const SysResult failed = core.unprotect_code(page, end, MemoryCore::CodeEnd::written); failed < 0) {
+        return failed;
+    }
     const int protection = core.page_protection(tree, page);
     const uint64_t at = core.host_address(page);
     if (attributes.kind == Kind::file && !attributes.copied) {

@@ -76,6 +76,8 @@ struct Attributes {
     bool counts_as_data() const {
         return kind != Kind::foreign && !shared && !growing && (protection & kWrite) != 0;
     }
+    // Code that no other mapping shows: writes to it can be found out by taking W from the host's page.
+    bool is_private_code() const { return kind != Kind::foreign && !shared && (protection & kExecute) != 0; }
     // Whether an interval with `next` that starts `distance` bytes further on goes on with this one.
     bool continues(const Attributes& next, uint64_t distance) const;
 };

@@ -51,7 +51,10 @@ void summarise(IntervalNode* node) {
     const Attributes& attributes = node->interval.attributes;
     node->mapped = attributes.kind != Kind::foreign ? node->interval.size() : 0;
     node->data = attributes.counts_as_data() ? node->interval.size() : 0;
+    const bool writable_code = attributes.is_private_code() && (attributes.protection & kWrite) != 0;
+    node->writable_code = writable_code ? node->interval.size() : 0;
     for (const IntervalNode* child : {node->left, node->right}) {
+        node->writable_code += child != nullptr ? child->writable_code : 0;
         node->mapped += child != nullptr ? child->mapped : 0;
         node->data += child != nullptr ? child->data : 0;
     }

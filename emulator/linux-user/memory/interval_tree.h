@@ -31,6 +31,7 @@ struct IntervalNode {
     uint64_t hole = 0;
     uint64_t mapped = 0;  // bytes of the guest's intervals; of those private and writable and not growing
     uint64_t data = 0;
+    uint64_t writable_code = 0;     // bytes private, writable and executable at once
     uint64_t edit = 0;              // the edit that made it, and alone may change it
     IntervalNode* chain = nullptr;  // the edit's list of new nodes, then the list of dead ones
     bool dropped = false;
@@ -69,6 +70,8 @@ class IntervalTree {
     // What RLIMIT_AS and RLIMIT_DATA count, bytes.
     uint64_t mapped_bytes() const { return root_ != nullptr ? root_->mapped : 0; }
     uint64_t data_bytes() const { return root_ != nullptr ? root_->data : 0; }
+    // Private, writable and executable at once, bytes.
+    uint64_t writable_code_bytes() const { return root_ != nullptr ? root_->writable_code : 0; }
     // The highest (or lowest) place that fits. O(log n) but for holes that only just fit the size and not the alignment,
     // which are looked at one by one when there is no other.
     std::optional<uint64_t> find_hole(const HoleRequest& request) const;

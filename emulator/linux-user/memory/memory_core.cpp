@@ -7,6 +7,7 @@
 #include <bit>
 #include <cerrno>
 
+#include "base/assert.h"
 #include "base/host_info.h"
 
 namespace weft::user {
@@ -21,7 +22,8 @@ MemoryCore::MemoryCore(const MemoryConfig& config, const HostMemory& host, CodeL
     : config_(config),
       host_(host),
       listener_(listener),
-      layout_(config.minimum, config.limit, config.stack_limit, config.host_page) {}
+      layout_(config.minimum, config.limit, config.stack_limit, config.host_page),
+      protected_(config.host_page) {}
 
 Result<std::unique_ptr<MemoryCore>> MemoryCore::create(const MemoryConfig& config, const HostMemory& host,
                                                        CodeListener* listener) {
@@ -109,6 +111,74 @@ int MemoryCore::page_protection(IntervalTree tree, uint64_t page) const {
     return host_protection(together);
 }
 
+bool MemoryCore::protect_code(uint64_t page) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    page = down(page);
+    if (protected_.contains(page)) {
+        return true;
+    }
+    try {
+        protected_.insert(page);
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    const int asked = page_protection(space_.tree(), page);
+    if ((asked & PROT_WRITE) != 0 &&
+        host_.protect(host_address(page), host_page(), asked & ~PROT_WRITE) < 0) {
+        protected_.erase(page, page + host_page());
+        return false;
+    }
+    steps_++;
+    return true;
+}
+
+// Of pages that the set still has. In runs of equal protection.
+SysResult MemoryCore::give_back_write(uint64_t start, uint64_t end) {
+    while (start < end) {
+        const int asked = page_protection(space_.tree(), start);
+        uint64_t until = start + host_page();
+        while (until < end && page_protection(space_.tree(), until) == asked) {
+            until += host_page();
+        }
+        if ((asked & PROT_WRITE) != 0) {
+            if (const SysResult failed = host_.protect(host_address(start), until - start, asked);
+                failed < 0) {
+                return failed;
+            }
+        }
+        start = until;
+    }
+    return 0;
+}
+
+void MemoryCore::tell_of_code(uint64_t start, uint64_t end, CodeEnd how) {
+    if (listener_ != nullptr && how == CodeEnd::gone) {
+        listener_->code_gone(start, end);
+    } else if (listener_ != nullptr) {
+        listener_->code_written(start, end);
+    }
+}
+
+SysResult MemoryCore::unprotect_code(uint64_t start, uint64_t end, CodeEnd how) {
+    for (uint64_t page = protected_.next(start, end); page < end;) {
+        uint64_t until = protected_.run_end(page, end);
+        tell_of_code(page, until, how);
+        SysResult failed = give_back_write(page, until);
+        if (failed < 0 && how == CodeEnd::written) {
+            // A part of a mapping would be one mapping more, all of it is not.
+            page = protected_.run_start(page);
+            until = protected_.run_end(page, ~uint64_t{0});
+            tell_of_code(page, until, how);
+            if (failed = give_back_write(page, until); failed < 0) {
+                return failed;
+            }
+        }
+        protected_.erase(page, until);
+        steps_++;
+        page = protected_.next(until, end);
+    }
+    return 0;
+}
+
 uint64_t MemoryCore::alike_until(uint64_t start, uint64_t end) const {
     if (start < reserved_start_) {
         return std::min(end, reserved_start_);
@@ -172,12 +242,14 @@ SysResult MemoryCore::place(uint64_t start, uint64_t end, int protection, int fl
     if (start >= end) {
         return 0;
     }
+    WEFT_DEBUG_ASSERT(protected_.next(start, end) == end);
     const int64_t got =
         host_.map(host_address(start), end - start, protection, flags | MAP_FIXED, fd, offset);
     return got < 0 ? got : 0;
 }
 
 SysResult MemoryCore::release(uint64_t start, uint64_t end) {
+    WEFT_DEBUG_ASSERT(start >= end || protected_.next(start, end) == end);
     while (start < end) {
         const uint64_t until = alike_until(start, end);
         const SysResult outcome = is_reserved(start) ? place(start, until, PROT_NONE, kNoAccess, -1, 0)
@@ -191,7 +263,26 @@ SysResult MemoryCore::release(uint64_t start, uint64_t end) {
 }
 
 SysResult MemoryCore::protect_pages(uint64_t start, uint64_t end, int protection) {
-    return start >= end ? 0 : host_.protect(host_address(start), end - start, protection);
+    if (start >= end) {
+        return 0;
+    }
+    if ((protection & PROT_WRITE) == 0) {
+        return host_.protect(host_address(start), end - start, protection);
+    }
+    SysResult outcome = 0;
+    const auto set = [&](uint64_t from, uint64_t to, int wanted) {
+        if (outcome == 0 && from < to) {
+            outcome = host_.protect(host_address(from), to - from, wanted);
+        }
+    };
+    while (start < end && outcome == 0) {
+        const uint64_t page = protected_.next(start, end);
+        const uint64_t until = page < end ? protected_.run_end(page, end) : end;
+        set(start, page, protection);
+        set(page, until, protection & ~PROT_WRITE);
+        start = until;
+    }
+    return outcome;
 }
 
 bool MemoryCore::learn_foreign(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFETY_ANALYSIS {
@@ -280,6 +371,7 @@ SysResult MemoryCore::place_like(uint64_t start, uint64_t end, const Attributes&
 
 MemoryCore::Call::Call(MemoryCore& core) : core_(core) {
     core_.space_.mutex().lock();
+    core_.steps_++;
     try {
         change_ = std::make_unique<AddressSpace::Change>(core_.space_);
         gone_.reserve(4);
@@ -298,6 +390,14 @@ void MemoryCore::Call::restart() WEFT_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void MemoryCore::Call::gone(uint64_t start, uint64_t end) {
+    const uint64_t low = core_.down(start), high = core_.up(end);
+    if (core_.protected_.next(low, high) != high) {
+        settle_ |= core_.listener_ != nullptr;
+        core_.unprotect_code(low, high, CodeEnd::gone);
+    }
+    if (core_.up(start) < core_.down(end)) {
+        change_->checked().erase(core_.up(start), core_.down(end));
+    }
     if (core_.listener_ == nullptr) {
         return;
     }

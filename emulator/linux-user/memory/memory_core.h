@@ -14,6 +14,7 @@
 #include "emulator/linux-user/memory/address_space.h"
 #include "emulator/linux-user/memory/host_memory.h"
 #include "emulator/linux-user/memory/layout.h"
+#include "emulator/linux-user/memory/protected_pages.h"
 
 namespace weft::user {
 
@@ -22,8 +23,12 @@ class CodeListener {
   public:
     virtual ~CodeListener() = default;
     // The bytes of [start, end), or the right to execute them, are gone; the map says so already. Called under the map's lock:
-    // it marks and does not wait.
+    // it marks and does not wait. Of pages that lose their protection with the call it is told before the map says so as well: whoever
+    // wants to translate from them anew waits for the lock in UserMemoryOps::protect.
     virtual void code_gone(uint64_t start, uint64_t end) = 0;
+    // The guest, or the kernel for it, is about to write to [start, end), whole host pages that were protected. Called under the
+    // map's lock, before they may be written to: it marks and does not wait.
+    virtual void code_written(uint64_t start, uint64_t end) = 0;
     // Once for each call that had code gone, before it returns, without the lock: waits until no thread runs such code.
     virtual void code_settle() = 0;
 };
@@ -77,6 +82,22 @@ class MemoryCore {
     // Of one host page: the union over its guest pages.
     int page_protection(IntervalTree tree, uint64_t page) const;
 
+    // Host pages that stay without W because code was made of them: what is in the set has no W from the host (the converse need not
+    // hold: UserOps::fault gives W where the map allows it). Under the lock, as the functions below.
+    ProtectedPages& protected_pages() { return protected_; }
+    // Takes W from the host page of `page`, and remembers it. False: the host or weft's memory does not allow that. The map has it
+    // as private code.
+    bool protect_code(uint64_t page);
+    // Ends the protection of host pages in [start, end): tells of the code in them, then gives W where the map says so.
+    enum class CodeEnd : uint8_t {
+        written,  // code_written; what the host refuses stays protected, and the rest of the range: the negated errno. The host may be
+                  // asked for protected pages around as well, where it has no room for one mapping more
+        gone,     // code_gone; nothing stays protected
+    };
+    SysResult unprotect_code(uint64_t start, uint64_t end, CodeEnd how);
+    // Differs from any earlier value once a call began or a page's protection for code began or ended.
+    uint64_t steps() const { return steps_; }
+
     // The host's side of whole host pages, guest addresses. Under the lock. Results: 0 or the negated errno.
     //
     // Takes what the tree says is free, without access, so that it may be mapped over. -EEXIST: something of the host's is there.
@@ -88,6 +109,7 @@ class MemoryCore {
     SysResult place_like(uint64_t start, uint64_t end, const Attributes& attributes);
     // To the host, or to the reservation.
     SysResult release(uint64_t start, uint64_t end);
+    // But for W where pages are protected for code.
     SysResult protect_pages(uint64_t start, uint64_t end, int protection);
     // Enters the host's own mappings in [start, end) into the map. True if there were any that it did not know.
     bool learn_foreign(uint64_t start, uint64_t end);
@@ -102,12 +124,20 @@ class MemoryCore {
     // Identities of objects that have no file.
     uint64_t next_object() { return ++objects_; }
 
+    // Around fork(2) (rule O1): the map's lock is held from fork_prepare() on. In the child, which has no other thread, it is
+    // free, and the map without the ranges that MADV_DONTFORK left to the parent (rule D4).
+    void fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS;
+    void fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS;
+    void fork_child() WEFT_NO_THREAD_SAFETY_ANALYSIS;
+
     // Whether mlockall(MCL_FUTURE) is in force. Under the lock.
     bool lock_future = false;
     bool lock_future_on_fault = false;  // with MCL_ONFAULT: what comes is not made present
 
   private:
     MemoryCore(const MemoryConfig& config, const HostMemory& host, CodeListener* listener);
+    void tell_of_code(uint64_t start, uint64_t end, CodeEnd how);
+    SysResult give_back_write(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFETY_ANALYSIS;
     template <class Function>
     SysResult each_free(IntervalTree tree, uint64_t start, uint64_t end, Function function);
 
@@ -116,6 +146,9 @@ class MemoryCore {
     CodeListener* const listener_;
     const Layout layout_;
     AddressSpace space_;
+    // Under the lock.
+    ProtectedPages protected_;
+    uint64_t steps_ = 0;
     uint64_t reserved_start_ = 0;
     uint64_t reserved_end_ = 0;
     uint64_t objects_ = 0;  // under the lock
@@ -137,7 +170,8 @@ class MemoryCore::Call {
     IntervalEdit& edit() { return **change_; }
     // Begins the edit anew, after learn_foreign() or learn_growth().
     void restart();
-    // Notes that the code of [start, end) in the current version goes with the commit.
+    // Notes that the code of [start, end) in the current version goes with the commit, and ends the protection of its host pages. Before
+    // the host is asked to change them.
     void gone(uint64_t start, uint64_t end);
     // Publishes, then tells of the code.
     void commit() noexcept;

@@ -127,8 +127,8 @@ SysResult Mapper::grow_host(const Attributes& attributes, uint64_t end, uint64_t
         each_reserved([&](uint64_t from, uint64_t to) { core_.release(from, to); });
         return -ENOMEM;
     }
-    if (page > kGuestPage) {
-        // The last host page may have allowed more, for others in it.
+    if (page > kGuestPage || core_.protected_pages().contains(end - page)) {
+        // The last host page may have allowed more, for others in it, or less, for code.
         core_.protect_pages(end, new_end, MemoryCore::host_protection(attributes.protection));
     }
     return 0;

@@ -1,5 +1,7 @@
 #include "emulator/linux-user/syscall/call_context.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 
 #include "emulator/linux-user/syscall/paths.h"
@@ -15,8 +17,27 @@ uint64_t CallContext::pointer(uint64_t address, uint64_t size) const {
         return 0;
     }
     const GuestRange& range = process.memory().range();
-    return range.holds(address, size) ? range.base + address : kBadAddress;
+    if (!range.holds(address, size)) {
+        return kBadAddress;
+    }
+    process.memory().kernel_writes(address, size);
+    return range.base + address;
 }
+
+namespace {
+
+// Of a name's last part. AT_SYMLINK_NOFOLLOW is among the flags of calls that ask.
+bool follows_links(const Syscall& row, const std::array<uint64_t, 6>& args) {
+    for (unsigned i = 0; i < args.size(); ++i) {
+        if (row.args[i].kind == ArgKind::flags && row.args[i].flags == FlagSet::at &&
+            (args[i] & AT_SYMLINK_NOFOLLOW) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
 
 int64_t CallContext::pass() { return pass(args_); }
 
@@ -30,7 +51,7 @@ int64_t CallContext::pass(const std::array<uint64_t, 6>& guest_args) {
             const bool has_folder = i > 0 && row_.args[i - 1].kind == ArgKind::dirfd;
             name.emplace(*this, has_folder ? static_cast<int32_t>(guest_args[i - 1]) : kWorkingFolder,
                          guest_args[i]);
-            host_args[i] = name->host();
+            host_args[i] = follows_links(row_, guest_args) ? name->host() : name->host_link();
         }
     }
     const int64_t result = safe_call(thread.asked, row_.host_number, host_args);

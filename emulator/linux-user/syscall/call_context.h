@@ -22,10 +22,11 @@ namespace weft::user {
 // How a call ends. Functions return a number, a negated errno or kRestart where they can.
 struct SyscallOutcome {
     enum class Kind : uint8_t {
-        value,         // `value` goes to a0
-        restart,       // nothing was done: deal with signals, then call again with the same arguments
-        thread_ends,   // exit: of this thread, with the status `value`
-        process_ends,  // exit_group: of all threads
+        value,          // `value` goes to a0
+        restart,        // nothing was done: deal with signals, then call again with the same arguments
+        registers_set,  // rt_sigreturn: all registers are what they shall be, a0 and pc as well
+        thread_ends,    // exit: of this thread, with the status `value`
+        process_ends,   // exit_group: of all threads
     };
     Kind kind = Kind::value;
     int64_t value = 0;

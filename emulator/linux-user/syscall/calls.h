@@ -24,24 +24,27 @@
     X(exit) X(exit_group) X(set_tid_address) X(uname) X(personality) X(getrlimit) X(setrlimit) X(prlimit64) X(futex) \
     X(riscv_flush_icache) X(ptrace) X(restart_syscall)
 
+#define WEFT_USER_SIGNAL_CALLS(X) /* signal_calls.cpp */ \
+    X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) X(rt_sigreturn) X(rt_sigsuspend) X(rt_sigtimedwait) X(sigaltstack)
+
+#define WEFT_USER_LIFE_CALLS(X) /* life_calls.cpp */ \
+    X(clone) X(clone3) X(execve) X(execveat) X(get_robust_list) X(set_robust_list)
+
 #define WEFT_USER_CALLS(X)        \
+    WEFT_USER_LIFE_CALLS(X)       \
     WEFT_USER_FILE_CALLS(X)       \
     WEFT_USER_DESCRIPTOR_CALLS(X) \
     WEFT_USER_EPOLL_CALLS(X)      \
     WEFT_USER_POLL_CALLS(X)       \
     WEFT_USER_IOCTL_CALLS(X)      \
     WEFT_USER_MEMORY_CALLS(X)     \
-    WEFT_USER_PROCESS_CALLS(X)
+    WEFT_USER_PROCESS_CALLS(X)    \
+    WEFT_USER_SIGNAL_CALLS(X)
 
 // ENOSYS until their part is there.
 #define WEFT_USER_PENDING_CALLS(X) \
-    /* threads and processes */ \
-    X(clone) X(clone3) X(execve) X(execveat) X(get_robust_list) X(set_robust_list) \
-    /* signals, and calls that swap the mask */ \
-    X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) X(rt_sigreturn) X(rt_sigsuspend) X(rt_sigtimedwait) X(sigaltstack) \
-    X(signalfd4) X(io_pgetevents) \
     /* rings that the kernel maps */ \
-    X(io_setup) X(io_destroy) X(io_submit) X(io_cancel) X(io_getevents) \
+    X(io_setup) X(io_destroy) X(io_submit) X(io_cancel) X(io_getevents) X(io_pgetevents) \
     /* arguments by operation */ \
     X(prctl) X(semctl) X(msgrcv) X(msgsnd) X(mq_notify) X(keyctl) X(getsockopt) X(setsockopt) X(getxattrat) \
     X(setxattrat) X(kcmp) X(membarrier) X(riscv_hwprobe) \

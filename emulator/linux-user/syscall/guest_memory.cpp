@@ -3,23 +3,48 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
-#include "emulator/linux-user/memory/interval.h"
+#include "base/faulting_access.h"
+#include "emulator/linux-user/memory/checked_code.h"
+#include "emulator/linux-user/memory/memory_core.h"
 
 namespace weft::user {
 
+GuestMemory::GuestMemory(MemoryCore& core) : core_(core), range_{core.config().base, core.config().limit} {}
+
+// copy(host address, bytes done, bytes left, &fault) copies as many as it can, and returns how many.
+template <class Copy>
+bool GuestMemory::copy(uint64_t address, size_t size, Copy copy) {
+    if (!range_.holds(address, size)) {
+        return false;
+    }
+    faulting::Fault fault;
+    size_t done = 0;
+    while (done += copy(range_.base + address + done, done, size - done, &fault), done != size) {
+        const weft::Access access =
+            fault.access == HostContext::Access::load ? weft::Access::load : weft::Access::store;
+        if (faults_ == nullptr || !faults_->access_again(fault.address - range_.base, access, fault.code)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool GuestMemory::read(uint64_t address, void* to, size_t size) {
-    return range_.holds(address, size) &&
-           (size == 0 || host_.copy(reinterpret_cast<uintptr_t>(to), range_.base + address, size) ==
-                             static_cast<int64_t>(size));
+    return copy(address, size, [to](uint64_t from, size_t done, size_t left, faulting::Fault* fault) {
+        return faulting::copy_in(static_cast<std::byte*>(to) + done, from, left, fault);
+    });
 }
 
 bool GuestMemory::write(uint64_t address, const void* from, size_t size) {
-    return range_.holds(address, size) &&
-           (size == 0 || host_.copy(range_.base + address, reinterpret_cast<uintptr_t>(from), size) ==
-                             static_cast<int64_t>(size));
+    return copy(address, size, [from](uint64_t to, size_t done, size_t left, faulting::Fault* fault) {
+        return faulting::copy_out(to, static_cast<const std::byte*>(from) + done, left, fault);
+    });
 }
+
+void GuestMemory::kernel_writes(uint64_t address, uint64_t size) { make_checked(core_, address, size); }
 
 std::expected<std::string, int> GuestMemory::string(uint64_t address, size_t limit) {
     std::string text;

@@ -56,7 +56,12 @@ uint64_t HostCall::pointer(uint64_t guest, uint64_t size) const {
     if (guest == 0) {
         return 0;  // null means something to most calls
     }
-    return range_.holds(guest, size) ? range_.base + guest : kBadAddress;
+    if (!range_.holds(guest, size)) {
+        return kBadAddress;
+    }
+    // Whichever way it goes: few pages are concerned.
+    access_.kernel_writes(guest, size);
+    return range_.base + guest;
 }
 
 uint64_t HostCall::extent_bytes(const Syscall& call, const Arg& arg,

@@ -10,49 +10,29 @@
 
 #include "emulator/linux-user/riscv/abi.h"
 #include "emulator/linux-user/syscall/calls.h"
+#include "emulator/linux-user/syscall/swapped_mask.h"
 
 namespace weft::user::calls {
 
 namespace {
 
-constexpr uint64_t kMaskSize = 8;  // the kernel refuses any other
 constexpr uint64_t kTimespec = 16;
-
-// A mask that the host is given for one of the guest's.
-class HostMask {
-  public:
-    HostMask(CallContext& call, uint64_t address, uint64_t size)
-        : address_(call.pointer(address, kMaskSize)) {
-        if (address_ == 0 || size != kMaskSize) {
-            return;  // the host judges the size first
-        }
-        if (const auto guest = call.read<uint64_t>(address)) {
-            mask_ = host_signal_mask(*guest);
-            address_ = reinterpret_cast<uint64_t>(&mask_);
-        }
-    }
-    HostMask(const HostMask&) = delete;
-    HostMask& operator=(const HostMask&) = delete;
-    uint64_t address() const { return address_; }
-
-  private:
-    uint64_t address_;
-    uint64_t mask_ = 0;
-};
 
 // More are not asked of the host at once; those that are ready stay so.
 constexpr int64_t kEventsAtOnce = 1024;
 
 template <class Wait>
-SyscallOutcome wait_for_events(CallContext& call, Wait wait) {
+SyscallOutcome wait_for_events(CallContext& call, SwappedMask& mask, Wait wait) {
     // What is wrong goes to the host as such, which judges the mask first.
     const int32_t most = call.number(2);
     const bool good = most > 0 && most <= INT_MAX / static_cast<int64_t>(sizeof(abi::EpollEvent));
     std::vector<::epoll_event> events(good ? static_cast<size_t>(std::min<int64_t>(most, kEventsAtOnce)) : 0);
     const bool holds = !good || call.process.memory().range().holds(
                                     call.arg(1), static_cast<uint64_t>(most) * sizeof(abi::EpollEvent));
-    const int64_t count = wait(holds ? reinterpret_cast<uint64_t>(events.data()) : kBadAddress,
-                               static_cast<int>(events.size()));
+    const int64_t count = mask.wait([&] {
+        return wait(holds ? reinterpret_cast<uint64_t>(events.data()) : kBadAddress,
+                    static_cast<int>(events.size()));
+    });
     for (int64_t i = 0; i < count; ++i) {
         const uint64_t at = call.arg(1) + static_cast<uint64_t>(i) * sizeof(abi::EpollEvent);
         auto guest = call.read<abi::EpollEvent>(at).value_or(abi::EpollEvent{});
@@ -67,10 +47,12 @@ SyscallOutcome wait_for_events(CallContext& call, Wait wait) {
 }  // namespace
 
 SyscallOutcome ppoll(CallContext& call) {
-    const HostMask mask(call, call.arg(3), call.arg(4));
+    SwappedMask mask(call, call.arg(3), call.arg(4));
     constexpr uint64_t kPollfd = 8;
-    return call.host(SYS_ppoll, call.pointer(call.arg(0), call.bits(1) * kPollfd), call.bits(1),
-                     call.pointer(call.arg(2), kTimespec), mask.address(), call.arg(4));
+    return mask.wait([&] {
+        return call.host(SYS_ppoll, call.pointer(call.arg(0), call.bits(1) * kPollfd), call.bits(1),
+                         call.pointer(call.arg(2), kTimespec), mask.address(), call.arg(4));
+    });
 }
 
 SyscallOutcome pselect6(CallContext& call) {
@@ -84,23 +66,25 @@ SyscallOutcome pselect6(CallContext& call) {
     if (last_address != 0 && call.read(call.arg(5), &last, sizeof(last))) {
         last_address = reinterpret_cast<uint64_t>(&last);
     }
-    const HostMask mask(call, last.mask, last.size);
+    SwappedMask mask(call, last.mask, last.size);
     last.mask = mask.address();
-    return call.host(SYS_pselect6, call.number(0), set(1), set(2), set(3),
-                     call.pointer(call.arg(4), kTimespec), last_address);
+    return mask.wait([&] {
+        return call.host(SYS_pselect6, call.number(0), set(1), set(2), set(3),
+                         call.pointer(call.arg(4), kTimespec), last_address);
+    });
 }
 
 SyscallOutcome epoll_pwait(CallContext& call) {
-    const HostMask mask(call, call.arg(4), call.arg(5));
-    return wait_for_events(call, [&](uint64_t events, int most) {
+    SwappedMask mask(call, call.arg(4), call.arg(5));
+    return wait_for_events(call, mask, [&](uint64_t events, int most) {
         return call.host(SYS_epoll_pwait, call.number(0), events, most, call.number(3), mask.address(),
                          call.arg(5));
     });
 }
 
 SyscallOutcome epoll_pwait2(CallContext& call) {
-    const HostMask mask(call, call.arg(4), call.arg(5));
-    return wait_for_events(call, [&](uint64_t events, int most) {
+    SwappedMask mask(call, call.arg(4), call.arg(5));
+    return wait_for_events(call, mask, [&](uint64_t events, int most) {
         return call.host(SYS_epoll_pwait2, call.number(0), events, most, call.pointer(call.arg(3), kTimespec),
                          mask.address(), call.arg(5));
     });

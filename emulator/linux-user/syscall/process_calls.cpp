@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/raw_syscall.h"
+#include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/syscall/calls.h"
 
 namespace weft::user::calls {
@@ -75,7 +76,13 @@ bool has_timeout(int operation) {
 
 }  // namespace
 
-SyscallOutcome exit(CallContext& call) { return {SyscallOutcome::Kind::thread_ends, call.number(0) & 0xff}; }
+// A signal that the thread has taken is its own: the kernel would have given it to another one of the process.
+SyscallOutcome exit(CallContext& call) {
+    if (close_signals(call.thread) == kRestart) {
+        return kRestart;
+    }
+    return {SyscallOutcome::Kind::thread_ends, call.number(0) & 0xff};
+}
 SyscallOutcome exit_group(CallContext& call) {
     return {SyscallOutcome::Kind::process_ends, call.number(0) & 0xff};
 }

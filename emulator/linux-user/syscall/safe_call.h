@@ -29,5 +29,7 @@ int64_t safe_call(const std::atomic<uint32_t>& asked, long number, const std::ar
 bool in_safe_call_window(uint64_t pc);
 // Where a handler that has set the flag lets the interrupted thread go on: from the window its way out, from anywhere else `pc`.
 uint64_t rewound_from_safe_call(uint64_t pc);
+// Whether a pc is where the window's call has just returned to.
+bool is_safe_call_result(uint64_t pc);
 
 }  // namespace weft::user

@@ -127,7 +127,7 @@ const Syscall* find_syscall(uint64_t number);
     X(72, pselect6, own, num, inout(S::bytes, bits(0)), inout(S::bytes, bits(0)), inout(S::bytes, bits(0)),                   \
       inout(S::timespec), in(S::word, times(2)))                                                                              \
     X(73, ppoll, own, inout(S::pollfd, by(1)), num, inout(S::timespec), in(S::sigset), size)                                  \
-    X(74, signalfd4, own, fd, in(S::sigset), size, flags(F::open))                                                            \
+    X(74, signalfd4, pass, fd, in(S::sigset), size, flags(F::open))                                                            \
     X(75, vmsplice, pass, fd, in(S::iovec, by(2)), size, flags(F::splice))                                                    \
     X(76, splice, pass, fd, inout(S::offset), fd, inout(S::offset), size, flags(F::splice))                                   \
     X(77, tee, pass, fd, fd, size, flags(F::splice))                                                                          \

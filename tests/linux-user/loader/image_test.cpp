@@ -84,21 +84,21 @@ TEST_CASE("Segments become pages", "[image]") {
         CHECK(pages.anonymous == anonymous);
     };
     // All of the file's.
-    check({0x10123, 0x4123, 0x100, 0x100, kRead}, {0x10000, 0x1000}, 0x4000, {}, {});
+    check({0x10123, 0x4123, 0x100, 0x100, kMayRead}, {0x10000, 0x1000}, 0x4000, {}, {});
     // bss within the last page: zero to the page's end.
-    check({0x10123, 0x4123, 0x100, 0x180, kRead}, {0x10000, 0x1000}, 0x4000, {0x10223, 0xddd}, {});
+    check({0x10123, 0x4123, 0x100, 0x180, kMayRead}, {0x10000, 0x1000}, 0x4000, {0x10223, 0xddd}, {});
     // bss beyond it.
-    check({0x10800, 0x800, 0x1000, 0x4000, kWrite}, {0x10000, 0x2000}, 0, {0x11800, 0x800},
+    check({0x10800, 0x800, 0x1000, 0x4000, kMayWrite}, {0x10000, 0x2000}, 0, {0x11800, 0x800},
           {0x12000, 0x3000});
     // The file's part ends with its page.
-    check({0x10000, 0, 0x1000, 0x1001, kWrite}, {0x10000, 0x1000}, 0, {0x11000, 0}, {0x11000, 0x1000});
+    check({0x10000, 0, 0x1000, 0x1001, kMayWrite}, {0x10000, 0x1000}, 0, {0x11000, 0}, {0x11000, 0x1000});
     // bss alone, whatever the offset is.
-    check({0x10fff, 0x55, 0, 2, kWrite}, {}, 0, {}, {0x10000, 0x2000});
+    check({0x10fff, 0x55, 0, 2, kMayWrite}, {}, 0, {}, {0x10000, 0x2000});
     // Nothing.
-    check({0x10fff, 0xfff, 0, 0, kWrite}, {}, 0, {}, {});
+    check({0x10fff, 0xfff, 0, 0, kMayWrite}, {}, 0, {}, {});
     // bss may be written and is executable only where the segment is.
-    CHECK(segment_pages({0, 0, 0, 1, kRead}).anonymous_prot == (kRead | kWrite));
-    CHECK(segment_pages({0, 0, 0, 1, kExec}).anonymous_prot == (kRead | kWrite | kExec));
+    CHECK(segment_pages({0, 0, 0, 1, kMayRead}).anonymous_prot == (kMayRead | kMayWrite));
+    CHECK(segment_pages({0, 0, 0, 1, kMayExec}).anonymous_prot == (kMayRead | kMayWrite | kMayExec));
 }
 
 TEST_CASE("Hostile headers of programs are refused as Linux does", "[image]") {

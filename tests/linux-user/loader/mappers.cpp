@@ -19,15 +19,15 @@ std::string text(Range range) { return fmt::format("{:x}-{:x}", range.start, ran
 
 // No page is executable for the host.
 int host_prot(unsigned prot) {
-    return ((prot & (kRead | kExec)) != 0 ? PROT_READ : 0) |
-           ((prot & kWrite) != 0 ? PROT_READ | PROT_WRITE : 0);
+    return ((prot & (kMayRead | kMayExec)) != 0 ? PROT_READ : 0) |
+           ((prot & kMayWrite) != 0 ? PROT_READ | PROT_WRITE : 0);
 }
 
 }  // namespace
 
 std::string protection_text(unsigned prot) {
-    return {(prot & kRead) != 0 ? 'r' : '-', (prot & kWrite) != 0 ? 'w' : '-',
-            (prot & kExec) != 0 ? 'x' : '-'};
+    return {(prot & kMayRead) != 0 ? 'r' : '-', (prot & kMayWrite) != 0 ? 'w' : '-',
+            (prot & kMayExec) != 0 ? 'x' : '-'};
 }
 
 bool RecordingMapper::note(std::string call) {

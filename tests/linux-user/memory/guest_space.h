@@ -32,8 +32,10 @@ class RecordingListener : public CodeListener {
   public:
     void code_gone(uint64_t start, uint64_t end) override { gone.emplace_back(start, end); }
     void code_settle() override { settled++; }
+    void code_written(uint64_t start, uint64_t end) override { written.emplace_back(start, end); }
 
     std::vector<std::pair<uint64_t, uint64_t>> gone;
+    std::vector<std::pair<uint64_t, uint64_t>> written;
     unsigned settled = 0;
 };
 

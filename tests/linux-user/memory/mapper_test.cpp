@@ -1,10 +1,14 @@
 // Random memory calls against the model: errors, intervals, bytes, and the host's protections. Each host page, base 0 and not, with
 // the space reserved and not. WEFT_TEST_FULL=1: 10^6 calls.
+//
+// In between, code is made of pages as an accelerator would: what it keeps is what the page holds, until it is told otherwise.
 #include "emulator/linux-user/memory/mapper.h"
 
 #include <cstdlib>
+#include <map>
 
 #include "emulator/linux-user/memory/advice.h"
+#include "emulator/linux-user/memory/user_ops.h"
 #include "tests/linux-user/memory/model.h"
 #include "tests/support/random.h"
 
@@ -27,9 +31,15 @@ struct Run {
 
     void call();
     void check(bool bytes, bool host);
+    void store(uint64_t page, uint8_t byte);
+    void translate(uint64_t page);
+    void end_code();
 
     GuestSpace space;
     Advice advice{*space.core};
+    uint64_t now = 0;
+    UserOps ops{*space.core, {.now = [this] { return now += 1'000'000'000; }}};
+    std::map<uint64_t, int> code;  // by page: the byte that it was made of
     Model model;
     Random random;
     UniqueFd private_file = numbered_file(2 * kModelPages, 1);
@@ -37,6 +47,44 @@ struct Run {
     UniqueFd shared_read_only;
     std::string what;
 };
+
+// Code goes whose bytes are told of.
+void Run::end_code() {
+    for (auto* ranges : {&space.listener.gone, &space.listener.written}) {
+        for (const auto& [start, end] : *ranges) {
+            std::erase_if(code, [&](const auto& entry) {
+                return start <= kArena + pages(entry.first) && kArena + pages(entry.first) < end;
+            });
+        }
+        ranges->clear();
+    }
+}
+
+// As the guest's, which finds the host's page without W where it is protected for code.
+void Run::store(uint64_t page, uint8_t byte) {
+    const uint64_t address = kArena + pages(page);
+    bool is_protected = false;
+    {
+        MutexLock lock(space.core->space().mutex());
+        is_protected = space.core->protected_pages().contains(space.core->down(address));
+    }
+    if (is_protected) {
+        MemoryFault kind{};
+        REQUIRE(ops.fault(nullptr, address, Access::store, segv_accerr, &kind));
+        end_code();
+    }
+    std::memset(space.at(address), byte, 4096);
+    model.write(page, byte);
+}
+
+void Run::translate(uint64_t page) {
+    const ModelPage& now_there = model.page[page];
+    const bool expected = now_there.mapped && !now_there.shared && (now_there.protection & PROT_EXEC) != 0;
+    REQUIRE(ops.protect(kArena + pages(page)) == expected);
+    if (expected) {
+        code[page] = byte_of(space, kArena + pages(page));
+    }
+}
 
 void Run::call() {
     const uint64_t first = random.below(kModelPages);
@@ -117,11 +165,17 @@ void Run::call() {
         for (uint64_t i = first; i < first + count; i++) {
             if (model.page[i].mapped && (model.page[i].protection & PROT_WRITE) != 0) {
                 const auto byte = static_cast<uint8_t>(random.next());
-                std::memset(space.at(kArena + pages(i)), byte, 4096);
-                model.write(i, byte);
+                store(i, byte);
             }
         }
     }
+    for (uint64_t i = random.below(4); i > 0; i--) {
+        const uint64_t page = random.below(kModelPages);
+        end_code();
+        text << "; code at " << page;
+        translate(page);
+    }
+    end_code();
     what = text.str() + (got == expected ? "" : " (differs)") + "; after " + what.substr(0, 300);
     if (got != expected) {
         INFO(what << ": " << space.text());
@@ -137,6 +191,13 @@ void Run::check(bool bytes, bool host) {
         protections = space.host_protections(kArena, kModelPages);
     }
     const bool reserved = space.core->is_reserved(kArena);
+    for (const auto& [page, byte] : code) {
+        INFO("code of page " << page);
+        REQUIRE((model.page[page].mapped && (model.page[page].protection & PROT_EXEC) != 0));
+        REQUIRE(byte_of(space, kArena + pages(page)) == byte);
+        MutexLock lock(space.core->space().mutex());
+        REQUIRE(space.core->protected_pages().contains(space.core->down(kArena + pages(page))));
+    }
     for (uint64_t i = 0; i < kModelPages; i++) {
         const Lookup::Extent* extent = lookup.find(kArena + pages(i));
         const ModelPage& page = model.page[i];
@@ -152,7 +213,14 @@ void Run::check(bool bytes, bool host) {
             }
         }
         if (host) {
-            const int expected = model.host_protection(i);
+            int expected = model.host_protection(i);
+            {
+                MutexLock lock(space.core->space().mutex());
+                if (expected > 0 &&
+                    space.core->protected_pages().contains(space.core->down(kArena + pages(i)))) {
+                    expected &= ~PROT_WRITE;
+                }
+            }
             INFO("page " << i);
             REQUIRE(protections[i] == (expected == -1 && reserved ? 0 : expected));
         }
@@ -172,7 +240,7 @@ void run(uint64_t host_page, bool based, bool reserve) {
 
 }  // namespace
 
-TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][P][R][D2][T2][T3][M11]") {
+TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][X3][X6][P][R][D2][T2][T3][M11]") {
     for (const bool based : {false, true}) {
         for (const bool reserve : {false, true}) {
             run(4096, based, reserve);
@@ -180,7 +248,7 @@ TEST_CASE("random calls, host pages of 4 KiB", "[user][Z1][M][U][P][R][D2][T2][T
     }
 }
 
-TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][R12][G3][G4][G6][G7][G8]") {
+TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][X3][X6][R12][G3][G4][G6][G7][G8]") {
     for (const bool based : {false, true}) {
         for (const bool reserve : {false, true}) {
             run(16384, based, reserve);
@@ -188,7 +256,7 @@ TEST_CASE("random calls, host pages of 16 KiB", "[user][Z1][G][R12][G3][G4][G6][
     }
 }
 
-TEST_CASE("random calls, host pages of 64 KiB", "[user][Z1][G][R12][G3][G4][G6][G7][G8]") {
+TEST_CASE("random calls, host pages of 64 KiB", "[user][Z1][G][X3][X6][R12][G3][G4][G6][G7][G8]") {
     for (const bool based : {false, true}) {
         for (const bool reserve : {false, true}) {
             run(65536, based, reserve);

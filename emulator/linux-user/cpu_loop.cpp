@@ -1,0 +1,91 @@
+#include "emulator/linux-user/cpu_loop.h"
+
+#include <csignal>
+#include <optional>
+
+#include "base/assert.h"
+#include "emulator/linux-user/signal/deliver.h"
+#include "emulator/linux-user/syscall/call_context.h"
+#include "emulator/linux-user/syscall/dispatch.h"
+
+namespace weft::user {
+
+namespace {
+
+// RISC-V psABI: arguments from a0 on, the call's number in a7, its result in a0.
+constexpr unsigned kA0 = 10;
+constexpr unsigned kA7 = 17;
+constexpr uint64_t kEcallSize = 4;
+
+std::optional<ThreadEnd> make_call(Cpu& cpu, Thread& thread) {
+    const SyscallOutcome outcome = dispatch(
+        thread, cpu.x(kA7),
+        {cpu.x(kA0), cpu.x(kA0 + 1), cpu.x(kA0 + 2), cpu.x(kA0 + 3), cpu.x(kA0 + 4), cpu.x(kA0 + 5)});
+    switch (outcome.kind) {
+        case SyscallOutcome::Kind::value:
+            cpu.set_x(kA0, static_cast<uint64_t>(outcome.value));
+            cpu.set_pc(cpu.pc() + kEcallSize);
+            return std::nullopt;
+        case SyscallOutcome::Kind::registers_set:
+        case SyscallOutcome::Kind::restart:
+            // The pc is the ecall's: the call is made again when the signal that it was left for has been taken.
+            return std::nullopt;
+        case SyscallOutcome::Kind::thread_ends:
+            return ThreadEnd{ThreadEnd::Kind::thread, static_cast<int>(outcome.value)};
+        case SyscallOutcome::Kind::process_ends:
+            return ThreadEnd{ThreadEnd::Kind::process, static_cast<int>(outcome.value)};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+ThreadEnd run_thread(const ProcessOps& accelerator, Vcpu* vcpu, Cpu& cpu, Thread& thread) {
+    while (true) {
+        switch (accelerator.enter(vcpu)) {
+            case VcpuStop::exception: {
+                const CpuException exception = cpu.exception();
+                if (exception.kind != CpuException::Kind::call) {
+                    const FaultSignal signal = fault_signal(exception, cpu.pc());
+                    raise_exception(thread, signal.number, signal.code, signal.address);
+                } else if (const auto end = make_call(cpu, thread)) {
+                    return *end;
+                }
+                break;
+            }
+            case VcpuStop::asked:
+                break;
+            case VcpuStop::failed:
+                return {ThreadEnd::Kind::failed, 1};
+        }
+        if (signal_waits(thread)) {
+            take_signal(thread);
+        }
+    }
+}
+
+FaultSignal fault_signal(const CpuException& exception, uint64_t pc) {
+    switch (exception.kind) {
+        case CpuException::Kind::call:
+            break;
+        case CpuException::Kind::breakpoint:
+            return {SIGTRAP, TRAP_BRKPT, pc};
+        case CpuException::Kind::illegal:
+            return {SIGILL, ILL_ILLOPC, pc};
+        case CpuException::Kind::misaligned:
+            return {SIGBUS, BUS_ADRALN, exception.address};
+        case CpuException::Kind::memory:
+            switch (exception.fault) {
+                case MemoryFault::unmapped:
+                    return {SIGSEGV, SEGV_MAPERR, exception.address};
+                case MemoryFault::protection:
+                    return {SIGSEGV, SEGV_ACCERR, exception.address};
+                case MemoryFault::bus:
+                    return {SIGBUS, BUS_ADRERR, exception.address};
+            }
+            break;
+    }
+    assertion_failed(__FILE__, __LINE__, "a system call is no fault");
+}
+
+}  // namespace weft::user

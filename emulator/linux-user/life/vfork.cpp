@@ -1,0 +1,136 @@
+// vfork(2): a process that borrows its parent's memory and its parent's thread, which sleeps, until it runs another program or ends.
+//
+// The child is the host's vfork: it runs the same vCPU, in the same memory, with the same locks, and so the guest's posix_spawn can tell
+// its parent of errors. It has a stack of the host's of its own, and all that is its own and lies in memory (registers, numbers,
+// mask, actions of signals) is put back when the parent goes on. A child that is killed while it holds a lock of weft's would stop its
+// parent's other threads; it holds one only while it translates or maps.
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/mapping.h"
+#include "base/raw_syscall.h"
+#include "emulator/linux-user/life/guest_threads.h"
+#include "emulator/linux-user/signal/deliver.h"
+#include "emulator/linux-user/signal/sighand.h"
+#include "emulator/linux-user/syscall/safe_call.h"
+
+namespace weft::user {
+
+namespace {
+
+// Sanitizers keep what they know of a thread by its number, and take the child for another one.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kByFork = true;
+#elif defined(__has_feature)
+constexpr bool kByFork = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kByFork = false;
+#endif
+
+constexpr size_t kHostStack = size_t{256} << 10;
+constexpr uint64_t kDoneHere = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+                               CLONE_SETTLS | CLONE_PIDFD | CLONE_DETACHED | CLONE_SIGHAND;
+
+// What of a thread is its process's, and lies in memory.
+struct Kept {
+    explicit Kept(Thread& thread)
+        : registers(thread.signals.registers->get()),
+          tid(thread.tid),
+          clear_child_tid(thread.clear_child_tid),
+          robust_list(thread.robust_list),
+          signal_mask(thread.signal_mask),
+          alternate_stack(thread.alternate_stack),
+          own_actions(thread.signals.own_actions) {}
+
+    void put_back(Thread& thread) const {
+        thread.signals.registers->set(registers);
+        thread.tid = tid;
+        thread.clear_child_tid = clear_child_tid;
+        thread.robust_list = robust_list;
+        thread.signal_mask = signal_mask;
+        thread.alternate_stack = alternate_stack;
+        ThreadSignals& signals = thread.signals;
+        signals.own_actions = own_actions;
+        signals.slot.clear();
+        signals.sent_segv.clear();
+        signals.sent_bus.clear();
+        signals.exception.reset();
+        signals.swapped.reset();
+        signals.closed = true;
+    }
+
+    const FrameRegisters registers;
+    const int32_t tid;
+    const uint64_t clear_child_tid;
+    const uint64_t robust_list;
+    const uint64_t signal_mask;
+    const abi::Stack alternate_stack;
+    Sighand* const own_actions;
+};
+
+struct Child {
+    const Runtime& runtime;
+    Thread& thread;
+    const CloneRequest& request;
+    Cpu& cpu;
+    Sighand& actions;
+};
+
+[[noreturn]] int run_child(void* argument) {
+    Child& child = *static_cast<Child*>(argument);
+    Thread& thread = child.thread;
+    thread.tid = static_cast<int32_t>(raw_syscall(SYS_gettid));
+    thread.signals.own_actions = &child.actions;
+    thread.robust_list = 0;
+    thread.clear_child_tid = 0;
+    if ((child.request.flags & CLONE_CHILD_SETTID) != 0) {
+        (void)thread.process.memory().write(child.request.child_tid, &thread.tid, sizeof(thread.tid));
+    }
+    child.cpu.set(child_registers(child.cpu.get(), child.request));
+    const ThreadEnd end = run_thread(child.runtime.ops, thread.guest->vcpu(), child.cpu, thread);
+    // What is the parent's is left as it is.
+    while (true) {
+        raw_syscall(SYS_exit_group, end.status);
+    }
+}
+
+}  // namespace
+
+int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
+    if (kByFork) {
+        return fork(caller, request);
+    }
+    auto stack = Mapping::anonymous(kHostStack, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+    if (!stack) {
+        return -EAGAIN;
+    }
+    if (close_signals(caller) == kRestart) {
+        return kRestart;
+    }
+    const Kept kept(caller);
+    Sighand actions(sighand_of(caller));
+    Child child{runtime_, caller, request, caller.guest->cpu(), actions};
+    const int flags =
+        static_cast<int>((request.flags & ~kDoneHere) | static_cast<uint64_t>(request.exit_signal));
+    const int pid = ::clone(run_child, static_cast<std::byte*>(stack->data()) + kHostStack, flags, &child);
+    const int error = errno;
+    kept.put_back(caller);
+    if (pid < 0) {
+        return -error;
+    }
+    GuestMemory& memory = caller.process.memory();
+    if ((request.flags & CLONE_PARENT_SETTID) != 0) {
+        (void)memory.write(request.parent_tid, &pid, sizeof(pid));
+    }
+    if ((request.flags & CLONE_PIDFD) != 0) {
+        const auto pidfd = static_cast<int32_t>(raw_syscall(SYS_pidfd_open, pid, 0));
+        (void)memory.write(request.pidfd, &pidfd, sizeof(pidfd));
+    }
+    return pid;
+}
+
+}  // namespace weft::user

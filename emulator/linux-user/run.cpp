@@ -1,0 +1,166 @@
+#include "emulator/linux-user/run.h"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "base/messages.h"
+#include "emulator/linux-user/life/guest_threads.h"
+#include "emulator/linux-user/start/load_program.h"
+#include "emulator/linux-user/translated_code.h"
+
+namespace weft::user {
+
+namespace {
+
+// Threads of the guest that may be alive at once; the kernel's own limits come first.
+constexpr uint32_t kMostThreads = 65536;
+
+std::unexpected<RunError> refuse(const Error& error) {
+    return std::unexpected(RunError{error.message(), kStatusError});
+}
+
+std::unexpected<RunError> refuse(const ExecError& error) {
+    const bool missing = error.number == ENOENT || error.number == ENOTDIR;
+    return std::unexpected(RunError{error.message, missing ? kStatusNotFound : kStatusNotExecutable});
+}
+
+HostServices host_services(Log& log) {
+    return {.opaque = &log,
+            .warn = [](void*, const char* message) { print_warning(message); },
+            .log_enabled =
+                [](void* opaque, unsigned item) {
+                    return static_cast<Log*>(opaque)->items().contains(static_cast<LogItem>(item));
+                },
+            .log_in_filter =
+                [](void* opaque, uint64_t address, uint64_t size) {
+                    return static_cast<Log*>(opaque)->filter().intersects(address, size);
+                },
+            .log = [](void* opaque, const char* text,
+                      size_t length) { static_cast<Log*>(opaque)->write({text, length}); },
+            .fatal = [](void*, const char* message) { print_error(message); },
+            // Reports of machines' RAM; there is none.
+            .hash_ram = [](void*) { return uint64_t{0}; }};
+}
+
+// The accelerator's instance for one process. The vCPU goes before it.
+class Instance {
+  public:
+    Instance(const AccelOps& ops, AccelInstance* instance, TranslatedCode& code)
+        : ops_(ops), instance_(instance), code_(code) {}
+    ~Instance() {
+        code_.disconnect();
+        ops_.destroy(instance_);
+    }
+    Instance(const Instance&) = delete;
+    Instance& operator=(const Instance&) = delete;
+
+    AccelInstance* get() const { return instance_; }
+    const ProcessOps* process() const { return ops_.process(instance_); }
+
+  private:
+    const AccelOps& ops_;
+    AccelInstance* const instance_;
+    TranslatedCode& code_;
+};
+
+std::expected<int, RunError> run_first_thread(Process& process, const LoadedProgram& program,
+                                              const Runtime& runtime) {
+    GuestThreads threads(runtime);
+    process.connect(&threads);
+    const auto first = GuestThread::create(runtime);
+    if (!first) {
+        return refuse(Error("the first thread: " + first.error().message()));
+    }
+    FrameRegisters registers{.pc = program.pc};
+    constexpr unsigned kSp = 2;
+    registers.x[kSp] = program.sp;
+    (*first)->cpu().set(registers);
+    return threads.run_first(**first);
+}
+
+// From the files to a process whose memory holds the program. `code` and `log` outlive the process.
+std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& settings, TranslatedCode& code,
+                                                               Log& log, LoadedProgram& program) {
+    const std::string prefix = settings.program.prefix;
+    // Its files are closed before the guest runs.
+    auto executable = open_executable(std::move(settings.program));
+    if (!executable) {
+        return refuse(executable.error());
+    }
+    const uint64_t limit =
+        settings.space.reserved.value_or(0) != 0 ? *settings.space.reserved : default_limit();
+    const auto plan = plan_image(executable->program.headers, limit);
+    if (!plan) {
+        return refuse(ExecError{plan.error().number, executable->program.path + ": " + plan.error().message});
+    }
+    const HostMemory& host = HostMemory::real();
+    const auto memory = choose_space(settings.space, *plan, host, host_minimum_address());
+    if (!memory) {
+        return refuse(memory.error());
+    }
+    ProcessOptions options{.prefix = prefix,
+                           .release = settings.release,
+                           .cpu = settings.cpu,
+                           .strace = settings.strace ? &log : nullptr,
+                           .code = &code,
+                           .listener = &code};
+    auto process = Process::create(options, *memory, host);
+    if (!process) {
+        return refuse(process.error());
+    }
+    // Files may end before the segments that are read of them.
+    (*process)->sighand().start();
+    const auto loaded = load_program(**process, *executable,
+                                     {.environment = std::move(settings.environment),
+                                      .at_flags = settings.at_flags,
+                                      .random = settings.random,
+                                      .secure = settings.secure});
+    if (!loaded) {
+        return refuse(loaded.error());
+    }
+    program = *loaded;
+    return std::move(*process);
+}
+
+}  // namespace
+
+std::expected<int, RunError> run_process(RunSettings settings, const Parts& parts, loader::AccelChain& accel,
+                                         Log& log) {
+    TranslatedCode code;
+    LoadedProgram program;
+    const auto process = make_process(settings, code, log, program);
+    if (!process) {
+        return std::unexpected(process.error());
+    }
+    // Generated code depends on where the guest's memory is: so it lies there first.
+    const std::unique_ptr<MemoryView> memory = parts.make_memory(**process, settings.bounds);
+    const HostServices host = host_services(log);
+    AccelConfig config{.guest = parts.guest,
+                       .memory = nullptr,
+                       .host = &host,
+                       .properties = nullptr,
+                       .max_vcpus = kMostThreads,
+                       .user = &memory->ops()};
+    const Result<AccelInstance*> made = accel.create(config);
+    if (!made) {
+        return refuse(made.error());
+    }
+    const Instance instance(*accel.descriptor().ops, *made, code);
+    if (instance.process() == nullptr) {
+        return refuse(
+            Error(std::string("accelerator '") + accel.descriptor().name + "' cannot run processes"));
+    }
+    code.connect(*instance.process(), instance.get());
+    return run_first_thread(**process, program,
+                            {.accel = *accel.descriptor().ops,
+                             .ops = *instance.process(),
+                             .instance = instance.get(),
+                             .guest_object = parts.guest_object,
+                             .make_cpu = parts.make_cpu,
+                             .process = **process,
+                             .own_path = settings.own_path,
+                             .own_options = settings.own_options});
+}
+
+}  // namespace weft::user

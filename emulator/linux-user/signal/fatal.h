@@ -1,0 +1,12 @@
+// The end of the guest by a signal that weft has taken, as natively: its parent sees the signal.
+#pragma once
+
+#include "emulator/linux-user/signal/siginfo.h"
+
+namespace weft::user {
+
+// Says so in one line on stderr, and ends the process by `info`'s signal. A core file would show weft and not the guest, so none is
+// made: all else of the wait status is native. With no lock held.
+[[noreturn]] void die_by_signal(const Siginfo& info);
+
+}  // namespace weft::user

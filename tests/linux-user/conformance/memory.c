@@ -1,0 +1,163 @@
+// Memory calls whose answers a program can see: mapping, protecting, moving, growing, advising, and code that is written.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+
+#include "say.h"
+
+#define PAGE 4096
+
+static char* map(size_t pages, int protection) {
+    return mmap(NULL, pages * PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void maps(void) {
+    char* pages = map(4, PROT_READ | PROT_WRITE);
+    DONE(munmap(pages + PAGE, PAGE));
+    CALL(munmap(pages + 1, PAGE));
+    CALL(munmap(pages, 0));
+    CALL(mprotect(pages, 2 * PAGE, PROT_READ));
+    CALL(mprotect(pages + 2 * PAGE, PAGE, 0x40));
+    SAY("fixed", "%d", mmap(pages + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == pages + PAGE);
+    SAY("occupied", "%s", result((long)mmap(pages, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)));
+    SAY("no length", "%s", result((long)mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+    SAY("no kind", "%s", result((long)mmap(NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0)));
+    SAY("no file", "%s", result((long)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, -1, 0)));
+    SAY("odd offset", "%s", result((long)syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 1)));
+    unsigned char vector[4];
+    SAY("mincore", "%s", result(mincore(pages, 4 * PAGE, vector)));
+    CALL(madvise(pages + 1, PAGE, MADV_NORMAL));
+    CALL(madvise(pages, PAGE, 9999));
+}
+
+static void moves(void) {
+    char* pages = map(8, PROT_READ | PROT_WRITE);
+    pages[0] = 1;
+    pages[PAGE] = 2;
+    SAY("shrink", "%d", mremap(pages, 8 * PAGE, 2 * PAGE, 0) == pages);
+    char* other = map(4, PROT_NONE);
+    char* moved = mremap(pages, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other);
+    SAY("moved", "%d %d %d %d", moved == other, moved[0], moved[PAGE], moved[2 * PAGE]);
+    SAY("gone", "%s", result((long)mremap(pages, PAGE, PAGE, 0)));
+    SAY("flags", "%s", result((long)mremap(moved, PAGE, PAGE, 64)));
+}
+
+static void heap(void) {
+    char* start = sbrk(0);
+    SAY("grow", "%d", sbrk(3 * PAGE) == (void*)start);
+    start[0] = start[3 * PAGE - 1] = 7;
+    sbrk(-3 * PAGE);
+    SAY("shrink", "%d", sbrk(0) == (void*)start);
+    sbrk(3 * PAGE);
+    SAY("zero again", "%d", start[3 * PAGE - 1]);
+}
+
+static void files(void) {
+    int fd = open("file", O_RDWR | O_CREAT, 0600);
+    if (write(fd, "0123456789", 10) != 10) {
+        abort();
+    }
+    char* shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char* kept = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    shared[0] = 'a';
+    kept[1] = 'b';
+    char text[11] = "";
+    pread(fd, text, 10, 0) == 10 ? (void)0 : abort();
+    SAY("file", "%s %c %c %d", text, kept[0], kept[1], kept[10]);
+    CALL(msync(shared, PAGE, MS_SYNC));
+    CALL(msync(shared, PAGE, MS_SYNC | MS_ASYNC));
+    CALL(ftruncate(fd, 2 * PAGE));
+    int reader = open("file", O_RDONLY);
+    SAY("read-only file", "%s", result((long)mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, reader, 0)));
+}
+
+static void segments(void) {
+    int id = shmget(IPC_PRIVATE, 5000, 0600);
+    char* one = shmat(id, NULL, 0);
+    char* two = shmat(id, NULL, SHM_RDONLY);
+    one[4999] = 9;
+    SAY("shm", "%d", two[4999]);
+    CALL(shmdt(two + 1));
+    CALL(shmdt(two));
+    CALL(shmdt(one));
+    CALL(shmctl(id, IPC_RMID, NULL));
+    CALL((long)shmat(id, NULL, 0));
+}
+
+// A function that returns `number`, in machine code.
+static size_t write_function(char* place, int number) {
+#if defined(__riscv)
+    const uint32_t code[] = {0x00000513u | (uint32_t)number << 20, 0x00008067u};  // li a0, number; ret
+#else
+    const unsigned char code[] = {0xb8, (unsigned char)number, 0, 0, 0, 0xc3};
+#endif
+    memcpy(place, code, sizeof(code));
+    __builtin___clear_cache(place, place + sizeof(code));
+    return sizeof(code);
+}
+
+static void code(void) {
+    char* page = map(1, PROT_READ | PROT_WRITE | PROT_EXEC);
+    int sum = 0;
+    for (int i = 0; i < 100; ++i) {
+        write_function(page, i);
+        sum += ((int (*)(void))(void*)page)();
+    }
+    SAY("written code", "%d", sum);
+    // Two views of the same bytes.
+    int fd = memfd_create("code", 0);
+    ftruncate(fd, PAGE) == 0 ? (void)0 : abort();
+    char* writable = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char* executable = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    sum = 0;
+    for (int i = 0; i < 100; ++i) {
+        const size_t size = write_function(writable, i);
+        __builtin___clear_cache(executable, executable + size);
+        sum += ((int (*)(void))(void*)executable)();
+    }
+    SAY("two views", "%d", sum);
+    // Mapped anew: another function at the same address.
+    sum = 0;
+    for (int i = 0; i < 100; ++i) {
+        char* again = mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        write_function(again, i);
+        mprotect(again, PAGE, PROT_READ | PROT_EXEC);
+        sum += ((int (*)(void))(void*)again)();
+    }
+    SAY("mapped anew", "%d", sum);
+    // Written by the kernel.
+    int ends[2];
+    pipe(ends) == 0 ? (void)0 : abort();
+    mprotect(page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+    sum = 0;
+    for (int i = 0; i < 100; ++i) {
+        char function[16];
+        const size_t size = write_function(function, i);
+        write(ends[1], function, size) == (ssize_t)size ? (void)0 : abort();
+        if (read(ends[0], page, size) != (ssize_t)size) {
+            SAY("read into code", "%s", strerrorname_np(errno));
+            return;
+        }
+        __builtin___clear_cache(page, page + size);
+        sum += ((int (*)(void))(void*)page)();
+    }
+    SAY("read by the kernel", "%d", sum);
+}
+
+static int depth(int n) {
+    volatile char frame[4096];
+    frame[0] = (char)n;
+    return n == 0 ? frame[0] : depth(n - 1) + frame[0] * 0;
+}
+
+int main(void) {
+    maps();
+    moves();
+    heap();
+    files();
+    segments();
+    code();
+    SAY("a deep stack", "%d", depth(1000));
+    return 0;
+}

@@ -1,0 +1,148 @@
+// Threads: by the hundred, their own data, cancellation, robust and inheriting mutexes, conditions, barriers.
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "say.h"
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local int own = 1;
+static long total;
+
+static void* add(void* number) {
+    own += (int)(long)number;
+    for (int i = 0; i < 1000; ++i) {
+        pthread_mutex_lock(&mutex);
+        ++total;
+        pthread_mutex_unlock(&mutex);
+    }
+    return (void*)(long)own;
+}
+
+static void many(void) {
+    enum { kThreads = 200 };
+    static pthread_t threads[kThreads];
+    long sum = 0;
+    for (long i = 0; i < kThreads; ++i) {
+        pthread_create(&threads[i], NULL, add, (void*)i);
+    }
+    for (int i = 0; i < kThreads; ++i) {
+        void* value;
+        pthread_join(threads[i], &value);
+        sum += (long)value;
+    }
+    SAY("many", "%ld %ld %d", total, sum, own);
+}
+
+static void* nothing(void* argument) { return argument; }
+
+static void storm(void) {
+    for (int i = 0; i < 2000; ++i) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0) {
+            SAY("storm", "failed at %d", i);
+            return;
+        }
+    }
+    SAY("storm", "done");
+}
+
+static void* dies_with(void* held) {
+    pthread_mutex_lock(held);
+    return NULL;
+}
+
+static void robust(int protocol) {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setprotocol(&attributes, protocol);
+    pthread_mutex_t held;
+    pthread_mutex_init(&held, &attributes);
+    pthread_t thread;
+    pthread_create(&thread, NULL, dies_with, &held);
+    pthread_join(thread, NULL);
+    SAY("owner dead", "%s", strerrorname_np(pthread_mutex_lock(&held)));
+    SAY("consistent", "%d", pthread_mutex_consistent(&held));
+    SAY("unlock", "%d", pthread_mutex_unlock(&held));
+    SAY("lock", "%d", pthread_mutex_lock(&held));
+    pthread_mutex_unlock(&held);
+}
+
+static void* waits_for_ever(void* unused) {
+    (void)unused;
+    while (1) {
+        pause();
+    }
+    return NULL;
+}
+
+static void cancels(void) {
+    pthread_t thread;
+    void* value;
+    pthread_create(&thread, NULL, waits_for_ever, NULL);
+    pthread_cancel(thread);
+    pthread_join(thread, &value);
+    SAY("cancelled", "%d", value == PTHREAD_CANCELED);
+}
+
+static pthread_barrier_t barrier;
+static void* meets(void* unused) {
+    (void)unused;
+    return (void*)(long)(pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD);
+}
+
+static void barriers(void) {
+    pthread_t threads[8];
+    long serial = 0;
+    pthread_barrier_init(&barrier, NULL, 8);
+    for (int i = 0; i < 8; ++i) {
+        pthread_create(&threads[i], NULL, meets, NULL);
+    }
+    for (int i = 0; i < 8; ++i) {
+        void* value;
+        pthread_join(threads[i], &value);
+        serial += (long)value;
+    }
+    SAY("barrier", "%ld", serial);
+}
+
+static void timeouts(void) {
+    pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    pthread_mutex_lock(&mutex);
+    SAY("condition", "%s", strerrorname_np(pthread_cond_timedwait(&condition, &mutex, &deadline)));
+    pthread_mutex_unlock(&mutex);
+    sem_t semaphore;
+    sem_init(&semaphore, 0, 1);
+    SAY("semaphore", "%d", sem_wait(&semaphore));
+    SAY("semaphore", "%s", result(sem_timedwait(&semaphore, &deadline)));
+}
+
+static void numbers(void) {
+    SAY("tid", "%d", (int)syscall(SYS_gettid) == getpid());
+    SAY("set_tid_address", "%d", (int)syscall(SYS_set_tid_address, NULL) == getpid());
+    SAY("set_robust_list", "%s", result(syscall(SYS_set_robust_list, NULL, 1)));
+    size_t stack_size;
+    void* stack;
+    pthread_attr_t attributes;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &stack, &stack_size);
+    SAY("stack", "%d", (char*)&stack > (char*)stack && (char*)&stack < (char*)stack + stack_size);
+}
+
+int main(void) {
+    many();
+    storm();
+    robust(PTHREAD_PRIO_NONE);
+    robust(PTHREAD_PRIO_INHERIT);
+    cancels();
+    barriers();
+    timeouts();
+    numbers();
+    return 0;
+}
