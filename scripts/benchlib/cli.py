@@ -8,9 +8,9 @@ import pathlib
 import signal
 import sys
 
-from . import Failure, boot, cache, contexts, hash_boot, latency, oversubscribed, qht, smc, system
+from . import Failure, boot, cache, contexts, hash_boot, latency, oversubscribed, qht, smc, startup, system, user
 
-BENCHMARKS = [boot, cache, contexts, hash_boot, latency, oversubscribed, qht, smc, system]
+BENCHMARKS = [boot, cache, contexts, hash_boot, latency, oversubscribed, qht, smc, startup, system, user]
 
 
 def positive(text):

@@ -36,6 +36,13 @@ class Emulator:
                 "-initrd", str(initramfs or guest.initramfs), "-append", append]
 
 
+class UserEmulator(Emulator):
+    """One that runs a process; `options` are before the program's path."""
+
+    def process(self, more):
+        return [str(self.program), *self.options, *more]
+
+
 class Guest:
     def __init__(self, folder):
         self.kernel = folder / "Image"
@@ -65,6 +72,21 @@ def peer(root, accelerator="tcg"):
     if not program.is_file():
         raise Failure(f"no {program}; run scripts/fetch-peer first")
     return Emulator("peer", program, accelerator)
+
+
+def weft_user(root, build=None, accelerator="tcg", name="weft-riscv64"):
+    program = (build or root / "build/release") / "emulator/linux-user" / name
+    if not program.is_file():
+        raise Failure(f"no {program}; scripts/quickstart makes the release build")
+    return UserEmulator("weft", program, options=("-accel", accelerator))
+
+
+def peer_user(root):
+    program = cache_of(root) / "peer/bin/qemu-riscv64"
+    if not program.is_file():
+        raise Failure(f"no {program}; run scripts/fetch-peer first")
+    # Vectors, which the programs do not use, cost it half its speed in the C library's functions.
+    return UserEmulator("peer", program, options=("-cpu", "rv64,v=false"))
 
 
 def output_of(command, timeout, **options):

@@ -4,7 +4,8 @@ import os
 import pathlib
 
 from . import Failure, emulators, measure, programs, report, results, runners
-from .system import milliseconds, names, progress, times
+from .comparison import milliseconds, progress, times
+from .system import names
 
 NAME = "oversubscribed"
 HELP = "programs whose threads contend in the kernel, in guests with more vCPUs than host processors, weft and peer"

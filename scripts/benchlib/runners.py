@@ -33,6 +33,31 @@ class Native:
         return samples
 
 
+class AsProcess:
+    """Each job is a process of its own, under a user-mode emulator."""
+
+    def __init__(self, emulator, folder, timeout, compare_clocks=True):
+        self.name = emulator.name
+        self.version = emulator.version
+        self.emulator = emulator
+        self.programs = folder / "riscv64"
+        self.timeout = timeout
+        self.compare_clocks = compare_clocks
+
+    def run(self, jobs, processors):
+        allowed = sorted(os.sched_getaffinity(0))[:processors]
+        samples = {}
+        for name, size, repeats in jobs:
+            command = self.emulator.process([]) + [str(self.programs / name), str(size), str(repeats)]
+            try:
+                lines = list(emulators.lines_of(command, self.timeout,
+                                                preexec_fn=lambda: os.sched_setaffinity(0, allowed)))
+                samples.update(results.parse(lines, self.compare_clocks))
+            except Failure as failure:
+                samples[name] = results.Wrong(str(failure))
+        return samples
+
+
 class InGuest:
     """One boot runs all jobs."""
 
