@@ -97,6 +97,10 @@ class Log {
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
+    // Around fork(2): no other thread is in the middle of a line. The forking thread's, in both processes.
+    void fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
+    void fork_done() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+
     // Cheap enough for hot paths: one relaxed load. A change by another thread is seen soon, without order.
     bool enabled(LogItem item) const {
         return LogMask::from_bits(items_.load(std::memory_order_relaxed)).contains(item);
@@ -122,7 +126,7 @@ class Log {
     std::atomic<std::uint32_t> items_{0};  // set_items() writes, enabled() reads; relaxed, it orders nothing
     AddressFilter filter_;                 // immutable once the log is shared
     UniqueFd file_;                        // the same; none: stderr
-    Mutex mutex_;                          // a leaf
+    Mutex mutex_;                          // a leaf, but for fork(2)
     int first_error_ WEFT_GUARDED_BY(mutex_) = 0;
 };
 

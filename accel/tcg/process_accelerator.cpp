@@ -202,7 +202,7 @@ void ProcessAccelerator::fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS {
 Result<> ProcessAccelerator::fork_child(Vcpu& survivor) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     cache_->epochs().fork_child();
     gate_.fork_child();
-    vcpus_.for_each([&](CodeUser& user) {
+    vcpus_.for_each([&](CodeUser& user) WEFT_NO_THREAD_SAFETY_ANALYSIS {
         Vcpu& vcpu = vcpu_of(user);
         if (&vcpu != &survivor) {
             vcpus_.set(vcpu.index, nullptr);

@@ -52,15 +52,24 @@ void Process::fork_prepare() {
     core_->fork_prepare();
     sighand_.mutex().lock();
     limits_mutex_.lock();
+    if (options_.strace != nullptr) {
+        options_.strace->fork_prepare();
+    }
 }
 
 void Process::fork_parent() {
+    if (options_.strace != nullptr) {
+        options_.strace->fork_done();
+    }
     limits_mutex_.unlock();
     sighand_.mutex().unlock();
     core_->fork_parent();
 }
 
 void Process::fork_child() {
+    if (options_.strace != nullptr) {
+        options_.strace->fork_done();
+    }
     limits_mutex_.unlock();
     sighand_.mutex().unlock();
     core_->fork_child();

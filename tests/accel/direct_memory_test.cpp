@@ -17,6 +17,7 @@
 #include "tests/accel/toy_guest.h"
 #include "tests/support/faults.h"
 #include "tests/support/random.h"
+#include "weft/abi.h"
 
 using namespace weft;
 using accel::DirectMemory;
@@ -35,11 +36,7 @@ constexpr std::array kAtomics = {Opcode::atomic_xchg, Opcode::atomic_cmpxchg, Op
                                  Opcode::atomic_umax};
 
 // Of the host, below 2^46, where the sanitizer has no shadow.
-#if defined(__SANITIZE_THREAD__)
-constexpr uint64_t kWindow = uint64_t{1} << 40;
-#else
-constexpr uint64_t kWindow = uint64_t{1} << 45;
-#endif
+constexpr uint64_t kWindow = uint64_t{1} << (sanitizer_mode() == SanitizerMode::thread ? 40 : 45);
 constexpr unsigned kPages = 8;
 constexpr unsigned kLimitPage = 6;  // pages from here on are the host's, and not the guest's
 constexpr uint64_t kUntouched = 0x5a5a'5a5a'5a5a'5a5a;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/host_info.h"
 #include "tests/accel/toy_process.h"
 #include "tests/support/random.h"
 
@@ -365,6 +366,71 @@ TEST_CASE("threads that store into code they share lose no store") {
     const auto* const words = reinterpret_cast<const uint64_t*>(kWords);
     for (unsigned i = 0; i < kThreads; ++i) {
         CHECK(words[i] == kRounds);
+    }
+}
+
+TEST_CASE("who was asked to leave at a store to its own page may go on elsewhere") {
+    ToyProcess process(Properties{{"translate-after", "0"}});
+    // At the store to its own page each thread is asked; it goes on with an indirect jump to a loop that it knows already, and from
+    // which it does not come back. If it did the jump as it was to do the store, it would keep a translator, of which there are no
+    // more than these threads, and the last one here would wait for ever.
+    const unsigned threads = std::clamp(2 * weft::host_usable_cpus(), 1u, 64u);
+    const uint64_t loop = page_address(4);
+    Assembler code = at(kCode);
+    code.op(Opcode::st, 3, 2);
+    ToyProcess::load(code, kCode);
+    Assembler jump = at(page_address(3));
+    jump.op(Opcode::jr, 1);
+    ToyProcess::load(jump, page_address(3));
+    Assembler endless = at(loop);
+    endless.addi(5, 1);
+    endless.op(Opcode::st, 5, 6);
+    endless.jmp(loop);
+    ToyProcess::load(endless, loop);
+    const auto counter = std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(kData));
+    {
+        ToyProcess::Thread first(process, loop);
+        first.reg(6) = kData;
+        std::thread runner([&first] { first.run(); });
+        while (counter.load() == 0) {
+            std::this_thread::yield();
+        }
+        first.ask();
+        runner.join();
+    }
+    thread_local ToyProcess::Thread* current = nullptr;
+    process.on_announced = [] { current->ask(); };
+    std::vector<std::unique_ptr<ToyProcess::Thread>> guests;
+    std::vector<std::thread> runners;
+    for (unsigned i = 0; i < threads; ++i) {
+        guests.push_back(std::make_unique<ToyProcess::Thread>(process, loop));
+    }
+    std::atomic<unsigned> jumping{0};
+    for (const auto& each : guests) {
+        runners.emplace_back([&jumping, &guest = *each] {
+            current = &guest;
+            guest.set_pc(kCode);
+            guest.reg(2) = kCode + 2048;
+            guest.reg(1) = page_address(4);
+            guest.reg(6) = kData;
+            guest.run();
+            guest.set_pc(page_address(3));
+            jumping.fetch_add(1);
+            guest.run();
+        });
+    }
+    while (jumping.load() < threads) {
+        std::this_thread::yield();
+    }
+    process.replace(9, returns(42));
+    ToyProcess::Thread last(process, page_address(9));
+    CHECK(last.run() == VcpuStop::exception);
+    CHECK(last.reg(1) == 42);
+    for (const auto& each : guests) {
+        each->ask();
+    }
+    for (std::thread& runner : runners) {
+        runner.join();
     }
 }
 

@@ -135,6 +135,7 @@ bool ToyProcess::fault(uint64_t vaddr, Access access, MemoryFault* kind) {
         must(mprotect(host_page(number), kToyPage, PROT_READ | PROT_WRITE) == 0);
         page.protected_ = false;
         announced.fetch_add(1);
+        on_announced();
     }
     return true;
 }

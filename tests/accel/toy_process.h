@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,12 +19,9 @@
 
 namespace toy {
 
-// The guest's pages, from kProcessStart on: the host's addresses with base 0.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr uint64_t kProcessStart = uint64_t{1} << 40;
-#else
-inline constexpr uint64_t kProcessStart = uint64_t{1} << 45;
-#endif
+// The guest's pages, from kProcessStart on: the host's addresses with base 0. ThreadSanitizer leaves programs less of them.
+inline constexpr uint64_t kProcessStart =
+    uint64_t{1} << (weft::sanitizer_mode() == weft::SanitizerMode::thread ? 40 : 45);
 inline constexpr unsigned kProcessPages = 64;
 inline constexpr uint64_t kToyPage = 4096;
 
@@ -67,6 +65,8 @@ class ToyProcess {
     std::atomic<unsigned> protects{0};
     std::atomic<unsigned> announced{0};  // stores that met the protection
     std::atomic<bool> refuse_protection{false};
+    // Called when a store met the protection, on the thread that made it.
+    std::function<void()> on_announced = [] {};
 
   private:
     struct Page {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 
 #include "accel/tcg/blocks/insn_at_host_pc.h"
 #include "accel/tcg/vcpu/vcpu.h"
@@ -170,8 +171,8 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     if (vcpu.exec_logged) {
         log_entry(vcpu);
     }
-    if (vcpu.alone) {
-        vcpu.alone = false;
+    // Another pc: the thread was asked to leave meanwhile, and goes on elsewhere.
+    if (std::exchange(vcpu.alone_at, Vcpu::kNowhere) == vcpu.header().pc) {
         return finder_.find_one_insn(vcpu, target);
     }
     if (clock_ != nullptr && clock_->left() < InsnClock::kMargin) {
@@ -212,7 +213,9 @@ bool ExecLoop::again(Vcpu& vcpu) {
     // Else its translation would take from the page what was given back for it.
     const uint64_t into_page =
         vcpu.header().pc - (fault.address & ~(kPageSize - 1)) + guest_.max_insn_size - 1;
-    vcpu.alone = fault.access == Access::store && into_page < kPageSize + guest_.max_insn_size - 1;
+    if (fault.access == Access::store && into_page < kPageSize + guest_.max_insn_size - 1) {
+        vcpu.alone_at = vcpu.header().pc;
+    }
     return true;
 }
 

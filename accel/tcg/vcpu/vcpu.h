@@ -112,8 +112,10 @@ struct Vcpu final : accel::CodeUser {
     bool look_at_interrupts = true;
     // Not 0: the loop comes back when the guest runs a user program, or after it has entered code so often.
     uint32_t short_turn = 0;
-    // The next instruction stores to its own page, and no more than that one is to be done by the code for it. In process mode.
-    bool alone = false;
+    // The instruction at this pc stores to its own page, and no more than that one is to be done by the code for it, if it is the
+    // next. In process mode; kNowhere: there is none.
+    static constexpr uint64_t kNowhere = ~uint64_t{0};  // no instruction's pc: they are even
+    uint64_t alone_at = kNowhere;
     // Left by ExitKind::halt; until there is work.
     bool halted = false;
     // An error of weft's own environment was reported: never run again.

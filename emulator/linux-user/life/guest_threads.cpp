@@ -189,9 +189,8 @@ void GuestThreads::end(std::unique_ptr<GuestThread> guest, const ThreadEnd& end)
     const bool is_first = thread.tid == host_pid();  // in a child of fork
     if (alive_.fetch_sub(1, std::memory_order_seq_cst) == 1) {
         clear_tid(thread);
-        while (true) {
-            raw_syscall(SYS_exit, end.status);
-        }
+        // As the kernel has it since 5.18 (do_exit); weft may have threads of its own besides, as sanitizers make them.
+        end_process(end.status);
     }
     const TidWord word(thread);
     guest.reset();

@@ -2,7 +2,7 @@
 //
 // A thread of the guest is run by a host thread of its own, so that numbers, masks, limits and everything else that the kernel keeps
 // for a thread are the kernel's. The host thread that began as the process's first one stays the first one, and ends by exit(2) of its
-// own; so does whichever is the last. All others end as the C library's threads do, which gives their stacks back.
+// own; whichever is the last ends the process. All others end as the C library's threads do, which gives their stacks back.
 #pragma once
 
 #include <atomic>

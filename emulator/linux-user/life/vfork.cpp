@@ -17,19 +17,14 @@
 #include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/signal/sighand.h"
 #include "emulator/linux-user/syscall/safe_call.h"
+#include "weft/abi.h"
 
 namespace weft::user {
 
 namespace {
 
 // Sanitizers keep what they know of a thread by its number, and take the child for another one.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kByFork = true;
-#elif defined(__has_feature)
-constexpr bool kByFork = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kByFork = false;
-#endif
+constexpr bool kByFork = sanitizer_mode() != SanitizerMode::none;
 
 constexpr size_t kHostStack = size_t{256} << 10;
 constexpr uint64_t kDoneHere = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
