@@ -133,6 +133,13 @@ enum class FlagSet : uint8_t {
     X(msqid_ds, 120)         \
     X(hwprobe, 16)           \
     X(cachestat_range, 16)   \
+    X(sock_filter, 8)        \
+    X(sock_fprog, 16)        \
+    X(xattr_args, 16)        \
+    X(notify_cookie, 32)     \
+    X(thread_sigevent, 64)   \
+    X(keyctl_kdf, 56)        \
+    X(address, 8)            \
     X(cachestat, 40)
 // clang-format on
 enum class Struct : uint8_t {

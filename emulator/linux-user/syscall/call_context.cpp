@@ -24,6 +24,11 @@ uint64_t CallContext::pointer(uint64_t address, uint64_t size) const {
     return range.base + address;
 }
 
+uint64_t CallContext::place(uint64_t address, uint64_t size) const {
+    const GuestRange& range = process.memory().range();
+    return range.holds(address, size) ? range.base + address : kBadAddress | address % kGuestPage;
+}
+
 namespace {
 
 // Of a name's last part. AT_SYMLINK_NOFOLLOW is among the flags of calls that ask.
@@ -41,20 +46,28 @@ bool follows_links(const Syscall& row, const std::array<uint64_t, 6>& args) {
 
 int64_t CallContext::pass() { return pass(args_); }
 
-int64_t CallContext::pass(const std::array<uint64_t, 6>& guest_args) {
-    HostCall call(row_, guest_args, process.memory().range(), process.memory());
+int64_t CallContext::pass(const std::array<uint64_t, 6>& guest_args) { return pass_row(row_, guest_args); }
+
+int64_t CallContext::pass_as(const std::array<Arg, 6>& kinds, const std::array<uint64_t, 6>& guest_args) {
+    Syscall row = row_;
+    row.args = kinds;
+    return pass_row(row, guest_args);
+}
+
+int64_t CallContext::pass_row(const Syscall& row, const std::array<uint64_t, 6>& guest_args) {
+    HostCall call(row, guest_args, process.memory().range(), process.memory());
     std::array<uint64_t, 6> host_args = call.args();
     std::optional<Name> name;
     for (unsigned i = 0; i < host_args.size(); ++i) {
-        if (row_.args[i].kind == ArgKind::lookup) {
+        if (row.args[i].kind == ArgKind::lookup) {
             // The folder that a name is relative to is always the argument before it.
-            const bool has_folder = i > 0 && row_.args[i - 1].kind == ArgKind::dirfd;
+            const bool has_folder = i > 0 && row.args[i - 1].kind == ArgKind::dirfd;
             name.emplace(*this, has_folder ? static_cast<int32_t>(guest_args[i - 1]) : kWorkingFolder,
                          guest_args[i]);
-            host_args[i] = follows_links(row_, guest_args) ? name->host() : name->host_link();
+            host_args[i] = follows_links(row, guest_args) ? name->host() : name->host_link();
         }
     }
-    const int64_t result = safe_call(thread.asked, row_.host_number, host_args);
+    const int64_t result = safe_call(thread.asked, row.host_number, host_args);
     if (result != kRestart && !call.finish() && result >= 0) {
         return -EFAULT;
     }

@@ -79,8 +79,16 @@ class CallContext {
     int64_t pass();
     // The same with other arguments, guest addresses as well.
     int64_t pass(const std::array<uint64_t, 6>& guest_args);
+    // The same where an operation says of what kinds the arguments are.
+    int64_t pass_as(const std::array<Arg, 6>& kinds) { return pass_as(kinds, args_); }
+    int64_t pass_as(const std::array<Arg, 6>& kinds, const std::array<uint64_t, 6>& guest_args);
+
+    // What the host's kernel is given for a range that it shall say or do something about, and not read or write: an address
+    // that no program has, at the same place in its page, if not all of it is the guest's. 0 is an address as any other.
+    uint64_t place(uint64_t address, uint64_t size) const;
 
   private:
+    int64_t pass_row(const Syscall& row, const std::array<uint64_t, 6>& guest_args);
     template <class T>
     static uint64_t word(T value) {
         if constexpr (std::integral<T>) {

@@ -1,7 +1,6 @@
-// The calls that weft implements, each a function of its own name, by family; and those whose part of weft is not there yet.
+// The calls that weft implements, each a function of its own name, by family.
 //
-// dispatch.cpp binds the rows `own` of table.h to these by name when it is compiled: a row that has neither a function nor a place in
-// the list of pending ones, or both, does not compile.
+// dispatch.cpp binds the rows `own` of table.h to these by name when it is compiled: a row without a function does not compile.
 #pragma once
 
 #include "emulator/linux-user/syscall/call_context.h"
@@ -27,30 +26,39 @@
 #define WEFT_USER_SIGNAL_CALLS(X) /* signal_calls.cpp */ \
     X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) X(rt_sigreturn) X(rt_sigsuspend) X(rt_sigtimedwait) X(sigaltstack)
 
+#define WEFT_USER_PROCESS_CONTROL_CALLS(X) /* process_control.cpp */ \
+    X(prctl) X(kcmp) X(membarrier) X(riscv_hwprobe)
+#define WEFT_USER_SOCKET_CALLS(X) /* socket_calls.cpp */ \
+    X(getsockopt) X(setsockopt)
+#define WEFT_USER_IPC_CALLS(X) /* ipc_calls.cpp */ \
+    X(semctl) X(msgrcv) X(msgsnd) X(mq_notify)
+#define WEFT_USER_KEY_CALLS(X) /* key_calls.cpp */ \
+    X(keyctl)
+#define WEFT_USER_REMOTE_MEMORY_CALLS(X) /* remote_memory_calls.cpp */ \
+    X(process_madvise) X(process_vm_readv) X(process_vm_writev) X(mbind) X(get_mempolicy) X(set_mempolicy_home_node) \
+    X(move_pages)
+#define WEFT_USER_ATTRIBUTE_CALLS(X) /* attribute_calls.cpp */ \
+    X(getxattrat) X(setxattrat)
+
 #define WEFT_USER_LIFE_CALLS(X) /* life_calls.cpp */ \
     X(clone) X(clone3) X(execve) X(execveat) X(get_robust_list) X(set_robust_list)
 
-#define WEFT_USER_CALLS(X)        \
-    WEFT_USER_LIFE_CALLS(X)       \
-    WEFT_USER_FILE_CALLS(X)       \
-    WEFT_USER_DESCRIPTOR_CALLS(X) \
-    WEFT_USER_EPOLL_CALLS(X)      \
-    WEFT_USER_POLL_CALLS(X)       \
-    WEFT_USER_IOCTL_CALLS(X)      \
-    WEFT_USER_MEMORY_CALLS(X)     \
-    WEFT_USER_PROCESS_CALLS(X)    \
-    WEFT_USER_SIGNAL_CALLS(X)
-
-// ENOSYS until their part is there.
-#define WEFT_USER_PENDING_CALLS(X) \
-    /* rings that the kernel maps */ \
-    X(io_setup) X(io_destroy) X(io_submit) X(io_cancel) X(io_getevents) X(io_pgetevents) \
-    /* arguments by operation */ \
-    X(prctl) X(semctl) X(msgrcv) X(msgsnd) X(mq_notify) X(keyctl) X(getsockopt) X(setsockopt) X(getxattrat) \
-    X(setxattrat) X(kcmp) X(membarrier) X(riscv_hwprobe) \
-    /* memory of others, and its nodes */ \
-    X(process_madvise) X(process_vm_readv) X(process_vm_writev) X(mbind) X(get_mempolicy) X(set_mempolicy_home_node) \
-    X(move_pages)
+#define WEFT_USER_CALLS(X)             \
+    WEFT_USER_LIFE_CALLS(X)            \
+    WEFT_USER_FILE_CALLS(X)            \
+    WEFT_USER_DESCRIPTOR_CALLS(X)      \
+    WEFT_USER_EPOLL_CALLS(X)           \
+    WEFT_USER_POLL_CALLS(X)            \
+    WEFT_USER_IOCTL_CALLS(X)           \
+    WEFT_USER_MEMORY_CALLS(X)          \
+    WEFT_USER_PROCESS_CALLS(X)         \
+    WEFT_USER_PROCESS_CONTROL_CALLS(X) \
+    WEFT_USER_SIGNAL_CALLS(X)          \
+    WEFT_USER_SOCKET_CALLS(X)          \
+    WEFT_USER_IPC_CALLS(X)             \
+    WEFT_USER_KEY_CALLS(X)             \
+    WEFT_USER_REMOTE_MEMORY_CALLS(X)   \
+    WEFT_USER_ATTRIBUTE_CALLS(X)
 // clang-format on
 
 namespace weft::user::calls {

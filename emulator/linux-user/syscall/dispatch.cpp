@@ -24,12 +24,6 @@ constexpr Implemented kImplemented[] = {
 #undef WEFT_USER_BIND
 };
 
-constexpr std::string_view kPending[] = {
-#define WEFT_USER_NAME(name) #name,
-    WEFT_USER_PENDING_CALLS(WEFT_USER_NAME)
-#undef WEFT_USER_NAME
-};
-
 // Number, name and policy of each row of table.h.
 struct Row {
     uint16_t number;
@@ -50,17 +44,14 @@ constexpr auto kRows = std::to_array<Row>({
 constexpr long functions_of(std::string_view name) {
     return std::ranges::count(kImplemented, name, &Implemented::name);
 }
-constexpr long places_of(std::string_view name) { return std::ranges::count(kPending, name); }
 constexpr bool has_row(std::string_view name) { return std::ranges::count(kRows, name, &Row::name) == 1; }
 
 static_assert(std::ranges::all_of(kRows,
                                   [](const Row& row) {
-                                      return functions_of(row.name) + places_of(row.name) ==
-                                             (row.policy == Policy::Kind::own ? 1 : 0);
+                                      return functions_of(row.name) == (row.policy == own ? 1 : 0);
                                   }),
-              "each own call, and no other, has its function or is pending");
+              "each own call, and no other, has its function");
 static_assert(std::ranges::all_of(kImplemented, has_row, &Implemented::name));
-static_assert(std::ranges::all_of(kPending, has_row));
 
 constexpr size_t kNumbers = 1 + std::ranges::max_element(kRows, {}, &Row::number)->number;
 
@@ -84,14 +75,12 @@ SyscallOutcome perform(Thread& thread, const Syscall* row, const std::array<uint
     if (row->policy.kind == Policy::Kind::pass) {
         return call.pass();
     }
-    // Null for those that are not offered and for pending ones.
+    // Null for those that are not offered.
     const Function function = kFunctions[row->number];
     return function != nullptr ? function(call) : -ENOSYS;
 }
 
 }  // namespace
-
-bool is_pending(std::string_view name) { return places_of(name) != 0; }
 
 SyscallOutcome dispatch(Thread& thread, uint64_t number, const std::array<uint64_t, 6>& args) {
     Log* const strace = thread.process.options().strace;

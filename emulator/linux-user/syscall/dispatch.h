@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
 
 #include "emulator/linux-user/syscall/call_context.h"
 
@@ -12,8 +11,5 @@ namespace weft::user {
 // Does call `number` with a0 to a5. By the thread itself, with no lock held. With -strace, a line is written to the log: its first
 // half before the call and its second half after it, if it returns; a call that is to be made again begins a new line.
 SyscallOutcome dispatch(Thread& thread, uint64_t number, const std::array<uint64_t, 6>& args);
-
-// Whether a call that weft is to implement is refused with ENOSYS as its part is not there yet (WEFT_USER_PENDING_CALLS).
-bool is_pending(std::string_view name);
 
 }  // namespace weft::user

@@ -16,7 +16,7 @@ uint64_t saturating_mul(uint64_t a, uint64_t b) {
     return __builtin_mul_overflow(a, b, &product) ? kMaxSize : product;
 }
 
-// A pointer inside a struct. Counts and lengths are 64-bit words but for those of `length_bytes` 4.
+// A pointer inside a struct. `length_bytes` is how wide the length is.
 struct Inner {
     uint8_t offset;
     Struct type;           // of what it points to
@@ -24,11 +24,18 @@ struct Inner {
     uint8_t length_bytes;
 };
 
-// include/uapi/linux/uio.h, socket.h, futex.h. msg_namelen is 32 bits wide and is followed by padding.
+// include/uapi/linux/uio.h, socket.h, futex.h, filter.h, xattr.h, keyctl.h; asm-generic/siginfo.h. msg_namelen is 32 bits wide and is
+// followed by padding. A sigevent of SIGEV_THREAD has the address of a cookie for its value (mq_notify(2)).
 constexpr Inner kIovec[] = {{0, Struct::bytes, 8, 8}};
 constexpr Inner kMsghdr[] = {
     {0, Struct::bytes, 8, 4}, {16, Struct::iovec, 24, 8}, {32, Struct::bytes, 40, 8}};
 constexpr Inner kFutexWaitv[] = {{8, Struct::u32, -1, 0}};
+constexpr Inner kSockFprog[] = {{8, Struct::sock_filter, 0, 2}};
+constexpr Inner kXattrArgs[] = {{0, Struct::bytes, 8, 4}};
+constexpr Inner kThreadSigevent[] = {{0, Struct::notify_cookie, -1, 0}};
+constexpr Inner kKeyctlKdf[] = {{0, Struct::bytes, -1, 0},
+                                {8, Struct::bytes, 16, 4}};  // a name; what else goes in
+constexpr Inner kAddress[] = {{0, Struct::bytes, -1, 0}};
 
 std::span<const Inner> inner_pointers(Struct type) {
     switch (type) {
@@ -39,6 +46,16 @@ std::span<const Inner> inner_pointers(Struct type) {
             return kMsghdr;
         case Struct::futex_waitv:
             return kFutexWaitv;
+        case Struct::sock_fprog:
+            return kSockFprog;
+        case Struct::xattr_args:
+            return kXattrArgs;
+        case Struct::thread_sigevent:
+            return kThreadSigevent;
+        case Struct::keyctl_kdf:
+            return kKeyctlKdf;
+        case Struct::address:
+            return kAddress;
         default:
             return {};
     }

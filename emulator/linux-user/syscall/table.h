@@ -51,12 +51,11 @@ const Syscall* find_syscall(uint64_t number);
 
 // Those that x86-64 has by another number.
 #define WEFT_USER_SYSCALLS_GENERIC(X)                                                                                         \
-    /* The kernel maps a ring at an address of its choice, and names it by that. */                                           \
-    X(0, io_setup, own, num, inout(S::word))                                                                                  \
-    X(1, io_destroy, own, hex)                                                                                                \
-    X(2, io_submit, own, hex, num64, unchecked)                                                                               \
-    X(3, io_cancel, own, hex, unchecked, out(S::io_event))                                                                    \
-    X(4, io_getevents, own, hex, num64, num64, out(S::io_event, by(2)), in(S::timespec))                                      \
+    X(0, io_setup, enosys("the kernel would map its ring outside of the guest's memory"), num, inout(S::word))                \
+    X(1, io_destroy, enosys("see io_setup"), hex)                                                                             \
+    X(2, io_submit, enosys("see io_setup"), hex, num64, unchecked)                                                            \
+    X(3, io_cancel, enosys("see io_setup"), hex, unchecked, out(S::io_event))                                                 \
+    X(4, io_getevents, enosys("see io_setup"), hex, num64, num64, out(S::io_event, by(2)), in(S::timespec))                   \
     X(5, setxattr, pass, path, string, in(S::bytes, by(3)), size, hex)                                                        \
     X(6, lsetxattr, pass, path, string, in(S::bytes, by(3)), size, hex)                                                       \
     X(7, fsetxattr, pass, fd, string, in(S::bytes, by(3)), size, hex)                                                         \
@@ -127,7 +126,7 @@ const Syscall* find_syscall(uint64_t number);
     X(72, pselect6, own, num, inout(S::bytes, bits(0)), inout(S::bytes, bits(0)), inout(S::bytes, bits(0)),                   \
       inout(S::timespec), in(S::word, times(2)))                                                                              \
     X(73, ppoll, own, inout(S::pollfd, by(1)), num, inout(S::timespec), in(S::sigset), size)                                  \
-    X(74, signalfd4, pass, fd, in(S::sigset), size, flags(F::open))                                                            \
+    X(74, signalfd4, pass, fd, in(S::sigset), size, flags(F::open))                                                           \
     X(75, vmsplice, pass, fd, in(S::iovec, by(2)), size, flags(F::splice))                                                    \
     X(76, splice, pass, fd, inout(S::offset), fd, inout(S::offset), size, flags(F::splice))                                   \
     X(77, tee, pass, fd, fd, size, flags(F::splice))                                                                          \
@@ -330,8 +329,7 @@ const Syscall* find_syscall(uint64_t number);
     X(289, pkey_alloc, own, hex, hex)                                                                                         \
     X(290, pkey_free, own, num)                                                                                               \
     X(291, statx, pass, dirfd, lookup, flags(F::at), hex, out(S::statx))                                                      \
-    /* As pselect6: a mask behind a pointer, and its size. */                                                                 \
-    X(292, io_pgetevents, own, hex, num64, num64, out(S::io_event, by(2)), in(S::timespec), in(S::word, times(2)))            \
+    X(292, io_pgetevents, enosys("see io_setup"), hex, num64, num64, out(S::io_event, by(2)), in(S::timespec), in(S::word, times(2))) \
     X(293, rseq, enosys("a critical section is aborted by guest addresses"), unchecked, num, hex, hex)                        \
     X(294, kexec_file_load, enosys("its images are the host's"), fd, fd, size, string, hex)
 

@@ -30,7 +30,7 @@ def numbers(compiler):
 
 def by_policy(rows):
     lines = [BEGIN, ""]
-    for policy, title in (("own", "Implemented by weft"), ("pending", "To be implemented by weft, ENOSYS until then"), ("pass", "Passed to the host")):
+    for policy, title in (("own", "Implemented by weft"), ("pass", "Passed to the host")):
         names = sorted(name for _, _, name, kind, _, _ in rows if kind == policy)
         lines += [f"{title} ({len(names)}): " + ", ".join(names) + ".", ""]
     refused = [(name, reason) for _, _, name, kind, _, reason in rows if kind == "enosys"]
