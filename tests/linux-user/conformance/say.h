@@ -33,6 +33,10 @@ static inline const char* result(long value) {
 // As CALL where the value is of no interest.
 #define DONE(call) SAY(#call, "%s", (long)(call) == -1 ? strerrorname_np(errno) : "done")
 
+// Bad arguments that compilers would find.
+static void* volatile nowhere __attribute__((unused)) = (void*)8;
+static volatile int minus_one __attribute__((unused)) = -1;
+
 // How a child ended.
 static inline void say_end(const char* what, int status) {
     if (WIFEXITED(status)) {
