@@ -104,9 +104,8 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
     if (settings->clock == ClockKind::insn) {
         accelerator->insn_clock_ = std::make_unique<InsnClock>(
             [](void* context, uint64_t host_pc, const tcg::TranslationBlock* single_use) {
-                uint32_t index = 0;
-                insn_at_host_pc(*static_cast<TranslationCache*>(context), host_pc, single_use, &index);
-                return index;
+                return insn_at_host_pc(*static_cast<TranslationCache*>(context), host_pc, single_use, true)
+                    .index;
             },
             accelerator->cache_.get());
     }

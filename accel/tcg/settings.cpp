@@ -81,6 +81,7 @@ struct Switch {
     std::string_view name;
     bool tcg::NativeOptions::* native;
     bool tcg::OptimizeOptions::* optimize;
+    bool Settings::* own = nullptr;
 };
 
 constexpr std::array kSwitches = {
@@ -98,6 +99,7 @@ constexpr std::array kSwitches = {
     Switch{"unbox", nullptr, &tcg::OptimizeOptions::unbox},
     Switch{"coalesce", nullptr, &tcg::OptimizeOptions::coalesce},
     Switch{"unreachable", nullptr, &tcg::OptimizeOptions::unreachable},
+    Switch{"remember-insns", nullptr, nullptr, &Settings::remember_insns},
 };
 
 Result<> disable(Settings& settings, std::string_view names) {
@@ -115,7 +117,9 @@ Result<> disable(Settings& settings, std::string_view names) {
             return fail("property 'disable': there is no optimisation '" + std::string(name) +
                         "' (there are: " + known + ")");
         }
-        if (found->native != nullptr) {
+        if (found->own != nullptr) {
+            settings.*(found->own) = false;
+        } else if (found->native != nullptr) {
             settings.native.*(found->native) = false;
         } else {
             settings.optimize.*(found->optimize) = false;

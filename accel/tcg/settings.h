@@ -34,6 +34,7 @@ struct Settings {
     bool profile = false;                        // TBs count their entries
     bool perf_map = false;                       // /tmp/perf-PID.map
     bool jitdump = false;                        // jit-PID.dump
+    bool remember_insns = true;                  // KnownInsns; off for measuring
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
 };

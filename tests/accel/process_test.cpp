@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/vcpu/vcpu.h"
 #include "base/host_info.h"
 #include "tests/accel/toy_process.h"
 #include "tests/support/random.h"
@@ -475,6 +477,34 @@ TEST_CASE("a small code cache is emptied under the threads") {
         runner.join();
     }
     CHECK(right.load() == 12);
+}
+
+TEST_CASE("an exception is that of the code that is there now, whatever was there before") {
+    ToyProcess process(Properties{{"translate-after", "0"}, {"tb-size", "1"}});
+    // Calls at different places of their TBs' page: their code has one size.
+    constexpr unsigned kCalls = 64;
+    constexpr uint64_t kDistance = 16;
+    Assembler code = at(kCode);
+    for (unsigned call = 0; call < kCalls; ++call) {
+        code.addi(1, 1);
+        code.op(Opcode::ecall);
+        while (code.pc() < kCode + (call + 1) * kDistance) {
+            code.op(Opcode::ecall);
+        }
+    }
+    ToyProcess::load(code, kCode);
+    ToyProcess::Thread thread(process, 0);
+    weft::accel::TranslationCache& cache = weft::state_header(thread.state_pointer()).vcpu->cache;
+    for (unsigned round = 0; round < kCalls; ++round) {
+        // The first code after the cache was emptied: it comes to lie where that of the round before was.
+        thread.set_pc(kCode + round * kDistance);
+        REQUIRE(thread.run() == VcpuStop::exception);
+        CHECK(thread.pc() == kCode + round * kDistance + 6);
+        // Nobody runs: this thread may do what is done in exclusive sections.
+        weft::EpochDomain::Reader self(cache.epochs());
+        self.go_online();
+        cache.flush(cache.flush_count());
+    }
 }
 
 TEST_CASE("threads come and go") {

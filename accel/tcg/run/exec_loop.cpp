@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "accel/tcg/blocks/insn_at_host_pc.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "base/log.h"
@@ -240,12 +239,10 @@ bool ExecLoop::deliver(Vcpu& vcpu) {
 // Brings pc and instruction clock to the instruction that met the exception.
 void ExecLoop::finish_fault(Vcpu& vcpu, const TranslationBlock* single_use) {
     StateHeader& header = vcpu.header();
-    uint32_t index = 0;
-    const int32_t pc_offset =
-        insn_at_host_pc(cache_, vcpu.exec().exit_host_pc, single_use, clock_ != nullptr ? &index : nullptr);
-    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{pc_offset});
+    const InsnAtHostPc insn = known_insns_.find(vcpu.exec().exit_host_pc, single_use);
+    header.pc = header.page_pc + static_cast<uint64_t>(int64_t{insn.pc_offset});
     if (clock_ != nullptr) {
-        clock_->advance(vcpu.executor(), index);
+        clock_->advance(vcpu.executor(), insn.index);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "accel/tcg/blocks/known_insns.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/run/find_block.h"
 #include "accel/tcg/run/interpreted_execution.h"
@@ -44,6 +45,7 @@ class ExecLoop {
           translators_(translators),
           finder_(cache, translators, clock),
           interpreted_(cache.guest(), translators),
+          known_insns_(cache, clock != nullptr),
           attention_(attention),
           clock_(clock) {}
     ExecLoop(const ExecLoop&) = delete;
@@ -74,6 +76,7 @@ class ExecLoop {
     Translators& translators_;
     BlockFinder finder_;
     InterpretedExecution interpreted_;
+    KnownInsns known_insns_;
     Attention& attention_;
     InsnClock* const clock_;
 };
