@@ -14,7 +14,7 @@ namespace weft::accel {
 
 namespace {
 
-constexpr size_t kHashBuckets = 1024;
+constexpr size_t kHashBuckets = 256;
 
 // Threads that translate at a time: more would rather wait for each other's memory.
 size_t most_translators() { return std::clamp<size_t>(size_t{2} * host_usable_cpus(), 1, 64); }

@@ -183,6 +183,7 @@ Result<RunSettings> run_settings(Options& options, KernelStart& start) {
     settings.strace = options.strace;
     settings.own_path = own_path();
     settings.own_options = std::move(options.inherited);
+    settings.comes_back = sanitizer_mode() != SanitizerMode::none;
     return settings;
 }
 

@@ -160,7 +160,8 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
                              .make_cpu = parts.make_cpu,
                              .process = **process,
                              .own_path = settings.own_path,
-                             .own_options = settings.own_options});
+                             .own_options = settings.own_options,
+                             .comes_back = settings.comes_back});
 }
 
 }  // namespace weft::user

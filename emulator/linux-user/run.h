@@ -50,6 +50,9 @@ struct RunSettings {
     // What execve runs a program for the guest's CPU by: weft, and the options that it was given.
     std::string own_path = {};
     std::vector<std::string> own_options = {};
+    // Comes back after a process of one thread, all of whose memory was given back part by part, as tests and leak checkers want it.
+    // Else the process ends where the guest's does: the kernel is faster.
+    bool comes_back = true;
 };
 
 // Why there was no guest. Shells take the statuses 126 and 127 so: a program that cannot be executed, and one that is not there

@@ -27,7 +27,9 @@ class CodeUser {
     virtual void ask_to_write_protect() = 0;
 
   protected:
-    explicit CodeUser(uint32_t number) : index(number) {}
+    // Most processes have one thread, which fills it soon; the next ones may be hundreds, and short.
+    explicit CodeUser(uint32_t number)
+        : index(number), jump_cache(number == 0 ? PagesMade::at_once : PagesMade::on_demand) {}
     ~CodeUser() = default;
     CodeUser(const CodeUser&) = delete;
     CodeUser& operator=(const CodeUser&) = delete;

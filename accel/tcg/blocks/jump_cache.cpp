@@ -8,9 +8,7 @@
 
 namespace weft::accel {
 
-JumpCache::JumpCache() : entries_(std::make_unique<tcg::JumpCacheEntry[]>(tcg::kJumpCacheEntries)) {}
-
-void JumpCache::clear() { std::fill_n(entries_.get(), tcg::kJumpCacheEntries, tcg::JumpCacheEntry{}); }
+void JumpCache::clear() { std::fill_n(entries_.data(), tcg::kJumpCacheEntries, tcg::JumpCacheEntry{}); }
 
 void JumpCache::clear_page(uint64_t vaddr, uint32_t max_insn_size) {
     const uint64_t page = vaddr & ~(kPageSize - 1);

@@ -4,10 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
 #include "base/cache_line.h"
 #include "base/spin_lock.h"
+#include "base/zeroed_array.h"
 #include "tcg/exec_state.h"
 
 namespace weft::accel {
@@ -15,11 +15,12 @@ namespace weft::accel {
 // The owner's functions: the thread that runs the vCPU, or any while that thread is held.
 class JumpCache {
   public:
-    JumpCache();
+    // Throws std::bad_alloc.
+    explicit JumpCache(PagesMade made = PagesMade::at_once) : entries_(tcg::kJumpCacheEntries, made) {}
     JumpCache(const JumpCache&) = delete;
     JumpCache& operator=(const JumpCache&) = delete;
 
-    tcg::JumpCacheEntry* entries() { return entries_.get(); }
+    tcg::JumpCacheEntry* entries() { return entries_.data(); }
 
     // Offset of the code of the TB at `pc`, or kNone. The owner's.
     static constexpr uint32_t kNone = ~uint32_t{0};
@@ -81,7 +82,7 @@ class JumpCache {
     void drop(Drop drop);
     void drop(Range range);
 
-    std::unique_ptr<tcg::JumpCacheEntry[]> entries_;
+    const ZeroedArray<tcg::JumpCacheEntry> entries_;
 
     // Written by any thread.
     alignas(kCacheLine) std::atomic<bool> drops_pending_{false};

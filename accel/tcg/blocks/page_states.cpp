@@ -1,7 +1,6 @@
 #include "accel/tcg/blocks/page_states.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/assert.h"
 
@@ -33,16 +32,17 @@ struct PageStates::Leaf {
 
 struct PageStates::Middle {
     ~Middle() {
-        for (std::atomic<Leaf*>& leaf : leaves) {
-            delete leaf.load(std::memory_order_relaxed);
+        for (size_t i = 0; i < kLeaves; ++i) {
+            delete leaves[i].load(std::memory_order_relaxed);
         }
     }
 
     std::atomic<Leaf*>& leaf(uint64_t ram_offset) {
-        return leaves[(ram_offset >> (kPageBits + kLeafBits)) & (leaves.size() - 1)];
+        return leaves[(ram_offset >> (kPageBits + kLeafBits)) & (kLeaves - 1)];
     }
 
-    std::array<std::atomic<Leaf*>, size_t{1} << kMiddleBits> leaves{};
+    static constexpr size_t kLeaves = size_t{1} << kMiddleBits;
+    const ZeroedArray<std::atomic<Leaf*>> leaves{kLeaves};
 };
 
 namespace {
@@ -71,9 +71,7 @@ T* get_if_any(std::atomic<T*>& place) {
 
 }  // namespace
 
-PageStates::PageStates(uint32_t vcpus)
-    : writer_words_((vcpus + 63) / 64),
-      root_(std::make_unique<std::atomic<Middle*>[]>(size_t{1} << kRootBits)) {}
+PageStates::PageStates(uint32_t vcpus) : writer_words_((vcpus + 63) / 64), root_(size_t{1} << kRootBits) {}
 
 PageStates::~PageStates() {
     for (size_t i = 0; i < size_t{1} << kRootBits; ++i) {

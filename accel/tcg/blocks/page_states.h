@@ -13,6 +13,7 @@
 
 #include "accel/tcg/blocks/code_page.h"
 #include "base/mutex.h"
+#include "base/zeroed_array.h"
 
 namespace weft::accel {
 
@@ -80,7 +81,7 @@ class PageStates {
 
     const uint32_t writer_words_;  // 64 vCPUs each
     // Made on demand by any thread (compare-and-swap; sequentially consistent), freed with the object.
-    std::unique_ptr<std::atomic<Middle*>[]> root_;
+    const ZeroedArray<std::atomic<Middle*>> root_;
     mutable Mutex list_mutex_;  // a leaf, but for what for_each() calls
     std::vector<std::unique_ptr<CodePage>> pages_ WEFT_GUARDED_BY(list_mutex_);
 };

@@ -3,7 +3,8 @@
 
 #include <cstdint>
 #include <cstring>
-#include <memory>
+
+#include "base/zeroed_array.h"
 
 namespace weft::accel {
 
@@ -12,7 +13,8 @@ class Visits {
   public:
     // Code is cold the first `limit` times it is met; 0: never.
     explicit Visits(uint8_t limit)
-        : limit_(limit), counts_(limit == 0 ? nullptr : std::make_unique<uint8_t[]>(kEntries)) {}
+        : limit_(limit),
+          counts_(limit == 0 ? ZeroedArray<uint8_t>() : ZeroedArray<uint8_t>(kEntries, PagesMade::at_once)) {}
 
     // Counts a visit to `pc`. True while the code there is cold.
     bool cold(uint64_t pc) {
@@ -25,7 +27,7 @@ class Visits {
         }
         // Codes that share an entry are translated sooner. Were it never emptied, all would be in the end.
         if (count == 0 && ++used_ == kMaxUsed) {
-            std::memset(counts_.get(), 0, kEntries);
+            std::memset(counts_.data(), 0, kEntries);
             used_ = 1;
         }
         ++count;
@@ -47,7 +49,7 @@ class Visits {
     static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
 
     const uint8_t limit_;
-    const std::unique_ptr<uint8_t[]> counts_;
+    const ZeroedArray<uint8_t> counts_;
     uint32_t used_ = 0;  // entries that are not zero
 };
 

@@ -153,7 +153,7 @@ int GuestThreads::run_first(GuestThread& first) {
     first.thread().tid = host_tid();
     start_signals(first.thread());
     const ThreadEnd end = run(first);
-    if (!left_first_.load(std::memory_order_seq_cst)) {
+    if (runtime_.comes_back && !left_first_.load(std::memory_order_seq_cst)) {
         set_current_thread(nullptr);
         return end.status;
     }

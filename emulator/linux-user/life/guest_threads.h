@@ -22,8 +22,8 @@ class GuestThreads final : public Lifecycle {
     GuestThreads(const GuestThreads&) = delete;
     GuestThreads& operator=(const GuestThreads&) = delete;
 
-    // Runs the first thread on the calling one, which is the process's first. Comes back with the process's status where no other
-    // thread and no other process of the guest's was made of it; else the process ends in here.
+    // Runs the first thread on the calling one, which is the process's first. With Runtime::comes_back, comes back with the process's
+    // status where no other thread and no other process of the guest's was made of it; else the process ends in here.
     int run_first(GuestThread& first);
 
     // Lifecycle

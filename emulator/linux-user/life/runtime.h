@@ -23,6 +23,7 @@ struct Runtime {
     // What execve of a program for the guest's CPU runs: weft itself, with the options that it was given.
     std::string own_path;
     std::vector<std::string> own_options;
+    bool comes_back;  // RunSettings
 };
 
 }  // namespace weft::user
