@@ -8,9 +8,9 @@ import pathlib
 import signal
 import sys
 
-from . import Failure, boot, cache, contexts, hash_boot, latency, oversubscribed, qht, smc, startup, system, user
+from . import Failure, boot, cache, contexts, debian, hash_boot, latency, oversubscribed, qht, smc, startup, system, user
 
-BENCHMARKS = [boot, cache, contexts, hash_boot, latency, oversubscribed, qht, smc, startup, system, user]
+BENCHMARKS = [boot, cache, contexts, debian, hash_boot, latency, oversubscribed, qht, smc, startup, system, user]
 
 
 def positive(text):

@@ -110,7 +110,7 @@ class Recorded(unittest.TestCase):
 
     def test_the_tree_records_what_its_scripts_fetch(self):
         record = packages.read(packages.RECORD)
-        self.assertEqual(set(record), {"guest", "peer", "riscv-root", "riscv-root-full", "schema-rules", "schema-tools"})
+        self.assertEqual(set(record), {"guest", "native-root", "peer", "riscv-root", "riscv-root-full", "schema-rules", "schema-tools"})
         for set_name, name in (("guest", "opensbi"), ("peer", "qemu-system-riscv"), ("schema-tools", "dt-schema")):
             self.assertIn(name, record[set_name])
 
