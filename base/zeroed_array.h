@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -26,8 +27,15 @@ class ZeroedArray {
     explicit ZeroedArray(std::size_t count, PagesMade made = PagesMade::on_demand)
         : memory_(make(count * sizeof(T), made)) {}
 
+    std::size_t size() const { return memory_.size() / sizeof(T); }
     T* data() const { return reinterpret_cast<T*>(memory_.data()); }
     T& operator[](std::size_t index) const { return data()[index]; }
+    // Zeros again; the pages stay.
+    void clear() const {
+        if (memory_) {
+            std::memset(memory_.data(), 0, memory_.size());
+        }
+    }
 
   private:
     static Mapping make(std::size_t size, PagesMade made) {

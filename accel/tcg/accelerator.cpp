@@ -215,9 +215,9 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     }
     const Profile* const profile = observers_->profile();
     vcpus_.set(config.index, nullptr);  // while it may fail for want of memory
-    owned_.push_back(std::make_unique<Vcpu>(VcpuParts{&config_, &config, cache_.get(), *thread, &timer_,
-                                                      &clock_, insn_clock_.get(),
-                                                      profile != nullptr ? profile->counters() : nullptr}));
+    owned_.push_back(std::make_unique<Vcpu>(VcpuParts{
+        VcpuArrays::make(settings_.translate_after, PagesMade::at_once), &config_, &config, cache_.get(),
+        *thread, &timer_, &clock_, insn_clock_.get(), profile != nullptr ? profile->counters() : nullptr}));
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);

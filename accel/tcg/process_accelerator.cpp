@@ -123,15 +123,26 @@ Result<Vcpu*> ProcessAccelerator::attach(void* guest) {
     }
     const uint32_t index = free_.back();
     vcpus_.set(index, nullptr);
+    VcpuArrays arrays = take_arrays(index);
     const Profile* const profile = observers_->profile();
     auto thread = std::make_unique<AttachedThread>(
-        AttachedThreadParts{config_, *cache_, *translators_, gate_, timer_, clock_,
+        AttachedThreadParts{std::move(arrays), spare_, config_, *cache_, *translators_, gate_, timer_, clock_,
                             profile != nullptr ? profile->counters() : nullptr},
         index, guest);
     free_.pop_back();
     Vcpu& vcpu = thread.release()->vcpu();
     vcpus_.set(index, &vcpu);
     return &vcpu;
+}
+
+// Most processes have one thread, which fills its arrays soon; those that it makes may be hundreds, and short.
+VcpuArrays ProcessAccelerator::take_arrays(uint32_t index) {
+    if (const std::unique_ptr<VcpuArrays> spare = spare_.take()) {
+        spare->clear();
+        return std::move(*spare);
+    }
+    return VcpuArrays::make(settings_.translate_after,
+                            index == 0 ? PagesMade::at_once : PagesMade::on_demand);
 }
 
 void ProcessAccelerator::detach(Vcpu& vcpu) {

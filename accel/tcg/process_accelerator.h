@@ -66,11 +66,13 @@ class ProcessAccelerator final : public ReportSource {
 
   private:
     ProcessAccelerator(const AccelConfig& config, const Settings& settings);
+    VcpuArrays take_arrays(uint32_t index);
 
     const AccelConfig config_;
     const Settings settings_;
     const Clock clock_;
     CodeUsers vcpus_;
+    SpareArrays spare_;  // given by vCPUs when they are freed, before the cache goes
     std::unique_ptr<TranslationCache> cache_;
     std::unique_ptr<Observers> observers_;
     std::unique_ptr<TranslatorPool> translators_;

@@ -7,7 +7,8 @@ namespace toy {
 
 class IdleUser final : public weft::accel::CodeUser {
   public:
-    explicit IdleUser(uint32_t number) : CodeUser(number) {}
+    explicit IdleUser(uint32_t number)
+        : CodeUser(number, weft::accel::JumpCache::make_entries(weft::PagesMade::on_demand)) {}
 
     bool same_thread(const CodeUser& other) const override { return &other == this; }
     void write_protect(uint64_t ram_offset) override { last_protected = ram_offset; }

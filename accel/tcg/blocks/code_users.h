@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "accel/tcg/blocks/jump_cache.h"
 #include "accel/tcg/counters.h"
@@ -27,9 +28,7 @@ class CodeUser {
     virtual void ask_to_write_protect() = 0;
 
   protected:
-    // Most processes have one thread, which fills it soon; the next ones may be hundreds, and short.
-    explicit CodeUser(uint32_t number)
-        : index(number), jump_cache(number == 0 ? PagesMade::at_once : PagesMade::on_demand) {}
+    CodeUser(uint32_t number, JumpCache::Entries entries) : index(number), jump_cache(std::move(entries)) {}
     ~CodeUser() = default;
     CodeUser(const CodeUser&) = delete;
     CodeUser& operator=(const CodeUser&) = delete;

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "base/cache_line.h"
 #include "base/spin_lock.h"
@@ -15,8 +16,11 @@ namespace weft::accel {
 // The owner's functions: the thread that runs the vCPU, or any while that thread is held.
 class JumpCache {
   public:
+    using Entries = ZeroedArray<tcg::JumpCacheEntry>;
     // Throws std::bad_alloc.
-    explicit JumpCache(PagesMade made = PagesMade::at_once) : entries_(tcg::kJumpCacheEntries, made) {}
+    static Entries make_entries(PagesMade made) { return Entries(tcg::kJumpCacheEntries, made); }
+    // Of entries that are zeros.
+    explicit JumpCache(Entries entries = make_entries(PagesMade::at_once)) : entries_(std::move(entries)) {}
     JumpCache(const JumpCache&) = delete;
     JumpCache& operator=(const JumpCache&) = delete;
 
@@ -32,6 +36,8 @@ class JumpCache {
         entries_[tcg::jump_cache_index(pc)] = {pc, context_id, code_offset};
     }
     void clear();
+    // Gives its entries away: the owner looks nothing up any more. Drops may be requested as before.
+    Entries release_entries() { return std::move(entries_); }
     // Forgets what may be made of bytes of the 4 KiB page of `vaddr`, in all contexts: its pcs, and those so close before it
     // that an instruction of `max_insn_size` bytes there reaches into it.
     void clear_page(uint64_t vaddr, uint32_t max_insn_size);
@@ -82,7 +88,7 @@ class JumpCache {
     void drop(Drop drop);
     void drop(Range range);
 
-    const ZeroedArray<tcg::JumpCacheEntry> entries_;
+    Entries entries_;
 
     // Written by any thread.
     alignas(kCacheLine) std::atomic<bool> drops_pending_{false};

@@ -1,5 +1,7 @@
 #include "accel/tcg/run/attached_thread.h"
 
+#include <utility>
+
 #include "accel/tcg/vcpu/out_of_memory.h"
 #include "base/assert.h"
 #include "base/faulting_access.h"
@@ -9,15 +11,23 @@ namespace weft::accel {
 
 namespace {
 
-VcpuParts vcpu_parts(const AttachedThreadParts& parts, const VcpuConfig& vcpu, VcpuThread& thread) {
-    return {&parts.config, &vcpu,        &parts.cache, &thread,
-            &parts.timer,  &parts.clock, nullptr,      parts.unit_entries};
+VcpuParts vcpu_parts(AttachedThreadParts& parts, const VcpuConfig& vcpu, VcpuThread& thread) {
+    return {std::move(parts.arrays),
+            &parts.config,
+            &vcpu,
+            &parts.cache,
+            &thread,
+            &parts.timer,
+            &parts.clock,
+            nullptr,
+            parts.unit_entries};
 }
 
 }  // namespace
 
-AttachedThread::AttachedThread(const AttachedThreadParts& parts, uint32_t index, void* guest)
+AttachedThread::AttachedThread(AttachedThreadParts parts, uint32_t index, void* guest)
     : cache_(parts.cache),
+      spare_(parts.spare),
       vcpu_(vcpu_parts(parts, {index, guest, nullptr}, *this)),
       reader_(cache_.epochs(), this),
       member_(

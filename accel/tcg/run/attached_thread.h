@@ -20,6 +20,8 @@ namespace weft::accel {
 
 // What it is made of; all that is referred to outlives it.
 struct AttachedThreadParts {
+    VcpuArrays arrays;
+    SpareArrays& spare;  // who gets them when it is freed
     const AccelConfig& config;
     TranslationCache& cache;
     Translators& translators;
@@ -32,7 +34,8 @@ struct AttachedThreadParts {
 class AttachedThread final : public VcpuThread, private Attention {
   public:
     // `index`: of the vCPU; `guest` becomes StateHeader::guest.
-    AttachedThread(const AttachedThreadParts& parts, uint32_t index, void* guest);
+    AttachedThread(AttachedThreadParts parts, uint32_t index, void* guest);
+    ~AttachedThread() { spare_.give(vcpu_.release_arrays()); }
     AttachedThread(const AttachedThread&) = delete;
     AttachedThread& operator=(const AttachedThread&) = delete;
 
@@ -63,6 +66,7 @@ class AttachedThread final : public VcpuThread, private Attention {
     VcpuStop run();
 
     TranslationCache& cache_;
+    SpareArrays& spare_;
     Vcpu vcpu_;
     EpochDomain::Reader reader_;
     ExclusiveGate::Member member_;

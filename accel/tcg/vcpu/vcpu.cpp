@@ -1,5 +1,7 @@
 #include "accel/tcg/vcpu/vcpu.h"
 
+#include <utility>
+
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu/services.h"
 
@@ -21,8 +23,8 @@ accel::StateBlock make_block(const GuestArch& guest, Vcpu& vcpu, void* guest_obj
 
 }  // namespace
 
-Vcpu::Vcpu(const accel::VcpuParts& parts)
-    : CodeUser(parts.vcpu->index),
+Vcpu::Vcpu(accel::VcpuParts parts)
+    : CodeUser(parts.vcpu->index, std::move(parts.arrays.jump_cache)),
       guest(*parts.config->guest),
       host(*parts.config->host),
       cache(*parts.cache),
@@ -40,7 +42,7 @@ Vcpu::Vcpu(const accel::VcpuParts& parts)
                          : nullptr),
       memory(machine_memory != nullptr ? static_cast<accel::GuestMemory&>(machine_memory->softmmu)
                                        : *process_memory),
-      visits(cache.settings().translate_after),
+      visits(cache.settings().translate_after, std::move(parts.arrays.visits)),
       protecting{VcpuWork::async,
                  [](void* opaque, void*) {
                      auto& vcpu = *static_cast<Vcpu*>(opaque);

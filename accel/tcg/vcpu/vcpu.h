@@ -18,6 +18,7 @@
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/vcpu/page_cross_rate.h"
 #include "accel/tcg/vcpu/state_block.h"
+#include "accel/tcg/vcpu/vcpu_arrays.h"
 #include "accel/tcg/vcpu/vcpu_thread.h"
 #include "accel/tcg/vcpu/visits.h"
 #include "accel/tcg/vcpu/work_items.h"
@@ -29,6 +30,7 @@ class TranslationCache;
 
 // What a vCPU is made of.
 struct VcpuParts {
+    VcpuArrays arrays;
     const AccelConfig* config;
     const VcpuConfig* vcpu;
     TranslationCache* cache;
@@ -47,7 +49,7 @@ namespace weft {
 // unless said otherwise. `const` members and references are anybody's.
 struct Vcpu final : accel::CodeUser {
     // The state is at reset values.
-    explicit Vcpu(const accel::VcpuParts& parts);
+    explicit Vcpu(accel::VcpuParts parts);
     Vcpu(const Vcpu&) = delete;
     Vcpu& operator=(const Vcpu&) = delete;
 
@@ -81,6 +83,8 @@ struct Vcpu final : accel::CodeUser {
     void out_of_memory();
     // Back to reset values.
     void reset();
+    // It never runs again, and nobody has a pointer to it any more.
+    accel::VcpuArrays release_arrays() { return {jump_cache.release_entries(), visits.release_counts()}; }
 
     // ---- constant ----
     const GuestArch& guest;

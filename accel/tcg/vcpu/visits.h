@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/zeroed_array.h"
 
@@ -12,9 +13,16 @@ namespace weft::accel {
 class Visits {
   public:
     // Code is cold the first `limit` times it is met; 0: never.
-    explicit Visits(uint8_t limit)
-        : limit_(limit),
-          counts_(limit == 0 ? ZeroedArray<uint8_t>() : ZeroedArray<uint8_t>(kEntries, PagesMade::at_once)) {}
+    explicit Visits(uint8_t limit) : Visits(limit, make_counts(limit)) {}
+    // `counts`: of make_counts(), zeros.
+    using Counts = ZeroedArray<uint8_t>;
+    Visits(uint8_t limit, Counts counts) : limit_(limit), counts_(std::move(counts)) {}
+    // Throws std::bad_alloc.
+    static Counts make_counts(uint8_t limit) {
+        return limit == 0 ? Counts() : Counts(kEntries, PagesMade::at_once);
+    }
+    // Gives them away: no visit is counted any more.
+    Counts release_counts() { return std::move(counts_); }
 
     // Counts a visit to `pc`. True while the code there is cold.
     bool cold(uint64_t pc) {
@@ -49,7 +57,7 @@ class Visits {
     static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
 
     const uint8_t limit_;
-    const ZeroedArray<uint8_t> counts_;
+    Counts counts_;
     uint32_t used_ = 0;  // entries that are not zero
 };
 
