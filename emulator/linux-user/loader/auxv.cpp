@@ -14,8 +14,7 @@ namespace weft::user {
 namespace {
 
 constexpr uint64_t kPointer = 8;
-constexpr uint64_t kMostOfAString = 32 * kGuestPageSize;  // MAX_ARG_STRLEN, with the zero at its end
-constexpr uint64_t kMostOfStrings = (uint64_t{8} << 20) / 4 * 3;
+constexpr uint64_t kMostOfAString = 32 * kGuestPageSize;   // MAX_ARG_STRLEN, with the zero at its end
 constexpr uint64_t kLeastOfStrings = 32 * kGuestPageSize;  // Linux's ARG_MAX, which limits.h of glibc hides
 
 using Words = std::vector<uint64_t>;

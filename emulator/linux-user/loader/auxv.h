@@ -39,6 +39,9 @@ struct StackStrings {
     std::vector<std::string> environment;
 };
 
+// Bytes of all strings and the pointers to them, whatever the stack's limit (bprm_stack_limits of Linux's fs/exec.c).
+inline constexpr uint64_t kMostOfStrings = (uint64_t{8} << 20) / 4 * 3;
+
 // E2BIG where Linux' execve refuses so much: a string of MAX_ARG_STRLEN bytes or more, or strings and pointers beyond a quarter of
 // `stack_limit` (RLIMIT_STACK), at least 128 KiB and at most 6 MiB. `argument_count` is that of execve's own argv; scripts may have
 // changed their number since.

@@ -10,6 +10,7 @@
 
 #include "base/raw_syscall.h"
 #include "emulator/linux-user/life/lifecycle.h"
+#include "emulator/linux-user/loader/auxv.h"
 #include "emulator/linux-user/syscall/calls.h"
 #include "emulator/linux-user/syscall/paths.h"
 
@@ -17,17 +18,17 @@ namespace weft::user::calls {
 
 namespace {
 
-// MAX_ARG_STRLEN, and more strings than a quarter of any stack has room for.
+// MAX_ARG_STRLEN
 constexpr size_t kLongestString = size_t{128} << 10;
-constexpr size_t kMostStrings = size_t{1} << 20;
 
 int64_t do_clone(CallContext& call, const CloneRequest& request) {
     Lifecycle* const lifecycle = call.process.lifecycle();
     return lifecycle != nullptr ? lifecycle->clone(call.thread, request) : -ENOSYS;
 }
 
-// The strings that an array of pointers names; null: none, as Linux has it.
-std::expected<std::vector<std::string>, int> strings_at(CallContext& call, uint64_t array) {
+// The strings that an array of pointers names; null: none, as Linux has it. All strings and pointers of a call have `room` bytes: few
+// bytes of the guest's may be named often.
+std::expected<std::vector<std::string>, int> strings_at(CallContext& call, uint64_t array, uint64_t& room) {
     std::vector<std::string> strings;
     for (uint64_t place = array; array != 0; place += sizeof(uint64_t)) {
         const auto pointer = call.read<uint64_t>(place);
@@ -41,9 +42,11 @@ std::expected<std::vector<std::string>, int> strings_at(CallContext& call, uint6
         if (!string) {
             return std::unexpected(string.error() == -ENAMETOOLONG ? -E2BIG : string.error());
         }
-        if (strings.size() == kMostStrings) {
+        const uint64_t used = string->size() + 1 + sizeof(uint64_t);
+        if (used > room) {
             return std::unexpected(-E2BIG);
         }
+        room -= used;
         strings.push_back(std::move(*string));
     }
     return strings;
@@ -54,11 +57,12 @@ int64_t execute(CallContext& call, std::string path, uint64_t arguments, uint64_
     if (lifecycle == nullptr) {
         return -ENOSYS;
     }
-    auto argv = strings_at(call, arguments);
+    uint64_t room = kMostOfStrings;
+    auto argv = strings_at(call, arguments, room);
     if (!argv) {
         return argv.error();
     }
-    auto envp = strings_at(call, environment);
+    auto envp = strings_at(call, environment, room);
     if (!envp) {
         return envp.error();
     }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -98,6 +99,26 @@ static void errors(void) {
     close(fd);
 }
 
+// One string, named so often that all of them together are too many. What is refused is not copied either.
+static void too_much(void) {
+    enum { kLength = 100 << 10, kTimes = 3000 };
+    static char text[kLength];
+    static char* arguments[kTimes + 1];
+    memset(text, 'a', kLength - 1);
+    for (int i = 0; i < kTimes; ++i) {
+        arguments[i] = text;
+    }
+    char* variables[] = {NULL};
+    execve(self, arguments, variables);
+    SAY("too many arguments", "%s", strerrorname_np(errno));
+    arguments[1] = NULL;
+    execve(self, arguments + 2, arguments + 2);
+    SAY("too many variables", "%s", strerrorname_np(errno));
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    SAY("copied", "%d", usage.ru_maxrss > 250000);
+}
+
 static void scripts(void) {
     char script[PATH_MAX + 64];
     snprintf(script, sizeof(script), "#!%s child one argument\n", self);
@@ -164,6 +185,7 @@ int main(int argc, char** argv) {
     SAY("self", "%d", length > 0 && access(self, X_OK) == 0);
     runs();
     errors();
+    too_much();
     scripts();
     by_descriptor();
     spawns();
