@@ -29,7 +29,8 @@ class CheckLayers(TreeCheck):
                 ("machine/main_loop.h", "backend/event_loop.h"), ("machine/machine.h", "accel/loader.h"),
                 ("control/monitor.h", "machine/operations.h"), ("system/main.cpp", "control/monitor.h"),
                 ("system/main.cpp", "hw/machine_types.h"), ("system/main.cpp", "backend/block/raw.h"),
-                ("linux-user/main.cpp", "guest/riscv/cpu/csr.h"), ("linux-user/main.cpp", "accel/loader.h")]:
+                ("linux-user/main.cpp", "guest/riscv/cpu/csr.h"), ("linux-user/main.cpp", "accel/loader.h"),
+                ("linux-user/debug/a.cpp", "control/gdb/session.h"), ("control/monitor.cpp", "control/gdb/session.h")]:
             file = self.root / "emulator" / includer
             text = file.read_text() if file.exists() else ""
             self.write(f"emulator/{includer}", text + f'#include "emulator/{included}"\n')
@@ -77,7 +78,8 @@ class CheckLayers(TreeCheck):
                 ("accel/a.h", "machine/a.h"), ("accel/a.h", "memory/a.h"), ("machine/a.h", "control/a.h"),
                 ("machine/a.h", "system/a.h"), ("machine/a.h", "guest/riscv/cpu/a.h"),
                 ("machine/a.h", "guest/riscv/guest_arch.h"), ("machine/a.h", "hw/riscv/a.h"), ("machine/a.h", "hw/char/a.h"),
-                ("control/a.h", "system/a.h"), ("control/a.h", "hw/riscv/a.h"), ("control/a.h", "backend/char/char_mux.h"),
+                ("control/a.h", "system/a.h"), ("control/gdb/a.h", "machine/a.h"), ("linux-user/a.h", "control/a.h"),
+                ("control/a.h", "hw/riscv/a.h"), ("control/a.h", "backend/char/char_mux.h"),
                 ("system/a.h", "linux-user/a.h"), ("system/a.h", "hw/riscv/a.h"), ("linux-user/a.h", "system/a.h"),
                 ("linux-user/a.h", "machine/a.h"), ("linux-user/a.h", "hw/core/a.h")]:
             with self.subTest(includer=includer, included=included):
