@@ -182,6 +182,7 @@ bool attach(AccelInstance* instance, void* guest, Vcpu** vcpu, void** state, con
 void detach(AccelInstance* instance, Vcpu* vcpu) { instance->process->detach(*vcpu); }
 
 VcpuStop enter(Vcpu* vcpu) { return accel::ProcessAccelerator::thread_of(*vcpu).enter(); }
+VcpuStop step(Vcpu* vcpu) { return accel::ProcessAccelerator::thread_of(*vcpu).step(); }
 
 bool host_fault(Vcpu* vcpu, void* ucontext, uint64_t address, uint32_t code) {
     return accel::ProcessAccelerator::thread_of(*vcpu).host_fault(ucontext, address, code);
@@ -215,9 +216,9 @@ bool fork_child(AccelInstance* instance, Vcpu* survivor, const ErrorSink* errors
     });
 }
 
-constexpr ProcessOps kProcess = {&attach,     &detach,       &enter,        &host_fault,
-                                 &code_gone,  &code_settle,  &code_written, &code_sync,
-                                 &fork_begin, &fork_prepare, &fork_parent,  &fork_child};
+constexpr ProcessOps kProcess = {&attach,       &detach,      &enter,        &step,      &host_fault,
+                                 &code_gone,    &code_settle, &code_written, &code_sync, &fork_begin,
+                                 &fork_prepare, &fork_parent, &fork_child};
 
 const ProcessOps* process(AccelInstance* instance) {
     return instance->process != nullptr ? &kProcess : nullptr;

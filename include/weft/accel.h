@@ -166,6 +166,9 @@ struct ProcessOps {
     // Runs the guest's instructions on the calling thread until there is a reason to stop. Who wants it to stop stores 1 to
     // StateHeader::exit_request (sequentially consistent): another thread, or a signal handler on this one.
     VcpuStop (*enter)(Vcpu* vcpu);
+    // The same for one instruction, for debuggers: `asked` where it was done. No count of instructions that enter() could be given
+    // would do, as its generated code counts none. May also come back as enter() does, with nothing done.
+    VcpuStop (*step)(Vcpu* vcpu);
 
     // For a handler of a SIGSEGV or SIGBUS that the processor caused (si_code above 0), on the thread that is inside enter() of
     // `vcpu`. `ucontext`: what the handler was given, as ucontext_t; `address`: si_addr; `code`, not 0: what

@@ -17,7 +17,7 @@
 
 namespace weft {
 
-inline constexpr uint32_t kUserMemoryAbiVersion = 1;
+inline constexpr uint32_t kUserMemoryAbiVersion = 2;
 
 // What a guest page is as a place for code.
 enum class CodePageKind : uint8_t {
@@ -66,6 +66,12 @@ struct UserMemoryOps {
     // in their homes, and StateHeader::pc need not be the instruction's.
     bool (*fault)(void* opaque, void* state, uint64_t vaddr, Access access, uint32_t host_code,
                   MemoryFault* kind);
+
+    // For debuggers' breakpoints. Null: there are none. What was read as code from guest address `start` on, `size` bytes, is made into
+    // what is to be executed instead; the guest's memory stays as it is, and so its loads see nothing of it. Where the answer for an
+    // address becomes another one, the emulator says so afterwards by ProcessOps::code_gone. With locks of the accelerator's held: it
+    // waits for no one who calls the accelerator.
+    void (*overlay)(void* opaque, uint64_t start, uint8_t* bytes, uint32_t size) = nullptr;
 };
 
 }  // namespace weft

@@ -71,6 +71,104 @@ TEST_CASE("a thread runs until an exception, which stays recorded, and goes on")
     CHECK(thread.reg(1) == 112);
 }
 
+TEST_CASE("a step is one instruction, also where translations lead on") {
+    // Protected pages, and pages whose translations are compared with memory; a store to the page that it is in.
+    const bool shared = GENERATE(false, true);
+    ToyProcess process;
+    if (shared) {
+        process.share(0);
+    }
+    Assembler code = at(kCode);
+    const uint64_t start = code.pc();
+    code.addi(1, 1);
+    code.addi(4, 1);
+    const uint64_t store = code.pc();
+    code.op(Opcode::st, 1, 3);
+    const uint64_t jump = code.pc();
+    code.op(Opcode::jr, 2);
+    const uint64_t behind = code.pc();
+    code.op(Opcode::bne, 1, 5, static_cast<int64_t>(start - behind));
+    const uint64_t call = code.pc();
+    code.op(Opcode::ecall);
+    const uint64_t word = kCode + 2048;
+    const std::vector<uint64_t> order = {start, start + (store - start) / 2, store, jump, behind};
+    ToyProcess::load(code, kCode);
+    ToyProcess::Thread thread(process, kCode);
+    thread.reg(2) = behind;
+    thread.reg(3) = word;
+    thread.reg(5) = 300;
+    // All of it is translated, linked, and in the jump cache.
+    CHECK(thread.run() == VcpuStop::exception);
+    CHECK(thread.reg(1) == 300);
+    thread.set_pc(start);
+    thread.reg(1) = 0;
+    thread.reg(5) = 3;
+    for (unsigned round = 1; round <= 3; ++round) {
+        for (const uint64_t pc : order) {
+            REQUIRE(thread.pc() == pc);
+            REQUIRE(thread.step() == VcpuStop::asked);
+        }
+        CHECK(thread.reg(1) == round);
+    }
+    CHECK(thread.pc() == call);
+    CHECK(thread.step() == VcpuStop::exception);
+    CHECK(thread.state().exception_cause == kEcall);
+    CHECK(thread.pc() == call);
+    // What was asked before is not lost, and steps leave no request behind.
+    thread.set_pc(start);
+    thread.reg(1) = 299;
+    thread.reg(5) = 300;
+    CHECK(thread.run() == VcpuStop::exception);
+    CHECK(thread.pc() == call);
+}
+
+TEST_CASE("what is executed is the overlay, and what is read is memory") {
+    const bool shared = GENERATE(false, true);
+    ToyProcess process;
+    if (shared) {
+        process.share(0);
+    }
+    Assembler code = at(kCode);
+    code.op(Opcode::ld, 4, 3);
+    const uint64_t place = code.pc();
+    code.addi(1, 1);
+    code.op(Opcode::bne, 1, 5, static_cast<int64_t>(kCode - code.pc()));
+    code.op(Opcode::fence_i);
+    code.op(Opcode::ecall);
+    ToyProcess::load(code, kCode);
+    std::atomic<bool> on = false;
+    process.overlay = [&](uint64_t start, uint8_t* bytes, uint32_t size) {
+        if (on && place >= start && place < start + size) {
+            bytes[place - start] = static_cast<uint8_t>(Opcode::illegal);
+        }
+    };
+    ToyProcess::Thread thread(process, kCode);
+    thread.reg(3) = place;
+    thread.reg(5) = 300;
+    CHECK(thread.run() == VcpuStop::exception);
+    CHECK(thread.state().exception_cause == kEcall);
+    const uint64_t bytes = thread.reg(4);
+    for (unsigned round = 0; round < 2; ++round) {
+        on = true;
+        process.overlay_changed(0);
+        // Met at once, and in each way.
+        for (const bool steps : {false, true}) {
+            thread.set_pc(place);
+            CHECK((steps ? thread.step() : thread.run()) == VcpuStop::exception);
+            CHECK(thread.state().exception_cause == kIllegal);
+            CHECK(thread.pc() == place);
+        }
+        on = false;
+        process.overlay_changed(0);
+        thread.set_pc(kCode);
+        thread.reg(1) = 0;
+        CHECK(thread.run() == VcpuStop::exception);
+        CHECK(thread.state().exception_cause == kEcall);
+        CHECK(thread.reg(1) == 300);
+        CHECK(thread.reg(4) == bytes);
+    }
+}
+
 TEST_CASE("accesses to memory that is not there are precise") {
     const uint64_t base = GENERATE(uint64_t{0}, kProcessStart - 0x10000);
     ToyProcess process(Properties{}, base);

@@ -58,10 +58,10 @@ ToyProcess::ToyProcess(Properties properties, uint64_t base, uint32_t max_vcpus,
                 *info = {number < kProcessPages ? process.kinds_[number].load() : CodePageKind::unmapped, 0};
             },
         .protect = [](void* self, uint64_t page) { return static_cast<ToyProcess*>(self)->protect(page); },
-        .fault =
-            [](void* self, void*, uint64_t vaddr, Access access, uint32_t, MemoryFault* kind) {
-                return static_cast<ToyProcess*>(self)->fault(vaddr, access, kind);
-            }};
+        .fault = [](void* self, void*, uint64_t vaddr, Access access, uint32_t,
+                    MemoryFault* kind) { return static_cast<ToyProcess*>(self)->fault(vaddr, access, kind); },
+        .overlay = [](void* self, uint64_t start, uint8_t* bytes,
+                      uint32_t size) { static_cast<ToyProcess*>(self)->overlay(start, bytes, size); }};
     host_.opaque = this;
     host_.warn = [](void*, const char*) {};
     host_.log_enabled = [](void*, unsigned) { return false; };
@@ -228,6 +228,15 @@ ToyProcess::Thread::~Thread() {
     }
 }
 
+void ToyProcess::overlay_changed(unsigned page) {
+    {
+        weft::MutexLock lock(mutex_);
+        const uint64_t start = guest(page_address(page));
+        ops().code_gone(instance_, start, start + kToyPage);
+    }
+    ops().code_settle(instance_);
+}
+
 VcpuStop ToyProcess::Thread::run() {
     while (true) {
         entered = {&process_.ops(), vcpu_};
@@ -237,6 +246,13 @@ VcpuStop ToyProcess::Thread::run() {
             return stop;
         }
     }
+}
+
+VcpuStop ToyProcess::Thread::step() {
+    entered = {&process_.ops(), vcpu_};
+    const VcpuStop stop = process_.ops().step(vcpu_);
+    entered = {};
+    return stop;
 }
 
 void ToyProcess::Thread::ask() {

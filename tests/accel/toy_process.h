@@ -61,6 +61,12 @@ class ToyProcess {
     // fork(2) by a thread outside enter(), which is the only one in the child.
     pid_t fork(Thread& survivor) WEFT_NO_THREAD_SAFETY_ANALYSIS;
 
+    // UserMemoryOps::overlay, while there is no thread.
+    std::function<void(uint64_t start, uint8_t* bytes, uint32_t size)> overlay = [](uint64_t, uint8_t*,
+                                                                                    uint32_t) {};
+    // What the overlay says of the page is another thing than before.
+    void overlay_changed(unsigned page);
+
     // ---- counted ----
     std::atomic<unsigned> protects{0};
     std::atomic<unsigned> announced{0};  // stores that met the protection
@@ -104,6 +110,8 @@ class ToyProcess::Thread {
 
     // ProcessOps::enter; comes back for `asked` only where ask() was called.
     weft::VcpuStop run();
+    // ProcessOps::step.
+    weft::VcpuStop step();
     // Has run() come back. Any thread.
     void ask();
 

@@ -126,10 +126,15 @@ bool PageMap::bytes_match(const TranslationBlock& tb, const uint8_t* bytes) cons
     const auto same = [this](const CodePage& page, uint32_t from, uint32_t size, const uint8_t* expected) {
         std::array<uint8_t, kPageSize> now;
         if (user_ != nullptr) {
+            const uint64_t start = page.ram_offset + from;
             faulting::Fault fault;
-            return faulting::copy_in(now.data(), user_->base + page.ram_offset + from, size, &fault) ==
-                       size &&
-                   std::memcmp(now.data(), expected, size) == 0;
+            if (faulting::copy_in(now.data(), user_->base + start, size, &fault) != size) {
+                return false;
+            }
+            if (user_->overlay != nullptr) {
+                user_->overlay(user_->opaque, start, now.data(), size);
+            }
+            return std::memcmp(now.data(), expected, size) == 0;
         }
         guest_ram::read(now.data(), page.host.load(std::memory_order_relaxed) + from, size);
         return std::memcmp(now.data(), expected, size) == 0;

@@ -209,6 +209,9 @@ bool DirectMemory::read_code(const FetchPage&, uint64_t pc, uint8_t* bytes, uint
             return false;
         }
     }
+    if (user_.overlay != nullptr) {
+        user_.overlay(user_.opaque, pc, bytes, size);
+    }
     return true;
 }
 

@@ -35,23 +35,23 @@ AttachedThread::AttachedThread(AttachedThreadParts parts, uint32_t index, void* 
       loop_(cache_, parts.translators, *this, nullptr),
       room_maker_(cache_, parts.gate) {}
 
-VcpuStop AttachedThread::enter() {
+VcpuStop AttachedThread::online(Runs runs) {
     if (vcpu_.failed) {
         return VcpuStop::failed;
     }
     reader_.go_online();
-    const VcpuStop stop = or_fail(vcpu_, VcpuStop::failed, [this] { return run(); });
+    const VcpuStop stop = or_fail(vcpu_, VcpuStop::failed, [this, runs] { return run(runs); });
     reader_.go_offline();
     return stop;
 }
 
-VcpuStop AttachedThread::run() {
+VcpuStop AttachedThread::run(Runs runs) {
     while (true) {
         cache_.epochs().poll();
         LoopExit reason{};
         {
             const InsideGate inside(member_, reader_);
-            reason = loop_.run(vcpu_, reader_);
+            reason = (loop_.*runs)(vcpu_, reader_);
         }
         switch (reason) {
             case LoopExit::attention:

@@ -41,8 +41,9 @@ class AttachedThread final : public VcpuThread, private Attention {
 
     Vcpu& vcpu() { return vcpu_; }
 
-    // ProcessOps::enter and host_fault.
-    VcpuStop enter();
+    // ProcessOps::enter, step and host_fault.
+    VcpuStop enter() { return online(&ExecLoop::run); }
+    VcpuStop step() { return online(&ExecLoop::step); }
     bool host_fault(void* ucontext, uint64_t address, uint32_t code);
 
     // Frees it a grace period later: it was taken out of CodeUsers, and nobody enters it any more. Any thread.
@@ -63,7 +64,10 @@ class AttachedThread final : public VcpuThread, private Attention {
     // Attention: whoever set exit_request, the caller of enter() looks at what it waits for.
     bool wanted(Vcpu&) override { return true; }
     void ask();
-    VcpuStop run();
+    // One of the loop's functions, until it has a reason to leave the vCPU.
+    using Runs = LoopExit (ExecLoop::*)(Vcpu& vcpu, EpochDomain::Reader& reader);
+    VcpuStop online(Runs runs);
+    VcpuStop run(Runs runs);
 
     TranslationCache& cache_;
     SpareArrays& spare_;

@@ -118,6 +118,49 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
     }
 }
 
+LoopExit ExecLoop::step(Vcpu& vcpu, EpochDomain::Reader& reader) {
+    StateHeader& header = vcpu.header();
+    while (true) {
+        reader.quiescent();
+        vcpu.jump_cache.process_drops();
+        enter_context(vcpu);
+        Target target{};
+        switch (finder_.find_one_insn(vcpu, &target)) {
+            case Found::code:
+                break;
+            case Found::fault:
+            case Found::rare:
+                deliver(vcpu);
+                return LoopExit::exception;
+            case Found::full:
+                return LoopExit::full;
+            case Found::failed:
+                vcpu.failed = true;
+                return LoopExit::failed;
+        }
+        header.page_pc = header.pc & ~(kPageSize - 1);
+        // Nothing goes on behind its unit: a jump finds no entry of this number in the jump cache, and then is asked to leave.
+        header.context_id = UINT32_MAX;
+        header.exit_request.store(1, std::memory_order_seq_cst);
+        const ExitKind kind = run_code(vcpu, target);
+        header.exit_request.exchange(0, std::memory_order_seq_cst);
+        if (kind == ExitKind::fault && !vcpu.failed) {
+            finish_fault(vcpu, target.once.single_use());
+        }
+        release_single(translators_, target.once);
+        if (vcpu.failed) {
+            return LoopExit::failed;
+        }
+        if (kind != ExitKind::fault) {
+            return LoopExit::attention;
+        }
+        if (!again(vcpu)) {
+            deliver(vcpu);
+            return LoopExit::exception;
+        }
+    }
+}
+
 ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
     if (clock_ == nullptr) {
         return backend_.run(vcpu.state(), target.code);

@@ -54,6 +54,8 @@ class ExecLoop {
     // Runs the vCPU, which is not halted, until there is a reason to stop. Inside the exclusive gate. With the instruction
     // clock within a segment.
     LoopExit run(Vcpu& vcpu, EpochDomain::Reader& reader);
+    // The same for one instruction, in process mode: `attention` when it was done. Clears the exit request, as `run` does.
+    LoopExit step(Vcpu& vcpu, EpochDomain::Reader& reader);
 
     // With LoopExit::full: TranslationCache::flush_count() as of then.
     uint64_t full_at() const { return finder_.full_at(); }

@@ -63,6 +63,11 @@ UserOps::UserOps(MemoryCore& core, Settings settings) : core_(core), settings_(s
                 return static_cast<UserOps*>(self)->fault(state, vaddr, access, host_code, kind);
             },
     };
+    if (settings_.overlay) {
+        ops_.overlay = [](void* self, uint64_t start, uint8_t* bytes, uint32_t size) {
+            static_cast<UserOps*>(self)->settings_.overlay(start, bytes, size);
+        };
+    }
 }
 
 CodePageInfo UserOps::fetch(uint64_t page) {

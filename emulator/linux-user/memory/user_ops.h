@@ -27,7 +27,9 @@ class UserOps {
     struct Settings {
         bool bounds = false;                      // UserMemoryOps::bounds
         std::function<uint64_t()> now = nullptr;  // nanoseconds; null: the host's steady clock
-        const ErrorSink* errors = nullptr;        // told of what weft got wrong; null: nobody
+        // UserMemoryOps::overlay; null: none.
+        std::function<void(uint64_t start, uint8_t* bytes, uint32_t size)> overlay = nullptr;
+        const ErrorSink* errors = nullptr;  // told of what weft got wrong; null: nobody
     };
 
     // `core` and what the settings point to outlive this, which outlives its users.
