@@ -5,7 +5,6 @@
 
 #include "base/assert.h"
 #include "emulator/linux-user/signal/deliver.h"
-#include "emulator/linux-user/syscall/call_context.h"
 #include "emulator/linux-user/syscall/dispatch.h"
 
 namespace weft::user {
@@ -17,10 +16,15 @@ constexpr unsigned kA0 = 10;
 constexpr unsigned kA7 = 17;
 constexpr uint64_t kEcallSize = 4;
 
-std::optional<ThreadEnd> make_call(Cpu& cpu, Thread& thread) {
-    const SyscallOutcome outcome = dispatch(
+}  // namespace
+
+SyscallOutcome make_call(const Cpu& cpu, Thread& thread) {
+    return dispatch(
         thread, cpu.x(kA7),
         {cpu.x(kA0), cpu.x(kA0 + 1), cpu.x(kA0 + 2), cpu.x(kA0 + 3), cpu.x(kA0 + 4), cpu.x(kA0 + 5)});
+}
+
+std::optional<ThreadEnd> finish_call(Cpu& cpu, const SyscallOutcome& outcome) {
     switch (outcome.kind) {
         case SyscallOutcome::Kind::value:
             cpu.set_x(kA0, static_cast<uint64_t>(outcome.value));
@@ -38,8 +42,6 @@ std::optional<ThreadEnd> make_call(Cpu& cpu, Thread& thread) {
     return std::nullopt;
 }
 
-}  // namespace
-
 ThreadEnd run_thread(const ProcessOps& accelerator, Vcpu* vcpu, Cpu& cpu, Thread& thread) {
     while (true) {
         switch (accelerator.enter(vcpu)) {
@@ -48,7 +50,7 @@ ThreadEnd run_thread(const ProcessOps& accelerator, Vcpu* vcpu, Cpu& cpu, Thread
                 if (exception.kind != CpuException::Kind::call) {
                     const FaultSignal signal = fault_signal(exception, cpu.pc());
                     raise_exception(thread, signal.number, signal.code, signal.address);
-                } else if (const auto end = make_call(cpu, thread)) {
+                } else if (const auto end = finish_call(cpu, make_call(cpu, thread))) {
                     return *end;
                 }
                 break;

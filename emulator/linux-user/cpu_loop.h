@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "emulator/linux-user/cpu.h"
+#include "emulator/linux-user/syscall/call_context.h"
 #include "emulator/linux-user/thread.h"
 #include "weft/accel.h"
 
@@ -32,6 +34,10 @@ struct FaultSignal {
 
 // Linux' arch/riscv/kernel/traps.c and mm/fault.c. Not for system calls.
 FaultSignal fault_signal(const CpuException& exception, uint64_t pc);
+
+// The call that `cpu` stands at; what becomes of it then: nothing, or the thread's end.
+SyscallOutcome make_call(const Cpu& cpu, Thread& thread);
+std::optional<ThreadEnd> finish_call(Cpu& cpu, const SyscallOutcome& outcome);
 
 // Runs the guest from the registers of `cpu` on, until its thread ends. By the thread itself, whose signals were started. May not
 // return: the guest may die of a signal.

@@ -16,7 +16,7 @@ class ProcessMemory final : public MemoryView, private AccessFaults {
   public:
     ProcessMemory(Process& process, bool bounds)
         : errors_{[](void*, const char* message) { print_warning(message); }, nullptr},
-          ops_(process.core(), {.bounds = bounds, .now = nullptr, .errors = &errors_}),
+          ops_(process.core(), settings(process.options().overlay, bounds, errors_)),
           memory_(process.memory()) {
         memory_.connect(this);
     }
@@ -25,6 +25,16 @@ class ProcessMemory final : public MemoryView, private AccessFaults {
     const UserMemoryOps& ops() const override { return ops_.ops(); }
 
   private:
+    static UserOps::Settings settings(const CodeOverlay* overlay, bool bounds, const ErrorSink& errors) {
+        UserOps::Settings settings{.bounds = bounds, .now = nullptr, .overlay = nullptr, .errors = &errors};
+        if (overlay != nullptr) {
+            settings.overlay = [overlay](uint64_t start, uint8_t* bytes, uint32_t size) {
+                overlay->overlay(start, bytes, size);
+            };
+        }
+        return settings;
+    }
+
     bool access_again(uint64_t vaddr, weft::Access access, uint32_t host_code) override {
         MemoryFault kind{};
         return ops_.fault(current_thread(), vaddr, access, host_code, &kind);

@@ -181,6 +181,7 @@ Result<RunSettings> run_settings(Options& options, KernelStart& start) {
     settings.release = options.release;
     settings.cpu = options.cpu;
     settings.strace = options.strace;
+    settings.debugger = options.debugger;
     settings.own_path = own_path();
     settings.own_options = std::move(options.inherited);
     settings.comes_back = sanitizer_mode() != SanitizerMode::none;

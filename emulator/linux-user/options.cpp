@@ -232,7 +232,14 @@ Result<> set_log_filter(Raw& raw, const std::string& value) {
     return {};
 }
 
-Result<> refuse_gdb(Raw&, const std::string&) { return fail("there is no gdb stub for processes"); }
+Result<> set_debugger(Raw& raw, const std::string& value) {
+    const Result<DebugAddress> address = DebugAddress::parse(value);
+    if (!address) {
+        return std::unexpected(address.error());
+    }
+    raw.options.debugger = *address;
+    return {};
+}
 
 // Signals have their numbers: there is nothing to map.
 Result<> ignore(Raw&, const std::string&) { return {}; }
@@ -286,7 +293,9 @@ constexpr OptionDesc kDebugOptions[] = {
      "log to FILE instead of standard error"},
     {"dfilter", nullptr, "RANGE[,RANGE...]", "DFILTER", set_log_filter,
      "log code at these guest addresses only: FIRST..LAST, START+LENGTH or\nEND-LENGTH"},
-    {"g", nullptr, "PORT", "GDB", refuse_gdb, "wait for a debugger: refused, there is no gdb stub yet"},
+    {"g", nullptr, "PORT|PATH", "GDB", set_debugger,
+     "wait for gdb at PORT of 127.0.0.1, or at the Unix socket PATH, which has a\nslash; %d in it is the "
+     "process's number"},
     {"perfmap", nullptr, nullptr, "PERFMAP", turn_on<kPerfMap>,
      "list generated code for perf in /tmp/perf-PID.map (-accel ...,perfmap=on)"},
     {"jitdump", nullptr, nullptr, "JITDUMP", turn_on<kJitDump>,
@@ -350,9 +359,10 @@ bool has_optional_value(const OptionDesc& option) {
     return option.argument != nullptr && option.argument[0] == '[';
 }
 
-// Its argument and its environment: a program that it runs has its own.
+// Its argument, its environment and its debugger: a program that it runs has its own.
 bool is_of_one_program(const OptionDesc& option) {
-    return option.apply == set_argument0 || option.apply == set_variables || option.apply == unset_variables;
+    return option.apply == set_argument0 || option.apply == set_variables ||
+           option.apply == unset_variables || option.apply == set_debugger;
 }
 
 // Moves `arguments` behind the options.

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
+#include "emulator/linux-user/debug/address.h"
 
 namespace weft::user {
 
@@ -48,6 +49,7 @@ struct Options {
     AddressFilter log_filter;
     std::string log_file;  // -D; "": standard error
     bool strace = false;
+    std::optional<DebugAddress> debugger;  // -g
 };
 
 struct StartedBy {

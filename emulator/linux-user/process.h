@@ -36,6 +36,13 @@ class CodeSync {
     virtual void sync(uint64_t start, uint64_t end, bool all) = 0;
 };
 
+// Who has the guest execute other bytes than lie in its memory: UserMemoryOps::overlay.
+class CodeOverlay {
+  public:
+    virtual ~CodeOverlay() = default;
+    virtual void overlay(uint64_t start, uint8_t* bytes, uint32_t size) const = 0;
+};
+
 // Weft's own descriptors, which the guest neither sees nor closes. Any thread.
 class OwnDescriptors {
   public:
@@ -50,10 +57,11 @@ struct ProcessOptions {
     std::string prefix;   // -L: a folder in which names that begin with a slash are looked up first; "": none
     std::string release;  // -r: what uname says; "": the host's
     const riscv::CpuModel* cpu = &riscv::kRv64;
-    Log* strace = nullptr;             // -strace; null: off
-    CodeSync* code = nullptr;          // null: there are no translations
-    OwnDescriptors* own = nullptr;     // null: there are none
-    CodeListener* listener = nullptr;  // of the memory; null: none
+    Log* strace = nullptr;                 // -strace; null: off
+    CodeSync* code = nullptr;              // null: there are no translations
+    OwnDescriptors* own = nullptr;         // null: there are none
+    CodeListener* listener = nullptr;      // of the memory; null: none
+    const CodeOverlay* overlay = nullptr;  // null: none
 };
 
 struct AddressRange {
@@ -76,6 +84,15 @@ struct Program {
 
 class Lifecycle;
 
+// Who wants to know of the process's end before it comes.
+class EndListener {
+  public:
+    virtual ~EndListener() = default;
+    // By the thread that ends it, with no lock held.
+    virtual void exits(int status) = 0;
+    virtual void killed(int signal) = 0;
+};
+
 class Process {
   public:
     static Result<std::unique_ptr<Process>> create(const ProcessOptions& options, const MemoryConfig& memory,
@@ -95,6 +112,9 @@ class Process {
     // Threads and processes; null where none can be made. Set before the guest runs.
     Lifecycle* lifecycle() { return lifecycle_; }
     void connect(Lifecycle* lifecycle) { lifecycle_ = lifecycle; }
+    // Null: nobody. Set before the guest runs.
+    EndListener* end_listener() { return end_listener_; }
+    void connect(EndListener* listener) { end_listener_ = listener; }
     // Null before loaded().
     Heap* heap() { return heap_ ? &*heap_ : nullptr; }
 
@@ -136,6 +156,7 @@ class Process {
     Stack stack_;
     Sighand sighand_;
     Lifecycle* lifecycle_ = nullptr;
+    EndListener* end_listener_ = nullptr;
     std::optional<Heap> heap_;
     Program program_;
     std::atomic<uint32_t> personality_{0};

@@ -1,10 +1,12 @@
 #include "emulator/linux-user/run.h"
 
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "base/messages.h"
+#include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/start/load_program.h"
 #include "emulator/linux-user/translated_code.h"
@@ -81,7 +83,8 @@ std::expected<int, RunError> run_first_thread(Process& process, const LoadedProg
 
 // From the files to a process whose memory holds the program. `code` and `log` outlive the process.
 std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& settings, TranslatedCode& code,
-                                                               Log& log, LoadedProgram& program) {
+                                                               const CodeOverlay* overlay, Log& log,
+                                                               LoadedProgram& program) {
     const std::string prefix = settings.program.prefix;
     // Its files are closed before the guest runs.
     auto executable = open_executable(std::move(settings.program));
@@ -104,7 +107,8 @@ std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& sett
                            .cpu = settings.cpu,
                            .strace = settings.strace ? &log : nullptr,
                            .code = &code,
-                           .listener = &code};
+                           .listener = &code,
+                           .overlay = overlay};
     auto process = Process::create(options, *memory, host);
     if (!process) {
         return refuse(process.error());
@@ -129,7 +133,9 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
                                          Log& log) {
     TranslatedCode code;
     LoadedProgram program;
-    const auto process = make_process(settings, code, log, program);
+    Breakpoints breakpoints;
+    const auto process =
+        make_process(settings, code, settings.debugger ? &breakpoints : nullptr, log, program);
     if (!process) {
         return std::unexpected(process.error());
     }
@@ -152,6 +158,15 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
             Error(std::string("accelerator '") + accel.descriptor().name + "' cannot run processes"));
     }
     code.connect(*instance.process(), instance.get());
+    std::unique_ptr<Debugger> debugger;
+    if (settings.debugger) {
+        auto listening = Debugger::create(*settings.debugger, **process, breakpoints, code);
+        if (!listening) {
+            return refuse(listening.error());
+        }
+        debugger = std::move(*listening);
+        print_error("waiting for a debugger at " + settings.debugger->text());
+    }
     return run_first_thread(**process, program,
                             {.accel = *accel.descriptor().ops,
                              .ops = *instance.process(),
@@ -159,6 +174,7 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
                              .guest_object = parts.guest_object,
                              .make_cpu = parts.make_cpu,
                              .process = **process,
+                             .debugger = debugger.get(),
                              .own_path = settings.own_path,
                              .own_options = settings.own_options,
                              .comes_back = settings.comes_back});

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/linux-user/cpu.h"
+#include "emulator/linux-user/debug/address.h"
 #include "emulator/linux-user/process.h"
 #include "emulator/linux-user/start/guest_base.h"
 #include "emulator/linux-user/start/program_file.h"
@@ -47,6 +49,7 @@ struct RunSettings {
     std::string release = {};  // uname's; "": the host's
     const riscv::CpuModel* cpu = &riscv::kRv64;
     bool strace = false;
+    std::optional<DebugAddress> debugger = {};  // where one is waited for; nothing: there is none
     // What execve runs a program for the guest's CPU by: weft, and the options that it was given.
     std::string own_path = {};
     std::vector<std::string> own_options = {};

@@ -11,6 +11,7 @@
 #include "base/raw_syscall.h"
 #include "base/unique_fd.h"
 #include "emulator/accel/text_sinks.h"
+#include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/syscall/safe_call.h"
@@ -63,30 +64,41 @@ class ChildDone {
 }  // namespace
 
 // The number of the child, 0 in it, or a negated errno. All signals of the caller's are blocked.
-int32_t GuestThreads::copy_process(const CloneRequest& request, Vcpu* survivor) {
-    // The C library's fork() also sees to its own locks, which other threads may hold.
-    if (needs_clone(request) && alive_.load(std::memory_order_seq_cst) != 1) {
+int32_t GuestThreads::copy_process(const CloneRequest& request, Thread& caller) {
+    Process& process = runtime_.process;
+    Debugger* const debugger = runtime_.debugger;
+    // The C library's fork() also sees to its own locks, which other threads may hold, among them those of a debugger's connection.
+    const bool alone = alive_.load(std::memory_order_seq_cst) == 1 && debugger == nullptr;
+    if (needs_clone(request) && !alone) {
         return -EINVAL;
     }
-    Process& process = runtime_.process;
     runtime_.ops.fork_begin(runtime_.instance);
     process.fork_prepare();
+    if (debugger != nullptr) {
+        debugger->fork_prepare();
+    }
     runtime_.ops.fork_prepare(runtime_.instance);
     const int64_t child = needs_clone(request) ? system_clone(request) : ::fork();
     const int error = errno;
     if (child != 0) {
         runtime_.ops.fork_parent(runtime_.instance);
+        if (debugger != nullptr) {
+            debugger->fork_parent();
+        }
         process.fork_parent();
         return static_cast<int32_t>(child == -1 && !needs_clone(request) ? -error : child);
     }
     loader::ErrorCollector errors;
-    if (!runtime_.ops.fork_child(runtime_.instance, survivor, errors.sink())) {
+    if (!runtime_.ops.fork_child(runtime_.instance, caller.guest->vcpu(), errors.sink())) {
         print_error("fork: " + errors.message("there is no memory"));
         while (true) {
             raw_syscall(SYS_exit_group, 1);
         }
     }
     process.fork_child();
+    if (debugger != nullptr) {
+        debugger->fork_child(caller);
+    }
     alive_.store(1, std::memory_order_seq_cst);
     left_first_.store(true, std::memory_order_seq_cst);
     return 0;
@@ -103,7 +115,7 @@ int64_t GuestThreads::fork(Thread& caller, const CloneRequest& request) {
         return kRestart;
     }
     GuestMemory& memory = caller.process.memory();
-    const int32_t child = copy_process(request, caller.guest->vcpu());
+    const int32_t child = copy_process(request, caller);
     if (child < 0) {
         return child;
     }

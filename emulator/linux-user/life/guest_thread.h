@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "emulator/linux-user/cpu.h"
+#include "emulator/linux-user/debug/stop_control.h"
 #include "emulator/linux-user/life/runtime.h"
 #include "emulator/linux-user/thread.h"
 #include "weft/accel.h"
@@ -25,6 +26,9 @@ class GuestThread {
     Vcpu* vcpu() const { return vcpu_; }
     Cpu& cpu() { return *cpu_; }
     Thread& thread() { return *thread_; }
+
+    // With a debugger, from when the thread has its number until it runs.
+    std::unique_ptr<StopControl::Member> debugged;
 
   private:
     explicit GuestThread(const Runtime& runtime) : runtime_(runtime) {}

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/mutex.h"
 #include "base/raw_syscall.h"
 #include "emulator/accel/text_sinks.h"
+#include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/thread_exit.h"
 #include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/signal/host_signals.h"
@@ -135,7 +137,11 @@ void* GuestThreads::enter(void* argument) {
     {
         MutexLock lock(start.mutex);
         guest = std::move(start.guest);
-        start.tid = guest->thread().tid = host_tid();
+        guest->thread().tid = host_tid();
+        if (Debugger* debugger = owner.runtime_.debugger) {
+            guest->debugged = debugger->join(guest->thread());
+        }
+        start.tid = guest->thread().tid;
         start.changed.notify_all();
         while (!start.may_go) {
             start.changed.wait(start.mutex);
@@ -151,9 +157,13 @@ void* GuestThreads::enter(void* argument) {
 int GuestThreads::run_first(GuestThread& first) {
     alive_.store(1, std::memory_order_seq_cst);
     first.thread().tid = host_tid();
+    if (runtime_.debugger != nullptr) {
+        first.debugged = runtime_.debugger->join(first.thread());
+    }
     start_signals(first.thread());
     const ThreadEnd end = run(first);
     if (runtime_.comes_back && !left_first_.load(std::memory_order_seq_cst)) {
+        tell_end(end.status);
         set_current_thread(nullptr);
         return end.status;
     }
@@ -175,7 +185,9 @@ int GuestThreads::run_first(GuestThread& first) {
 }
 
 ThreadEnd GuestThreads::run(GuestThread& guest) {
-    return run_thread(runtime_.ops, guest.vcpu(), guest.cpu(), guest.thread());
+    return runtime_.debugger != nullptr ? runtime_.debugger->run(runtime_.ops, guest.vcpu(), guest.cpu(),
+                                                                 guest.thread(), std::move(guest.debugged))
+                                        : run_thread(runtime_.ops, guest.vcpu(), guest.cpu(), guest.thread());
 }
 
 void GuestThreads::end(std::unique_ptr<GuestThread> guest, const ThreadEnd& end) {
@@ -200,7 +212,14 @@ void GuestThreads::end(std::unique_ptr<GuestThread> guest, const ThreadEnd& end)
     }
 }
 
+void GuestThreads::tell_end(int status) {
+    if (EndListener* listener = runtime_.process.end_listener()) {
+        listener->exits(status);
+    }
+}
+
 void GuestThreads::end_process(int status) {
+    tell_end(status);
     // Other threads may still run: what is to be written at the end is written beside them.
     const TextSink nowhere{[](void*, const char*, size_t) {}, nullptr};
     runtime_.accel.report(runtime_.instance, "stats-file", &nowhere);

@@ -12,6 +12,8 @@
 
 namespace weft::user {
 
+class Debugger;
+
 // Constant while the guest runs; what it refers to outlives its threads.
 struct Runtime {
     const AccelOps& accel;
@@ -20,6 +22,7 @@ struct Runtime {
     void* guest_object;  // StateHeader::guest of each vCPU
     std::function<std::unique_ptr<Cpu>(void* state)> make_cpu;
     Process& process;
+    Debugger* debugger = nullptr;  // null: there is none
     // What execve of a program for the guest's CPU runs: weft itself, with the options that it was given.
     std::string own_path;
     std::vector<std::string> own_options;

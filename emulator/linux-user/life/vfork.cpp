@@ -96,7 +96,8 @@ struct Child {
 }  // namespace
 
 int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
-    if (kByFork) {
+    // A debugger's breakpoints would be the child's, and there is nobody to tell of them.
+    if (kByFork || runtime_.debugger != nullptr) {
         return fork(caller, request);
     }
     auto stack = Mapping::anonymous(kHostStack, PROT_READ | PROT_WRITE, MAP_NORESERVE);

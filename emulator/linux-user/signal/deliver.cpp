@@ -62,7 +62,7 @@ class Turn {
     void force(const Siginfo& info) {
         const abi::Sigaction action = actions_.get(info.signal());
         if (action.handler <= kHandlerIgnore || (mask_ & signal_bit(info.signal())) != 0) {
-            die_by_signal(info);
+            die(info);
         }
         make(info, action);
     }
@@ -125,7 +125,7 @@ class Turn {
                                     .alt_stack = alt_stack_});
         if (!frame || !thread_.process.memory().write(frame->address, &frame->bytes, sizeof(frame->bytes))) {
             if (signal == SIGSEGV) {
-                die_by_signal(bad_stack());
+                die(bad_stack());
             }
             force(bad_stack());
             return;
@@ -141,13 +141,20 @@ class Turn {
         saved_mask_ = mask_;
     }
 
-    // Another thread took the handler away after the signal had come. The host's action is the default one as well, so it is left
-    // to the kernel, when the mask is opened.
+    // Another thread took the handler away after the signal had come, or a debugger was to know of it. But for a debugger, the host's
+    // action is the default one as well, so it is left to the kernel, when the mask is opened.
     void act_by_default(const Siginfo& info) {
-        if (info.signal() == SIGSEGV || info.signal() == SIGBUS) {
-            die_by_signal(info);
+        if (info.signal() == SIGSEGV || info.signal() == SIGBUS || actions_.intercepts()) {
+            die(info);
         }
         send_to_self(info);
+    }
+
+    [[noreturn]] void die(const Siginfo& info) {
+        if (EndListener* listener = thread_.process.end_listener()) {
+            listener->killed(info.signal());
+        }
+        die_by_signal(info);
     }
 
     struct Reset {

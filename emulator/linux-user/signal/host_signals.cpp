@@ -104,6 +104,10 @@ WEFT_SIGNAL_SAFE void send_to_process(int signal, const void* info) {
                       reinterpret_cast<uint64_t>(info));
 }
 
+// The si_code of ask_to_leave_call: none of the kernel's. It comes by SIGSEGV, which is weft's always and never blocked; with it comes whom
+// it is for, as the guest can send itself any code.
+constexpr int kLeaveCall = -0x57454654;
+
 WEFT_SIGNAL_SAFE void on_signal(int signal, siginfo_t* info, void* ucontext) {
     Thread* const thread = current;
     HostContext host(ucontext);
@@ -126,7 +130,11 @@ WEFT_SIGNAL_SAFE void on_signal(int signal, siginfo_t* info, void* ucontext) {
         send_to_process(signal, info);
         return;
     }
-    if (fault_signal) {
+    const bool leaves_call =
+        signal == SIGSEGV && info->si_code == kLeaveCall && info->si_value.sival_ptr == thread;
+    if (leaves_call) {
+        // Thread::asked, below, is all.
+    } else if (fault_signal) {
         fill(signal == SIGSEGV ? thread->signals.sent_segv : thread->signals.sent_bus, info);
     } else {
         fill(thread->signals.slot, info);
@@ -165,6 +173,14 @@ uint64_t host_mask() {
 int64_t send_to_self(const Siginfo& info) {
     return raw_syscall(SYS_rt_tgsigqueueinfo, raw_syscall(SYS_getpid), raw_syscall(SYS_gettid), info.signal(),
                        info.words.data());
+}
+
+void ask_to_leave_call(Thread& thread) {
+    siginfo_t info{};
+    info.si_signo = SIGSEGV;
+    info.si_code = kLeaveCall;
+    info.si_value.sival_ptr = &thread;
+    raw_syscall(SYS_rt_tgsigqueueinfo, raw_syscall(SYS_getpid), thread.tid, SIGSEGV, &info);
 }
 
 }  // namespace weft::user

@@ -36,6 +36,9 @@ void set_host_mask(uint64_t mask);
 uint64_t host_mask();
 // For the calling thread; rt_tgsigqueueinfo(2).
 int64_t send_to_self(const Siginfo& info);
+// Has `thread`, another one of this process, leave the system call that it is in, if any, as a signal with SA_RESTART would; no signal of
+// the guest's comes of it.
+void ask_to_leave_call(Thread& thread);
 
 inline constexpr uint64_t kAllSignals = ~uint64_t{0};
 

@@ -23,13 +23,18 @@ constexpr bool is_wefts(int signal) { return signal == SIGSEGV || signal == SIGB
 constexpr bool has_handler(const abi::Sigaction& action) { return action.handler > kHandlerIgnore; }
 constexpr size_t place(int signal) { return static_cast<size_t>(signal) - 1; }
 
-abi::HostSigaction host_action(int signal, const abi::Sigaction& guest) {
+abi::HostSigaction host_action(int signal, const abi::Sigaction& guest, bool intercepts) {
     if (is_wefts(signal)) {
         // One that is dropped must not end a call that the kernel can begin again.
         return host_handler(has_handler(guest) ? guest.flags & kSaRestart : kSaRestart);
     }
     if (has_handler(guest)) {
         return host_handler(guest.flags & (kSaRestart | kForChildren));
+    }
+    const bool ends = guest.handler == kHandlerDefault && !is_ignored_by_default(signal) &&
+                      !stops_by_default(signal) && !is_the_kernels(signal);
+    if (intercepts && ends) {
+        return host_handler(SA_RESTART);
     }
     return {.handler = guest.handler, .flags = guest.flags & kForChildren, .restorer = 0, .mask = 0};
 }
@@ -40,6 +45,7 @@ Sighand::Sighand(const Sighand& other) {
     MutexLock theirs(other.mutex_);
     MutexLock own(mutex_);
     actions_ = other.actions_;
+    intercepts_ = other.intercepts_;
 }
 
 void Sighand::start() {
@@ -61,7 +67,7 @@ void Sighand::start() {
 }
 
 int64_t Sighand::show_host(int signal) {
-    const abi::HostSigaction host = host_action(signal, actions_[place(signal)]);
+    const abi::HostSigaction host = host_action(signal, actions_[place(signal)], intercepts_);
     return host_sigaction(signal, &host, nullptr);
 }
 
@@ -86,6 +92,21 @@ int64_t Sighand::set(int signal, const abi::Sigaction* action, abi::Sigaction* o
 abi::Sigaction Sighand::get(int signal) {
     MutexLock lock(mutex_);
     return actions_[place(signal)];
+}
+
+void Sighand::intercept(bool on) {
+    MutexLock lock(mutex_);
+    intercepts_ = on;
+    for (int signal = 1; is_valid(signal); ++signal) {
+        if (!is_the_kernels(signal)) {
+            show_host(signal);
+        }
+    }
+}
+
+bool Sighand::intercepts() {
+    MutexLock lock(mutex_);
+    return intercepts_;
 }
 
 void Sighand::reset(int signal, uint64_t handler) {

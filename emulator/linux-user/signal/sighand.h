@@ -47,6 +47,10 @@ class Sighand {
     abi::Sigaction get(int signal);
     // For fork(2), which is made with it held.
     Mutex& mutex() WEFT_RETURN_CAPABILITY(mutex_) { return mutex_; }
+    // With a debugger, which is told of signals before they act: what would end the process comes to weft's handler as well, and is
+    // delivered by it.
+    void intercept(bool on);
+    bool intercepts();
     // SA_RESETHAND: the default from now on, unless it has another handler than `handler` by now.
     void reset(int signal, uint64_t handler);
 
@@ -54,9 +58,16 @@ class Sighand {
     int64_t show_host(int signal) WEFT_REQUIRES(mutex_);
 
     bool started_ WEFT_GUARDED_BY(mutex_) = false;
+    bool intercepts_ WEFT_GUARDED_BY(mutex_) = false;
     mutable Mutex mutex_;
     std::array<abi::Sigaction, abi::kSignals> actions_ WEFT_GUARDED_BY(mutex_){};  // at signal - 1
 };
+
+// Whether "default" means that the process stops (signal(7)).
+constexpr bool stops_by_default(int signal) {
+    return signal == 19 || signal == 20 || signal == 21 ||
+           signal == 22;  // SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU
+}
 
 // The actions that hold for a thread.
 Sighand& sighand_of(Thread& thread);

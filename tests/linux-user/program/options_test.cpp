@@ -1,5 +1,7 @@
 // The options of weft-riscv64 and the variables that stand for them.
+#include <fmt/format.h>
 #include <algorithm>
+
 #include <catch2/catch.hpp>
 #include <functional>
 #include <map>
@@ -163,8 +165,12 @@ TEST_CASE("each mistake has its line", "[user-options]") {
     CHECK(error({"-U", "A=1", "p"}) == "-U: 'A=1' is not a variable's name");
     CHECK(error({"-U", "", "p"}) == "-U: '' is not a variable's name");
     CHECK(error({"-cpu", "z80", "p"}) == "-cpu: unknown CPU 'z80' ('help' lists them)");
-    CHECK(error({"-g", "1234", "p"}) == "-g: there is no gdb stub for processes");
-    CHECK(error({"p"}, {"QEMU_GDB=1234"}) == "QEMU_GDB: there is no gdb stub for processes");
+    for (const char* wrong : {"", "0", "65536", "x", "host:1234"}) {
+        CHECK(error({"-g", wrong, "p"}) ==
+              fmt::format("-g: '{}' is neither a port (1 to 65535) nor a path with a slash", wrong));
+    }
+    CHECK(error({"p"}, {"QEMU_GDB=x"}) ==
+          "QEMU_GDB: 'x' is neither a port (1 to 65535) nor a path with a slash");
     CHECK(error({"p"}, {"WEFT_GUEST_BASE=y"}) == "WEFT_GUEST_BASE: 'y' is not a number");
     CHECK(error({"-d", "nonesuch", "p"}).starts_with("-d: "));
     CHECK(error({"-dfilter", "3..2", "p"}).starts_with("-dfilter: "));

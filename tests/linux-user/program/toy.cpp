@@ -61,6 +61,7 @@ const ProcessOps kProcessOps = {
             }
             return toy.steps[toy.next++](vcpu->block.state);
         },
+    .step = nullptr,
     .host_fault = [](Vcpu*, void*, uint64_t, uint32_t) { return false; },
     .code_gone =
         [](AccelInstance* instance, uint64_t start, uint64_t end) {
