@@ -82,7 +82,11 @@ std::expected<uint64_t, int> reserve_span(const ImagePlan& plan, ImageMapper& ma
         }
     }
     if (!address) {
-        const auto chosen = mapper.reserve_anywhere(size, plan.alignment, remainder);
+        auto chosen = mapper.reserve_anywhere(size, plan.alignment, remainder);
+        if (!chosen && chosen.error() == ENOMEM && plan.alignment > kGuestPageSize) {
+            // Linux asks for an alignment, and takes what it gets.
+            chosen = mapper.reserve_anywhere(size, kGuestPageSize, 0);
+        }
         if (!chosen) {
             return std::unexpected(chosen.error());
         }

@@ -40,7 +40,8 @@ struct PlacedImage {
 };
 
 // Maps an image. One that is not fixed goes with its lowest page at `wanted`, or the next lower address that its alignment
-// allows, if that is free; otherwise, and without `wanted`, where the mapper says. `limit` as plan_image() got it.
+// allows, if that is free; otherwise, and without `wanted`, where the mapper says; without its alignment if there is no room so aligned.
+// `limit` as plan_image() got it.
 //
 // Between the segments of an image nothing is mapped afterwards. On failure nothing of it remains. Errors are the mapper's, and
 // EINVAL for an entry point that is not below the limit.

@@ -99,8 +99,14 @@ TEST_CASE("An image that is not fixed goes where it is wanted, or elsewhere", "[
         CHECK(placed->phdr_address == 0x5000040);
         CHECK(placed->brk_start == 0x5005000);
     }
-    SECTION("nowhere") {
+    SECTION("aligned more than the space is large") {
         file.program[0].p_align = uint64_t{1} << 63;
+        REQUIRE(place_image(plan_of(file.bytes()), mapper, std::nullopt, kLimit));
+        CHECK(mapper.calls[0] == "anywhere 5000 at 10000 modulo 8000000000000000");
+        CHECK(mapper.calls[1] == "anywhere 5000 at 0 modulo 1000");
+    }
+    SECTION("nowhere") {
+        mapper.top = 0x4000;
         CHECK(place_image(plan_of(file.bytes()), mapper, std::nullopt, kLimit).error().number == ENOMEM);
     }
 }
