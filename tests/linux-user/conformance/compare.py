@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs a program as the host's and as the guest's, and compares what they print and how they end.
 
-  compare.py HOST_PROGRAM WEFT GUEST_PROGRAM
+  compare.py HOST_PROGRAM WEFT GUEST_PROGRAM [OPTION...]
+
+OPTIONs are weft's.
 
 Differences that are meant are in the table below, each with its reason.
 """
@@ -27,17 +29,22 @@ def run(command):
     return text.splitlines() + [f"status {done.returncode}"]
 
 
-def main():
-    host, weft, guest = (os.path.abspath(path) for path in sys.argv[1:])
+def compare(host, weft, guest, options):
+    """The exit code."""
     name = pathlib.Path(host).stem
     meant = MEANT.get(name, {})
     expected = [meant.get(line, line) for line in run([host])]
-    found = run([weft, guest])
+    found = run([weft, *options, guest])
     if expected == found:
         print(f"{name}: {len(found)} lines are equal")
         return 0
     print("\n".join(difflib.unified_diff(expected, found, "host", "guest", lineterm="")))
     return 1
+
+
+def main():
+    host, weft, guest = (os.path.abspath(path) for path in sys.argv[1:4])
+    return compare(host, weft, guest, sys.argv[4:])
 
 
 if __name__ == "__main__":

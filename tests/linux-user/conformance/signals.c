@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -198,63 +199,63 @@ static void faults(void) {
     CALL(read(fd, pages, 1));
 }
 
-static void* kills(void* thread) {
-    usleep(20000);
-    pthread_kill(*(pthread_t*)thread, SIGUSR1);
+// A call that waits, and what lets it return without a signal, if anything does. The signal comes again and again: the first may be
+// there before the call waits.
+struct interrupted {
+    const char* what;
+    long (*call)(void);
+    void (*end)(void);
+};
+
+static int pipe_ends[2];
+static pid_t child;
+static long reads(void) {
+    char byte;
+    return read(pipe_ends[0], &byte, 1);
+}
+static void writes(void) { (void)!write(pipe_ends[1], "x", 1); }
+static long sleeps(void) {
+    const struct timespec time = {3600, 0};
+    return nanosleep(&time, NULL);
+}
+static long polls(void) { return poll(NULL, 0, 3600000); }
+static long waits(void) { return waitpid(child, NULL, 0); }
+static void ends_child(void) { kill(child, SIGKILL); }
+
+static const struct interrupted interrupted[] = {
+    {"read", reads, writes}, {"nanosleep", sleeps, NULL}, {"poll", polls, NULL}, {"waitpid", waits, ends_child}};
+
+struct killer {
+    pthread_t thread;
+    void (*end)(void);  // after some signals
+    atomic_int returned;
+};
+static void* kills(void* argument) {
+    struct killer* const killer = argument;
+    for (int sent = 0; !killer->returned; ++sent) {
+        usleep(20000);
+        pthread_kill(killer->thread, SIGUSR1);
+        if (sent == 3 && killer->end != NULL) {
+            usleep(20000);
+            killer->end();
+        }
+    }
     return NULL;
 }
 
-static void restart(const char* what, int flags, long (*call)(void)) {
+static void restart(const struct interrupted* which, int flags) {
     handle(SIGUSR1, flags);
     count = 0;
-    pthread_t self = pthread_self();
-    pthread_t killer;
-    pthread_create(&killer, NULL, kills, &self);
+    struct killer killer = {pthread_self(), flags != 0 ? which->end : NULL, 0};
+    pthread_t thread;
+    pthread_create(&thread, NULL, kills, &killer);
     errno = 0;
-    const long value = call();
+    const long value = which->call();
     const int error = errno;
-    pthread_join(killer, NULL);
-    SAY(what, "%s %s, handled %d", flags != 0 ? "restart" : "no restart",
-        value == -1 ? strerrorname_np(error) : "a value", count);
-}
-
-static int pipe_ends[2];
-static void* writes_later(void* unused) {
-    (void)unused;
-    usleep(60000);
-    return (void*)write(pipe_ends[1], "x", 1);
-}
-static long reads(void) {
-    char byte;
-    pthread_t writer;
-    pthread_create(&writer, NULL, writes_later, NULL);
-    const long value = read(pipe_ends[0], &byte, 1);
-    const int error = errno;
-    pthread_join(writer, NULL);
-    if (value == -1 && read(pipe_ends[0], &byte, 1) != 1) {
-        abort();
-    }
-    errno = error;
-    return value;
-}
-static long sleeps(void) {
-    const struct timespec time = {0, 60000000};
-    return nanosleep(&time, NULL);
-}
-static long polls(void) { return poll(NULL, 0, 60); }
-static long waits(void) {
-    const pid_t child = fork();
-    if (child == 0) {
-        usleep(60000);
-        _exit(0);
-    }
-    const long value = waitpid(child, NULL, 0);
-    const int error = errno;
-    if (value == -1) {
-        wait_for(child);
-    }
-    errno = error;
-    return value;
+    killer.returned = 1;
+    pthread_join(thread, NULL);
+    SAY(which->what, "%s %s, handled %d", flags != 0 ? "restart" : "no restart",
+        value == -1 ? strerrorname_np(error) : "a value", count > 0);
 }
 
 static void restarts(void) {
@@ -262,10 +263,17 @@ static void restarts(void) {
         abort();
     }
     for (int flags = 0; flags >= 0; flags = flags == 0 ? SA_RESTART : -1) {
-        restart("read", flags, reads);
-        restart("nanosleep", flags, sleeps);
-        restart("poll", flags, polls);
-        restart("waitpid", flags, waits);
+        child = fork();
+        if (child == 0) {
+            for (;;) {
+                pause();
+            }
+        }
+        for (size_t i = 0; i < sizeof(interrupted) / sizeof(interrupted[0]); ++i) {
+            restart(&interrupted[i], flags);
+        }
+        ends_child();
+        waitpid(child, NULL, 0);
     }
 }
 

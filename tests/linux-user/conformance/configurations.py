@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Runs the conformance programs with options of weft's, none of which changes what a program sees.
+
+  configurations.py WEFT FOLDER CONFIGURATION [PROGRAM...]
+
+FOLDER has the programs, built for the host and for the guest. Without PROGRAMs: the configuration's own, or all of them with
+WEFT_TEST_FULL=1.
+"""
+
+import os
+import pathlib
+import sys
+
+from compare import compare
+
+FULL = os.environ.get("WEFT_TEST_FULL") == "1"
+
+# Name: options, and the programs of an ordinary run: those that reach what the option changes.
+CONFIGURATIONS = {
+    # Guest addresses are no host addresses: where each is made from the other.
+    "guest-base": (["-B", "0x200000000000"], ["clone_fork", "exec", "ipc", "memory", "pipes_files", "signals", "sockets"]),
+    # The same, and a space that ends.
+    "reserved": (["-R", "64G"], ["exec", "limits_scheduling", "memory", "signals"]),
+    # Each access is compared with the end of the space.
+    "bounds": (["-accel", "tcg,bounds=on"], ["clone_fork", "memory", "signals"]),
+    "bounds-interp": (["-accel", "tcg,bounds=on,backend=interp"], ["memory", "signals"]),
+    # Memory of code that a forked child shares.
+    "split-wx": (["-accel", "tcg,split-wx=on"], ["clone_fork", "exec", "signals"]),
+    # Signals and waiting calls at each instruction.
+    "one-insn-per-tb": (["-one-insn-per-tb"], ["clone_fork", "signals", "events_timers"]),
+    # Little memory for code: it is emptied under way.
+    "tb-size": (["-tb-size", "1"], ["clone_fork", "signals", "pipes_files"]),
+}
+
+
+def main():
+    weft, folder = os.path.abspath(sys.argv[1]), pathlib.Path(os.path.abspath(sys.argv[2]))
+    options, chosen = CONFIGURATIONS[sys.argv[3]]
+    names = sys.argv[4:]
+    if not names:
+        names = sorted(path.stem for path in folder.glob("*.riscv64")) if FULL else chosen
+    failed = [name for name in names if compare(str(folder / f"{name}.host"), weft, str(folder / f"{name}.riscv64"), options) != 0]
+    print(f"{' '.join(options)}: {len(names)} programs" + "".join(f", {name} differs" for name in failed))
+    return 1 if failed or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
