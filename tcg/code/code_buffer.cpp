@@ -68,18 +68,19 @@ Result<CodeBuffer> CodeBuffer::create_single(size_t size, bool executes, std::st
 Result<> CodeBuffer::unshare(size_t kept) const {
     constexpr const char* kContext = "cannot give the code buffer memory of its own";
     WEFT_ASSERT(split());
-    auto file = Memfd::create("weft-code", size_);
-    if (!file) {
-        return std::unexpected(file.error().within(kContext));
-    }
     const std::vector<uint8_t> bytes(rw().as<const uint8_t>(), rw().as<const uint8_t>() + kept);
-    for (const auto& [view, protection] : {std::pair(rw_mapping_.data(), PROT_READ | PROT_WRITE),
-                                           std::pair(rx_mapping_.data(), PROT_READ | PROT_EXEC)}) {
-        if (mmap(view, size_, protection, MAP_SHARED | MAP_FIXED, file->fd(), 0) == MAP_FAILED) {
-            return fail_errno(kContext);
-        }
-        static_cast<void>(madvise(view, size_, MADV_HUGEPAGE));
+    // Not a memory file: a child that may open no more files, or whose files must stay small (RLIMIT_NOFILE, RLIMIT_FSIZE), has code
+    // as well. mremap() of no bytes of shared memory makes another view of it (mremap(2)).
+    void* const writable = rw_mapping_.data();
+    void* const executable = rx_mapping_.data();
+    if (mmap(writable, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+             -1, 0) == MAP_FAILED ||
+        mremap(writable, 0, size_, MREMAP_MAYMOVE | MREMAP_FIXED, executable) == MAP_FAILED ||
+        mprotect(executable, size_, PROT_READ | PROT_EXEC) != 0) {
+        return fail_errno(kContext);
     }
+    static_cast<void>(madvise(writable, size_, MADV_HUGEPAGE));
+    static_cast<void>(madvise(executable, size_, MADV_HUGEPAGE));
     std::ranges::copy(bytes, rw().as<uint8_t>());
     return {};
 }

@@ -1,4 +1,5 @@
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -127,6 +128,46 @@ TEST_CASE("stores to guards, to what was not opened and to the executable view f
     CHECK(store(split.rw().value() + kPage) == SIGSEGV);
     CHECK(store(split.rw().value() + 2 * kPage) == 0);
     CHECK(store(split.rx().value()) == SIGSEGV);
+}
+
+// Lowers what this process may have, for the while.
+class Lowered {
+  public:
+    explicit Lowered(decltype(RLIMIT_FSIZE) which) : which_(which) {
+        REQUIRE(getrlimit(which_, &old_) == 0);
+        const rlimit none{0, old_.rlim_max};
+        REQUIRE(setrlimit(which_, &none) == 0);
+    }
+    ~Lowered() { setrlimit(which_, &old_); }
+    Lowered(const Lowered&) = delete;
+    Lowered& operator=(const Lowered&) = delete;
+
+  private:
+    decltype(RLIMIT_FSIZE) which_;
+    rlimit old_{};
+};
+
+TEST_CASE("memory of its own is two views as well, where no file may be opened or grow") {
+    const CodeBuffer buffer = make(SplitWx::on);
+    REQUIRE(buffer.open(0, kSize));
+    std::memset(buffer.rw().as<uint8_t>(), 0xa5, 2 * kPage);
+    buffer.guard(3 * kPage, kPage);
+    {
+        const Lowered files(RLIMIT_NOFILE);
+        const Lowered sizes(RLIMIT_FSIZE);
+        REQUIRE(buffer.unshare(kPage));
+    }
+    const auto maps = maps_of(buffer);
+    REQUIRE(maps.size() == 2);
+    CHECK(maps[0].access == "rw-s");
+    CHECK(maps[1].access == "r-xs");
+    const auto* const seen = buffer.rx().as<const uint8_t>();
+    CHECK(std::all_of(seen, seen + kPage, [](uint8_t byte) { return byte == 0xa5; }));
+    CHECK(std::all_of(seen + kPage, seen + kSize, [](uint8_t byte) { return byte == 0; }));
+    std::memset((buffer.rw() + 2 * kPage).as<uint8_t>(), 0x5a, kPage);
+    CHECK(std::memcmp((buffer.rw() + 2 * kPage).as<uint8_t>(), seen + 2 * kPage, kPage) == 0);
+    REQUIRE(buffer.discard(2 * kPage, kPage));
+    CHECK(seen[2 * kPage] == 0);
 }
 
 TEST_CASE("addresses convert between the views; null stays null; one past the end is inside") {
