@@ -98,7 +98,9 @@ struct Child {
 int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
     // A debugger's breakpoints would be the child's, and there is nobody to tell of them.
     if (kByFork || runtime_.debugger != nullptr) {
-        return fork(caller, request);
+        CloneRequest copy = request;
+        copy.flags &= ~uint64_t{CLONE_VM};
+        return fork(caller, copy);
     }
     auto stack = Mapping::anonymous(kHostStack, PROT_READ | PROT_WRITE, MAP_NORESERVE);
     if (!stack) {
