@@ -9,9 +9,9 @@ archive keyring, packages with the hashes in them; both are apt's own checks and
   debian.py --cache DIR depends --suite S --arch A PACKAGE      prints what PACKAGE depends on, one name a line
   debian.py --cache DIR recorded --suite S --arch A --set NAME  prints the packages of the recorded set NAME that the
       archive still has in the recorded versions, one name a line
-  debian.py --cache DIR fetch --suite S --arch A --set NAME [--closure] [--record] --into DIR PACKAGE...
+  debian.py --cache DIR fetch --suite S --arch A --set NAME [--closure] [--packed] [--record] --into DIR PACKAGE...
       unpacks the packages (with everything they depend on if --closure is given) into a new folder DIR and prints
-      one line "PACKAGE VERSION" for each
+      one line "PACKAGE VERSION" for each; with --packed DIR has the packages as files, with an index of them for apt
 
 Versions and hashes of what was fetched last are recorded in scripts/lib/packages.list, in sets: see packages.py. --record
 takes the newest and records it.
@@ -201,9 +201,9 @@ Debug::NoLocking "true";
             pairs.append((name, wanted if wanted in versions else versions[0]))
         return pairs
 
-    def fetch(self, names, closure, into, recorded, check):
-        """Downloads and unpacks; `into` appears complete or not at all. Returns a packages.Entry for each package, by name,
-        after `check` has seen them."""
+    def fetch(self, names, closure, into, recorded, check, packed=False):
+        """Downloads and unpacks, unless they are to stay `packed`; `into` appears complete or not at all. Returns a
+        packages.Entry for each package, by name, after `check` has seen them."""
         pairs = self.versions(names, closure, recorded)
         progress(f"downloading {len(pairs)} packages of {self.name}")
         # `download` takes what is in the folder already if its hash is right.
@@ -220,9 +220,16 @@ Debug::NoLocking "true";
                 files[name] = found[0]
             entries = {name: packages.Entry(version, packages.sha256(files[name])) for name, version in pairs}
             check(entries)
-            progress(f"unpacking into {into}")
-            for name, _ in pairs:
-                subprocess.run(["dpkg-deb", "-x", str(files[name]), str(work)], check=True)
+            if packed:
+                progress(f"moving to {into}")
+                (work / "Packages").write_text("".join(
+                    index_entry(files[name], entries[name].sha256) for name, _ in pairs))
+                for name, _ in pairs:
+                    shutil.move(files[name], work)
+            else:
+                progress(f"unpacking into {into}")
+                for name, _ in pairs:
+                    subprocess.run(["dpkg-deb", "-x", str(files[name]), str(work)], check=True)
             if into.exists():
                 shutil.rmtree(into)
             work.rename(into)
@@ -231,6 +238,12 @@ Debug::NoLocking "true";
             raise
         shutil.rmtree(self.debs)
         return entries
+
+
+def index_entry(file, sha256):
+    """What a repository's Packages says of one package (https://wiki.debian.org/DebianRepository/Format)."""
+    control = subprocess.run(["dpkg-deb", "-f", str(file)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return f"{control}Filename: ./{file.name}\nSize: {file.stat().st_size}\nSHA256: {sha256}\n\n"
 
 
 def progress(text):
@@ -251,6 +264,7 @@ def main():
             command.add_argument("--set", required=True)
         if name == "fetch":
             command.add_argument("--closure", action="store_true")
+            command.add_argument("--packed", action="store_true")
             command.add_argument("--record", action="store_true")
             command.add_argument("--into", type=pathlib.Path, required=True)
         if name != "recorded":
@@ -278,7 +292,7 @@ def main():
             packages.check_hashes(recorded, entries)
 
     entries = archive.fetch(arguments.packages, arguments.closure, arguments.into.resolve(),
-                            {} if arguments.record else recorded, check)
+                            {} if arguments.record else recorded, check, arguments.packed)
     if arguments.record:
         record[arguments.set] = entries
         packages.write(packages.RECORD, record)

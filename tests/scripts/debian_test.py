@@ -1,5 +1,6 @@
 import hashlib
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -110,7 +111,8 @@ class Recorded(unittest.TestCase):
 
     def test_the_tree_records_what_its_scripts_fetch(self):
         record = packages.read(packages.RECORD)
-        self.assertEqual(set(record), {"guest", "native-root", "peer", "riscv-root", "riscv-root-full", "schema-rules", "schema-tools"})
+        self.assertEqual(set(record), {"guest", "native-root", "peer", "riscv-packed", "riscv-root",
+                                       "riscv-root-full", "schema-rules", "schema-tools"})
         for set_name, name in (("guest", "opensbi"), ("peer", "qemu-system-riscv"), ("schema-tools", "dt-schema")):
             self.assertIn(name, record[set_name])
 
@@ -173,6 +175,29 @@ class Fetching(unittest.TestCase):
             archive.fetch(["a"], False, self.folder / "into", {}, refuse)
         self.assertEqual(seen, [{"a": entry("1:2", hashlib.sha256(b"a 1:2").hexdigest())}])
         self.assertEqual([path.name for path in self.folder.iterdir()], ["debs"])
+
+    def test_packed_packages_come_with_an_index(self):
+        tree = self.folder / "tree"
+        (tree / "DEBIAN").mkdir(parents=True)
+        control = "Package: a\nVersion: 1:2\nArchitecture: all\nMaintainer: n <n@e>\nDescription: d\n more of it\n"
+        (tree / "DEBIAN/control").write_text(control)
+
+        class RealPackage(FakeArchive):
+            def run(self, *command):
+                text = super().run(*command)
+                if command[:2] == ("apt-get", "download"):
+                    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(tree), str(self.debs / "a_1%3a2_arch.deb")],
+                                   check=True, stdout=subprocess.DEVNULL)
+                return text
+
+        into = self.folder / "into"
+        entries = RealPackage(self.folder, {"a": ["1:2"]}).fetch(["a"], False, into, {}, lambda entries: None, packed=True)
+        file = into / "a_1%3a2_arch.deb"
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        self.assertEqual(entries, {"a": entry("1:2", sha256)})
+        self.assertEqual((into / "Packages").read_text(),
+                         f"{control}Filename: ./{file.name}\nSize: {file.stat().st_size}\nSHA256: {sha256}\n\n")
+        self.assertEqual(sorted(path.name for path in into.iterdir()), ["Packages", file.name])
 
 
 if __name__ == "__main__":
