@@ -23,7 +23,7 @@ Layout::Layout(uint64_t minimum, uint64_t limit, uint64_t stack_limit, uint64_t 
     mmap_base_ = round_down(mmap_base_, host_page_);
 }
 
-uint64_t Layout::program_base() const { return round_down(window_top_ / 3 * 2, kHugePage); }
+uint64_t Layout::program_base() const { return round_down(window_top_ / 3 * 2, host_page_); }
 
 bool Layout::contains(uint64_t start, uint64_t size) const {
     return start >= minimum_ && size <= limit_ && start <= limit_ - size;

@@ -25,7 +25,8 @@ class Layout {
     uint64_t window_top() const { return window_top_; }
     // Choices begin below it: mmap_base() of Linux's arch_pick_mmap_layout.
     uint64_t mmap_base() const { return mmap_base_; }
-    // Where position-independent programs go (ELF_ET_DYN_BASE): two thirds of the window.
+    // Where position-independent programs go (ELF_ET_DYN_BASE): two thirds of the window, to the page as in Linux, since
+    // ThreadSanitizer has programs nowhere below.
     uint64_t program_base() const;
 
     // Whether [start, start + size) is in the space and not below the minimum.
