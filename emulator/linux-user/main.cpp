@@ -235,7 +235,18 @@ int run_program(std::span<const char* const> arguments, std::span<const char* co
     return *status;
 }
 
+// Of the limit that weft was started with, which is the guest's as well: to overflow its own stack would be silent.
+bool has_stack() {
+    constexpr ::rlim_t kLeast = ::rlim_t{128} << 10;
+    ::rlimit limit{};
+    return ::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kLeast;
+}
+
 int main(std::span<const char* const> arguments, std::span<const char* const> variables) {
+    if (!has_stack()) {
+        print_error("the limit of the stack (ulimit -s) is below the 128 KiB that weft itself needs");
+        return kStatusError;
+    }
     try {
         return run_program(arguments, variables);
     } catch (const std::bad_alloc&) {

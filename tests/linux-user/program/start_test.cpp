@@ -200,7 +200,7 @@ TEST_CASE("an interpreter is found below -L and starts instead of the program", 
     CHECK(base != 0);
     CHECK(start.registers.pc == base + 0x200);
     const uint64_t window = uint64_t{1} << 38;
-    CHECK(start.stack.auxv.at(AT_ENTRY) == (window / 3 * 2 & ~uint64_t{0x1fffff}) + kEntry);
+    CHECK(start.stack.auxv.at(AT_ENTRY) == (window / 3 * 2 & ~uint64_t{0xfff}) + kEntry);
     CHECK(base > start.stack.auxv.at(AT_ENTRY));
     CHECK(start.program.path == path);
     // Nearest to the stack is the vDSO.
