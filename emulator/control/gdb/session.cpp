@@ -1,5 +1,7 @@
 #include "emulator/control/gdb/session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -113,20 +115,21 @@ void Session::stopped(const Stop& stop) {
 
 std::string Session::id_text(uint64_t thread) {
     const std::string number = to_hex_number(thread);
-    return multiprocess_ ? "p" + to_hex_number(target_.process()) + "." + number : number;
+    return multiprocess_ ? fmt::format("p{}.{}", to_hex_number(target_.process()), number) : number;
 }
 
 std::string Session::stop_text(const Stop& stop) {
     const auto two_digits = [](int number) { return to_hex(std::string(1, static_cast<char>(number))); };
-    const std::string process = multiprocess_ ? ";process:" + to_hex_number(target_.process()) : "";
+    const std::string process =
+        multiprocess_ ? fmt::format(";process:{}", to_hex_number(target_.process())) : "";
     switch (stop.kind) {
         case Stop::Kind::signal:
-            return "T" + two_digits(stop.signal) + "thread:" + id_text(stop.thread) + ";" +
-                   (stop.breakpoint && knows_breakpoints_ ? "swbreak:;" : "");
+            return fmt::format("T{}thread:{};{}", two_digits(stop.signal), id_text(stop.thread),
+                               stop.breakpoint && knows_breakpoints_ ? "swbreak:;" : "");
         case Stop::Kind::exited:
-            return "W" + two_digits(stop.status) + process;
+            return fmt::format("W{}{}", two_digits(stop.status), process);
         case Stop::Kind::killed:
-            return "X" + two_digits(stop.signal) + process;
+            return fmt::format("X{}{}", two_digits(stop.signal), process);
         case Stop::Kind::no_resumed:
             // A client that knows nothing of it sees a stop of the first of those that are left.
             return knows_no_resumed_
@@ -213,7 +216,7 @@ Session::Reply Session::thread_alive(std::string_view arguments) {
 
 Session::Reply Session::current_thread(std::string_view) {
     const auto thread = general_thread();
-    return thread ? "QC" + id_text(*thread) : std::string(kNoSuchThread);
+    return thread ? fmt::format("QC{}", id_text(*thread)) : std::string(kNoSuchThread);
 }
 
 Session::Reply Session::first_threads(std::string_view) {
@@ -254,10 +257,11 @@ Session::Reply Session::supported(std::string_view arguments) {
         knows_breakpoints_ = knows_breakpoints_ || feature == "swbreak+";
         knows_no_resumed_ = knows_no_resumed_ || feature == "no-resumed+";
     }
-    std::string reply = "PacketSize=" + to_hex_number(kMostPacket) +
-                        ";QStartNoAckMode+;QPassSignals+;vContSupported+;multiprocess+;swbreak+;no-resumed+";
+    std::string reply = fmt::format(
+        "PacketSize={};QStartNoAckMode+;QPassSignals+;vContSupported+;multiprocess+;swbreak+;no-resumed+",
+        to_hex_number(kMostPacket));
     for (const std::string_view object : target_.objects()) {
-        reply += ";qXfer:" + std::string(object) + ":read+";
+        reply += fmt::format(";qXfer:{}:read+", object);
     }
     return reply;
 }

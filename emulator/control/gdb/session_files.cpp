@@ -1,5 +1,7 @@
 // "Host I/O Packets": the target's files, to be read. Numbers are those of "Protocol-specific Representation of Datatypes" and
 // "Constants" of the File-I/O extension.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -22,10 +24,12 @@ uint64_t protocol_errno(int host) {
     return host == ENAMETOOLONG ? 91 : 9999;  // EUNKNOWN
 }
 
-std::string failed(int host_errno) { return "F-1," + to_hex_number(protocol_errno(host_errno)); }
-std::string result(uint64_t number) { return "F" + to_hex_number(number); }
+std::string failed(int host_errno) {
+    return fmt::format("F-1,{}", to_hex_number(protocol_errno(host_errno)));
+}
+std::string result(uint64_t number) { return fmt::format("F{}", to_hex_number(number)); }
 std::string with_attachment(std::string_view bytes) {
-    return result(bytes.size()) + ";" + std::string(bytes);
+    return fmt::format("{};{}", result(bytes.size()), bytes);
 }
 
 // Names are in hex, without a zero byte.

@@ -1,4 +1,6 @@
 // Registers, memory, breakpoints, objects.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "emulator/control/gdb/session.h"
@@ -156,7 +158,7 @@ Session::Reply Session::transfer(std::string_view arguments) {
     // Each byte may become two.
     const size_t size = std::min<uint64_t>(range->size, kMostBytes - 1);
     const bool last = object->size() - range->start <= size;
-    return (last ? "l" : "m") + object->substr(range->start, size);
+    return fmt::format("{}{}", last ? 'l' : 'm', std::string_view(*object).substr(range->start, size));
 }
 
 }  // namespace weft::control::gdb
