@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/option_table.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_option.h"
 #include "emulator/linux-user/binfmt.h"
@@ -23,19 +24,8 @@ struct Raw {
     std::vector<KeyValue> properties;  // of each accelerator, by options of their own
 };
 
-struct OptionDesc {
-    const char* name;
-    const char* alias;     // nullptr: none
-    const char* argument;  // as -help shows it; nullptr: takes none; "[=...": may follow the name
-    const char* variable;  // without WEFT_ or QEMU_; nullptr: none
-    Result<> (*apply)(Raw& raw, const std::string& value);
-    const char* help;  // lines separated by '\n'
-};
-
-struct OptionGroup {
-    const char* title;
-    std::span<const OptionDesc> options;
-};
+using OptionDesc = weft::OptionDesc<Raw>;
+using OptionGroup = weft::OptionGroup<Raw>;
 
 void request_help(Raw& raw, HelpTopic topic, std::string subject = "") {
     if (raw.options.help == HelpTopic::none) {
@@ -314,17 +304,6 @@ constexpr OptionDesc kHelpOptions[] = {
 constexpr OptionGroup kGroups[] = {
     {"Program", kProgramOptions}, {"CPU", kCpuOptions}, {"Debugging", kDebugOptions}, {"Help", kHelpOptions}};
 
-const OptionDesc* find_option(std::string_view name) {
-    for (const OptionGroup& group : kGroups) {
-        for (const OptionDesc& option : group.options) {
-            if (name == option.name || (option.alias != nullptr && name == option.alias)) {
-                return &option;
-            }
-        }
-    }
-    return nullptr;
-}
-
 const char* value_of(std::span<const char* const> environment, std::string_view name) {
     for (const char* const entry : environment) {
         const std::string_view text(entry);
@@ -355,10 +334,6 @@ Result<> parse_variables(Raw& raw, std::span<const char* const> environment, std
     return {};
 }
 
-bool has_optional_value(const OptionDesc& option) {
-    return option.argument != nullptr && option.argument[0] == '[';
-}
-
 // Its argument, its environment and its debugger: a program that it runs has its own.
 bool is_of_one_program(const OptionDesc& option) {
     return option.apply == set_argument0 || option.apply == set_variables ||
@@ -380,12 +355,12 @@ Result<> parse_arguments(Raw& raw, std::span<const char* const>& arguments) {
         }
         name.remove_prefix(name.starts_with("--") ? 2 : 1);
         const std::string_view stem = name.substr(0, name.find('='));
-        const OptionDesc* option = find_option(stem);
-        if (option == nullptr || (stem.size() < name.size() && !has_optional_value(*option))) {
+        const OptionDesc* option = find_option<Raw>(kGroups, stem);
+        if (option == nullptr || (stem.size() < name.size() && !option->has_optional_value())) {
             return fail(fmt::format("unknown option {} (-help lists them)", in_quotes(word)));
         }
         std::string value;
-        if (has_optional_value(*option)) {
+        if (option->has_optional_value()) {
             value = name.substr(std::min(stem.size() + 1, name.size()));
             name = stem;
         } else if (option->argument != nullptr) {
@@ -399,7 +374,7 @@ Result<> parse_arguments(Raw& raw, std::span<const char* const>& arguments) {
         }
         if (!is_of_one_program(*option)) {
             raw.options.inherited.emplace_back(word);
-            if (option->argument != nullptr && !has_optional_value(*option)) {
+            if (option->argument != nullptr && !option->has_optional_value()) {
                 raw.options.inherited.push_back(value);
             }
         }
@@ -458,25 +433,7 @@ Result<Options> parse_options(std::span<const char* const> arguments,
 std::string usage_text() {
     std::string text = fmt::format(
         "Usage: {} [OPTION]... PROGRAM [ARGUMENT]...\nRuns a program for riscv64 Linux.\n", kProgramName);
-    for (const OptionGroup& group : kGroups) {
-        text += fmt::format("\n{}:\n", group.title);
-        for (const OptionDesc& option : group.options) {
-            text += fmt::format("  -{}", option.name);
-            if (option.alias != nullptr) {
-                text += fmt::format(", -{}", option.alias);
-            }
-            if (option.argument != nullptr) {
-                text += fmt::format("{}{}", has_optional_value(option) ? "" : " ", option.argument);
-            }
-            if (option.variable != nullptr) {
-                text += fmt::format("  (QEMU_{})", option.variable);
-            }
-            text += '\n';
-            for (const std::string& line : split(option.help, '\n')) {
-                text += fmt::format("        {}\n", line);
-            }
-        }
-    }
+    text += options_text<Raw>(kGroups);
     text +=
         "\nOptions end at the first word without a dash. The variable in brackets stands for its option, and "
         "the\n"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/option_table.h"
 #include "emulator/hw/device_types.h"
 #include "emulator/hw/machine_types.h"
 #include "emulator/system/option_values.h"
@@ -12,19 +13,8 @@ namespace weft::sys {
 
 namespace {
 
-// One option. The table drives the parser and the text of -help.
-struct OptionDesc {
-    const char* name;
-    const char* alias;     // nullptr: none
-    const char* argument;  // as -help shows it; nullptr: takes none
-    Result<> (*apply)(RawOptions& raw, const std::string& value);
-    const char* help;  // lines separated by '\n'
-};
-
-struct OptionGroup {
-    const char* title;
-    std::span<const OptionDesc> options;
-};
+using OptionDesc = weft::OptionDesc<RawOptions>;
+using OptionGroup = weft::OptionGroup<RawOptions>;
 
 template <auto member>
 Result<> set_text(RawOptions& raw, const std::string& value) {
@@ -58,82 +48,75 @@ Result<> set_help(RawOptions& raw, const std::string&) {
 }
 
 constexpr OptionDesc kMachineOptions[] = {
-    {"accel", nullptr, "NAME[,PROPERTY=VALUE...]", parse_accel,
+    {"accel", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_accel,
      "run the guest with accelerator NAME; given several times, the first that\n"
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
-    {"module-dir", nullptr, "DIR", set_text<&Options::module_dir>,
+    {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
-    {"machine", "M", "NAME", parse_machine, "the board: virt ('help' lists them)"},
-    {"cpu", nullptr, "NAME", parse_cpu, "the harts' model: rv64 ('help' lists them)"},
-    {"smp", nullptr, "N|cpus=N[,maxcpus=M]", parse_smp, "number of harts, 1 to 512 (1)"},
-    {"m", nullptr, "SIZE", parse_memory, "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
+    {"machine", "M", "NAME", nullptr, parse_machine, "the board: virt ('help' lists them)"},
+    {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
+    {"smp", nullptr, "N|cpus=N[,maxcpus=M]", nullptr, parse_smp, "number of harts, 1 to 512 (1)"},
+    {"m", nullptr, "SIZE", nullptr, parse_memory, "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
 };
 
 constexpr OptionDesc kBootOptions[] = {
-    {"bios", nullptr, "default|none|FILE", set_text<&Options::bios>,
+    {"bios", nullptr, "default|none|FILE", nullptr, set_text<&Options::bios>,
      "firmware: OpenSBI's fw_dynamic.bin as found in WEFT_FIRMWARE_DIR, in the\n"
      "folder firmware beside the program, or where Debian's package opensbi and\n"
      "QEMU put it; none; or this file"},
-    {"kernel", nullptr, "FILE", set_text<&Options::kernel>,
+    {"kernel", nullptr, "FILE", nullptr, set_text<&Options::kernel>,
      "kernel: an Image, packed with gzip or not, or an ELF file"},
-    {"initrd", nullptr, "FILE", set_text<&Options::initrd>, "initial RAM disk for the kernel"},
-    {"append", nullptr, "TEXT", set_append, "the kernel's command line"},
-    {"dtb", nullptr, "FILE", set_text<&Options::dtb>, "a device tree to use instead of the board's own"},
+    {"initrd", nullptr, "FILE", nullptr, set_text<&Options::initrd>, "initial RAM disk for the kernel"},
+    {"append", nullptr, "TEXT", nullptr, set_append, "the kernel's command line"},
+    {"dtb", nullptr, "FILE", nullptr, set_text<&Options::dtb>,
+     "a device tree to use instead of the board's own"},
 };
 
 constexpr OptionDesc kDeviceOptions[] = {
-    {"serial", nullptr, "stdio|mon:stdio|file:PATH|null|none", parse_serial,
+    {"serial", nullptr, "stdio|mon:stdio|file:PATH|null|none", nullptr, parse_serial,
      "where the serial port goes; mon:stdio (the default) shares the terminal\n"
      "with the monitor: Ctrl-A h tells its keys"},
-    {"monitor", nullptr, "stdio|none", parse_monitor, "the monitor alone on the terminal, or none"},
-    {"nographic", nullptr, nullptr, set_nographic,
+    {"monitor", nullptr, "stdio|none", nullptr, parse_monitor, "the monitor alone on the terminal, or none"},
+    {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", parse_drive,
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", nullptr,
+     parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
      "look like images of other formats are refused"},
-    {"device", nullptr, "NAME[,PROPERTY=VALUE...]", parse_device,
+    {"device", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_device,
      "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\nproperties)"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
-    {"no-reboot", nullptr, nullptr, set_flag<&Options::no_reboot>, "exit where the guest asks for a reset"},
-    {"S", nullptr, nullptr, set_flag<&Options::start_stopped>, "do not start; the monitor's 'cont' does"},
+    {"no-reboot", nullptr, nullptr, nullptr, set_flag<&Options::no_reboot>,
+     "exit where the guest asks for a reset"},
+    {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
+     "do not start; the monitor's 'cont' does"},
 };
 
 constexpr OptionDesc kDebugOptions[] = {
-    {"d", nullptr, "ITEM[,ITEM...]", parse_log_items, "log these items ('help' lists them)"},
-    {"D", nullptr, "FILE", set_text<&Options::log_file>, "log to FILE instead of standard error"},
-    {"perfmap", nullptr, nullptr, set_flag<&Options::perf_map>,
+    {"d", nullptr, "ITEM[,ITEM...]", nullptr, parse_log_items, "log these items ('help' lists them)"},
+    {"D", nullptr, "FILE", nullptr, set_text<&Options::log_file>, "log to FILE instead of standard error"},
+    {"perfmap", nullptr, nullptr, nullptr, set_flag<&Options::perf_map>,
      "list generated code for perf in /tmp/perf-PID.map (the same as\n-accel ...,perfmap=on)"},
-    {"jitdump", nullptr, nullptr, set_flag<&Options::jitdump>,
+    {"jitdump", nullptr, nullptr, nullptr, set_flag<&Options::jitdump>,
      "write generated code to jit-PID.dump, for 'perf record -k mono' and\n'perf inject --jit' (the same as "
      "-accel ...,jitdump=on)"},
-    {"dfilter", nullptr, "RANGE[,RANGE...]", set_text<&Options::log_filter>,
+    {"dfilter", nullptr, "RANGE[,RANGE...]", nullptr, set_text<&Options::log_filter>,
      "log code at these guest addresses only: FIRST..LAST, START+LENGTH or\nEND-LENGTH"},
 };
 
 constexpr OptionDesc kHelpOptions[] = {
-    {"help", "h", nullptr, set_help<HelpTopic::usage>, "this text"},
-    {"version", nullptr, nullptr, set_help<HelpTopic::version>, "the version"},
+    {"help", "h", nullptr, nullptr, set_help<HelpTopic::usage>, "this text"},
+    {"version", nullptr, nullptr, nullptr, set_help<HelpTopic::version>, "the version"},
 };
 
 constexpr OptionGroup kGroups[] = {
     {"Machine", kMachineOptions}, {"Boot", kBootOptions},       {"Devices", kDeviceOptions},
     {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Help", kHelpOptions},
 };
-
-const OptionDesc* find_option(std::string_view name) {
-    for (const OptionGroup& group : kGroups) {
-        for (const OptionDesc& option : group.options) {
-            if (name == option.name || (option.alias != nullptr && name == option.alias)) {
-                return &option;
-            }
-        }
-    }
-    return nullptr;
-}
 
 Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments) {
     for (size_t i = 0; i < arguments.size(); ++i) {
@@ -145,7 +128,7 @@ Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments
         argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
         const size_t equals = argument.find('=');
         const std::string_view name = argument.substr(0, equals);
-        const OptionDesc* option = find_option(name);
+        const OptionDesc* option = find_option<RawOptions>(kGroups, name);
         if (option == nullptr) {
             return fail(fmt::format("unknown option {} (-help lists them)", in_quotes(arguments[i])));
         }
@@ -292,24 +275,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
 }
 
 std::string usage_text() {
-    constexpr int kColumn = 4;
     std::string text = fmt::format("Usage: {} [OPTION]...\nRuns a RISC-V machine.\n", kProgramName);
-    for (const OptionGroup& group : kGroups) {
-        text += fmt::format("\n{}:\n", group.title);
-        for (const OptionDesc& option : group.options) {
-            text += fmt::format("  -{}", option.name);
-            if (option.alias != nullptr) {
-                text += fmt::format(", -{}", option.alias);
-            }
-            if (option.argument != nullptr) {
-                text += fmt::format(" {}", option.argument);
-            }
-            text += '\n';
-            for (const std::string& line : split(option.help, '\n')) {
-                text += fmt::format("{:{}}    {}\n", "", kColumn, line);
-            }
-        }
-    }
+    text += options_text<RawOptions>(kGroups);
     text +=
         "\nEnvironment:\n"
         "  WEFT_MODULE_DIR    folders with accelerator modules, separated by ':'\n"

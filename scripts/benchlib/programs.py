@@ -59,6 +59,7 @@ PROGRAMS = [
     Program("spawn", "system", 50, 1, 5, 2),
     Program("threads_independent", "threads", 2000, 15, 20, 1),
     Program("threads_contended", "threads", 200, 30, 30, 1),
+    Program("threads_made", "threads", 200, 5, 10, 5),
 ]
 
 # Of as many threads as the guest has processors, which meet in the kernel: for scripts/bench oversubscribed.

@@ -141,6 +141,10 @@ void DebugServer::run() {
     first->thread = stops_.threads().front();
     target_.note_stop(*first);
     client_ = accept(std::move(*listener));
+    if (!client_) {
+        target_.detach();
+        return;
+    }
     process_.sighand().intercept(true);
     auto receiver = weft::Thread::start("debugger-in", [this] { receive(); });
     if (receiver) {
@@ -178,18 +182,21 @@ Result<UniqueFd> DebugServer::listen() const {
 }
 
 UniqueFd DebugServer::accept(UniqueFd listener) {
-    while (true) {
-        UniqueFd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (client) {
-            const int on = 1;
-            // Packets are answered one by one; of a Unix socket it means nothing.
-            ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-            if (!address_.path.empty()) {
-                ::unlink(address_.text().c_str());
-            }
-            return client;
-        }
+    UniqueFd client;
+    do {
+        client.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        // accept(2): errors of one connection, of which there may be another.
+    } while (!client && (errno == EINTR || errno == ECONNABORTED || errno == EPROTO));
+    if (!client) {
+        return client;
     }
+    const int on = 1;
+    // Packets are answered one by one; of a Unix socket it means nothing.
+    ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (!address_.path.empty()) {
+        ::unlink(address_.text().c_str());
+    }
+    return client;
 }
 
 // The receiver's thread.

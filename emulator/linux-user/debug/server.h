@@ -40,7 +40,7 @@ class DebugServer final : private control::gdb::Output {
 
     void run();
     Result<UniqueFd> listen() const;
-    // Of the first client; nothing: none is to be waited for any more.
+    // Of the first client; nothing: none can come any more, and the program runs without.
     UniqueFd accept(UniqueFd listener);
     void serve();
     void receive();

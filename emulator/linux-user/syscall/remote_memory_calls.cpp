@@ -28,6 +28,13 @@ int64_t remote_vectors(CallContext& call) {
                      : call.pass();
 }
 
+// Of calls that begin with a range of addresses.
+int64_t pass_with_place(CallContext& call) {
+    std::array<uint64_t, 6> args = call.args();
+    args[0] = call.place(args[0], args[1]);
+    return call.pass(args);
+}
+
 }  // namespace
 
 SyscallOutcome process_vm_readv(CallContext& call) { return remote_vectors(call); }
@@ -45,11 +52,7 @@ SyscallOutcome process_madvise(CallContext& call) {
     return call.pass(args);
 }
 
-SyscallOutcome mbind(CallContext& call) {
-    std::array<uint64_t, 6> args = call.args();
-    args[0] = call.place(args[0], args[1]);
-    return call.pass(args);
-}
+SyscallOutcome mbind(CallContext& call) { return pass_with_place(call); }
 
 // The address counts with MPOL_F_ADDR alone.
 SyscallOutcome get_mempolicy(CallContext& call) {
@@ -61,11 +64,7 @@ SyscallOutcome get_mempolicy(CallContext& call) {
     return call.pass(args);
 }
 
-SyscallOutcome set_mempolicy_home_node(CallContext& call) {
-    std::array<uint64_t, 6> args = call.args();
-    args[0] = call.place(args[0], args[1]);
-    return call.pass(args);
-}
+SyscallOutcome set_mempolicy_home_node(CallContext& call) { return pass_with_place(call); }
 
 // A signal between two parts has all of them done again, which finds the pages of the first ones where they shall be.
 SyscallOutcome move_pages(CallContext& call) {
