@@ -201,9 +201,11 @@ void ProcessAccelerator::fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     mutex_.lock();
     gate_.fork_prepare();
     cache_->epochs().fork_prepare();
+    timer_.fork_prepare();
 }
 
 void ProcessAccelerator::fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    timer_.fork_over();
     cache_->epochs().fork_parent();
     gate_.fork_parent();
     mutex_.unlock();
@@ -211,6 +213,7 @@ void ProcessAccelerator::fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 Result<> ProcessAccelerator::fork_child(Vcpu& survivor) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    timer_.fork_over();
     cache_->epochs().fork_child();
     gate_.fork_child();
     vcpus_.for_each([&](CodeUser& user) WEFT_NO_THREAD_SAFETY_ANALYSIS {

@@ -77,7 +77,8 @@ class ProcessAccelerator final : public ReportSource {
     std::unique_ptr<Observers> observers_;
     std::unique_ptr<TranslatorPool> translators_;
     ExclusiveGate gate_;
-    TimerThread timer_;  // never started: no vCPU has a deadline
+    // Never started: no vCPU has a deadline. Its mutex is taken where vCPUs are freed, which threads do outside of everything.
+    TimerThread timer_;
     // The latest grace period that begins behind what code_gone() ended: when it is over, no thread is inside any of that. 0 where it
     // never ended anything. Raised by code_gone(), read by code_settle(); sequentially consistent.
     std::atomic<uint64_t> gone_period_{0};
@@ -85,7 +86,7 @@ class ProcessAccelerator final : public ReportSource {
     VcpuCounters departed_;
 
     // Above those of the gate, the epochs, and pages. Held over fork(2), as everything that other threads do outside the gate is
-    // done under it, or under the emulator's lock of its map, or needs no lock but the gate's and the epochs'.
+    // done under it, or under the emulator's lock of its map, or needs no lock but the gate's, the epochs' and the timer's.
     Mutex mutex_;
     std::vector<uint32_t> free_ WEFT_GUARDED_BY(mutex_);  // indices of vCPUs that are gone
     uint32_t next_ WEFT_GUARDED_BY(mutex_) = 0;           // the first index that no vCPU ever had

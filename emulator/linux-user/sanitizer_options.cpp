@@ -1,9 +1,12 @@
-// Built with AddressSanitizer only: how it starts; ASAN_OPTIONS goes before this.
+// Built with AddressSanitizer or ThreadSanitizer only: how they start; ASAN_OPTIONS and TSAN_OPTIONS go before this.
 //
-// A signal that the guest leaves alone has the host's action. AddressSanitizer would take SIGFPE for an error of weft's, and end the
+// A signal that the guest leaves alone has the host's action. A sanitizer would take SIGFPE for an error of weft's, and end the
 // process with another status than the guest's.
-extern "C" const char*
-__asan_default_options();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
-extern "C" const char* __asan_default_options() {  // NOLINT(bugprone-reserved-identifier)
-    return "handle_sigfpe=0";
+extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): the sanitizers' names
+const char* __asan_default_options();
+const char* __asan_default_options() { return "handle_sigfpe=0"; }
+const char* __tsan_default_options();
+const char* __tsan_default_options() { return "handle_sigfpe=0"; }
+// NOLINTEND(bugprone-reserved-identifier)
 }

@@ -57,6 +57,11 @@ class TimerThread {
     Result<> start();
     bool started() const { return thread_.joinable(); }
 
+    // Around fork(2), of a process that never started it: another thread may make or end an alarm, which the child finds done or not
+    // begun.
+    void fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
+    void fork_over() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+
   private:
     friend class Alarm;
 
