@@ -17,6 +17,7 @@
 #include "base/memfd.h"
 #include "base/unique_fd.h"
 #include "emulator/linux-user/memory/mapper.h"
+#include "weft/abi.h"
 
 namespace weft::test {
 
@@ -43,8 +44,10 @@ class RecordingListener : public CodeListener {
 inline MemoryConfig space_config(uint64_t host_page, bool based = false, bool reserve = false) {
     MemoryConfig config;
     config.host_page = host_page;
-    // Both lie below what the host's kernel gives to programs, also with a sanitizer's shadow in between.
-    config.base = based ? uint64_t{1} << 45 : 0;
+    // Both lie below what the host's kernel gives to programs, also with a sanitizer's shadow in between, which is in the way of
+    // who wants all of the low addresses.
+    const bool shadowed = reserve && sanitizer_mode() != SanitizerMode::none;
+    config.base = based || shadowed ? uint64_t{1} << 45 : 0;
     config.limit = reserve ? uint64_t{1} << 34 : uint64_t{1} << 45;
     config.reserve = reserve;
     return config;
