@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/assert.h"
+
 namespace weft::user {
 
 AddressSpace::AddressSpace() : version_(new Version) {}
@@ -42,12 +44,19 @@ AddressSpace::Change::Change(AddressSpace& space)
     : space_(space),
       edit_(space.version_.load(std::memory_order_relaxed)->tree, ++space.edits_),
       checked_(space.version_.load(std::memory_order_relaxed)->checked, space.edits_),
-      next_(new Version) {}
+      next_(new Version),
+      outer_(space.open_) {
+    WEFT_ASSERT(outer_ == nullptr || !outer_->changed());
+    space_.open_ = this;
+}
 
-AddressSpace::Change::~Change() { delete next_; }
+AddressSpace::Change::~Change() {
+    space_.open_ = outer_;
+    delete next_;
+}
 
 void AddressSpace::Change::commit() noexcept {
-    if (edit_.changed() || checked_.changed()) {
+    if (changed()) {
         space_.publish(edit_, checked_, next_);
         next_ = nullptr;
     }

@@ -68,15 +68,18 @@ class AddressSpace {
     std::atomic<uint64_t> generation_{1};
     std::atomic<bool> writable_code_{false};
     uint64_t edits_ WEFT_GUARDED_BY(mutex_) = 0;
+    Change* open_ WEFT_GUARDED_BY(mutex_) = nullptr;  // the latest that is not over
 };
 
 // A change of the map, made and published under the lock; given up unless commit() is called. Everything that can fail for want
-// of memory is behind it once the edit is made.
+// of memory is behind it once the edit is made. Of two at a time the outer one has changed nothing: both would link the old version's
+// nodes, and the inner one's commit lets go of them.
 class AddressSpace::Change {
   public:
     // Throws std::bad_alloc.
     explicit Change(AddressSpace& space) WEFT_REQUIRES(space.mutex_);
-    ~Change();
+    // Under the lock.
+    ~Change() WEFT_NO_THREAD_SAFETY_ANALYSIS;
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
 
@@ -87,10 +90,13 @@ class AddressSpace::Change {
     void commit() noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS;
 
   private:
+    bool changed() const { return edit_.changed() || checked_.changed(); }
+
     AddressSpace& space_;
     IntervalEdit edit_;
     IntervalEdit checked_;
     Version* next_;
+    Change* const outer_;
 };
 
 // One version for a scope, without the lock. The reader is the calling thread's; the scope neither blocks nor changes the map.

@@ -185,11 +185,9 @@ SysResult MapRequest::run(MemoryCore::Call& call) {
             return outcome;
         }
         const uint64_t low = core_.down(*start), high = core_.up(*start + length_);
-        core_.learn_growth(low, high);
-        if (!core_.learn_foreign(low, high)) {
+        if (!call.restart_knowing(low, high)) {
             return -ENOMEM;
         }
-        call.restart();
     }
 }
 

@@ -389,6 +389,14 @@ void MemoryCore::Call::restart() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     gone_.clear();
 }
 
+bool MemoryCore::Call::restart_knowing(uint64_t start, uint64_t end) {
+    restart();
+    core_.learn_growth(start, end);
+    const bool found = core_.learn_foreign(start, end);
+    restart();
+    return found;
+}
+
 void MemoryCore::Call::gone(uint64_t start, uint64_t end) {
     const uint64_t low = core_.down(start), high = core_.up(end);
     if (core_.protected_.next(low, high) != high) {

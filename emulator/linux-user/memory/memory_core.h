@@ -168,8 +168,10 @@ class MemoryCore::Call {
 
     IntervalTree tree() const WEFT_NO_THREAD_SAFETY_ANALYSIS { return core_.space_.tree(); }
     IntervalEdit& edit() { return **change_; }
-    // Begins the edit anew, after learn_foreign() or learn_growth().
+    // Gives the edit up, and begins anew with the version that there is.
     void restart();
+    // The same around learn_growth() and learn_foreign(), which change the map themselves. True if there was something of the host's.
+    bool restart_knowing(uint64_t start, uint64_t end);
     // Notes that the code of [start, end) in the current version goes with the commit, and ends the protection of its host pages. Before
     // the host is asked to change them.
     void gone(uint64_t start, uint64_t end);

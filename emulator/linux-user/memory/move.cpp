@@ -288,11 +288,9 @@ SysResult move_mapping(MemoryCore& core, MemoryCore::Call& call, const Move& mov
             return outcome;
         }
         const uint64_t low = core.down(target), high = core.up(target + move.new_size);
-        core.learn_growth(low, high);
-        if (!core.learn_foreign(low, high)) {
+        if (!call.restart_knowing(low, high)) {
             return -ENOMEM;
         }
-        call.restart();
     }
 }
 

@@ -179,9 +179,10 @@ TEST_CASE("exceptions are the signals that a kernel sends for them", "[user-loop
                 CHECK(state.registers.pc == kHandler);
                 CHECK(state.registers.x[kA0] == static_cast<uint64_t>(row.signal.number));
                 // The frame is what a1 and a2 point to: siginfo, with si_code and si_addr in it.
-                const auto* const info = reinterpret_cast<const siginfo_t*>(state.registers.x[kA0 + 1]);
-                CHECK(info->si_code == row.signal.code);
-                CHECK(reinterpret_cast<uint64_t>(info->si_addr) == row.signal.address);
+                siginfo_t info{};
+                CHECK(program.toy.process->memory().read(state.registers.x[kA0 + 1], &info, sizeof(info)));
+                CHECK(info.si_code == row.signal.code);
+                CHECK(reinterpret_cast<uint64_t>(info.si_addr) == row.signal.address);
                 return Toy::call(state, 93, {0});
             }};
         CHECK(program.run() == 0);
