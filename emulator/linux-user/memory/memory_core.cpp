@@ -287,6 +287,14 @@ SysResult MemoryCore::protect_pages(uint64_t start, uint64_t end, int protection
 
 bool MemoryCore::learn_foreign(uint64_t start, uint64_t end) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     AddressSpace::Change change(space_);
+    // As far as nothing is known on either side: else a large one is found once for each place that is tried in it.
+    if (const Interval* below = change->tree().before(start); below == nullptr || below->end <= start) {
+        const uint64_t low = below != nullptr ? up(below->end) : layout_.minimum();
+        start = std::min(start, std::max(low, reserved_end_));  // the reservation is nobody's
+    }
+    if (const Interval* above = change->tree().at_or_after(end); above == nullptr || above->start >= end) {
+        end = above != nullptr ? down(above->start) : layout_.limit();
+    }
     bool found = false;
     host_.mappings(host_address(start), host_address(end), [&](uint64_t from, uint64_t to) {
         from = std::max(down(from - std::min(from, config_.base)), start);

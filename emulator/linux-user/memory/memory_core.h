@@ -111,7 +111,8 @@ class MemoryCore {
     SysResult release(uint64_t start, uint64_t end);
     // But for W where pages are protected for code.
     SysResult protect_pages(uint64_t start, uint64_t end, int protection);
-    // Enters the host's own mappings in [start, end) into the map. True if there were any that it did not know.
+    // Enters the host's own mappings in [start, end), and in what is free around it, into the map. True if there were any that it did
+    // not know. After learn_growth().
     bool learn_foreign(uint64_t start, uint64_t end);
     // Lowers the start of the growing mapping that begins in, or first behind, [start, end) to what the host made of it (rule S3).
     void learn_growth(uint64_t start, uint64_t end);
