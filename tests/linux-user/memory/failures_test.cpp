@@ -43,17 +43,15 @@ TEST_CASE("a large mapping of the host's is found once", "[user][A8]") {
     const Counting host;
     GuestSpace space(space_config(4096), host);
     // Where choices begin, and far below it.
-    constexpr uint64_t kSize = uint64_t{64} << 20;
+    constexpr uint64_t kSize = uint64_t{16} << 20;
     const uint64_t top = space.core->layout().mmap_base();
-    void* const planted = ::mmap(reinterpret_cast<void*>(top - kSize), kSize, PROT_NONE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    REQUIRE(planted == reinterpret_cast<void*>(top - kSize));
+    const Planted planted(space, top - kSize, kSize);
     for (int i = 0; i < 3; ++i) {
         CHECK(space.mapper->map(0, 8192, kRW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
               static_cast<SysResult>(top - kSize - static_cast<uint64_t>(i + 1) * 8192));
     }
     CHECK(host.looks == 1);
-    ::munmap(planted, kSize);
+    CHECK(planted.whole());
 }
 
 TEST_CASE("the host's own memory is never touched, and choices go around it", "[user][A8][A9][M7][R8][R9]") {

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstring>
@@ -44,18 +45,26 @@ class RecordingListener : public CodeListener {
 inline MemoryConfig space_config(uint64_t host_page, bool based = false, bool reserve = false) {
     MemoryConfig config;
     config.host_page = host_page;
-    // Both lie below what the host's kernel gives to programs, also with a sanitizer's shadow in between, which is in the way of
-    // who wants all of the low addresses.
-    const bool shadowed = reserve && sanitizer_mode() != SanitizerMode::none;
-    config.base = based || shadowed ? uint64_t{1} << 45 : 0;
+    // Both lie below what the host's kernel gives to programs.
+    config.base = based ? uint64_t{1} << 45 : 0;
     config.limit = reserve ? uint64_t{1} << 34 : uint64_t{1} << 45;
     config.reserve = reserve;
     return config;
 }
 
+// A sanitizer's shadow is where the low addresses are.
+inline MemoryConfig above_shadow(MemoryConfig config) {
+    constexpr uint64_t kAbove = uint64_t{1} << 45;
+    if (sanitizer_mode() == SanitizerMode::address && config.base == 0) {
+        config.base = kAbove;
+        config.limit = std::min(config.limit, kAbove);
+    }
+    return config;
+}
+
 struct GuestSpace {
     explicit GuestSpace(const MemoryConfig& config = {}, const HostMemory& host = HostMemory::real()) {
-        auto made = MemoryCore::create(config, host, &listener);
+        auto made = MemoryCore::create(above_shadow(config), host, &listener);
         REQUIRE(made.has_value());
         core = std::move(*made);
         mapper = std::make_unique<Mapper>(*core);
