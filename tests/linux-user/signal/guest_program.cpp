@@ -91,11 +91,9 @@ class KernelSys final : public Sys {
   private:
     static void on_signal(int signal, siginfo_t* info, void* ucontext) {
         const int saved = errno;
-        char here = 0;
-        Event event{.signal = signal,
-                    .info = {},
-                    .saved_mask = 0,
-                    .on_alt_stack = is_in_alt_stack(reinterpret_cast<uint64_t>(&here))};
+        // Not the address of a variable: AddressSanitizer keeps those elsewhere.
+        const auto here = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+        Event event{.signal = signal, .info = {}, .saved_mask = 0, .on_alt_stack = is_in_alt_stack(here)};
         std::memcpy(event.info.words.data(), info, sizeof(event.info.words));
         std::memcpy(&event.saved_mask, &static_cast<ucontext_t*>(ucontext)->uc_sigmask,
                     sizeof(event.saved_mask));
