@@ -76,7 +76,7 @@ enum class CompileStatus : uint8_t {
 struct JumpSite {
     uint32_t site_offset;  // from the unit's start: where link() patches
     uint32_t stub_offset;  // where the unlinked jump goes
-    uint16_t page_offset;  // of the destination in its guest page
+    int32_t pc_offset;     // of the destination from the source's page
 };
 
 // One guest instruction: its code ends at host_end (offset from the unit's start). A host pc p inside a unit belongs to

@@ -100,6 +100,7 @@ constexpr std::array kSwitches = {
     Switch{"coalesce", nullptr, &tcg::OptimizeOptions::coalesce},
     Switch{"unreachable", nullptr, &tcg::OptimizeOptions::unreachable},
     Switch{"remember-insns", nullptr, nullptr, &Settings::remember_insns},
+    Switch{"link-pages", nullptr, nullptr, &Settings::link_pages},
 };
 
 Result<> disable(Settings& settings, std::string_view names) {

@@ -12,7 +12,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 5;
+inline constexpr uint32_t kGuestAbiVersion = 6;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -39,6 +39,8 @@ struct TranslateRequest {
     uint32_t page_offset;  // of the first instruction within its page, 0..4095
     uint32_t max_insns;    // at least 1
     bool one_insn_per_tb;  // leave by lookup_and_goto_ptr or exit_tb after each instruction
+    // Pages keep their places around each other wherever the code runs (a process's): goto_tb may lead to another page.
+    bool fixed_pages;
 };
 
 // Why GuestArch::run() stopped.

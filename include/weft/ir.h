@@ -19,7 +19,8 @@
 //    funbox gives the canonical f32 NaN unless the upper half is all ones.
 //  - fpflags_get/set read and replace the accumulated exceptions (FpFlag bits).
 //  - pc_add gives page_pc + offset, where page_pc is the guest virtual address of the page the unit begins in.
-//  - goto_tb goes to page_pc + offset, within the page the unit begins in, and may be linked; each slot occurs once.
+//  - goto_tb goes to page_pc + offset, within the page the unit begins in (elsewhere too with Unit::fixed_pages), and may
+//    be linked; each slot occurs once.
 //  - exit_check stands directly before a transfer and says how many of the unit's instructions are complete there: before
 //    every goto_tb and lookup_and_goto_ptr, and before each exit_tb that is reached (else it counts as none). Front
 //    ends make no loops in a unit: its n-th insn_start begins the n-th instruction of every path that gets there.
@@ -32,7 +33,7 @@
 namespace weft::ir {
 
 // Raised when the meaning or layout of anything in this header or in ir_ops.h changes.
-inline constexpr uint32_t kIrVersion = 4;
+inline constexpr uint32_t kIrVersion = 5;
 
 enum class Type : uint8_t { none, i32, i64, f32, f64 };
 
@@ -134,6 +135,12 @@ inline constexpr unsigned kMaxTemps = 4096;
 inline constexpr unsigned kMaxArgs = 7;
 // Most goto_tb slots a unit may have.
 inline constexpr unsigned kMaxGotoTb = 8;
+// Where a goto_tb with Unit::fixed_pages can lead, from page_pc: an aux word has 24 bits for it.
+inline constexpr int32_t kMinGotoTbOffset = -(1 << 23);
+inline constexpr int32_t kMaxGotoTbOffset = (1 << 23) - 1;
+// From an Op::aux of goto_tb.
+constexpr int32_t goto_tb_offset(uint32_t aux) { return static_cast<int32_t>(aux) >> 8; }
+constexpr unsigned goto_tb_slot(uint32_t aux) { return aux & 0xff; }
 
 enum class TempKind : uint8_t {
     global,    // lives in the guest state between units; always the first Unit::global_count temps
@@ -196,6 +203,7 @@ struct Unit {
     bool uses_fp;           // has an op with flag_fp or an fpflags op
     Rounding fp_rounding;   // the host's rounding direction while the unit runs: what the guest's flags say
     uint8_t goto_tb_count;  // slots used, 0..kMaxGotoTb
+    bool fixed_pages;       // TranslateRequest::fixed_pages; set by the front end that makes use of it
     // Set by the accelerator: accesses at displacements from one base often lie in two pages, so that one look at the
     // TLB for all of them does not pay.
     bool ungrouped;

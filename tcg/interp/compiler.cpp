@@ -95,8 +95,7 @@ bool InterpCompiler::emit(const Op& op, CodeWindow window, CompiledUnit* out) {
         fixups_.push_back(Fixup{at_, operand_offset + 4 * count, label});
         words[count++] = 0;
     } else if (op.code == Opcode::goto_tb) {
-        const unsigned slot = op.aux & 0xff;
-        out->jumps[slot] = JumpSite{operand_offset, at_, static_cast<uint16_t>(op.aux >> 8)};
+        out->jumps[ir::goto_tb_slot(op.aux)] = JumpSite{operand_offset, at_, ir::goto_tb_offset(op.aux)};
         words[count++] = 0;
     }
 

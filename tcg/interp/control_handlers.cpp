@@ -38,11 +38,18 @@ const Insn* call(Machine& m, const Insn& insn) {
     return insn_at(insn, insn.words);
 }
 
+// Makes the destination's page that of the state; returns its pc.
+uint64_t turn_to_target(Machine& m, const Insn& insn) {
+    const uint64_t pc = m.header().page_pc + static_cast<uint64_t>(int64_t{ir::goto_tb_offset(insn.aux)});
+    m.header().page_pc = pc & kPageMask;
+    return pc;
+}
+
 const Insn* leave_by_goto_tb(Machine& m, const Insn& insn) {
     ExecState& exec = exec_state(m.state);
     exec.exit_unit = m.unit().unit_index;
-    exec.exit_slot = insn.aux & 0xff;
-    m.header().pc = m.header().page_pc + (insn.aux >> 8);
+    exec.exit_slot = ir::goto_tb_slot(insn.aux);
+    m.header().pc = turn_to_target(m, insn);
     return m.leave(ExitKind::goto_tb);
 }
 
@@ -83,6 +90,7 @@ const Insn* goto_tb(Machine& m, const Insn& insn) {
     if (distance == 0) {
         return leave_by_goto_tb(m, insn);
     }
+    turn_to_target(m, insn);
     return m.enter(reinterpret_cast<uintptr_t>(word) + static_cast<uintptr_t>(intptr_t{distance}));
 }
 

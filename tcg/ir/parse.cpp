@@ -241,10 +241,13 @@ bool Parser::parse_aux(ir::Op& op, std::vector<Token>& words) {
                 !take_as("slot", words, slot_number, &slot)) {
                 return false;
             }
-            if (slot >= 0xff || offset >= 1u << 24) {
+            const auto signed_offset = static_cast<int32_t>(offset);
+            if (slot >= 0xff || signed_offset < ir::kMinGotoTbOffset ||
+                signed_offset > ir::kMaxGotoTbOffset) {
                 return fails(column, "the slot or its offset is too large");
             }
             op.aux = static_cast<uint32_t>(slot | offset << 8);
+            unit_.fixed_pages = unit_.fixed_pages || signed_offset < 0 || signed_offset >= 4096;
             unit_.goto_tb_count = std::max(unit_.goto_tb_count, static_cast<uint8_t>(slot + 1));
             return true;
         }

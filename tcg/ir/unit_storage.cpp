@@ -57,6 +57,7 @@ ir::Unit& UnitMemory::begin_unit() {
     unit_.ungrouped = false;
     unit_.fp_rounding = ir::Rounding::nearest_even;
     unit_.goto_tb_count = 0;
+    unit_.fixed_pages = false;
     unit_.insn_count = 0;
     unit_.guest_size = 0;
     unit_.global_count = 0;

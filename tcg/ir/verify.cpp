@@ -279,7 +279,9 @@ std::string Verifier::check_aux(const Op& op) const {
             if ((op.aux & 0xff) >= unit_.goto_tb_count || unit_.goto_tb_count > ir::kMaxGotoTb) {
                 return fmt::format("slot {} of {}", op.aux & 0xff, unit_.goto_tb_count);
             }
-            return op.aux >> 8 < 4096 ? "" : fmt::format("page offset {:#x}", op.aux >> 8);
+            return unit_.fixed_pages || op.aux >> 8 < 4096
+                       ? ""
+                       : fmt::format("offset {} leads to another page", ir::goto_tb_offset(op.aux));
         case Aux::reason:
             return op.aux <= static_cast<unsigned>(ir::ExitReason::yield) ? ""
                                                                           : fmt::format("reason {}", op.aux);

@@ -18,11 +18,16 @@ namespace {
 constexpr int32_t header_offset(size_t offset) {
     return static_cast<int32_t>(offset) - static_cast<int32_t>(sizeof(StateHeader));
 }
+constexpr int32_t kPagePc = header_offset(offsetof(StateHeader, page_pc));
+constexpr int32_t kPageOffsetMask = static_cast<int32_t>(kPageSize) - 1;
 constexpr int32_t kExitRequest = header_offset(offsetof(StateHeader, exit_request));
 constexpr int32_t kInsnBudget = exec_offset(offsetof(ExecState, insn_budget));
 
 // StoreLoad alone needs an instruction on x86-64 (SDM volume 3, 9.2); a locked operation on the stack is the cheapest.
 void full_barrier(Assembler& as) { as.lock_alu(Alu::or_, Width::d32, Mem(Gpr::rsp, -4), 0); }
+
+// Whether this goto_tb leads to the page that its unit begins in.
+bool in_unit_page(const ir::Op& op) { return op.aux >> 8 < kPageSize; }
 
 constexpr Cond host_cond(ir::Cond cond) {
     switch (cond) {
@@ -144,8 +149,8 @@ void UnitCompiler::brcond(const ir::Op& op) {
     if (side_exits_[label] != kNoSideExit) {
         const ir::Op& transfer = unit_->ops[side_exits_[label]];
         Stub& exit = stub(Stub::Kind::goto_tb);
-        exit.jump.slot = static_cast<uint8_t>(transfer.aux & 0xff);
-        exit.jump.page_offset = static_cast<uint16_t>(transfer.aux >> 8);
+        exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(transfer.aux));
+        exit.jump.pc_offset = ir::goto_tb_offset(transfer.aux);
         exit.jump.site = patchable_jcc(cond);
     } else {
         as_->jcc(cond, labels_[label]);
@@ -164,7 +169,7 @@ void UnitCompiler::find_side_exits() {
     for (uint32_t i = 1; i < unit_->op_count; ++i) {
         const bool checks_nothing = is(i + 1, Opcode::exit_check) && (unit_->ops[i + 1].cond & 1) == 0;
         if (is(i, Opcode::set_label) && checks_nothing && is(i + 2, Opcode::goto_tb) &&
-            ir::has_flag(unit_->ops[i - 1].code, ir::flag_block_end)) {
+            in_unit_page(unit_->ops[i + 2]) && ir::has_flag(unit_->ops[i - 1].code, ir::flag_block_end)) {
             side_exits_[unit_->ops[i].aux] = i + 2;
         }
     }
@@ -219,9 +224,13 @@ void UnitCompiler::goto_tb(const ir::Op& op) {
     values_.sync_globals();
     values_.begin_block();
     Stub& exit = stub(Stub::Kind::goto_tb);
+    exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(op.aux));
+    exit.jump.pc_offset = ir::goto_tb_offset(op.aux);
+    if (!in_unit_page(op)) {
+        // Before the check: the stub goes by the page that it leads to.
+        as_->add(Width::q64, at_state(kPagePc), exit.jump.pc_offset & ~kPageOffsetMask);
+    }
     exit_check([&](Cond cond) { as_->jcc(cond, exit.entry); });
-    exit.jump.slot = static_cast<uint8_t>(op.aux & 0xff);
-    exit.jump.page_offset = static_cast<uint16_t>(op.aux >> 8);
     exit.jump.site = as_->jmp_patchable(0);
 }
 

@@ -214,11 +214,12 @@ void UnitCompiler::write_stub(Stub& stub) {
         case Stub::Kind::goto_tb: {
             const uint32_t entry = stub.entry.position();
             as_->patch_rel32(stub.jump.site, entry);
-            out_->jumps[stub.jump.slot] = JumpSite{stub.jump.site, entry, stub.jump.page_offset};
+            out_->jumps[stub.jump.slot] = JumpSite{stub.jump.site, entry, stub.jump.pc_offset};
             as_->call_rel32(runtime(runtime_code.exit_goto_tb));
             as_->data32(unit_index_);
-            const uint8_t tail[] = {static_cast<uint8_t>(stub.jump.page_offset),
-                                    static_cast<uint8_t>(stub.jump.page_offset >> 8), stub.jump.slot};
+            const uint32_t page_offset = static_cast<uint32_t>(stub.jump.pc_offset) & (kPageSize - 1);
+            const uint8_t tail[] = {static_cast<uint8_t>(page_offset), static_cast<uint8_t>(page_offset >> 8),
+                                    stub.jump.slot};
             as_->data(tail);
             return;
         }

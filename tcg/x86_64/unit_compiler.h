@@ -56,7 +56,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
         };
         struct Jump {
             uint32_t site;
-            uint16_t page_offset;
+            int32_t pc_offset;  // of the destination from page_pc
             uint8_t slot;
         };
         Kind kind;

@@ -101,7 +101,11 @@ TEST_CASE("when a page is gone, nobody runs its code any more") {
     Assembler code = at(page_address(4));
     code.addi(1, 1);
     code.op(Opcode::st, 1, 2);
-    code.jmp(page_address(4));
+    const bool by_other_page = GENERATE(false, true);
+    code.jmp(page_address(by_other_page ? 5 : 4));
+    Assembler back = at(page_address(5));
+    back.jmp(page_address(4));
+    ToyProcess::load(back, page_address(5));
     constexpr unsigned kThreads = 3;
     std::array<std::unique_ptr<ToyProcess::Thread>, kThreads> threads;
     for (int round = 0; round < 50; ++round) {

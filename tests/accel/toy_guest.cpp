@@ -125,7 +125,9 @@ const std::array<HelperDesc, kHelperCount>& helpers() {
 
 class Translation {
   public:
-    Translation(const TranslateRequest& request, ir::Unit& unit) : request_(request), unit_(unit), b_(unit) {}
+    Translation(const TranslateRequest& request, ir::Unit& unit) : request_(request), unit_(unit), b_(unit) {
+        unit_.fixed_pages = request.fixed_pages;
+    }
 
     TranslateStatus run() {
         while (!done_) {
@@ -177,10 +179,11 @@ class Translation {
     void leave_to(int64_t at) {
         const int64_t to = request_.page_offset + at;
         done_ = true;
-        if (!request_.one_insn_per_tb && to >= 0 && to < static_cast<int64_t>(kPage) &&
-            unit_.goto_tb_count < ir::kMaxGotoTb) {
+        const bool near = request_.fixed_pages ? to >= ir::kMinGotoTbOffset && to <= ir::kMaxGotoTbOffset
+                                               : to >= 0 && to < static_cast<int64_t>(kPage);
+        if (!request_.one_insn_per_tb && near && unit_.goto_tb_count < ir::kMaxGotoTb) {
             check(to);
-            b_.goto_tb(static_cast<uint32_t>(to));
+            b_.goto_tb(static_cast<int32_t>(to));
             return;
         }
         const I64 pc = b_.pc_add(static_cast<int32_t>(to));

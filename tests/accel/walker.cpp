@@ -227,9 +227,8 @@ class Walk {
         if (target != cache_.buffer().to_rw(destination->code)) {
             problem("a jump of {} does not lead to {}, which it is linked to", name(tb), name(*destination));
         }
-        if (destination->key.page1 != tcg::kNoPage || destination->key.page0() != tb.key.page0() ||
-            destination->key.tb_flags != tb.key.tb_flags ||
-            destination->key.page_offset() != jump.site.page_offset) {
+        if (destination->key.page1 != tcg::kNoPage || destination->key.tb_flags != tb.key.tb_flags ||
+            destination->key.start != tb.key.page0() + static_cast<uint64_t>(int64_t{jump.site.pc_offset})) {
             problem("{} may not be linked to {}", name(tb), name(*destination));
         }
     }

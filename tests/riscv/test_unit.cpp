@@ -40,7 +40,8 @@ TranslateStatus translate_code(TestUnit* unit, const Code& code, const Translate
     const std::vector<uint8_t>& bytes = code.bytes();
     const TranslateRequest request{
         options.flags.bits(), bytes.data(),      static_cast<uint32_t>(bytes.size()),
-        options.page_offset,  options.max_insns, options.one_insn_per_tb};
+        options.page_offset,  options.max_insns, options.one_insn_per_tb,
+        options.fixed_pages};
     return translate(&request, &unit->unit());
 }
 

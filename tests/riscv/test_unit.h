@@ -62,6 +62,7 @@ struct TranslateOptions {
     TbFlags flags = kMachineFlags;
     uint32_t max_insns = 512;
     bool one_insn_per_tb = false;
+    bool fixed_pages = false;
 };
 
 TranslateStatus translate_code(TestUnit* unit, const Code& code, const TranslateOptions& options = {});

@@ -39,7 +39,12 @@ TbFlags with_fp(FpState fp, unsigned frm = 0) {
     return TbFlags(Priv::machine, MmuMode::machine, MmuMode::machine, fp, frm);
 }
 
-uint32_t goto_target(const ir::Op& op) { return op.aux >> 8; }
+// auipc ra, pages
+uint32_t auipc(int32_t pages) { return 0x00000097 | static_cast<uint32_t>(pages) << 12; }
+// jalr ra, distance(ra)
+uint32_t jalr(int32_t distance) { return 0x000080e7 | static_cast<uint32_t>(distance) << 20; }
+
+int32_t goto_target(const ir::Op& op) { return ir::goto_tb_offset(op.aux); }
 
 // Translates into `unit`, which must succeed and keep IR's rules; the rest is translate_code's.
 #define REQUIRE_GOOD(unit, ...)                                             \
@@ -161,6 +166,45 @@ TEST_CASE("an instruction that straddles pages is a unit of its own") {
         CHECK(unit.unit().guest_size == 2);
         CHECK(unit.exit_offset(unit.ops_of(Opcode::lookup_and_goto_ptr).at(0)) == 4096);
     }
+}
+
+TEST_CASE("where pages are fixed, jumps link to other pages") {
+    const TranslateOptions fixed{.page_offset = 0x800, .fixed_pages = true};
+    const auto target = [&](const Code& code, const TranslateOptions& options) {
+        TestUnit unit;
+        REQUIRE_GOOD(unit, code, options);
+        REQUIRE(unit.count(Opcode::goto_tb) == 1);
+        return goto_target(unit.ops_of(Opcode::goto_tb).at(0));
+    };
+    const auto looks_up = [&](const Code& code, const TranslateOptions& options) {
+        TestUnit unit;
+        REQUIRE_GOOD(unit, code, options);
+        REQUIRE(unit.count(Opcode::goto_tb) == 0);
+        return unit.exit_offset(unit.ops_of(Opcode::lookup_and_goto_ptr).at(0));
+    };
+    CHECK(target(Code().word(jal(0x1000)), fixed) == 0x1800);
+    CHECK(target(Code().word(jal(-0x1000)), fixed) == -0x800);
+    CHECK(looks_up(Code().word(jal(0x1000)), {.page_offset = 0x800}) == 0x1800);
+    CHECK(target(Code().word(kAddi), {.page_offset = 4092, .fixed_pages = true}) == 4096);
+    // One that straddles leads on as any other; none leads to where one may be.
+    CHECK(target(Code().word(kAddi).word(kAddi), {.page_offset = 4094, .fixed_pages = true}) == 4098);
+    CHECK(looks_up(Code().word(jal(0x17fe)), fixed) == 0x1ffe);
+    CHECK(looks_up(Code().word(jal(-0x802)), fixed) == -2);
+
+    TestUnit branching;
+    REQUIRE_GOOD(branching, Code().word(beq(-0x1000)).word(kRet), fixed);
+    CHECK(goto_target(branching.ops_of(Opcode::goto_tb).at(0)) == -0x800);
+
+    // auipc and jalr, as linkers write calls.
+    CHECK(target(Code().word(auipc(3)).word(jalr(-16)), fixed) == 0x37f0);
+    CHECK(target(Code().word(auipc(-2047)).word(jalr(17)), fixed) == -0x7fe7f0);
+    CHECK(target(Code().word(auipc(0)).word(jalr(16)), {.page_offset = 0x800}) == 0x810);
+    CHECK(looks_up(Code().word(auipc(2048)).word(jalr(16)), fixed) == 0x800810);
+    CHECK(looks_up(Code().word(auipc(1)).word(jalr(16)), {.page_offset = 0x800}) == 0x1810);
+    // c.addi ra, 1 in between: not known any more.
+    TestUnit unknown;
+    REQUIRE_GOOD(unknown, Code().word(auipc(3)).half(0x0085).word(jalr(-16)), fixed);
+    CHECK(unknown.count(Opcode::goto_tb) == 0);
 }
 
 TEST_CASE("a unit goes on behind a branch, whose taken side leaves at its end") {

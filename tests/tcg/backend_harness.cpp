@@ -468,7 +468,7 @@ Outcome Harness::execute(const Placed& placed, const Input& input) {
         // Of a unit that was linked, only the slot is known here.
         WEFT_ASSERT(outcome.exit_unit != 0 || exec.exit_slot < placed.compiled.jump_count);
         outcome.exit_page_offset =
-            outcome.exit_unit == 0 ? placed.compiled.jumps[exec.exit_slot].page_offset : exec.exit_slot;
+            outcome.exit_unit == 0 ? placed.compiled.jumps[exec.exit_slot].pc_offset : exec.exit_slot;
     }
     outcome.page_pc = exec.header.page_pc;
     outcome.fp_flags = exec.header.fp_flags;

@@ -18,12 +18,12 @@ namespace {
 constexpr uint64_t kPage = 0x40000;
 constexpr uint64_t kTarget = 0x77123456;
 
-// Adds `amount` to r1 and goes on at `page_offset` of the page.
-void write_step(UnitUnderTest& t, uint64_t amount, uint32_t page_offset, bool closes_cycle = true) {
+// Adds `amount` to r1 and goes on at page_pc + `offset`.
+void write_step(UnitUnderTest& t, uint64_t amount, int32_t offset, bool closes_cycle = true) {
     t.b.insn_start(0);
     t.b.op_into(Opcode::add, t.r(1), t.r(1), t.b.imm(amount));
     t.b.exit_check(1, closes_cycle);
-    t.b.goto_tb(page_offset);
+    t.b.goto_tb(offset);
 }
 
 Input on_page() {
@@ -88,6 +88,53 @@ TEST_CASE("linked units run on, unlinked ones leave again") {
         harness.backend().unlink(rw(a), site);
         CHECK(harness.backend().jump_target(rw(a), site) == stub);
         CHECK(harness.execute(a, on_page()).state.regs[1] == 1);
+    });
+}
+
+TEST_CASE("a goto_tb leads to other pages, where they are fixed") {
+    const int32_t offset =
+        GENERATE(0x1010, 0x1ffe, -2, -0x2ff0, ir::kMinGotoTbOffset, ir::kMaxGotoTbOffset - 1);
+    const bool by_branch = GENERATE(false, true);
+    INFO("offset " << offset << (by_branch ? " of a branch" : ""));
+    on_every_backend({}, [&](Harness& harness) {
+        UnitUnderTest first, second;
+        first.unit.fixed_pages = true;
+        if (by_branch) {
+            const ir::Label taken = first.b.new_label();
+            first.b.insn_start(0);
+            first.b.brcond(ir::Cond::eq, first.r(1), first.b.imm(0), taken);
+            first.leave();
+            first.b.set_label(taken);
+            first.b.exit_check(1, false);
+            first.b.goto_tb(offset);
+        } else {
+            write_step(first, 0, offset);
+        }
+        REQUIRE(first.error().empty());
+        second.b.insn_start(0);
+        second.b.exit_tb(ir::ExitReason::lookup, second.b.pc_add(4));
+        const uint64_t target = kPage + static_cast<uint64_t>(int64_t{offset});
+        const uint64_t page = target & ~uint64_t{4095};
+        const Harness::Placed a = harness.compile(first.unit);
+        const Harness::Placed b = harness.compile(second.unit);
+        REQUIRE(a.compiled.jumps[0].pc_offset == offset);
+
+        const Outcome unlinked = harness.execute(a, on_page());
+        CHECK(unlinked.exit == ExitKind::goto_tb);
+        CHECK(unlinked.pc == target);
+
+        harness.backend().link(rw(a), a.compiled.jumps[0], rw(b));
+        const Outcome linked = harness.execute(a, on_page());
+        CHECK(linked.exit == ExitKind::lookup);
+        CHECK(linked.pc == page + 4);
+        CHECK(linked.page_pc == page);
+
+        Input input = on_page();
+        input.exit_request = 1;
+        const Outcome interrupted = harness.execute(a, input);
+        CHECK(interrupted.exit == (by_branch ? ExitKind::lookup : ExitKind::goto_tb));
+        CHECK(interrupted.pc == (by_branch ? page + 4 : target));
+        harness.backend().unlink(rw(a), a.compiled.jumps[0]);
     });
 }
 

@@ -298,7 +298,7 @@ TEST_CASE("a descriptor says what it was made from") {
     REQUIRE(tb->jump_span().size() == 2);
     CHECK(tb->jumps[1].site.site_offset == 30);
     CHECK(tb->jumps[1].site.stub_offset == 80);
-    CHECK(tb->jumps[1].site.page_offset == 0x80);
+    CHECK(tb->jumps[1].site.pc_offset == 0x80);
     CHECK(tb->jumps[1].source == tb);
     CHECK(tb->jumps[1].destination == 0);
     CHECK(tb->incoming == nullptr);

@@ -498,7 +498,8 @@ void RandomUnit::leave() {
     const unsigned choice = below(4);
     if (choice < 2 && b.unit().goto_tb_count < ir::kMaxGotoTb) {
         b.exit_check(below(6), chance(50));
-        b.goto_tb(below(4096) & ~1u);
+        b.goto_tb(b.unit().fixed_pages ? ir::kMinGotoTbOffset + static_cast<int32_t>(below(1u << 24) & ~1u)
+                                       : static_cast<int32_t>(below(4096) & ~1u));
         return;
     }
     const ir::I64 pc =
@@ -571,6 +572,7 @@ void RandomUnit::write(ir::Unit& unit) {
     builder_ = &builder;
     pc_offset_ = static_cast<int32_t>(2 * below(1000));
     unit.fp_rounding = static_cast<ir::Rounding>(below(4));
+    unit.fixed_pages = chance(30);
     for (auto& temps : unit_temps_) {
         temps.clear();
     }

@@ -12,8 +12,9 @@ bool BlockTable::may_link(const TranslationBlock& source, uint32_t slot,
     return slot < source.jump_count && destination.key.page1 == tcg::kNoPage &&
            (destination.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) == 0 &&
            (source.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) == 0 &&
-           source.key.page0() == destination.key.page0() && source.key.tb_flags == destination.key.tb_flags &&
-           source.jumps[slot].site.page_offset == destination.key.page_offset();
+           source.key.tb_flags == destination.key.tb_flags &&
+           source.key.page0() + static_cast<uint64_t>(int64_t{source.jumps[slot].site.pc_offset}) ==
+               destination.key.start;
 }
 
 bool BlockTable::link(TranslationBlock& source, uint32_t slot, TranslationBlock& destination) {

@@ -53,8 +53,8 @@ class BlockTable {
     // Puts the TB in, under the locks of its pages. Returns null, or the equal one that was there first.
     tcg::TranslationBlock* insert(tcg::TranslationBlock& tb) { return table_.insert(tb); }
 
-    // Whether `source`'s jump in `slot` may lead to `destination`: one page, equal flags, the place that the jump names,
-    // and no second page, whose mapping is checked at each entry.
+    // Whether `source`'s jump in `slot` may lead to `destination`: the place that the jump names, which is in the same page but for
+    // a process, where pages keep their places; equal flags; and no second page, whose mapping is checked at each entry.
     static bool may_link(const tcg::TranslationBlock& source, uint32_t slot,
                          const tcg::TranslationBlock& destination);
     // Aims the jump at `destination`, which may_link() allows, unless one of the two is invalid or the jump is taken.

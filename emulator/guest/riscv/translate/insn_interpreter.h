@@ -155,6 +155,8 @@ class InsnInterpreter {
             end_with_jump(offset);
         }
     }
+    // Nothing has to be known ahead.
+    static constexpr bool knows_target(const Insn&, int32_t*) { return false; }
     void end_with_jump(int32_t offset) { end_with_jump(Known64{pc_at(offset)}); }
     void end_with_jump(Known64 pc) {
         target_ = pc.value;

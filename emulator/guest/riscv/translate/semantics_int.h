@@ -101,6 +101,11 @@ void jal(auto& t, const Insn& insn) {
 }
 
 void jalr(auto& t, const Insn& insn) {
+    if (int32_t near = 0; t.knows_target(insn, &near)) {
+        t.set_x_pc(insn.rd, t.next_offset());
+        t.end_with_jump(near);
+        return;
+    }
     const auto target = t.b().and_(t.address(insn), t.b().imm(~uint64_t{1}));
     t.set_x_pc(insn.rd, t.next_offset());
     t.end_with_jump(target);

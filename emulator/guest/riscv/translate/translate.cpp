@@ -67,6 +67,7 @@ void Translator::translate_insn(const Insn& insn) {
 TranslateStatus Translator::run() {
     // Holds for the whole unit: frm is a TB flag, and instructions that write it end their unit.
     unit_.fp_rounding = flags_.fp_rounding();
+    unit_.fixed_pages = request_.fixed_pages;
     const uint32_t limit =
         request_.one_insn_per_tb ? 1 : std::min(std::max(request_.max_insns, 1u), kMaxUnitInsns);
     Insn insn;
@@ -94,19 +95,30 @@ TranslateStatus Translator::run() {
 }
 
 bool Translator::may_link(int32_t target) const {
-    return !request_.one_insn_per_tb && !straddles() && target >= 0 && target < kLastHalfword;
+    if (request_.one_insn_per_tb || (target & (kPageEnd - 1)) >= kLastHalfword) {
+        return false;
+    }
+    return request_.fixed_pages ? target >= ir::kMinGotoTbOffset && target <= ir::kMaxGotoTbOffset
+                                : !straddles() && target >= 0 && target < kPageEnd;
 }
 
 void Translator::transfer(int32_t target, int32_t source, uint32_t insns) {
     if (may_link(target)) {
         b_.exit_check(insns, target <= source);
-        const bool had_slot = b_.goto_tb(static_cast<uint32_t>(target));
+        const bool had_slot = b_.goto_tb(target);
         WEFT_ASSERT(had_slot);
         return;
     }
     const ir::I64 pc = b_.pc_add(target);  // nothing stands between the check and the transfer
     b_.exit_check(insns, true);
     b_.lookup_and_goto_ptr(pc);
+}
+
+bool Translator::knows_target(const Insn& insn, int32_t* target) const {
+    // The sum of two offsets within 32 bits: one that wraps around would lead elsewhere.
+    const int64_t offset = int64_t{known_.offset} + insn.imm;
+    *target = static_cast<int32_t>(offset) & ~1;
+    return insn.rs1 != 0 && insn.rs1 == known_.number && offset == static_cast<int32_t>(offset);
 }
 
 void Translator::end_with_jump(int32_t target) {

@@ -3,8 +3,8 @@
 //
 // How units end. A unit runs on across conditional branches: the taken sides leave by *side exits*, which are
 // emitted behind the unit's last instruction. It ends
-//  - by goto_tb where the next pc is in the unit's page and cannot be that of an instruction which straddles
-//    the page's end;
+//  - by goto_tb where the next pc is in the unit's page, or near it in a process, and cannot be that of an instruction
+//    which straddles a page's end;
 //  - by lookup_and_goto_ptr for any other pc;
 //  - by exit_tb where TB flags, mappings or enabled interrupts may have changed.
 // Before each stands an exit_check with the number of instructions completed on that path.
@@ -40,7 +40,12 @@ class Translator {
     // x[n]; zero for x0.
     ir::I64 x(unsigned n) { return n == 0 ? b_.imm(0) : b_.global<ir::I64>(gpr_global(n)); }
     // Where x[n] is to be written: for x0 a temp that nobody reads.
-    ir::I64 x_out(unsigned n) { return n == 0 ? b_.temp<ir::I64>() : b_.global<ir::I64>(gpr_global(n)); }
+    ir::I64 x_out(unsigned n) {
+        if (n == known_.number) {
+            known_.number = 0;
+        }
+        return n == 0 ? b_.temp<ir::I64>() : b_.global<ir::I64>(gpr_global(n));
+    }
     ir::F64 f(unsigned n) { return b_.global<ir::F64>(fpr_global(n)); }
     // Where f[n] is to be written. Makes the FP state dirty.
     ir::F64 f_out(unsigned n) {
@@ -74,6 +79,7 @@ class Translator {
     void set_x_pc(unsigned n, int32_t page_offset) {
         if (n != 0) {
             emit_x(n, ir::Opcode::pc_add, ir::Type::none, 0, static_cast<uint32_t>(page_offset));
+            known_ = {n, page_offset};
         }
     }
     // The low half of `a`, sign-extended.
@@ -127,6 +133,8 @@ class Translator {
     // The same in the middle of an instruction whose other paths go on: the unit does not end.
     void raise_here(Exception cause, ir::I64 tval);
 
+    // Whether it is known that the jalr leads to page_pc + *target, by an auipc before it.
+    bool knows_target(const Insn& insn, int32_t* target) const;
     // Ends the unit by a transfer to page_pc + target.
     void end_with_jump(int32_t target);
     void end_with_jump(ir::I64 pc);
@@ -155,6 +163,12 @@ class Translator {
     void transfer(int32_t target, int32_t source, uint32_t insns);
     void emit_side_exits();
 
+    // A register that was made from the pc last, while it is that: page_pc + offset. Number 0: none.
+    struct KnownAddress {
+        unsigned number;
+        int32_t offset;
+    };
+
     const TranslateRequest& request_;
     const TbFlags flags_;
     ir::Unit& unit_;
@@ -165,6 +179,7 @@ class Translator {
     uint32_t insns_ = 0;  // translated, with the current one
     bool ended_ = false;
     bool fp_written_ = false;  // by the current instruction
+    KnownAddress known_{};
 
     std::array<SideExit, kMaxUnitInsns> side_exits_;
     uint32_t side_exit_count_ = 0;
