@@ -51,17 +51,24 @@ struct TlbTable {
 };
 inline constexpr unsigned kMmuModes = 4;
 
-// One entry of the jump cache that generated code probes. Only its vCPU's thread reads and writes it.
+// One entry of the jump cache that generated code probes: a table of so many as ExecState::jump_cache_mask says. Only its vCPU's
+// thread reads and writes it.
 struct JumpCacheEntry {
     uint64_t pc;
     uint32_t context_id;   // 0 in an empty entry; contexts are numbered from 1
     uint32_t code_offset;  // of the unit's first byte, from the start of the code buffer
 };
 static_assert(sizeof(JumpCacheEntry) == 16);
-inline constexpr unsigned kJumpCacheBits = 14;
-inline constexpr unsigned kJumpCacheEntries = 1u << kJumpCacheBits;
+inline constexpr uint32_t kMinJumpCacheEntries = 1u << 13;
+inline constexpr uint32_t kMaxJumpCacheEntries = 1u << 17;
+// Of a table of `entries`, a power of two. As bytes, so that generated code needs no shift.
+constexpr uint32_t jump_cache_mask(size_t entries) {
+    return static_cast<uint32_t>((entries - 1) * sizeof(JumpCacheEntry));
+}
 // The entry of a pc: instructions are at least two bytes long.
-constexpr unsigned jump_cache_index(uint64_t pc) { return pc >> 1 & (kJumpCacheEntries - 1); }
+constexpr size_t jump_cache_index(uint64_t pc, uint32_t mask) {
+    return (pc << 3 & mask) / sizeof(JumpCacheEntry);
+}
 
 // Why Backend::run came back. header.pc is the guest pc to go on at, but for `fault`.
 enum class ExitKind : uint32_t {
@@ -115,7 +122,9 @@ struct alignas(64) ExecState {
     uint32_t guest_mxcsr;
     uint32_t host_mxcsr;
     HostFault fault;
-    uint64_t reserved_[2];
+    uint32_t
+        jump_cache_mask;  // of header.jump_cache, which changes with it: on the vCPU's thread, outside of units
+    uint32_t reserved_[3];
 
     TlbTable tlb[kMmuModes];
     StateHeader header;

@@ -22,8 +22,9 @@ class Counter {
 
 // On lines of its own: reports read it while the vCPU runs.
 struct alignas(kCacheLine) VcpuCounters {
-    Counter insns;                 // executed; with the instruction clock only
-    Counter loop_entries;          // into generated code from the execution loop
+    Counter insns;         // executed; with the instruction clock only
+    Counter loop_entries;  // into generated code from the execution loop
+    Counter jump_cache_growths;
     Counter lookup_jump_cache;     // TBs found in the jump cache by the loop
     Counter lookup_table;          // ... in the hash table, by the loop or for generated code
     Counter lookup_generated;      // ... of lookup_table: for generated code
@@ -68,9 +69,10 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 37> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 38> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
+    {"jump_cache_growths", &VcpuCounters::jump_cache_growths},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
     {"lookup_table", &VcpuCounters::lookup_table},
     {"lookup_generated", &VcpuCounters::lookup_generated},

@@ -100,6 +100,7 @@ constexpr std::array kSwitches = {
     Switch{"coalesce", nullptr, &tcg::OptimizeOptions::coalesce},
     Switch{"unreachable", nullptr, &tcg::OptimizeOptions::unreachable},
     Switch{"remember-insns", nullptr, nullptr, &Settings::remember_insns},
+    Switch{"grow-jump-cache", nullptr, nullptr, &Settings::grow_jump_cache},
     Switch{"link-pages", nullptr, nullptr, &Settings::link_pages},
 };
 

@@ -35,6 +35,7 @@ struct Settings {
     bool perf_map = false;                       // /tmp/perf-PID.map
     bool jitdump = false;                        // jit-PID.dump
     bool remember_insns = true;                  // KnownInsns; off for measuring
+    bool grow_jump_cache = true;                 // where its entries put each other out; off for measuring
     bool link_pages = true;  // process mode: jumps to other pages are linked; off for measuring
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;

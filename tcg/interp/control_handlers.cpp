@@ -111,7 +111,8 @@ template <bool kProfile>
 const Insn* lookup_and_goto_ptr(Machine& m, const Insn& insn) {
     StateHeader& header = m.header();
     const auto pc = m.get<uint64_t>(insn, 0);
-    const JumpCacheEntry& entry = static_cast<const JumpCacheEntry*>(header.jump_cache)[jump_cache_index(pc)];
+    const JumpCacheEntry& entry = static_cast<const JumpCacheEntry*>(
+        header.jump_cache)[jump_cache_index(pc, exec_state(m.state).jump_cache_mask)];
     if (entry.pc == pc && entry.context_id == header.context_id) {
         if constexpr (kProfile) {
             count(exec_state(m.state).profile.probe_hits);

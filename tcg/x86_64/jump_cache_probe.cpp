@@ -26,10 +26,10 @@ void emit_profile_count(Assembler& as, size_t counter) {
 }
 
 void emit_jump_cache_probe(Assembler& as, int64_t miss, int32_t buffer_start, bool profile) {
-    // The entry of pc: jump_cache_index() entries of 16 bytes.
+    // The entry of pc, as jump_cache_index() has it.
     static_assert(sizeof(JumpCacheEntry) == 16);
     as.lea(Width::d32, Gpr::rax, Mem::scaled(Gpr::rcx, 8));
-    as.and_(Width::d32, Gpr::rax, int64_t{(kJumpCacheEntries - 1) << 4});
+    as.and_(Width::d32, Gpr::rax, Mem(kState, exec_offset(offsetof(ExecState, jump_cache_mask))));
     as.add(Width::q64, Gpr::rax, header(offsetof(StateHeader, jump_cache)));
     as.cmp(Width::q64, Mem(Gpr::rax, offsetof(JumpCacheEntry, pc)), Gpr::rcx);
     as.jcc_rel32(Cond::ne, miss);

@@ -63,7 +63,7 @@ void load_endless_program(Machine& machine) {
 }
 
 std::span<const weft::tcg::JumpCacheEntry> jump_cache(weft::Vcpu& vcpu) {
-    return {vcpu.jump_cache.entries(), weft::tcg::kJumpCacheEntries};
+    return {vcpu.jump_cache.entries(), vcpu.jump_cache.size()};
 }
 
 bool is_used(const weft::tcg::JumpCacheEntry& entry) { return entry.context_id != 0; }

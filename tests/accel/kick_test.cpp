@@ -338,7 +338,7 @@ TEST_CASE("what others forget leaves a vCPU's tables alone until its own thread 
     const auto tables = [&vcpu] {
         const weft::tcg::TlbTable& table = vcpu.exec().tlb[0];
         const size_t size = table.mask + sizeof(weft::tcg::TlbEntry);
-        std::vector<uint8_t> bytes(size + weft::tcg::kJumpCacheEntries * sizeof(weft::tcg::JumpCacheEntry));
+        std::vector<uint8_t> bytes(size + vcpu.jump_cache.size() * sizeof(weft::tcg::JumpCacheEntry));
         std::memcpy(bytes.data(), table.entries, size);
         std::memcpy(bytes.data() + size, vcpu.jump_cache.entries(), bytes.size() - size);
         return bytes;

@@ -238,7 +238,7 @@ class Walk {
     void check_jump_cache(Vcpu& vcpu) {
         vcpu.jump_cache.process_drops();
         const tcg::JumpCacheEntry* const entries = vcpu.jump_cache.entries();
-        for (unsigned i = 0; i < tcg::kJumpCacheEntries; ++i) {
+        for (size_t i = 0; i < vcpu.jump_cache.size(); ++i) {
             if (entries[i].context_id == 0) {
                 continue;
             }

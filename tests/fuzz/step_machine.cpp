@@ -182,7 +182,7 @@ const VcpuServices StepMachine::kServices = [] {
 // ---- the machine ----
 
 StepMachine::StepMachine()
-    : jump_cache_(tcg::kJumpCacheEntries), unit_memory_({guest().globals, guest().global_count}) {
+    : jump_cache_(tcg::kMinJumpCacheEntries), unit_memory_({guest().globals, guest().global_count}) {
     const tcg::BackendConfig config{&guest(), hooks(), false};
     add_engine(tcg::make_interp_backend(config));
 #if WEFT_HAVE_X86_64_BACKEND
@@ -221,6 +221,7 @@ void StepMachine::set(const HartImage& image) {
     header.pc = image.pc;
     header.page_pc = image.pc & ~(kPageSize - 1);
     header.jump_cache = jump_cache_.data();
+    block_.exec.jump_cache_mask = tcg::jump_cache_mask(jump_cache_.size());
     header.context_id = 1;
     header.raised = 0;
     header.fp_flags = image.fp_flags;

@@ -318,7 +318,7 @@ void Harness::protect_memory(int protection) { WEFT_ASSERT(mprotect(byte(0), kMe
 Harness::Harness(Kind kind, const HarnessOptions& options)
     : options_(options),
       block_(std::make_unique<Block>()),
-      jump_cache_(kJumpCacheEntries),
+      jump_cache_(kMinJumpCacheEntries),
       memory_(std::make_unique<std::array<uint8_t, kMemorySize>>()) {
     if (options_.memory.base == 1) {
         window_ = std::make_unique<AddressWindow>();
@@ -395,6 +395,7 @@ void Harness::prepare(const Input& input) {
     exec.header.page_pc = input.page_pc;
     exec.header.pc = 0;
     exec.header.jump_cache = jump_cache_.data();
+    exec.jump_cache_mask = jump_cache_mask(jump_cache_.size());
     exec.header.context_id = 1;
     exec.header.exit_request.store(input.exit_request);
     exec.header.raised = 0;

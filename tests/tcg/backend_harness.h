@@ -150,7 +150,9 @@ class Harness {
     }
     unsigned lookups() const { return lookups_; }
     void* state();
-    JumpCacheEntry& jump_cache_entry(uint64_t pc) { return jump_cache_[jump_cache_index(pc)]; }
+    JumpCacheEntry& jump_cache_entry(uint64_t pc) {
+        return jump_cache_[jump_cache_index(pc, jump_cache_mask(jump_cache_.size()))];
+    }
     RxAddress code_base() const;
 
     // Direct memory: where guest address 0 is, and what the last run's fault left in the state.

@@ -1,6 +1,7 @@
 #include "accel/tcg/blocks/jump_cache.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "accel/tcg/blocks/core_sync.h"
@@ -8,7 +9,25 @@
 
 namespace weft::accel {
 
-void JumpCache::clear() { std::fill_n(entries_.data(), tcg::kJumpCacheEntries, tcg::JumpCacheEntry{}); }
+void JumpCache::clear() { entries_.clear(); }
+
+bool JumpCache::grow() {
+    constexpr size_t kFactor = 4;
+    conflicts_ = 0;
+    try {
+        Entries larger(kFactor * entries_.size());
+        const uint32_t mask = tcg::jump_cache_mask(larger.size());
+        for (size_t i = 0; i < entries_.size(); ++i) {
+            if (entries_[i].context_id != 0) {
+                larger[tcg::jump_cache_index(entries_[i].pc, mask)] = entries_[i];
+            }
+        }
+        entries_ = std::move(larger);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
 
 void JumpCache::clear_page(uint64_t vaddr, uint32_t max_insn_size) {
     const uint64_t page = vaddr & ~(kPageSize - 1);
@@ -16,7 +35,7 @@ void JumpCache::clear_page(uint64_t vaddr, uint32_t max_insn_size) {
     const uint64_t first = page - (max_insn_size - 1);
     const uint64_t size = kPageSize + (max_insn_size - 1);
     for (uint64_t i = 0; i < size; i += 2) {  // an entry is for two bytes
-        tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(first + i)];
+        tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(first + i, mask())];
         if (entry.pc - first < size) {
             entry = {};
         }
@@ -77,7 +96,7 @@ void JumpCache::take_drops() {
 
 // The index has the bits of the page offset and a few of the page's number, so that a TB can be in few places only.
 void JumpCache::drop(Drop drop) {
-    for (unsigned i = tcg::jump_cache_index(drop.page_offset); i < tcg::kJumpCacheEntries;
+    for (size_t i = tcg::jump_cache_index(drop.page_offset, mask()); i < entries_.size();
          i += kPageSize / 2) {
         if (entries_[i].context_id != 0 && entries_[i].code_offset == drop.code_offset) {
             entries_[i] = {};
@@ -86,7 +105,7 @@ void JumpCache::drop(Drop drop) {
 }
 
 void JumpCache::drop(Range range) {
-    for (unsigned i = 0; i < tcg::kJumpCacheEntries; ++i) {
+    for (size_t i = 0; i < entries_.size(); ++i) {
         if (entries_[i].context_id != 0 && entries_[i].code_offset - range.begin < range.end - range.begin) {
             entries_[i] = {};
         }

@@ -17,24 +17,36 @@ namespace weft::accel {
 class JumpCache {
   public:
     using Entries = ZeroedArray<tcg::JumpCacheEntry>;
-    // Throws std::bad_alloc.
-    static Entries make_entries(PagesMade made) { return Entries(tcg::kJumpCacheEntries, made); }
+    // The least that there may be. Throws std::bad_alloc.
+    static Entries make_entries(PagesMade made) { return Entries(tcg::kMinJumpCacheEntries, made); }
     // Of entries that are zeros.
     explicit JumpCache(Entries entries = make_entries(PagesMade::at_once)) : entries_(std::move(entries)) {}
     JumpCache(const JumpCache&) = delete;
     JumpCache& operator=(const JumpCache&) = delete;
 
+    // For generated code; other ones after grow().
     tcg::JumpCacheEntry* entries() { return entries_.data(); }
+    uint32_t mask() const { return tcg::jump_cache_mask(entries_.size()); }
+    size_t size() const { return entries_.size(); }
 
     // Offset of the code of the TB at `pc`, or kNone. The owner's.
     static constexpr uint32_t kNone = ~uint32_t{0};
     uint32_t lookup_code(uint64_t pc, uint32_t context_id) const {
-        const tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc)];
+        const tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc, mask())];
         return entry.pc == pc && entry.context_id == context_id ? entry.code_offset : kNone;
     }
     void put(uint64_t pc, uint32_t context_id, uint32_t code_offset) {
-        entries_[tcg::jump_cache_index(pc)] = {pc, context_id, code_offset};
+        tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc, mask())];
+        conflicts_ += entry.context_id == context_id && entry.pc != pc ? 1 : 0;
+        entry = {pc, context_id, code_offset};
     }
+    // Whether so many entries have put others of their context out that a larger table pays: each time is a look-up in the hash
+    // table for generated code, and as many of them take longer than the pages of a larger table.
+    bool crowded() const {
+        return conflicts_ > entries_.size() && entries_.size() < tcg::kMaxJumpCacheEntries;
+    }
+    // Makes it four times as large, with what it knows. False: there is no memory, and it is as it was.
+    bool grow();
     void clear();
     // Gives its entries away: the owner looks nothing up any more. Drops may be requested as before.
     Entries release_entries() { return std::move(entries_); }
@@ -89,6 +101,7 @@ class JumpCache {
     void drop(Range range);
 
     Entries entries_;
+    size_t conflicts_ = 0;  // since the entries were made
 
     // Written by any thread.
     alignas(kCacheLine) std::atomic<bool> drops_pending_{false};

@@ -43,6 +43,9 @@ TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
 void remember_block(Vcpu& vcpu, uint64_t pc, const TranslationBlock& tb) {
     if (vcpu.cache.regions().current(tb)) {
         vcpu.jump_cache.put(pc, vcpu.header().context_id, vcpu.cache.offset_of(tb));
+        if (vcpu.jump_cache.crowded() && vcpu.cache.settings().grow_jump_cache) {
+            vcpu.grow_jump_cache();
+        }
     }
 }
 

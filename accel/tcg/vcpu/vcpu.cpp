@@ -11,13 +11,14 @@ namespace {
 
 // So that everything made after it may use the state.
 accel::StateBlock make_block(const GuestArch& guest, Vcpu& vcpu, void* guest_object,
-                             tcg::JumpCacheEntry* jump_cache) {
+                             accel::JumpCache& jump_cache) {
     accel::StateBlock block(guest.state_size);
     StateHeader& header = block.header();
     header.vcpu = &vcpu;
     header.services = &accel::vcpu_services();
     header.guest = guest_object;
-    header.jump_cache = jump_cache;
+    header.jump_cache = jump_cache.entries();
+    block.exec().jump_cache_mask = jump_cache.mask();
     return block;
 }
 
@@ -30,7 +31,7 @@ Vcpu::Vcpu(accel::VcpuParts parts)
       cache(*parts.cache),
       clock(*parts.clock),
       insn_clock(parts.insn_clock),
-      block(make_block(guest, *this, parts.vcpu->guest, jump_cache.entries())),
+      block(make_block(guest, *this, parts.vcpu->guest, jump_cache)),
       machine_memory(parts.config->user == nullptr
                          ? std::make_unique<accel::MachineMemory>(
                                accel::MmuParts{*this, state(), exec(), nullptr, guest, *parts.config->memory,
@@ -97,6 +98,14 @@ void Vcpu::out_of_memory() {
     failed = true;
     header().exit_request.store(1, std::memory_order_seq_cst);
     host.fatal(host.opaque, "out of memory: a vCPU cannot go on");
+}
+
+void Vcpu::grow_jump_cache() {
+    if (jump_cache.grow()) {
+        header().jump_cache = jump_cache.entries();
+        exec().jump_cache_mask = jump_cache.mask();
+        counters.jump_cache_growths.add();
+    }
 }
 
 void Vcpu::reset() {

@@ -81,6 +81,8 @@ struct Vcpu final : accel::CodeUser {
     void forget_memory();
     // There is no memory for what the vCPU needs: the machine is told to stop, and the vCPU never runs again. Its thread.
     void out_of_memory();
+    // Gives it a larger jump cache, if there is memory. Its thread, between two units.
+    void grow_jump_cache();
     // Back to reset values.
     void reset();
     // It never runs again, and nobody has a pointer to it any more.

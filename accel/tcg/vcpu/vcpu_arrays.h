@@ -40,8 +40,11 @@ class SpareArrays {
     SpareArrays(const SpareArrays&) = delete;
     SpareArrays& operator=(const SpareArrays&) = delete;
 
-    // Frees them where there are enough.
+    // Frees them where there are enough, or where the jump cache has grown: to clear it takes longer than to make one.
     void give(VcpuArrays arrays) {
+        if (arrays.jump_cache.size() != tcg::kMinJumpCacheEntries) {
+            return;
+        }
         std::unique_ptr<VcpuArrays> mine(new (std::nothrow) VcpuArrays(std::move(arrays)));
         for (std::atomic<VcpuArrays*>& place : places_) {
             VcpuArrays* empty = nullptr;
