@@ -35,7 +35,7 @@ class ProcessMemory final : public MemoryView, private AccessFaults {
         return settings;
     }
 
-    bool access_again(uint64_t vaddr, weft::Access access, uint32_t host_code) override {
+    bool access_again(uint64_t vaddr, Access access, uint32_t host_code) override {
         MemoryFault kind{};
         return ops_.fault(current_thread(), vaddr, access, host_code, &kind);
     }

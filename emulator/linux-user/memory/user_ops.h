@@ -42,7 +42,7 @@ class UserOps {
     // As include/weft/user_memory.h says of the functions of these names. fault()'s code is a HostFaultCode.
     CodePageInfo fetch(uint64_t page);
     bool protect(uint64_t page);
-    bool fault(const void* state, uint64_t vaddr, weft::Access access, uint32_t host_code, MemoryFault* kind);
+    bool fault(const void* state, uint64_t vaddr, Access access, uint32_t host_code, MemoryFault* kind);
 
   private:
     // Accesses that the map allows and the host refused, of threads that try again. As long as MemoryCore::steps() says that nobody
@@ -56,8 +56,7 @@ class UserOps {
     static constexpr unsigned kMostTries = 3;
 
     bool written(uint64_t page, MemoryFault* kind);
-    bool try_again(const void* state, uint64_t vaddr, weft::Access access, uint32_t host_code,
-                   MemoryFault* kind);
+    bool try_again(const void* state, uint64_t vaddr, Access access, uint32_t host_code, MemoryFault* kind);
 
     MemoryCore& core_;
     const Settings settings_;

@@ -26,11 +26,12 @@ enum class ArgKind : uint8_t {
     lookup,     // the same, of a call that looks at a file which is there: see paths.h
     string,     // other NUL-terminated text
     strings,    // null-terminated array of such
-    pointer,    // guest memory: `access`, `type` and how many of them
+    pointer,    // guest memory: `direction`, `type` and how many of them
     unchecked,  // guest memory of a size that the call's other arguments do not state as one number
 };
 
-enum class Access : uint8_t { none, in, out, inout };
+// What a call does to the memory that a pointer names: reads it, writes it, or both.
+enum class Direction : uint8_t { none, in, out, inout };
 
 // Sets of flags, and of values that have names.
 // clang-format off
@@ -172,7 +173,7 @@ struct Extent {
 struct Arg {
     ArgKind kind = ArgKind::none;
     FlagSet flags = FlagSet::none;
-    Access access = Access::none;
+    Direction direction = Direction::none;
     Struct type = Struct::none;
     Extent extent = {};
 
@@ -191,11 +192,11 @@ inline constexpr Arg fd{ArgKind::fd};
 inline constexpr Arg dirfd{ArgKind::dirfd};
 inline constexpr Arg sig{ArgKind::signal};
 inline constexpr Arg address{ArgKind::address};
-inline constexpr Arg path{ArgKind::path, FlagSet::none, Access::in};
-inline constexpr Arg lookup{ArgKind::lookup, FlagSet::none, Access::in};
-inline constexpr Arg string{ArgKind::string, FlagSet::none, Access::in};
-inline constexpr Arg strings{ArgKind::strings, FlagSet::none, Access::in};
-inline constexpr Arg unchecked{ArgKind::unchecked, FlagSet::none, Access::inout};
+inline constexpr Arg path{ArgKind::path, FlagSet::none, Direction::in};
+inline constexpr Arg lookup{ArgKind::lookup, FlagSet::none, Direction::in};
+inline constexpr Arg string{ArgKind::string, FlagSet::none, Direction::in};
+inline constexpr Arg strings{ArgKind::strings, FlagSet::none, Direction::in};
+inline constexpr Arg unchecked{ArgKind::unchecked, FlagSet::none, Direction::inout};
 
 constexpr Arg flags(FlagSet set) { return {ArgKind::flags, set}; }
 
@@ -205,13 +206,13 @@ constexpr Extent bits(uint8_t argument) { return {Extent::Kind::bits, argument};
 constexpr Extent length_at(uint8_t argument) { return {Extent::Kind::length_at, argument}; }
 
 constexpr Arg in(Struct type, Extent extent = {}) {
-    return {ArgKind::pointer, FlagSet::none, Access::in, type, extent};
+    return {ArgKind::pointer, FlagSet::none, Direction::in, type, extent};
 }
 constexpr Arg out(Struct type, Extent extent = {}) {
-    return {ArgKind::pointer, FlagSet::none, Access::out, type, extent};
+    return {ArgKind::pointer, FlagSet::none, Direction::out, type, extent};
 }
 constexpr Arg inout(Struct type, Extent extent = {}) {
-    return {ArgKind::pointer, FlagSet::none, Access::inout, type, extent};
+    return {ArgKind::pointer, FlagSet::none, Direction::inout, type, extent};
 }
 
 }  // namespace arg

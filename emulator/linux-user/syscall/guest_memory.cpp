@@ -23,8 +23,7 @@ bool GuestMemory::copy(uint64_t address, size_t size, Copy copy) {
     faulting::Fault fault;
     size_t done = 0;
     while (done += copy(range_.base + address + done, done, size - done, &fault), done != size) {
-        const weft::Access access =
-            fault.access == HostContext::Access::load ? weft::Access::load : weft::Access::store;
+        const Access access = fault.access == HostContext::Access::load ? Access::load : Access::store;
         if (faults_ == nullptr || !faults_->access_again(fault.address - range_.base, access, fault.code)) {
             return false;
         }

@@ -17,7 +17,7 @@ class AccessFaults {
   public:
     virtual ~AccessFaults() = default;
     // Of the byte at guest address `vaddr`, by weft in the guest's name; `host_code` is a HostFaultCode. True: it is to be made again.
-    virtual bool access_again(uint64_t vaddr, weft::Access access, uint32_t host_code) = 0;
+    virtual bool access_again(uint64_t vaddr, Access access, uint32_t host_code) = 0;
 };
 
 // Copies by accesses that may fault (base/faulting_access.h), for which the process has its handlers (Sighand::start): what cannot be

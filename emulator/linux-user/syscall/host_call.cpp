@@ -113,7 +113,7 @@ HostCall::HostCall(const Syscall& call, const std::array<uint64_t, 6>& guest, co
                 const uint64_t size = extent_bytes(call, arg, guest);
                 args_[i] = pointer(guest[i], size);
                 if (!inner_pointers(arg.type).empty() && args_[i] != 0 && args_[i] != kBadAddress) {
-                    args_[i] = structs(guest[i], arg.type, size / struct_size(arg.type), arg.access);
+                    args_[i] = structs(guest[i], arg.type, size / struct_size(arg.type), arg.direction);
                 }
                 break;
             }
@@ -142,7 +142,7 @@ bool HostCall::convert(uint8_t* bytes, Struct type) {
         }
         uint64_t to = pointer(from, saturating_mul(length, struct_size(inner.type)));
         if (to != 0 && to != kBadAddress && !inner_pointers(inner.type).empty()) {
-            to = structs(from, inner.type, length, Access::in);
+            to = structs(from, inner.type, length, Direction::in);
         }
         changed = changed || to != from;
         std::memcpy(bytes + inner.offset, &to, sizeof(to));
@@ -151,7 +151,7 @@ bool HostCall::convert(uint8_t* bytes, Struct type) {
 }
 
 // The host's address of `count` structs: the guest's own, or that of a copy if a pointer in them has to be changed.
-uint64_t HostCall::structs(uint64_t guest, Struct type, uint64_t count, Access direction) {
+uint64_t HostCall::structs(uint64_t guest, Struct type, uint64_t count, Direction direction) {
     const uint64_t own = range_.base + guest;
     const size_t size = struct_size(type);
     const size_t total = std::min(count, kMaxCopied) * size;
@@ -172,7 +172,7 @@ uint64_t HostCall::structs(uint64_t guest, Struct type, uint64_t count, Access d
     if (many.empty()) {
         many.assign(few, few + total);
     }
-    copies_.push_back({guest, type, direction == Access::inout, std::move(many)});
+    copies_.push_back({guest, type, direction == Direction::inout, std::move(many)});
     return reinterpret_cast<uint64_t>(copies_.back().bytes.data());
 }
 

@@ -52,7 +52,7 @@ class HostCall {
     uint64_t pointer(uint64_t guest, uint64_t size) const;
     uint64_t extent_bytes(const Syscall& call, const Arg& arg, const std::array<uint64_t, 6>& guest) const;
     bool convert(uint8_t* bytes, Struct type);
-    uint64_t structs(uint64_t guest, Struct type, uint64_t count, Access direction);
+    uint64_t structs(uint64_t guest, Struct type, uint64_t count, Direction direction);
 
     GuestRange range_;
     GuestAccess& access_;

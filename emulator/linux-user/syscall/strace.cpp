@@ -163,7 +163,7 @@ std::optional<std::string> struct_text(Struct type, uint64_t address, GuestAcces
 
 std::string pointer_text(const Syscall& call, const Arg& arg, const std::array<uint64_t, 6>& args,
                          uint64_t value, GuestAccess& access) {
-    if (arg.access != Access::in) {
+    if (arg.direction != Direction::in) {
         return address_text(value);
     }
     const uint64_t count =
