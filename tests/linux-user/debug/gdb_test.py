@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import traceback
+
+import cases
 
 SKIPPED = 77
 DEADLINE = 120
@@ -130,25 +131,11 @@ class Test:
             assert run.status() == 7
 
 
-TESTS = [name for name, value in vars(Test).items() if callable(value) and not name.startswith("_") and name != "start"]
-
-
 def main():
     if GDB is None:
         print("there is no gdb-multiarch")
         return SKIPPED
-    test = Test(*map(os.path.abspath, sys.argv[1:5]))
-    failed = 0
-    for name in sys.argv[5:] or TESTS:
-        try:
-            getattr(test, name)()
-            print(f"{name}: ok")
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print(f"{name}: failed")
-            traceback.print_exc()
-        sys.stdout.flush()
-    return 1 if failed else 0
+    return cases.run(Test(*map(os.path.abspath, sys.argv[1:5])), ("start",), sys.argv[5:])
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import signal
 import socket
 import struct
 import sys
-import traceback
 import xml.etree.ElementTree
 
+import cases
 from client import Program, stop, symbols
 
 A0, PC, FIRST_F = 10, 32, 33
@@ -346,23 +346,9 @@ class Test:
             assert run.client.ask("vCont;c").startswith("W07")
 
 
-TESTS = [name for name, value in vars(Test).items() if callable(value)
-         and not name.startswith("_") and name not in ("start", "run_to", "host_call")]
-
-
 def main():
     test = Test(*(os.path.abspath(path) if "/" in path else path for path in sys.argv[1:4]))
-    failed = 0
-    for name in sys.argv[4:] or TESTS:
-        try:
-            getattr(test, name)()
-            print(f"{name}: ok")
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print(f"{name}: failed")
-            traceback.print_exc()
-        sys.stdout.flush()
-    return 1 if failed else 0
+    return cases.run(test, ("start", "run_to", "host_call"), sys.argv[4:])
 
 
 if __name__ == "__main__":
