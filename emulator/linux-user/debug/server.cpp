@@ -6,6 +6,7 @@
 #include <linux/close_range.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,6 +27,19 @@ namespace {
 
 // The receiver waits while so much is not looked at yet.
 constexpr size_t kMostReceived = size_t{256} << 10;
+
+// How long a client that has not taken what it was sent may go on so: the program's threads and its end wait for it meanwhile. Clients
+// take an answer before they ask again, so that there is more room than that.
+constexpr int kPatienceMs = 5000;
+
+bool becomes_writable(int fd) {
+    ::pollfd entry{.fd = fd, .events = POLLOUT, .revents = 0};
+    int ready = 0;
+    do {
+        ready = ::poll(&entry, 1, kPatienceMs);
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
 
 // From here on the calling thread has a table of descriptors of its own, in which 0 to 2 are nothing that could be written to.
 Result<> leave_descriptors() {
@@ -223,11 +237,14 @@ void DebugServer::receive() {
 
 void DebugServer::send(std::string_view bytes) {
     while (!bytes.empty()) {
-        const ssize_t sent = ::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR) {
-            return;  // the receiver sees the end
+        const ssize_t sent = ::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent > 0) {
+            bytes.remove_prefix(static_cast<size_t>(sent));
+        } else if (errno == EAGAIN ? !becomes_writable(client_.get()) : errno != EINTR) {
+            // The receiver sees the end.
+            ::shutdown(client_.get(), SHUT_RDWR);
+            return;
         }
-        bytes.remove_prefix(sent > 0 ? static_cast<size_t>(sent) : 0);
     }
 }
 

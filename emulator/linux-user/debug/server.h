@@ -44,6 +44,7 @@ class DebugServer final : private control::gdb::Output {
     UniqueFd accept(UniqueFd listener);
     void serve();
     void receive();
+    // Ends the connection of a client that takes nothing.
     void send(std::string_view bytes) override;
     // Waits for bytes, an end, or a stop. False: the server is to end.
     struct News {

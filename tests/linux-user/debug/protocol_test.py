@@ -317,6 +317,19 @@ class Test:
                 run.connection.close()
                 assert run.finish()[0] == 5
 
+    def never_reads(self):
+        """A client that asks and takes no answer is dropped, and the program runs on: stopped, running, and at its end."""
+        def ask_often(client, at):
+            for _ in range(400):
+                client.send(f"m{at:x},1000")
+
+        for resumes in (False, True):
+            with self.start("add") as run:
+                ask_often(run.client, self.at["add"] & ~0xFFF)
+                if resumes:
+                    run.client.send("vCont;c")
+                assert run.finish() == (7, "sum 7\n")
+
     def kills(self):
         with self.start("read") as run:
             assert run.client.ask(f"vKill;{run.process.pid:x}") == "OK"
