@@ -14,6 +14,7 @@
 #include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/deliver.h"
+#include "emulator/linux-user/signal/host_signals.h"
 #include "emulator/linux-user/syscall/safe_call.h"
 
 namespace weft::user {
@@ -78,8 +79,15 @@ int32_t GuestThreads::copy_process(const CloneRequest& request, Thread& caller) 
         debugger->fork_prepare();
     }
     runtime_.ops.fork_prepare(runtime_.instance);
+    // What was sent to the parent is not the child's: SIGSEGV and SIGBUS as well wait until each is who it is.
+    set_host_mask(kAllSignals);
     const int64_t child = needs_clone(request) ? system_clone(request) : ::fork();
     const int error = errno;
+    if (child == 0) {
+        caller.signals.sent_segv.clear();
+        caller.signals.sent_bus.clear();
+    }
+    set_host_mask(host_signal_mask(kAllSignals));
     if (child != 0) {
         runtime_.ops.fork_parent(runtime_.instance);
         if (debugger != nullptr) {

@@ -15,6 +15,7 @@
 #include "base/raw_syscall.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/deliver.h"
+#include "emulator/linux-user/signal/host_signals.h"
 #include "emulator/linux-user/signal/sighand.h"
 #include "emulator/linux-user/syscall/safe_call.h"
 #include "weft/abi.h"
@@ -39,7 +40,9 @@ struct Kept {
           robust_list(thread.robust_list),
           signal_mask(thread.signal_mask),
           alternate_stack(thread.alternate_stack),
-          own_actions(thread.signals.own_actions) {}
+          own_actions(thread.signals.own_actions),
+          sent_segv(thread.signals.sent_segv.look()),
+          sent_bus(thread.signals.sent_bus.look()) {}
 
     void put_back(Thread& thread) const {
         thread.signals.registers->set(registers);
@@ -51,8 +54,8 @@ struct Kept {
         ThreadSignals& signals = thread.signals;
         signals.own_actions = own_actions;
         signals.slot.clear();
-        signals.sent_segv.clear();
-        signals.sent_bus.clear();
+        signals.sent_segv.put(sent_segv);
+        signals.sent_bus.put(sent_bus);
         signals.exception.reset();
         signals.swapped.reset();
         signals.closed = true;
@@ -65,6 +68,8 @@ struct Kept {
     const uint64_t signal_mask;
     const abi::Stack alternate_stack;
     Sighand* const own_actions;
+    const std::optional<Siginfo> sent_segv;
+    const std::optional<Siginfo> sent_bus;
 };
 
 struct Child {
@@ -79,6 +84,9 @@ struct Child {
     Child& child = *static_cast<Child*>(argument);
     Thread& thread = child.thread;
     thread.tid = static_cast<int32_t>(raw_syscall(SYS_gettid));
+    thread.signals.sent_segv.clear();
+    thread.signals.sent_bus.clear();
+    set_host_mask(host_signal_mask(kAllSignals));
     thread.signals.own_actions = &child.actions;
     thread.robust_list = 0;
     thread.clear_child_tid = 0;
@@ -109,6 +117,8 @@ int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
     if (close_signals(caller) == kRestart) {
         return kRestart;
     }
+    // In the places of a thread that two processes have, what is sent to one would be the other's.
+    set_host_mask(kAllSignals);
     const Kept kept(caller);
     Sighand actions(sighand_of(caller));
     Child child{runtime_, caller, request, caller.guest->cpu(), actions};
@@ -117,6 +127,7 @@ int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
     const int pid = ::clone(run_child, static_cast<std::byte*>(stack->data()) + kHostStack, flags, &child);
     const int error = errno;
     kept.put_back(caller);
+    set_host_mask(host_signal_mask(kAllSignals));
     if (pid < 0) {
         return -error;
     }

@@ -23,6 +23,11 @@ struct SignalPlace {
 
     bool is_full() const { return full.load(std::memory_order_acquire) != 0; }
     std::optional<Siginfo> look() const { return is_full() ? std::optional(Siginfo{words}) : std::nullopt; }
+    // By the thread, with the signal closed or none expected.
+    void put(const std::optional<Siginfo>& info) {
+        words = info.value_or(Siginfo{}).words;
+        full.store(info ? 1 : 0, std::memory_order_release);
+    }
     void clear() { full.store(0, std::memory_order_release); }
 };
 
