@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include "emulator/linux-user/riscv/abi.h"
 #include "emulator/linux-user/riscv/frame.h"
@@ -18,6 +19,9 @@ namespace {
 
 constexpr uint64_t kMaskSize = 8;  // the kernel refuses any other
 constexpr unsigned kSp = 2;
+// SYNCHRONOUS_MASK
+constexpr uint64_t kExceptionSignals = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) |
+                                       signal_bit(SIGTRAP) | signal_bit(SIGFPE) | signal_bit(SIGSYS);
 
 uint64_t stack_pointer(const CallContext& call) {
     Registers* const registers = call.thread.signals.registers;
@@ -123,6 +127,19 @@ SyscallOutcome rt_sigtimedwait(CallContext& call) {
             continue;
         }
         if (const auto info = place.look()) {
+            // Exceptions' signals come first, the lowest of them before others (next_signal() of Linux).
+            const uint64_t before = *set & kExceptionSignals & (signal_bit(signal) - 1);
+            const ::timespec at_once{};
+            ::siginfo_t other{};
+            const int64_t earlier =
+                before != 0 ? call.host(SYS_rt_sigtimedwait, &before, &other, &at_once, kMaskSize) : -EAGAIN;
+            if (earlier == kRestart) {
+                return kRestart;
+            }
+            if (earlier > 0) {
+                const int64_t failed = call.arg(1) != 0 ? call.write(call.arg(1), other) : 0;
+                return failed < 0 ? failed : earlier;
+            }
             place.clear();
             const int64_t failed = call.arg(1) != 0 ? call.write(call.arg(1), info->words) : 0;
             return failed < 0 ? failed : signal;
