@@ -127,7 +127,8 @@ Result<uint64_t> stack_limit(const Options& options) {
     if (::getrlimit(RLIMIT_STACK, &limit) != 0) {
         return fail_errno("the stack's limit");
     }
-    if (options.stack_size) {
+    // Of a program that the guest executes it is what the guest made of it.
+    if (options.stack_size && !options.handover) {
         if (*options.stack_size < kLeast) {
             return fail(fmt::format("-s: a stack has {} bytes at least", kLeast));
         }
@@ -184,6 +185,7 @@ Result<RunSettings> run_settings(Options& options, KernelStart& start) {
     settings.debugger = options.debugger;
     settings.own_path = own_path();
     settings.own_options = std::move(options.inherited);
+    settings.handover = options.handover;
     settings.comes_back = sanitizer_mode() != SanitizerMode::none;
     return settings;
 }

@@ -231,6 +231,15 @@ Result<> set_debugger(Raw& raw, const std::string& value) {
     return {};
 }
 
+Result<> set_handover(Raw& raw, const std::string& value) {
+    const Result<Handover> handover = parse_handover(value);
+    if (!handover) {
+        return std::unexpected(handover.error());
+    }
+    raw.options.handover = *handover;
+    return {};
+}
+
 // Signals have their numbers: there is nothing to map.
 Result<> ignore(Raw&, const std::string&) { return {}; }
 
@@ -256,6 +265,8 @@ constexpr OptionDesc kProgramOptions[] = {
      "the random bytes that the program is started with follow from NUMBER"},
     {"t", nullptr, "MAP", "RTSIG_MAP", ignore,
      "accepted for habit's sake: signals have the same numbers for guest and host"},
+    {"after-exec", nullptr, "STATE", nullptr, set_handover,
+     "given by weft to itself, for a program that the guest executes: what the process\nkeeps"},
 };
 
 constexpr OptionDesc kCpuOptions[] = {
@@ -334,10 +345,10 @@ Result<> parse_variables(Raw& raw, std::span<const char* const> environment, std
     return {};
 }
 
-// Its argument, its environment and its debugger: a program that it runs has its own.
+// Its argument, its environment, its debugger and what it was before: a program that it runs has its own.
 bool is_of_one_program(const OptionDesc& option) {
     return option.apply == set_argument0 || option.apply == set_variables ||
-           option.apply == unset_variables || option.apply == set_debugger;
+           option.apply == unset_variables || option.apply == set_debugger || option.apply == set_handover;
 }
 
 // Moves `arguments` behind the options.

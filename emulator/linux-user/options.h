@@ -12,6 +12,7 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/linux-user/debug/address.h"
+#include "emulator/linux-user/handover.h"
 
 namespace weft::user {
 
@@ -42,6 +43,8 @@ struct Options {
     std::optional<uint64_t> reserved;    // -R, bytes
     std::optional<uint64_t> stack_size;  // -s, bytes
     std::optional<uint64_t> seed;        // -seed
+
+    std::optional<Handover> handover;  // -after-exec: the guest's execve runs this weft
 
     std::vector<std::string> inherited;  // options as they were given, for programs that the guest executes
 

@@ -1,5 +1,7 @@
 #include "emulator/linux-user/run.h"
 
+#include <sys/prctl.h>
+
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -66,25 +68,30 @@ class Instance {
     TranslatedCode& code_;
 };
 
-std::expected<int, RunError> run_first_thread(Process& process, const LoadedProgram& program,
-                                              const Runtime& runtime) {
+// A process whose memory holds its program.
+struct MadeProcess {
+    std::unique_ptr<Process> process;
+    LoadedProgram program;
+    SignalsAtStart signals;
+};
+
+std::expected<int, RunError> run_first_thread(const MadeProcess& made, const Runtime& runtime) {
     GuestThreads threads(runtime);
-    process.connect(&threads);
+    made.process->connect(&threads);
     const auto first = GuestThread::create(runtime);
     if (!first) {
         return refuse(Error("the first thread: " + first.error().message()));
     }
-    FrameRegisters registers{.pc = program.pc};
+    FrameRegisters registers{.pc = made.program.pc};
     constexpr unsigned kSp = 2;
-    registers.x[kSp] = program.sp;
+    registers.x[kSp] = made.program.sp;
     (*first)->cpu().set(registers);
-    return threads.run_first(**first);
+    return threads.run_first(**first, made.signals);
 }
 
-// From the files to a process whose memory holds the program. `code` and `log` outlive the process.
-std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& settings, TranslatedCode& code,
-                                                               const CodeOverlay* overlay, Log& log,
-                                                               LoadedProgram& program) {
+// From the files to the process. `code` and `log` outlive it.
+std::expected<MadeProcess, RunError> make_process(RunSettings& settings, TranslatedCode& code,
+                                                  const CodeOverlay* overlay, Log& log) {
     const std::string prefix = settings.program.prefix;
     // Its files are closed before the guest runs.
     auto executable = open_executable(std::move(settings.program));
@@ -114,7 +121,10 @@ std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& sett
         return refuse(process.error());
     }
     // Files may end before the segments that are read of them.
-    (*process)->sighand().start();
+    const SignalsAtStart signals = begin_signals((*process)->sighand());
+    if (settings.handover) {
+        take_over(**process, *settings.handover);
+    }
     const auto loaded = load_program(**process, *executable,
                                      {.environment = std::move(settings.environment),
                                       .at_flags = settings.at_flags,
@@ -123,8 +133,10 @@ std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& sett
     if (!loaded) {
         return refuse(loaded.error());
     }
-    program = *loaded;
-    return std::move(*process);
+    // The thread's name, as execve gives it.
+    const std::string& name = executable->name;
+    ::prctl(PR_SET_NAME, name.c_str() + (name.rfind('/') + 1), 0, 0, 0);
+    return MadeProcess{std::move(*process), *loaded, signals};
 }
 
 }  // namespace
@@ -132,15 +144,14 @@ std::expected<std::unique_ptr<Process>, RunError> make_process(RunSettings& sett
 std::expected<int, RunError> run_process(RunSettings settings, const Parts& parts, loader::AccelChain& accel,
                                          Log& log) {
     TranslatedCode code;
-    LoadedProgram program;
     Breakpoints breakpoints;
-    const auto process =
-        make_process(settings, code, settings.debugger ? &breakpoints : nullptr, log, program);
-    if (!process) {
-        return std::unexpected(process.error());
+    const auto started = make_process(settings, code, settings.debugger ? &breakpoints : nullptr, log);
+    if (!started) {
+        return std::unexpected(started.error());
     }
+    Process& process = *started->process;
     // Generated code depends on where the guest's memory is: so it lies there first.
-    const std::unique_ptr<MemoryView> memory = parts.make_memory(**process, settings.bounds);
+    const std::unique_ptr<MemoryView> memory = parts.make_memory(process, settings.bounds);
     const HostServices host = host_services(log);
     AccelConfig config{.guest = parts.guest,
                        .memory = nullptr,
@@ -160,24 +171,23 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
     code.connect(*instance.process(), instance.get());
     std::unique_ptr<Debugger> debugger;
     if (settings.debugger) {
-        auto listening = Debugger::create(*settings.debugger, **process, breakpoints, code);
+        auto listening = Debugger::create(*settings.debugger, process, breakpoints, code);
         if (!listening) {
             return refuse(listening.error());
         }
         debugger = std::move(*listening);
         print_error("waiting for a debugger at " + settings.debugger->text());
     }
-    return run_first_thread(**process, program,
-                            {.accel = *accel.descriptor().ops,
-                             .ops = *instance.process(),
-                             .instance = instance.get(),
-                             .guest_object = parts.guest_object,
-                             .make_cpu = parts.make_cpu,
-                             .process = **process,
-                             .debugger = debugger.get(),
-                             .own_path = settings.own_path,
-                             .own_options = settings.own_options,
-                             .comes_back = settings.comes_back});
+    return run_first_thread(*started, {.accel = *accel.descriptor().ops,
+                                       .ops = *instance.process(),
+                                       .instance = instance.get(),
+                                       .guest_object = parts.guest_object,
+                                       .make_cpu = parts.make_cpu,
+                                       .process = process,
+                                       .debugger = debugger.get(),
+                                       .own_path = settings.own_path,
+                                       .own_options = settings.own_options,
+                                       .comes_back = settings.comes_back});
 }
 
 }  // namespace weft::user

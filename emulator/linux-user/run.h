@@ -15,6 +15,7 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/linux-user/cpu.h"
 #include "emulator/linux-user/debug/address.h"
+#include "emulator/linux-user/handover.h"
 #include "emulator/linux-user/process.h"
 #include "emulator/linux-user/start/guest_base.h"
 #include "emulator/linux-user/start/program_file.h"
@@ -50,6 +51,8 @@ struct RunSettings {
     const riscv::CpuModel* cpu = &riscv::kRv64;
     bool strace = false;
     std::optional<DebugAddress> debugger = {};  // where one is waited for; nothing: there is none
+    // By the guest's execve: the program that called it is gone, so that there is a guest that an error ends.
+    std::optional<Handover> handover = {};
     // What execve runs a program for the guest's CPU by: weft, and the options that it was given.
     std::string own_path = {};
     std::vector<std::string> own_options = {};

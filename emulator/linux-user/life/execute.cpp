@@ -1,14 +1,18 @@
 // execve(2): programs for the guest's CPU are run by another weft, whatever the host's binfmt_misc knows; all others by the host.
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 #include <string_view>
 
-#include "base/raw_syscall.h"
+#include "emulator/linux-user/handover.h"
 #include "emulator/linux-user/life/guest_threads.h"
+#include "emulator/linux-user/loader/auxv.h"
 #include "emulator/linux-user/options.h"
+#include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/start/program_file.h"
 #include "emulator/linux-user/syscall/paths.h"
+#include "emulator/linux-user/syscall/safe_call.h"
 
 namespace weft::user {
 
@@ -24,9 +28,19 @@ std::vector<const char*> pointers(const std::vector<std::string>& strings) {
     return all;
 }
 
-int64_t host_execve(const std::string& path, const std::vector<std::string>& arguments,
+// With kRestart, where a signal came before.
+int64_t host_execve(Thread& caller, const std::string& path, const std::vector<std::string>& arguments,
                     const std::vector<std::string>& environment) {
-    return raw_syscall(SYS_execve, path.c_str(), pointers(arguments).data(), pointers(environment).data());
+    const std::vector<const char*> argv = pointers(arguments);
+    const std::vector<const char*> envp = pointers(environment);
+    const auto word = [](const auto* pointer) { return reinterpret_cast<uint64_t>(pointer); };
+    if (signals_to_kernel(caller) == kRestart) {
+        return kRestart;
+    }
+    const int64_t failed =
+        safe_call(caller.asked, SYS_execve, {word(path.c_str()), word(argv.data()), word(envp.data())});
+    signals_from_kernel(caller);
+    return failed;
 }
 
 // Variables that the host's dynamic linker would take for its own.
@@ -41,8 +55,16 @@ int64_t GuestThreads::execute(Thread& caller, const ExecuteRequest& request) {
         const auto found = open_executable({.path = path, .arguments = request.arguments, .prefix = prefix});
         if (!found) {
             // Another machine's, or a format that the host may know.
-            return found.error().number == ENOEXEC ? host_execve(path, request.arguments, request.environment)
-                                                   : -int64_t{found.error().number};
+            return found.error().number == ENOEXEC
+                       ? host_execve(caller, path, request.arguments, request.environment)
+                       : -int64_t{found.error().number};
+        }
+        // The kernel does not know what scripts add.
+        ::rlimit stack{};
+        ::getrlimit(RLIMIT_STACK, &stack);
+        const StackStrings strings{found->name, found->arguments, request.environment};
+        if (const auto fits = check_stack_size(strings, found->argument_count, stack.rlim_cur); !fits) {
+            return -int64_t{fits.error().number};
         }
     }
     // Its files are closed: the other weft finds them the same way.
@@ -52,6 +74,8 @@ int64_t GuestThreads::execute(Thread& caller, const ExecuteRequest& request) {
     for (const std::string& variable : request.environment) {
         environment.push_back(is_linkers(variable) ? kGuestVariable + variable : variable);
     }
+    arguments.emplace_back("-after-exec");
+    arguments.push_back(handover_text(hand_over(caller.process, sighand_of(caller))));
     arguments.emplace_back("-0");
     arguments.push_back(request.arguments.empty() ? std::string() : request.arguments.front());
     // So that a name that begins with a dash is none of an option's.
@@ -60,7 +84,7 @@ int64_t GuestThreads::execute(Thread& caller, const ExecuteRequest& request) {
     if (!request.arguments.empty()) {
         arguments.insert(arguments.end(), request.arguments.begin() + 1, request.arguments.end());
     }
-    return host_execve(runtime_.own_path, arguments, environment);
+    return host_execve(caller, runtime_.own_path, arguments, environment);
 }
 
 }  // namespace weft::user

@@ -13,7 +13,6 @@
 #include "emulator/accel/text_sinks.h"
 #include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/thread_exit.h"
-#include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/signal/host_signals.h"
 #include "emulator/linux-user/syscall/safe_call.h"
 
@@ -154,13 +153,13 @@ void* GuestThreads::enter(void* argument) {
     return nullptr;
 }
 
-int GuestThreads::run_first(GuestThread& first) {
+int GuestThreads::run_first(GuestThread& first, const SignalsAtStart& signals) {
     alive_.store(1, std::memory_order_seq_cst);
     first.thread().tid = host_tid();
     if (runtime_.debugger != nullptr) {
         first.debugged = runtime_.debugger->join(first.thread());
     }
-    start_signals(first.thread());
+    start_signals(first.thread(), signals);
     const ThreadEnd end = run(first);
     if (runtime_.comes_back && !left_first_.load(std::memory_order_seq_cst)) {
         tell_end(end.status);

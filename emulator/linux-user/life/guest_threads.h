@@ -13,6 +13,7 @@
 #include "emulator/linux-user/life/guest_thread.h"
 #include "emulator/linux-user/life/lifecycle.h"
 #include "emulator/linux-user/life/runtime.h"
+#include "emulator/linux-user/signal/deliver.h"
 
 namespace weft::user {
 
@@ -24,7 +25,7 @@ class GuestThreads final : public Lifecycle {
 
     // Runs the first thread on the calling one, which is the process's first. With Runtime::comes_back, comes back with the process's
     // status where no other thread and no other process of the guest's was made of it; else the process ends in here.
-    int run_first(GuestThread& first);
+    int run_first(GuestThread& first, const SignalsAtStart& signals);
 
     // Lifecycle
     int64_t clone(Thread& caller, const CloneRequest& request) override;

@@ -5,8 +5,10 @@
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <ctime>
 #include <optional>
 
+#include "base/raw_syscall.h"
 #include "emulator/linux-user/loader/vdso.h"
 #include "emulator/linux-user/process.h"
 #include "emulator/linux-user/riscv/frame.h"
@@ -176,10 +178,28 @@ class Turn {
 
 }  // namespace
 
-void start_signals(Thread& thread) {
+SignalsAtStart begin_signals(Sighand& actions) {
+    SignalsAtStart found{.mask = host_mask() & ~kNeverBlocked};
+    actions.start();
+    // While they are blocked, a fault of weft's own accesses ends the process.
+    const auto take = [&](int signal) {
+        Siginfo info;
+        const uint64_t set = signal_bit(signal) & found.mask;
+        const ::timespec at_once{};
+        const int64_t got = raw_syscall(SYS_rt_sigtimedwait, &set, info.words.data(), &at_once, sizeof(set));
+        return got == signal ? std::optional(info) : std::nullopt;
+    };
+    found.segv = take(SIGSEGV);
+    found.bus = take(SIGBUS);
+    set_host_mask(host_signal_mask(found.mask));
+    return found;
+}
+
+void start_signals(Thread& thread, const SignalsAtStart& signals) {
     set_current_thread(&thread);
-    thread.signal_mask = host_mask() & ~kNeverBlocked;
-    sighand_of(thread).start();
+    thread.signal_mask = signals.mask;
+    thread.signals.sent_segv.put(signals.segv);
+    thread.signals.sent_bus.put(signals.bus);
     start_thread_signals(thread);
 }
 
@@ -231,6 +251,27 @@ int64_t set_signal_mask(Thread& thread, uint64_t mask) {
     signals.closed = false;
     thread.signal_mask = mask;
     return 0;
+}
+
+int64_t signals_to_kernel(Thread& thread) {
+    ThreadSignals& signals = thread.signals;
+    if (!change_host_mask(signals, thread.signal_mask)) {
+        return kRestart;
+    }
+    signals.closed = false;
+    for (const int signal : {SIGBUS, SIGSEGV}) {
+        const auto info = signals.place(signal).look();
+        if (info && (thread.signal_mask & signal_bit(signal)) != 0) {
+            send_to_self(*info);
+            signals.place(signal).clear();
+        }
+    }
+    return 0;
+}
+
+void signals_from_kernel(Thread& thread) {
+    // Where one came, its handler did it.
+    static_cast<void>(change_host_mask(thread.signals, host_signal_mask(thread.signal_mask)));
 }
 
 int64_t close_signals(Thread& thread) {

@@ -14,13 +14,24 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "emulator/linux-user/signal/sighand.h"
+#include "emulator/linux-user/signal/siginfo.h"
 #include "emulator/linux-user/thread.h"
 
 namespace weft::user {
 
-// For the first thread of the guest, once: actions and mask are what the process came with.
-void start_signals(Thread& thread);
+// What the process came with besides actions: the mask, and of SIGSEGV and SIGBUS, which the host never blocks from now on, those that waited.
+struct SignalsAtStart {
+    uint64_t mask = 0;
+    std::optional<Siginfo> segv = {};
+    std::optional<Siginfo> bus = {};
+};
+// Starts `actions` (Sighand::start) and takes what the process came with. Once, by its only thread.
+SignalsAtStart begin_signals(Sighand& actions);
+// For the first thread of the guest, once.
+void start_signals(Thread& thread, const SignalsAtStart& signals);
 // For a thread that was made with all signals blocked: opens those that its signal_mask does not block.
 void start_thread_signals(Thread& thread);
 
@@ -37,6 +48,11 @@ void raise_exception(Thread& thread, int signal, int code, uint64_t address);
 
 // The mask of the thread from now on, without SIGKILL and SIGSTOP: 0, or kRestart where a signal came before, and nothing was done.
 int64_t set_signal_mask(Thread& thread, uint64_t mask);
+// For execve(2), as the new program gets what the kernel has: gives it the thread's mask with SIGSEGV and SIGBUS, and what waits for them
+// in weft. Until signals_from_kernel() the thread makes no access that may fault. 0, or kRestart.
+int64_t signals_to_kernel(Thread& thread);
+// There is no new program: takes them back.
+void signals_from_kernel(Thread& thread);
 // Blocks all, for good or until take_signal or set_signal_mask: the same.
 int64_t close_signals(Thread& thread);
 

@@ -129,10 +129,27 @@ TEST_CASE("each option has its variable, and goes before it", "[user-options]") 
     // What is in neither table is looked at by name in other cases.
     for (const OptionRow& row : option_rows()) {
         const std::string name(row.name);
-        const std::vector<std::string> others = {"t", "module-dir", "g", "help", "version", "print-binfmt"};
+        const std::vector<std::string> others = {"t",    "after-exec", "module-dir",  "g",
+                                                 "help", "version",    "print-binfmt"};
         CHECK(kSamples.count(name) + kSwitches.count(name) +
                   static_cast<size_t>(std::ranges::count(others, name)) ==
               1);
+    }
+}
+
+TEST_CASE("what weft tells the weft that the guest executes is read as it was written", "[user-options]") {
+    const Handover told{.personality = 0xffff0000,
+                        .space = {.soft = 1, .hard = ~uint64_t{0}},
+                        .data = {.soft = 2, .hard = 3},
+                        .ignored = signal_bit(11)};
+    const auto parsed = parse({"-after-exec", handover_text(told).c_str(), "program"});
+    REQUIRE(parsed);
+    REQUIRE(parsed->handover);
+    CHECK(handover_text(*parsed->handover) == handover_text(told));
+    CHECK(parsed->inherited.empty());
+    for (const char* text : {"", "1", "1,2,3,4,5", "1,2,3,4,5,6,7", "1,2,3,4,5,x", "0x100000000,2,3,4,5,6"}) {
+        INFO(text);
+        CHECK_FALSE(parse({"-after-exec", text, "program"}));
     }
 }
 

@@ -140,7 +140,7 @@ WeftSys::WeftSys(Process& process, uint64_t stack_top)
     registers.pc = kCode;
     thread->signals.registers = this;
 }
-void WeftSys::start() { start_signals(*thread); }
+void WeftSys::start() { start_signals(*thread, begin_signals(sighand_of(*thread))); }
 void WeftSys::start_thread() { start_thread_signals(*thread); }
 
 SyscallOutcome WeftSys::dispatch_call(std::string_view name, const Args& args) {
