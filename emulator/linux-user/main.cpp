@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -26,6 +27,7 @@
 #include "emulator/linux-user/host_parts.h"
 #include "emulator/linux-user/options.h"
 #include "emulator/linux-user/run.h"
+#include "emulator/linux-user/signal/fatal.h"
 
 namespace weft::user {
 
@@ -232,6 +234,10 @@ int run_program(std::span<const char* const> arguments, std::span<const char* co
     const auto status = run(*options, start);
     if (!status) {
         print_error(status.error().message);
+        if (options->handover) {
+            // The program that called execve is gone: Linux' force_fatal_sig (fs/exec.c).
+            end_by_signal(Siginfo::fault(SIGSEGV, SI_KERNEL, 0));
+        }
         return status.error().status;
     }
     return *status;

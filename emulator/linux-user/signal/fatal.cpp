@@ -28,6 +28,12 @@ void die_by_signal(const Siginfo& info) {
     set_host_mask(kAllSignals);
     const std::string line = fmt::format("weft-riscv64: killed by signal {} ({})\n", signal, name_of(signal));
     raw_syscall(SYS_write, 2, line.data(), line.size());
+    end_by_signal(info);
+}
+
+void end_by_signal(const Siginfo& info) {
+    const int signal = info.signal();
+    set_host_mask(kAllSignals);
     raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0);
     const abi::HostSigaction by_default{};
     host_sigaction(signal, &by_default, nullptr);

@@ -8,5 +8,7 @@ namespace weft::user {
 // Says so in one line on stderr, and ends the process by `info`'s signal. A core file would show weft and not the guest, so none is
 // made: all else of the wait status is native. With no lock held.
 [[noreturn]] void die_by_signal(const Siginfo& info);
+// The same, where something else was said.
+[[noreturn]] void end_by_signal(const Siginfo& info);
 
 }  // namespace weft::user

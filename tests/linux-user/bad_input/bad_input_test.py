@@ -280,6 +280,41 @@ def test_scripts(test):
     test.expect_like("scripts in a circle", run([circle[0]]), run([test.weft, circle[0]]))
 
 
+def test_executed(test):
+    """By execve of a running program: what it cannot return from any more, it dies of."""
+    high = program(type=ET_DYN)
+    high.phdrs[1].vaddr = 1 << 47
+    cases = {
+        "a good program": program(),
+        "no program": program(magic=b"\x7fELG"),
+        "bss of 2^63 bytes": changed(1, memsz=1 << 63),
+        "bss of 2^62 bytes": changed(1, memsz=1 << 62),
+        "an offset that no file has": changed(1, offset=1 << 63),
+        "an offset that does not fit": changed(1, offset=0x1001),
+        "data above the space": high,
+        "an entry above the space": program(entry=1 << 63),
+        "much bss": changed(1, memsz=1 << 33),
+        "an interpreter that is not there": interpreted("/no/such/file"),
+    }
+    for who in ("host", "guest"):
+        test.write(f"huge_{who}", changed(1, memsz=1 << 63).bytes(who))
+    limits = {"": [], "space": [str(resource.RLIMIT_AS), str(4 << 30)], "data": [str(resource.RLIMIT_DATA), str(4 << 30)]}
+    killed = 0
+    for name, elf in [*cases.items(), ("a huge interpreter", None)]:
+        if elf:
+            files = {who: elf.bytes(who) for who in ("host", "guest")}
+        else:
+            files = {who: interpreted(f"{test.folder}/huge_{who}").bytes(who) for who in ("host", "guest")}
+        for limit, words in limits.items():
+            native = run([test.host, "exec", test.write("host_", files["host"]), *words])
+            end = run([test.weft, test.guest, "exec", test.write("guest", files["guest"]), *words])
+            what = f"{name}, executed with a limit of {limit or 'nothing'}: {native}, not {end}"
+            test.expect(what, (end.status, end.output) == (native.status, native.output))
+            test.expect(what, one_line(end.errors) if native.status < 0 else end.errors == "")
+            killed += native.status == -signal.SIGSEGV
+    test.expect("some are killed", killed > len(limits))
+
+
 def test_names(test):
     plain = {who: test.write(f"plain_{who}", program().bytes(who), 0o644) for who in ("host", "guest")}
     test.expect_like("without the right", run([plain["host"]]), run([test.weft, plain["guest"]]))
@@ -376,7 +411,8 @@ def test_running(test):
 
 
 GROUPS = {"headers": test_headers, "segments": test_segments, "truncated": test_truncated, "interpreters": test_interpreters,
-          "scripts": test_scripts, "names": test_names, "room": test_room, "arguments": test_arguments, "running": test_running}
+          "scripts": test_scripts, "executed": test_executed,
+          "names": test_names, "room": test_room, "arguments": test_arguments, "running": test_running}
 
 
 def main():

@@ -1,5 +1,5 @@
 // A program that goes wrong in the way that its argument names; built for the host and for the guest. It ends by a signal, or prints
-// the same on both. "list" names the ways; "cpu" prints what only RISC-V has, and ends with 1 where that is not as its manual says.
+// the same on both. "list" names the ways; "exec" runs another program, which is bad; "cpu" prints what only RISC-V has, and ends with 1 where that is not as its manual says.
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -391,8 +391,24 @@ static int cpu(void) {
 }
 #endif
 
+// exec PATH [RESOURCE LIMIT]: what the error is where the old program is still there.
+static int execute(int argc, char** argv) {
+    if (argc > 4) {
+        const rlim_t value = strtoull(argv[4], NULL, 0);
+        const struct rlimit limit = {value, value};
+        setrlimit(atoi(argv[3]), &limit);
+    }
+    char* none[] = {NULL};
+    execve(argv[2], argv + 2, none);
+    printf("%s\n", strerrorname_np(errno));
+    return 3;
+}
+
 int main(int argc, char** argv) {
     const char* name = argc > 1 ? argv[1] : "list";
+    if (argc > 2 && strcmp(name, "exec") == 0) {
+        return execute(argc, argv);
+    }
     for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); ++i) {
         if (strcmp(name, "list") == 0) {
             printf("%s\n", ways[i].name);
