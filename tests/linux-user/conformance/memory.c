@@ -1,5 +1,7 @@
 // Memory calls whose answers a program can see: mapping, protecting, moving, growing, advising, and code that is written.
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -145,6 +147,70 @@ static void code(void) {
     SAY("read by the kernel", "%d", sum);
 }
 
+// A jump, of less than a megabyte upwards.
+static void write_jump(char* place, const char* target) {
+    const uint32_t distance = (uint32_t)(target - place);
+#if defined(__riscv)
+    const uint32_t code = 0x6fu | (distance & 0xff000) | (distance >> 11 & 1) << 20 | (distance >> 1 & 0x3ff) << 21;
+    memcpy(place, &code, sizeof(code));
+#else
+    const uint32_t relative = distance - 5;
+    *place = (char)0xe9;
+    memcpy(place + 1, &relative, sizeof(relative));
+#endif
+    __builtin___clear_cache(place, place + 5);
+}
+
+static const int bad_code_signals[] = {SIGSEGV, SIGILL, SIGBUS};
+static sigjmp_buf no_code;
+static void leave(int signal) { siglongjmp(no_code, signal); }
+
+// What it returns; -1: a signal came.
+static int call_code(const char* place) {
+    const struct sigaction action = {.sa_handler = leave, .sa_flags = SA_NODEFER};
+    for (unsigned i = 0; i < sizeof(bad_code_signals) / sizeof(bad_code_signals[0]); ++i) {
+        sigaction(bad_code_signals[i], &action, NULL);
+    }
+    return sigsetjmp(no_code, 1) == 0 ? ((int (*)(void))(uintptr_t)place)() : -1;
+}
+
+// Code that was run, in a page that the child of a fork does not have, or has empty: beside it, over its start, and jumping to it.
+static void code_over_fork(int advice, const char* name, int last_protection) {
+    enum { kOld = 7, kNew = 9 };
+    char* page = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(page + 2 * PAGE, PAGE, PROT_NONE);
+    char* const places[] = {page + PAGE + 256, page + PAGE - 2, page + 16};
+    write_function(places[0], kOld);
+    write_function(places[1], kOld);
+    write_jump(places[2], places[0]);
+    mprotect(page, 2 * PAGE, last_protection);
+    for (int i = 0; i < 3; ++i) {
+        // What is run once need not be kept.
+        int sum = 0;
+        for (int times = 0; times < 100; ++times) {
+            sum += call_code(places[i]);
+        }
+        SAY(name, "%d before: %d", i, sum);
+    }
+    madvise(page + PAGE, PAGE, advice);
+    for (int i = 0; i < 3; ++i) {
+        const pid_t pid = fork();
+        if (pid == 0) {
+            const int found = call_code(places[i]);
+            SAY(name, "%d in the child: %d", i, found);
+            if (advice == MADV_DONTFORK) {
+                mmap(page + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+            }
+            mprotect(page, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+            write_function(i == 2 ? places[0] : places[i], kNew);
+            SAY(name, "%d anew: %d", i, call_code(places[i]));
+            _exit(3);
+        }
+        say_end(name, wait_for(pid));
+        SAY(name, "%d afterwards: %d", i, call_code(places[i]));
+    }
+}
+
 static int depth(int n) {
     volatile char frame[4096];
     frame[0] = (char)n;
@@ -158,6 +224,11 @@ int main(void) {
     files();
     segments();
     code();
+    const int writable = PROT_READ | PROT_WRITE | PROT_EXEC;
+    code_over_fork(MADV_WIPEONFORK, "wiped", writable);
+    code_over_fork(MADV_WIPEONFORK, "wiped text", PROT_READ | PROT_EXEC);
+    code_over_fork(MADV_DONTFORK, "left out", writable);
+    code_over_fork(MADV_DONTFORK, "text left out", PROT_READ | PROT_EXEC);
     SAY("a deep stack", "%d", depth(1000));
     return 0;
 }
