@@ -115,6 +115,7 @@ bool make_defined(const ir::Unit& from, ir::Unit& to) {
     }
     to.label_count = from.label_count;
     to.goto_tb_count = from.goto_tb_count;
+    to.fixed_pages = from.fixed_pages;
     to.insn_count = from.insn_count;
     to.fp_rounding = from.fp_rounding;
     return Copier(from, to).run();
