@@ -247,7 +247,6 @@ bool Parser::parse_aux(ir::Op& op, std::vector<Token>& words) {
                 return fails(column, "the slot or its offset is too large");
             }
             op.aux = static_cast<uint32_t>(slot | offset << 8);
-            unit_.fixed_pages = unit_.fixed_pages || signed_offset < 0 || signed_offset >= 4096;
             unit_.goto_tb_count = std::max(unit_.goto_tb_count, static_cast<uint8_t>(slot + 1));
             return true;
         }

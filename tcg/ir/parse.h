@@ -29,9 +29,8 @@ struct ParseError {
 };
 
 // Fills `unit`, as UnitMemory::begin_unit() gave it for the guest that `names` is of. What the text does not say stays as it
-// is: fp_rounding, guest_size, ungrouped. insn_count becomes the number of insn_starts, fixed_pages
-// whether a goto_tb leads to another page. After an error the unit holds nothing
-// of use.
+// is: fp_rounding, guest_size, ungrouped, fixed_pages. insn_count becomes the number of insn_starts. After an error the unit
+// holds nothing of use.
 std::expected<void, ParseError> parse_unit(std::string_view text, const PrintNames& names, ir::Unit& unit);
 
 }  // namespace weft::tcg

@@ -50,6 +50,7 @@ std::string unit_difference(const ir::Unit& a, const ir::Unit& b) {
 void check_round_trip(const ir::Unit& unit) {
     const std::string text = print_unit(unit, test_names());
     UnitUnderTest read;
+    read.unit.fixed_pages = unit.fixed_pages;
     const auto parsed = parse_unit(text, test_names(), read.unit);
     if (!parsed) {
         FAIL(parsed.error().message() << "\n" << text);
