@@ -122,8 +122,8 @@ struct alignas(64) ExecState {
     uint32_t guest_mxcsr;
     uint32_t host_mxcsr;
     HostFault fault;
-    uint32_t
-        jump_cache_mask;  // of header.jump_cache, which changes with it: on the vCPU's thread, outside of units
+    // Of header.jump_cache, and changes with it: on the vCPU's thread, where that is in no unit.
+    uint32_t jump_cache_mask;
     uint32_t reserved_[3];
 
     TlbTable tlb[kMmuModes];

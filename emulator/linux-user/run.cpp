@@ -10,6 +10,7 @@
 #include "base/messages.h"
 #include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/guest_threads.h"
+#include "emulator/linux-user/signal/library_signals.h"
 #include "emulator/linux-user/start/load_program.h"
 #include "emulator/linux-user/translated_code.h"
 
@@ -145,6 +146,7 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
                                          Log& log) {
     TranslatedCode code;
     Breakpoints breakpoints;
+    settle_library_signals();
     const auto started = make_process(settings, code, settings.debugger ? &breakpoints : nullptr, log);
     if (!started) {
         return std::unexpected(started.error());

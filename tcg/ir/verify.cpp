@@ -276,8 +276,8 @@ std::string Verifier::check_aux(const Op& op) const {
         case Aux::memop:
             return check_memop(op);
         case Aux::slot:
-            if ((op.aux & 0xff) >= unit_.goto_tb_count || unit_.goto_tb_count > ir::kMaxGotoTb) {
-                return fmt::format("slot {} of {}", op.aux & 0xff, unit_.goto_tb_count);
+            if (ir::goto_tb_slot(op.aux) >= unit_.goto_tb_count || unit_.goto_tb_count > ir::kMaxGotoTb) {
+                return fmt::format("slot {} of {}", ir::goto_tb_slot(op.aux), unit_.goto_tb_count);
             }
             return unit_.fixed_pages || op.aux >> 8 < 4096
                        ? ""

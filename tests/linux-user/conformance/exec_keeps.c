@@ -83,6 +83,28 @@ static void set_ignored(void) {
 }
 static void say_ignored(void) { say_signals("ignored"); }
 
+// The C library's own two, which it does not let a program touch: by the kernel's calls.
+static const int kReserved[] = {32, 33};
+static void set_reserved(void) {
+    // struct sigaction of the kernel: the handler is its first word, and what follows differs.
+    const unsigned long ignore[4] = {(unsigned long)SIG_IGN, 0, 0, 0};
+    const uint64_t both = (uint64_t)3 << 31;
+    for (int i = 0; i < 2; ++i) {
+        syscall(SYS_rt_sigaction, kReserved[i], ignore, NULL, sizeof(uint64_t));
+    }
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &both, NULL, sizeof(both));
+}
+static void say_reserved(void) {
+    uint64_t mask = 0;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask));
+    for (int i = 0; i < 2; ++i) {
+        unsigned long action[4] = {0};
+        syscall(SYS_rt_sigaction, kReserved[i], NULL, action, sizeof(uint64_t));
+        SAY("reserved", "signal %d: blocked %d, %s", kReserved[i], (int)(mask >> (kReserved[i] - 1)) & 1,
+            action[0] == (unsigned long)SIG_IGN ? "ignored" : (action[0] == (unsigned long)SIG_DFL ? "default" : "handler"));
+    }
+}
+
 static void set_handled(void) {
     for (int i = 0; i < kCount; ++i) {
         struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART | SA_ONSTACK | SA_NOCLDSTOP};
@@ -291,6 +313,7 @@ static const struct {
 } kRows[] = {
     {"pending", set_pending, say_pending},    {"ignored", set_ignored, say_ignored},
     {"handled", set_handled, say_handled},    {"dropped", set_dropped, say_dropped},
+    {"reserved", set_reserved, say_reserved},
     {"untouched", set_nothing, say_pending},  {"stack", set_stack, say_stack},
     {"timers", set_timers, say_timers},       {"files", set_files, say_files},
     {"prctl", set_prctl, say_prctl},          {"limits", set_limits, say_limits},

@@ -1,8 +1,9 @@
-// Threads: by the hundred, their own data, cancellation, robust and inheriting mutexes, conditions, barriers.
+// Threads: by the hundred, their own data, cancellation, robust and inheriting mutexes, conditions, barriers, users.
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -135,6 +136,56 @@ static void numbers(void) {
     SAY("stack", "%d", (char*)&stack > (char*)stack && (char*)&stack < (char*)stack + stack_size);
 }
 
+// Linux knows of each thread's user alone: the C library has each thread make the call, by its signal 33.
+static int may_say[2];
+static atomic_int changed;
+
+static void* waits_in_a_call(void* unused) {
+    (void)unused;
+    char byte;
+    if (read(may_say[0], &byte, 1) != 1) {
+        return NULL;
+    }
+    return (void*)(long)(getuid() + getgid());
+}
+static void* waits_in_a_loop(void* unused) {
+    (void)unused;
+    while (atomic_load(&changed) == 0) {
+    }
+    return (void*)(long)(getuid() + getgid());
+}
+
+static void users(const char* what) {
+    pthread_t waiting;
+    pthread_t computing;
+    CALL(pipe(may_say));
+    atomic_store(&changed, 0);
+    pthread_create(&waiting, NULL, waits_in_a_call, NULL);
+    pthread_create(&computing, NULL, waits_in_a_loop, NULL);
+    // Refused unless root runs it; the second has nothing to change, and goes to all threads as well.
+    const int user = setuid(1000);
+    const int group = setgid(getgid());
+    atomic_store(&changed, 1);
+    CALL(write(may_say[1], "", 1));
+    void* first;
+    void* second;
+    pthread_join(waiting, &first);
+    pthread_join(computing, &second);
+    const long own = (long)getuid() + getgid();
+    SAY(what, "%d %d %d %d", user, group, (long)first == own, (long)second == own);
+}
+
+static void users_of_a_child(void) {
+    const pid_t child = fork();
+    if (child == 0) {
+        users("a child's users");
+        _exit(0);
+    }
+    int status = 0;
+    SAY("a child", "%d", waitpid(child, &status, 0) == child);
+    SAY("a child", "%d", status);
+}
+
 int main(void) {
     many();
     storm();
@@ -144,5 +195,7 @@ int main(void) {
     barriers();
     timeouts();
     numbers();
+    users_of_a_child();
+    users("users");
     return 0;
 }
