@@ -81,22 +81,34 @@ const Row* row_of(int advice) {
     return nullptr;
 }
 
-void record(int advice, Attributes& attributes) {
+// What the map keeps of it; false: nothing.
+bool record(int advice, Attributes& attributes) {
     switch (advice) {
         case kDontFork:
-            attributes.dont_fork = true;
-            break;
         case kDoFork:
-            attributes.dont_fork = false;
-            break;
+            attributes.dont_fork = advice == kDontFork;
+            return true;
         case kWipeOnFork:
-            attributes.wipe_on_fork = true;
-            break;
         case kKeepOnFork:
-            attributes.wipe_on_fork = false;
-            break;
+            attributes.wipe_on_fork = advice == kWipeOnFork;
+            return true;
         default:
-            break;
+            return false;
+    }
+}
+
+bool is_recorded(int advice) {
+    Attributes ignored;
+    return record(advice, ignored);
+}
+
+// In the next version, of the first `count` parts.
+void record_parts(MemoryCore::Call& call, const std::vector<Interval>& parts, std::size_t count, int advice) {
+    for (std::size_t i = 0; is_recorded(advice) && i < count; ++i) {
+        if (parts[i].attributes.kind != Kind::foreign) {
+            call.edit().update(parts[i].start, parts[i].end,
+                               [advice](Attributes& attributes) { record(advice, attributes); });
+        }
     }
 }
 
@@ -188,23 +200,32 @@ SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
         if (row->changes_bytes) {
             call.gone(address, end);
         }
-        for (const Interval& part : parts) {
-            if (part.attributes.kind == Kind::foreign) {
+        // Up to the first part that cannot have it.
+        std::size_t count = 0;
+        for (; count < parts.size(); ++count) {
+            const bool foreign = parts[count].attributes.kind == Kind::foreign;
+            if (foreign) {
                 outcome = -ENOMEM;
-                continue;
-            }
-            const bool anonymous = part.attributes.is_private_anonymous();
-            if ((advice == kFree || advice == kWipeOnFork) && !anonymous) {
+            } else if ((advice == kFree || advice == kWipeOnFork) &&
+                       !parts[count].attributes.is_private_anonymous()) {
                 outcome = -EINVAL;
                 break;
             }
-            const SysResult failed = row->sleeps ? 0 : advise_interval(tree, part, advice);
-            if (failed < 0) {
+        }
+        // Before the host, which takes nothing back: here there may be no memory.
+        record_parts(call, parts, count, advice);
+        for (std::size_t i = 0; !row->sleeps && i < count; ++i) {
+            if (parts[i].attributes.kind == Kind::foreign) {
+                continue;
+            }
+            if (const SysResult failed = advise_interval(tree, parts[i], advice); failed < 0) {
                 outcome = failed;
+                if (is_recorded(advice)) {
+                    call.restart();
+                    record_parts(call, parts, i, advice);
+                }
                 break;
             }
-            call.edit().update(part.start, part.end,
-                               [advice](Attributes& attributes) { record(advice, attributes); });
         }
         call.commit();
         call.finish();
@@ -292,23 +313,35 @@ SysResult Advice::set_locked(uint64_t start, uint64_t end, bool locked, unsigned
         const IntervalTree tree = call.tree();
         const uint64_t hole = tree.first_hole(start, end);
         const std::vector<Interval> parts = call.edit().collect(start, end);
-        for (const Interval& part : parts) {
-            const uint64_t low = core_.down(part.start);
-            const uint64_t size = core_.up(part.end) - low;
-            if (part.start >= hole || part.attributes.kind == Kind::foreign) {
-                break;
+        const auto can_be = [hole](const Interval& part) {
+            return part.start < hole && part.attributes.kind != Kind::foreign;
+        };
+        const auto count = static_cast<std::size_t>(std::ranges::find_if_not(parts, can_be) - parts.begin());
+        const auto record = [&](std::size_t number) {
+            for (std::size_t i = 0; i < number; ++i) {
+                call.edit().update(parts[i].start, parts[i].end,
+                                   [locked](Attributes& attributes) { attributes.locked = locked; });
             }
+        };
+        record(count);  // before the host: here there may be no memory
+        SysResult outcome = 0;
+        for (std::size_t i = 0; outcome == 0 && i < count; ++i) {
+            const uint64_t low = core_.down(parts[i].start);
+            const uint64_t size = core_.up(parts[i].end) - low;
             // Pages are locked as they come; they are brought in below, after the lock.
-            const SysResult failed = locked ? core_.host().lock(core_.host_address(low), size, MLOCK_ONFAULT)
-                                            : core_.host().unlock(core_.host_address(low), size);
-            if (failed < 0) {
-                return failed;
+            outcome = locked ? core_.host().lock(core_.host_address(low), size, MLOCK_ONFAULT)
+                             : core_.host().unlock(core_.host_address(low), size);
+            if (outcome < 0) {
+                // Those before it are locked, or not locked any more.
+                call.restart();
+                record(i);
             }
-            call.edit().update(part.start, part.end,
-                               [locked](Attributes& attributes) { attributes.locked = locked; });
         }
         call.commit();
         call.finish();
+        if (outcome < 0) {
+            return outcome;
+        }
         for (const Interval& part : parts) {
             if (locked && (flags & MLOCK_ONFAULT) == 0 && part.attributes.protection != 0 &&
                 part.start < hole) {
