@@ -80,24 +80,38 @@ SyscallOutcome perform(Thread& thread, const Syscall* row, const std::array<uint
     return function != nullptr ? function(call) : -ENOSYS;
 }
 
+SyscallOutcome perform_or_no_memory(Thread& thread, const Syscall* row, const std::array<uint64_t, 6>& args) {
+    try {
+        return perform(thread, row, args);
+    } catch (const std::bad_alloc&) {
+        return -ENOMEM;  // weft's own memory
+    }
+}
+
+// A part of the log for which there is no memory is missing: the call is what it is.
+template <class Text>
+void write_log(Log* log, Text text) {
+    if (log == nullptr) {
+        return;
+    }
+    try {
+        log->write(text());
+    } catch (const std::bad_alloc&) {
+        log->write("(out of memory)\n");
+    }
+}
+
 }  // namespace
 
 SyscallOutcome dispatch(Thread& thread, uint64_t number, const std::array<uint64_t, 6>& args) {
     Log* const strace = thread.process.options().strace;
-    const Syscall* const row = find_syscall(number);
-    if (strace != nullptr) {
-        strace->write(strace_call(thread.tid, number, args, thread.process.memory()));
-    }
-    try {
-        const SyscallOutcome outcome = perform(thread, row, args);
-        if (strace != nullptr) {
-            strace->write(outcome.kind == SyscallOutcome::Kind::value ? strace_result(number, outcome.value)
-                                                                      : std::string("\n"));
-        }
-        return outcome;
-    } catch (const std::bad_alloc&) {
-        return -ENOMEM;  // weft's own memory
-    }
+    write_log(strace, [&] { return strace_call(thread.tid, number, args, thread.process.memory()); });
+    const SyscallOutcome outcome = perform_or_no_memory(thread, find_syscall(number), args);
+    write_log(strace, [&] {
+        return outcome.kind == SyscallOutcome::Kind::value ? strace_result(number, outcome.value)
+                                                           : std::string("\n");
+    });
+    return outcome;
 }
 
 }  // namespace weft::user
