@@ -135,7 +135,7 @@ std::optional<uint64_t> search(const IntervalNode* node, const HoleRequest& requ
 }
 
 bool visit_nodes(const IntervalNode* node, uint64_t start, uint64_t end,
-                 const std::function<bool(const Interval&)>& visit) {
+                 FunctionRef<bool(const Interval&)> visit) {
     if (node == nullptr) {
         return true;
     }
@@ -181,8 +181,7 @@ const Interval* IntervalTree::before(uint64_t address) const {
     return found;
 }
 
-bool IntervalTree::visit(uint64_t start, uint64_t end,
-                         const std::function<bool(const Interval&)>& visit) const {
+bool IntervalTree::visit(uint64_t start, uint64_t end, FunctionRef<bool(const Interval&)> visit) const {
     return start >= end || visit_nodes(root_, start, end, visit);
 }
 
@@ -386,7 +385,7 @@ std::vector<Interval> IntervalEdit::collect(uint64_t start, uint64_t end) const 
     return found;
 }
 
-void IntervalEdit::update(uint64_t start, uint64_t end, const std::function<void(Attributes&)>& change) {
+void IntervalEdit::update(uint64_t start, uint64_t end, FunctionRef<void(Attributes&)> change) {
     std::vector<Interval> parts = collect(start, end);
     erase(start, end);
     for (Interval& part : parts) {

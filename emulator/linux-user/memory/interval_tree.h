@@ -12,10 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "emulator/linux-user/memory/interval.h"
 
 namespace weft::user {
@@ -63,7 +63,7 @@ class IntervalTree {
     // The last interval that starts below `address`.
     const Interval* before(uint64_t address) const;
     // In order, the intervals that overlap [start, end), whole. `visit` returns false to stop. Returns whether it never did.
-    bool visit(uint64_t start, uint64_t end, const std::function<bool(const Interval&)>& visit) const;
+    bool visit(uint64_t start, uint64_t end, FunctionRef<bool(const Interval&)> visit) const;
     // The first address in [start, end) that nothing is mapped at; `end` if there is none.
     uint64_t first_hole(uint64_t start, uint64_t end) const;
     bool empty(uint64_t start, uint64_t end) const;
@@ -99,7 +99,7 @@ class IntervalEdit {
     // Where nothing is mapped; merges with neighbours that it goes on from.
     void insert(Interval interval);
     // Changes the attributes of each interval in [start, end), cut to the range; holes stay.
-    void update(uint64_t start, uint64_t end, const std::function<void(Attributes&)>& change);
+    void update(uint64_t start, uint64_t end, FunctionRef<void(Attributes&)> change);
     std::vector<Interval> collect(uint64_t start, uint64_t end) const;
 
     // Ends the edit: the caller owns the tree, and the nodes of the old version that are not in it, linked by `chain`.
