@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <new>
+#include <string_view>
 
 #include "base/messages.h"
 #include "base/raw_syscall.h"
@@ -62,7 +64,27 @@ class ChildDone {
     UniqueFd write_;
 };
 
+// The child ends: its parent was told that it is there, so that the call cannot fail any more.
+[[noreturn]] void fail_child(std::string_view message) {
+    print_error(message);
+    while (true) {
+        raw_syscall(SYS_exit_group, 1);
+    }
+}
+
 }  // namespace
+
+// Throws std::bad_alloc.
+void GuestThreads::become_child(Thread& caller) {
+    loader::ErrorCollector errors;
+    if (!runtime_.ops.fork_child(runtime_.instance, caller.guest->vcpu(), errors.sink())) {
+        fail_child("fork: " + errors.message("there is no memory"));
+    }
+    runtime_.process.fork_child();
+    if (runtime_.debugger != nullptr) {
+        runtime_.debugger->fork_child(caller);
+    }
+}
 
 // The number of the child, 0 in it, or a negated errno. All signals of the caller's are blocked.
 int32_t GuestThreads::copy_process(const CloneRequest& request, Thread& caller) {
@@ -96,16 +118,10 @@ int32_t GuestThreads::copy_process(const CloneRequest& request, Thread& caller) 
         process.fork_parent();
         return static_cast<int32_t>(child == -1 && !needs_clone(request) ? -error : child);
     }
-    loader::ErrorCollector errors;
-    if (!runtime_.ops.fork_child(runtime_.instance, caller.guest->vcpu(), errors.sink())) {
-        print_error("fork: " + errors.message("there is no memory"));
-        while (true) {
-            raw_syscall(SYS_exit_group, 1);
-        }
-    }
-    process.fork_child();
-    if (debugger != nullptr) {
-        debugger->fork_child(caller);
+    try {
+        become_child(caller);
+    } catch (const std::bad_alloc&) {
+        fail_child("fork: there is no memory");
     }
     alive_.store(1, std::memory_order_seq_cst);
     left_first_.store(true, std::memory_order_seq_cst);

@@ -39,6 +39,7 @@ class GuestThreads final : public Lifecycle {
     int64_t fork(Thread& caller, const CloneRequest& request);          // fork.cpp
     int64_t vfork(Thread& caller, const CloneRequest& request);         // vfork.cpp
     int32_t copy_process(const CloneRequest& request, Thread& caller);  // fork.cpp
+    void become_child(Thread& caller);                                  // fork.cpp
     ThreadEnd run(GuestThread& guest);
     // What a thread does last. Comes back only where its host thread may end as the C library's do.
     void end(std::unique_ptr<GuestThread> guest, const ThreadEnd& end);
