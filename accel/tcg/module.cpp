@@ -2,6 +2,7 @@
 
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "accel/tcg/accelerator.h"
@@ -135,6 +136,11 @@ void topology_changed(AccelInstance* instance, void (*done)(void* opaque), void*
 }
 
 bool report(AccelInstance* instance, const char* topic, const TextSink* sink) {
+    // A process asks for it at its end, with or without a file: it costs nothing then, and lacks nothing.
+    if (instance->process != nullptr && std::string_view(topic) == "stats-file" &&
+        instance->process->settings().stats_file.empty()) {
+        return false;
+    }
     bool known = false;
     or_stop(instance, [&] {
         const auto text = accel::make_report(instance->report_source(), topic);
