@@ -384,6 +384,7 @@ MemoryCore::Call::Call(MemoryCore& core) : core_(core) {
         change_ = std::make_unique<AddressSpace::Change>(core_.space_);
         gone_.reserve(4);
     } catch (...) {
+        change_ = nullptr;  // under the lock, as whoever takes it next looks for an open one
         core_.space_.mutex().unlock();
         throw;
     }
