@@ -1,20 +1,24 @@
-// Loaded into weft-system-riscv64 before everything else (LD_PRELOAD): makes one or more of weft's allocations or system calls
-// fail, and reports.
+// Loaded into weft-system-riscv64 or weft-riscv64 before everything else (LD_PRELOAD): makes one or more of weft's allocations or
+// system calls fail, and reports.
 //
 //   WEFT_FAIL_KIND    alloc: operator new; call: mapping, protection, advice, memfd, its size, eventfd, timerfd, threads;
-//                     memfd: memory files; exec: mappings and protections that ask for execute permission; wx: those that
-//                     ask for it together with write permission
+//                     thread: threads; memfd: memory files; exec: mappings and protections that ask for execute
+//                     permission; wx: those that ask for it together with write permission
 //   WEFT_FAIL_AT      alloc, call: the number, from 0, of the one that fails. Of the others each one fails
 //   WEFT_FAIL_FROM    alloc, call, in place of WEFT_FAIL_AT: all from this number on fail
-//   WEFT_FAIL_REPORT  a file: "failed 0|1, calls N, live allocations N, live bytes N, descriptors N" at the end
+//   WEFT_FAIL_REPORT  a file that becomes a Report, which is up to date at any time
 //
 // Allocations are the whole process's but those of C libraries (GLib), which use malloc. System calls are those that weft's
-// own objects make. What is alive at the end was leaked, as far as it is more than without a failure.
+// own objects make. What is alive at the end was leaked, as far as it is more than without a failure. Children of fork go on
+// counting where their parent is, and so fail once in all, not each once; what is alive is the first process's.
+//
+// A signal handler must not allocate. User mode's runs with SIGSEGV blocked, and nothing else of it that allocates does.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +27,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,17 +35,42 @@
 
 namespace {
 
-enum class Kind { none, alloc, call, memfd, exec, wx };
+enum class Kind { none, alloc, call, thread, memfd, exec, wx };
+
+// Of the first process and its children, which have it as shared memory: a process that ends by exit_group runs no
+// destructor. injection.py reads it.
+struct Report {
+    std::atomic<int64_t> failed;       // not 0: something did
+    std::atomic<int64_t> calls;        // of the kind
+    std::atomic<int64_t> allocations;  // alive
+    std::atomic<int64_t> bytes;        // mapped, of those that weft's objects map
+    std::atomic<int64_t> descriptors;  // where the program ends by exit
+    std::atomic<int64_t> in_handler;   // allocations in a signal handler
+};
+
+Report& make_report(const char* path) {
+    const int fd = path == nullptr ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (path != nullptr && (fd < 0 || syscall(SYS_ftruncate, fd, sizeof(Report)) != 0)) {
+        std::abort();
+    }
+    const int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
+    const long memory = syscall(SYS_mmap, nullptr, sizeof(Report), PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (memory == -1) {
+        std::abort();
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return *reinterpret_cast<Report*>(memory);
+}
 
 // A preloaded object has no owner: its state is the process's.
 struct Injector {
     Kind kind = Kind::none;
     long first = LONG_MAX;
     long last = LONG_MAX;  // of those that fail
-    std::atomic<long> count{0};
-    std::atomic<bool> failed{false};
-    std::atomic<long> allocations{0};
-    std::atomic<long> bytes{0};
+    const pid_t process = getpid();
+    Report& report = make_report(std::getenv("WEFT_FAIL_REPORT"));
 
     Injector() {
         const char* name = std::getenv("WEFT_FAIL_KIND");
@@ -62,11 +92,8 @@ struct Injector {
         const struct {
             const char* name;
             Kind kind;
-        } kinds[] = {{"alloc", Kind::alloc},
-                     {"call", Kind::call},
-                     {"memfd", Kind::memfd},
-                     {"exec", Kind::exec},
-                     {"wx", Kind::wx}};
+        } kinds[] = {{"alloc", Kind::alloc}, {"call", Kind::call}, {"thread", Kind::thread},
+                     {"memfd", Kind::memfd}, {"exec", Kind::exec}, {"wx", Kind::wx}};
         for (const auto& each : kinds) {
             if (std::strcmp(name, each.name) == 0) {
                 return each.kind;
@@ -79,11 +106,17 @@ struct Injector {
         if (which != kind) {
             return false;
         }
-        if (const long number = count.fetch_add(1); number < first || number > last) {
+        if (const long number = report.calls.fetch_add(1); number < first || number > last) {
             return false;
         }
-        failed.store(true);
+        report.failed.store(1);
         return true;
+    }
+
+    void add(std::atomic<int64_t>& what, int64_t number) const {
+        if (getpid() == process) {
+            what.fetch_add(number);
+        }
     }
 };
 
@@ -95,24 +128,20 @@ Injector& injector() {
 
 [[gnu::constructor]] void begin() { injector(); }
 
-[[gnu::destructor]] void report() {
-    const char* path = std::getenv("WEFT_FAIL_REPORT");
-    if (path == nullptr) {
-        return;
-    }
-    long descriptors = 0;
+[[gnu::destructor]] void count_descriptors() {
+    int64_t descriptors = 0;
     if (DIR* folder = opendir("/proc/self/fd")) {
         while (readdir(folder) != nullptr) {
             ++descriptors;
         }
         closedir(folder);
     }
-    const Injector& all = injector();
-    if (FILE* file = std::fopen(path, "w")) {
-        std::fprintf(file, "%d %ld %ld %ld %ld\n", all.failed.load() ? 1 : 0, all.count.load(),
-                     all.allocations.load(), all.bytes.load(), descriptors);
-        std::fclose(file);
-    }
+    injector().report.descriptors.store(descriptors);
+}
+
+bool in_handler() {
+    sigset_t mask;
+    return pthread_sigmask(SIG_SETMASK, nullptr, &mask) == 0 && sigismember(&mask, SIGSEGV) == 1;
 }
 
 // Whether the caller is weft's.
@@ -121,8 +150,14 @@ bool from_weft(const void* caller) {
     if (dladdr(caller, &info) == 0 || info.dli_fname == nullptr) {
         return false;
     }
-    return std::strstr(info.dli_fname, "weft-system") != nullptr ||
-           std::strstr(info.dli_fname, "accel-tcg") != nullptr;
+    const char* const slash = std::strrchr(info.dli_fname, '/');
+    const char* const object = slash != nullptr ? slash + 1 : info.dli_fname;
+    for (const char* name : {"weft-system-riscv64", "weft-riscv64", "accel-tcg.so"}) {
+        if (std::strcmp(object, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // A call of the kind `which` as well as of Kind::call.
@@ -144,13 +179,16 @@ Kind kind_of_access(int prot) {
 }
 
 void* allocate(size_t size, size_t alignment) {
+    if (injector().kind == Kind::alloc && in_handler()) {
+        injector().report.in_handler.fetch_add(1);
+    }
     if (injector().fails(Kind::alloc)) {
         return nullptr;
     }
     void* const memory = alignment == 0
                              ? std::malloc(size)
                              : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-    injector().allocations.fetch_add(1);
+    injector().add(injector().report.allocations, 1);
     return memory;
 }
 
@@ -164,7 +202,7 @@ void* allocate_or_throw(size_t size, size_t alignment) {
 
 void release(void* memory) {
     if (memory != nullptr) {
-        injector().allocations.fetch_sub(1);
+        injector().add(injector().report.allocations, -1);
         std::free(memory);
     }
 }
@@ -208,14 +246,14 @@ void* mmap64(void* address, size_t size, int prot, int flags, int fd, off64_t of
     // Returns as the system call does: mappings end below the errors.
     const long result = syscall(SYS_mmap, address, size, prot, flags, fd, offset);
     if (result != -1 && from_weft(caller) && (flags & MAP_FIXED) == 0) {
-        injector().bytes.fetch_add(static_cast<long>(size));
+        injector().add(injector().report.bytes, static_cast<int64_t>(size));
     }
     return reinterpret_cast<void*>(result);
 }
 
 int munmap(void* address, size_t size) noexcept {
     if (from_weft(__builtin_return_address(0))) {
-        injector().bytes.fetch_sub(static_cast<long>(size));
+        injector().add(injector().report.bytes, -static_cast<int64_t>(size));
     }
     return static_cast<int>(syscall(SYS_munmap, address, size));
 }
@@ -258,7 +296,7 @@ int timerfd_create(int clock, int flags) noexcept {
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*entry)(void*),
                    void* argument) noexcept {
-    if (call_fails(__builtin_return_address(0), EAGAIN)) {
+    if (call_fails(__builtin_return_address(0), EAGAIN, Kind::thread)) {
         return EAGAIN;
     }
     using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);

@@ -6,11 +6,12 @@
 Each test runs the whole program with a short guest, which prints a line and powers off.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
 import unittest
+
+import injection
 
 EMULATOR, MODULES, INJECTOR, GUEST = sys.argv[1:5]
 APART = "weft-system-riscv64: accelerator 'tcg': cannot keep the code buffer's writable and executable view apart: "
@@ -21,17 +22,15 @@ class SplitWx(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.report = os.path.join(folder.name, "report")
+        self.folder = folder.name
 
     def run_program(self, refused, properties, *options):
         """Exit code, standard output, lines of standard error; how many calls were refused is in self.refusals."""
-        environment = dict(os.environ, LD_PRELOAD=INJECTOR, WEFT_FAIL_KIND=refused, WEFT_FAIL_AT="0",
-                           WEFT_FAIL_REPORT=self.report)
+        injector = injection.Injector(INJECTOR, refused, "at", self.folder)
         done = subprocess.run([EMULATOR, "-module-dir", MODULES, "-accel", "tcg,tb-size=8" + properties, "-bios", GUEST,
                                "-smp", "4", "-m", "16M", "-serial", "stdio", *options],
-                              env=environment, text=True, stdin=subprocess.DEVNULL, capture_output=True)
-        with open(self.report) as file:
-            self.refusals = int(file.read().split()[1])
+                              env=injector.environment(0), text=True, stdin=subprocess.DEVNULL, capture_output=True)
+        self.refusals = injector.report().calls
         return done.returncode, done.stdout, done.stderr.splitlines()
 
     def assert_refused(self, result, begin, end):
