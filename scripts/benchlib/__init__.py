@@ -6,6 +6,7 @@ report.py     tables and JSON files
 emulators.py  the programs that are measured, and the guest
 programs.py   the benchmark programs of tests/bench, and building them
 runners.py    running them on the host and in a guest
+callgrind.py  counting the host instructions of a process
 results.py    what they print, compared and summed up
 chart.py      the chart
 cpio.py       adding files to an initial RAM disk

@@ -1,6 +1,6 @@
 """The command line. A benchmark is a module with NAME, HELP, add_options(parser) and run(arguments, root).
 
-run() returns the exit code; None is 0.
+run() returns the exit code; None is 0. One with SAMPLED = False counts what needs no rounds.
 """
 
 import argparse
@@ -8,9 +8,11 @@ import pathlib
 import signal
 import sys
 
-from . import Failure, boot, cache, contexts, debian, hash_boot, latency, oversubscribed, qht, smc, startup, system, user
+from . import (Failure, boot, cache, contexts, debian, hash_boot, inflation, latency, oversubscribed, qht, smc, startup,
+               system, user)
 
-BENCHMARKS = [boot, cache, contexts, debian, hash_boot, latency, oversubscribed, qht, smc, startup, system, user]
+BENCHMARKS = [boot, cache, contexts, debian, hash_boot, inflation, latency, oversubscribed, qht, smc, startup, system,
+              user]
 
 
 def positive(text):
@@ -26,7 +28,8 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="benchmark", required=True)
     for benchmark in BENCHMARKS:
         command = commands.add_parser(benchmark.NAME, help=benchmark.HELP, description=benchmark.HELP)
-        command.add_argument("--rounds", type=positive, default=5, help="samples of each case (default 5)")
+        if getattr(benchmark, "SAMPLED", True):
+            command.add_argument("--rounds", type=positive, default=5, help="samples of each case (default 5)")
         command.add_argument("--json", type=pathlib.Path, default=root / "build/bench" / f"{benchmark.NAME}.json",
                              help="where to write the result (default build/bench/NAME.json)")
         benchmark.add_options(command)

@@ -5,7 +5,8 @@ from script_under_test import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchlib import Failure, bare_metal, emulators, hash_boot, latency, measure, qht, smc  # noqa: E402
+from benchlib import (Failure, bare_metal, callgrind, emulators, hash_boot, inflation, latency, measure,  # noqa: E402
+                      programs, qht, smc)
 
 
 class Measure(unittest.TestCase):
@@ -48,6 +49,76 @@ class Tables(unittest.TestCase):
         picture = hash_boot.plot({10: (1.0, 1.5, 2.0), 12: (1.0, 1.25, 1.5)})
         self.assertEqual(picture.count("<circle"), 2)
         self.assertIn("2^12", picture)
+
+
+# An emulator's 30 instructions call generated code (100 and 7), which calls the emulator 5 times and itself 3 times; the cost
+# after a "calls" line is the called function's, in which it stands once more.
+PROFILE = """\
+# callgrind format
+positions: line
+events: Ir
+summary: 147
+
+ob=(1) /usr/bin/emulator
+fl=(1) ???
+fn=(1) main
+0 30
+cob=(2) ???
+cfi=(1)
+cfn=(2) 0x0000000004000000
+calls=2 0
+0 107
+
+ob=(2)
+fl=(1)
+fn=(2)
+0 90
++3 10
+cob=(1)
+cfn=(3) helper
+calls=5 0
+* 10
+cfn=(4) 0x0000000004000100
+calls=3 0
+* 7
+
+fn=(4)
+-2 7
+
+ob=(1)
+fn=(3)
+0 10
+
+totals: 147
+"""
+
+
+class Inflation(unittest.TestCase):
+    def test_a_profile_becomes_counts(self):
+        self.assertEqual(callgrind.parse(PROFILE.splitlines(keepends=True)),
+                         callgrind.Counts(generated=107, elsewhere=40, calls=5))
+        with self.assertRaisesRegex(Failure, "empty profile"):
+            callgrind.parse(["events: Ir\n"])
+
+    def test_what_both_runs_have_falls_out(self):
+        few, many = callgrind.Counts(5000, 900, 7), callgrind.Counts(9000, 1300, 27)
+        self.assertEqual(inflation.per_guest(few, many, 2000), {"generated": 2.0, "all": 2.2, "calls": 10.0})
+
+    def test_guest_instructions_are_entries_in_the_log(self):
+        log = [b"Trace 0: 0x7f00 [0000/0001/00/ff] main\n", b"Stopped execution of TB chain before 0x7f00\n",
+               b"Trace 0: 0x7f40 [0000/0002/00/ff] main\n"]
+        self.assertEqual(inflation.entries(log), 2)
+
+    def test_means_are_geometric_and_of_groups(self):
+        rows = [{"group": group, "weft": {"generated": value, "all": value}}
+                for group, value in (("integer", 2.0), ("integer", 8.0), ("float", 4.0))]
+        self.assertEqual([(mean["group"], mean["programs"], round(mean["weft"]["all"], 9))
+                          for mean in inflation.means(rows, ["weft"])],
+                         [("integer", 2, 4.0), ("float", 1, 4.0), ("all", 3, 4.0)])
+
+    def test_each_size_is_of_a_program(self):
+        self.assertEqual({program.name for program in inflation.COUNTED}, set(inflation.SIZES))
+        self.assertLess(set(inflation.SIZES), {program.name for program in programs.PROGRAMS})
 
 
 class BareMetal(unittest.TestCase):
