@@ -92,6 +92,7 @@ struct CompiledUnit {
     std::array<JumpSite, ir::kMaxGotoTb> jumps;
     std::span<const InsnRow> insns;  // in the Compiler's memory: valid until its next compile()
     uint32_t host_insns;             // emitted on the fast path; 0 where a backend does not count
+    uint32_t slow_host_insns;        // emitted out of line; the same
 };
 
 class Compiler {

@@ -55,6 +55,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     end_insn();
     out->host_insns = assembler.instructions();
     write_stubs();
+    out->slow_host_insns = assembler.instructions() - out->host_insns;
     assembler.align_data(16);
     if (values_.out_of_slots()) {
         return CompileStatus::too_big;

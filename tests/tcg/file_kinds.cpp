@@ -10,6 +10,7 @@
 #include "base/text_values.h"
 #include "file_run.h"
 #include "ir_fixture.h"
+#include "optimization_names.h"
 #include "tcg/ir/parse.h"
 #include "tcg/opt/optimizer.h"
 #include "tcg/regalloc/liveness.h"
@@ -17,17 +18,6 @@
 namespace weft::tcg::test {
 
 namespace {
-
-constexpr std::pair<std::string_view, bool OptimizeOptions::*> kOptimizations[] = {
-    {"propagate_copies", &OptimizeOptions::propagate_copies},
-    {"fold_constants", &OptimizeOptions::fold_constants},
-    {"simplify", &OptimizeOptions::simplify},
-    {"known_bits", &OptimizeOptions::known_bits},
-    {"combine", &OptimizeOptions::combine},
-    {"unbox", &OptimizeOptions::unbox},
-    {"coalesce", &OptimizeOptions::coalesce},
-    {"unreachable", &OptimizeOptions::unreachable},
-};
 
 std::unexpected<Error> unknown_word(const std::string& word) {
     return fail(fmt::format("the word {} means nothing here", in_quotes(word)));
@@ -58,16 +48,15 @@ Result<OptimizeOptions> optimizations(const std::vector<std::string>& words) {
     if (!only && words.front() != "without") {
         return unknown_word(words.front());
     }
-    for (const auto& [name, flag] : kOptimizations) {
+    for (const auto& [name, flag] : kOptimizationNames) {
         options.*flag = !only;
     }
     for (size_t i = 1; i < words.size(); ++i) {
-        const auto found = std::ranges::find(kOptimizations, std::string_view(words[i]),
-                                             &std::pair<std::string_view, bool OptimizeOptions::*>::first);
-        if (found == std::end(kOptimizations)) {
+        bool OptimizeOptions::* const flag = find_optimization(words[i]);
+        if (flag == nullptr) {
             return unknown_word(words[i]);
         }
-        options.*found->second = only;
+        options.*flag = only;
     }
     return options;
 }
