@@ -120,14 +120,19 @@ def run(arguments, root):
         "machines": {name: emulator.version for name, emulator in machines.items()}, "programs": rows, "means": averages})
 
 
+def figure(value):
+    """Two digits; what rounds to zero has no sign."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
 def show(rows, averages, machines):
     titles = ["program", "guest insns"]
     for name in machines:
         titles += [f"{name} generated", f"{name} all", f"{name} calls/1000"]
     table = [[row["program"], row["guest_insns"],
-              *(f"{row[name][key]:.2f}" for name in machines for key in ("generated", "all", "calls"))] for row in rows]
+              *(figure(row[name][key]) for name in machines for key in ("generated", "all", "calls"))] for row in rows]
     table += [[f"= {mean['group']} ({mean['programs']})", "",
-               *(text for name in machines for text in (f"{mean[name]['generated']:.2f}", f"{mean[name]['all']:.2f}", ""))]
+               *(text for name in machines for text in (figure(mean[name]["generated"]), figure(mean[name]["all"]), ""))]
               for mean in averages]
     print()
     report.print_table(titles, table)
