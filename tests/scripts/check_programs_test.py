@@ -103,6 +103,24 @@ class Run(unittest.TestCase):
         self.assertIn("-four", text)
         self.assertIn("+never mind", text)
 
+    def test_one_for_a_chroot_is_not_run_by_L(self):
+        (self.folder / "list").write_text(LIST + "\n== rooted chroot: bash\necho five\n--\nsix\n")
+        status, text = self.run_with("", "--only", "rooted")
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, r"rooted +run, other +- +not run: needs root and weft-riscv64-static")
+
+    def test_a_program_named_by_a_pattern(self):
+        (self.folder / "list").write_text(LIST + "\n== far: /opt/*/bin/far-of-weft\necho five\n--\nfive\n")
+        status, text = self.run_with("", "--only", "far")
+        self.assertEqual(status, 1, text)
+        self.assertRegex(text, "lacks /opt/.*far-of-weft")
+        there = self.folder / "root/opt/of-any-version/bin/far-of-weft"
+        there.parent.mkdir(parents=True)
+        there.touch()
+        status, text = self.run_with("", "--only", "far")
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, "far +recorded +equal")
+
     def test_a_program_that_the_root_lacks(self):
         (self.folder / "root/usr/bin/nonesuch-of-weft").unlink()
         status, text = self.run_with("")
