@@ -6,6 +6,7 @@
 // All of it belongs to the thread that runs the vCPU, but for StateHeader::exit_request.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -85,6 +86,9 @@ enum class ExitKind : uint32_t {
 // Units begin at multiples of this in the code buffer (its log2): with profile=on each has a counter by its place.
 inline constexpr unsigned kProfileShift = 4;
 
+// Most spill slots of a unit.
+inline constexpr unsigned kSpillSlots = 128;
+
 // What generated code counts where BackendConfig::profile is set. Counts are written by the thread that runs the vCPU and
 // read by reports: relaxed, they order nothing.
 struct alignas(64) ProfileState {
@@ -107,6 +111,9 @@ struct HostFault {
 };
 
 struct alignas(64) ExecState {
+    // Where a unit's values wait for a register. None lives from unit to unit.
+    std::array<uint64_t, kSpillSlots> spills;
+
     ProfileState profile;
 
     // At ExitKind::fault, and with the instruction clock in everything that generated code calls but the lookup hook: the
@@ -122,11 +129,13 @@ struct alignas(64) ExecState {
     uint32_t guest_mxcsr;
     uint32_t host_mxcsr;
     HostFault fault;
+    // x86-64: the stack pointer as the prologue left it, and the least that it becomes by calls (kReturnStackBytes).
+    uint64_t frame;
+    uint64_t return_stack_end;
     // Of header.jump_cache, and changes with it: on the vCPU's thread, where that is in no unit.
     uint32_t jump_cache_mask;
-    uint32_t reserved_[3];
 
-    TlbTable tlb[kMmuModes];
+    alignas(64) TlbTable tlb[kMmuModes];
     StateHeader header;
 };
 static_assert(sizeof(ExecState) % 64 == 0);

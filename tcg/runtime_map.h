@@ -14,12 +14,14 @@ struct RuntimeSymbol {
 };
 
 // From `offset` on, up to the next row: the caller's stack pointer before its call (the CFA of DWARF 5, 6.4) is the stack
-// pointer plus `cfa_offset`. The return address is in the word below the CFA, and the first `saved` of
+// pointer plus `cfa_offset`, or `by_state` the word at RuntimeMap::frame_word of the state plus that, where guest code may have
+// moved the stack pointer. The return address is in the word below the CFA, and the first `saved` of
 // RuntimeMap::saved_registers in the words below that one. All other registers that C++ preserves are as in the caller.
 struct FrameRow {
     uint32_t offset;
     uint32_t cfa_offset;
     uint32_t saved;
+    bool by_state = false;
 };
 
 struct RuntimeMap {
@@ -27,6 +29,8 @@ struct RuntimeMap {
     // DWARF numbers of the host's ABI.
     uint8_t stack_register;
     uint8_t return_register;
+    uint8_t state_register;
+    int32_t frame_word;                    // from what is in state_register
     std::vector<uint8_t> saved_registers;  // in the order in which the prologue saves them
     uint32_t runtime_size;                 // what follows in the buffer is units
     std::vector<FrameRow> runtime;         // in ascending order; the first begins at 0

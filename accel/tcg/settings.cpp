@@ -102,6 +102,7 @@ constexpr std::array kSwitches = {
     Switch{"remember-insns", nullptr, nullptr, &Settings::remember_insns},
     Switch{"grow-jump-cache", nullptr, nullptr, &Settings::grow_jump_cache},
     Switch{"link-pages", nullptr, nullptr, &Settings::link_pages},
+    Switch{"return-stack", nullptr, nullptr, &Settings::return_stack},
 };
 
 Result<> disable(Settings& settings, std::string_view names) {

@@ -36,7 +36,8 @@ struct Settings {
     bool jitdump = false;                        // jit-PID.dump
     bool remember_insns = true;                  // KnownInsns; off for measuring
     bool grow_jump_cache = true;                 // where its entries put each other out; off for measuring
-    bool link_pages = true;  // process mode: jumps to other pages are linked; off for measuring
+    bool link_pages = true;    // process mode: jumps to other pages are linked; off for measuring
+    bool return_stack = true;  // native code keeps a stack of the guest's returns; off for measuring
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
 };

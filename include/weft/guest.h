@@ -41,6 +41,8 @@ struct TranslateRequest {
     bool one_insn_per_tb;  // leave by lookup_and_goto_ptr or exit_tb after each instruction
     // Pages keep their places around each other wherever the code runs (a process's): goto_tb may lead to another page.
     bool fixed_pages;
+    // The backend makes use of return_point and of what lookup_and_goto_ptr says of returns.
+    bool return_points;
 };
 
 // Why GuestArch::run() stopped.

@@ -90,7 +90,21 @@ class Builder {
         ++unit_.goto_tb_count;
         return true;
     }
-    void lookup_and_goto_ptr(I64 pc) { emit(Opcode::lookup_and_goto_ptr, Type::none, 0, 0, pc.index); }
+    // Directly before the exit_check of a call that returns to `pc`, which is page_pc + `offset`; takes a slot, as goto_tb. False, with
+    // nothing emitted, if none is left.
+    bool return_point(I64 pc, int32_t offset) {
+        if (unit_.goto_tb_count == kMaxGotoTb) {
+            return false;
+        }
+        emit(Opcode::return_point, Type::none, 0, unit_.goto_tb_count | static_cast<uint32_t>(offset) << 8,
+             pc.index);
+        ++unit_.goto_tb_count;
+        return true;
+    }
+    // `returns`: to the last return_point, most likely.
+    void lookup_and_goto_ptr(I64 pc, bool returns = false) {
+        emit(Opcode::lookup_and_goto_ptr, Type::none, returns ? 1 : 0, 0, pc.index);
+    }
     void exit_tb(ExitReason reason, I64 pc) {
         emit(Opcode::exit_tb, Type::none, 0, static_cast<uint32_t>(reason), pc.index);
     }

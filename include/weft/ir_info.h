@@ -22,6 +22,7 @@ enum class Aux : uint8_t {
     pc_offset,
     barrier,
     insns,
+    returns,
     rounding,
     convert,
 };

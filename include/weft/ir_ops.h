@@ -9,7 +9,7 @@
 //   Auxiliary word (Op::aux unless said otherwise):
 //     none, label (index), cond (Op::cond), cond_label (both), field (position | length << 8), offset (into the guest
 //     state, signed), memop (MemOp), helper (id), slot (goto_tb slot | page offset << 8), reason (ExitReason),
-//     pc_offset (signed, from page_pc), barrier (BarrierKind), insns (count; Op::cond bit 0: closes a cycle),
+//     pc_offset (signed, from page_pc), barrier (BarrierKind), returns (Op::cond bit 0: likely to the last return_point), insns (count; Op::cond bit 0: closes a cycle),
 //     rounding (Op::cond is a Rounding), convert (Op::cond is a Rounding; aux bit 0: the integer is unsigned, bit 1: it is
 //     64 bits wide)
 #pragma once
@@ -24,8 +24,9 @@
     X(call,                 "*",  "*",   helper,     none, flag_call | flag_side_effect)                     \
     X(insn_start,           "",   "",    pc_offset,  none, flag_side_effect)                                 \
     X(exit_check,           "",   "",    insns,      none, flag_side_effect)                                 \
+    X(return_point,         "",   "P",   slot,       none, flag_side_effect)                                 \
     X(goto_tb,              "",   "",    slot,       none, flag_block_end | flag_exit)                       \
-    X(lookup_and_goto_ptr,  "",   "P",   none,       none, flag_block_end | flag_exit)                       \
+    X(lookup_and_goto_ptr,  "",   "P",   returns,    none, flag_block_end | flag_exit)                       \
     X(exit_tb,              "",   "P",   reason,     none, flag_block_end | flag_exit)                       \
     X(mb,                   "",   "",    barrier,    none, flag_side_effect)                                 \
     /* ---- moves and conversions between integer widths ---- */                                             \

@@ -52,7 +52,7 @@ constexpr int32_t operand_of(Base base, int32_t displacement) {
 }
 
 // Operand words of jumps: br and brcond keep, last, the distance to their destination in words from the
-// instruction's start; goto_tb keeps the distance to the unit it is linked to in bytes from this word, 0 if unlinked.
+// instruction's start; goto_tb (and return_point, in vain) keeps the distance to the unit it is linked to in bytes from this word, 0 if unlinked.
 
 inline const uint32_t* operands(const Insn& insn) {
     return reinterpret_cast<const uint32_t*>(&insn) + kHeadWords;

@@ -94,7 +94,8 @@ bool InterpCompiler::emit(const Op& op, CodeWindow window, CompiledUnit* out) {
         const uint32_t label = op.code == Opcode::br ? op.aux : op.args[ir::kBrcondLabelArg];
         fixups_.push_back(Fixup{at_, operand_offset + 4 * count, label});
         words[count++] = 0;
-    } else if (op.code == Opcode::goto_tb) {
+    } else if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
+        // A return_point's is never linked: nothing leaves by it.
         out->jumps[ir::goto_tb_slot(op.aux)] = JumpSite{operand_offset, at_, ir::goto_tb_offset(op.aux)};
         words[count++] = 0;
     }

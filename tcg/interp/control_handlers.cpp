@@ -139,6 +139,9 @@ const Insn* exit_tb(Machine& m, const Insn& insn) {
     }
 }
 
+// Calls leave nothing behind here: returns are looked up.
+const Insn* return_point(Machine&, const Insn& insn) { return insn_at(insn, insn.words); }
+
 const Insn* mb(Machine& m, const Insn& insn) {
     m.full_barrier();
     return next<0>(insn);
@@ -151,6 +154,7 @@ void add_control_handlers(HandlerTable& table, bool profile) {
     table[key_of(Opcode::br, Type::none)] = &br;
     table[key_of(Opcode::call, Type::none)] = &call;
     table[key_of(Opcode::exit_check, Type::none)] = &exit_check;
+    table[key_of(Opcode::return_point, Type::none)] = &return_point;
     table[key_of(Opcode::goto_tb, Type::none)] = &goto_tb;
     table[key_of(Opcode::lookup_and_goto_ptr, Type::none)] =
         profile ? &lookup_and_goto_ptr<true> : &lookup_and_goto_ptr<false>;

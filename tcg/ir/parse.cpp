@@ -256,6 +256,12 @@ bool Parser::parse_aux(ir::Op& op, std::vector<Token>& words) {
             return take_as("offset from the pc", words, pc_offset, &op.aux);
         case Aux::barrier:
             return take_as("barrier", words, text::barrier, &op.aux);
+        case Aux::returns:
+            if (!words.empty() && words.back().text == "returns") {
+                words.pop_back();
+                op.cond = 1;
+            }
+            return true;
         case Aux::insns: {
             if (words.size() > 1 && words.back().text == "cycle") {
                 words.pop_back();

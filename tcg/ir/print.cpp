@@ -106,6 +106,8 @@ std::string aux_text(const ir::Op& op) {
             return pc_text(op.aux);
         case Aux::barrier:
             return barrier_text(op.aux);
+        case Aux::returns:
+            return (op.cond & 1) != 0 ? "returns" : "";
         case Aux::insns:
             return fmt::format("{}{}", op.aux, (op.cond & 1) != 0 ? ",cycle" : "");
         case Aux::rounding:

@@ -296,6 +296,7 @@ std::string Verifier::check_aux(const Op& op) const {
                        ? ""
                        : fmt::format("conversion {}", op.aux);
         case Aux::insns:
+        case Aux::returns:
             return op.cond <= 1 ? "" : fmt::format("flags {:#x}", op.cond);
         default:
             return {};
@@ -407,7 +408,15 @@ std::string Verifier::check_place(uint32_t index) {
     if (before == Opcode::exit_check && (flags & ir::flag_exit) == 0) {
         return "stands between an exit_check and its transfer";
     }
-    if (op.code == Opcode::goto_tb) {
+    if (before == Opcode::return_point && op.code != Opcode::exit_check) {
+        return "stands between a return_point and its exit_check";
+    }
+    const bool returns = op.code == Opcode::lookup_and_goto_ptr && op.cond != 0;
+    if ((op.code == Opcode::exit_tb || returns) && index > 1 &&
+        unit_.ops[index - 2].code == Opcode::return_point) {
+        return "is no call, and a return_point stands before it";
+    }
+    if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
         const uint32_t bit = 1u << (op.aux & 0xff);
         if ((slots_seen_ & bit) != 0) {
             return fmt::format("slot {} is used twice", op.aux & 0xff);

@@ -16,8 +16,9 @@ namespace weft::tcg {
 //    nothing read that may not have been written, no ebb temp used across a set_label;
 //  - labels: in range, bound once if anything refers to them, never twice;
 //  - blocks: nothing but a set_label after a block's end, and the unit ends with a block's end;
-//  - transfers: goto_tb slots are 0 .. goto_tb_count - 1, each once, offsets below 4096 but with fixed_pages; an exit_check stands directly
-//    before each goto_tb and lookup_and_goto_ptr, and directly before some transfer wherever it stands;
+//  - transfers: slots are 0 .. goto_tb_count - 1, each once, offsets below 4096 but with fixed_pages; an exit_check stands directly
+//    before each goto_tb and lookup_and_goto_ptr, and directly before some transfer wherever it stands; a return_point directly
+//    before the exit_check of one of these two;
 //  - guest instructions: an insn_start stands before anything that may raise an exception;
 //  - guest state: ld and st ops do not touch the homes of globals.
 // Shift counts and divisors are not checked: they are values. `helpers` is GuestArch::helpers.

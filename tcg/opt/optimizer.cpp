@@ -105,7 +105,7 @@ void Optimizer::compact() {
         if (op.code == Opcode::discard) {
             continue;
         }
-        if (op.code == Opcode::goto_tb) {
+        if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
             op.aux = slot_count++ | op.aux >> 8 << 8;
         }
         unit_->ops[to++] = op;
@@ -123,7 +123,7 @@ void Optimizer::drop_unreachable(const Op& op) {
         --label_refs_[op.aux];
     } else if (op.code == Opcode::brcond) {
         --label_refs_[op.args[ir::kBrcondLabelArg]];
-    } else if (op.code == Opcode::goto_tb) {
+    } else if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
         slot_dropped_ = true;
     }
 }

@@ -191,6 +191,7 @@ class Assembler : public Emitter {
     // As jmp_rel32, with nops before it such that the field is 4-byte aligned if the unit is: one aligned
     // store by another thread retargets it while it executes.
     uint32_t jmp_patchable(int64_t target);
+    uint32_t call_patchable(int64_t target);
     void jmp(Gpr target);
     void jmp(const Mem& target);
     void call(Gpr target);
@@ -292,6 +293,7 @@ class Assembler : public Emitter {
     bool finish_rip(Cursor& out);
     void jump(unsigned opcode8, Encoding encoding32, Label& label);
     void jump_short(unsigned opcode8, Label& label);
+    void align_field();
     uint32_t jump_rel32(Encoding encoding32, int64_t target);
 
     unsigned awaited_references_ = 0;

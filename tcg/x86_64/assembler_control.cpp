@@ -177,10 +177,20 @@ uint32_t Assembler::jcc_rel32(Cond cond, int64_t target) { return jump_rel32(jcc
 
 uint32_t Assembler::call_rel32(int64_t target) { return jump_rel32(kCall32, target); }
 
-uint32_t Assembler::jmp_patchable(int64_t target) {
+// The opcode is the byte before the field.
+void Assembler::align_field() {
     constexpr uint32_t kFieldBytes = 4;
-    nop((kFieldBytes - 1 - offset() % kFieldBytes) % kFieldBytes);  // the opcode is the byte before the field
+    nop((kFieldBytes - 1 - offset() % kFieldBytes) % kFieldBytes);
+}
+
+uint32_t Assembler::jmp_patchable(int64_t target) {
+    align_field();
     return jump_rel32(kJmp32, target);
+}
+
+uint32_t Assembler::call_patchable(int64_t target) {
+    align_field();
+    return jump_rel32(kCall32, target);
 }
 
 void Assembler::jmp(Gpr target) {

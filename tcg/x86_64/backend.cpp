@@ -43,7 +43,7 @@ constexpr uint32_t rounding_control(ir::Rounding rounding) {
 void choose_pinned(const GuestArch& guest, bool pin, RuntimeContext* context, RegisterFile* file) {
     file->int_regs = kLocalGprs;
     file->fp_regs = kLocalXmms;
-    file->frame_slots = kFrameSlots;
+    file->frame_slots = kSpillSlots;
     file->pinned.assign(guest.global_count, kNoReg);
     std::vector<std::pair<uint16_t, uint16_t>> ranked;  // rank, number
     for (uint32_t i = 0; i < guest.global_count; ++i) {

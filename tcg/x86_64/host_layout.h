@@ -1,7 +1,7 @@
 // How weft's generated code uses the registers of x86-64.
 //
 //   rbp           the state pointer
-//   rsp           the host's stack: a frame of kFrameSlots spill slots, made by the prologue
+//   rsp           the host's stack: below the prologue's frame the guest's calls that have not returned (return_stack.h)
 //   rbx r12-r15 r8-r10   the guest's eight best-ranked integer globals, from the prologue to the epilogue
 //   rax rcx rdx rsi rdi r11   values of the running unit
 //   xmm0-xmm14    floating-point values of the running unit;  xmm15: scratch of the backend's
@@ -24,7 +24,6 @@ inline constexpr std::array<Gpr, 8> kPinnable = {Gpr::rbx, Gpr::r12, Gpr::r13, G
                                                  Gpr::r15, Gpr::r8,  Gpr::r9,  Gpr::r10};
 inline constexpr unsigned kPreservedPinnable = 5;
 
-inline constexpr unsigned kFrameSlots = 128;
 inline constexpr Xmm kXmmScratch = Xmm::xmm15;
 
 // Numbering for the allocator: 0-15 general registers, 16-31 xmm registers.

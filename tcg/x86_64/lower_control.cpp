@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/assert.h"
 #include "tcg/x86_64/jump_cache_probe.h"
+#include "tcg/x86_64/return_stack.h"
 #include "tcg/x86_64/unit_compiler.h"
 #include "weft/ir_info.h"
 
@@ -21,6 +23,7 @@ constexpr int32_t header_offset(size_t offset) {
 constexpr int32_t kPagePc = header_offset(offsetof(StateHeader, page_pc));
 constexpr int32_t kPageOffsetMask = static_cast<int32_t>(kPageSize) - 1;
 constexpr int32_t kExitRequest = header_offset(offsetof(StateHeader, exit_request));
+constexpr int32_t kReturnStackEnd = exec_offset(offsetof(ExecState, return_stack_end));
 constexpr int32_t kInsnBudget = exec_offset(offsetof(ExecState, insn_budget));
 
 // StoreLoad alone needs an instruction on x86-64 (SDM volume 3, 9.2); a locked operation on the stack is the cheapest.
@@ -88,6 +91,9 @@ bool UnitCompiler::lower_control(const ir::Op& op) {
         case Opcode::exit_check:
             check_ = &op;
             break;
+        case Opcode::return_point:
+            return_point(op);
+            break;
         case Opcode::goto_tb:
             goto_tb(op);
             break;
@@ -148,10 +154,7 @@ void UnitCompiler::brcond(const ir::Op& op) {
     const uint16_t label = op.args[ir::kBrcondLabelArg];
     if (side_exits_[label] != kNoSideExit) {
         const ir::Op& transfer = unit_->ops[side_exits_[label]];
-        Stub& exit = stub(Stub::Kind::goto_tb);
-        exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(transfer.aux));
-        exit.jump.pc_offset = ir::goto_tb_offset(transfer.aux);
-        exit.jump.site = patchable_jcc(cond);
+        linkable(transfer.aux).jump.site = patchable_jcc(cond);
     } else {
         as_->jcc(cond, labels_[label]);
     }
@@ -220,18 +223,46 @@ void UnitCompiler::exit_check(Jump&& jump_if) {
     check_ = nullptr;
 }
 
+UnitCompiler::Stub& UnitCompiler::linkable(uint32_t aux) {
+    Stub& exit = stub(Stub::Kind::goto_tb);
+    exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(aux));
+    exit.jump.pc_offset = ir::goto_tb_offset(aux);
+    return exit;
+}
+
+void UnitCompiler::return_point(const ir::Op& op) {
+    const Gpr pc = use(op.args[0]);
+    Stub& full = stub(Stub::Kind::return_stack_full);
+    as_->cmp(Width::q64, Gpr::rsp, at_state(kReturnStackEnd));
+    as_->jcc(Cond::be, full.entry);
+    full.resume = as_->offset();
+    as_->push(pc);
+    values_.end_op(op_index_);
+    return_point_ = &op;
+}
+
+void UnitCompiler::returned() {
+    if (return_point_ == nullptr) {
+        return;
+    }
+    as_->pop(Gpr::rcx);
+    as_->and_(Width::q64, Gpr::rcx, -static_cast<int64_t>(kPageSize));
+    as_->mov(Width::q64, at_state(kPagePc), Gpr::rcx);
+    linkable(return_point_->aux).jump.site = as_->jmp_patchable(0);
+    return_point_ = nullptr;
+}
+
 void UnitCompiler::goto_tb(const ir::Op& op) {
     values_.sync_globals();
     values_.begin_block();
-    Stub& exit = stub(Stub::Kind::goto_tb);
-    exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(op.aux));
-    exit.jump.pc_offset = ir::goto_tb_offset(op.aux);
+    Stub& exit = linkable(op.aux);
     if (!in_unit_page(op)) {
         // Before the check: the stub goes by the page that it leads to.
         as_->add(Width::q64, at_state(kPagePc), exit.jump.pc_offset & ~kPageOffsetMask);
     }
     exit_check([&](Cond cond) { as_->jcc(cond, exit.entry); });
-    exit.jump.site = as_->jmp_patchable(0);
+    exit.jump.site = return_point_ != nullptr ? as_->call_patchable(0) : as_->jmp_patchable(0);
+    returned();
 }
 
 void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
@@ -240,15 +271,34 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
     values_.end_op(op_index_);
     values_.begin_block();
     const RuntimeCode& code = target_.runtime;
-    if (target_.share_jump_cache_probe) {
-        // The shared probe tests the exit request itself.
-        count_insns([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); });
-        check_ = nullptr;
-        as_->jmp_rel32(runtime(code.probe));
+    const auto leave = [&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); };
+    if ((op.cond & 1) != 0) {
+        WEFT_ASSERT(return_point_ == nullptr);
+        exit_check(leave);
+        as_->cmp(Width::q64, Gpr::rcx, Mem(Gpr::rsp, kReturnPcOffset));
+        as_->jcc_rel32(Cond::ne, runtime(code.return_missed));
+        as_->ret();
         return;
     }
-    exit_check([&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); });
-    emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_), target_.profile);
+    if (target_.share_jump_cache_probe) {
+        // The shared probe tests the exit request itself.
+        count_insns(leave);
+        check_ = nullptr;
+        if (return_point_ != nullptr) {
+            as_->call_rel32(runtime(code.probe));
+        } else {
+            as_->jmp_rel32(runtime(code.probe));
+        }
+    } else {
+        exit_check(leave);
+        if (return_point_ != nullptr) {
+            as_->call(stub(Stub::Kind::probe).entry);
+        } else {
+            emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_),
+                                  target_.profile);
+        }
+    }
+    returned();
 }
 
 void UnitCompiler::exit_tb(const ir::Op& op) {

@@ -144,10 +144,10 @@ void UnitCompiler::fp_box(const ir::Op& op) {
 }
 
 void UnitCompiler::fp_unbox(const ir::Op& op) {
-    Place place{};
+    Place source_place{};
     HostReg target;
-    if (values_.in_memory_only(op.args[1], &place)) {
-        const Mem mem = place.in_state ? at_state(place.offset) : Mem(Gpr::rsp, place.offset);
+    if (values_.in_memory_only(op.args[1], &source_place)) {
+        const Mem mem = place(source_place);
         target = values_.def(op.args[0]);
         as_->sse(SimdMove::movss, xmm(target), mem);
         as_->cmp(Width::d32, mem.plus(4), -1);

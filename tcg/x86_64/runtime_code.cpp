@@ -13,6 +13,7 @@
 #include "tcg/x86_64/assembler.h"
 #include "tcg/x86_64/host_layout.h"
 #include "tcg/x86_64/jump_cache_probe.h"
+#include "tcg/x86_64/return_stack.h"
 
 namespace weft::tcg::x86_64 {
 namespace {
@@ -28,13 +29,16 @@ constexpr int32_t kExitUnit = exec_offset(offsetof(ExecState, exit_unit));
 constexpr int32_t kExitSlot = exec_offset(offsetof(ExecState, exit_slot));
 constexpr int32_t kGuestMxcsr = exec_offset(offsetof(ExecState, guest_mxcsr));
 constexpr int32_t kHostMxcsr = exec_offset(offsetof(ExecState, host_mxcsr));
+constexpr int32_t kFrame = exec_offset(offsetof(ExecState, frame));
+constexpr int32_t kReturnStackEnd = exec_offset(offsetof(ExecState, return_stack_end));
 
 // What C++ preserves and generated code changes, in the order of the pushes.
 constexpr Gpr kSaved[] = {Gpr::rbp, Gpr::rbx, Gpr::r12, Gpr::r13, Gpr::r14, Gpr::r15};
-// Return address and six pushes are 56 bytes: 8 more keep the stack at 16 inside units.
-constexpr int32_t kFrameBytes = kFrameSlots * 8 + 8;
+// The return stack's lower end, and what keeps the stack at 16 inside units: return address and six pushes are 56 bytes.
+constexpr int32_t kFrameBytes = 24;
+static_assert(kFrameBytes >= kReturnPcOffset + 8 && (kFrameBytes + 56) % 16 == 0);
 
-// In units, the way from the stack pointer to where it was before the prologue was called.
+// The way from ExecState::frame to where the stack pointer was before the prologue was called.
 constexpr uint32_t kUnitCfa = kFrameBytes + 8 * (static_cast<uint32_t>(std::size(kSaved)) + 1);
 
 // The numbers of the System V ABI for x86-64, figure 3.36.
@@ -105,7 +109,7 @@ class RuntimeEmitter {
         code_.map.runtime.push_back({as_.offset(), cfa_offset, saved});
     }
     // In code that units jump to: as in units. In code that they call, `pushed` bytes after its entry.
-    void frame_of_units() { frame(kUnitCfa, std::size(kSaved)); }
+    void frame_of_units() { code_.map.runtime.push_back({as_.offset(), kUnitCfa, std::size(kSaved), true}); }
     void frame_of_thunk(uint32_t pushed = 0) { frame(8 + pushed, 0); }
 
     Assembler as_;
@@ -151,8 +155,14 @@ void RuntimeEmitter::prologue() {
         frame(8 * (i + 2), i + 1);
     }
     as_.sub(Width::q64, Gpr::rsp, kFrameBytes);
-    frame_of_units();
+    frame(kUnitCfa, std::size(kSaved));
     as_.mov(Width::q64, kState, Gpr::rdi);
+    as_.mov(Width::q64, at_state(kFrame), Gpr::rsp);
+    frame_of_units();
+    as_.lea(Width::q64, Gpr::rax, Mem(Gpr::rsp, -kReturnStackBytes));
+    as_.mov(Width::q64, at_state(kReturnStackEnd), Gpr::rax);
+    as_.lea(Width::q64, Gpr::rax, Mem::rip_unit(static_cast<int32_t>(code_.return_missed)));
+    as_.mov(Width::q64, Mem(Gpr::rsp, 0), Gpr::rax);
     as_.sse(Mxcsr::stmxcsr, at_state(kHostMxcsr));
     as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
     load_pinned(true);
@@ -167,6 +177,7 @@ void RuntimeEmitter::epilogue() {
     as_.bind(leave_stored_);
     as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
     as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    as_.mov(Width::q64, Gpr::rsp, at_state(kFrame));
     as_.add(Width::q64, Gpr::rsp, kFrameBytes);
     for (uint32_t i = std::size(kSaved); i-- > 0;) {
         frame(8 * (i + 2), i + 1);
@@ -185,8 +196,7 @@ void RuntimeEmitter::epilogue() {
     as_.jmp(leave_);
 }
 
-// In units the pinned globals are in their registers and the stack pointer is the frame's, at every instruction that may
-// access guest memory. What the host's fault has to say is in the state already.
+// In units the pinned globals are in their registers, at every instruction that may access guest memory. What the host's fault has to say is in the state already.
 void RuntimeEmitter::fault_user_thunk() {
     code_.fault_user = begin("weft_fault_user");
     frame_of_units();
@@ -373,11 +383,12 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     for (const Gpr reg : kSaved) {
         code_.map.saved_registers.push_back(dwarf_number(reg));
     }
-    code_.map.units = {0, kUnitCfa, std::size(kSaved)};
+    code_.map.state_register = dwarf_number(kState);
+    code_.map.frame_word = kFrame;
+    code_.map.units = {0, kUnitCfa, std::size(kSaved), true};
 
     frame_of_units();  // of the constants, which nobody runs
     constants();
-    prologue();
     epilogue();
     if (context_.memory.kind == MemoryModel::Kind::direct) {
         fault_user_thunk();
@@ -392,6 +403,11 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     frame_of_units();
     emit_exit_request_test(as_, code_.exit_indirect);
     emit_jump_cache_probe(as_, code_.lookup, 0, context_.profile);
+    code_.return_missed = begin("weft_return_missed");
+    frame_of_units();
+    as_.mov(Width::q64, Gpr::rsp, at_state(kFrame));
+    emit_jump_cache_probe(as_, code_.lookup, 0, context_.profile);
+    prologue();
     slow_thunk(&code_.access, false, &slow_access, "weft_access");
     slow_thunk(&code_.access_fp, true, &slow_access, "weft_access_fp");
     slow_thunk(&code_.leader, false, &slow_leader, "weft_access_leader");

@@ -19,6 +19,7 @@ struct RuntimeCode {
     uint32_t prologue;  // ExitKind prologue(void* state, const void* code), System V calling convention
     // Jumped to by units:
     uint32_t probe;          // lookup_and_goto_ptr where the probe is shared; pc in rcx
+    uint32_t return_missed;  // a return to another pc than the return stack has; pc in rcx
     uint32_t lookup;         // lookup_and_goto_ptr that missed; pc in rcx
     uint32_t exit_lookup;    // exit_tb: back to the loop; pc in rcx
     uint32_t exit_indirect;  // lookup_and_goto_ptr, interrupted: the same

@@ -32,6 +32,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     unit_offset_ = static_cast<uint32_t>(window.rx - target_.buffer_start);
     unit_index_ = unit_index;
     check_ = nullptr;
+    return_point_ = nullptr;
     labels_.assign(unit.label_count, Label{});
     stubs_.clear();
     insns_.clear();
@@ -130,7 +131,7 @@ void UnitCompiler::move(Type type, HostReg to, HostReg from) {
 }
 
 void UnitCompiler::load(Type type, HostReg to, Place from) {
-    const Mem mem = from.in_state ? at_state(from.offset) : Mem(Gpr::rsp, from.offset);
+    const Mem mem = place(from);
     if (is_xmm(to)) {
         as_->sse(type == Type::f64 ? SimdMove::movsd : SimdMove::movss, xmm(to), mem);
     } else {
@@ -139,7 +140,7 @@ void UnitCompiler::load(Type type, HostReg to, Place from) {
 }
 
 void UnitCompiler::store(Type type, Place to, HostReg from) {
-    const Mem mem = to.in_state ? at_state(to.offset) : Mem(Gpr::rsp, to.offset);
+    const Mem mem = place(to);
     if (is_xmm(from)) {
         as_->sse(type == Type::f64 ? SimdMove::movsd : SimdMove::movss, mem, xmm(from));
     } else {
@@ -224,6 +225,14 @@ void UnitCompiler::write_stub(Stub& stub) {
             as_->data(tail);
             return;
         }
+        case Stub::Kind::probe:
+            emit_jump_cache_probe(*as_, runtime(runtime_code.lookup), -static_cast<int32_t>(unit_offset_),
+                                  target_.profile);
+            return;
+        case Stub::Kind::return_stack_full:
+            as_->mov(Width::q64, Gpr::rsp, at_state(exec_offset(offsetof(ExecState, frame))));
+            as_->jmp_rel32(stub.resume);
+            return;
     }
     InsnRow row = stub.insn;
     row.host_end = as_->offset();

@@ -5,11 +5,13 @@
 // the fast path, so that it stays dense.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "tcg/backend.h"
+#include "tcg/exec_state.h"
 #include "tcg/opt/access_groups.h"
 #include "tcg/regalloc/allocator.h"
 #include "tcg/regalloc/liveness.h"
@@ -49,7 +51,16 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
 
     // An out-of-line piece of code, written after the fast path.
     struct Stub {
-        enum class Kind : uint8_t { access, leader, atomic, soft_float, canonical_nan, goto_tb };
+        enum class Kind : uint8_t {
+            access,
+            leader,
+            atomic,
+            soft_float,
+            canonical_nan,
+            goto_tb,
+            return_stack_full,
+            probe
+        };
         struct Nan {
             Xmm reg;
             bool f64;
@@ -109,6 +120,11 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     // The part of it that takes from the instruction clock.
     template <class Jump>
     void count_insns(Jump&& jump_if);
+    // A jump, unlinked, to the destination that the op's auxiliary word has: its site is to be said.
+    Stub& linkable(uint32_t aux);
+    void return_point(const ir::Op& op);
+    // Behind the call that the transfer became, if a return_point waits for it: what the callee returns to.
+    void returned();
     void goto_tb(const ir::Op& op);
     void lookup_and_goto_ptr(const ir::Op& op);
     void exit_tb(const ir::Op& op);
@@ -207,6 +223,10 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
         return type == ir::Type::i64 || type == ir::Type::f64 ? Width::q64 : Width::d32;
     }
     static Mem at_state(int32_t offset) { return Mem(kState, offset); }
+    // Spill slots do not lie on the host's stack, whose pointer calls move.
+    static Mem place(Place at) {
+        return at_state(at.in_state ? at.offset : exec_offset(offsetof(ExecState, spills)) + at.offset);
+    }
     Gpr use(ir::TempIndex t) { return gpr(values_.use(t)); }
     Xmm use_fp(ir::TempIndex t) { return xmm(values_.use(t)); }
     Gpr scratch() { return gpr(values_.scratch(kLocalGprs)); }
@@ -252,7 +272,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     uint32_t unit_offset_ = 0;  // of the unit's start in the buffer
     uint32_t unit_index_ = 0;
     uint32_t op_index_ = 0;
-    const ir::Op* check_ = nullptr;  // the exit_check that waits for its transfer
+    const ir::Op* check_ = nullptr;         // the exit_check that waits for its transfer
+    const ir::Op* return_point_ = nullptr;  // the return_point that waits for it
     std::vector<Label> labels_;
     std::vector<uint32_t> side_exits_;  // by label: the op that is its goto_tb, or kNoSideExit
     std::vector<bool> branched_;        // by label: a brcond aims at it

@@ -226,10 +226,12 @@ TEST_CASE("the debugger's file is an ELF file with these frames") {
     map.stack_register = 7;
     map.return_register = 16;
     map.saved_registers = {6, 3};
+    map.state_register = 6;
+    map.frame_word = -216;
     map.runtime_size = 0x80;
-    map.runtime = {{0, 8, 0},     {1, 16, 1},    {2, 24, 2},   {9, 56, 2},
+    map.runtime = {{0, 8, 0},     {1, 16, 1},    {2, 24, 2},   {9, 56, 2, true},
                    {0x20, 24, 2}, {0x22, 16, 1}, {0x40, 8, 0}, {0x44, 600, 0}};
-    map.units = {0, 56, 2};
+    map.units = {0, 56, 2, true};
     map.symbols = {{"enter", 0, 0x20}, {"leave", 0x20, 0x60}};
     const test::TempDir folder;
     const std::string file = folder.write("debug.elf", accel::make_debug_elf(map, 0x7f0000400000, 0x100000));
@@ -259,10 +261,13 @@ TEST_CASE("the debugger's file is an ELF file with these frames") {
     has(frames, "00007f0000400000 rsp\\+8 +u +u +c-8");
     has(frames, "00007f0000400001 rsp\\+16 +u +c-16 +c-8");
     has(frames, "00007f0000400002 rsp\\+24 +c-24 +c-16 +c-8");
-    has(frames, "00007f0000400009 rsp\\+56 +c-24 +c-16 +c-8");
+    has(frames, "00007f0000400009 exp +c-24 +c-16 +c-8");
+    has(frames, "00007f0000400020 rsp\\+24 +c-24 +c-16 +c-8");
     has(frames, "00007f0000400022 rsp\\+16 +u +c-16 +c-8");
     has(frames, "00007f0000400040 rsp\\+8 +u +u +c-8");
     has(frames, "00007f0000400044 rsp\\+600 +u +u +c-8");
     has(frames, "pc=00007f0000400080\\.\\.00007f0000500000");
-    has(frames, "00007f0000400080 rsp\\+56 +c-24 +c-16 +c-8");
+    has(frames, "00007f0000400080 exp +c-24 +c-16 +c-8");
+    has(readelf("--debug-dump=frames"),
+        "DW_CFA_def_cfa_expression \\(DW_OP_breg6 \\(rbp\\): -216; DW_OP_deref; DW_OP_plus_uconst: 56\\)");
 }

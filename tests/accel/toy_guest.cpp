@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <iterator>
+#include <optional>
 
 #include "base/assert.h"
 #include "weft/ir_builder.h"
@@ -18,15 +19,16 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-const char* const kNames[] = {"illegal", "addi",  "li",     "add",  "bne",   "jmp",     "jr",
-                              "ld",      "st",    "amoadd", "halt", "yield", "fence_i", "ecall",
-                              "iret",    "flush", "timer",  "id",   "ei",    "di",      "time",
-                              "retired", "skip",  "ldd",    "std",  "loads", "enter"};
+const char* const kNames[] = {"illegal", "addi",   "li",    "add",   "bne",     "jmp",     "jr",   "ld",
+                              "st",      "amoadd", "halt",  "yield", "fence_i", "ecall",   "iret", "flush",
+                              "timer",   "id",     "ei",    "di",    "time",    "retired", "skip", "ldd",
+                              "std",     "loads",  "enter", "call",  "callr"};
 static_assert(std::size(kNames) == static_cast<size_t>(Opcode::count_));
 
 bool is_long(Opcode opcode) {
     return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp ||
-           opcode == Opcode::ldd || opcode == Opcode::std || opcode == Opcode::loads;
+           opcode == Opcode::ldd || opcode == Opcode::std || opcode == Opcode::loads ||
+           opcode == Opcode::call;
 }
 
 Opcode opcode_of(const uint8_t* code) {
@@ -175,18 +177,37 @@ class Translation {
         b_.exit_check(unit_.insn_count, to <= static_cast<int64_t>(request_.page_offset) + offset_);
     }
 
-    // To the instruction `at` bytes from the unit's start.
-    void leave_to(int64_t at) {
-        const int64_t to = request_.page_offset + at;
-        done_ = true;
+    bool may_link(int64_t to) const {
         const bool near = request_.fixed_pages ? to >= ir::kMinGotoTbOffset && to <= ir::kMaxGotoTbOffset
                                                : to >= 0 && to < static_cast<int64_t>(kPage);
-        if (!request_.one_insn_per_tb && near && unit_.goto_tb_count < ir::kMaxGotoTb) {
+        return !request_.one_insn_per_tb && near && unit_.goto_tb_count < ir::kMaxGotoTb;
+    }
+
+    // A call, and where it returns to.
+    struct Call {
+        unsigned link;
+        uint32_t next;  // bytes from the unit's start
+    };
+    void write_link(const Call& call) { b_.mov(reg(call.link), b_.pc_add(pc_offset(call.next))); }
+    // Before the exit_check.
+    void say(const std::optional<Call>& call) {
+        if (call && request_.return_points && may_link(pc_offset(call->next))) {
+            b_.return_point(reg(call->link), pc_offset(call->next));
+        }
+    }
+
+    // To the instruction `at` bytes from the unit's start.
+    void leave_to(int64_t at, const std::optional<Call>& call = {}) {
+        const int64_t to = request_.page_offset + at;
+        done_ = true;
+        if (may_link(to)) {
+            say(call);
             check(to);
             b_.goto_tb(static_cast<int32_t>(to));
             return;
         }
         const I64 pc = b_.pc_add(static_cast<int32_t>(to));
+        say(call);
         b_.exit_check(unit_.insn_count, true);
         b_.lookup_and_goto_ptr(pc);
     }
@@ -226,8 +247,22 @@ class Translation {
             case Opcode::jr:
                 done_ = true;
                 b_.exit_check(unit_.insn_count, true);
-                b_.lookup_and_goto_ptr(reg(a));
+                b_.lookup_and_goto_ptr(reg(a), b != 0 && request_.return_points);
                 break;
+            case Opcode::call:
+                write_link({a, at + size});
+                leave_to(static_cast<int64_t>(at) + number_of(code), Call{a, at + size});
+                break;
+            case Opcode::callr: {
+                done_ = true;
+                const I64 to = b_.temp<I64>();
+                b_.mov(to, reg(b));
+                write_link({a, at + size});
+                say(Call{a, at + size});
+                b_.exit_check(unit_.insn_count, true);
+                b_.lookup_and_goto_ptr(to);
+                break;
+            }
             case Opcode::ld:
                 b_.mov(reg(a), b_.guest_ld<I64>(reg(b), memop));
                 break;

@@ -24,7 +24,7 @@ enum class Opcode : uint8_t {
     add,     // a += b
     bne,     // if a != b: to pc + number
     jmp,     // to pc + number
-    jr,      // to a
+    jr,      // to a; b not 0: most likely back from a call
     ld,      // a = [b], 8 bytes
     st,      // [b] = a
     amoadd,  // a = [b]; [b] += a, at once
@@ -45,6 +45,8 @@ enum class Opcode : uint8_t {
     std,      // [b + number] = a
     loads,    // a = [b], 8 bytes, as often as number says: much code for one instruction
     enter,    // to a, in mode 1 of address space b
+    call,     // a = the next instruction's pc; to pc + number
+    callr,    // a = the same; to b
     count_,
 };
 
@@ -115,6 +117,8 @@ class Assembler {
     void li(unsigned a, int64_t number) { op(Opcode::li, a, 0, number); }
     void addi(unsigned a, int64_t number) { op(Opcode::addi, a, 0, number); }
     void bne(unsigned a, unsigned b, uint64_t to) { op(Opcode::bne, a, b, static_cast<int64_t>(to - pc())); }
+    void call(unsigned a, uint64_t to) { op(Opcode::call, a, 0, static_cast<int64_t>(to - pc())); }
+    void ret(unsigned a) { op(Opcode::jr, a, 1); }
     void jmp(uint64_t to) { op(Opcode::jmp, 0, 0, static_cast<int64_t>(to - pc())); }
     // A jump forwards: land() says where to.
     using Fixup = size_t;

@@ -149,7 +149,8 @@ Result<> Generator::translate(std::span<const uint8_t> code, bool fixed_pages) {
                                    .page_offset = 0x800,
                                    .max_insns = insns_in(code),
                                    .one_insn_per_tb = false,
-                                   .fixed_pages = fixed_pages};
+                                   .fixed_pages = fixed_pages,
+                                   .return_points = true};
     ir::Unit& unit = memory_->begin_unit();
     if (riscv::guest_arch_user().translate(&request, &unit) != TranslateStatus::ok) {
         return fail("it is not translated at once");

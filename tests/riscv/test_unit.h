@@ -63,6 +63,7 @@ struct TranslateOptions {
     uint32_t max_insns = 512;
     bool one_insn_per_tb = false;
     bool fixed_pages = false;
+    bool return_points = false;
 };
 
 TranslateStatus translate_code(TestUnit* unit, const Code& code, const TranslateOptions& options = {});

@@ -207,6 +207,63 @@ TEST_CASE("where pages are fixed, jumps link to other pages") {
     CHECK(unknown.count(Opcode::goto_tb) == 0);
 }
 
+// The table of hints in "Unconditional Jumps" of the unprivileged specification.
+TEST_CASE("calls and returns are told from other jumps") {
+    const auto jalr_of = [](unsigned rd, unsigned rs1) { return 0x00000067 | rd << 7 | rs1 << 15; };
+    const TranslateOptions wanted{.page_offset = 0x100, .return_points = true};
+    struct Hints {
+        bool call;
+        bool returns;
+        bool operator==(const Hints&) const = default;
+    };
+    const auto hints = [](const Code& code, const TranslateOptions& options) {
+        TestUnit unit;
+        REQUIRE_GOOD(unit, code, options);
+        const auto jumps = unit.ops_of(Opcode::lookup_and_goto_ptr);
+        return Hints{unit.count(Opcode::return_point) != 0, !jumps.empty() && (jumps.at(0).cond & 1) != 0};
+    };
+    for (unsigned rd = 0; rd < 8; ++rd) {
+        for (unsigned rs1 = 0; rs1 < 8; ++rs1) {
+            INFO("rd " << rd << ", rs1 " << rs1);
+            const bool link = rd == 1 || rd == 5;
+            CHECK(hints(Code().word(jalr_of(rd, rs1)), wanted) ==
+                  Hints{link, !link && (rs1 == 1 || rs1 == 5)});
+        }
+        CHECK(hints(Code().word((jal(0x40) & ~0xf80u) | rd << 7), wanted).call == (rd == 1 || rd == 5));
+    }
+    CHECK(hints(Code().half(0x8082), wanted) == Hints{false, true});  // c.jr ra
+    CHECK(hints(Code().half(0x9782), wanted) == Hints{true, false});  // c.jalr a5
+    CHECK(hints(Code().word(jalr_of(1, 15)), {.page_offset = 0x100}) == Hints{false, false});
+    CHECK(hints(Code().word(kRet), {.page_offset = 0x100}) == Hints{false, false});
+
+    TestUnit called;
+    REQUIRE_GOOD(called, Code().word(auipc(0)).word(jalr(64)), wanted);
+    const auto points = called.ops_of(Opcode::return_point);
+    REQUIRE(points.size() == 1);
+    CHECK(goto_target(points[0]) == 0x108);
+    CHECK(points[0].args[0] == gpr_global(1));
+    CHECK(goto_target(called.ops_of(Opcode::goto_tb).at(0)) == 0x140);
+
+    // Where a goto_tb may not lead, nothing returns by one: to another page, and to what may be straddling.
+    CHECK(!hints(Code().word(jal(-0x40)), {.page_offset = 4092, .return_points = true}).call);
+    CHECK(!hints(Code().word(jal(-0x40)), {.page_offset = 4090, .return_points = true}).call);
+    CHECK(hints(Code().word(jal(-0x40)), {.page_offset = 4092, .fixed_pages = true, .return_points = true})
+              .call);
+    CHECK(!hints(Code().word(jal(0x40)), {.one_insn_per_tb = true, .return_points = true}).call);
+
+    // Side exits come first.
+    for (const unsigned branches : {ir::kMaxGotoTb - 2, ir::kMaxGotoTb - 1}) {
+        Code code;
+        for (unsigned i = 0; i < branches; ++i) {
+            code.word(beq(64));
+        }
+        code.word(jal(0x40));
+        TestUnit unit;
+        REQUIRE_GOOD(unit, code, {.return_points = true});
+        CHECK(unit.count(Opcode::return_point) == (branches + 2 <= ir::kMaxGotoTb ? 1 : 0));
+    }
+}
+
 TEST_CASE("a unit goes on behind a branch, whose taken side leaves at its end") {
     TestUnit unit;
     REQUIRE_GOOD(unit, Code().word(kAddi).word(beq(-4)).word(kAddi).word(beq(64)).word(kRet),

@@ -236,6 +236,125 @@ TEST_CASE("lookup_and_goto_ptr") {
     });
 }
 
+// Calls a unit in another page, which returns.
+TEST_CASE("a return goes to where its call left a return_point") {
+    static constexpr int32_t kReturn = 0x124;
+    static constexpr uint64_t kCallee = 0x99000;
+    const bool direct = GENERATE(false, true);
+    on_every_backend({}, [direct](Harness& harness) {
+        UnitUnderTest caller, callee, behind;
+        const bool native = harness.backend().executes();
+        caller.unit.fixed_pages = true;
+        caller.b.insn_start(0x120);
+        caller.b.mov(caller.r(2), caller.b.pc_add(kReturn));
+        caller.b.return_point(caller.r(2), kReturn);
+        caller.b.exit_check(1, true);
+        if (direct) {
+            caller.b.goto_tb(static_cast<int32_t>(kCallee - kPage));
+        } else {
+            caller.b.lookup_and_goto_ptr(caller.r(3));
+        }
+        callee.b.insn_start(0);
+        callee.b.op_into(Opcode::add, callee.r(1), callee.r(1), callee.b.imm(1));
+        callee.b.op_into(Opcode::add, callee.r(2), callee.r(2), callee.r(4));
+        callee.b.call(kHelperTrace, callee.r(1));
+        callee.b.exit_check(1, true);
+        callee.b.lookup_and_goto_ptr(callee.r(2), true);
+        behind.b.insn_start(kReturn);
+        behind.b.mov(behind.r(5), behind.b.pc_add(0));
+        behind.leave();
+        REQUIRE(caller.error().empty());
+        REQUIRE(callee.error().empty());
+        const Harness::Placed from = harness.compile(caller.unit);
+        const Harness::Placed to = harness.compile(callee.unit);
+        const Harness::Placed back = harness.compile(behind.unit);
+        Input input = on_page();
+        input.state.regs[3] = kCallee;
+        harness.jump_cache_entry(kCallee) =
+            JumpCacheEntry{kCallee, 1, static_cast<uint32_t>(to.window.rx - harness.code_base())};
+        if (direct) {
+            harness.backend().link(rw(from), from.compiled.jumps[1], rw(to));
+        }
+
+        // Not linked: back to the loop by the return_point's slot, or by what a look-up finds.
+        const Outcome unlinked = harness.execute(from, input);
+        CHECK(unlinked.exit == (native ? ExitKind::goto_tb : ExitKind::indirect));
+        CHECK(unlinked.pc == kPage + kReturn);
+        CHECK(unlinked.state.regs[1] == 1);
+        if (native) {
+            CHECK(unlinked.exit_unit == 0);
+            CHECK(unlinked.exit_page_offset == kReturn);
+            harness.backend().link(rw(from), from.compiled.jumps[0], rw(back));
+        } else {
+            harness.set_lookup(kPage + kReturn, back.window.rx);
+        }
+        const unsigned before = harness.lookups();
+        const Outcome linked = harness.execute(from, input);
+        CHECK(linked.exit == ExitKind::lookup);
+        CHECK(linked.state.regs[5] == kPage);
+        CHECK(linked.page_pc == kPage);
+        CHECK(harness.lookups() == before + (native ? 0 : 1));
+
+        // It goes elsewhere, and that is looked up.
+        Input elsewhere = input;
+        elsewhere.state.regs[4] = 0x1000;
+        const Outcome lost = harness.execute(from, elsewhere);
+        CHECK(lost.exit == ExitKind::indirect);
+        CHECK(lost.pc == kPage + kReturn + 0x1000);
+
+        // A return without a call.
+        Input alone = input;
+        alone.state.regs[2] = 0x1000;
+        const Outcome without = harness.execute(to, alone);
+        CHECK(without.exit == ExitKind::indirect);
+        CHECK(without.pc == 0x1000);
+    });
+}
+
+// More calls within each other than the return stack has room for: the outermost returns are looked up.
+TEST_CASE("calls to any depth return") {
+    static constexpr int32_t kReturn = 0x10;
+    static constexpr uint64_t kDepth = 5000;
+    on_every_backend({}, [](Harness& harness) {
+        UnitUnderTest down, up;
+        down.b.insn_start(0);
+        const ir::Label deepest = down.b.new_label();
+        down.b.op_into(Opcode::add, down.r(1), down.r(1), down.b.imm(1));
+        down.b.call(kHelperTrace, down.r(1));
+        down.b.brcond(ir::Cond::eq, down.r(1), down.b.imm(kDepth), deepest);
+        down.b.mov(down.r(2), down.b.pc_add(kReturn));
+        down.b.return_point(down.r(2), kReturn);
+        down.b.exit_check(1, true);
+        down.b.goto_tb(0);
+        down.b.set_label(deepest);
+        down.b.exit_check(1, true);
+        down.b.lookup_and_goto_ptr(down.r(2), true);
+        up.b.insn_start(kReturn);
+        const ir::Label done = up.b.new_label();
+        up.b.op_into(Opcode::add, up.r(3), up.r(3), up.b.imm(1));
+        up.b.brcond(ir::Cond::eq, up.r(3), up.b.imm(kDepth - 1), done);
+        up.b.exit_check(1, true);
+        up.b.lookup_and_goto_ptr(up.r(2), true);
+        up.b.set_label(done);
+        up.leave();
+        REQUIRE(down.error().empty());
+        REQUIRE(up.error().empty());
+        const Harness::Placed calls = harness.compile(down.unit);
+        const Harness::Placed returns = harness.compile(up.unit);
+        harness.backend().link(rw(calls), calls.compiled.jumps[1], rw(calls));
+        harness.backend().link(rw(calls), calls.compiled.jumps[0], rw(returns));
+        harness.set_lookup(kPage + kReturn, returns.window.rx);
+        const Outcome outcome = harness.execute(calls, on_page());
+        CHECK(outcome.exit == ExitKind::lookup);
+        CHECK(outcome.state.regs[1] == kDepth);
+        CHECK(outcome.state.regs[3] == kDepth - 1);
+        // By the interpreter each return.
+        CHECK(harness.lookups() > 0);
+        CHECK(harness.lookups() <= kDepth);
+        CHECK((harness.lookups() < kDepth - 1) == harness.backend().executes());
+    });
+}
+
 TEST_CASE("a unit that does not fit is refused") {
     on_every_backend({}, [](Harness& harness) {
         UnitUnderTest t;

@@ -39,7 +39,7 @@ struct Variant {
     // Whether what was live before it cannot be used directly behind it.
     bool ends_block() const {
         return (info().flags & (ir::flag_block_start | ir::flag_block_end)) != 0 ||
-               code == Opcode::exit_check;
+               code == Opcode::exit_check || code == Opcode::return_point;
     }
 };
 
@@ -120,6 +120,9 @@ Words words_of(const ir::OpInfo& info, Type type) {
             break;
         case Aux::barrier:
             each(1, 16);
+            break;
+        case Aux::returns:
+            each(2, 1);
             break;
         case Aux::insns:
             words = {{0, 1}, {1, 1}, {0, 512}, {1, 512}};
@@ -232,8 +235,11 @@ class UnitAround {
         const ir::OpInfo& info = variant.info();
         switch (info.aux) {
             case Aux::slot:
+                if (variant.code == Opcode::return_point) {
+                    b_.return_point(ir::I64{input(0, Type::i64)}, static_cast<int32_t>(variant.aux));
+                }
                 b_.exit_check(512, true);
-                b_.goto_tb(variant.aux);
+                b_.goto_tb(static_cast<int32_t>(variant.aux));
                 return;
             case Aux::insns:
                 b_.exit_check(variant.aux, variant.cond != 0);

@@ -124,6 +124,12 @@ TEST_CASE("text of ops") {
     CHECK(t.last_op() == "exit_check 3,cycle");
     b.goto_tb(0xffe);
     CHECK(t.last_op() == "goto_tb $0,pc+0xffe");
+    b.return_point(t.r(3), 0x10);
+    CHECK(t.last_op() == "return_point r3,$1,pc+0x10");
+    b.lookup_and_goto_ptr(t.r(4));
+    CHECK(t.last_op() == "lookup_and_goto_ptr r4");
+    b.lookup_and_goto_ptr(t.r(4), true);
+    CHECK(t.last_op() == "lookup_and_goto_ptr r4,returns");
     b.exit_tb(ir::ExitReason::halt, t.r(1));
     CHECK(t.last_op() == "exit_tb r1,halt");
 }

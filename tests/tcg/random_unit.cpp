@@ -493,22 +493,31 @@ void RandomUnit::start_block() {
     }
 }
 
+// Where a goto_tb may lead.
+int32_t RandomUnit::linked_offset() {
+    return builder_->unit().fixed_pages ? ir::kMinGotoTbOffset + static_cast<int32_t>(below(1u << 24) & ~1u)
+                                        : static_cast<int32_t>(below(4096) & ~1u);
+}
+
 void RandomUnit::leave() {
     Builder& b = *builder_;
     const unsigned choice = below(4);
+    const bool calls = choice < 3 && b.unit().goto_tb_count + 2u <= ir::kMaxGotoTb && chance(30);
+    if (calls) {
+        b.return_point(ir::I64{pick(Type::i64)}, linked_offset());
+    }
     if (choice < 2 && b.unit().goto_tb_count < ir::kMaxGotoTb) {
         b.exit_check(below(6), chance(50));
-        b.goto_tb(b.unit().fixed_pages ? ir::kMinGotoTbOffset + static_cast<int32_t>(below(1u << 24) & ~1u)
-                                       : static_cast<int32_t>(below(4096) & ~1u));
+        b.goto_tb(linked_offset());
+        return;
+    }
+    if (choice < 3) {
+        b.exit_check(below(6), true);
+        b.lookup_and_goto_ptr(ir::I64{pick(Type::i64)}, !calls && chance(30));
         return;
     }
     const ir::I64 pc =
         chance(50) ? b.pc_add(static_cast<int32_t>(below(1u << 16)) - (1 << 15)) : ir::I64{pick(Type::i64)};
-    if (choice == 2) {
-        b.exit_check(below(6), true);
-        b.lookup_and_goto_ptr(pc);
-        return;
-    }
     if (chance(30)) {
         b.exit_check(below(6), chance(50));
     }

@@ -66,6 +66,7 @@ class RandomUnit {
     ir::I64 address(unsigned size_log2);
     void branch_over();
     void loop();
+    int32_t linked_offset();
     void leave();
     void start_block();
 

@@ -32,6 +32,15 @@ class Bytes {
             u8(value != 0 ? low | 0x80 : low);
         } while (value != 0);
     }
+    void sleb(int64_t value) {
+        bool more = true;
+        while (more) {
+            const auto low = static_cast<uint8_t>(value & 0x7f);
+            value >>= 7;
+            more = value != ((low & 0x40) != 0 ? -1 : 0);
+            u8(more ? low | 0x80 : low);
+        }
+    }
     void fill(size_t alignment, uint8_t with) {
         while (text_.size() % alignment != 0) {
             u8(with);
@@ -54,7 +63,14 @@ enum Cfa : uint8_t {
     kRestoreExtended = 0x06,
     kOffset = 0x80,  // with the register in the low six bits
     kDefCfa = 0x0c,
+    kDefCfaExpression = 0x0f,
     kDefCfaOffset = 0x0e,
+};
+// DWARF 5, 7.7.1: operations.
+enum Operation : uint8_t {
+    kDeref = 0x06,
+    kPlusUconst = 0x23,
+    kBreg0 = 0x70,  // and so on, one a register
 };
 constexpr uint64_t kWord = 8;
 constexpr uint8_t kMinusWord = 0x78;  // -8 in signed LEB128: the data alignment factor
@@ -68,9 +84,30 @@ void add_entry(Bytes& section, Bytes& entry) {
     section.append(entry.text());
 }
 
-void rules(Bytes& out, const RuntimeMap& map, const FrameRow& row, uint32_t saved_before) {
-    out.u8(kDefCfaOffset);
-    out.uleb(row.cfa_offset);
+void cfa_rule(Bytes& out, const RuntimeMap& map, const FrameRow& row, bool by_state_before) {
+    if (row.by_state) {
+        Bytes expression;
+        expression.u8(kBreg0 + map.state_register);
+        expression.sleb(map.frame_word);
+        expression.u8(kDeref);
+        expression.u8(kPlusUconst);
+        expression.uleb(row.cfa_offset);
+        out.u8(kDefCfaExpression);
+        out.uleb(expression.size());
+        out.append(expression.text());
+    } else if (by_state_before) {
+        out.u8(kDefCfa);
+        out.uleb(map.stack_register);
+        out.uleb(row.cfa_offset);
+    } else {
+        out.u8(kDefCfaOffset);
+        out.uleb(row.cfa_offset);
+    }
+}
+
+void rules(Bytes& out, const RuntimeMap& map, const FrameRow& row, uint32_t saved_before,
+           bool by_state_before) {
+    cfa_rule(out, map, row, by_state_before);
     for (uint32_t i = 0; i < map.saved_registers.size(); ++i) {
         if (i < row.saved && i >= saved_before) {
             out.u8(kOffset | map.saved_registers[i]);
@@ -104,14 +141,16 @@ std::string debug_frame(const RuntimeMap& map, uint64_t start, uint64_t size) {
     runtime.u64(map.runtime_size);
     uint32_t at = 0;
     uint32_t saved = 0;
+    bool by_state = false;
     for (const FrameRow& row : map.runtime) {
         if (row.offset != at) {
             runtime.u8(kAdvanceLoc4);
             runtime.u32(row.offset - at);
             at = row.offset;
         }
-        rules(runtime, map, row, saved);
+        rules(runtime, map, row, saved, by_state);
         saved = row.saved;
+        by_state = row.by_state;
     }
     add_entry(section, runtime);
 
@@ -119,7 +158,7 @@ std::string debug_frame(const RuntimeMap& map, uint64_t start, uint64_t size) {
     units.u32(0);
     units.u64(start + map.runtime_size);
     units.u64(size - map.runtime_size);
-    rules(units, map, map.units, 0);
+    rules(units, map, map.units, 0, false);
     add_entry(section, units);
     return section.text();
 }

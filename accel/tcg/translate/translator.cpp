@@ -118,6 +118,7 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     request.one_insn_per_tb =
         cache_.settings().one_insn_per_tb && !(source.single_use() && cache_.pages().in_process());
     request.fixed_pages = cache_.pages().in_process() && cache_.settings().link_pages;
+    request.return_points = cache_.settings().return_stack;
     ir::Unit& unit = memory_.begin_unit();
     const TranslateStatus status =
         unit.error != ir::UnitError::none ? TranslateStatus::too_big : guest_.translate(&request, &unit);

@@ -8,6 +8,7 @@
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/translate/jump_hint.h"
 #include "weft/guest.h"
 #include "weft/int_ops.h"
 #include "weft/ir.h"
@@ -157,8 +158,8 @@ class InsnInterpreter {
     }
     // Nothing has to be known ahead.
     static constexpr bool knows_target(const Insn&, int32_t*) { return false; }
-    void end_with_jump(int32_t offset) { end_with_jump(Known64{pc_at(offset)}); }
-    void end_with_jump(Known64 pc) {
+    void end_with_jump(int32_t offset, JumpHint = {}) { end_with_jump(Known64{pc_at(offset)}); }
+    void end_with_jump(Known64 pc, JumpHint = {}) {
         target_ = pc.value;
         progress_ = Progress::jumps;
     }

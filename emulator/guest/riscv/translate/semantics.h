@@ -14,7 +14,7 @@
 //   memop(size_log2, flags), load_x(n, address, memop), store(value, address, memop), amo_x(n, op<...>, ...)
 //   offset(), next_offset() of the instruction and of the one behind it: from the page's begin for a Translator, from where the
 //                           run began for an InsnInterpreter; below 4096 and below 4100
-//   branch(cond, a, b, offset), end_with_jump(offset or pc), knows_target(insn, &offset) of a jalr
+//   branch(cond, a, b, offset), end_with_jump(offset or pc, hint), knows_target(insn, &offset) of a jalr
 //
 // Whether an instruction raised an exception in the middle is the context's business: what follows a load, a store or an
 // atomic access in its semantics has no effect then.

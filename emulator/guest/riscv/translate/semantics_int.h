@@ -1,6 +1,7 @@
 // RV64I's integer computations and control transfers, and the M extension.
 #pragma once
 
+#include "emulator/guest/riscv/translate/jump_hint.h"
 #include "emulator/guest/riscv/translate/semantics.h"
 #include "weft/ir_info.h"
 
@@ -97,18 +98,18 @@ void auipc(auto& t, const Insn& insn) {
 
 void jal(auto& t, const Insn& insn) {
     t.set_x_pc(insn.rd, t.next_offset());
-    t.end_with_jump(t.offset() + insn.imm);
+    t.end_with_jump(t.offset() + insn.imm, hint_of_jal(insn));
 }
 
 void jalr(auto& t, const Insn& insn) {
     if (int32_t near = 0; t.knows_target(insn, &near)) {
         t.set_x_pc(insn.rd, t.next_offset());
-        t.end_with_jump(near);
+        t.end_with_jump(near, hint_of_jalr(insn));
         return;
     }
     const auto target = t.b().and_(t.address(insn), t.b().imm(~uint64_t{1}));
     t.set_x_pc(insn.rd, t.next_offset());
-    t.end_with_jump(target);
+    t.end_with_jump(target, hint_of_jalr(insn));
 }
 
 void beq(auto& t, const Insn& insn) { detail::branch_if<ir::Cond::eq>(t, insn); }

@@ -102,14 +102,25 @@ bool Translator::may_link(int32_t target) const {
                                 : !straddles() && target >= 0 && target < kPageEnd;
 }
 
-void Translator::transfer(int32_t target, int32_t source, uint32_t insns) {
+// Directly before the exit_check of a call whose link register is written. Side exits will need slots.
+void Translator::say_call(JumpHint hint) {
+    if (hint.is_call() && request_.return_points && may_link(next_offset()) &&
+        linked_side_exits_ + 2 <= ir::kMaxGotoTb) {
+        const bool had_slot = b_.return_point(x(hint.link), next_offset());
+        WEFT_ASSERT(had_slot);
+    }
+}
+
+void Translator::transfer(int32_t target, int32_t source, uint32_t insns, JumpHint hint) {
     if (may_link(target)) {
+        say_call(hint);
         b_.exit_check(insns, target <= source);
         const bool had_slot = b_.goto_tb(target);
         WEFT_ASSERT(had_slot);
         return;
     }
     const ir::I64 pc = b_.pc_add(target);  // nothing stands between the check and the transfer
+    say_call(hint);
     b_.exit_check(insns, true);
     b_.lookup_and_goto_ptr(pc);
 }
@@ -121,14 +132,15 @@ bool Translator::knows_target(const Insn& insn, int32_t* target) const {
     return insn.rs1 != 0 && insn.rs1 == known_.number && offset == static_cast<int32_t>(offset);
 }
 
-void Translator::end_with_jump(int32_t target) {
-    transfer(target, offset(), insns_);
+void Translator::end_with_jump(int32_t target, JumpHint hint) {
+    transfer(target, offset(), insns_, hint);
     ended_ = true;
 }
 
-void Translator::end_with_jump(ir::I64 pc) {
+void Translator::end_with_jump(ir::I64 pc, JumpHint hint) {
+    say_call(hint);
     b_.exit_check(insns_, true);
-    b_.lookup_and_goto_ptr(pc);
+    b_.lookup_and_goto_ptr(pc, hint.returns && request_.return_points);
     ended_ = true;
 }
 

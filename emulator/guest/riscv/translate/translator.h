@@ -18,6 +18,7 @@
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/isa/decode.h"
 #include "emulator/guest/riscv/translate/helpers.h"
+#include "emulator/guest/riscv/translate/jump_hint.h"
 #include "emulator/guest/riscv/translate/semantics_all.h"
 #include "emulator/guest/riscv/translate/translate.h"
 #include "weft/guest.h"
@@ -136,8 +137,8 @@ class Translator {
     // Whether it is known that the jalr leads to page_pc + *target, by an auipc before it.
     bool knows_target(const Insn& insn, int32_t* target) const;
     // Ends the unit by a transfer to page_pc + target.
-    void end_with_jump(int32_t target);
-    void end_with_jump(ir::I64 pc);
+    void end_with_jump(int32_t target, JumpHint hint = {});
+    void end_with_jump(ir::I64 pc, JumpHint hint = {});
     // Ends the unit: the loop looks at everything anew and carries on behind this instruction, or at `pc`.
     void end_with_exit(ir::ExitReason reason = ir::ExitReason::lookup);
     void end_with_exit(ir::ExitReason reason, ir::I64 pc);
@@ -160,7 +161,8 @@ class Translator {
     bool straddles() const { return request_.page_offset + size_ > kPageSize; }
     // Whether a jump to this page offset may be a goto_tb.
     bool may_link(int32_t target) const;
-    void transfer(int32_t target, int32_t source, uint32_t insns);
+    void say_call(JumpHint hint);
+    void transfer(int32_t target, int32_t source, uint32_t insns, JumpHint hint = {});
     void emit_side_exits();
 
     // A register that was made from the pc last, while it is that: page_pc + offset. Number 0: none.
