@@ -7,18 +7,13 @@ def run(benchmark, arguments, root, chosen, machines, facts):
     """Runs the programs on machines {name: runner}, one of them perhaps "native", for each number of processors in
     arguments.vcpus; prints tables and writes the result. `facts` is added to the JSON file.
     """
-    # What a sample is compared with: the host's results if it takes part, else those of whoever came first.
-    reference = {}
+    references = results.References()
 
     def sample(case):
         vcpus, name = case
         repeats = [program.native_repeats if name == "native" else program.guest_repeats for program in chosen]
         samples = machines[name].run([programs.job(*pair) for pair in zip(chosen, repeats)], vcpus)
-        for program, value in samples.items():
-            if isinstance(value, results.Outcome):
-                reference.setdefault(program, value)
-        return {program.name: results.checked(samples.get(program.name), reference.get(program.name))
-                for program in chosen}
+        return references.checked(name, samples, [program.name for program in chosen])
 
     cases = [(vcpus, name) for vcpus in arguments.vcpus for name in machines]
     samples = measure.interleaved(cases, arguments.rounds, sample, warm_up=arguments.rounds > 1, show=progress)

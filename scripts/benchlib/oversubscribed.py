@@ -45,18 +45,14 @@ def run(arguments, root):
         emulated["peer"] = emulators.peer(root)
     machines = {name: runners.InGuest(root, guest, emulator, folder, root / "build/bench/guest", arguments.timeout)
                 for name, emulator in emulated.items()}
-    reference = {}
+    references = results.References()
     # Emulators inherit it.
     os.sched_setaffinity(0, allowed)
 
     def sample(case):
         vcpus, name = case
         samples = machines[name].run([programs.job(program, program.guest_repeats) for program in chosen], vcpus)
-        for program, value in samples.items():
-            if isinstance(value, results.Outcome):
-                reference.setdefault(program, value)
-        return {program.name: results.checked(samples.get(program.name), reference.get(program.name))
-                for program in chosen}
+        return references.checked(name, samples, [program.name for program in chosen])
 
     counts = [factor * arguments.processors for factor in FACTORS]
     # The numbers of vCPUs of one emulator run next to each other: they are what is compared.

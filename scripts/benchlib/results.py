@@ -75,6 +75,20 @@ def checked(sample, reference):
     return sample
 
 
+class References:
+    """What samples are compared with: the host's own if it takes part ("native"), else those of whoever came first."""
+
+    def __init__(self):
+        self._outcomes = {}
+
+    def checked(self, machine, samples, names):
+        """The samples {program: Outcome or Wrong} of one run, each of `names` compared with what is known of it by now."""
+        for program, value in samples.items():
+            if isinstance(value, Outcome) and (machine == "native" or program not in self._outcomes):
+                self._outcomes[program] = value
+        return {name: checked(samples.get(name), self._outcomes.get(name)) for name in names}
+
+
 def summary(samples):
     """Of one program's samples on one machine: a summary of seconds, or the first reason why there is none."""
     for sample in samples:

@@ -6,7 +6,7 @@ from script_under_test import ROOT
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from benchlib import (Failure, bare_metal, callgrind, emulators, hash_boot, inflation, latency, measure,  # noqa: E402
-                      programs, qht, smc)
+                      programs, qht, results, smc)
 
 
 class Measure(unittest.TestCase):
@@ -119,6 +119,19 @@ class Inflation(unittest.TestCase):
     def test_each_size_is_of_a_program(self):
         self.assertEqual({program.name for program in inflation.COUNTED}, set(inflation.SIZES))
         self.assertLess(set(inflation.SIZES), {program.name for program in programs.PROGRAMS})
+
+
+class Results(unittest.TestCase):
+    def test_the_hosts_are_the_right_ones_whoever_comes_first(self):
+        def outcome(check):
+            return results.Outcome(size=1, check=check, seconds=0.1)
+
+        references = results.References()
+        self.assertEqual(references.checked("peer", {"spawn": outcome("00")}, ["spawn"]), {"spawn": outcome("00")})
+        for machine, check, right in (("native", "32", True), ("weft", "32", True), ("peer", "00", False)):
+            found = references.checked(machine, {"spawn": outcome(check)}, ["spawn"])["spawn"]
+            self.assertEqual(isinstance(found, results.Outcome), right, machine)
+        self.assertIsInstance(references.checked("weft", {}, ["spawn"])["spawn"], results.Wrong)
 
 
 class BareMetal(unittest.TestCase):
