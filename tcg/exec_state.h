@@ -111,7 +111,7 @@ struct HostFault {
 };
 
 struct alignas(64) ExecState {
-    // Where a unit's values wait for a register. None lives from unit to unit.
+    // Where a unit's values wait for a register: for generated code alone. None lives from unit to unit.
     std::array<uint64_t, kSpillSlots> spills;
 
     ProfileState profile;
@@ -129,7 +129,8 @@ struct alignas(64) ExecState {
     uint32_t guest_mxcsr;
     uint32_t host_mxcsr;
     HostFault fault;
-    // x86-64: the stack pointer as the prologue left it, and the least that it becomes by calls (kReturnStackBytes).
+    // x86-64: the stack pointer as the prologue left it, and the least that it becomes by calls (kReturnStackBytes). Written by the
+    // prologue and read by generated code, on the thread that runs the vCPU; debuggers read `frame`.
     uint64_t frame;
     uint64_t return_stack_end;
     // Of header.jump_cache, and changes with it: on the vCPU's thread, where that is in no unit.

@@ -22,9 +22,9 @@
 //  - goto_tb goes to page_pc + offset, within the page the unit begins in (elsewhere too with Unit::fixed_pages), and may
 //    be linked; each slot occurs once.
 //  - return_point says that the transfer behind the next exit_check is a call: its argument is where the callee will return
-//    to, page_pc + the slot's offset, under the same rules as for a goto_tb, and the slot is for that way. It changes nothing that a guest
-//    can see; nor does lookup_and_goto_ptr's bit that says that its pc is likely to be that of the last return_point
-//    which nothing has returned to. A call has no such bit.
+//    to, page_pc + the slot's offset, under the same rules as for a goto_tb, and the slot is for that way. It changes
+//    nothing that a guest can see; nor does lookup_and_goto_ptr's bit that says that its pc is likely to be that of the
+//    last return_point which nothing has returned to. A call has no such bit.
 //  - exit_check stands directly before a transfer and says how many of the unit's instructions are complete there: before
 //    every goto_tb and lookup_and_goto_ptr, and before each exit_tb that is reached (else it counts as none). Front
 //    ends make no loops in a unit: its n-th insn_start begins the n-th instruction of every path that gets there.

@@ -9,7 +9,8 @@
 //   Auxiliary word (Op::aux unless said otherwise):
 //     none, label (index), cond (Op::cond), cond_label (both), field (position | length << 8), offset (into the guest
 //     state, signed), memop (MemOp), helper (id), slot (goto_tb slot | page offset << 8), reason (ExitReason),
-//     pc_offset (signed, from page_pc), barrier (BarrierKind), returns (Op::cond bit 0: likely to the last return_point), insns (count; Op::cond bit 0: closes a cycle),
+//     pc_offset (signed, from page_pc), barrier (BarrierKind), insns (count; Op::cond bit 0: closes a cycle),
+//     returns (Op::cond bit 0: likely to the last return_point),
 //     rounding (Op::cond is a Rounding), convert (Op::cond is a Rounding; aux bit 0: the integer is unsigned, bit 1: it is
 //     64 bits wide)
 #pragma once

@@ -24,4 +24,5 @@ namespace weft::tcg::x86_64 {
 inline constexpr int32_t kReturnStackBytes = 32 << 10;
 // From the stack pointer: what was pushed last.
 inline constexpr int32_t kReturnPcOffset = 8;
+
 }  // namespace weft::tcg::x86_64

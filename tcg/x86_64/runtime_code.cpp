@@ -196,7 +196,8 @@ void RuntimeEmitter::epilogue() {
     as_.jmp(leave_);
 }
 
-// In units the pinned globals are in their registers, at every instruction that may access guest memory. What the host's fault has to say is in the state already.
+// In units the pinned globals are in their registers at every instruction that may access guest memory. What the host's
+// fault has to say is in the state already.
 void RuntimeEmitter::fault_user_thunk() {
     code_.fault_user = begin("weft_fault_user");
     frame_of_units();

@@ -13,7 +13,7 @@ import tempfile
 import injection
 
 FEW, MANY = 4, 400
-# weft makes one thread of its own as it starts (emulator/linux-user/signal/library_signals.h), and can do without it.
+# weft asks for one as it starts, of which nothing comes anyway (emulator/linux-user/signal/library_signals.h).
 OWN = 1
 
 
