@@ -231,15 +231,20 @@ static void say_prctl(void) {
 }
 
 static void set_limits(void) {
-    static const int kinds[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_NOFILE, RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_RTPRIO};
-    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); ++i) {
+    // Of core files: what the runtime of a sanitizer that weft is built with makes of a larger one, as the executed weft starts.
+    static const struct {
+        int kind;
+        rlim_t wanted;
+    } limits[] = {{RLIMIT_AS, (rlim_t)4 << 30},    {RLIMIT_DATA, (rlim_t)5 << 30},  {RLIMIT_STACK, (rlim_t)6 << 30}, {RLIMIT_NOFILE, 200},
+                  {RLIMIT_CORE, 1}, {RLIMIT_FSIZE, (rlim_t)9 << 30}, {RLIMIT_RTPRIO, (rlim_t)10 << 30}};
+    for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); ++i) {
+        const rlim_t wanted = limits[i].wanted;
         struct rlimit limit;
-        getrlimit(kinds[i], &limit);
-        const rlim_t wanted = kinds[i] == RLIMIT_NOFILE ? 200 : (rlim_t)(4 + i) << 30;
+        getrlimit(limits[i].kind, &limit);
         if (limit.rlim_max > wanted) {
             limit.rlim_cur = wanted;
             limit.rlim_max = limit.rlim_max > 2 * wanted ? 2 * wanted : limit.rlim_max;
-            setrlimit(kinds[i], &limit);
+            setrlimit(limits[i].kind, &limit);
         }
     }
 }
