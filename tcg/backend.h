@@ -75,7 +75,7 @@ enum class CompileStatus : uint8_t {
 // A goto_tb's patchable jump.
 struct JumpSite {
     uint32_t site_offset;  // from the unit's start: where link() patches
-    uint32_t stub_offset;  // where the unlinked jump goes
+    uint32_t stub_offset;  // where the unlinked jump goes; 0: there is no jump, as it was unreachable
     int32_t pc_offset;     // of the destination from the source's page
 };
 
@@ -91,8 +91,22 @@ struct CompiledUnit {
     uint8_t jump_count;
     std::array<JumpSite, ir::kMaxGotoTb> jumps;
     std::span<const InsnRow> insns;  // in the Compiler's memory: valid until its next compile()
-    uint32_t host_insns;             // emitted on the fast path; 0 where a backend does not count
-    uint32_t slow_host_insns;        // emitted out of line; the same
+    // Instead of `insns`, where that is empty: the same as tcg/code/insn_table.h encodes it.
+    std::span<const uint8_t> encoded_insns;
+    // Offsets from the unit's start of its 32-bit fields that say how far before them something of the runtime code is; in
+    // the Compiler's memory, as above. For Backend::move().
+    std::span<const uint16_t> outside;
+    uint32_t host_insns;       // emitted on the fast path; 0 where a backend does not count
+    uint32_t slow_host_insns;  // emitted out of line; the same
+};
+
+// A copy of a unit's code on its way to another place.
+struct MovingUnit {
+    std::span<uint8_t> code;            // the copy, which nobody executes yet
+    std::span<const uint16_t> outside;  // CompiledUnit's
+    std::span<const JumpSite> jumps;
+    int64_t distance;     // from the place its fields are for to the one they are to be for, in bytes
+    uint32_t unit_index;  // that it has there
 };
 
 class Compiler {
@@ -152,6 +166,12 @@ class Backend {
     // that the host accumulated are moved to header.fp_flags. On the vCPU's thread, outside generated code.
     virtual void set_rounding(void* state, ir::Rounding rounding) const = 0;
     virtual void collect_fp_flags(void* state) const = 0;
+
+    // What units depend on besides their IR: a unit that one process compiled may be moved into another's buffer where both
+    // have the same number. 0: units of this backend cannot be moved. From emit_runtime() on.
+    virtual uint64_t code_identity() const { return 0; }
+    // Makes the copy right for where it is going. It was made right after compile(), when no jump was linked.
+    virtual void move(const MovingUnit&) const {}
 
     // Text of a unit's code for -d out_asm; one line an instruction. `code.rw` may be a copy of what is at `code.rx`.
     virtual std::string disassemble(CodeWindow code) const = 0;

@@ -101,6 +101,8 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
         return std::unexpected(observers.error());
     }
     accelerator->observers_ = std::move(*observers);
+    accelerator->store_ =
+        TranslationStore::open(*settings, accelerator->cache_->backend(), *config.guest, *config.host, false);
     if (settings->clock == ClockKind::insn) {
         accelerator->insn_clock_ = std::make_unique<InsnClock>(
             [](void* context, uint64_t host_pc, const tcg::TranslationBlock* single_use) {
@@ -126,6 +128,9 @@ Accelerator::~Accelerator() {
     }
     owned_.clear();
     threads_.clear();
+    if (store_ != nullptr) {
+        store_->write();
+    }
     if (!settings_.stats_file.empty()) {
         leave_stats();
     }
@@ -172,6 +177,7 @@ Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
     auto thread = CpuThread::create(
         {.name = single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", shares_threads() ? number : index),
          .cache = *cache_,
+         .store = store_.get(),
          .gate = gate_,
          .timer = timer_,
          .clock = clock_,

@@ -15,6 +15,7 @@
 #include "accel/tcg/run/cpu_thread.h"
 #include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/settings.h"
+#include "accel/tcg/store/translation_store.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/time/clock.h"
 #include "accel/tcg/time/insn_clock.h"
@@ -90,6 +91,7 @@ class Accelerator final : public ReportSource {
     CodeUsers vcpus_;  // who may read it: see there
     std::unique_ptr<TranslationCache> cache_;
     std::unique_ptr<Observers> observers_;
+    std::unique_ptr<TranslationStore> store_;
     std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
     SharedVcpus shared_vcpus_;

@@ -35,6 +35,7 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter translations;          // TBs made
     Counter translations_lost;     // TBs made and thrown away: another vCPU was first
     Counter translations_stale;    // TBs made and thrown away: their bytes changed meanwhile
+    Counter translations_stored;   // ... of translations: found in the store
     Counter translations_retried;  // code that did not fit: smaller, or in the next region
     Counter translate_ns;
     Counter guest_bytes;  // translated
@@ -69,7 +70,7 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 38> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 39> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"jump_cache_growths", &VcpuCounters::jump_cache_growths},
@@ -83,6 +84,7 @@ inline constexpr std::array<CounterField, 38> kVcpuCounters = {{
     {"translations", &VcpuCounters::translations},
     {"translations_lost", &VcpuCounters::translations_lost},
     {"translations_stale", &VcpuCounters::translations_stale},
+    {"translations_stored", &VcpuCounters::translations_stored},
     {"translations_retried", &VcpuCounters::translations_retried},
     {"translate_ns", &VcpuCounters::translate_ns},
     {"guest_bytes", &VcpuCounters::guest_bytes},

@@ -222,9 +222,17 @@ bool fork_child(AccelInstance* instance, Vcpu* survivor, const ErrorSink* errors
     });
 }
 
-constexpr ProcessOps kProcess = {&attach,       &detach,      &enter,        &step,      &host_fault,
-                                 &code_gone,    &code_settle, &code_written, &code_sync, &fork_begin,
-                                 &fork_prepare, &fork_parent, &fork_child};
+void keep(AccelInstance* instance) { instance->process->keep_translations(); }
+
+uint32_t descriptors(AccelInstance* instance, int* fds, uint32_t room) {
+    return instance->process->descriptors({fds, room});
+}
+bool make_way(AccelInstance* instance, int fd) { return instance->process->make_way(fd); }
+
+constexpr ProcessOps kProcess = {&attach,     &detach,     &enter,        &step,
+                                 &host_fault, &code_gone,  &code_settle,  &code_written,
+                                 &code_sync,  &fork_begin, &fork_prepare, &fork_parent,
+                                 &fork_child, &keep,       &descriptors,  &make_way};
 
 const ProcessOps* process(AccelInstance* instance) {
     return instance->process != nullptr ? &kProcess : nullptr;

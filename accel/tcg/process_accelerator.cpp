@@ -90,7 +90,9 @@ Result<std::unique_ptr<ProcessAccelerator>> ProcessAccelerator::create(const Acc
         return std::unexpected(observers.error());
     }
     made->observers_ = std::move(*observers);
-    auto translators = TranslatorPool::create(*made->cache_, most_translators());
+    made->store_ =
+        TranslationStore::open(*settings, made->cache_->backend(), *config.guest, *config.host, true);
+    auto translators = TranslatorPool::create(*made->cache_, made->store_.get(), most_translators());
     if (!translators) {
         return std::unexpected(translators.error());
     }
@@ -102,6 +104,7 @@ ProcessAccelerator::~ProcessAccelerator() {
     if (cache_ != nullptr) {
         cache_->epochs().synchronize(nullptr);
     }
+    keep_translations();
     if (!settings_.stats_file.empty() && observers_ != nullptr) {
         if (const Result<> written = write_stats(); !written) {
             config_.host->warn(config_.host->opaque, written.error().message().c_str());
@@ -202,9 +205,15 @@ void ProcessAccelerator::fork_prepare() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     gate_.fork_prepare();
     cache_->epochs().fork_prepare();
     timer_.fork_prepare();
+    if (store_ != nullptr) {
+        store_->fork_prepare();
+    }
 }
 
 void ProcessAccelerator::fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (store_ != nullptr) {
+        store_->fork_parent();
+    }
     timer_.fork_over();
     cache_->epochs().fork_parent();
     gate_.fork_parent();
@@ -213,6 +222,9 @@ void ProcessAccelerator::fork_parent() WEFT_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 Result<> ProcessAccelerator::fork_child(Vcpu& survivor) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (store_ != nullptr) {
+        store_->fork_child();
+    }
     timer_.fork_over();
     cache_->epochs().fork_child();
     gate_.fork_child();
@@ -230,6 +242,27 @@ Result<> ProcessAccelerator::fork_child(Vcpu& survivor) WEFT_NO_THREAD_SAFETY_AN
     mutex_.unlock();
     gate_.end();
     return unshared;
+}
+
+void ProcessAccelerator::keep_translations() {
+    if (store_ != nullptr) {
+        store_->write();
+    }
+}
+
+uint32_t ProcessAccelerator::descriptors(std::span<int> fds) const {
+    const std::array<int, TranslationStore::kFiles> all =
+        store_ != nullptr ? store_->descriptors() : std::array<int, TranslationStore::kFiles>{-1, -1};
+    uint32_t count = 0;
+    for (const int fd : all) {
+        if (fd >= 0) {
+            if (count < fds.size()) {
+                fds[count] = fd;
+            }
+            ++count;
+        }
+    }
+    return count;
 }
 
 // ---- reports ----

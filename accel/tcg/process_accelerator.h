@@ -14,6 +14,7 @@
 #include "accel/tcg/run/attached_thread.h"
 #include "accel/tcg/run/exclusive.h"
 #include "accel/tcg/settings.h"
+#include "accel/tcg/store/translation_store.h"
 #include "accel/tcg/time/alarm.h"
 #include "accel/tcg/time/clock.h"
 #include "accel/tcg/translate/translators.h"
@@ -47,6 +48,10 @@ class ProcessAccelerator final : public ReportSource {
     void fork_parent();
     Result<> fork_child(Vcpu& survivor);
 
+    void keep_translations();
+    uint32_t descriptors(std::span<int> fds) const;
+    bool make_way(int fd) { return store_ == nullptr || store_->make_way(fd); }
+
     // Something could not be done for want of memory, and nobody waits for an error.
     void out_of_memory() const {
         config_.host->fatal(config_.host->opaque, "out of memory: the accelerator cannot go on");
@@ -75,6 +80,7 @@ class ProcessAccelerator final : public ReportSource {
     SpareArrays spare_;  // given by vCPUs when they are freed, before the cache goes
     std::unique_ptr<TranslationCache> cache_;
     std::unique_ptr<Observers> observers_;
+    std::unique_ptr<TranslationStore> store_;
     std::unique_ptr<TranslatorPool> translators_;
     ExclusiveGate gate_;
     // Never started: no vCPU has a deadline. Its mutex is taken where vCPUs are freed, which threads do outside of everything.

@@ -28,6 +28,8 @@ enum Property : unsigned {
     kProfile,
     kPerfMap,
     kJitDump,
+    kCache,
+    kCacheSize,
     kPropertyCount,
 };
 
@@ -75,6 +77,10 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"perfmap", PropertyType::boolean, "off", 0, 0, nullptr, "list the code for perf in /tmp/perf-PID.map"},
     {"jitdump", PropertyType::boolean, "off", 0, 0, nullptr,
      "write the code with its times to jit-PID.dump, for 'perf inject --jit'"},
+    {"cache", PropertyType::string, nullptr, 0, 0, nullptr,
+     "keep translations in this folder, for the next process that executes the same code"},
+    {"cache-size", PropertyType::uint, "256", 4, 4096, nullptr,
+     "most memory that the files of 'cache' take, in MiB"},
 }};
 
 struct Switch {
@@ -168,6 +174,14 @@ Result<Settings> read_settings(const PropertyValue* values) {
         // perf takes its map for anonymous memory alone, and two views are mapped from a memory file.
         settings.split_wx = tcg::SplitWx::off;
     }
+    if (values[kCache].set) {
+        settings.cache_folder = values[kCache].text;
+        if (settings.backend != BackendKind::native || settings.clock == ClockKind::insn ||
+            settings.profile) {
+            return fail("property 'cache' needs backend=native, and neither clock=insn nor profile=on");
+        }
+    }
+    settings.cache_mib = values[kCacheSize].number;
     if (values[kStats].set) {
         settings.stats_file = values[kStats].text;
     }

@@ -34,6 +34,8 @@ struct Settings {
     bool profile = false;                        // TBs count their entries
     bool perf_map = false;                       // /tmp/perf-PID.map
     bool jitdump = false;                        // jit-PID.dump
+    std::string cache_folder;                    // where translations are kept; empty: nowhere
+    uint64_t cache_mib = 0;                      // most of them
     bool remember_insns = true;                  // KnownInsns; off for measuring
     bool grow_jump_cache = true;                 // where its entries put each other out; off for measuring
     bool link_pages = true;    // process mode: jumps to other pages are linked; off for measuring

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/messages.h"
+#include "emulator/linux-user/accelerator_descriptors.h"
 #include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/library_signals.h"
@@ -51,10 +52,11 @@ HostServices host_services(Log& log) {
 // The accelerator's instance for one process. The vCPU goes before it.
 class Instance {
   public:
-    Instance(const AccelOps& ops, AccelInstance* instance, TranslatedCode& code)
-        : ops_(ops), instance_(instance), code_(code) {}
+    Instance(const AccelOps& ops, AccelInstance* instance, TranslatedCode& code, AcceleratorDescriptors& own)
+        : ops_(ops), instance_(instance), code_(code), own_(own) {}
     ~Instance() {
         code_.disconnect();
+        own_.disconnect();
         ops_.destroy(instance_);
     }
     Instance(const Instance&) = delete;
@@ -67,6 +69,7 @@ class Instance {
     const AccelOps& ops_;
     AccelInstance* const instance_;
     TranslatedCode& code_;
+    AcceleratorDescriptors& own_;
 };
 
 // A process whose memory holds its program.
@@ -90,9 +93,10 @@ std::expected<int, RunError> run_first_thread(const MadeProcess& made, const Run
     return threads.run_first(**first, made.signals);
 }
 
-// From the files to the process. `code` and `log` outlive it.
+// From the files to the process. `code`, `own` and `log` outlive it.
 std::expected<MadeProcess, RunError> make_process(RunSettings& settings, TranslatedCode& code,
-                                                  const CodeOverlay* overlay, Log& log) {
+                                                  AcceleratorDescriptors& own, const CodeOverlay* overlay,
+                                                  Log& log) {
     const std::string prefix = settings.program.prefix;
     // Its files are closed before the guest runs.
     auto executable = open_executable(std::move(settings.program));
@@ -115,6 +119,7 @@ std::expected<MadeProcess, RunError> make_process(RunSettings& settings, Transla
                            .cpu = settings.cpu,
                            .strace = settings.strace ? &log : nullptr,
                            .code = &code,
+                           .own = &own,
                            .listener = &code,
                            .overlay = overlay};
     auto process = Process::create(options, *memory, host);
@@ -145,9 +150,10 @@ std::expected<MadeProcess, RunError> make_process(RunSettings& settings, Transla
 std::expected<int, RunError> run_process(RunSettings settings, const Parts& parts, loader::AccelChain& accel,
                                          Log& log) {
     TranslatedCode code;
+    AcceleratorDescriptors own;
     Breakpoints breakpoints;
     settle_library_signals();
-    const auto started = make_process(settings, code, settings.debugger ? &breakpoints : nullptr, log);
+    const auto started = make_process(settings, code, own, settings.debugger ? &breakpoints : nullptr, log);
     if (!started) {
         return std::unexpected(started.error());
     }
@@ -165,12 +171,13 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
     if (!made) {
         return refuse(made.error());
     }
-    const Instance instance(*accel.descriptor().ops, *made, code);
+    const Instance instance(*accel.descriptor().ops, *made, code, own);
     if (instance.process() == nullptr) {
         return refuse(
             Error(std::string("accelerator '") + accel.descriptor().name + "' cannot run processes"));
     }
     code.connect(*instance.process(), instance.get());
+    own.connect(*instance.process(), instance.get());
     std::unique_ptr<Debugger> debugger;
     if (settings.debugger) {
         auto listening = Debugger::create(*settings.debugger, process, breakpoints, code);

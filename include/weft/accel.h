@@ -204,6 +204,17 @@ struct ProcessOps {
     // In the child, instead: only `survivor` is left, whose thread this is; the others are detached. Translations stay where the
     // child has memory of its own for them. False, after reporting to `errors`: it has none, and the child cannot go on.
     bool (*fork_child)(AccelInstance* instance, Vcpu* survivor, const ErrorSink* errors);
+
+    // What is to outlast the process (translations for the next one) is written: before another program takes its place, and
+    // before an end that destroy() does not see. Any thread outside enter(), without a lock as above.
+    void (*keep)(AccelInstance* instance);
+
+    // The descriptors of the process that the instance has open, ascending: writes the first `room` of them to `fds`, returns how many
+    // there are. They are to stay open. Any thread.
+    uint32_t (*descriptors)(AccelInstance* instance, int* fds, uint32_t room);
+    // Somebody wants this number: what the instance has there it has elsewhere from now on. False, with nothing done: there is no
+    // other.
+    bool (*make_way)(AccelInstance* instance, int fd);
 };
 
 struct AccelDescriptor {

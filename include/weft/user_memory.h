@@ -17,7 +17,7 @@
 
 namespace weft {
 
-inline constexpr uint32_t kUserMemoryAbiVersion = 2;
+inline constexpr uint32_t kUserMemoryAbiVersion = 3;
 
 // What a guest page is as a place for code.
 enum class CodePageKind : uint8_t {
@@ -32,6 +32,8 @@ struct CodePageInfo {
     CodePageKind kind;
     // Another than before if `kind`, or the memory that the page is of, may be another than before.
     uint64_t generation;
+    // Its bytes are a file's, so that other processes are likely to execute the same.
+    bool of_file = false;
 };
 
 // Given by the emulator's address space. Functions may be called from any thread that runs a vCPU.

@@ -56,7 +56,7 @@ TranslationBlock* CodeContext::add(const BlockInfo& info, const CompiledUnit& co
     TbSlab& slab = record.slab;
     const UnitIndex unit = next_unit();
     const TbSlab::Mark mark = slab.mark();
-    const size_t rows_size = compiled.insns.size() * kMaxEncodedInsnRow;
+    const size_t rows_size = compiled.insns.size() * kMaxEncodedInsnRow + compiled.encoded_insns.size();
     auto* jumps = static_cast<OutgoingJump*>(
         slab.allocate(compiled.jump_count * sizeof(OutgoingJump), alignof(OutgoingJump)));
     auto* saved = static_cast<uint8_t*>(slab.allocate(info.saved_bytes.size(), 1));
@@ -65,7 +65,12 @@ TranslationBlock* CodeContext::add(const BlockInfo& info, const CompiledUnit& co
         slab.rewind(mark);
         return nullptr;
     }
-    const size_t table_size = encode_insn_table(compiled.insns, {rows, rows_size});
+    size_t table_size = compiled.encoded_insns.size();
+    if (table_size == 0) {
+        table_size = encode_insn_table(compiled.insns, {rows, rows_size});
+    } else {
+        std::ranges::copy(compiled.encoded_insns, rows);
+    }
     slab.shrink_last(rows, table_size);
     std::ranges::copy(info.saved_bytes, saved);
 

@@ -1,5 +1,7 @@
 #include "tcg/code/insn_table.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace weft::tcg {
@@ -40,6 +42,43 @@ size_t encode_insn_table(std::span<const InsnRow> rows, std::span<uint8_t> out) 
         last = row;
     }
     return static_cast<size_t>(at - out.data());
+}
+
+namespace {
+
+// Takes a number of at most 32 bits off the front. False: there is none.
+bool skip_number(std::span<const uint8_t>& rest, uint32_t* value) {
+    constexpr size_t kMaxBytes = 5;
+    *value = 0;
+    for (size_t i = 0; i < std::min(rest.size(), kMaxBytes); ++i) {
+        *value |= static_cast<uint32_t>(rest[i] & 0x7f) << (7 * i);
+        if ((rest[i] & 0x80) == 0) {
+            rest = rest.subspan(i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+bool is_insn_table(std::span<const uint8_t> bytes, uint32_t code_size) {
+    if (bytes.empty()) {
+        return false;
+    }
+    uint64_t host_end = 0;
+    while (!bytes.empty()) {
+        uint32_t step = 0;
+        uint32_t pc_step = 0;
+        if (!skip_number(bytes, &step) || !skip_number(bytes, &pc_step)) {
+            return false;
+        }
+        host_end += step;
+        if (host_end > code_size) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint32_t InsnTableReader::read_unsigned() {

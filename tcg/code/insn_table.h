@@ -18,6 +18,10 @@ inline constexpr size_t kMaxEncodedInsnRow = 10;
 // and returns the bytes used.
 size_t encode_insn_table(std::span<const InsnRow> rows, std::span<uint8_t> out);
 
+// Whether these bytes, which may be any, are a table that InsnTableReader can walk over: of at least one row, whose host_end
+// never decrease and are at most `code_size`.
+bool is_insn_table(std::span<const uint8_t> bytes, uint32_t code_size);
+
 // Walks over a table; the bytes outlive it.
 class InsnTableReader {
   public:

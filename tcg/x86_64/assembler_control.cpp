@@ -65,7 +65,13 @@ bool Assembler::finish_rip(Cursor& out) {
     Label* const label = mem.label();
     if (mem.kind() == Mem::Kind::rip_unit) {
         put(static_cast<uint32_t>(checked_int32(mem.disp() - end)));
-    } else if (label != nullptr && label->bound()) {
+        const uint32_t field = offset() + static_cast<uint32_t>(out.rip_field - out.begin);
+        if (!commit(out.begin, out.at))
+            return false;
+        refers_to(field, mem.disp());
+        return true;
+    }
+    if (label != nullptr && label->bound()) {
         put(static_cast<uint32_t>(checked_int32(int64_t{label->position_} - end)));
     } else if (label != nullptr) {
         const auto field = static_cast<uint32_t>(out.rip_field - out.begin);
@@ -155,7 +161,9 @@ uint32_t Assembler::jump_rel32(Encoding encoding32, int64_t target) {
     put_opcode(out, encoding32);
     const uint32_t field = offset() + static_cast<uint32_t>(out.at - out.begin);
     out.imm32(static_cast<uint32_t>(checked_int32(target - (int64_t{field} + 4))));
-    finish(out);
+    if (finish(out)) {
+        refers_to(field, target);
+    }
     return field;
 }
 

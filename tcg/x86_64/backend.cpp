@@ -8,9 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/signal_safe.h"
 #include "tcg/x86_64/disassemble.h"
 #include "tcg/x86_64/fault_operand.h"
@@ -198,9 +201,51 @@ class X86Backend final : public Backend {
         exec.guest_mxcsr &= ~kMxcsrExceptions;
     }
 
+    uint64_t code_identity() const override {
+        const RuntimeCode& code = target_.runtime;
+        uint64_t hash = hash_words(code.probe, code.return_missed, code.lookup, code.exit_lookup,
+                                   code.exit_indirect, code.exit_halt, code.exit_yield, code.exit_goto_tb,
+                                   code.access, code.access_fp, code.leader, code.leader_fp, code.atomic,
+                                   code.atomic_fp, code.soft_float, code.box_mask, code.sign_f32,
+                                   code.sign_f64, code.canonical_f32, code.canonical_f64, code.size);
+        for (const uint32_t helper : code.helpers) {
+            hash = hash_step(hash, helper);
+        }
+        for (const HostFeatureName& feature : kHostFeatureNames) {
+            hash = hash_step(hash, target_.features.*feature.flag);
+        }
+        hash = hash_step(hash, hash_words(target_.share_jump_cache_probe, target_.direct_side_exits,
+                                          target_.share_tlb_probes, target_.fences, target_.atomic_additions,
+                                          context_.pinned_count, target_.count_insns, target_.profile));
+        const MemoryModel& memory = target_.memory;
+        // Where direct memory begins is in gs, unless that is at 0.
+        hash = hash_step(hash, hash_words(memory.kind, memory.base != 0, memory.bounds));
+        return hash | 1;
+    }
+
+    void move(const MovingUnit& unit) const override {
+        for (const uint16_t field : unit.outside) {
+            add_to_field(unit.code, field, -unit.distance);
+        }
+        for (const JumpSite& jump : unit.jumps) {
+            if (jump.stub_offset == 0) {
+                continue;
+            }
+            std::memcpy(unit.code.data() + jump.stub_offset + kUnitIndexInStub, &unit.unit_index,
+                        sizeof(unit.unit_index));
+        }
+    }
+
     std::string disassemble(CodeWindow code) const override { return x86_64::disassemble(code); }
 
   private:
+    static void add_to_field(std::span<uint8_t> code, uint32_t field, int64_t amount) {
+        uint32_t value = 0;
+        std::memcpy(&value, code.data() + field, sizeof(value));
+        value += static_cast<uint32_t>(amount);
+        std::memcpy(code.data() + field, &value, sizeof(value));
+    }
+
     static void patch(RwAddress field, int32_t displacement) {
         WEFT_DEBUG_ASSERT(field.value() % 4 == 0);
         // Sequentially consistent: pairs with the flags of the TBs at either end (accel/tcg/linking.h).

@@ -27,6 +27,8 @@ bool Emitter::append(std::span<const uint8_t> bytes) {
 void Emitter::rewind(uint32_t offset) {
     WEFT_ASSERT(offset <= this->offset());
     cursor_ = start_ + offset;
+    while (outside_ != nullptr && !outside_->empty() && outside_->back() >= offset)
+        outside_->pop_back();
     limit_ = unit_end_;
     overflowed_ = false;
 }

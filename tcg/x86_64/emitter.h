@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace weft::tcg::x86_64 {
 
@@ -55,6 +56,10 @@ class Emitter {
     void patch32(uint32_t offset, uint32_t value);
     void patch64(uint32_t offset, uint64_t value);
 
+    // From now on the offsets of fields that hold the distance to something in front of the unit are appended to `fields`.
+    // They are below 2^16. Throws std::bad_alloc.
+    void note_outside(std::vector<uint16_t>* fields) { outside_ = fields; }
+
     // Makes the 32-bit field at `field` reach `target` (an offset from the unit's start, perhaps outside of
     // it) as a displacement counted from the end of the field.
     void patch_rel32(uint32_t field, int64_t target);
@@ -75,6 +80,13 @@ class Emitter {
         return append({begin, end});
     }
 
+    // Of an instruction that was taken: its field at `field` holds the distance to `target`, an offset from the unit's start.
+    void refers_to(uint32_t field, int64_t target) {
+        if (target < 0 && outside_ != nullptr) {
+            outside_->push_back(static_cast<uint16_t>(field));
+        }
+    }
+
   private:
     bool append(std::span<const uint8_t> bytes);
 
@@ -84,6 +96,7 @@ class Emitter {
     uint8_t* unit_end_;  // what limit_ is after a rewind
     uint32_t instructions_ = 0;
     bool overflowed_ = false;
+    std::vector<uint16_t>* outside_ = nullptr;
     std::array<uint8_t, kMaxInstructionBytes> scratch_{};
 };
 

@@ -36,6 +36,8 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     labels_.assign(unit.label_count, Label{});
     stubs_.clear();
     insns_.clear();
+    outside_.clear();
+    assembler.note_outside(&outside_);
     in_insn_ = false;
     touches_fp_ = false;
     out_ = out;
@@ -68,6 +70,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     out->code_size = assembler.offset();
     out->jump_count = unit.goto_tb_count;
     out->insns = insns_;
+    out->outside = outside_;
     return CompileStatus::ok;
 }
 

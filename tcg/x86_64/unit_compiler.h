@@ -279,6 +279,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     std::vector<bool> branched_;        // by label: a brcond aims at it
     std::vector<Stub> stubs_;
     std::vector<InsnRow> insns_;
+    std::vector<uint16_t> outside_;
     InsnRow insn_{};
     bool in_insn_ = false;
     bool touches_fp_ = false;  // values lie in xmm registers: slow paths keep those too

@@ -305,9 +305,9 @@ TEST_CASE("a unit that does not fit into an empty region is made of fewer instru
         machine.resume();
         CHECK(machine.wait_for(2) == std::vector<Event>{{0, 3}, {0, 0x8000}});
         machine.pause();
-        // The interpreter's code for it is small enough.
+        // The interpreter's code for it is small enough, and a store has the shorter ones already.
         const char* backend = std::getenv("WEFT_TEST_BACKEND");
-        if (std::string(evict) == "region" && backend != nullptr && std::string(backend) == "native") {
+        if (std::string(evict) == "region" && std::getenv("WEFT_TEST_CACHE") == nullptr && backend != nullptr && std::string(backend) == "native") {
             CHECK(machine.stat("translations_retried") > 3);
         }
     }

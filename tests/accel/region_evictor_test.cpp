@@ -56,8 +56,12 @@ struct Bench {
                                               runtime_hooks(), &CpuThread::request_quiescence, &calls});
         REQUIRE(made);
         cache = std::move(*made);
-        auto cpu = CpuThread::create(
-            {.name = "test", .cache = *cache, .gate = gate, .timer = timer, .clock = clock});
+        auto cpu = CpuThread::create({.name = "test",
+                                      .cache = *cache,
+                                      .store = nullptr,
+                                      .gate = gate,
+                                      .timer = timer,
+                                      .clock = clock});
         REQUIRE(cpu);
         thread = std::move(*cpu);
         auto claimed = cache->regions().claim();

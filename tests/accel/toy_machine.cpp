@@ -15,6 +15,17 @@ namespace toy {
 
 using namespace weft;
 
+void keep_translations(Properties* properties) {
+    const char* folder = std::getenv("WEFT_TEST_CACHE");
+    const auto is = [properties](const char* name, const char* value) {
+        const auto found = properties->find(name);
+        return found != properties->end() && found->second == value;
+    };
+    if (folder != nullptr && is("backend", "native") && !is("clock", "insn") && !is("profile", "on")) {
+        properties->try_emplace("cache", folder);
+    }
+}
+
 std::vector<PropertyValue> property_values(const Properties& given) {
     std::vector<PropertyValue> values;
     for (uint32_t i = 0; i < weft_accelerator.property_count; ++i) {
@@ -101,6 +112,7 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     const char* threads = std::getenv("WEFT_TEST_THREADS");
     properties.try_emplace("max-threads", threads != nullptr ? threads : std::to_string(max_vcpus));
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
+    keep_translations(&properties);
     const std::vector<PropertyValue> values = property_values(properties);
     const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus, nullptr};
     const ErrorSink sink{

@@ -33,6 +33,8 @@ using Properties = std::map<std::string, std::string>;
 
 // In the order of the accelerator's table; those not given have their defaults. `given` outlives the values.
 std::vector<weft::PropertyValue> property_values(const Properties& given);
+// Adds cache=$WEFT_TEST_CACHE, if that is set and goes with the others.
+void keep_translations(Properties* properties);
 
 class Machine {
   public:

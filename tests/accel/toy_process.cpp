@@ -55,7 +55,8 @@ ToyProcess::ToyProcess(Properties properties, uint64_t base, uint32_t max_vcpus,
             [](void* self, uint64_t page, CodePageInfo* info) {
                 auto& process = *static_cast<ToyProcess*>(self);
                 const unsigned number = process.page_of(page);
-                *info = {number < kProcessPages ? process.kinds_[number].load() : CodePageKind::unmapped, 0};
+                *info = {number < kProcessPages ? process.kinds_[number].load() : CodePageKind::unmapped, 0,
+                         process.of_file};
             },
         .protect = [](void* self, uint64_t page) { return static_cast<ToyProcess*>(self)->protect(page); },
         .fault = [](void* self, void*, uint64_t vaddr, Access access, uint32_t,
@@ -70,6 +71,7 @@ ToyProcess::ToyProcess(Properties properties, uint64_t base, uint32_t max_vcpus,
     host_.fatal = [](void*, const char*) { abort(); };
     const char* backend = std::getenv("WEFT_TEST_BACKEND");
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
+    keep_translations(&properties);
     const std::vector<PropertyValue> values = property_values(properties);
     const AccelConfig config{&guest, nullptr, &host_, values.data(), max_vcpus, &user_};
     const ErrorSink sink{
@@ -90,6 +92,7 @@ ToyProcess::~ToyProcess() {
     munmap(host_page(0), kProcessPages * kToyPage);
 }
 
+const AccelOps& ToyProcess::accel() const { return *weft_accelerator.ops; }
 const ProcessOps& ToyProcess::ops() const { return *weft_accelerator.ops->process(instance_); }
 
 void ToyProcess::load(const Assembler& code, uint64_t at) {

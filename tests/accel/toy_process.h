@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,6 +44,7 @@ class ToyProcess {
     const std::string& error() const { return error_; }
     weft::AccelInstance* instance() const { return instance_; }
     const weft::ProcessOps& ops() const;
+    const weft::AccelOps& accel() const;
     uint64_t guest(uint64_t host_address) const { return host_address - user_.base; }
 
     // Writes code to a page that nobody executes; the page has the right to be written to.
@@ -66,6 +68,9 @@ class ToyProcess {
                                                                                     uint32_t) {};
     // What the overlay says of the page is another thing than before.
     void overlay_changed(unsigned page);
+
+    // What UserMemoryOps::fetch says of all pages. Before the first thread.
+    bool of_file = std::getenv("WEFT_TEST_CACHE") != nullptr;
 
     // ---- counted ----
     std::atomic<unsigned> protects{0};

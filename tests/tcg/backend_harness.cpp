@@ -377,8 +377,31 @@ Harness::Placed Harness::compile(const ir::Unit& unit) {
     placed.rows.assign(placed.compiled.insns.begin(), placed.compiled.insns.end());
     placed.compiled.insns = {};
     placed.window.size = placed.compiled.code_size;
+    if (move_units_ && backend_->code_identity() != 0) {
+        move(&placed);
+    }
+    placed.compiled.outside = {};
     used_ += (placed.compiled.code_size + kUnitAlignment - 1) & ~(kUnitAlignment - 1);
     return placed;
+}
+
+// As a stored unit is moved: to the buffer's start, where it does not lie, and from there to where it is run.
+void Harness::move(Placed* placed) {
+    std::vector<uint8_t> code(placed->window.bytes(), placed->window.bytes() + placed->window.size);
+    const CompiledUnit& compiled = placed->compiled;
+    const auto moved = [&](int64_t distance, uint32_t index) {
+        backend_->move(
+            {code, compiled.outside, std::span(compiled.jumps).first(compiled.jump_count), distance, index});
+    };
+    constexpr uint8_t kInt3 = 0xcc;
+    std::memset(placed->window.bytes(), kInt3, placed->window.size);
+    moved(code_base() - placed->window.rx, 0);
+    used_ += (placed->window.size + 2 * kUnitAlignment - 1) & ~(kUnitAlignment - 1);
+    const uintptr_t address = reinterpret_cast<uintptr_t>(buffer_) + used_;
+    placed->window.rw = RwAddress(address);
+    placed->window.rx = RxAddress(address);
+    moved(placed->window.rx - code_base(), placed->index);
+    std::memcpy(placed->window.bytes(), code.data(), code.size());
 }
 
 void Harness::prepare(const Input& input) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -184,6 +185,7 @@ class Harness {
     void protect_memory(int protection);
     ExitKind run_code(RxAddress code);
     void prepare(const Input& input);
+    void move(Placed* placed);
 
     HarnessOptions options_;
     std::unique_ptr<Backend> backend_;
@@ -192,6 +194,8 @@ class Harness {
     size_t runtime_size_ = 0;
     size_t used_ = 0;
     uint32_t next_index_ = 1;
+    // WEFT_TEST_MOVED: no unit of a backend that can move them is run where it was compiled.
+    const bool move_units_ = std::getenv("WEFT_TEST_MOVED") != nullptr;
 
     std::unique_ptr<Block> block_;
     std::vector<JumpCacheEntry> jump_cache_;

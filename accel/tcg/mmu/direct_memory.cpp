@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/hash.h"
 
 namespace weft::accel {
 
@@ -196,7 +197,7 @@ bool DirectMemory::fetch(uint64_t pc, uint8_t, FetchPage* page) {
             return false;
         }
     }
-    *page = {false, nullptr, start, pc};
+    *page = {false, nullptr, start, pc, info.of_file};
     return true;
 }
 
@@ -213,6 +214,19 @@ bool DirectMemory::read_code(const FetchPage&, uint64_t pc, uint8_t* bytes, uint
         user_.overlay(user_.opaque, pc, bytes, size);
     }
     return true;
+}
+
+uint64_t DirectMemory::sample(const FetchPage& page) {
+    Fault fault;
+    uint64_t hash = 0;
+    uint64_t word = 0;
+    for (uint64_t at = 0; at < kPageSize; at += kSampleStep) {
+        if (!faulting::load<uint64_t>(host(page.ram_offset + at), &word, &fault)) {
+            break;  // it goes just now
+        }
+        hash = hash_step(hash, word);
+    }
+    return hash_mix(hash);
 }
 
 }  // namespace weft::accel

@@ -36,6 +36,7 @@ class DirectMemory final : public GuestMemory {
     // The page's kind is not kept: it may change before the page is claimed, so whoever claims it asks for itself.
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;
     bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) override;
+    uint64_t sample(const FetchPage& page) override;
 
     // The host faulted at an access by generated code to the byte at guest address `vaddr`, of which the signal's handler said
     // `host_code`. True: it is to be made again. False: an exception is recorded.

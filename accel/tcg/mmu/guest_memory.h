@@ -22,6 +22,8 @@ struct FetchPage {
     uint64_t ram_offset;
     // Guest-physical address of the pc that was asked for. In process mode that pc.
     uint64_t paddr;
+    // Another process is likely to execute the same bytes: they are a machine's, or of a file.
+    bool lasting = true;
 };
 
 // Through which mappings instructions may have been fetched that a flush concerns.
@@ -46,6 +48,10 @@ class GuestMemory {
     // recorded in the state.
     virtual bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) = 0;
 
+    // A number made of a few bytes of the page, which is no device's: most likely the same for the same code, and another for other
+    // code. Nothing but speed may depend on it.
+    virtual uint64_t sample(const FetchPage& page) = 0;
+
     // Makes the address space that the state's registers name the current one; cheap where it is. Returns what, besides the
     // TB flags, the meaning of a pc that is fetched in `mmu_mode` depends on now.
     virtual AddressSpaceKey enter_space(uint8_t mmu_mode) = 0;
@@ -60,6 +66,9 @@ class GuestMemory {
     virtual void write_protect(uint64_t ram_offset) = 0;
 
   protected:
+    // The places of sample().
+    static constexpr uint64_t kSampleStep = kPageSize / 8;
+
     GuestMemory() = default;
 };
 

@@ -7,6 +7,7 @@
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/mmu/context_ids.h"
 #include "accel/tcg/mmu/ram_store.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "weft/guest_ram.h"
 
@@ -265,6 +266,16 @@ bool SoftMmu::read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint
         bytes[i] = static_cast<uint8_t>(value >> 8 * i);
     }
     return true;
+}
+
+uint64_t SoftMmu::sample(const FetchPage& page) {
+    uint64_t hash = 0;
+    for (uint64_t at = 0; at < kPageSize; at += kSampleStep) {
+        uint64_t word = 0;
+        guest_ram::read(&word, page.host + at, sizeof(word));
+        hash = hash_step(hash, word);
+    }
+    return hash_mix(hash);
 }
 
 }  // namespace weft::accel

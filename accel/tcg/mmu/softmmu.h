@@ -49,6 +49,7 @@ class SoftMmu final : public GuestMemory {
                 uint64_t* old) override;
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;
     bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) override;
+    uint64_t sample(const FetchPage& page) override;
     AddressSpaceKey enter_space(uint8_t mmu_mode) override {
         set_space(guest_.address_space(state_));
         return fetch_context(mmu_mode);

@@ -26,7 +26,7 @@ std::unique_ptr<Scheduler> make_scheduler(RunQueue& queue, const ExclusiveGate& 
 }  // namespace
 
 Result<std::unique_ptr<CpuThread>> CpuThread::create(const CpuThreadParts& parts) {
-    auto translator = Translator::create(parts.cache);
+    auto translator = Translator::create(parts.cache, parts.store);
     if (!translator) {
         return std::unexpected(translator.error());
     }

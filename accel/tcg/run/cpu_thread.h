@@ -37,6 +37,7 @@ namespace weft::accel {
 struct CpuThreadParts {
     std::string name;
     TranslationCache& cache;
+    TranslationStore* store;  // null: there is none
     ExclusiveGate& gate;
     TimerThread& timer;
     const Clock& clock;

@@ -23,6 +23,9 @@ JobEnd read_and_translate(Translator& translator, Vcpu& vcpu, const FetchPage& p
     UnitSource source(vcpu.header().pc, page, max_insns, insn_limit != 0);
     PageClaim claim(translator.cache().pages());
     const TranslationJob job{vcpu.tb_flags, vcpu.counters, source, claim};
+    if (translator.keeps() && !page.device && page.lasting) {
+        source.set_page_sample(vcpu.memory.sample(page));
+    }
     *fault = !source.read(vcpu, claim);
     JobEnd end = JobEnd::more;
     while (!*fault && end == JobEnd::more) {

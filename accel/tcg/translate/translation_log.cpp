@@ -23,6 +23,11 @@ bool TranslationLog::wanted(unsigned item, uint64_t pc, uint64_t size) const {
     return host_.log_enabled(host_.opaque, item) && host_.log_in_filter(host_.opaque, pc, size);
 }
 
+bool TranslationLog::wants_ir() const {
+    return host_.log_enabled(host_.opaque, number(LogItem::op)) ||
+           host_.log_enabled(host_.opaque, number(LogItem::op_opt));
+}
+
 void TranslationLog::in_asm(std::span<const uint8_t> code, uint64_t pc) const {
     if (!wanted(number(LogItem::in_asm), pc, code.size())) {
         return;

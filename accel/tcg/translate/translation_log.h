@@ -15,6 +15,9 @@ class TranslationLog {
   public:
     TranslationLog(const GuestArch& guest, const HostServices& host) : guest_(guest), host_(host) {}
 
+    // Whether op or op_opt is wanted: then a unit's IR has to be made.
+    bool wants_ir() const;
+
     void in_asm(std::span<const uint8_t> code, uint64_t pc) const;
     void op(const ir::Unit& unit, uint64_t pc) const;
     void op_opt(const ir::Unit& unit, uint64_t pc) const;

@@ -10,7 +10,6 @@
 
 namespace weft::accel {
 
-using tcg::CompiledUnit;
 using tcg::CompileStatus;
 using tcg::TranslationBlock;
 
@@ -18,18 +17,30 @@ namespace {
 
 std::span<const HelperDesc> helpers(const GuestArch& guest) { return {guest.helpers, guest.helper_count}; }
 
+UnitQuery query_of(const TranslationJob& job) {
+    const UnitSource& source = job.source;
+    return {{source.bytes(), source.size()},
+            job.tb_flags,
+            source.page_offset(),
+            source.max_insns(),
+            source.page_sample()};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Translator>> Translator::create(TranslationCache& cache) {
+Result<std::unique_ptr<Translator>> Translator::create(TranslationCache& cache, TranslationStore* store) {
     auto context = cache.regions().claim();
     if (!context) {
         return std::unexpected(context.error());
     }
-    return std::unique_ptr<Translator>(new Translator(cache, std::move(*context)));
+    return std::unique_ptr<Translator>(new Translator(cache, store, std::move(*context)));
 }
 
-Translator::Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext> context)
+Translator::Translator(TranslationCache& cache, TranslationStore* store,
+                       std::unique_ptr<tcg::CodeContext> context)
     : cache_(cache),
+      store_(store),
+      reader_(store != nullptr ? std::make_unique<BlockReader>() : nullptr),
       guest_(cache.guest()),
       context_(std::move(context)),
       compiler_(cache.backend().make_compiler()),
@@ -41,9 +52,19 @@ Translator::Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext
 
 JobEnd Translator::translate(const TranslationJob& job, TranslationBlock** tb) {
     const UnitSource& source = job.source;
+    Made made;
+    if (const auto status = take_stored(job, &made)) {
+        if (*status == CompileStatus::ok) {
+            return finish(job, made, tb);
+        }
+        job.counters.translations_retried.add();
+        if (!context_->region_empty()) {
+            return full();
+        }
+        made = Made{};
+    }
     uint32_t max_insns = source.max_insns();
     while (true) {
-        CompiledUnit compiled{};
         bool too_big = false;
         switch (build(job, max_insns)) {
             case Built::ok:
@@ -66,9 +87,9 @@ JobEnd Translator::translate(const TranslationJob& job, TranslationBlock** tb) {
             }
         }
         if (!too_big) {
-            const CompileStatus status = compile(&compiled);
+            const CompileStatus status = compile(&made);
             if (status == CompileStatus::ok) {
-                return finish(job, compiled, tb);
+                return finish(job, made, tb);
             }
             if (status == CompileStatus::region_full && !context_->region_empty()) {
                 job.counters.translations_retried.add();
@@ -83,24 +104,90 @@ JobEnd Translator::translate(const TranslationJob& job, TranslationBlock** tb) {
     }
 }
 
-JobEnd Translator::finish(const TranslationJob& job, const CompiledUnit& compiled, TranslationBlock** tb) {
+JobEnd Translator::finish(const TranslationJob& job, const Made& made, TranslationBlock** tb) {
     const UnitSource& source = job.source;
-    TranslationBlock* const made = add(job, compiled);
-    if (made == nullptr) {
+    TranslationBlock* const block = add(job, made);
+    if (block == nullptr) {
         return context_->region_empty() ? fail("there is no memory for its tables") : full();
     }
-    log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(made->code), made->code, made->code_size},
-                 source.pc(), made->guest_size);
-    count(job.counters, compiled);
+    log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(block->code), block->code, block->code_size},
+                 source.pc(), block->guest_size);
+    count(job.counters, made);
     CodeObserver* const observer = cache_.observer();
     if (observer != nullptr) {
-        observer->made(*made);
+        observer->made(*block);
     }
-    *tb = source.single_use() ? made : publish(job, *made);
-    if (observer != nullptr && *tb == made) {
-        observer->kept(*made);
+    // Before others know it: they patch its jumps.
+    const bool keep = make_record(job, made, *block);
+    *tb = source.single_use() ? block : publish(job, *block);
+    if (*tb != block) {
+        return *tb != nullptr ? JobEnd::done : JobEnd::stale;
     }
-    return *tb != nullptr ? JobEnd::done : JobEnd::stale;
+    if (observer != nullptr) {
+        observer->kept(*block);
+    }
+    if (keep) {
+        store_->add(query_of(job), record_);
+    }
+    return JobEnd::done;
+}
+
+// ---- the store ----
+
+bool Translator::may_be_stored(const TranslationJob& job) const {
+    const UnitSource& source = job.source;
+    return store_ != nullptr && source.first().lasting && source.second() == nullptr &&
+           !source.single_use() && !log_.wants_ir() &&
+           !cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start);
+}
+
+std::optional<CompileStatus> Translator::take_stored(const TranslationJob& job, Made* made) {
+    if (!may_be_stored(job)) {
+        return std::nullopt;
+    }
+    const std::optional<StoredUnit> unit = store_->find(query_of(job), *reader_, &record_);
+    if (!unit) {
+        return std::nullopt;
+    }
+    made->compiled = unit->compiled;
+    made->guest_size = unit->guest_size;
+    made->insn_count = unit->insn_count;
+    made->stored = true;
+    log_.in_asm({job.source.bytes(), unit->guest_size}, job.source.pc());
+    return into_region([&](tcg::CodeWindow window) {
+        if (unit->code.size() > window.size) {
+            return CompileStatus::region_full;
+        }
+        const std::span<uint8_t> code(window.bytes(), unit->code.size());
+        std::ranges::copy(unit->code, code.begin());
+        cache_.backend().move({.code = code,
+                               .outside = unit->compiled.outside,
+                               .jumps = std::span(unit->compiled.jumps).first(unit->compiled.jump_count),
+                               .distance = window.rx - cache_.buffer().rx(),
+                               .unit_index = context_->next_unit()});
+        return CompileStatus::ok;
+    });
+}
+
+bool Translator::make_record(const TranslationJob& job, const Made& made, const TranslationBlock& tb) {
+    if (made.stored || !may_be_stored(job)) {
+        return false;
+    }
+    const auto* const code = cache_.buffer().to_rw(tb.code).as<const uint8_t>();
+    moving_.assign(code, code + tb.code_size);
+    cache_.backend().move({.code = moving_,
+                           .outside = made.compiled.outside,
+                           .jumps = std::span(made.compiled.jumps).first(made.compiled.jump_count),
+                           .distance = cache_.buffer().rx() - tb.code,
+                           .unit_index = 0});
+    StoredUnit unit{};
+    unit.compiled = made.compiled;
+    unit.compiled.encoded_insns = tb.insn_table_bytes();
+    unit.guest_size = made.guest_size;
+    unit.insn_count = made.insn_count;
+    unit.code = moving_;
+    record_.clear();
+    return append_record(query_of(job), unit, &record_);
 }
 
 // ---- making the unit ----
@@ -148,23 +235,29 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     return Built::ok;
 }
 
-// region_full: no region is left, or not even an empty one suffices (CodeContext::region_empty).
-CompileStatus Translator::compile(CompiledUnit* compiled) {
+template <class Write>
+CompileStatus Translator::into_region(Write&& write) {
     while (true) {
         tcg::CodeWindow window = context_->window();
         window.size = std::min(window.size, kMaxWindow);
-        const CompileStatus status =
-            window.size == 0 ? CompileStatus::region_full
-                             : compiler_->compile(memory_.unit(), window, context_->next_unit(), compiled);
+        const CompileStatus status = window.size == 0 ? CompileStatus::region_full : write(window);
         if (status != CompileStatus::region_full || context_->region_empty() || !context_->next_region()) {
             return status;
         }
     }
 }
 
-TranslationBlock* Translator::add(const TranslationJob& job, const CompiledUnit& compiled) {
-    const UnitSource& source = job.source;
+CompileStatus Translator::compile(Made* made) {
     const ir::Unit& unit = memory_.unit();
+    made->guest_size = unit.guest_size;
+    made->insn_count = unit.insn_count;
+    return into_region([&](tcg::CodeWindow window) {
+        return compiler_->compile(unit, window, context_->next_unit(), &made->compiled);
+    });
+}
+
+TranslationBlock* Translator::add(const TranslationJob& job, const Made& made) {
+    const UnitSource& source = job.source;
     const bool provisional = job.claim.provisional();
     tcg::BlockInfo info{};
     info.key = key_of(source.first(), source.pc(), job.tb_flags);
@@ -182,11 +275,11 @@ TranslationBlock* Translator::add(const TranslationJob& job, const CompiledUnit&
         }
     }
     if (provisional || cache_.settings().profile) {
-        info.saved_bytes = {source.bytes(), unit.guest_size};
+        info.saved_bytes = {source.bytes(), made.guest_size};
     }
-    info.guest_size = static_cast<uint16_t>(unit.guest_size);
-    info.insn_count = static_cast<uint16_t>(unit.insn_count);
-    return context_->add(info, compiled);
+    info.guest_size = static_cast<uint16_t>(made.guest_size);
+    info.insn_count = static_cast<uint16_t>(made.insn_count);
+    return context_->add(info, made.compiled);
 }
 
 // ---- publishing ----
@@ -226,13 +319,15 @@ JobEnd Translator::fail(std::string reason) {
     return JobEnd::failed;
 }
 
-void Translator::count(VcpuCounters& counters, const CompiledUnit& compiled) {
-    const ir::Unit& unit = memory_.unit();
+void Translator::count(VcpuCounters& counters, const Made& made) {
     counters.translations.add();
-    counters.guest_bytes.add(unit.guest_size);
-    counters.guest_insns.add(unit.insn_count);
-    counters.host_bytes.add(compiled.code_size);
-    counters.host_insns.add(compiled.host_insns);
+    if (made.stored) {
+        counters.translations_stored.add();
+    }
+    counters.guest_bytes.add(made.guest_size);
+    counters.guest_insns.add(made.insn_count);
+    counters.host_bytes.add(made.compiled.code_size);
+    counters.host_insns.add(made.compiled.host_insns);
 }
 
 }  // namespace weft::accel

@@ -8,9 +8,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/store/translation_store.h"
 #include "accel/tcg/translate/job.h"
 #include "accel/tcg/translate/translation_log.h"
 #include "base/error.h"
@@ -32,8 +35,8 @@ enum class JobEnd : uint8_t {
 
 class Translator {
   public:
-    // Claims a place in the code buffer.
-    static Result<std::unique_ptr<Translator>> create(TranslationCache& cache);
+    // Claims a place in the code buffer. `store`: where units are found that were made before, and kept; null: there is none.
+    static Result<std::unique_ptr<Translator>> create(TranslationCache& cache, TranslationStore* store);
     Translator(const Translator&) = delete;
     Translator& operator=(const Translator&) = delete;
 
@@ -43,6 +46,8 @@ class Translator {
     void release_single(tcg::TranslationBlock* tb) { context_->take_back(tb); }
 
     TranslationCache& cache() { return cache_; }
+    // Whether there is a store.
+    bool keeps() const { return store_ != nullptr; }
     // TranslationCache::flush_count() as of the last `full`.
     uint64_t full_at() const { return full_at_; }
     // Why the last job failed.
@@ -51,25 +56,46 @@ class Translator {
   private:
     enum class Built : uint8_t { ok, more, too_big, failed };
 
-    Translator(TranslationCache& cache, std::unique_ptr<tcg::CodeContext> context);
+    // A unit in the context's window.
+    struct Made {
+        tcg::CompiledUnit compiled{};
+        uint32_t guest_size = 0;
+        uint32_t insn_count = 0;
+        bool stored = false;  // found in the store
+    };
+
+    Translator(TranslationCache& cache, TranslationStore* store, std::unique_ptr<tcg::CodeContext> context);
 
     Built build(const TranslationJob& job, uint32_t max_insns);
-    tcg::CompileStatus compile(tcg::CompiledUnit* compiled);
-    tcg::TranslationBlock* add(const TranslationJob& job, const tcg::CompiledUnit& compiled);
-    JobEnd finish(const TranslationJob& job, const tcg::CompiledUnit& compiled, tcg::TranslationBlock** tb);
+    // Writes a unit into the window, which becomes the next region's where it does not fit. `write(window)` gives a
+    // CompileStatus. region_full: no region is left, or not even an empty one suffices (CodeContext::region_empty).
+    template <class Write>
+    tcg::CompileStatus into_region(Write&& write);
+    tcg::CompileStatus compile(Made* made);
+    // What the store has of the job, if that is anything.
+    bool may_be_stored(const TranslationJob& job) const;
+    std::optional<tcg::CompileStatus> take_stored(const TranslationJob& job, Made* made);
+    // Makes the record of a TB that nobody else knows yet, in `record_`. False: it is not to be stored.
+    bool make_record(const TranslationJob& job, const Made& made, const tcg::TranslationBlock& tb);
+    tcg::TranslationBlock* add(const TranslationJob& job, const Made& made);
+    JobEnd finish(const TranslationJob& job, const Made& made, tcg::TranslationBlock** tb);
     // The TB that is now known: `tb`, or the one that was first. Null: its bytes have changed.
     tcg::TranslationBlock* publish(const TranslationJob& job, tcg::TranslationBlock& tb);
     JobEnd full();
     JobEnd fail(std::string reason);
-    void count(VcpuCounters& counters, const tcg::CompiledUnit& compiled);
+    static void count(VcpuCounters& counters, const Made& made);
 
     TranslationCache& cache_;
+    TranslationStore* const store_;
+    const std::unique_ptr<BlockReader> reader_;  // for the store
     const GuestArch& guest_;
     const std::unique_ptr<tcg::CodeContext> context_;
     const std::unique_ptr<tcg::Compiler> compiler_;
     tcg::UnitMemory memory_;
     tcg::Optimizer optimizer_;
     TranslationLog log_;
+    std::vector<uint8_t> record_;  // of a unit that comes from the store, or goes there
+    std::vector<uint8_t> moving_;  // its code
     uint64_t full_at_ = 0;
     std::string failure_;
 };

@@ -4,14 +4,16 @@
 
 namespace weft::accel {
 
-TranslatorPool::TranslatorPool(TranslationCache& cache, size_t most) : cache_(cache), most_(most) {
+TranslatorPool::TranslatorPool(TranslationCache& cache, TranslationStore* store, size_t most)
+    : cache_(cache), store_(store), most_(most) {
     MutexLock lock(mutex_);
     all_.reserve(most);
     free_.reserve(most);
 }
 
-Result<std::unique_ptr<TranslatorPool>> TranslatorPool::create(TranslationCache& cache, size_t most) {
-    std::unique_ptr<TranslatorPool> pool(new TranslatorPool(cache, most));
+Result<std::unique_ptr<TranslatorPool>> TranslatorPool::create(TranslationCache& cache,
+                                                               TranslationStore* store, size_t most) {
+    std::unique_ptr<TranslatorPool> pool(new TranslatorPool(cache, store, most));
     MutexLock lock(pool->mutex_);
     if (Result<> made = pool->make_one(); !made) {
         return std::unexpected(made.error());
@@ -20,7 +22,7 @@ Result<std::unique_ptr<TranslatorPool>> TranslatorPool::create(TranslationCache&
 }
 
 Result<> TranslatorPool::make_one() {
-    auto made = Translator::create(cache_);
+    auto made = Translator::create(cache_, store_);
     if (!made) {
         return std::unexpected(made.error());
     }

@@ -63,16 +63,18 @@ class OwnTranslator final : public Translators {
 class TranslatorPool final : public Translators {
   public:
     // One is made at once, more when they are needed, at most `most`, which is at least 1: each claims a place in the code buffer.
-    static Result<std::unique_ptr<TranslatorPool>> create(TranslationCache& cache, size_t most);
+    static Result<std::unique_ptr<TranslatorPool>> create(TranslationCache& cache, TranslationStore* store,
+                                                          size_t most);
 
     Translator& take() override WEFT_EXCLUDES(mutex_);
     void give_back(Translator& translator) override WEFT_EXCLUDES(mutex_);
 
   private:
-    TranslatorPool(TranslationCache& cache, size_t most);
+    TranslatorPool(TranslationCache& cache, TranslationStore* store, size_t most);
     Result<> make_one() WEFT_REQUIRES(mutex_);
 
     TranslationCache& cache_;
+    TranslationStore* const store_;
     const size_t most_;
     Mutex mutex_;
     CondVar freed_;

@@ -10,7 +10,7 @@ namespace weft::accel {
 namespace {
 
 // Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
-constexpr uint32_t kMaxBytes = 2048;
+constexpr uint32_t kMaxBytes = 512;
 
 }  // namespace
 

@@ -35,6 +35,9 @@ class UnitSource {
     const FetchPage& first() const { return first_; }
     // Where read_more() went on in another page, or in the same one at the page's start. Null: nowhere.
     const FetchPage* second() const { return has_second_ ? &second_ : nullptr; }
+    // GuestMemory::sample() of the first page, where it was asked for; else 0.
+    uint64_t page_sample() const { return page_sample_; }
+    void set_page_sample(uint64_t sample) { page_sample_ = sample; }
     uint32_t max_insns() const { return max_insns_; }
     // Of a device's bytes, or of fewer instructions than there are: its TB is used once.
     bool single_use() const { return insn_limit_ || first_.device || (has_second_ && second_.device); }
@@ -49,6 +52,7 @@ class UnitSource {
     const uint32_t max_insns_;
     const bool insn_limit_;
     bool has_second_ = false;
+    uint64_t page_sample_ = 0;
     uint32_t size_ = 0;  // of `bytes_`
     std::array<uint8_t, kPageSize + 16> bytes_;
 };

@@ -54,10 +54,12 @@ int64_t GuestThreads::execute(Thread& caller, const ExecuteRequest& request) {
     {
         const auto found = open_executable({.path = path, .arguments = request.arguments, .prefix = prefix});
         if (!found) {
+            if (found.error().number != ENOEXEC) {
+                return -int64_t{found.error().number};
+            }
             // Another machine's, or a format that the host may know.
-            return found.error().number == ENOEXEC
-                       ? host_execve(caller, path, request.arguments, request.environment)
-                       : -int64_t{found.error().number};
+            runtime_.ops.keep(runtime_.instance);
+            return host_execve(caller, path, request.arguments, request.environment);
         }
         // The kernel does not know what scripts add.
         ::rlimit stack{};
@@ -84,6 +86,7 @@ int64_t GuestThreads::execute(Thread& caller, const ExecuteRequest& request) {
     if (!request.arguments.empty()) {
         arguments.insert(arguments.end(), request.arguments.begin() + 1, request.arguments.end());
     }
+    runtime_.ops.keep(runtime_.instance);
     return host_execve(caller, runtime_.own_path, arguments, environment);
 }
 

@@ -222,6 +222,7 @@ void GuestThreads::end_process(int status) {
     // Other threads may still run: what is to be written at the end is written beside them.
     const TextSink nowhere{[](void*, const char*, size_t) {}, nullptr};
     runtime_.accel.report(runtime_.instance, "stats-file", &nowhere);
+    runtime_.ops.keep(runtime_.instance);
     while (true) {
         raw_syscall(SYS_exit_group, status);
     }

@@ -76,7 +76,9 @@ CodePageInfo UserOps::fetch(uint64_t page) {
     const uint64_t generation = space.generation();
     ReaderPool::Loan reader(space.readers());
     const AddressSpace::Reading reading(space, *reader);
-    return {kind_of(reading.tree().at(page), reading.checked(), page), generation};
+    const Interval* const interval = reading.tree().at(page);
+    return {kind_of(interval, reading.checked(), page), generation,
+            interval != nullptr && interval->attributes.kind == Kind::file};
 }
 
 bool UserOps::protect(uint64_t page) {

@@ -81,6 +81,9 @@ const ProcessOps kProcessOps = {
     .fork_prepare = [](AccelInstance*) {},
     .fork_parent = [](AccelInstance*) {},
     .fork_child = [](AccelInstance*, Vcpu*, const ErrorSink*) { return true; },
+    .keep = [](AccelInstance* instance) { instance->toy->events.emplace_back("keep"); },
+    .descriptors = [](AccelInstance*, int*, uint32_t) { return uint32_t{0}; },
+    .make_way = [](AccelInstance*, int) { return true; },
 };
 
 const AccelOps kOps = {
