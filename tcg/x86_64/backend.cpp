@@ -25,23 +25,6 @@
 namespace weft::tcg::x86_64 {
 namespace {
 
-// All exceptions masked (SDM volume 1, 10.2.3): nothing traps, everything accumulates.
-constexpr uint32_t kMxcsrMasked = 0x1f80;
-constexpr unsigned kMxcsrRoundingShift = 13;
-
-constexpr uint32_t rounding_control(ir::Rounding rounding) {
-    switch (rounding) {
-        case ir::Rounding::down:
-            return 1;
-        case ir::Rounding::up:
-            return 2;
-        case ir::Rounding::toward_zero:
-            return 3;
-        default:
-            return 0;  // nearest_away is softfloat's; what the host rounds meanwhile is exact
-    }
-}
-
 // The best-ranked integer globals, in the order of kPinnable.
 void choose_pinned(const GuestArch& guest, bool pin, RuntimeContext* context, RegisterFile* file) {
     file->int_regs = kLocalGprs;
@@ -91,6 +74,7 @@ class X86Backend final : public Backend {
         target_.memory = config.memory;
         context_.memory = config.memory;
         WEFT_ASSERT(config.memory.bounds == 0 || (config.memory.bounds >= 12 && config.memory.bounds < 64));
+        target_.inline_fp_flags = options.inline_fp_flags;
         target_.fences = options.fences;
         target_.atomic_additions = options.atomic_additions;
         choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);
@@ -193,7 +177,7 @@ class X86Backend final : public Backend {
     void set_rounding(void* state, ir::Rounding rounding) const override {
         ExecState& exec = exec_state(state);
         const uint32_t sticky = exec.guest_mxcsr & kMxcsrExceptions;
-        exec.guest_mxcsr = kMxcsrMasked | sticky | rounding_control(rounding) << kMxcsrRoundingShift;
+        exec.guest_mxcsr = clear_mxcsr(rounding) | sticky;
     }
     void collect_fp_flags(void* state) const override {
         ExecState& exec = exec_state(state);

@@ -11,7 +11,11 @@
 //   unsigned conversions (before AVX-512)   | there                           | softfloat
 // Tininess is detected after rounding by both (SDM volume 1, 4.9.1.5).
 
+#include <cstddef>
+
+#include "tcg/exec_state.h"
 #include "tcg/ir/outputs.h"
+#include "tcg/x86_64/slow_path.h"
 #include "tcg/x86_64/unit_compiler.h"
 #include "weft/ir_info.h"
 
@@ -57,6 +61,10 @@ constexpr Fma fma_of(Opcode code) {
     }
 }
 
+constexpr int64_t kAllFpFlags = 31;
+constexpr int32_t kGuestMxcsr = exec_offset(offsetof(ExecState, guest_mxcsr));
+constexpr int32_t kFpFlags = exec_offset(offsetof(ExecState, header) + offsetof(StateHeader, fp_flags));
+
 }  // namespace
 
 bool UnitCompiler::lower_float(const ir::Op& op) {
@@ -88,9 +96,13 @@ bool UnitCompiler::lower_float(const ir::Op& op) {
         case Opcode::fsgnjx:
             fp_sign(op);
             break;
-        case Opcode::fclass:
         case Opcode::fpflags_get:
+            target_.inline_fp_flags ? fp_flags_get(op) : soft_float(op);
+            break;
         case Opcode::fpflags_set:
+            target_.inline_fp_flags ? fp_flags_set(op) : soft_float(op);
+            break;
+        case Opcode::fclass:
             soft_float(op);
             break;
         default:
@@ -274,6 +286,37 @@ void UnitCompiler::fp_sign(const ir::Op& op) {
     if (target != work) {
         as_->sse(SimdMove::movaps, target, work);
     }
+    values_.end_op(op_index_);
+}
+
+// What softfloat raised is in the header, what the host raised in MXCSR.
+void UnitCompiler::fp_flags_get(const ir::Op& op) {
+    const Gpr table = scratch();
+    const Gpr target = result(op);
+    as_->sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
+    as_->mov(Width::d32, target, at_state(kGuestMxcsr));
+    as_->lea(Width::q64, table, runtime_constant(target_.runtime.fp_flags));
+    as_->and_(Width::d32, target, kMxcsrExceptions);
+    as_->movzx(Width::b8, target, Mem(table, target, 1));
+    as_->or_(Width::d32, target, at_state(kFpFlags));
+    values_.end_op(op_index_);
+}
+
+// Everything goes to the header. What MXCSR is but for its exceptions is known, and not read: a second stmxcsr shortly after
+// that of an fpflags_get costs as much as twenty additions.
+void UnitCompiler::fp_flags_set(const ir::Op& op) {
+    int64_t value = 0;
+    if (immediate(op.args[0], Type::i64, &value)) {
+        as_->mov(Width::d32, at_state(kFpFlags), value & kAllFpFlags);
+    } else {
+        const Gpr flags = use(op.args[0]);
+        const Gpr work = scratch();
+        as_->mov(Width::d32, work, flags);
+        as_->and_(Width::d32, work, kAllFpFlags);
+        as_->mov(Width::d32, at_state(kFpFlags), work);
+    }
+    as_->mov(Width::d32, at_state(kGuestMxcsr), int64_t{clear_mxcsr(unit_->fp_rounding)});
+    as_->sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
     values_.end_op(op_index_);
 }
 

@@ -145,6 +145,15 @@ void RuntimeEmitter::constants() {
     code_.sign_f64 = constant(0x8000000000000000, 0);
     code_.canonical_f32 = constant(0x7fc00000, 0);
     code_.canonical_f64 = constant(0x7ff8000000000000, 0);
+    as_.align_data(64);
+    code_.fp_flags = as_.offset();
+    for (uint32_t begin = 0; begin <= kMxcsrExceptions; begin += 8) {
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < 8; ++i) {
+            bytes |= uint64_t{fp_flags_of_mxcsr(begin + i)} << 8 * i;
+        }
+        as_.data64(bytes);
+    }
 }
 
 void RuntimeEmitter::prologue() {

@@ -44,6 +44,7 @@ struct RuntimeCode {
     uint32_t sign_f64;       // bit 63
     uint32_t canonical_f32;  // canonical quiet NaN
     uint32_t canonical_f64;
+    uint32_t fp_flags;  // 64 bytes: fp_flags_of_mxcsr, by MXCSR's exceptions
 
     uint32_t size;
     RuntimeMap map;

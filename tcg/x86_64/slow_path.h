@@ -133,4 +133,21 @@ constexpr uint32_t fp_flags_of_mxcsr(uint32_t mxcsr) {
 }
 inline constexpr uint32_t kMxcsrExceptions = 0x3f;
 
+// MXCSR for units that round so, without exceptions. All are masked (SDM volume 1, 10.2.3): nothing traps, everything
+// accumulates.
+constexpr uint32_t clear_mxcsr(ir::Rounding rounding) {
+    constexpr uint32_t kMasked = 0x1f80;
+    constexpr unsigned kRoundingShift = 13;
+    switch (rounding) {
+        case ir::Rounding::down:
+            return kMasked | 1u << kRoundingShift;
+        case ir::Rounding::up:
+            return kMasked | 2u << kRoundingShift;
+        case ir::Rounding::toward_zero:
+            return kMasked | 3u << kRoundingShift;
+        default:
+            return kMasked;  // nearest_away is softfloat's; what the host rounds meanwhile is exact
+    }
+}
+
 }  // namespace weft::tcg::x86_64

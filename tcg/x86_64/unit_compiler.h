@@ -33,6 +33,7 @@ struct Target {
     bool profile;
     bool share_jump_cache_probe;
     bool direct_side_exits;
+    bool inline_fp_flags;
     bool share_tlb_probes;
     bool fences;
     bool atomic_additions;
@@ -207,6 +208,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     void fp_min_max(const ir::Op& op);
     void fp_compare(const ir::Op& op);
     void fp_sign(const ir::Op& op);
+    void fp_flags_get(const ir::Op& op);
+    void fp_flags_set(const ir::Op& op);
     void fp_to_int(const ir::Op& op);
     void fp_from_int(const ir::Op& op);
     void fp_convert(const ir::Op& op);
