@@ -110,6 +110,7 @@ constexpr std::array kSwitches = {
     Switch{"grow-jump-cache", nullptr, nullptr, &Settings::grow_jump_cache},
     Switch{"link-pages", nullptr, nullptr, &Settings::link_pages},
     Switch{"return-stack", nullptr, nullptr, &Settings::return_stack},
+    Switch{"inline-csrs", nullptr, nullptr, &Settings::inline_csrs},
 };
 
 Result<> disable(Settings& settings, std::string_view names) {

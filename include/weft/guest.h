@@ -12,7 +12,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 6;
+inline constexpr uint32_t kGuestAbiVersion = 7;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -43,6 +43,8 @@ struct TranslateRequest {
     bool fixed_pages;
     // The backend makes use of return_point and of what lookup_and_goto_ptr says of returns.
     bool return_points;
+    // Registers of the guest's that are a word of its state are read and written by IR, without a helper.
+    bool inline_csrs;
 };
 
 // Why GuestArch::run() stopped.

@@ -150,7 +150,8 @@ Result<> Generator::translate(std::span<const uint8_t> code, bool fixed_pages) {
                                    .max_insns = insns_in(code),
                                    .one_insn_per_tb = false,
                                    .fixed_pages = fixed_pages,
-                                   .return_points = true};
+                                   .return_points = true,
+                                   .inline_csrs = true};
     ir::Unit& unit = memory_->begin_unit();
     if (riscv::guest_arch_user().translate(&request, &unit) != TranslateStatus::ok) {
         return fail("it is not translated at once");

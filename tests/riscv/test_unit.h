@@ -64,6 +64,7 @@ struct TranslateOptions {
     bool one_insn_per_tb = false;
     bool fixed_pages = false;
     bool return_points = false;
+    bool inline_csrs = false;
 };
 
 TranslateStatus translate_code(TestUnit* unit, const Code& code, const TranslateOptions& options = {});

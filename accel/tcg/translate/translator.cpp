@@ -206,6 +206,7 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
         cache_.settings().one_insn_per_tb && !(source.single_use() && cache_.pages().in_process());
     request.fixed_pages = cache_.pages().in_process() && cache_.settings().link_pages;
     request.return_points = cache_.settings().return_stack;
+    request.inline_csrs = cache_.settings().inline_csrs;
     ir::Unit& unit = memory_.begin_unit();
     const TranslateStatus status =
         unit.error != ir::UnitError::none ? TranslateStatus::too_big : guest_.translate(&request, &unit);

@@ -1,6 +1,8 @@
 #include "emulator/guest/riscv/cpu/csr.h"
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <iterator>
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
@@ -18,16 +20,6 @@ constexpr uint64_t kEpcWritable = ~uint64_t{1};
 // ECALL from M mode (bit 11) is M mode's.
 constexpr uint64_t kMedelegWritable = 0xb3fe;
 
-template <uint64_t State::* kField>
-uint64_t read_field(const State& state, unsigned) {
-    return state.*kField;
-}
-
-template <uint64_t State::* kField>
-void write_field(State& state, unsigned, uint64_t value, uint64_t) {
-    state.*kField = value;
-}
-
 // 3.1.7 and 4.1.2: modes 2 and 3 are reserved.
 template <uint64_t State::* kField>
 void write_tvec(State& state, unsigned, uint64_t value, uint64_t) {
@@ -38,25 +30,33 @@ void write_tvec(State& state, unsigned, uint64_t value, uint64_t) {
 
 uint64_t read_zero(const State&, unsigned) { return 0; }
 
-constexpr CsrDesc one(Extension extension, unsigned number, uint64_t (*read)(const State&, unsigned),
-                      void (*write)(State&, unsigned, uint64_t, uint64_t) = nullptr, uint64_t writable = 0,
-                      bool (*allowed)(const State&, unsigned) = nullptr) {
-    return {extension, static_cast<uint16_t>(number), static_cast<uint16_t>(number), read, write, writable,
-            allowed};
+using Read = uint64_t (*)(const State&, unsigned);
+using Write = void (*)(State&, unsigned, uint64_t, uint64_t);
+using Allowed = bool (*)(const State&, unsigned);
+
+constexpr CsrDesc range(Extension extension, unsigned first, unsigned last, Read read, Write write = nullptr,
+                        uint64_t writable = 0, Allowed allowed = nullptr) {
+    return {
+        extension, static_cast<uint16_t>(first), static_cast<uint16_t>(last), nullptr, read, write, writable,
+        allowed};
 }
 
-constexpr CsrDesc range(Extension extension, unsigned first, unsigned last,
-                        uint64_t (*read)(const State&, unsigned),
-                        void (*write)(State&, unsigned, uint64_t, uint64_t) = nullptr, uint64_t writable = 0,
-                        bool (*allowed)(const State&, unsigned) = nullptr) {
-    return {extension, static_cast<uint16_t>(first), static_cast<uint16_t>(last), read, write, writable,
-            allowed};
+constexpr CsrDesc one(Extension extension, unsigned number, Read read, Write write = nullptr,
+                      uint64_t writable = 0, Allowed allowed = nullptr) {
+    return range(extension, number, number, read, write, writable, allowed);
 }
 
-// A register that is a field of the state and no more.
-template <uint64_t State::* kField>
-constexpr CsrDesc field(Extension extension, unsigned number, uint64_t writable) {
-    return one(extension, number, read_field<kField>, write_field<kField>, writable);
+// A register that is a field of the state, and unless it has a function of its own for writes, no more.
+constexpr CsrDesc field(Extension extension, unsigned number, uint64_t State::* word, uint64_t writable,
+                        Write write = nullptr, Allowed allowed = nullptr) {
+    return {extension,
+            static_cast<uint16_t>(number),
+            static_cast<uint16_t>(number),
+            word,
+            nullptr,
+            write,
+            writable,
+            allowed};
 }
 
 // The lowest mode that may access a register and whether it can be written follow from its number (2.1).
@@ -69,32 +69,32 @@ constexpr CsrDesc kTable[] = {
 
     one(Extension::s, kCsrSstatus, read_sstatus, write_sstatus, kSstatusWritable),
     one(Extension::s, kCsrSie, read_sie, write_sie, kIntSupervisor),
-    one(Extension::s, kCsrStvec, read_field<&State::stvec>, write_tvec<&State::stvec>, kAll),
-    field<&State::scounteren>(Extension::s, kCsrScounteren, kAll32),
-    field<&State::senvcfg>(Extension::s, kCsrSenvcfg, kEnvcfgFiom),
-    field<&State::sscratch>(Extension::s, kCsrSscratch, kAll),
-    field<&State::sepc>(Extension::s, kCsrSepc, kEpcWritable),
-    field<&State::scause>(Extension::s, kCsrScause, kAll),
-    field<&State::stval>(Extension::s, kCsrStval, kAll),
+    field(Extension::s, kCsrStvec, &State::stvec, kAll, write_tvec<&State::stvec>),
+    field(Extension::s, kCsrScounteren, &State::scounteren, kAll32),
+    field(Extension::s, kCsrSenvcfg, &State::senvcfg, kEnvcfgFiom),
+    field(Extension::s, kCsrSscratch, &State::sscratch, kAll),
+    field(Extension::s, kCsrSepc, &State::sepc, kEpcWritable),
+    field(Extension::s, kCsrScause, &State::scause, kAll),
+    field(Extension::s, kCsrStval, &State::stval, kAll),
     one(Extension::s, kCsrSip, read_sip, write_sip, kIntSsi),
-    one(Extension::sstc, kCsrStimecmp, read_field<&State::stimecmp>, write_stimecmp, kAll, stimecmp_allowed),
-    one(Extension::s, kCsrSatp, read_field<&State::satp>, write_satp, kAll, satp_allowed),
+    field(Extension::sstc, kCsrStimecmp, &State::stimecmp, kAll, write_stimecmp, stimecmp_allowed),
+    field(Extension::s, kCsrSatp, &State::satp, kAll, write_satp, satp_allowed),
 
     one(Extension::priv, kCsrMstatus, read_mstatus, write_mstatus, kMstatusWritable),
     one(Extension::priv, kCsrMisa, read_misa),
-    field<&State::medeleg>(Extension::s, kCsrMedeleg, kMedelegWritable),
-    one(Extension::s, kCsrMideleg, read_field<&State::mideleg>, write_mideleg, kIntSupervisor),
-    one(Extension::priv, kCsrMie, read_field<&State::mie>, write_mie, kIntAll),
-    one(Extension::priv, kCsrMtvec, read_field<&State::mtvec>, write_tvec<&State::mtvec>, kAll),
-    field<&State::mcounteren>(Extension::u, kCsrMcounteren, kAll32),
-    one(Extension::u, kCsrMenvcfg, read_field<&State::menvcfg>, write_menvcfg, kEnvcfgFiom | kEnvcfgStce),
-    one(Extension::priv, kCsrMcountinhibit, read_field<&State::mcountinhibit>, write_mcountinhibit,
-        kCounterCy | kCounterIr),
+    field(Extension::s, kCsrMedeleg, &State::medeleg, kMedelegWritable),
+    field(Extension::s, kCsrMideleg, &State::mideleg, kIntSupervisor, write_mideleg),
+    field(Extension::priv, kCsrMie, &State::mie, kIntAll, write_mie),
+    field(Extension::priv, kCsrMtvec, &State::mtvec, kAll, write_tvec<&State::mtvec>),
+    field(Extension::u, kCsrMcounteren, &State::mcounteren, kAll32),
+    field(Extension::u, kCsrMenvcfg, &State::menvcfg, kEnvcfgFiom | kEnvcfgStce, write_menvcfg),
+    field(Extension::priv, kCsrMcountinhibit, &State::mcountinhibit, kCounterCy | kCounterIr,
+          write_mcountinhibit),
     range(Extension::priv, kCsrMhpmevent3, kCsrMhpmevent31, read_zero),
-    field<&State::mscratch>(Extension::priv, kCsrMscratch, kAll),
-    field<&State::mepc>(Extension::priv, kCsrMepc, kEpcWritable),
-    field<&State::mcause>(Extension::priv, kCsrMcause, kAll),
-    field<&State::mtval>(Extension::priv, kCsrMtval, kAll),
+    field(Extension::priv, kCsrMscratch, &State::mscratch, kAll),
+    field(Extension::priv, kCsrMepc, &State::mepc, kEpcWritable),
+    field(Extension::priv, kCsrMcause, &State::mcause, kAll),
+    field(Extension::priv, kCsrMtval, &State::mtval, kAll),
     one(Extension::priv, kCsrMip, read_mip, write_mip, kIntSupervisor),
     one(Extension::priv, kCsrPmpcfg0, read_pmpcfg, write_pmpcfg, kAll),
     one(Extension::priv, kCsrPmpcfg2, read_pmpcfg, write_pmpcfg, kAll),
@@ -118,7 +118,7 @@ constexpr CsrDesc kTable[] = {
     one(Extension::priv, kCsrMvendorid, read_zero),
     one(Extension::priv, kCsrMarchid, read_zero),
     one(Extension::priv, kCsrMimpid, read_zero),
-    field<&State::mhartid>(Extension::priv, kCsrMhartid, 0),
+    field(Extension::priv, kCsrMhartid, &State::mhartid, 0),
     one(Extension::priv, kCsrMconfigptr, read_zero),
 };
 
@@ -151,13 +151,20 @@ constexpr bool table_ascends() {
 }
 static_assert(table_ascends(), "a number has one row");
 
+uint64_t read_csr(const State& state, const CsrDesc& csr, unsigned number) {
+    return csr.word != nullptr ? state.*csr.word : csr.read(state, number);
+}
+
 constexpr unsigned lowest_priv(unsigned number) { return number >> 8 & 3; }
 constexpr bool is_read_only(unsigned number) { return number >> 10 == 3; }
 
 void write_csr(State& state, const CsrDesc& csr, unsigned number, uint64_t old, uint64_t value,
                uint64_t mask) {
+    const uint64_t merged = (old & ~csr.writable) | (value & csr.writable);
     if (csr.write != nullptr) {
-        csr.write(state, number, (old & ~csr.writable) | (value & csr.writable), mask & csr.writable);
+        csr.write(state, number, merged, mask & csr.writable);
+    } else if (csr.word != nullptr) {
+        state.*csr.word = merged;
     }
 }
 
@@ -168,14 +175,23 @@ const CsrDesc* find_csr(unsigned number) {
     return row == kNoRow ? nullptr : &kTable[row];
 }
 
+bool csr_reachable(unsigned number, Priv priv, bool writes) {
+    return static_cast<unsigned>(priv) >= lowest_priv(number) && !(writes && is_read_only(number));
+}
+
+// Itanium C++ ABI, 2.3.1: a pointer to a data member is its offset.
+int32_t csr_word_offset(const CsrDesc& csr) {
+    static_assert(sizeof(csr.word) == sizeof(ptrdiff_t));
+    return static_cast<int32_t>(std::bit_cast<ptrdiff_t>(csr.word));
+}
+
 bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint64_t* old) {
     const CsrDesc* csr = find_csr(number);
-    if (csr == nullptr || static_cast<unsigned>(state.priv) < lowest_priv(number) ||
-        (op != CsrOp::read && is_read_only(number)) ||
+    if (csr == nullptr || !csr_reachable(number, state.priv, op != CsrOp::read) ||
         (csr->allowed != nullptr && !csr->allowed(state, number))) {
         return false;
     }
-    *old = csr->read(state, number);
+    *old = read_csr(state, *csr, number);
     switch (op) {
         case CsrOp::read:
             break;
@@ -195,15 +211,15 @@ bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint6
 
 std::optional<uint64_t> csr_peek(const State& state, unsigned number) {
     const CsrDesc* csr = find_csr(number);
-    return csr == nullptr ? std::nullopt : std::optional(csr->read(state, number));
+    return csr == nullptr ? std::nullopt : std::optional(read_csr(state, *csr, number));
 }
 
 bool csr_poke(State& state, unsigned number, uint64_t value) {
     const CsrDesc* csr = find_csr(number);
-    if (csr == nullptr || csr->write == nullptr || csr->writable == 0) {
+    if (csr == nullptr || csr->writable == 0) {
         return false;
     }
-    write_csr(state, *csr, number, csr->read(state, number), value, kAll);
+    write_csr(state, *csr, number, read_csr(state, *csr, number), value, kAll);
     return true;
 }
 

@@ -18,26 +18,6 @@ constexpr int32_t kFrmOffset = static_cast<int32_t>(offsetof(State, frm));
 constexpr unsigned kFflagsBits = 5;
 constexpr unsigned kFrmBits = 3;
 
-// CSRs that hold a value for software or for the next trap, and on which neither TB flags nor mappings nor
-// pending interrupts depend: writing one does not end the unit.
-bool is_plain_storage(unsigned csr) {
-    switch (csr) {
-        case kCsrStvec:
-        case kCsrSscratch:
-        case kCsrSepc:
-        case kCsrScause:
-        case kCsrStval:
-        case kCsrMtvec:
-        case kCsrMscratch:
-        case kCsrMepc:
-        case kCsrMcause:
-        case kCsrMtval:
-            return true;
-        default:
-            return false;
-    }
-}
-
 I32 bits_of(Translator& t, const Insn& insn) { return t.b().imm32(insn.bits); }
 
 I64 read_fp_csr(Translator& t, unsigned csr) {
@@ -91,10 +71,36 @@ void access_fp_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     }
 }
 
+// A register that is a word of the state (CsrDesc::reads_word, writes_word). Its mode is one of the TB flags.
+void access_word_csr(Translator& t, const Insn& insn, const CsrDesc& desc, CsrOp op, I64 operand) {
+    const bool writes = op != CsrOp::read;
+    if (!csr_reachable(static_cast<unsigned>(insn.imm), t.flags().priv(), writes)) {
+        t.illegal(insn);
+        return;
+    }
+    ir::Builder& b = t.b();
+    const int32_t offset = csr_word_offset(desc);
+    const I64 old = op == CsrOp::write ? b.imm(0) : b.load_state<I64>(Opcode::ld, offset);
+    if (writes) {
+        const I64 value = combine(t, op, old, operand);
+        b.store_state(Opcode::st, ~desc.writable == 0 ? value : b.and_(value, b.imm(desc.writable)), offset);
+    }
+    if (insn.rd != 0) {  // last: it may be the operand
+        t.set_x(insn.rd, old);
+    }
+}
+
 void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     const unsigned csr = static_cast<unsigned>(insn.imm);
     if (csr == kCsrFflags || csr == kCsrFrm || csr == kCsrFcsr) {
         access_fp_csr(t, insn, op, operand);
+        return;
+    }
+    const CsrDesc* desc = find_csr(csr);
+    const bool writes = op != CsrOp::read;
+    const bool stores_word = desc != nullptr && desc->writes_word();
+    if (t.inlines_csrs() && desc != nullptr && desc->reads_word() && (!writes || stores_word)) {
+        access_word_csr(t, insn, *desc, op, operand);
         return;
     }
     ir::Builder& b = t.b();
@@ -104,7 +110,7 @@ void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     if (insn.rd != 0) {
         t.set_x(insn.rd, old);
     }
-    if (op != CsrOp::read && !is_plain_storage(csr)) {
+    if (writes && !stores_word) {
         t.end_with_exit();
     }
 }

@@ -37,6 +37,8 @@ class Translator {
     ir::Builder& b() { return b_; }
     TbFlags flags() const { return flags_; }
 
+    bool inlines_csrs() const { return request_.inline_csrs; }
+
     // ---- registers ----
     // x[n]; zero for x0.
     ir::I64 x(unsigned n) { return n == 0 ? b_.imm(0) : b_.global<ir::I64>(gpr_global(n)); }
