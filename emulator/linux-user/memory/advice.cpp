@@ -317,31 +317,26 @@ SysResult Advice::set_locked(uint64_t start, uint64_t end, bool locked, unsigned
             return part.start < hole && part.attributes.kind != Kind::foreign;
         };
         const auto count = static_cast<std::size_t>(std::ranges::find_if_not(parts, can_be) - parts.begin());
-        const auto record = [&](std::size_t number) {
-            for (std::size_t i = 0; i < number; ++i) {
-                call.edit().update(parts[i].start, parts[i].end,
-                                   [locked](Attributes& attributes) { attributes.locked = locked; });
-            }
-        };
-        record(count);  // before the host: here there may be no memory
+        // Before the host: here there may be no memory.
+        for (std::size_t i = 0; i < count; ++i) {
+            call.edit().update(parts[i].start, parts[i].end,
+                               [locked](Attributes& attributes) { attributes.locked = locked; });
+        }
         SysResult outcome = 0;
-        for (std::size_t i = 0; outcome == 0 && i < count; ++i) {
-            const uint64_t low = core_.down(parts[i].start);
-            const uint64_t size = core_.up(parts[i].end) - low;
+        if (count != 0) {
+            // In one call, as the kernel compares all of it with RLIMIT_MEMLOCK before it locks anything.
+            const uint64_t low = core_.down(parts.front().start);
+            const uint64_t size = core_.up(parts[count - 1].end) - low;
             // Pages are locked as they come; they are brought in below, after the lock.
             outcome = locked ? core_.host().lock(core_.host_address(low), size, MLOCK_ONFAULT)
                              : core_.host().unlock(core_.host_address(low), size);
-            if (outcome < 0) {
-                // Those before it are locked, or not locked any more.
-                call.restart();
-                record(i);
-            }
+        }
+        if (outcome < 0) {
+            // Where the host had no room for one mapping more, some of it may be locked: munlockall() asks for all.
+            return outcome;
         }
         call.commit();
         call.finish();
-        if (outcome < 0) {
-            return outcome;
-        }
         for (const Interval& part : parts) {
             if (locked && (flags & MLOCK_ONFAULT) == 0 && part.attributes.protection != 0 &&
                 part.start < hole) {
@@ -414,7 +409,7 @@ SysResult Advice::unlock_all() {
         MemoryCore::Call call(core_);
         core_.lock_future = false;
         call.tree().visit(0, ~uint64_t{0}, [&](const Interval& interval) {
-            if (interval.attributes.locked) {
+            if (interval.attributes.kind != Kind::foreign) {
                 runs.emplace_back(interval.start, interval.end);
             }
             return true;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "emulator/linux-user/memory/map_request.h"
 
@@ -13,7 +14,8 @@ namespace {
 
 constexpr int kProtSem = 8;
 
-// The host's pages of [start, end) in runs of what is mapped: between them may be what the map does not know.
+// The host's pages of [start, end) in runs of what is mapped: between them may be what the map does not know. Each is released by one
+// call of the host's, which is done or not: so it lies within the reservation or outside.
 std::vector<std::pair<uint64_t, uint64_t>> host_runs(const MemoryCore& core, IntervalTree tree,
                                                      uint64_t start, uint64_t end) {
     std::vector<std::pair<uint64_t, uint64_t>> runs;
@@ -25,6 +27,11 @@ std::vector<std::pair<uint64_t, uint64_t>> host_runs(const MemoryCore& core, Int
                 runs.back().second = std::max(to, runs.back().second);
             } else {
                 runs.emplace_back(from, to);
+            }
+            for (uint64_t until = core.alike_until(runs.back().first, runs.back().second);
+                 until < runs.back().second; until = core.alike_until(until, runs.back().second)) {
+                const uint64_t rest = std::exchange(runs.back().second, until);
+                runs.emplace_back(until, rest);
             }
         }
         return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "emulator/linux-user/memory/mapper.h"
 
@@ -230,17 +231,22 @@ SysResult Attempt::by_copy() {
     core_.unclaim(after, split.start, split.end);
     edges.close(after);
     // The map has both for a moment, under one lock: what is left to do is to unmap the old range.
-    for (const Interval& part : parts_) {
-        call_.edit().insert(part);
+    try {
+        for (const Interval& part : parts_) {
+            call_.edit().insert(part);
+        }
+    } catch (const std::bad_alloc&) {
+        core_.release(split.start, split.end);
+        edges.undo(before_);
+        throw;
     }
     call_.commit();
-    call_.restart();
-    const SysResult gone = Mapper::remove(core_, call_, move_.start, move_.start + move_.moved());
-    if (gone < 0) {
+    // Once the bytes are in their new place the move is done, as in Linux (unmap_source_vma): what the host does not give back of the
+    // old range stays mapped. Taking the new range away instead could lose bytes, as a part of the old one may be gone.
+    or_no_memory([&]() -> SysResult {
         call_.restart();
-        Mapper::remove(core_, call_, target_, new_end_);
-        return gone;
-    }
+        return Mapper::remove(core_, call_, move_.start, move_.start + move_.moved());
+    });
     return static_cast<SysResult>(target_);
 }
 

@@ -1,8 +1,10 @@
 // Memory calls whose answers a program can see: mapping, protecting, moving, growing, advising, and code that is written.
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
@@ -211,6 +213,31 @@ static void code_over_fork(int advice, const char* name, int last_protection) {
     }
 }
 
+// RLIMIT_MEMLOCK is for the whole of a call: what is too much locks nothing. MS_INVALIDATE says what is locked.
+static void locks(void) {
+    char* pages = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(pages + PAGE, PAGE, PROT_READ);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct none[2] = {0};
+        const struct rlimit limit = {2 * PAGE, 2 * PAGE};
+        CALL(setrlimit(RLIMIT_MEMLOCK, &limit));
+        CALL(syscall(SYS_capset, &header, none));
+        CALL(mlock(pages, 3 * PAGE));
+        CALL(msync(pages, PAGE, MS_INVALIDATE));
+        CALL(mlock(pages, 2 * PAGE));
+        CALL(mlock(pages, 3 * PAGE));
+        CALL(msync(pages, PAGE, MS_INVALIDATE));
+        CALL(msync(pages + PAGE, PAGE, MS_INVALIDATE));
+        CALL(msync(pages + 2 * PAGE, PAGE, MS_INVALIDATE));
+        CALL(munlockall());
+        CALL(msync(pages, 3 * PAGE, MS_INVALIDATE));
+        _exit(0);
+    }
+    say_end("locks", wait_for(pid));
+}
+
 static int depth(int n) {
     volatile char frame[4096];
     frame[0] = (char)n;
@@ -229,6 +256,7 @@ int main(void) {
     code_over_fork(MADV_WIPEONFORK, "wiped text", PROT_READ | PROT_EXEC);
     code_over_fork(MADV_DONTFORK, "left out", writable);
     code_over_fork(MADV_DONTFORK, "text left out", PROT_READ | PROT_EXEC);
+    locks();
     SAY("a deep stack", "%d", depth(1000));
     return 0;
 }

@@ -7,13 +7,14 @@
 
 namespace weft::test {
 
-// Counts the calls that change memory or read files, and makes number `fail_at` (from 0) fail. Unmapping is counted and failed only
-// if `fail_unmap`: it is how the others are undone.
+// Counts the calls that change memory or read files, and makes number `fail_at` (from 0) fail, with `onwards` all later ones too.
+// Unmapping is counted and failed only if `fail_unmap`: it is how the others are undone.
 class FailingHostMemory : public user::HostMemory {
   public:
     mutable int calls = 0;
     mutable int protects = 0;
     int fail_at = INT_MAX;
+    bool onwards = false;
     bool fail_unmap = false;
     bool old_kernel = false;            // takes MAP_FIXED_NOREPLACE for a hint (before Linux 4.17)
     uint64_t most_read = ~uint64_t{0};  // bytes that a read gives at once
@@ -35,6 +36,10 @@ class FailingHostMemory : public user::HostMemory {
     int64_t advise(uint64_t a, uint64_t n, int advice) const override {
         return fails() ? -12 : HostMemory::advise(a, n, advice);
     }
+    int64_t lock(uint64_t a, uint64_t n, unsigned f) const override {
+        return fails() ? -12 : HostMemory::lock(a, n, f);
+    }
+    int64_t unlock(uint64_t a, uint64_t n) const override { return fails() ? -12 : HostMemory::unlock(a, n); }
     int64_t read_file(int fd, void* to, uint64_t n, uint64_t o) const override {
         return fails() ? -5 : HostMemory::read_file(fd, to, n < most_read ? n : most_read, o);
     }
@@ -43,7 +48,10 @@ class FailingHostMemory : public user::HostMemory {
     }
 
   private:
-    bool fails() const { return calls++ == fail_at; }
+    bool fails() const {
+        const int call = calls++;
+        return call == fail_at || (onwards && call > fail_at);
+    }
 };
 
 // A host whose memory is all talk: for counts of intervals beyond any real host's.

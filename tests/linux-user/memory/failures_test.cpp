@@ -1,7 +1,9 @@
 // The host refuses, has memory of its own in the guest's space, or the guest maps more than any host could: calls are whole or not
 // at all, and cost what intervals cost.
 #include <malloc.h>
+#include <sys/wait.h>
 
+#include "emulator/linux-user/memory/advice.h"
 #include "tests/linux-user/memory/failing_host_memory.h"
 #include "tests/linux-user/memory/guest_space.h"
 
@@ -150,6 +152,125 @@ TEST_CASE("each call of the host's fails in turn: map and memory are as before",
                 CHECK(done);
             }
         }
+    }
+}
+
+TEST_CASE(
+    "a move that the host refuses, unmapping too: the bytes are in one place at least, and the map says what "
+    "is there",
+    "[user][C4][R9][R10]") {
+    // Mappings of several kinds that move together, to a place that is not congruent: by copying where the host's pages are larger.
+    constexpr uint64_t kFrom = 1, kCount = 12, kTo = 66;
+    constexpr uint64_t kLook = 128;
+    for (const uint64_t host_page : {4096, 16384, 65536}) {
+        for (const bool reserve : {false, true}) {
+            for (const bool onwards : {false, true}) {
+                bool done = false;
+                for (int fail = 0; !done && fail < 200; fail++) {
+                    FailingHostMemory host;
+                    GuestSpace space(space_config(host_page, true, reserve), host);
+                    REQUIRE(space.fix(kArena, pages(16)) > 0);
+                    for (uint64_t i = 0; i < 16; i++) {
+                        std::memset(space.at(kArena + pages(i)), static_cast<int>(i + 1), 4096);
+                    }
+                    REQUIRE(space.mapper->protect(kArena + pages(4), pages(2), PROT_READ) == 0);
+                    host.calls = 0;
+                    host.fail_at = fail;
+                    host.onwards = onwards;
+                    host.fail_unmap = true;
+                    const SysResult outcome = space.mapper->remap(kArena + pages(kFrom), pages(kCount),
+                                                                  pages(kCount), 3, kArena + pages(kTo));
+                    done = host.calls <= fail;
+                    host.fail_at = INT_MAX;
+                    host.onwards = false;
+                    INFO("call " << fail << (onwards ? " and all later" : "") << " host page " << host_page
+                                 << " reserved " << reserve << " outcome " << outcome << " now "
+                                 << space.text());
+                    const std::vector<int> protections = space.host_protections(kArena, kLook);
+                    for (uint64_t i = 0; i < kLook; i++) {
+                        MutexLock lock(space.core->space().mutex());
+                        const Interval* interval = space.core->space().tree().at(kArena + pages(i));
+                        INFO("page " << i << " host " << protections[i]);
+                        if (interval != nullptr && interval->attributes.kind != Kind::foreign) {
+                            CHECK((protections[i] & PROT_READ) != 0);
+                        }
+                    }
+                    for (uint64_t i = 0; i < kCount; i++) {
+                        const int byte = static_cast<int>(kFrom + i + 1);
+                        INFO("byte " << byte);
+                        if (outcome >= 0) {
+                            CHECK(byte_of(space, kArena + pages(kTo + i)) == byte);
+                        } else {
+                            CHECK(byte_of(space, kArena + pages(kFrom + i)) == byte);
+                        }
+                    }
+                    CHECK(byte_of(space, kArena) == 1);
+                    CHECK(byte_of(space, kArena + pages(15)) == 16);
+                    // What the host refused to take back is nobody's.
+                    HostMemory::real().unmap(space.core->host_address(kArena), pages(kLook));
+                }
+                CHECK(done);
+            }
+        }
+    }
+}
+
+TEST_CASE("the host refuses a lock: nothing is locked", "[user][W3]") {
+    FailingHostMemory host;
+    GuestSpace space(space_config(4096), host);
+    Advice advice(*space.core);
+    REQUIRE(space.fix(kArena, pages(3)) > 0);
+    REQUIRE(space.mapper->protect(kArena + pages(1), pages(1), PROT_READ) == 0);
+    for (int fail = 0;; fail++) {
+        host.calls = 0;
+        host.fail_at = fail;
+        const SysResult outcome = advice.lock(kArena, pages(3), MLOCK_ONFAULT);
+        const bool failed = host.calls > fail;
+        host.fail_at = INT_MAX;
+        CHECK(outcome == (failed ? -ENOMEM : 0));
+        for (uint64_t i = 0; i < 3; i++) {
+            // EBUSY by the map, else by the kernel, if the page is locked.
+            CHECK(advice.sync(kArena + pages(i), 4096, MS_INVALIDATE) == (failed ? 0 : -EBUSY));
+        }
+        if (!failed) {
+            break;
+        }
+    }
+    CHECK(advice.unlock_all() == 0);
+    CHECK(advice.sync(kArena, pages(3), MS_INVALIDATE) == 0);
+}
+
+TEST_CASE("the host refuses to leave a part out of children: its parts before are left out, by the map too",
+          "[user][D4]") {
+    for (const int fail : {0, 1, 2, INT_MAX}) {
+        FailingHostMemory host;
+        GuestSpace space(space_config(4096), host);
+        Advice advice(*space.core);
+        REQUIRE(space.fix(kArena, pages(4)) > 0);
+        REQUIRE(space.mapper->protect(kArena + pages(1), pages(1), PROT_READ) == 0);
+        host.calls = 0;
+        host.fail_at = fail;
+        CHECK(advice.advise(kArena, pages(3), MADV_DONTFORK) == (fail < 3 ? -ENOMEM : 0));
+        host.fail_at = INT_MAX;
+        space.core->fork_prepare();
+        const pid_t child = ::fork();
+        if (child == 0) {
+            space.core->fork_child();
+            const std::vector<int> there = space.host_protections(kArena, 4);
+            int wrong = 0;
+            MutexLock lock(space.core->space().mutex());
+            for (uint64_t i = 0; i < 4; i++) {
+                const bool known = space.core->space().tree().at(kArena + pages(i)) != nullptr;
+                const bool kept = i == 3 || i >= static_cast<uint64_t>(fail);
+                wrong += known != kept || (there[i] != -1) != kept;
+            }
+            ::_exit(wrong);
+        }
+        space.core->fork_parent();
+        int status = -1;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        INFO("call " << fail);
+        CHECK(status == 0);
     }
 }
 
