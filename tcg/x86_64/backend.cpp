@@ -187,11 +187,11 @@ class X86Backend final : public Backend {
 
     uint64_t code_identity() const override {
         const RuntimeCode& code = target_.runtime;
-        uint64_t hash = hash_words(code.probe, code.return_missed, code.lookup, code.exit_lookup,
-                                   code.exit_indirect, code.exit_halt, code.exit_yield, code.exit_goto_tb,
-                                   code.access, code.access_fp, code.leader, code.leader_fp, code.atomic,
-                                   code.atomic_fp, code.soft_float, code.box_mask, code.sign_f32,
-                                   code.sign_f64, code.canonical_f32, code.canonical_f64, code.size);
+        uint64_t hash = hash_words(
+            code.probe, code.return_missed, code.lookup, code.exit_lookup, code.exit_indirect, code.exit_halt,
+            code.exit_yield, code.exit_goto_tb, code.access, code.access_fp, code.leader, code.leader_fp,
+            code.atomic, code.atomic_fp, code.soft_float, code.box_mask, code.sign_f32, code.sign_f64,
+            code.canonical_f32, code.canonical_f64, code.fp_flags, code.size);
         for (const uint32_t helper : code.helpers) {
             hash = hash_step(hash, helper);
         }
@@ -199,8 +199,9 @@ class X86Backend final : public Backend {
             hash = hash_step(hash, target_.features.*feature.flag);
         }
         hash = hash_step(hash, hash_words(target_.share_jump_cache_probe, target_.direct_side_exits,
-                                          target_.share_tlb_probes, target_.fences, target_.atomic_additions,
-                                          context_.pinned_count, target_.count_insns, target_.profile));
+                                          target_.share_tlb_probes, target_.inline_fp_flags, target_.fences,
+                                          target_.atomic_additions, context_.pinned_count,
+                                          target_.count_insns, target_.profile));
         const MemoryModel& memory = target_.memory;
         // Where direct memory begins is in gs, unless that is at 0.
         hash = hash_step(hash, hash_words(memory.kind, memory.base != 0, memory.bounds));

@@ -307,7 +307,8 @@ TEST_CASE("a unit that does not fit into an empty region is made of fewer instru
         machine.pause();
         // The interpreter's code for it is small enough, and a store has the shorter ones already.
         const char* backend = std::getenv("WEFT_TEST_BACKEND");
-        if (std::string(evict) == "region" && std::getenv("WEFT_TEST_CACHE") == nullptr && backend != nullptr && std::string(backend) == "native") {
+        if (std::string(evict) == "region" && std::getenv("WEFT_TEST_CACHE") == nullptr &&
+            backend != nullptr && std::string(backend) == "native") {
             CHECK(machine.stat("translations_retried") > 3);
         }
     }
