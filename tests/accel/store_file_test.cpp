@@ -201,7 +201,8 @@ TEST_CASE("a file of another build is replaced, one that is damaged too") {
         CHECK_FALSE(append_to_store(folder.fd.get(), kName, kIdentity, {}));
     }
     SECTION("header") {
-        const unsigned byte = GENERATE(0u, 8u, 17u, 25u, 36u, 38u);
+        const unsigned byte = GENERATE(0u, 8u, 19u, 25u, 36u, 38u);
+        CAPTURE(byte);
         std::fstream file(folder.file(), std::ios::in | std::ios::out | std::ios::binary);
         file.seekp(byte);
         file.put('\x5a');
