@@ -281,7 +281,7 @@ def check_monitor(weft, monitor, file):
     counts = [int(line.split()[0]) for line in hot[2:5]]
     expect(len(hot) == 6 and counts == sorted(counts, reverse=True) and counts[0] > 1000, "info tb-list 3: %s" % hot)
     detailed = monitor.ask("info tb-list -d 5")
-    for part in ("guest:\n0x", "host:\n0x", "csrrw", "amoadd.d"):
+    for part in ("guest:\n0x", "host:\n0x", "csrrs", "amoadd.d"):
         expect(part in detailed, "info tb-list -d: no %r in\n%s" % (part, detailed))
     pc = hot[2].split()[2]
     host = hot[2].split()[6]
@@ -535,7 +535,7 @@ gdb.execute('set breakpoint pending on')
 gdb.execute('set debuginfod enabled off')
 gdb.execute('handle SIGPIPE nostop noprint')
 stop = gdb.Breakpoint('weft::riscv::csr_access')
-stop.condition = 'number == 0x340'
+stop.condition = 'number == 0x344'
 stop.ignore_count = 20
 gdb.execute('run')
 found = functions()

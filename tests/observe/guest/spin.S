@@ -6,7 +6,7 @@ _start:
         la      s2, counter
         li      s1, 0
 loop:   addi    s1, s1, 1
-        csrw    mscratch, s1
+        csrr    a5, mip
         ld      a2, 0(s0)
         la      a3, sub
         jalr    a3
