@@ -214,6 +214,21 @@ TEST_CASE("a file of another build is replaced, one that is damaged too") {
     }
 }
 
+TEST_CASE("a slot that leads behind the records leads nowhere") {
+    const uint64_t offset = GENERATE(kMinCapacity, kMaxCapacity - kRecordAlignment);
+    const Folder folder;
+    const Numbered unit(1);
+    const Place place = place_of(slots_of(kMinCapacity), unit.query.page_sample, unit.query.hash());
+    const uint64_t slot = slot_of(unit.query.hash(), offset);
+    std::fstream file(folder.file(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(kSlotsStart + place.slot(0) * sizeof(slot)));
+    file.write(reinterpret_cast<const char*>(&slot), sizeof(slot));
+    file.close();
+    CHECK_FALSE(holds(folder.open(), unit));
+    CHECK(folder.append({unit.fresh()}) == Appended::done);
+    CHECK(holds(folder.open(), unit));
+}
+
 TEST_CASE("a file may be shortened while it is read") {
     const Folder folder;
     const Numbered unit(1);

@@ -217,6 +217,10 @@ class Appending {
         std::array<uint8_t, kRecordPrefix> prefix{};
         if (offset >= header_.data_end) {
             const uint64_t at = offset - header_.data_end;
+            // A slot that was damaged leads anywhere.
+            if (at > data_.size() || data_.size() - at < prefix.size()) {
+                return false;
+            }
             std::copy_n(data_.begin() + static_cast<ptrdiff_t>(at), prefix.size(), prefix.begin());
         } else if (!read_all(fd_, offset, prefix)) {
             return false;
