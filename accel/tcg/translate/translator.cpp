@@ -1,6 +1,7 @@
 #include "accel/tcg/translate/translator.h"
 
 #include <algorithm>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -169,7 +170,7 @@ std::optional<CompileStatus> Translator::take_stored(const TranslationJob& job, 
     });
 }
 
-bool Translator::make_record(const TranslationJob& job, const Made& made, const TranslationBlock& tb) {
+bool Translator::make_record(const TranslationJob& job, const Made& made, const TranslationBlock& tb) try {
     if (made.stored || !may_be_stored(job)) {
         return false;
     }
@@ -188,6 +189,8 @@ bool Translator::make_record(const TranslationJob& job, const Made& made, const 
     unit.code = moving_;
     record_.clear();
     return append_record(query_of(job), unit, &record_);
+} catch (const std::bad_alloc&) {
+    return false;
 }
 
 // ---- making the unit ----
