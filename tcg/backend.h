@@ -51,6 +51,9 @@ struct RuntimeHooks {
     // A group's shared TLB probe failed because its accesses lie in two pages of the host's memory; they are done one by
     // one. ExecState::exit_host_pc says where. May be null.
     void (*page_crossed)(void* state);
+    // An access, that ExecState::exit_host_pc belongs to, did not find the page that its place carried (CarriedPages), and is one
+    // of kCarriedMisses that did not. Before it is done. May be null.
+    void (*page_not_carried)(void* state);
     // The code to go on at for guest `pc` in the state's current context, with header.page_pc set for it and the jump
     // cache filled; null where the loop must decide (nothing translated, exit requested); header.pc is then `pc`.
     RxAddress (*lookup)(void* state, uint64_t pc);

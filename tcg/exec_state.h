@@ -52,6 +52,32 @@ struct TlbTable {
 };
 inline constexpr unsigned kMmuModes = 4;
 
+// The pages that accesses found last, by the place of the instruction in guest code: generated code compares an address with the
+// page that its place carries, which costs less than the probe of a table (no load waits for another), and probes where
+// that fails. Filled by generated code from TLB entries that serve it without reserve; void whenever one of those is taken away
+// or restricted, which is for whoever does that to see to. Loads and stores have their own, for a page may be readable alone.
+inline constexpr unsigned kCarriedPlaces = 256;
+inline constexpr uint64_t kNoCarriedPage =
+    0x800;  // never what is left of an address without its offset in the page
+struct CarriedPages {
+    CarriedPages() { pages.fill(kNoCarriedPage); }
+
+    std::array<uint64_t, kCarriedPlaces> pages;      // guest addresses
+    std::array<uint64_t, kCarriedPlaces> addends{};  // host address minus guest address
+};
+// One MMU mode's.
+struct CarriedTable {
+    CarriedPages loads;
+    CarriedPages stores;
+    // By the low byte of a page's number: whether the page may be among them. Most pages that are flushed are not.
+    std::array<uint8_t, 256> noted{};
+    bool any = false;  // whether there are any
+};
+// The place of an instruction at this offset in its page: those that are 512 bytes apart share one.
+constexpr unsigned carried_place(uint32_t page_offset) { return page_offset / 2 % kCarriedPlaces; }
+// So many failed comparisons of a vCPU, and the slow path looks whose the last one was (RuntimeHooks::page_not_carried).
+inline constexpr int32_t kCarriedMisses = 256;
+
 // One entry of the jump cache that generated code probes: a table of so many as ExecState::jump_cache_mask says. Only its vCPU's
 // thread reads and writes it.
 struct JumpCacheEntry {
@@ -113,6 +139,9 @@ struct HostFault {
 struct alignas(64) ExecState {
     // Where a unit's values wait for a register: for generated code alone. None lives from unit to unit.
     std::array<uint64_t, kSpillSlots> spills;
+
+    std::array<CarriedTable, kMmuModes> carried;
+    int32_t carried_misses = kCarriedMisses;  // left until the slow path is asked
 
     ProfileState profile;
 

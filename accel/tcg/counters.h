@@ -56,6 +56,8 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter tlb_page_flushes;  // of one address
     Counter tlb_victim_hits;
     Counter tlb_resizes;
+    Counter
+        places_uncarried;  // places in code that do not compare with carried pages any more: they missed too often
     Counter groups_disabled;  // TBs thrown away because their shared TLB probes straddled pages too often
     Counter code_writes;      // stores to pages that hold code
     // Filled in when the vCPU goes, from what generated code counted in ExecState::profile.
@@ -70,7 +72,7 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 39> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 40> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"jump_cache_growths", &VcpuCounters::jump_cache_growths},
@@ -105,6 +107,7 @@ inline constexpr std::array<CounterField, 39> kVcpuCounters = {{
     {"tlb_page_flushes", &VcpuCounters::tlb_page_flushes},
     {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
     {"tlb_resizes", &VcpuCounters::tlb_resizes},
+    {"places_uncarried", &VcpuCounters::places_uncarried},
     {"groups_disabled", &VcpuCounters::groups_disabled},
     {"code_writes", &VcpuCounters::code_writes},
     {"block_entries", &VcpuCounters::block_entries},

@@ -95,6 +95,7 @@ constexpr std::array kSwitches = {
     Switch{"share-jump-cache-probe", &tcg::NativeOptions::share_jump_cache_probe, nullptr},
     Switch{"direct-side-exits", &tcg::NativeOptions::direct_side_exits, nullptr},
     Switch{"share-tlb-probes", &tcg::NativeOptions::share_tlb_probes, nullptr},
+    Switch{"carry-pages", &tcg::NativeOptions::carry_pages, nullptr},
     Switch{"inline-fp-flags", &tcg::NativeOptions::inline_fp_flags, nullptr},
     Switch{"fences", &tcg::NativeOptions::fences, nullptr},
     Switch{"atomic-additions", &tcg::NativeOptions::atomic_additions, nullptr},

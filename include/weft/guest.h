@@ -12,7 +12,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 7;
+inline constexpr uint32_t kGuestAbiVersion = 8;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -124,8 +124,11 @@ struct GuestArch {
     uint32_t ir_version;   // ir::kIrVersion
     const char* name;      // "riscv64"
 
-    uint32_t state_size;             // bytes of the architecture's part
-    uint32_t mmu_mode_count;         // at most 4
+    uint32_t state_size;      // bytes of the architecture's part
+    uint32_t mmu_mode_count;  // at most 4
+    // Mask of MMU modes whose code works with the same pages for long: there an access is compared with the page that the same
+    // instruction found last. Not those of a kernel, which changes mappings and address spaces all the time.
+    uint32_t steady_modes;
     uint32_t space_dependent_modes;  // mask of MMU modes whose mappings depend on the AddressSpaceKey
     uint32_t max_insn_size;          // bytes
     uint32_t min_insn_size;          // bytes; instructions are aligned to it

@@ -37,7 +37,7 @@
 namespace weft::ir {
 
 // Raised when the meaning or layout of anything in this header or in ir_ops.h changes.
-inline constexpr uint32_t kIrVersion = 6;
+inline constexpr uint32_t kIrVersion = 7;
 
 enum class Type : uint8_t { none, i32, i64, f32, f64 };
 
@@ -190,6 +190,9 @@ struct UnitStorage {
     bool (*grow_temps)(Unit* unit);
 };
 
+// The bit of Unit::uncarried for an instruction at this offset in its page.
+constexpr unsigned uncarried_bit(uint32_t page_offset) { return page_offset / 8 % 64; }
+
 struct Unit {
     uint32_t version;  // kIrVersion
     uint32_t global_count;
@@ -211,6 +214,9 @@ struct Unit {
     // Set by the accelerator: accesses at displacements from one base often lie in two pages, so that one look at the
     // TLB for all of them does not pay.
     bool ungrouped;
+    // Set by the accelerator: where accesses seldom find the page that they found last, so that comparing with it does not
+    // pay. By places in the page, see uncarried_bit().
+    uint64_t uncarried;
 
     // What was translated; set by the front end.
     uint32_t insn_count;

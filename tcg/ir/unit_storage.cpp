@@ -55,6 +55,7 @@ ir::Unit& UnitMemory::begin_unit() {
     unit_.error = ir::UnitError::none;
     unit_.uses_fp = false;
     unit_.ungrouped = false;
+    unit_.uncarried = 0;
     unit_.fp_rounding = ir::Rounding::nearest_even;
     unit_.goto_tb_count = 0;
     unit_.fixed_pages = false;

@@ -71,6 +71,8 @@ class X86Backend final : public Backend {
         target_.share_jump_cache_probe = options.share_jump_cache_probe;
         target_.direct_side_exits = options.direct_side_exits;
         target_.share_tlb_probes = options.share_tlb_probes && config.memory.kind == MemoryModel::Kind::table;
+        target_.carrying_modes =
+            options.carry_pages && config.memory.kind == MemoryModel::Kind::table ? guest_.steady_modes : 0;
         target_.memory = config.memory;
         context_.memory = config.memory;
         WEFT_ASSERT(config.memory.bounds == 0 || (config.memory.bounds >= 12 && config.memory.bounds < 64));
@@ -199,9 +201,9 @@ class X86Backend final : public Backend {
             hash = hash_step(hash, target_.features.*feature.flag);
         }
         hash = hash_step(hash, hash_words(target_.share_jump_cache_probe, target_.direct_side_exits,
-                                          target_.share_tlb_probes, target_.inline_fp_flags, target_.fences,
-                                          target_.atomic_additions, context_.pinned_count,
-                                          target_.count_insns, target_.profile));
+                                          target_.share_tlb_probes, target_.carrying_modes,
+                                          target_.inline_fp_flags, target_.fences, target_.atomic_additions,
+                                          context_.pinned_count, target_.count_insns, target_.profile));
         const MemoryModel& memory = target_.memory;
         // Where direct memory begins is in gs, unless that is at 0.
         hash = hash_step(hash, hash_words(memory.kind, memory.base != 0, memory.bounds));

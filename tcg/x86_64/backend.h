@@ -17,7 +17,8 @@ struct NativeOptions {
     bool direct_side_exits =
         true;  // a conditional branch that leaves the unit is itself the jump that is linked
     bool share_tlb_probes = true;  // accesses at displacements from one register share a probe
-    bool inline_fp_flags = true;   // MXCSR is read and written in the unit, not by a call
+    bool carry_pages = true;  // accesses compare with the page that they found last before they probe the TLB
+    bool inline_fp_flags = true;  // MXCSR is read and written in the unit, not by a call
     // A helper that does not declare kHelperUsesFp runs under the guest's MXCSR. On, one that changes it, be it a sticky
     // exception by some arithmetic of its own, ends the program and is named.
     bool check_helpers = WEFT_DEBUG != 0;

@@ -14,6 +14,13 @@ using ir::Type;
 
 namespace {
 
+// Of a place in CarriedPages, from its page to its addend.
+constexpr int32_t kCarriedAddend = offsetof(CarriedPages, addends) - offsetof(CarriedPages, pages);
+
+constexpr size_t carried_table(unsigned mmu_mode) {
+    return offsetof(ExecState, carried) + mmu_mode * sizeof(CarriedTable);
+}
+
 constexpr Width width_of_size(unsigned size_log2) { return static_cast<Width>(size_log2); }
 
 // Atomics that C++ sees as one operation on the old value and an operand; the host has them as a compare-and-swap loop.
@@ -72,9 +79,16 @@ bool UnitCompiler::lower_memory(const ir::Op& op) {
 
 UnitCompiler::Probed UnitCompiler::probe(Gpr base, Window window, unsigned mmu_mode, bool is_store,
                                          Label& miss) {
-    const auto table = static_cast<int32_t>(offsetof(ExecState, tlb) + mmu_mode * sizeof(TlbTable));
     const Gpr entry = scratch();
     const Gpr page = scratch();
+    probe_into({entry, page}, base, window, mmu_mode, is_store, miss);
+    return {entry, page};
+}
+
+void UnitCompiler::probe_into(Probed regs, Gpr base, Window window, unsigned mmu_mode, bool is_store,
+                              Label& miss) {
+    const auto [entry, page] = regs;
+    const auto table = static_cast<int32_t>(offsetof(ExecState, tlb) + mmu_mode * sizeof(TlbTable));
     const auto at = [this, base](Width width, Gpr to, int32_t displacement) {
         displacement == 0 ? as_->mov(width, to, base) : as_->lea(width, to, Mem(base, displacement));
     };
@@ -92,7 +106,56 @@ UnitCompiler::Probed UnitCompiler::probe(Gpr base, Window window, unsigned mmu_m
     as_->cmp(Width::q64, page, Mem(entry, tag));
     as_->jcc(Cond::ne, miss);
     as_->mov(Width::q64, entry, Mem(entry, offsetof(TlbEntry, addend)));
-    return {entry, page};
+}
+
+bool UnitCompiler::is_carried(MemOp memop) const {
+    const auto page_offset = static_cast<uint32_t>(insn_.pc_offset);
+    return (target_.carrying_modes >> memop.mmu_mode() & 1) != 0 && in_insn_ && !memop.aligned() &&
+           !memop.reserve() && (unit_->uncarried >> ir::uncarried_bit(page_offset) & 1) == 0;
+}
+
+Gpr UnitCompiler::compare_carried(Gpr base, const AccessRecord& record) {
+    const unsigned place = carried_place(static_cast<uint32_t>(insn_.pc_offset));
+    const size_t pages = carried_table(record.mmu_mode) +
+                         (record.kind == AccessRecord::store ? offsetof(CarriedTable, stores)
+                                                             : offsetof(CarriedTable, loads)) +
+                         offsetof(CarriedPages, pages);
+    const int32_t page = exec_offset(pages + place * sizeof(uint64_t));
+    const Gpr addend = scratch();
+    const Gpr spare = scratch();
+    slow_ = &stub(Stub::Kind::carried);
+    record.displacement == 0 ? as_->mov(Width::q64, addend, base)
+                             : as_->lea(Width::q64, addend, Mem(base, record.displacement));
+    // What is not aligned does not compare equal either: it might reach over the page's end.
+    const int64_t misaligned = (int64_t{1} << record.size_log2) - 1;
+    as_->and_(Width::q64, addend, -static_cast<int64_t>(kPageSize) | misaligned);
+    as_->cmp(Width::q64, addend, at_state(page));
+    as_->jcc(Cond::ne, slow_->entry);
+    const uint32_t found = as_->offset();
+    as_->mov(Width::q64, addend, at_state(page + kCarriedAddend));
+    slow_->carried = {record, found, host(addend), host(spare), page};
+    return addend;
+}
+
+void UnitCompiler::write_carried(Stub::Carried& carried) {
+    const AccessRecord& record = carried.access;
+    const Gpr addend = gpr(carried.addend);
+    const Gpr page = gpr(carried.spare);
+    const int32_t low = record.displacement;
+    Label miss;
+    as_->sub(Width::d32, at_state(exec_offset(offsetof(ExecState, carried_misses))), 1);
+    as_->jcc(Cond::s, miss);
+    probe_into({addend, page}, gpr(record.base), {low, low + (int32_t{1} << record.size_log2)},
+               record.mmu_mode, record.kind == AccessRecord::store, miss);
+    as_->mov(Width::q64, at_state(carried.page + kCarriedAddend), addend);
+    const size_t table = carried_table(record.mmu_mode);
+    as_->movzx(Width::b8, addend, page);
+    as_->mov(Width::b8, Mem(kState, addend, 1, exec_offset(table + offsetof(CarriedTable, noted))), 1);
+    as_->mov(Width::b8, at_state(exec_offset(table + offsetof(CarriedTable, any))), 1);
+    as_->shl(Width::q64, page, kPageBits);
+    as_->mov(Width::q64, at_state(carried.page), page);
+    as_->jmp_rel32(carried.found);
+    as_->bind(miss);
 }
 
 Gpr UnitCompiler::probe_alone(Gpr base, MemOp memop, bool is_store, Label& miss) {
@@ -136,6 +199,9 @@ Gpr UnitCompiler::begin_access(Gpr base, HostReg value, MemOp memop, bool is_sto
         values_.keep(host(addend));
         kept_for_[host(addend)] = number;
         return addend;
+    }
+    if (kept == kNoReg && is_carried(memop)) {
+        return compare_carried(base, record);
     }
     slow_ = &stub(Stub::Kind::access);
     slow_->access = record;

@@ -47,7 +47,14 @@ uint64_t window_addend(const TlbTable& table, uint64_t first, uint64_t last, boo
 
 uintptr_t slow_access(const RuntimeContext* context, void* state, const AccessRecord* record,
                       uint64_t* regs) {
-    exec_state(state).exit_host_pc = reinterpret_cast<uintptr_t>(record);
+    ExecState& exec = exec_state(state);
+    exec.exit_host_pc = reinterpret_cast<uintptr_t>(record);
+    if (exec.carried_misses < 0) [[unlikely]] {
+        exec.carried_misses = kCarriedMisses;
+        if (context->hooks.page_not_carried != nullptr) {
+            context->hooks.page_not_carried(state);
+        }
+    }
     return access(context, state, *record, regs) ? resume_address(record) : fault(context, state, regs);
 }
 

@@ -196,6 +196,13 @@ void UnitCompiler::write_stub(Stub& stub) {
             stub.access.back = static_cast<uint16_t>(as_->offset() + sizeof(AccessRecord) - stub.resume);
             as_->data({reinterpret_cast<const uint8_t*>(&stub.access), sizeof(AccessRecord)});
             break;
+        case Stub::Kind::carried:
+            write_carried(stub.carried);
+            as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
+            stub.carried.access.back =
+                static_cast<uint16_t>(as_->offset() + sizeof(AccessRecord) - stub.resume);
+            as_->data({reinterpret_cast<const uint8_t*>(&stub.carried.access), sizeof(AccessRecord)});
+            break;
         case Stub::Kind::leader:
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.leader_fp : runtime_code.leader));
             stub.leader.access.back =

@@ -35,6 +35,7 @@ struct Target {
     bool direct_side_exits;
     bool inline_fp_flags;
     bool share_tlb_probes;
+    uint32_t carrying_modes;  // GuestArch::steady_modes, or none
     bool fences;
     bool atomic_additions;
     MemoryModel memory;
@@ -55,6 +56,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
         enum class Kind : uint8_t {
             access,
             leader,
+            carried,
             atomic,
             soft_float,
             canonical_nan,
@@ -65,6 +67,13 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
         struct Nan {
             Xmm reg;
             bool f64;
+        };
+        struct Carried {
+            AccessRecord access;
+            uint32_t found;  // offset to go on at, where the place carries the page
+            HostReg addend;
+            HostReg spare;
+            int32_t page;  // from the state pointer: the place's, in CarriedPages
         };
         struct Jump {
             uint32_t site;
@@ -78,6 +87,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
         union {
             AccessRecord access;
             LeaderRecord leader;
+            Carried carried;
             AtomicRecord atomic;
             FloatRecord soft;
             Nan nan;
@@ -173,6 +183,14 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     };
     // Emits the TLB probe for a window: on a hit the entry's addend is in a register, and another may be overwritten.
     Probed probe(Gpr base, Window window, unsigned mmu_mode, bool is_store, Label& miss);
+    // The same with registers that are given.
+    void probe_into(Probed regs, Gpr base, Window window, unsigned mmu_mode, bool is_store, Label& miss);
+    // Whether the access at hand compares with a carried page (CarriedPages) first.
+    bool is_carried(ir::MemOp memop) const;
+    // Emits that; the addend is in the returned register.
+    Gpr compare_carried(Gpr base, const AccessRecord& record);
+    // Emits the probe that follows where it fails, up to where that fails as well.
+    void write_carried(Stub::Carried& carried);
     // Emits the probe for one access.
     Gpr probe_alone(Gpr base, ir::MemOp memop, bool is_store, Label& miss);
     // The register that keeps the addend for the access at hand, locked; kNoReg where there is none.

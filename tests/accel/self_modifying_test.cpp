@@ -171,3 +171,39 @@ TEST_CASE("a vCPU sees after its fence what it has read before", "[smc]") {
     machine.pause();
     REQUIRE(machine.stat("invalidations") > 1500);
 }
+
+TEST_CASE("an instruction stores to a page before that holds code, and after", "[smc]") {
+    Machine machine(1);
+    Assembler routine(kCode);
+    routine.li(1, 0);
+    routine.op(Opcode::jr, 12);
+    machine.load(routine);
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(8, kCode);
+    code.li(10, 4);
+    code.li(7, kInsnStep);
+    code.li(9, 3);  // the first time: the page is met before, again and again
+    const uint64_t round = code.pc();
+    code.op(Opcode::ld, 6, 8);
+    code.op(Opcode::add, 6, 7);
+    code.op(Opcode::st, 6, 8);
+    code.addi(9, -1);
+    code.bne(9, 14, round);
+    code.li(9, 1);
+    code.op(Opcode::fence_i);
+    const auto back = code.li_later(12);
+    code.op(Opcode::jr, 8);
+    code.land(back);
+    code.op(Opcode::st, 1, 13);
+    code.addi(2, 1);
+    code.bne(2, 10, round);
+    code.op(Opcode::halt);
+    machine.load(code);
+    machine.add(0x1000);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(4);
+    for (uint64_t i = 0; i < 4; ++i) {
+        CHECK(events[i].value == 3 + i);
+    }
+}

@@ -492,6 +492,7 @@ const GuestArch& guest_arch() {
         .name = "toy",
         .state_size = sizeof(State),
         .mmu_mode_count = 3,
+        .steady_modes = 0b111,
         .space_dependent_modes = 0b110,
         .max_insn_size = 6,
         .min_insn_size = 2,

@@ -4,12 +4,14 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "accel/tcg/blocks/uncarried_code.h"
 #include "accel/tcg/blocks/ungrouped_code.h"
-#include "accel/tcg/vcpu/page_cross_rate.h"
+#include "accel/tcg/vcpu/miss_rate.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;
-using weft::accel::PageCrossRate;
+using weft::accel::MissRate;
+using weft::accel::UncarriedCode;
 using weft::accel::UngroupedCode;
 
 namespace {
@@ -17,7 +19,7 @@ namespace {
 constexpr uint64_t kMillisecond = 1'000'000;
 
 // Straddles `count` times, `step_ns` apart from `now` on: how often that was too often.
-unsigned crossings(PageCrossRate& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
+unsigned crossings(MissRate& meter, uint64_t host_pc, uint64_t* now, unsigned count, uint64_t step_ns) {
     unsigned times = 0;
     for (unsigned i = 0; i < count; ++i) {
         times += meter.too_often(host_pc, [&] { return *now; }) ? 1u : 0u;
@@ -29,14 +31,14 @@ unsigned crossings(PageCrossRate& meter, uint64_t host_pc, uint64_t* now, unsign
 }  // namespace
 
 TEST_CASE("crossing pages is too often by its rate, not by its number", "[ungrouped]") {
-    PageCrossRate meter;
+    MissRate meter(32);
     uint64_t now = 5'000 * kMillisecond;
     CHECK(crossings(meter, 0x7000, &now, 10'000, kMillisecond) == 0);
     CHECK(crossings(meter, 0x7000, &now, 100, 1000) >= 1);
 }
 
 TEST_CASE("places are counted apart", "[ungrouped]") {
-    PageCrossRate meter;
+    MissRate meter(32);
     uint64_t now = 0;
     for (uint64_t pc = 0x10'0000; pc < 0x20'0000; pc += 0x101) {
         CHECK(crossings(meter, pc, &now, 10, 1) == 0);
@@ -96,4 +98,59 @@ TEST_CASE("accesses of a group reach two pages that are no neighbours, and the c
     const char* const backend = std::getenv("WEFT_TEST_BACKEND");
     const bool native = backend != nullptr && std::string_view(backend) == "native";
     CHECK((machine.stat("groups_disabled") >= 1) == native);
+}
+
+TEST_CASE("accesses that do not carry pages are known by their page and place", "[ungrouped]") {
+    UncarriedCode uncarried;
+    CHECK(uncarried.of(0x3000) == 0);
+    uncarried.add(0x3000, 0x10);
+    uncarried.add(0x3000, 0x210);  // 512 bytes on: the same place
+    CHECK(uncarried.of(0x3000) == uint64_t{1} << 2);
+    uncarried.add(0x3000, 0xffe);
+    CHECK(uncarried.of(0x3000) == (uint64_t{1} << 2 | uint64_t{1} << 63));
+    CHECK(uncarried.of(0x4000) == 0);
+}
+
+TEST_CASE("an access that finds another page each time gives up carrying, and others do not", "[ungrouped]") {
+    constexpr int64_t kRounds = 100'000;
+    // By the instruction clock: how often it misses in which time is the same on all hosts.
+    Machine machine(1, {{"clock", "insn"}, {"thread", "single"}});
+    // Two pages, in turn, and a third one that is always the same.
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(2, kRounds);
+    code.li(3, 0x10000);
+    code.li(4, 0x11000);
+    code.li(6, 0x12000);
+    const uint64_t loop = code.pc();
+    code.op(Opcode::ldd, 5, 3, 0);
+    code.addi(5, 1);
+    code.op(Opcode::std, 5, 3, 0);
+    code.op(Opcode::ldd, 5, 6, 0);
+    code.addi(5, 1);
+    code.op(Opcode::std, 5, 6, 0);
+    for (const auto& [to, from] : {std::pair{7, 3}, std::pair{3, 4}, std::pair{4, 7}}) {
+        code.li(to, 0);
+        code.op(Opcode::add, to, from);
+    }
+    code.addi(2, -1);
+    code.bne(2, 14, loop);
+    for (const int base : {3, 4, 6}) {
+        code.op(Opcode::ldd, 5, base, 0);
+        code.op(Opcode::st, 5, 13);
+    }
+    code.op(Opcode::halt);
+    code.jmp(code.pc());
+    machine.load(code);
+    machine.add(0x1000);
+    machine.resume();
+    const std::vector<Event> events = machine.wait_for(3);
+    machine.pause();
+    CHECK(events.at(0).value == kRounds / 2);
+    CHECK(events.at(1).value == kRounds / 2);
+    CHECK(events.at(2).value == kRounds);
+    const char* const backend = std::getenv("WEFT_TEST_BACKEND");
+    const bool native = backend != nullptr && std::string_view(backend) == "native";
+    CHECK(machine.stat("places_uncarried") ==
+          (native ? 2 : 0));  // a load and a store; the interpreter carries none
 }

@@ -158,6 +158,7 @@ tcg::RuntimeHooks StepMachine::hooks() {
         [](void* state, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
            uint64_t* old) { return of(state).atomic(op, address, memop, a, b, old); },
         nullptr,
+        nullptr,
         [](void* state, uint64_t pc) {
             state_header(state).pc = pc;
             return tcg::RxAddress();

@@ -118,6 +118,7 @@ struct Tables {
         guest.name = "test";
         guest.state_size = sizeof(GuestState);
         guest.mmu_mode_count = kMmuModes;
+        guest.steady_modes = ~uint32_t{0};
         guest.max_insn_size = 4;
         guest.min_insn_size = 2;
         guest.globals = globals.data();
@@ -328,7 +329,7 @@ Harness::Harness(Kind kind, const HarnessOptions& options)
         LowMemory::map_once();
     }
     const BackendConfig config{options.guest,
-                               {&load, &store, &atomic, nullptr, &lookup},
+                               {&load, &store, &atomic, nullptr, nullptr, &lookup},
                                options.count_insns,
                                false,
                                options_.memory};

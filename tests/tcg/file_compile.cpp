@@ -27,6 +27,7 @@ constexpr std::pair<std::string_view, bool NativeOptions::*> kSwitches[] = {
     {"share_jump_cache_probe", &NativeOptions::share_jump_cache_probe},
     {"direct_side_exits", &NativeOptions::direct_side_exits},
     {"share_tlb_probes", &NativeOptions::share_tlb_probes},
+    {"carry_pages", &NativeOptions::carry_pages},
     {"inline_fp_flags", &NativeOptions::inline_fp_flags},
     {"fences", &NativeOptions::fences},
     {"atomic_additions", &NativeOptions::atomic_additions},

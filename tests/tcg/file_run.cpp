@@ -28,6 +28,7 @@ std::vector<std::unique_ptr<Harness>> all_ways(bool count_insns) {
     plain.native.share_jump_cache_probe = false;
     plain.native.direct_side_exits = false;
     plain.native.share_tlb_probes = false;
+    plain.native.carry_pages = false;
     plain.native.inline_fp_flags = false;
     std::vector<std::unique_ptr<Harness>> ways = all_harnesses_and_memories(fast);
     for (const HarnessOptions& options : {slow, plain}) {

@@ -111,6 +111,7 @@ TEST_CASE("random units with the native backend's optimisations off") {
                                    .share_jump_cache_probe = false,
                                    .direct_side_exits = false,
                                    .share_tlb_probes = false,
+                                   .carry_pages = false,
                                    .inline_fp_flags = false,
                                    .features = {}};
     run_cases({}, options, test_seed(400'000), test_cases(500));

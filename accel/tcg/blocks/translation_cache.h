@@ -14,6 +14,7 @@
 #include "accel/tcg/blocks/core_sync.h"
 #include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/blocks/region_evictor.h"
+#include "accel/tcg/blocks/uncarried_code.h"
 #include "accel/tcg/blocks/ungrouped_code.h"
 #include "accel/tcg/settings.h"
 #include "base/epoch.h"
@@ -56,6 +57,7 @@ class TranslationCache {
     PageMap& pages() { return pages_; }
     BlockTable& blocks() { return blocks_; }
     UngroupedCode& ungrouped() { return ungrouped_; }
+    UncarriedCode& uncarried() { return uncarried_; }
     const RegionEvictor& evictor() const { return *evictor_; }
     // Told of all that is generated from now on; null: nobody is. Before anything is translated; outlives the cache's use.
     void set_observer(CodeObserver* observer) { observer_ = observer; }
@@ -113,6 +115,7 @@ class TranslationCache {
     PageMap pages_;
     BlockTable blocks_;
     UngroupedCode ungrouped_;
+    UncarriedCode uncarried_;
     const CoreSync core_sync_;
     std::unique_ptr<RegionEvictor> evictor_;
     std::atomic<uint64_t> room_waits_{0};  // counted by any thread, relaxed

@@ -1,5 +1,7 @@
 #include "accel/tcg/mmu/address_spaces.h"
 
+#include <algorithm>
+
 namespace weft::accel {
 
 using tcg::TlbEntry;
@@ -12,6 +14,7 @@ AddressSpaces::AddressSpaces(const GuestArch& guest, tcg::ExecState& exec, VcpuC
 void AddressSpaces::change_to(const AddressSpaceKey& key) {
     current_ = &set_for(key);
     current_->last_use = ++uses_;
+    forget_carried();
     publish_all();
 }
 
@@ -39,6 +42,43 @@ TlbSet& AddressSpaces::set_for(const AddressSpaceKey& key) {
     return set;
 }
 
+namespace {
+
+void forget(tcg::CarriedTable& table) {
+    table.loads.pages.fill(tcg::kNoCarriedPage);
+    table.stores.pages.fill(tcg::kNoCarriedPage);
+    table.noted.fill(0);
+    table.any = false;
+}
+
+// Without branches: which pages there are is not to be foretold.
+void forget(tcg::CarriedPages& carried, uint64_t vaddr, unsigned shift) {
+    for (uint64_t& page : carried.pages) {
+        const uint64_t gone = (page ^ vaddr) >> shift == 0 ? ~uint64_t{0} : 0;
+        page = (page & ~gone) | (tcg::kNoCarriedPage & gone);
+    }
+}
+
+}  // namespace
+
+void AddressSpaces::forget_carried() {
+    for (tcg::CarriedTable& table : exec_.carried) {
+        if (table.any) {
+            forget(table);
+        }
+    }
+}
+
+void AddressSpaces::forget_carried(uint64_t vaddr, unsigned shift) {
+    for (tcg::CarriedTable& table : exec_.carried) {
+        if (table.any &&
+            (shift != kPageBits || table.noted[(vaddr >> kPageBits) % table.noted.size()] != 0)) {
+            forget(table.loads, vaddr, shift);
+            forget(table.stores, vaddr, shift);
+        }
+    }
+}
+
 void AddressSpaces::publish_all() {
     for (unsigned mode = 0; mode < guest_.mmu_mode_count; ++mode) {
         publish(mode);
@@ -61,6 +101,7 @@ void AddressSpaces::for_each(Fn&& fn) {
 
 void AddressSpaces::flush_all() {
     for_each([this](Tlb& tlb) { tlb.flush(counters_); });
+    forget_carried();
     publish_all();
 }
 
@@ -69,12 +110,17 @@ void AddressSpaces::flush(const TlbFlush& flush) {
         if (set == nullptr || (!flush.all_asids && set->key.asid != flush.asid)) {
             continue;
         }
+        unsigned shift = kPageBits;
         for (Tlb& mode : set->modes) {
             if (flush.all_addresses) {
                 mode.flush_but_global(counters_);
             } else {
-                mode.flush_page(flush.vaddr, flush.all_asids ? Tlb::Global::goes : Tlb::Global::stays);
+                shift = std::max(shift, mode.flush_page(flush.vaddr, flush.all_asids ? Tlb::Global::goes
+                                                                                     : Tlb::Global::stays));
             }
+        }
+        if (set.get() == current_) {
+            flush.all_addresses ? forget_carried() : forget_carried(flush.vaddr, shift);
         }
     }
     publish_all();
@@ -89,6 +135,7 @@ void AddressSpaces::renew_ids(uint32_t asid) {
 }
 
 void AddressSpaces::write_protect(uint64_t ram_offset) {
+    forget_carried();
     const uint64_t page = ram_offset & ~(kPageSize - 1);
     for_each([page](Tlb& tlb) {
         tlb.for_each([page](TlbEntry& entry) {

@@ -73,6 +73,9 @@ class AddressSpaces {
     void change_to(const AddressSpaceKey& key);
     TlbSet& set_for(const AddressSpaceKey& key);
     void publish_all();
+    // Pages that generated code carries (tcg::CarriedPages): all, or those of an aligned range of 2^shift bytes.
+    void forget_carried();
+    void forget_carried(uint64_t vaddr, unsigned shift);
     // Calls fn(tlb) for every table, of all spaces.
     template <class Fn>
     void for_each(Fn&& fn);

@@ -130,18 +130,20 @@ void Tlb::flush_range(uint64_t base, unsigned shift, Global global) {
     }
 }
 
-void Tlb::flush_page(uint64_t vaddr, Global global) {
+unsigned Tlb::flush_page(uint64_t vaddr, Global global) {
     if (empty()) {
-        return;
+        return kPageBits;
     }
     flush_range(page_of(vaddr), kPageBits, global);
     unsigned shift = large_.largest_at(vaddr);
     if (global == Global::goes) {
         shift = std::max(shift, large_global_.largest_at(vaddr));
     }
-    if (shift != 0) {
-        flush_range(vaddr >> shift << shift, shift, global);
+    if (shift == 0) {
+        return kPageBits;
     }
+    flush_range(vaddr >> shift << shift, shift, global);
+    return shift;
 }
 
 void Tlb::flush(VcpuCounters& counters) {

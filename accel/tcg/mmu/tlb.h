@@ -47,8 +47,9 @@ class Tlb {
     // What all address spaces share (a kernel's mappings: what runs after a flush needs them at once) may stay or has to go.
     enum class Global : uint8_t { stays, goes };
 
-    // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that.
-    void flush_page(uint64_t vaddr, Global global);
+    // Forgets the page of `vaddr`, and, where it may lie in a larger mapping, all of that: what was forgotten is the aligned range
+    // of 2^N bytes around `vaddr`, N being returned.
+    unsigned flush_page(uint64_t vaddr, Global global);
     // Forgets everything; a table that was used little shrinks.
     void flush(VcpuCounters& counters);
     // The same, but for what all address spaces share.

@@ -139,7 +139,8 @@ bool Translator::may_be_stored(const TranslationJob& job) const {
     const UnitSource& source = job.source;
     return store_ != nullptr && source.first().lasting && source.second() == nullptr &&
            !source.single_use() && !log_.wants_ir() &&
-           !cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start);
+           !cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start) &&
+           cache_.uncarried().of(source.first().ram_offset) == 0;
 }
 
 std::optional<CompileStatus> Translator::take_stored(const TranslationJob& job, Made* made) {
@@ -225,6 +226,7 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     }
     unit.ungrouped = !source.single_use() &&
                      cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start);
+    unit.uncarried = cache_.uncarried().of(source.first().ram_offset);
     log_.in_asm({source.bytes(), unit.guest_size}, source.pc());
     log_.op(unit, source.pc());
     if constexpr (WEFT_DEBUG != 0) {

@@ -1,5 +1,6 @@
 #include "accel/tcg/vcpu/runtime_hooks.h"
 
+#include "accel/tcg/blocks/insn_at_host_pc.h"
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/vcpu/block_at_pc.h"
 #include "accel/tcg/vcpu/out_of_memory.h"
@@ -72,6 +73,23 @@ void page_crossed(void* state) {
     }
 }
 
+void page_not_carried(void* state) {
+    Vcpu& vcpu = vcpu_at(state);
+    const uint64_t host_pc = vcpu.exec().exit_host_pc;
+    if (!vcpu.carry_misses.too_often(host_pc, [&] { return vcpu.clock.now_ns(); })) {
+        return;
+    }
+    const InsnAtHostPc insn = insn_at_host_pc(vcpu.cache, host_pc, nullptr, false);
+    if (insn.tb != nullptr) {
+        or_fail(vcpu, [&] {
+            const uint64_t page = insn.tb->key.page0();
+            vcpu.cache.uncarried().add(page, static_cast<uint32_t>(insn.pc_offset) & (kPageSize - 1));
+            vcpu.cache.pages().retranslate(insn.tb->key.start);
+        });
+        vcpu.counters.places_uncarried.add();
+    }
+}
+
 tcg::RxAddress lookup(void* state, uint64_t pc) {
     Vcpu& vcpu = vcpu_at(state);
     return or_fail(vcpu, tcg::RxAddress{}, [&] { return find(vcpu, pc); });
@@ -79,6 +97,8 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
 
 }  // namespace
 
-tcg::RuntimeHooks runtime_hooks() { return {&load, &store, &atomic, &page_crossed, &lookup}; }
+tcg::RuntimeHooks runtime_hooks() {
+    return {&load, &store, &atomic, &page_crossed, &page_not_carried, &lookup};
+}
 
 }  // namespace weft::accel

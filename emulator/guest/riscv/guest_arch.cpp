@@ -23,6 +23,7 @@ const GuestArch& guest_arch() {
         .name = "riscv64",
         .state_size = sizeof(State),
         .mmu_mode_count = kMmuModeCount,
+        .steady_modes = kSteadyModes,
         .space_dependent_modes = kSpaceDependentModes,
         .max_insn_size = 4,
         .min_insn_size = 2,

@@ -12,6 +12,7 @@ namespace weft::riscv {
 enum class MmuMode : uint8_t { user = 0, supervisor = 1, supervisor_sum = 2, machine = 3 };
 inline constexpr uint32_t kMmuModeCount = 4;
 inline constexpr uint32_t kSpaceDependentModes = 0b0111;
+inline constexpr uint32_t kSteadyModes = 0b1001;
 
 // mstatus.FS as a translator needs it.
 enum class FpState : uint8_t { off = 0, clean = 1, dirty = 2 };  // clean: initial or clean

@@ -1,4 +1,4 @@
-// How often accesses that share a TLB probe reach over a page's end: see blocks/ungrouped_code.h.
+// How often something fails that generated code relies on: by the place in that code, and as a rate.
 #pragma once
 
 #include <array>
@@ -6,18 +6,21 @@
 
 namespace weft::accel {
 
-// How often the groups of accesses of one vCPU that share a probe reach over a page's end. The thread's that runs the vCPU.
-class PageCrossRate {
+// One vCPU's, and its thread's: nothing is shared.
+class MissRate {
   public:
-    // The first access of a group, whose call returns to `host_pc`, did so at `now_ns()`. True where it does so too often: a group that does
-    // not reach this costs a thousandth of the vCPU's time at most.
+    // `many` misses at one place within 10 ms are too many.
+    explicit MissRate(uint32_t many) : many_(many) {}
+
+    // There was a miss in code whose call returns to `host_pc`, at `now_ns()`. True where that happens too often; it is counted anew
+    // from then on.
     template <class Now>
     bool too_often(uint64_t host_pc, Now&& now_ns) {
         Entry& entry = entries_[(host_pc ^ host_pc >> 8) % kEntries];
         if (entry.host_pc != host_pc) {
             entry = {host_pc, 0, now_ns()};
         }
-        if (++entry.count < kMany) {
+        if (++entry.count < many_) {
             return false;
         }
         const uint64_t since = entry.since_ns;
@@ -27,7 +30,6 @@ class PageCrossRate {
 
   private:
     static constexpr unsigned kEntries = 64;
-    static constexpr uint32_t kMany = 32;
     static constexpr uint64_t kPeriodNs = 10'000'000;
 
     struct Entry {
@@ -35,6 +37,7 @@ class PageCrossRate {
         uint32_t count = 0;
         uint64_t since_ns = 0;  // when the first was met
     };
+    const uint32_t many_;
     std::array<Entry, kEntries> entries_{};
 };
 
