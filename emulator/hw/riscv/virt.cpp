@@ -150,7 +150,7 @@ void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
             device = wanted.type().make_virtio(wanted, control);
         }
         virtio_[slot] = std::make_unique<VirtioMmio>(dma_space_, control, std::move(device),
-                                                     plic_.line(kVirtioIrq + slot));
+                                                     plic_.line(kVirtioIrq + slot), config.virtio_layout);
         root_->add_subregion(kVirtio.base + slot * kVirtio.size, virtio_[slot]->region());
     }
 }

@@ -39,6 +39,8 @@ struct VirtConfig {
         std::optional<unsigned> slot;  // below virt::kVirtioSlots; none: the highest that is free
     };
     std::vector<Device> devices;
+    // Of the virtio slots' registers; QEMU's default.
+    VirtioMmioLayout virtio_layout = VirtioMmioLayout::legacy;
 
     // Makes /chosen/rng-seed the same in every run; none: from the host's random numbers.
     std::optional<uint64_t> rng_seed;
