@@ -194,6 +194,7 @@ Result<int> run(const Options& options) {
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives);
+    config.backends.parts = options.parts;
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "emulator/accel/accel_option.h"
-#include "emulator/hw/device_types.h"
 #include "emulator/hw/machine_types.h"
 
 namespace weft::sys {
@@ -16,8 +15,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 // Room for a firmware's first megabyte; the board asks for more if the images need it.
 constexpr uint64_t kMinMemory = kMiB;
 constexpr uint64_t kMaxMemory = uint64_t{16} << 40;
-
-bool is_help(const std::string& word) { return word == "help" || word == "?"; }
 
 Result<unsigned> parse_cpu_count(const std::string& what, const std::string& text) {
     const std::optional<uint64_t> count = parse_uint(text);
@@ -49,6 +46,8 @@ Result<bool> switch_of(const KeyValue& item) {
 }
 
 }  // namespace
+
+bool is_help(const std::string& word) { return word == "help" || word == "?"; }
 
 void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
     if (raw.options.help == HelpTopic::none) {
@@ -286,36 +285,6 @@ Result<> parse_drive(RawOptions& raw, const std::string& value) {
         return fail(fmt::format("two drives have the id {}", in_quotes(drive.id)));
     }
     raw.options.drives.push_back(std::move(drive));
-    return {};
-}
-
-Result<> parse_device(RawOptions& raw, const std::string& value) {
-    const Result<KeyValueList> list = parse_key_values(value, true);
-    if (!list) {
-        return std::unexpected(list.error());
-    }
-    if (!list->head) {
-        return fail("the device's name comes first: NAME[,property=value...]");
-    }
-    if (is_help(*list->head)) {
-        request_help(raw, HelpTopic::devices);
-        return {};
-    }
-    const bool wants_help = std::ranges::any_of(
-        list->items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
-    const hw::DeviceType* type = hw::find_device_type(*list->head);
-    if (type == nullptr) {
-        return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*list->head)));
-    }
-    if (wants_help) {
-        request_help(raw, HelpTopic::device_properties, *list->head);
-        return {};
-    }
-    Result<hw::DeviceConfig> config = hw::DeviceConfig::parse(*type, list->items);
-    if (!config) {
-        return std::unexpected(config.error());
-    }
-    raw.devices.push_back(std::move(*config));
     return {};
 }
 

@@ -12,7 +12,17 @@ namespace weft::sys {
 struct RawOptions {
     Options options;
     std::vector<loader::AccelChoice> machine_accels;  // -machine virt,accel=a:b
-    std::vector<hw::DeviceConfig> devices;
+    // A -device, of which the rest waits until all of the command line is known.
+    struct Device {
+        const hw::DeviceType* type;
+        std::vector<KeyValue> items;
+    };
+    std::vector<Device> devices;
+    struct Global {
+        std::string driver;
+        KeyValue item;
+    };
+    std::vector<Global> globals;
     std::optional<SerialChoice> serial;
     std::optional<bool> monitor;  // -monitor: true stdio, false none
     bool nographic = false;
@@ -26,8 +36,15 @@ Result<> parse_memory(RawOptions& raw, const std::string& value);
 Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
 Result<> parse_drive(RawOptions& raw, const std::string& value);
+// option_devices.cpp
 Result<> parse_device(RawOptions& raw, const std::string& value);
+Result<> parse_global(RawOptions& raw, const std::string& value);
+// Makes Options::devices and parts: looks drives and buses up.
+Result<> choose_devices(RawOptions& raw);
+
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
+
+bool is_help(const std::string& word);
 
 // For messages: 'a', 'b' and so on, the names of a table's rows.
 template <class Rows>

@@ -86,7 +86,12 @@ constexpr OptionDesc kDeviceOptions[] = {
      "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
      "look like images of other formats are refused"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_device,
-     "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\nproperties)"},
+     "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\n"
+     "properties); bus=virtio-mmio-bus.N chooses its place, 0 to 7; else the highest\n"
+     "that is free"},
+    {"global", nullptr, "DRIVER.PROPERTY=VALUE", nullptr, parse_global,
+     "a property of all devices of a kind, or of a part of the board;\n"
+     "virtio-mmio.force-legacy=false: virtio registers of version 2"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -209,39 +214,6 @@ Result<> choose_terminal(RawOptions& raw) {
         return fail("-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
     }
     options.monitor_on_stdio = raw.monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio);
-    return {};
-}
-
-Result<> choose_devices(RawOptions& raw) {
-    Options& options = raw.options;
-    std::vector<bool> used(options.drives.size(), false);
-    for (size_t i = 0; i < options.drives.size(); ++i) {
-        if (options.drives[i].attach) {
-            options.devices.push_back({hw::DeviceConfig(*options.machine->disk), i});
-            used[i] = true;
-        }
-    }
-    for (hw::DeviceConfig& device : raw.devices) {
-        const std::string& id = device.drive_id();
-        std::optional<size_t> index;
-        if (!id.empty()) {
-            const auto drive = std::ranges::find(options.drives, id, &DriveChoice::id);
-            if (drive == options.drives.end()) {
-                return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(id)));
-            }
-            index = static_cast<size_t>(drive - options.drives.begin());
-            if (used[*index]) {
-                return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(id),
-                                        drive->attach ? " (if=none leaves it to -device)" : ""));
-            }
-            used[*index] = true;
-        }
-        options.devices.push_back({std::move(device), index});
-    }
-    if (options.devices.size() > options.machine->max_devices) {
-        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",
-                                options.machine->max_devices, options.devices.size()));
-    }
     return {};
 }
 

@@ -76,7 +76,8 @@ struct Options {
     SerialChoice serial;
     bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)
     std::vector<DriveChoice> drives;
-    std::vector<DeviceChoice> devices;  // in the order of the command line, disks of if=virtio drives first
+    std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
+    std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
 
     bool no_reboot = false;
     bool start_stopped = false;

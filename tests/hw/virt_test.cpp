@@ -279,6 +279,32 @@ TEST_CASE_METHOD(Board, "devices answer where they should, on the lines they sho
     CHECK(control.shutdowns.size() == 1);
 }
 
+TEST_CASE_METHOD(Board, "a plan makes the board: buses that devices name, registers that -global chooses") {
+    const std::array<KeyValue, 2> items = {{{"drive", "any"}, {"bus", "virtio-mmio-bus.0"}}};
+    DeviceConfig named = *DeviceConfig::parse(kVirtioBlkType, items);
+    named.connect(second);
+    for (const char* legacy : {"on", "off"}) {
+        const std::array<KeyValue, 1> layout = {{{"force-legacy", legacy}}};
+        BoardBackends backends;
+        backends.devices = {disk(first, "one"), named};
+        backends.parts = {*DeviceConfig::parse(kVirtioMmioType, layout)};
+        CHECK(virt::check_devices(backends.devices));
+        const auto plan = virt::kMachineType.plan({.ram_size = 64 * kMiB});
+        REQUIRE(plan);
+        const auto made = (*plan)->build(backends, control);
+        REQUIRE(made);
+        reader = std::make_unique<mem::Reader>((*made)->cpu(0).address_space());
+        CHECK(read(0x10001004) == (legacy == std::string("on") ? 1 : 2));
+        CHECK(read(0x10001100) == 4);
+        CHECK(read(0x10008100) == 2);
+        CHECK(read(0x10007008) == 0);
+        reader.reset();
+    }
+    BoardBackends twice;
+    twice.devices = {named, named};
+    CHECK_FALSE(virt::check_devices(twice.devices));
+}
+
 TEST_CASE_METHOD(Board, "a reset restores images and devices, and draws a new seed") {
     build();
     std::array<uint8_t, 100> firmware;

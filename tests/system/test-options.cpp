@@ -205,6 +205,64 @@ TEST_CASE("drives and devices", "[options]") {
           "-device: drive 'x' is in use already (if=none leaves it to -device)");
 }
 
+TEST_CASE("-global changes parts of the board and all devices of a kind", "[options]") {
+    const auto legacy = [](const Options& options) {
+        return options.parts.empty() ? "default" : options.parts[0].on("force-legacy") ? "on" : "off";
+    };
+    CHECK(legacy(good({})) == std::string("default"));
+    CHECK(legacy(good({"-global", "virtio-mmio.force-legacy=false"})) == std::string("off"));
+    CHECK(legacy(good({"-global", "virtio-mmio.force-legacy=off", "-global",
+                       "virtio-mmio.force-legacy=on"})) == std::string("on"));
+    CHECK(legacy(good({"-global", "driver=virtio-mmio,property=force-legacy,value=false"})) ==
+          std::string("off"));
+    // Wherever it stands; the device's own word holds.
+    const Options options =
+        good({"-drive", "file=a,if=none,id=a", "-drive", "file=b,if=none,id=b", "-drive", "file=c", "-device",
+              "virtio-blk-device,drive=a", "-device", "virtio-blk-device,drive=b,serial=own", "-global",
+              "virtio-blk-device.serial=all"});
+    REQUIRE(options.devices.size() == 3);
+    CHECK(options.devices[0].config.text("serial") == "all");
+    CHECK(options.devices[1].config.text("serial") == "all");
+    CHECK(options.devices[2].config.text("serial") == "own");
+
+    CHECK(bad({"-global", "foo.bar=1"}) == "-global: there is no device 'foo'");
+    CHECK(bad({"-global", "virtio-mmio.bar=1"}) == "-global: device 'virtio-mmio' has no property 'bar'");
+    CHECK(bad({"-global", "virtio-blk-device.bus=x"}) ==
+          "-global: device 'virtio-blk-device' has no property 'bus'");
+    CHECK(bad({"-global", "virtio-mmio.force-legacy=2"}) ==
+          "-global: device 'virtio-mmio': force-legacy is on or off, not '2'");
+    CHECK(bad({"-global", "virtio-mmio.force-legacy"}) ==
+          "-global: 'virtio-mmio.force-legacy' is not DRIVER.PROPERTY=VALUE");
+    CHECK(bad({"-global", "driver=virtio-mmio,value=1"}) ==
+          "-global: needs DRIVER.PROPERTY=VALUE, or driver=, property= and value=");
+    CHECK(bad({"-global", "driver=virtio-mmio,colour=1"}) ==
+          "-global: unknown parameter 'colour' (there are driver, property and value)");
+    CHECK(bad({"-device", "virtio-mmio"}) ==
+          "-device: unknown device 'virtio-mmio' (-device help lists them)");
+}
+
+TEST_CASE("a device may come before its drive, and choose its place", "[options]") {
+    const Options options = good({"-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0", "-drive",
+                                  "file=fs.img,if=none,format=raw,id=x0"});
+    REQUIRE(options.devices.size() == 1);
+    CHECK(options.devices[0].drive == 0);
+    CHECK(options.devices[0].config.bus() == "virtio-mmio-bus.0");
+    CHECK(good({"-drive", "file=a,if=none,id=x", "-device", "driver=virtio-blk-device,drive=x"})
+              .devices.size() == 1);
+    const auto on = [](const char* bus) {
+        const std::string device = std::string("virtio-blk-device,drive=x,bus=") + bus;
+        return bad({"-device", device.c_str(), "-drive", "file=a,if=none,id=x", "-device",
+                    "virtio-blk-device,drive=y,bus=virtio-mmio-bus.3", "-drive", "file=b,if=none,id=y"});
+    };
+    CHECK(on("virtio-mmio-bus.7") == "(accepted)");
+    CHECK(on("virtio-mmio-bus.8") ==
+          "-device: device 'virtio-blk-device': the board has no bus 'virtio-mmio-bus.8' (there are "
+          "virtio-mmio-bus.0 to virtio-mmio-bus.7)");
+    CHECK(on("pcie.0").find("the board has no bus 'pcie.0'") != std::string::npos);
+    CHECK(on("virtio-mmio-bus.").find("the board has no bus") != std::string::npos);
+    CHECK(on("virtio-mmio-bus.3") == "-device: virtio slot 3 is given to two devices");
+}
+
 TEST_CASE("the board's slots are counted", "[options]") {
     std::vector<const char*> arguments;
     for (int i = 0; i < 8; ++i) {

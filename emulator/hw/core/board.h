@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class Board {
 struct BoardBackends {
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
+    std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed
 };
 
 // A board that can be made: its files were read and its memory planned, nothing is opened and nothing allocated.
@@ -83,8 +85,12 @@ struct MachineType {
     const char* name;
     const char* description;
     unsigned max_cpus;
-    size_t max_devices;                      // that -drive and -device may add
-    const DeviceType* disk;                  // what -drive makes
+    size_t max_devices;      // that -drive and -device may add
+    const DeviceType* disk;  // what -drive makes
+    std::span<const DeviceType* const>
+        parts;  // what the board itself is made of, as far as -global changes it
+    // Whether the board has the buses that these name, and room on them.
+    Result<> (*check_devices)(std::span<const DeviceConfig> devices);
     std::vector<CpuChoice> (*cpu_models)();  // the first is the default
     // Says what does not fit or cannot be read.
     Result<std::unique_ptr<BoardPlan>> (*plan)(const BootConfig& config);

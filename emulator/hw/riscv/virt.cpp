@@ -4,9 +4,11 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/text_values.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
@@ -65,6 +67,26 @@ Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
         }
     }
     return slots;
+}
+
+// From the buses that were named.
+Result<std::vector<VirtConfig::Device>> place_devices(std::span<const DeviceConfig> configs) {
+    constexpr std::string_view kBus = "virtio-mmio-bus.";
+    std::vector<VirtConfig::Device> devices;
+    for (const DeviceConfig& config : configs) {
+        VirtConfig::Device device{.config = config, .slot = std::nullopt};
+        if (const std::string_view bus = config.bus(); !bus.empty()) {
+            const auto number = bus.starts_with(kBus) ? parse_uint(bus.substr(kBus.size())) : std::nullopt;
+            if (!number || *number >= kVirtioSlots) {
+                return fail(fmt::format("device {}: the board has no bus {} (there are {}0 to {}{})",
+                                        in_quotes(config.type().name), in_quotes(bus), kBus, kBus,
+                                        kVirtioSlots - 1));
+            }
+            device.slot = static_cast<unsigned>(*number);
+        }
+        devices.push_back(std::move(device));
+    }
+    return devices;
 }
 
 }  // namespace
@@ -229,8 +251,15 @@ class VirtPlan final : public BoardPlan {
         config.boot.cpus = cpus_;
         config.boot.ram_size = ram_size_;
         config.serial = backends.serial;
-        for (const DeviceConfig& device : backends.devices) {
-            config.devices.push_back({.config = device, .slot = std::nullopt});
+        auto devices = place_devices(backends.devices);
+        if (!devices) {
+            return std::unexpected(devices.error());
+        }
+        config.devices = std::move(*devices);
+        for (const DeviceConfig& part : backends.parts) {
+            if (&part.type() == &kVirtioMmioType) {
+                config.virtio_layout = virtio_mmio_layout(part);
+            }
         }
         return VirtBoard::create(config, std::move(plan_), control);
     }
@@ -249,6 +278,15 @@ std::vector<CpuChoice> cpu_models() {
         choices.push_back({model.name, fmt::format("{}, {}", riscv::isa_string(model), model.mmu_type)});
     }
     return choices;
+}
+
+Result<> check_devices(std::span<const DeviceConfig> devices) {
+    const auto placed = place_devices(devices);
+    if (!placed) {
+        return std::unexpected(placed.error());
+    }
+    const auto slots = assign_slots(*placed);
+    return slots ? Result<>() : std::unexpected(slots.error());
 }
 
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config) {

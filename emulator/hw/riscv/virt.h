@@ -125,6 +125,9 @@ namespace virt {
 
 std::vector<CpuChoice> cpu_models();
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
+Result<> check_devices(std::span<const DeviceConfig> devices);
+
+inline constexpr const DeviceType* kParts[] = {&kVirtioMmioType};
 
 inline constexpr MachineType kMachineType = {
     .name = "virt",
@@ -132,6 +135,8 @@ inline constexpr MachineType kMachineType = {
     .max_cpus = kMaxHarts,
     .max_devices = kVirtioSlots,
     .disk = &kVirtioBlkType,
+    .parts = kParts,
+    .check_devices = check_devices,
     .cpu_models = cpu_models,
     .plan = plan_board,
 };

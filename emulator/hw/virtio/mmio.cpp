@@ -393,4 +393,25 @@ void VirtioMmio::notify(uint32_t index) {
     }
 }
 
+namespace {
+
+constexpr DeviceProperty kProperties[] = {
+    {"force-legacy", PropertyKind::on_off, "on", 0, 0,
+     "the legacy register layout, version 1 (QEMU's default); off: version 2"},
+};
+
+}  // namespace
+
+constexpr DeviceType kVirtioMmioType = {
+    .name = "virtio-mmio",
+    .bus = Bus::board,
+    .help = "the board's virtio slots",
+    .properties = kProperties,
+    .make_virtio = nullptr,
+};
+
+VirtioMmioLayout virtio_mmio_layout(const DeviceConfig& config) {
+    return config.on("force-legacy") ? VirtioMmioLayout::legacy : VirtioMmioLayout::modern;
+}
+
 }  // namespace weft::hw

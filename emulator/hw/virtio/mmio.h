@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
@@ -89,5 +90,9 @@ class VirtioMmio final : private VirtioTransport {
     unsigned page_shift_ WEFT_GUARDED_BY(mutex_) = 0;  // drivers set it before the reset that begins 3.1.1
     const mem::RegionPtr region_;
 };
+
+// The slots of a board, for -global: property force-legacy.
+extern const DeviceType kVirtioMmioType;
+VirtioMmioLayout virtio_mmio_layout(const DeviceConfig& config);
 
 }  // namespace weft::hw
