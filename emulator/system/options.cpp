@@ -36,6 +36,23 @@ Result<> set_append(RawOptions& raw, const std::string& value) {
     return {};
 }
 
+Result<> set_no_defaults(RawOptions& raw, const std::string&) {
+    raw.no_defaults = true;
+    return {};
+}
+
+Result<> set_snapshot(RawOptions& raw, const std::string&) {
+    raw.snapshot = true;
+    return {};
+}
+
+Result<> add_firmware_dir(RawOptions& raw, const std::string& value) {
+    raw.options.firmware_dirs.push_back(value);
+    return {};
+}
+
+Result<> accept_flag(RawOptions&, const std::string&) { return {}; }
+
 Result<> set_nographic(RawOptions& raw, const std::string&) {
     raw.nographic = true;
     return {};
@@ -53,10 +70,13 @@ constexpr OptionDesc kMachineOptions[] = {
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
-    {"machine", "M", "NAME", nullptr, parse_machine, "the board: virt ('help' lists them)"},
+    {"machine", "M", "NAME[,dumpdtb=FILE]", nullptr, parse_machine,
+     "the board: virt ('help' lists them); dumpdtb writes its device tree and exits"},
     {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
-    {"smp", nullptr, "N|cpus=N[,maxcpus=M]", nullptr, parse_smp, "number of harts, 1 to 512 (1)"},
-    {"m", nullptr, "SIZE", nullptr, parse_memory, "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
+    {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
+     "number of harts, 1 to 512 (1); what the levels say must agree with it"},
+    {"m", nullptr, "[size=]SIZE", nullptr, parse_memory,
+     "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
 };
 
 constexpr OptionDesc kBootOptions[] = {
@@ -64,6 +84,7 @@ constexpr OptionDesc kBootOptions[] = {
      "firmware: OpenSBI's fw_dynamic.bin as found in WEFT_FIRMWARE_DIR, in the\n"
      "folder firmware beside the program, or where Debian's package opensbi and\n"
      "QEMU put it; none; or this file"},
+    {"L", nullptr, "DIR", nullptr, add_firmware_dir, "look for firmware here first"},
     {"kernel", nullptr, "FILE", nullptr, set_text<&Options::kernel>,
      "kernel: an Image, packed with gzip or not, or an ELF file"},
     {"initrd", nullptr, "FILE", nullptr, set_text<&Options::initrd>, "initial RAM disk for the kernel"},
@@ -80,15 +101,21 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", nullptr,
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=][,cache=]...", nullptr,
      parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
      "look like images of other formats are refused"},
+    {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
+    {"blockdev", nullptr, "driver=raw|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
+     "a node that -device names as its drive: file.filename=PATH with raw, or\n"
+     "filename=PATH with file; read-only=on"},
+    {"snapshot", nullptr, nullptr, nullptr, set_snapshot,
+     "what is written to disks goes to temporary files, and is gone at the end"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_device,
      "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\n"
-     "properties); bus=virtio-mmio-bus.N chooses its place, 0 to 7; else the highest\n"
-     "that is free"},
+     "properties); bus=virtio-mmio-bus.N chooses its place, 0 to 7; else the\n"
+     "highest that is free"},
     {"global", nullptr, "DRIVER.PROPERTY=VALUE", nullptr, parse_global,
      "a property of all devices of a kind, or of a part of the board;\n"
      "virtio-mmio.force-legacy=false: virtio registers of version 2"},
@@ -99,6 +126,24 @@ constexpr OptionDesc kRunOptions[] = {
      "exit where the guest asks for a reset"},
     {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
      "do not start; the monitor's 'cont' does"},
+    {"pidfile", nullptr, "FILE", nullptr, set_text<&Options::pid_file>,
+     "write the process's number there; removed at the end"},
+    {"daemonize", nullptr, nullptr, nullptr, set_flag<&Options::daemonize>,
+     "go to the background once the machine is made"},
+    {"nodefaults", nullptr, nullptr, nullptr, set_no_defaults,
+     "no serial port and no monitor but those that are asked for"},
+};
+
+constexpr OptionDesc kAcceptedOptions[] = {
+    {"no-user-config", nullptr, nullptr, nullptr, accept_flag, "there is no such file"},
+    {"display", nullptr, "none", nullptr, accept_display, "there is no display"},
+    {"vga", nullptr, "none", nullptr, accept_vga, "there is no display"},
+    {"parallel", nullptr, "none", nullptr, accept_parallel, "there is no parallel port"},
+    {"net", nullptr, "none", nullptr, accept_net, "there is a network only where one is asked for"},
+    {"name", nullptr, "TEXT", nullptr, accept_name, "a name for lists of processes"},
+    {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the board has no place for it"},
+    {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
+    {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
 };
 
 constexpr OptionDesc kDebugOptions[] = {
@@ -120,7 +165,8 @@ constexpr OptionDesc kHelpOptions[] = {
 
 constexpr OptionGroup kGroups[] = {
     {"Machine", kMachineOptions}, {"Boot", kBootOptions},       {"Devices", kDeviceOptions},
-    {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Help", kHelpOptions},
+    {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Accepted without effect", kAcceptedOptions},
+    {"Help", kHelpOptions},
 };
 
 Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments) {
@@ -203,6 +249,17 @@ Result<> choose_terminal(RawOptions& raw) {
     Options& options = raw.options;
     const bool serial_on_stdio = raw.serial && (raw.serial->kind == SerialChoice::Kind::stdio ||
                                                 raw.serial->kind == SerialChoice::Kind::mux_stdio);
+    if (raw.no_defaults && !raw.serial) {
+        raw.serial = SerialChoice{.kind = SerialChoice::Kind::null, .path = {}};
+    }
+    if (raw.no_defaults && !raw.monitor) {
+        raw.monitor = false;
+    }
+    if (options.daemonize && (!raw.serial || serial_on_stdio || raw.monitor == true || raw.nographic)) {
+        return fail(
+            "-daemonize: the terminal cannot have the serial port or the monitor (-serial file:PATH, "
+            "-serial null; -monitor none)");
+    }
     if (raw.serial) {
         options.serial = *raw.serial;
     } else if (raw.monitor == true) {
@@ -235,7 +292,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step : {choose_machine, choose_accelerators, choose_terminal, choose_devices}) {
+        for (const auto step :
+             {choose_machine, choose_accelerators, choose_terminal, choose_blocks, choose_devices}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

@@ -30,8 +30,10 @@ struct DriveChoice {
     std::string file;
     std::string id;  // empty: not named
     bool read_only = false;
-    bool probe = true;   // no format=raw: the file must not look like an image of another format
-    bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool probe = true;           // no format=raw: the file must not look like an image of another format
+    bool attach = true;          // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool snapshot = false;       // writes go to a temporary file
+    bool write_through = false;  // writes are on the host's disk when the guest hears of them
 };
 
 struct DeviceChoice {
@@ -78,6 +80,11 @@ struct Options {
     std::vector<DriveChoice> drives;
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
+
+    std::vector<std::string> firmware_dirs;  // -L
+    std::optional<std::string> dump_tree;  // -machine dumpdtb=: write the device tree there, and run nothing
+    std::optional<std::string> pid_file;
+    bool daemonize = false;
 
     bool no_reboot = false;
     bool start_stopped = false;

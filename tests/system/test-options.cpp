@@ -88,7 +88,8 @@ TEST_CASE("-smp", "[options]") {
     CHECK(bad({"-smp", "-1"}) == "-smp: the number of CPUs must be a number from 1 to 512, not '-1'");
     CHECK(bad({"-smp", "cpus=x"}) == "-smp: cpus must be a number from 1 to 512, not 'x'");
     CHECK(bad({"-smp", "4,maxcpus=2"}) == "-smp: maxcpus (2) is less than cpus (4)");
-    CHECK(bad({"-smp", "4,legs=2"}) == "-smp: unknown parameter 'legs' (there are cpus and maxcpus)");
+    CHECK(bad({"-smp", "4,legs=2"}) ==
+          "-smp: unknown parameter 'legs' (there are cpus, maxcpus, sockets, clusters, cores and threads)");
 }
 
 TEST_CASE("-m", "[options]") {
@@ -109,7 +110,7 @@ TEST_CASE("machines and CPUs", "[options]") {
           std::string::npos);
     CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
-    CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: machine 'virt' has no property 'aia'");
+    CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: aia=aplic is not supported (only none)");
     CHECK(good({}).cpu == "rv64");
     CHECK(good({"-cpu", "rv64"}).cpu == "rv64");
     CHECK(bad({"-cpu", "max"}) == "-cpu: unknown CPU 'max' (there is 'rv64')");
@@ -193,8 +194,10 @@ TEST_CASE("drives and devices", "[options]") {
     CHECK(bad({"-drive", "file=a,format=qcow2"}) == "-drive: unknown image format 'qcow2' (there is 'raw')");
     CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none' or 'virtio', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
-    CHECK(bad({"-drive", "file=a,cache=none"}) ==
-          "-drive: unknown parameter 'cache' (there are file, format, if, id and readonly)");
+    CHECK(bad({"-drive", "file=a,colour=none"}) ==
+          "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot and cache; "
+          "aio, "
+          "discard, media, index and unit are accepted)");
     CHECK(bad({"-drive", "file=a,id=x", "-drive", "file=b,id=x"}) == "-drive: two drives have the id 'x'");
     CHECK(bad({"-device", "e1000"}) == "-device: unknown device 'e1000' (-device help lists them)");
     CHECK(bad({"-device", "virtio-blk-device"}) == "-device: device 'virtio-blk-device' needs drive=ID");
@@ -203,6 +206,151 @@ TEST_CASE("drives and devices", "[options]") {
           "-device: device 'virtio-blk-device' has no property 'colour'");
     CHECK(bad({"-drive", "file=a,id=x", "-device", "virtio-blk-device,drive=x"}) ==
           "-device: drive 'x' is in use already (if=none leaves it to -device)");
+}
+
+TEST_CASE("-smp with levels: what they say agrees with the number of CPUs", "[options]") {
+    CHECK(good({"-smp", "4,sockets=1,cores=4,threads=1"}).cpus == 4);
+    CHECK(good({"-smp", "cores=4"}).cpus == 4);
+    CHECK(good({"-smp", "sockets=2,cores=2,threads=1"}).max_cpus == 4);
+    CHECK(good({"-smp", "4,sockets=2,cores=1"}).cpus == 4);
+    const Options hotplug = good({"-smp", "2,sockets=1,cores=4,threads=1"});
+    CHECK(hotplug.cpus == 2);
+    CHECK(hotplug.max_cpus == 4);
+    CHECK(good({"-smp", "8,dies=1,clusters=2"}).cpus == 8);
+    CHECK(bad({"-smp", "4,sockets=1,cores=2,threads=1"}) ==
+          "-smp: the product of sockets, cores and threads (2) is not maxcpus (4)");
+    CHECK(bad({"-smp", "4,cores=3"}) ==
+          "-smp: the product of sockets, cores and threads (3) is not maxcpus (4)");
+    CHECK(bad({"-smp", "4,cores=0"}) == "-smp: cores must be a number from 1 to 512, not '0'");
+    CHECK(bad({"-smp", "4,cores=512,sockets=512,threads=512,dies=512,books=512"})
+              .find("has 1 to 512 CPUs, not 1048576") != std::string::npos);
+}
+
+TEST_CASE("-m in its long form", "[options]") {
+    CHECK(good({"-m", "size=3072"}).memory_bytes == uint64_t{3} << 30);
+    CHECK(good({"-m", "1G,slots=0"}).memory_bytes == 1u << 30);
+    CHECK(bad({"-m", "1G,slots=2,maxmem=2G"}) ==
+          "-m: 'slots' is not supported: memory is not added while the machine runs");
+}
+
+TEST_CASE("-machine: what the board is anyway, and where its tree goes", "[options]") {
+    const Options options = good({"-M", "virt,acpi=off,aclint=off,aia=none,usb=no,dumpdtb=a.dtb,accel=tcg"});
+    CHECK(options.dump_tree == "a.dtb");
+    CHECK(options.accelerators[0].name == "tcg");
+    CHECK(bad({"-M", "virt,aclint=on"}) == "-M: aclint=on is not supported (only off)");
+    CHECK(bad({"-M", "virt,acpi=on"}) == "-M: acpi=on is not supported (only off|auto)");
+    CHECK(bad({"-M", "virt,dumpdtb="}) == "-M: 'dumpdtb' needs a value");
+    CHECK(bad({"-M", "virt,pflash0=p"}) == "-M: machine 'virt' has no property 'pflash0'");
+}
+
+TEST_CASE("options that ask for what is so anyway", "[options]") {
+    good({"-nodefaults", "-no-user-config",
+          "-display",    "none",
+          "-vga",        "none",
+          "-parallel",   "none",
+          "-net",        "none",
+          "-name",       "guest=a,debug-threads=on",
+          "-uuid",       "01234567-89ab-cdef-0123-456789ABCDEF",
+          "-rtc",        "base=utc,clock=host",
+          "-boot",       "order=c,splash-time=0,menu=on",
+          "-boot",       "c"});
+    CHECK(bad({"-display", "gtk"}) ==
+          "-display: 'gtk' is not supported: there is no display ('none' is accepted)");
+    CHECK(bad({"-vga", "std"}) == "-vga: 'std' is not supported: there is no display ('none' is accepted)");
+    CHECK(bad({"-parallel", "stdio"}) ==
+          "-parallel: 'stdio' is not supported: the board has no parallel port ('none' is accepted)");
+    CHECK(bad({"-uuid", "0123"}) == "-uuid: '0123' is no UUID");
+    CHECK(bad({"-uuid", "01234567-89ab-cdef-0123-456789ABCDEG"}).find("is no UUID") != std::string::npos);
+    CHECK(bad({"-rtc", "base=localtime"}) == "-rtc: base=localtime is not supported (only utc)");
+    CHECK(bad({"-boot", "colour=c"}).starts_with("-boot: unknown parameter 'colour' (there are 'order', "));
+    CHECK(bad({"-boot", "menu=2"}) == "-boot: menu=2 is not supported (only on|off)");
+}
+
+TEST_CASE("-nodefaults and -daemonize, and who has the terminal", "[options]") {
+    using Kind = SerialChoice::Kind;
+    const Options none = good({"-nodefaults"});
+    CHECK(none.serial.kind == Kind::null);
+    CHECK_FALSE(none.monitor_on_stdio);
+    CHECK_FALSE(good({"-nodefaults", "-nographic"}).monitor_on_stdio);
+    CHECK(good({"-nodefaults", "-nographic", "-serial", "stdio"}).serial.kind == Kind::stdio);
+    CHECK(good({"-serial", "mon:stdio", "-nodefaults"}).serial.kind == Kind::mux_stdio);
+    CHECK(good({"-nodefaults", "-monitor", "stdio"}).monitor_on_stdio);
+    CHECK(good({"-daemonize", "-serial", "null", "-pidfile", "p"}).pid_file == "p");
+    const std::string terminal =
+        "-daemonize: the terminal cannot have the serial port or the monitor (-serial "
+        "file:PATH, -serial null; -monitor none)";
+    CHECK(bad({"-daemonize"}) == terminal);
+    CHECK(bad({"-daemonize", "-serial", "mon:stdio"}) == terminal);
+    CHECK(bad({"-daemonize", "-serial", "null", "-monitor", "stdio"}) == terminal);
+    CHECK(bad({"-daemonize", "-serial", "null", "-nographic"}) == terminal);
+}
+
+TEST_CASE("-drive as scripts write it", "[options]") {
+    const DriveChoice drive =
+        good({"-drive",
+              "file=a,if=virtio,format=raw,cache=none,aio=native,discard=on,media=disk,index=0,"
+              "unit=1,detect-zeroes=unmap,werror=report"})
+            .drives[0];
+    CHECK_FALSE(drive.write_through);
+    CHECK_FALSE(drive.snapshot);
+    CHECK(good({"-drive", "file=a,cache=writethrough"}).drives[0].write_through);
+    CHECK(good({"-drive", "file=a,cache=directsync"}).drives[0].write_through);
+    CHECK(good({"-drive", "file=a,snapshot=on"}).drives[0].snapshot);
+    CHECK(good({"-snapshot", "-drive", "file=a"}).drives[0].snapshot);
+    CHECK(good({"-drive", "file.filename=a,file.driver=file"}).drives[0].file == "a");
+    const Options hda = good({"-hda", "a,b"});
+    CHECK(hda.drives[0].file == "a,b");
+    CHECK(hda.devices.size() == 1);
+    CHECK(bad({"-drive", "file=a,cache=fast"}) ==
+          "-drive: unknown cache mode 'fast' (there is 'writeback', 'none', 'unsafe', 'writethrough', "
+          "'directsync')");
+    CHECK(bad({"-drive", "file=a,media=cdrom"}) == "-drive: media=cdrom is not supported (only disk)");
+    CHECK(bad({"-drive", "file=a,index=x"}) == "-drive: index is a number, not 'x'");
+    CHECK(bad({"-drive", "file=a,werror=stop"}) ==
+          "-drive: werror=stop is not supported (only enospc|report)");
+    CHECK(bad({"-drive", "file=a,aio"}) == "-drive: 'aio' needs a value");
+}
+
+TEST_CASE("-blockdev: nodes with nested keys, and nodes that refer to each other", "[options]") {
+    const auto drive = [](std::initializer_list<const char*> arguments) {
+        const Options options = good(arguments);
+        REQUIRE(options.drives.size() == 1);
+        CHECK(options.devices.size() == 1);
+        CHECK_FALSE(options.drives[0].attach);
+        CHECK_FALSE(options.drives[0].probe);
+        return options.drives[0];
+    };
+    CHECK(drive({"-blockdev", "driver=raw,file.driver=file,file.filename=a,,b.img,node-name=hd0", "-device",
+                 "virtio-blk-device,drive=hd0"})
+              .file == "a,b.img");
+    CHECK(
+        drive({"-device", "virtio-blk-device,drive=hd0", "-blockdev", "raw,node-name=hd0,file=f,read-only=on",
+               "-blockdev", "driver=file,node-name=f,filename=a,aio=native,cache.direct=on"})
+            .read_only);
+    CHECK(drive({"-blockdev", "file,node-name=f,filename=a,read-only=on", "-device",
+                 "virtio-blk-device,drive=f"})
+              .read_only);
+    CHECK_FALSE(drive({"-blockdev", "file,node-name=f,filename=a", "-device", "virtio-blk-device,drive=f"})
+                    .read_only);
+    CHECK(bad({"-blockdev", "{\"driver\":\"raw\"}"}).starts_with("-blockdev: JSON is not read here: "));
+    CHECK(bad({"-blockdev", "driver=raw"}) == "-blockdev: a node must be named: node-name=NAME");
+    CHECK(bad({"-blockdev", "driver=qcow2,node-name=a"}) ==
+          "-blockdev: unknown driver 'qcow2' (there are 'raw', 'file' and 'host_device')");
+    CHECK(bad({"-blockdev", "driver=raw,node-name=a"}) ==
+          "-blockdev: a raw node needs file=NODE, or file.driver=file and file.filename=PATH");
+    CHECK(bad({"-blockdev", "driver=raw,node-name=a,file=b"}) == "-blockdev: there is no node 'b'");
+    CHECK(bad({"-blockdev", "driver=raw,node-name=a,file=b", "-blockdev", "driver=raw,node-name=b,file=a"})
+              .find("is its own file") != std::string::npos);
+    CHECK(bad({"-blockdev", "driver=file,node-name=a"}) ==
+          "-blockdev: a node of driver file needs filename=PATH");
+    CHECK(bad({"-blockdev", "driver=file,node-name=a,filename=x,colour=red"}) ==
+          "-blockdev: driver file has no parameter 'colour'");
+    CHECK(bad({"-blockdev", "file,node-name=a,filename=x", "-blockdev", "file,node-name=a,filename=x"}) ==
+          "-blockdev: two nodes have the name 'a'");
+    CHECK(bad({"-blockdev", "file,node-name=a,filename=x", "-drive", "file=x,id=a"}) ==
+          "-blockdev: two drives have the id 'a'");
+    CHECK(bad({"-blockdev", "file,node-name=a,filename=x,read-only=2"}) ==
+          "-blockdev: read-only is 'on' or 'off', not '2'");
 }
 
 TEST_CASE("-global changes parts of the board and all devices of a kind", "[options]") {

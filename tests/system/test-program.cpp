@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "tests/support/subprocess.h"
+#include "tests/support/wait.h"
 #include "weft/abi.h"
 
 using namespace weft;
@@ -243,6 +245,49 @@ TEST_CASE("a disk image has one writer", "[program]") {
     CHECK(run(machine(std::string("mock") + kPowerOff,
                       {"-drive", "file=" + image + ",if=none,id=d", "-device", "virtio-blk-device,drive=d"}))
               .exit_code == 0);
+}
+
+TEST_CASE("-snapshot forgets what is written, and needs no right to write", "[program]") {
+    const test::TempDir dir;
+    const std::string image = dir.write("disk", std::string(4096, '.'));
+    REQUIRE(chmod(image.c_str(), 0400) == 0);
+    const std::string drive = "file=" + image + ",format=raw";
+    CHECK(run(machine(std::string("mock") + kPowerOff, {"-snapshot", "-drive", drive})).exit_code == 0);
+    CHECK(run(machine(std::string("mock") + kPowerOff, {"-drive", drive + ",snapshot=on"})).exit_code == 0);
+    CHECK(test::read_file(image) == std::string(4096, '.'));
+}
+
+TEST_CASE("dumpdtb writes the device tree and runs nothing", "[program]") {
+    const test::TempDir dir;
+    const std::string file = dir.file("tree");
+    const auto outcome = run(machine("mock", {"-M", "virt,dumpdtb=" + file, "-smp", "3"}));
+    CHECK(outcome.exit_code == 0);
+    CHECK(test::read_file(file).starts_with("\xd0\x0d\xfe\xed"));
+    CHECK(test::read_file(file).find("cpu@2") != std::string::npos);
+    fails(machine("mock", {"-M", "virt,dumpdtb=/nonexistent/x"}),
+          "-machine dumpdtb: '/nonexistent/x': No such file or directory");
+}
+
+TEST_CASE("a file with the process's number is there while the machine runs", "[program]") {
+    const test::TempDir dir;
+    const std::string file = dir.file("pid");
+    CHECK(run(machine(std::string("mock") + kPowerOff, {"-pidfile", file})).exit_code == 0);
+    CHECK_FALSE(test::exists(file));
+    fails(machine("mock", {"-pidfile", "/nonexistent/x"}),
+          "-pidfile: cannot open '/nonexistent/x': No such file or directory");
+    // In the background: the program returns at once, the machine goes on until it is told to end.
+    const auto started = run(machine("mock", {"-daemonize", "-pidfile", file}));
+    CHECK(started.exit_code == 0);
+    CHECK(started.output.empty());
+    REQUIRE(test::exists(file));
+    const pid_t other = std::stoi(test::read_file(file));
+    CHECK(kill(other, 0) == 0);
+    fails(machine("mock", {"-pidfile", file}), "-pidfile: '" + file + "': another machine's");
+    REQUIRE(kill(other, SIGTERM) == 0);
+    test::wait_until([&] { return !test::exists(file); });
+    const auto refused = run(machine("mock", {"-daemonize", "-kernel", "/nonexistent/x"}));
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.errors == kPrefix + "-kernel: '/nonexistent/x': No such file or directory\n");
 }
 
 TEST_CASE("the test finisher decides the exit code", "[program]") {

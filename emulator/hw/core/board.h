@@ -72,12 +72,21 @@ class BoardPlan {
 
     // Makes the board, once. `control` outlives it.
     virtual Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) = 0;
+
+    // The device tree, before build(); its random seed is zeros yet.
+    virtual const std::vector<uint8_t>& device_tree() const = 0;
 };
 
 // A model of CPUs that -cpu names.
 struct CpuChoice {
     std::string name;
     std::string description;
+};
+
+// A property of -machine that can only have these values here: what the board is anyway.
+struct FixedProperty {
+    const char* name;
+    const char* values;  // with | between them
 };
 
 // A kind of board that -machine names.
@@ -89,6 +98,7 @@ struct MachineType {
     const DeviceType* disk;  // what -drive makes
     std::span<const DeviceType* const>
         parts;  // what the board itself is made of, as far as -global changes it
+    std::span<const FixedProperty> fixed;
     // Whether the board has the buses that these name, and room on them.
     Result<> (*check_devices)(std::span<const DeviceConfig> devices);
     std::vector<CpuChoice> (*cpu_models)();  // the first is the default

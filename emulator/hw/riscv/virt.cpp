@@ -264,6 +264,8 @@ class VirtPlan final : public BoardPlan {
         return VirtBoard::create(config, std::move(plan_), control);
     }
 
+    const std::vector<uint8_t>& device_tree() const override { return plan_.device_tree; }
+
   private:
     const unsigned cpus_;
     const uint64_t ram_size_;

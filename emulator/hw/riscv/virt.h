@@ -127,6 +127,10 @@ std::vector<CpuChoice> cpu_models();
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
 Result<> check_devices(std::span<const DeviceConfig> devices);
 
+inline constexpr FixedProperty kFixed[] = {
+    {"acpi", "off|auto"}, {"aclint", "off"},      {"aia", "none"},         {"iommu-sys", "off|auto"},
+    {"usb", "off"},       {"graphics", "on|off"}, {"mem-merge", "on|off"}, {"dump-guest-core", "on|off"},
+};
 inline constexpr const DeviceType* kParts[] = {&kVirtioMmioType};
 
 inline constexpr MachineType kMachineType = {
@@ -136,6 +140,7 @@ inline constexpr MachineType kMachineType = {
     .max_devices = kVirtioSlots,
     .disk = &kVirtioBlkType,
     .parts = kParts,
+    .fixed = kFixed,
     .check_devices = check_devices,
     .cpu_models = cpu_models,
     .plan = plan_board,
