@@ -129,12 +129,20 @@ Result<> parse_device(RawOptions& raw, const std::string& value) {
     }
     const bool wants_help =
         std::ranges::any_of(items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
-    const hw::DeviceType* type = hw::find_device_type(*name);
+    const hw::DeviceType* type = *name == kLoaderType.name ? &kLoaderType : hw::find_device_type(*name);
     if (type == nullptr) {
         return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*name)));
     }
     if (wants_help) {
         request_help(raw, HelpTopic::device_properties, *name);
+        return {};
+    }
+    if (type == &kLoaderType) {
+        Result<LoadChoice> load = parse_loader(items);
+        if (!load) {
+            return std::unexpected(load.error());
+        }
+        raw.options.loads.push_back(std::move(*load));
         return {};
     }
     raw.devices.push_back({type, std::move(items)});

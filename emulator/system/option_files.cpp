@@ -194,6 +194,20 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
             file = std::move(*read);
         }
     }
+    for (const LoadChoice& load : options.loads) {
+        hw::BootLoad made{.file = {"-device loader", load.bytes},
+                          .address = load.address,
+                          .cpu = load.cpu,
+                          .force_raw = load.force_raw || load.file.empty()};
+        if (!load.file.empty()) {
+            Result<hw::BootFile> read = read_file("-device loader", load.file, options.memory_bytes);
+            if (!read) {
+                return std::unexpected(read.error());
+            }
+            made.file = std::move(*read);
+        }
+        boot.loads.push_back(std::move(made));
+    }
     return boot;
 }
 

@@ -340,10 +340,14 @@ std::string cpus_text() {
     return text;
 }
 
-std::string devices_text() { return hw::device_types_text(hw::device_types()); }
+std::string devices_text() {
+    std::vector<const hw::DeviceType*> types(hw::device_types().begin(), hw::device_types().end());
+    types.push_back(&kLoaderType);
+    return hw::device_types_text(types);
+}
 
 Result<std::string> device_text(const std::string& name) {
-    const hw::DeviceType* type = hw::find_device_type(name);
+    const hw::DeviceType* type = name == kLoaderType.name ? &kLoaderType : hw::find_device_type(name);
     return type != nullptr ? hw::device_properties_text(*type) : std::string();
 }
 

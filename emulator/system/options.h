@@ -15,6 +15,7 @@
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/hw/core/board.h"
+#include "emulator/system/option_loader.h"
 
 namespace weft::sys {
 
@@ -74,6 +75,7 @@ struct Options {
     std::optional<std::string> initrd;
     std::optional<std::string> append;
     std::optional<std::string> dtb;
+    std::vector<LoadChoice> loads;  // -device loader
 
     SerialChoice serial;
     bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)

@@ -353,6 +353,35 @@ TEST_CASE("-blockdev: nodes with nested keys, and nodes that refer to each other
           "-blockdev: read-only is 'on' or 'off', not '2'");
 }
 
+TEST_CASE("-device loader", "[options]") {
+    const Options options =
+        good({"-device", "loader,file=os.bin,addr=0x80200000", "-device",
+              "loader,addr=0x80000000,data=0x12345678,data-len=4,cpu-num=0", "-device",
+              "loader,addr=0x80000000,data=0x1234,data-len=2,data-be=on", "-device",
+              "loader,file=a.elf,force-raw=on,addr=16", "-device", "loader,addr=0x80001000,cpu-num=1"});
+    REQUIRE(options.loads.size() == 5);
+    CHECK(options.devices.empty());
+    CHECK(options.loads[0].file == "os.bin");
+    CHECK(options.loads[0].address == 0x80200000);
+    CHECK_FALSE(options.loads[0].cpu);
+    CHECK(options.loads[1].bytes == std::vector<uint8_t>{0x78, 0x56, 0x34, 0x12});
+    CHECK(options.loads[1].cpu == 0);
+    CHECK(options.loads[2].bytes == std::vector<uint8_t>{0x12, 0x34});
+    CHECK(options.loads[3].force_raw);
+    CHECK(options.loads[4].cpu == 1);
+    const std::string data =
+        "-device: device 'loader': data= needs addr= and data-len= from 1 to 8, and no file=";
+    CHECK(bad({"-device", "loader,data=1,data-len=4"}) == data);
+    CHECK(bad({"-device", "loader,data=1,addr=0"}) == data);
+    CHECK(bad({"-device", "loader,data=1,addr=0,data-len=9"}) == data);
+    CHECK(bad({"-device", "loader,data=1,addr=0,data-len=1,file=x"}) == data);
+    CHECK(bad({"-device", "loader"}) ==
+          "-device: device 'loader' needs file=, or addr= and data=, or addr= and cpu-num=");
+    CHECK(bad({"-device", "loader,file=a,addr=x"}) == "-device: device 'loader': addr is a number, not 'x'");
+    CHECK(bad({"-device", "loader,file=a,colour=x"}) == "-device: device 'loader' has no property 'colour'");
+    CHECK(device_text("loader")->find("cpu-num=") != std::string::npos);
+}
+
 TEST_CASE("-global changes parts of the board and all devices of a kind", "[options]") {
     const auto legacy = [](const Options& options) {
         return options.parts.empty() ? "default" : options.parts[0].on("force-legacy") ? "on" : "off";

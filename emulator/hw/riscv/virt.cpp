@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -24,10 +25,13 @@ static_assert(kRtc.size == GoldfishRtc::kSize && kTestFinisher.size == TestFinis
 static_assert(kVirtio.size == VirtioMmio::kSize && 2 * kMaxHarts <= Plic::kMaxContexts);
 
 std::vector<std::unique_ptr<VirtCpu>> make_cpus(mem::Topology& topology, const mem::RegionPtr& memory,
-                                                unsigned count) {
+                                                unsigned count,
+                                                const std::map<uint64_t, uint64_t>& beginnings) {
     std::vector<std::unique_ptr<VirtCpu>> cpus;
     for (unsigned i = 0; i < count; ++i) {
-        cpus.push_back(std::make_unique<VirtCpu>(topology, VirtCpu::Config{i, kResetRom.base, memory}));
+        const auto beginning = beginnings.find(i);
+        const uint64_t pc = beginning != beginnings.end() ? beginning->second : kResetRom.base;
+        cpus.push_back(std::make_unique<VirtCpu>(topology, VirtCpu::Config{i, pc, memory}));
     }
     return cpus;
 }
@@ -131,7 +135,7 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
       root_(topology_.container("system", mem::kEntireSpace)),
-      cpus_(make_cpus(topology_, root_, config.boot.cpus)),
+      cpus_(make_cpus(topology_, root_, config.boot.cpus, plan.beginnings)),
       harts_(harts_of(cpus_)),
       dma_space_(topology_, "dma", root_),
       loader_(dma_space_),
