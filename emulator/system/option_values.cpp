@@ -266,35 +266,6 @@ Result<> parse_memory(RawOptions& raw, const std::string& value) {
     return {};
 }
 
-Result<> parse_serial(RawOptions& raw, const std::string& value) {
-    if (raw.serial) {
-        return fail("the board has one serial port, and it is spoken for");
-    }
-    SerialChoice serial;
-    if (value == "stdio") {
-        serial.kind = SerialChoice::Kind::stdio;
-    } else if (value == "mon:stdio") {
-        serial.kind = SerialChoice::Kind::mux_stdio;
-    } else if (value == "null" || value == "none") {
-        serial.kind = SerialChoice::Kind::null;
-    } else if (value.starts_with("file:") && value.size() > 5) {
-        serial.kind = SerialChoice::Kind::file;
-        serial.path = value.substr(5);
-    } else {
-        return fail(fmt::format("{} is none of stdio, mon:stdio, file:PATH, null, none", in_quotes(value)));
-    }
-    raw.serial = std::move(serial);
-    return {};
-}
-
-Result<> parse_monitor(RawOptions& raw, const std::string& value) {
-    if (value != "stdio" && value != "none") {
-        return fail(fmt::format("{} is neither stdio nor none", in_quotes(value)));
-    }
-    raw.monitor = value == "stdio";
-    return {};
-}
-
 Result<> parse_log_items(RawOptions& raw, const std::string& value) {
     if (is_help(value)) {
         request_help(raw, HelpTopic::log_items);

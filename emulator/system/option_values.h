@@ -25,7 +25,8 @@ struct RawOptions {
     };
     std::vector<Global> globals;
     std::optional<SerialChoice> serial;
-    std::optional<bool> monitor;  // -monitor: true stdio, false none
+    std::optional<SerialChoice> monitor_line;  // -monitor, -mon: a line of its own, or that of a -chardev
+    std::vector<SerialChoice> chardevs;
     bool nographic = false;
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
@@ -41,8 +42,14 @@ Result<> parse_machine(RawOptions& raw, const std::string& value);
 Result<> parse_cpu(RawOptions& raw, const std::string& value);
 Result<> parse_smp(RawOptions& raw, const std::string& value);
 Result<> parse_memory(RawOptions& raw, const std::string& value);
+// option_chars.cpp
 Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
+Result<> parse_chardev(RawOptions& raw, const std::string& value);
+Result<> parse_mon(RawOptions& raw, const std::string& value);
+// Who has the terminal, and which lines there are: the serial port's, the monitor's, or one for both.
+Result<> choose_lines(RawOptions& raw);
+
 // option_blocks.cpp
 Result<> parse_drive(RawOptions& raw, const std::string& value);
 Result<> parse_hard_disk(RawOptions& raw, const std::string& value);

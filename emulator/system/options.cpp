@@ -94,10 +94,16 @@ constexpr OptionDesc kBootOptions[] = {
 };
 
 constexpr OptionDesc kDeviceOptions[] = {
-    {"serial", nullptr, "stdio|mon:stdio|file:PATH|null|none", nullptr, parse_serial,
-     "where the serial port goes; mon:stdio (the default) shares the terminal\n"
-     "with the monitor: Ctrl-A h tells its keys"},
-    {"monitor", nullptr, "stdio|none", nullptr, parse_monitor, "the monitor alone on the terminal, or none"},
+    {"serial", nullptr, "LINE", nullptr, parse_serial,
+     "where the serial port goes: stdio, file:PATH, pty, null, none, chardev:ID,\n"
+     "tcp:HOST:PORT[,server][,nowait], telnet:..., unix:PATH[,server][,nowait], or\n"
+     "mon:LINE, which shares it with the monitor (mon:stdio is the default):\n"
+     "Ctrl-A h tells its keys"},
+    {"monitor", nullptr, "LINE", nullptr, parse_monitor, "the monitor's own line: stdio, none, pty, tcp:..."},
+    {"chardev", nullptr, "stdio|null|file|pty|socket,id=ID[,KEY=VALUE...]", nullptr, parse_chardev,
+     "a line that -serial and -monitor name as chardev:ID; mux=on: both may;\n"
+     "file: path=, append=; socket: path= or host=, port=; server=, wait=, telnet="},
+    {"mon", nullptr, "chardev=ID[,mode=readline]", nullptr, parse_mon, "the same as -monitor chardev:ID"},
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
@@ -244,36 +250,6 @@ Result<> choose_accelerators(RawOptions& raw) {
     return {};
 }
 
-// Who has the terminal: the serial port, the monitor or both.
-Result<> choose_terminal(RawOptions& raw) {
-    Options& options = raw.options;
-    const bool serial_on_stdio = raw.serial && (raw.serial->kind == SerialChoice::Kind::stdio ||
-                                                raw.serial->kind == SerialChoice::Kind::mux_stdio);
-    if (raw.no_defaults && !raw.serial) {
-        raw.serial = SerialChoice{.kind = SerialChoice::Kind::null, .path = {}};
-    }
-    if (raw.no_defaults && !raw.monitor) {
-        raw.monitor = false;
-    }
-    if (options.daemonize && (!raw.serial || serial_on_stdio || raw.monitor == true || raw.nographic)) {
-        return fail(
-            "-daemonize: the terminal cannot have the serial port or the monitor (-serial file:PATH, "
-            "-serial null; -monitor none)");
-    }
-    if (raw.serial) {
-        options.serial = *raw.serial;
-    } else if (raw.monitor == true) {
-        options.serial.kind = SerialChoice::Kind::null;
-    } else if (raw.monitor == false) {
-        options.serial.kind = SerialChoice::Kind::stdio;
-    }
-    if (raw.monitor == true && serial_on_stdio) {
-        return fail("-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
-    }
-    options.monitor_on_stdio = raw.monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio);
-    return {};
-}
-
 Result<> check_boot(const Options& options) {
     if (!options.kernel) {
         if (options.initrd) {
@@ -293,7 +269,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step :
-             {choose_machine, choose_accelerators, choose_terminal, choose_blocks, choose_devices}) {
+             {choose_machine, choose_accelerators, choose_lines, choose_blocks, choose_devices}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

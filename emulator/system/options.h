@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/backend/char/char_stream.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
 
@@ -22,9 +23,13 @@ namespace weft::sys {
 inline constexpr const char* kProgramName = "weft-system-riscv64";
 
 struct SerialChoice {
-    enum class Kind { null, stdio, mux_stdio, file };
+    enum class Kind { null, stdio, mux_stdio, file, pty, socket };
     Kind kind = Kind::mux_stdio;
-    std::string path;  // file
+    std::string path = {};              // file
+    bool append = false;                // file: what it holds stays
+    backend::SocketChoice socket = {};  // socket
+    bool shared = false;                // pty, socket: with the monitor, as mux_stdio is
+    std::string id = {};                // of -chardev; empty: none
 };
 
 struct DriveChoice {
@@ -78,7 +83,8 @@ struct Options {
     std::vector<LoadChoice> loads;  // -device loader
 
     SerialChoice serial;
-    bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)
+    bool monitor_on_stdio = false;        // a monitor alone on the terminal (mux_stdio brings its own)
+    std::optional<SerialChoice> monitor;  // a monitor alone on a pseudo-terminal or socket
     std::vector<DriveChoice> drives;
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed

@@ -164,13 +164,78 @@ TEST_CASE("who has the terminal", "[options]") {
     const Options monitor = good({"-monitor", "stdio"});
     CHECK(monitor.serial.kind == Kind::null);
     CHECK(monitor.monitor_on_stdio);
-    CHECK(bad({"-serial", "tcp:1"}) == "-serial: 'tcp:1' is none of stdio, mon:stdio, file:PATH, null, none");
-    CHECK(bad({"-serial", "file:"}) == "-serial: 'file:' is none of stdio, mon:stdio, file:PATH, null, none");
-    CHECK(bad({"-serial", "null", "-serial", "null"}) ==
-          "-serial: the board has one serial port, and it is spoken for");
+    CHECK(bad({"-serial", "tcp:1"}) == "-serial: 'tcp:1' is not tcp:HOST:PORT");
+    const std::string lines =
+        " is none of stdio, file:PATH, pty, null, none, tcp:HOST:PORT, telnet:HOST:PORT, unix:PATH, "
+        "chardev:ID, "
+        "mon:LINE";
+    CHECK(bad({"-serial", "file:"}) == "-serial: 'file:'" + lines);
+    CHECK(bad({"-serial", "vc"}) == "-serial: 'vc'" + lines);
+    CHECK(good({"-serial", "stdio", "-serial", "null", "-serial", "none"}).serial.kind == Kind::stdio);
+    CHECK(bad({"-serial", "null", "-serial", "stdio"}) ==
+          "-serial: the board has one serial port (others can be null or none)");
     CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}) ==
           "-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
-    CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc' is neither stdio nor none");
+    CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc'" + lines);
+}
+
+TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
+    using Kind = SerialChoice::Kind;
+    const SerialChoice server = good({"-serial", "tcp:127.0.0.1:4444,server,nowait"}).serial;
+    CHECK(server.kind == Kind::socket);
+    CHECK(server.socket.host == "127.0.0.1");
+    CHECK(server.socket.port == "4444");
+    CHECK(server.socket.server);
+    CHECK_FALSE(server.socket.wait);
+    CHECK(good({"-serial", "tcp::1,server=on"}).serial.socket.wait);
+    CHECK_FALSE(good({"-serial", "tcp::1,server=on,wait=off"}).serial.socket.wait);
+    CHECK_FALSE(good({"-serial", "tcp:host:1"}).serial.socket.server);
+    CHECK(good({"-serial", "tcp:[::1]:1"}).serial.socket.host == "::1");
+    CHECK(good({"-serial", "telnet::1,server,nowait"}).serial.socket.telnet);
+    CHECK(good({"-serial", "unix:/tmp/a,server,nowait"}).serial.socket.path == "/tmp/a");
+    CHECK(good({"-serial", "pty"}).serial.kind == Kind::pty);
+    CHECK_FALSE(good({"-serial", "pty"}).serial.shared);
+    CHECK(good({"-serial", "mon:pty"}).serial.shared);
+    const Options apart = good({"-serial", "stdio", "-monitor", "unix:m,server,nowait"});
+    CHECK(apart.monitor->socket.path == "m");
+    CHECK_FALSE(apart.monitor_on_stdio);
+    CHECK(bad({"-serial", "tcp::"}) == "-serial: 'tcp::' is not tcp:HOST:PORT");
+    CHECK(bad({"-serial", "tcp::1,colour"}).find("unknown parameter 'colour'") != std::string::npos);
+    CHECK(bad({"-serial", "tcp::1,wait=on"}) == "-serial: wait=on is a server's");
+
+    const Options shared =
+        good({"-chardev", "stdio,mux=on,id=c0", "-mon", "chardev=c0", "-serial", "chardev:c0"});
+    CHECK(shared.serial.kind == Kind::mux_stdio);
+    CHECK_FALSE(shared.monitor_on_stdio);
+    const Options socket = good({"-serial", "chardev:s", "-monitor", "chardev:s", "-chardev",
+                                 "socket,id=s,path=/tmp/s,server=on,wait=off,mux=on"});
+    CHECK(socket.serial.shared);
+    CHECK(socket.serial.socket.path == "/tmp/s");
+    CHECK_FALSE(socket.monitor);
+    const Options two =
+        good({"-chardev", "socket,id=a,host=::1,port=5,telnet=on,server=on,wait=off", "-chardev", "pty,id=b",
+              "-serial", "chardev:a", "-mon", "chardev=b,mode=readline"});
+    CHECK(two.serial.socket.telnet);
+    CHECK(two.monitor->kind == Kind::pty);
+    const Options file = good({"-chardev", "file,id=f,path=x,append=on", "-serial", "chardev:f"});
+    CHECK(file.serial.path == "x");
+    CHECK(file.serial.append);
+    CHECK(good({"-chardev", "stdio,id=c", "-monitor", "chardev:c"}).monitor_on_stdio);
+    CHECK(good({"-chardev", "null,id=c", "-serial", "chardev:c"}).serial.kind == Kind::null);
+    CHECK(bad({"-chardev", "stdio,id=c", "-serial", "chardev:c", "-monitor", "chardev:c"}) ==
+          "-serial and -monitor both ask for chardev 'c' (mux=on lets them)");
+    CHECK(bad({"-serial", "chardev:c"}) == "-serial: there is no chardev 'c'");
+    CHECK(bad({"-mon", "chardev=c"}) == "-monitor: there is no chardev 'c'");
+    CHECK(bad({"-chardev", "stdio"}) == "-chardev: a chardev must be named: id=ID");
+    CHECK(bad({"-chardev", "vc,id=c"}) ==
+          "-chardev: unknown kind 'vc' (there are stdio, null, file, pty and socket)");
+    CHECK(bad({"-chardev", "null,id=c", "-chardev", "null,id=c"}) ==
+          "-chardev: two chardevs have the id 'c'");
+    CHECK(bad({"-chardev", "file,id=c"}) == "-chardev: a file needs path=PATH");
+    CHECK(bad({"-chardev", "socket,id=c"}) == "-chardev: a socket needs path=PATH, or host= and port=");
+    CHECK(bad({"-chardev", "pty,id=c,path=x"}) == "-chardev: pty has no parameter 'path'");
+    CHECK(bad({"-mon", "chardev=c,mode=control"}) ==
+          "-mon: mode=control is not supported: there is no QMP (mode=readline is)");
 }
 
 TEST_CASE("drives and devices", "[options]") {

@@ -326,6 +326,23 @@ TEST_CASE("the serial port writes to standard output or a file", "[program]") {
     CHECK(test::read_file(file) == "hi");
 }
 
+TEST_CASE("lines that cannot be are told, a pseudo-terminal is named", "[program]") {
+    fails({"-accel", "mock", "-bios", "none", "-m", "16M", "-serial", "unix:/nonexistent/x"},
+          "-serial: '/nonexistent/x': No such file or directory");
+    const Arguments pty = {"-accel", std::string("mock") + kPowerOff, "-bios", "none", "-m", "16M", "-serial",
+                           "pty"};
+    const auto outcome = run(pty);
+    CHECK(outcome.exit_code == 0);
+    CHECK(outcome.output.starts_with("char device redirected to /dev/pts/"));
+    CHECK(outcome.output.ends_with(" (label serial0)\n"));
+    const test::TempDir dir;
+    const std::string file = dir.write("out", "kept ");
+    Arguments append = {"-accel", "mock,pokes=0x10000000=0x68:0x100000=0x5555", "-bios", "none", "-m", "16M"};
+    append.insert(append.end(), {"-chardev", "file,id=f,append=on,path=" + file, "-serial", "chardev:f"});
+    CHECK(run(append).exit_code == 0);
+    CHECK(test::read_file(file) == "kept h");
+}
+
 TEST_CASE("-no-reboot ends the machine where it would reset", "[program]") {
     const auto guest = run({"-accel", "mock,pokes=0x10000000=0x72:0x100000=0x7777", "-bios", "none", "-m",
                             "16M", "-no-reboot", "-nographic"});
