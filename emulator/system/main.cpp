@@ -47,9 +47,9 @@ Result<std::string> help_text(const Options& options) {
         case HelpTopic::none:
             break;
         case HelpTopic::usage:
-            return usage_text();
+            return usage_text(WEFT_VERSION);
         case HelpTopic::version:
-            return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
+            return fmt::format("{} version {}\n", kProgramName, WEFT_VERSION);
         case HelpTopic::accels:
             return loader::accelerators_text(accel_sources(options));
         case HelpTopic::accel_properties: {

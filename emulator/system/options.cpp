@@ -280,8 +280,10 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     return std::move(raw.options);
 }
 
-std::string usage_text() {
-    std::string text = fmt::format("Usage: {} [OPTION]...\nRuns a RISC-V machine.\n", kProgramName);
+std::string usage_text(const std::string& version) {
+    std::string text =
+        fmt::format("{0} (QEMU-compatible) version {1}\nUsage: {0} [OPTION]...\nRuns a RISC-V machine.\n",
+                    kProgramName, version);
     text += options_text<RawOptions>(kGroups);
     text +=
         "\nEnvironment:\n"
@@ -293,9 +295,9 @@ std::string usage_text() {
 }
 
 std::string machines_text() {
-    std::string text = "Machines:\n";
+    std::string text = "Supported machines are:\n";
     for (const hw::MachineType& type : hw::machine_types()) {
-        text += fmt::format("  {}  {}, up to {} CPUs and {} devices{}\n", type.name, type.description,
+        text += fmt::format("{:<20} {}, up to {} CPUs and {} devices{}\n", type.name, type.description,
                             type.max_cpus, type.max_devices,
                             &type == &hw::machine_types().front() ? " (default)" : "");
     }
@@ -306,7 +308,7 @@ std::string machines_text() {
 std::string cpus_text() {
     std::string text;
     for (const hw::MachineType& type : hw::machine_types()) {
-        text += fmt::format("CPUs of {}:\n", type.name);
+        text += fmt::format("Available CPUs (of {}):\n", type.name);
         const std::vector<hw::CpuChoice> models = type.cpu_models();
         for (const hw::CpuChoice& model : models) {
             text += fmt::format("  {}  {}{}\n", model.name, model.description,

@@ -110,8 +110,8 @@ struct Options {
 // not make a machine.
 Result<Options> parse_options(std::span<const char* const> arguments);
 
-// The text of -help.
-std::string usage_text();
+// The text of -help. Scripts look for QEMU in it, and take the fourth word for the version.
+std::string usage_text(const std::string& version);
 
 // Texts of "-machine help" and the like (but those of accelerators: accel_loader.h).
 std::string machines_text();

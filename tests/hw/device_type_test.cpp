@@ -66,7 +66,7 @@ TEST_CASE("what a device does not take is an error that says what it does") {
 TEST_CASE("help lists devices and properties") {
     const std::array<const DeviceType*, 1> types = {&kToy};
     CHECK(device_types_text(types) ==
-          "Devices ('NAME,help' lists their properties):\n  toy  a toy (bus: virtio)\n");
+          "Devices ('NAME,help' lists their properties):\nname \"toy\", bus virtio-bus, desc \"a toy\"\n");
     CHECK(device_properties_text(kToy) ==
           "toy: a toy\n"
           "  drive=<the id of a -drive> (must be given)\n      its image\n"

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <regex>
 
 #include "tests/support/subprocess.h"
 #include "tests/support/wait.h"
@@ -72,13 +73,13 @@ TEST_CASE("help and version go to standard output", "[program]") {
         const char* contains;
     } cases[] = {
         {{"-help"}, "\n  -kernel FILE\n"},
-        {{"-version"}, "weft-system-riscv64 "},
+        {{"-version"}, "weft-system-riscv64 version "},
         {{"-accel", "help"}, "\n  mock  runs nothing and reports (for tests)\n"},
         {{"-accel", "help"}, "\n  other-abi  (cannot be used: "},
         {{"-accel", "mock,help"}, "\n  count=<a number from 1 to 4096> (default: 7)\n"},
-        {{"-M", "help"}, "\n  virt  "},
+        {{"-M", "help"}, "\nvirt                 RISC-V VirtIO board"},
         {{"-cpu", "help"}, "\n  rv64  "},
-        {{"-device", "help"}, "\n  virtio-blk-device  "},
+        {{"-device", "help"}, "\nname \"virtio-blk-device\", bus virtio-bus, desc "},
         {{"-device", "virtio-blk-device,help"}, "\n  serial=<up to 20 bytes> (default: none)\n"},
         {{"-d", "help"}, "in_asm"},
     };
@@ -88,6 +89,28 @@ TEST_CASE("help and version go to standard output", "[program]") {
         CHECK(outcome.errors.empty());
         CHECK(outcome.output.find(test.contains) != std::string::npos);
     }
+}
+
+TEST_CASE("a link of QEMU's name is the same program, and scripts find its version", "[program]") {
+    const test::TempDir dir;
+    const std::string link = dir.file("qemu-system-riscv64");
+    REQUIRE(symlink(PROGRAM, link.c_str()) == 0);
+    const auto run_link = [&](const Arguments& arguments) {
+        test::Command command;
+        command.arguments = {link};
+        command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
+        command.environment = {{"WEFT_MODULE_DIR", MOCK_DIR}, {"WEFT_FIRMWARE_DIR", ""}};
+        return test::run(command);
+    };
+    // ClangBuiltLinux boot-utils.
+    CHECK(std::regex_search(run_link({"--version"}).output, std::regex("version (\\d+\\.\\d+.\\d+)")));
+    // kvm-unit-tests: the fourth word of the first line of -h, and the word QEMU.
+    CHECK(std::regex_search(run_link({"-h"}).output, std::regex("^\\S+ \\S+ \\S+ \\d+\\.\\d+\\.\\d+\n")));
+    CHECK(run_link({"--help"}).output.find("QEMU") != std::string::npos);
+    // xv6's Makefile: without a gdb stub there is no such line.
+    CHECK(run_link({"-help"}).output.find("\n-gdb") == std::string::npos);
+    CHECK(run_link(machine(std::string("mock") + kPowerOff)).exit_code == 0);
+    CHECK(run_link({"-frobnicate"}).errors == "qemu-system-riscv64: unknown option '-frobnicate' (-help lists them)\n");
 }
 
 TEST_CASE("accelerators that cannot be used", "[program]") {

@@ -13,7 +13,7 @@ namespace {
 const char* bus_name(Bus bus) {
     switch (bus) {
         case Bus::virtio:
-            return "virtio";
+            return "virtio-bus";
         case Bus::board:
             return "board";
     }
@@ -167,9 +167,10 @@ backend::BlockBackend& DeviceConfig::drive() const {
 }
 
 std::string device_types_text(std::span<const DeviceType* const> types) {
+    // In the form that scripts look for: name "NAME".
     std::string text = "Devices ('NAME,help' lists their properties):\n";
     for (const DeviceType* type : types) {
-        text += fmt::format("  {}  {} (bus: {})\n", type->name, type->help, bus_name(type->bus));
+        text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", type->name, bus_name(type->bus), type->help);
     }
     return text;
 }
