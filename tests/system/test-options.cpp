@@ -106,7 +106,8 @@ TEST_CASE("-m", "[options]") {
 TEST_CASE("machines and CPUs", "[options]") {
     CHECK(std::string(good({}).machine->name) == "virt");
     CHECK(good({"-machine", "type=virt"}).machine == good({}).machine);
-    CHECK(machines_text().find("\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
+    CHECK(machines_text().find(
+              "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
           std::string::npos);
     CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");

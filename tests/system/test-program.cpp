@@ -110,7 +110,8 @@ TEST_CASE("a link of QEMU's name is the same program, and scripts find its versi
     // xv6's Makefile: without a gdb stub there is no such line.
     CHECK(run_link({"-help"}).output.find("\n-gdb") == std::string::npos);
     CHECK(run_link(machine(std::string("mock") + kPowerOff)).exit_code == 0);
-    CHECK(run_link({"-frobnicate"}).errors == "qemu-system-riscv64: unknown option '-frobnicate' (-help lists them)\n");
+    CHECK(run_link({"-frobnicate"}).errors ==
+          "qemu-system-riscv64: unknown option '-frobnicate' (-help lists them)\n");
 }
 
 TEST_CASE("accelerators that cannot be used", "[program]") {

@@ -170,7 +170,8 @@ std::string device_types_text(std::span<const DeviceType* const> types) {
     // In the form that scripts look for: name "NAME".
     std::string text = "Devices ('NAME,help' lists their properties):\n";
     for (const DeviceType* type : types) {
-        text += fmt::format("name \"{}\", bus {}, desc \"{}\"\n", type->name, bus_name(type->bus), type->help);
+        text +=
+            fmt::format("name \"{}\", bus {}, desc \"{}\"\n", type->name, bus_name(type->bus), type->help);
     }
     return text;
 }
