@@ -107,7 +107,7 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=][,cache=]...", nullptr,
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=][,cache=]", nullptr,
      parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
