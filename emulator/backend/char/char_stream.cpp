@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -126,7 +127,10 @@ Result<std::unique_ptr<CharStream>> CharStream::open_socket(EventLoop& loop, con
     set_nonblocking(stream->listener_.get());
     if (choice.wait) {
         pollfd state{stream->listener_.get(), POLLIN, 0};
-        while (poll(&state, 1, -1) < 0 && errno == EINTR) {
+        // The program has blocked the signals that end it, to read them in its loop, which does not run yet.
+        sigset_t none;
+        sigemptyset(&none);
+        while (ppoll(&state, 1, nullptr, &none) < 0 && errno == EINTR) {
         }
         stream->accept_client();
     }
