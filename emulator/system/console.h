@@ -43,8 +43,9 @@ class Console {
 
     std::unique_ptr<backend::RawTerminal> terminal_;
     std::unique_ptr<backend::CharStdio> stdio_;
+    std::unique_ptr<backend::CharBackend> other_serial_;  // a file, a socket, a pseudo-terminal or nothing
+    std::unique_ptr<backend::CharBackend> other_monitor_;
     std::unique_ptr<backend::CharMux> mux_;
-    std::unique_ptr<backend::CharBackend> other_serial_;  // a file or nothing
     backend::CharBackend* serial_ = nullptr;
     backend::CharBackend* monitor_line_ = nullptr;  // nullptr: there is no monitor
     std::unique_ptr<control::Monitor> monitor_;

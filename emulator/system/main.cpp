@@ -11,9 +11,11 @@
 #include "base/messages.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/accel/module_by_gmodule.h"
+#include "emulator/backend/block/overlay.h"
 #include "emulator/backend/block/raw.h"
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/system/background.h"
 #include "emulator/system/console.h"
 #include "emulator/system/machine_options.h"
 #include "emulator/system/option_files.h"
@@ -45,9 +47,9 @@ Result<std::string> help_text(const Options& options) {
         case HelpTopic::none:
             break;
         case HelpTopic::usage:
-            return usage_text();
+            return usage_text(WEFT_VERSION);
         case HelpTopic::version:
-            return fmt::format("{} {}\n", kProgramName, WEFT_VERSION);
+            return fmt::format("{} version {}\n", kProgramName, WEFT_VERSION);
         case HelpTopic::accels:
             return loader::accelerators_text(accel_sources(options));
         case HelpTopic::accel_properties: {
@@ -105,11 +107,19 @@ Result<Drives> open_drives(const Options& options) {
         }
         const DriveChoice& drive = options.drives[*device.drive];
         Result<std::unique_ptr<backend::RawImage>> image =
-            backend::RawImage::open(drive.file, backend::ImageAccess{drive.read_only, drive.probe});
+            backend::RawImage::open(drive.file, image_access(drive));
         if (!image) {
             return std::unexpected(image.error().within("-drive"));
         }
         drives[*device.drive] = std::move(*image);
+        if (drive.snapshot && !drive.read_only) {
+            Result<std::unique_ptr<backend::Overlay>> overlay =
+                backend::Overlay::create(std::move(drives[*device.drive]));
+            if (!overlay) {
+                return std::unexpected(overlay.error().within("-snapshot"));
+            }
+            drives[*device.drive] = std::move(*overlay);
+        }
     }
     return drives;
 }
@@ -147,7 +157,7 @@ Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& pla
     return exit_code;
 }
 
-Result<int> run(const Options& options) {
+Result<int> run(const Options& options, Background* background) {
     // Everything is checked first, and only then anything opened for writing.
     loader::AccelChain accel(options.accelerators, accel_sources(options), print_error);
     if (Result<> usable = accel.advance(); !usable) {
@@ -157,14 +167,18 @@ Result<int> run(const Options& options) {
     if (!log_settings) {
         return std::unexpected(log_settings.error());
     }
-    const Result<hw::BootConfig> boot =
-        read_boot_files(options, firmware_candidates(environment("WEFT_FIRMWARE_DIR"), program_dir()));
+    const Result<hw::BootConfig> boot = read_boot_files(
+        options, firmware_candidates(options.firmware_dirs, environment("WEFT_FIRMWARE_DIR"), program_dir()));
     if (!boot) {
         return std::unexpected(boot.error());
     }
     const Result<std::unique_ptr<hw::BoardPlan>> plan = options.machine->plan(*boot);
     if (!plan) {
         return std::unexpected(plan.error());
+    }
+    if (options.dump_tree) {
+        Result<> written = write_file("-machine dumpdtb", *options.dump_tree, (*plan)->device_tree());
+        return written ? Result<int>(0) : std::unexpected(written.error());
     }
     if (Result<> outputs = check_output_files(options); !outputs) {
         return std::unexpected(outputs.error());
@@ -191,9 +205,17 @@ Result<int> run(const Options& options) {
     if (!console) {
         return std::unexpected(console.error());
     }
+    const Result<std::unique_ptr<PidFile>> pid_file = PidFile::create(options.pid_file);
+    if (!pid_file) {
+        return std::unexpected(pid_file.error());
+    }
+    if (background != nullptr) {
+        background->ready();
+    }
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives);
+    config.backends.parts = options.parts;
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
@@ -223,7 +245,19 @@ int run_program(std::span<const char* const> arguments) {
         std::fputs(text->c_str(), stdout);
         return std::fflush(stdout) == 0 ? 0 : 1;
     }
-    const Result<int> exit_code = run(*options);
+    std::unique_ptr<Background> background;
+    if (options->daemonize) {
+        Result<std::unique_ptr<Background>> made = Background::enter();
+        if (!made) {
+            print_error(made.error().message());
+            return 1;
+        }
+        if (const std::optional<int> status = (*made)->parents_status()) {
+            return *status;
+        }
+        background = std::move(*made);
+    }
+    const Result<int> exit_code = run(*options, background.get());
     if (!exit_code) {
         print_error(exit_code.error().message());
         return 1;

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFirmwareFile = "fw_dynamic.bin";
+constexpr const char* kPackagedFirmwareFile = "opensbi-riscv64-generic-fw_dynamic.bin";  // as QEMU calls it
 
 // Beside the program: in a build folder, and where both are installed.
 constexpr const char* kProgramFolders[] = {"firmware", "../share/weft/firmware"};
@@ -128,11 +129,28 @@ Result<std::string> find_firmware(const std::vector<std::string>& candidates) {
         list));
 }
 
+// A file that is not where its name says may be in one of the folders of -L.
+std::string find_bios(const Options& options) {
+    std::error_code ignored;
+    for (const std::string& folder : options.firmware_dirs) {
+        const fs::path path = fs::path(folder) / options.bios;
+        if (!fs::exists(options.bios, ignored) && fs::exists(path, ignored)) {
+            return path;
+        }
+    }
+    return options.bios;
+}
+
 }  // namespace
 
-std::vector<std::string> firmware_candidates(const std::optional<std::string>& firmware_dir,
+std::vector<std::string> firmware_candidates(const std::vector<std::string>& first_dirs,
+                                             const std::optional<std::string>& firmware_dir,
                                              const std::string& program_dir) {
     std::vector<std::string> candidates;
+    for (const std::string& folder : first_dirs) {
+        candidates.push_back(fs::path(folder) / kFirmwareFile);
+        candidates.push_back(fs::path(folder) / kPackagedFirmwareFile);
+    }
     if (firmware_dir && !firmware_dir->empty()) {
         candidates.push_back(fs::path(*firmware_dir) / kFirmwareFile);
     }
@@ -152,7 +170,7 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
         }
         bios = *found;
     } else if (options.bios != "none") {
-        bios = options.bios;
+        bios = find_bios(options);
     }
     hw::BootConfig boot;
     boot.cpus = options.cpus;
@@ -176,14 +194,49 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
             file = std::move(*read);
         }
     }
+    for (const LoadChoice& load : options.loads) {
+        hw::BootLoad made{.file = {"-device loader", load.bytes},
+                          .address = load.address,
+                          .cpu = load.cpu,
+                          .force_raw = load.force_raw || load.file.empty()};
+        if (!load.file.empty()) {
+            Result<hw::BootFile> read = read_file("-device loader", load.file, options.memory_bytes);
+            if (!read) {
+                return std::unexpected(read.error());
+            }
+            made.file = std::move(*read);
+        }
+        boot.loads.push_back(std::move(made));
+    }
     return boot;
+}
+
+Result<> write_file(const char* what, const std::string& path, std::span<const uint8_t> bytes) {
+    const std::string name = fmt::format("{}: {}", what, in_quotes(path));
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666));
+    if (!fd) {
+        return fail_errno(name);
+    }
+    while (!bytes.empty()) {
+        const ssize_t count = ::write(fd.get(), bytes.data(), bytes.size());
+        if (count >= 0) {
+            bytes = bytes.subspan(static_cast<size_t>(count));
+        } else if (errno != EINTR) {
+            return fail_errno(name);
+        }
+    }
+    return {};
+}
+
+backend::ImageAccess image_access(const DriveChoice& drive) {
+    return {.read_only = drive.read_only || drive.snapshot,
+            .probe = drive.probe,
+            .write_through = drive.write_through};
 }
 
 Result<> check_output_files(const Options& options) {
     for (const DriveChoice& drive : options.drives) {
-        if (Result<> checked =
-                backend::RawImage::check(drive.file, backend::ImageAccess{drive.read_only, drive.probe});
-            !checked) {
+        if (Result<> checked = backend::RawImage::check(drive.file, image_access(drive)); !checked) {
             return std::unexpected(checked.error().within("-drive"));
         }
     }
@@ -192,8 +245,13 @@ Result<> check_output_files(const Options& options) {
             return checked;
         }
     }
-    if (options.log_file) {
-        return check_output("-D", *options.log_file);
+    for (const auto& [option, path] :
+         {std::pair("-pidfile", options.pid_file), std::pair("-D", options.log_file)}) {
+        if (path) {
+            if (Result<> checked = check_output(option, *path); !checked) {
+                return checked;
+            }
+        }
     }
     return {};
 }

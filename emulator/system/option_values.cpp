@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "emulator/accel/accel_option.h"
-#include "emulator/hw/device_types.h"
 #include "emulator/hw/machine_types.h"
 
 namespace weft::sys {
@@ -17,8 +16,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kMinMemory = kMiB;
 constexpr uint64_t kMaxMemory = uint64_t{16} << 40;
 
-bool is_help(const std::string& word) { return word == "help" || word == "?"; }
-
 Result<unsigned> parse_cpu_count(const std::string& what, const std::string& text) {
     const std::optional<uint64_t> count = parse_uint(text);
     // The chosen board may have room for fewer: that is looked at when it is known.
@@ -29,7 +26,39 @@ Result<unsigned> parse_cpu_count(const std::string& what, const std::string& tex
     return static_cast<unsigned>(*count);
 }
 
-// The value of a key that cannot do without.
+// A property that says what the board is anyway.
+Result<> check_fixed(const hw::MachineType& machine, const KeyValue& item) {
+    const auto property = std::ranges::find(machine.fixed, item.key, &hw::FixedProperty::name);
+    if (property == machine.fixed.end()) {
+        return fail(
+            fmt::format("machine {} has no property {}", in_quotes(machine.name), in_quotes(item.key)));
+    }
+    const std::string given = item.value.value_or("on");
+    const std::optional<bool> on = parse_bool(given);
+    const std::string value = on ? (*on ? "on" : "off") : given;
+    const std::vector<std::string> values = split(property->values, '|');
+    if (std::ranges::find(values, value) == values.end()) {
+        return fail(fmt::format("{}={} is not supported (only {})", item.key, given, property->values));
+    }
+    return {};
+}
+
+// The levels of -smp that a count of CPUs is the product of; guests are shown one socket of cores, whatever is asked for.
+constexpr const char* kLevels[] = {"drawers",  "books",   "sockets", "dies",
+                                   "clusters", "modules", "cores",   "threads"};
+
+// The product of the levels; a level that is missing may be anything, so that the product only divides the count.
+Result<> check_topology(const RawOptions& raw, unsigned product, bool complete) {
+    const unsigned max = raw.options.max_cpus;
+    if (complete ? product != max : max % product != 0) {
+        return fail(
+            fmt::format("the product of sockets, cores and threads ({}) is not maxcpus ({})", product, max));
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<std::string> value_of(const KeyValue& item) {
     if (!item.value || item.value->empty()) {
         return fail(fmt::format("{} needs a value", in_quotes(item.key)));
@@ -48,7 +77,7 @@ Result<bool> switch_of(const KeyValue& item) {
     return *on;
 }
 
-}  // namespace
+bool is_help(const std::string& word) { return word == "help" || word == "?"; }
 
 void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
     if (raw.options.help == HelpTopic::none) {
@@ -117,8 +146,14 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 }
                 raw.machine_accels.push_back({accel, {}});
             }
-        } else {
-            return fail(fmt::format("machine {} has no property {}", in_quotes(name), in_quotes(item.key)));
+        } else if (item.key == "dumpdtb") {
+            const Result<std::string> file = value_of(item);
+            if (!file) {
+                return std::unexpected(file.error());
+            }
+            raw.options.dump_tree = *file;
+        } else if (Result<> fixed = check_fixed(*machine, item); !fixed) {
+            return fixed;
         }
     }
     return {};
@@ -151,7 +186,10 @@ Result<> parse_smp(RawOptions& raw, const std::string& value) {
     }
     std::optional<unsigned> cpus;
     std::optional<unsigned> max_cpus;
-    const auto take = [](std::optional<unsigned>& to, const char* what, const std::string& text) -> Result<> {
+    std::optional<unsigned> product;
+    unsigned main_levels = 0;
+    const auto take = [](std::optional<unsigned>& to, const std::string& what,
+                         const std::string& text) -> Result<> {
         const Result<unsigned> count = parse_cpu_count(what, text);
         if (!count) {
             return std::unexpected(count.error());
@@ -167,31 +205,50 @@ Result<> parse_smp(RawOptions& raw, const std::string& value) {
         if (!taken) {
             break;
         }
+        const std::string text = item.value.value_or("");
         if (item.key == "cpus") {
-            taken = take(cpus, "cpus", item.value.value_or(""));
+            taken = take(cpus, "cpus", text);
         } else if (item.key == "maxcpus") {
-            taken = take(max_cpus, "maxcpus", item.value.value_or(""));
+            taken = take(max_cpus, "maxcpus", text);
+        } else if (std::ranges::find(kLevels, item.key) != std::end(kLevels)) {
+            std::optional<unsigned> level;
+            taken = take(level, item.key, text);
+            // Each is small, so that the product has room; what is too large is no divisor of any count.
+            product = std::min(product.value_or(1) * level.value_or(1), 1u << 20);
+            main_levels += item.key == "sockets" || item.key == "cores" || item.key == "threads" ? 1 : 0;
         } else {
-            return fail(
-                fmt::format("unknown parameter {} (there are cpus and maxcpus)", in_quotes(item.key)));
+            return fail(fmt::format(
+                "unknown parameter {} (there are cpus, maxcpus, sockets, clusters, cores and threads)",
+                in_quotes(item.key)));
         }
     }
     if (!taken) {
         return taken;
     }
-    raw.options.cpus = cpus ? *cpus : max_cpus.value_or(1);
-    raw.options.max_cpus = max_cpus.value_or(raw.options.cpus);
+    raw.options.cpus = cpus ? *cpus : max_cpus ? *max_cpus : product.value_or(1);
+    raw.options.max_cpus = max_cpus ? *max_cpus : std::max(raw.options.cpus, main_levels == 3 ? *product : 0);
     if (raw.options.max_cpus < raw.options.cpus) {
         return fail(
             fmt::format("maxcpus ({}) is less than cpus ({})", raw.options.max_cpus, raw.options.cpus));
     }
-    return {};
+    return product ? check_topology(raw, *product, main_levels == 3) : Result<>();
 }
 
 Result<> parse_memory(RawOptions& raw, const std::string& value) {
-    std::string text = value;
-    if (text.starts_with("size=")) {
-        text.erase(0, 5);
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    std::string text = list->head.value_or("");
+    for (const KeyValue& item : list->items) {
+        if (item.key == "size") {
+            text = item.value.value_or("");
+        } else if (item.key == "slots" && item.value == "0") {
+            continue;
+        } else {
+            return fail(fmt::format("{} is not supported: memory is not added while the machine runs",
+                                    in_quotes(item.key)));
+        }
     }
     const std::optional<uint64_t> size = parse_size(text, kMiB);
     if (!size) {
@@ -206,116 +263,6 @@ Result<> parse_memory(RawOptions& raw, const std::string& value) {
         return fail(fmt::format("the size must be a multiple of 4K, not {}", in_quotes(text)));
     }
     raw.options.memory_bytes = *size;
-    return {};
-}
-
-Result<> parse_serial(RawOptions& raw, const std::string& value) {
-    if (raw.serial) {
-        return fail("the board has one serial port, and it is spoken for");
-    }
-    SerialChoice serial;
-    if (value == "stdio") {
-        serial.kind = SerialChoice::Kind::stdio;
-    } else if (value == "mon:stdio") {
-        serial.kind = SerialChoice::Kind::mux_stdio;
-    } else if (value == "null" || value == "none") {
-        serial.kind = SerialChoice::Kind::null;
-    } else if (value.starts_with("file:") && value.size() > 5) {
-        serial.kind = SerialChoice::Kind::file;
-        serial.path = value.substr(5);
-    } else {
-        return fail(fmt::format("{} is none of stdio, mon:stdio, file:PATH, null, none", in_quotes(value)));
-    }
-    raw.serial = std::move(serial);
-    return {};
-}
-
-Result<> parse_monitor(RawOptions& raw, const std::string& value) {
-    if (value != "stdio" && value != "none") {
-        return fail(fmt::format("{} is neither stdio nor none", in_quotes(value)));
-    }
-    raw.monitor = value == "stdio";
-    return {};
-}
-
-Result<> parse_drive(RawOptions& raw, const std::string& value) {
-    const Result<KeyValueList> list = parse_key_values(value, false);
-    if (!list) {
-        return std::unexpected(list.error());
-    }
-    DriveChoice drive;
-    for (const KeyValue& item : list->items) {
-        if (item.key == "readonly" || item.key == "read-only") {
-            const Result<bool> on = switch_of(item);
-            if (!on) {
-                return std::unexpected(on.error());
-            }
-            drive.read_only = *on;
-            continue;
-        }
-        const Result<std::string> text = value_of(item);
-        if (item.key == "file" || item.key == "id" || item.key == "format" || item.key == "if") {
-            if (!text) {
-                return std::unexpected(text.error());
-            }
-        }
-        if (item.key == "file") {
-            drive.file = *text;
-        } else if (item.key == "id") {
-            drive.id = *text;
-        } else if (item.key == "format") {
-            if (*text != "raw") {
-                return fail(fmt::format("unknown image format {} (there is 'raw')", in_quotes(*text)));
-            }
-            drive.probe = false;
-        } else if (item.key == "if") {
-            if (*text != "none" && *text != "virtio") {
-                return fail(fmt::format("if is 'none' or 'virtio', not {}", in_quotes(*text)));
-            }
-            drive.attach = *text == "virtio";
-        } else {
-            return fail(fmt::format("unknown parameter {} (there are file, format, if, id and readonly)",
-                                    in_quotes(item.key)));
-        }
-    }
-    if (drive.file.empty()) {
-        return fail("a file must be named: file=PATH");
-    }
-    const auto same_id = [&](const DriveChoice& other) { return !drive.id.empty() && other.id == drive.id; };
-    if (std::ranges::any_of(raw.options.drives, same_id)) {
-        return fail(fmt::format("two drives have the id {}", in_quotes(drive.id)));
-    }
-    raw.options.drives.push_back(std::move(drive));
-    return {};
-}
-
-Result<> parse_device(RawOptions& raw, const std::string& value) {
-    const Result<KeyValueList> list = parse_key_values(value, true);
-    if (!list) {
-        return std::unexpected(list.error());
-    }
-    if (!list->head) {
-        return fail("the device's name comes first: NAME[,property=value...]");
-    }
-    if (is_help(*list->head)) {
-        request_help(raw, HelpTopic::devices);
-        return {};
-    }
-    const bool wants_help = std::ranges::any_of(
-        list->items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
-    const hw::DeviceType* type = hw::find_device_type(*list->head);
-    if (type == nullptr) {
-        return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*list->head)));
-    }
-    if (wants_help) {
-        request_help(raw, HelpTopic::device_properties, *list->head);
-        return {};
-    }
-    Result<hw::DeviceConfig> config = hw::DeviceConfig::parse(*type, list->items);
-    if (!config) {
-        return std::unexpected(config.error());
-    }
-    raw.devices.push_back(std::move(*config));
     return {};
 }
 

@@ -1,6 +1,7 @@
 // The values of single options; each message is to follow "-option: ".
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,28 @@ namespace weft::sys {
 struct RawOptions {
     Options options;
     std::vector<loader::AccelChoice> machine_accels;  // -machine virt,accel=a:b
-    std::vector<hw::DeviceConfig> devices;
+    // A -device, of which the rest waits until all of the command line is known.
+    struct Device {
+        const hw::DeviceType* type;
+        std::vector<KeyValue> items;
+    };
+    std::vector<Device> devices;
+    struct Global {
+        std::string driver;
+        KeyValue item;
+    };
+    std::vector<Global> globals;
     std::optional<SerialChoice> serial;
-    std::optional<bool> monitor;  // -monitor: true stdio, false none
+    std::optional<SerialChoice> monitor_line;  // -monitor, -mon: a line of its own, or that of a -chardev
+    std::vector<SerialChoice> chardevs;
     bool nographic = false;
+    bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
+    bool snapshot = false;
+    struct BlockNode {
+        std::string name;
+        std::map<std::string, std::string> items;  // as written, nested keys among them
+    };
+    std::vector<BlockNode> block_nodes;
 };
 
 Result<> parse_accel(RawOptions& raw, const std::string& value);
@@ -23,11 +42,44 @@ Result<> parse_machine(RawOptions& raw, const std::string& value);
 Result<> parse_cpu(RawOptions& raw, const std::string& value);
 Result<> parse_smp(RawOptions& raw, const std::string& value);
 Result<> parse_memory(RawOptions& raw, const std::string& value);
+// option_chars.cpp
 Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
+Result<> parse_chardev(RawOptions& raw, const std::string& value);
+Result<> parse_mon(RawOptions& raw, const std::string& value);
+// Who has the terminal, and which lines there are: the serial port's, the monitor's, or one for both.
+Result<> choose_lines(RawOptions& raw);
+
+// option_blocks.cpp
 Result<> parse_drive(RawOptions& raw, const std::string& value);
+Result<> parse_hard_disk(RawOptions& raw, const std::string& value);
+Result<> parse_blockdev(RawOptions& raw, const std::string& value);
+// Makes drives of block nodes, before devices look for them.
+Result<> choose_blocks(RawOptions& raw);
+
+// option_accepted.cpp: options that ask for what is so anyway.
+Result<> accept_display(RawOptions& raw, const std::string& value);
+Result<> accept_vga(RawOptions& raw, const std::string& value);
+Result<> accept_parallel(RawOptions& raw, const std::string& value);
+Result<> accept_net(RawOptions& raw, const std::string& value);
+Result<> accept_name(RawOptions& raw, const std::string& value);
+Result<> accept_uuid(RawOptions& raw, const std::string& value);
+Result<> accept_rtc(RawOptions& raw, const std::string& value);
+Result<> accept_boot(RawOptions& raw, const std::string& value);
+
+// option_devices.cpp
 Result<> parse_device(RawOptions& raw, const std::string& value);
+Result<> parse_global(RawOptions& raw, const std::string& value);
+// Makes Options::devices and parts: looks drives and buses up.
+Result<> choose_devices(RawOptions& raw);
+
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
+
+bool is_help(const std::string& word);
+
+// The value of a key that cannot do without; that of a switch, which is on by its name alone.
+Result<std::string> value_of(const KeyValue& item);
+Result<bool> switch_of(const KeyValue& item);
 
 // For messages: 'a', 'b' and so on, the names of a table's rows.
 template <class Rows>

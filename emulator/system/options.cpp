@@ -36,6 +36,23 @@ Result<> set_append(RawOptions& raw, const std::string& value) {
     return {};
 }
 
+Result<> set_no_defaults(RawOptions& raw, const std::string&) {
+    raw.no_defaults = true;
+    return {};
+}
+
+Result<> set_snapshot(RawOptions& raw, const std::string&) {
+    raw.snapshot = true;
+    return {};
+}
+
+Result<> add_firmware_dir(RawOptions& raw, const std::string& value) {
+    raw.options.firmware_dirs.push_back(value);
+    return {};
+}
+
+Result<> accept_flag(RawOptions&, const std::string&) { return {}; }
+
 Result<> set_nographic(RawOptions& raw, const std::string&) {
     raw.nographic = true;
     return {};
@@ -53,10 +70,13 @@ constexpr OptionDesc kMachineOptions[] = {
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
-    {"machine", "M", "NAME", nullptr, parse_machine, "the board: virt ('help' lists them)"},
+    {"machine", "M", "NAME[,dumpdtb=FILE]", nullptr, parse_machine,
+     "the board: virt ('help' lists them); dumpdtb writes its device tree and exits"},
     {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
-    {"smp", nullptr, "N|cpus=N[,maxcpus=M]", nullptr, parse_smp, "number of harts, 1 to 512 (1)"},
-    {"m", nullptr, "SIZE", nullptr, parse_memory, "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
+    {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
+     "number of harts, 1 to 512 (1); what the levels say must agree with it"},
+    {"m", nullptr, "[size=]SIZE", nullptr, parse_memory,
+     "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
 };
 
 constexpr OptionDesc kBootOptions[] = {
@@ -64,6 +84,7 @@ constexpr OptionDesc kBootOptions[] = {
      "firmware: OpenSBI's fw_dynamic.bin as found in WEFT_FIRMWARE_DIR, in the\n"
      "folder firmware beside the program, or where Debian's package opensbi and\n"
      "QEMU put it; none; or this file"},
+    {"L", nullptr, "DIR", nullptr, add_firmware_dir, "look for firmware here first"},
     {"kernel", nullptr, "FILE", nullptr, set_text<&Options::kernel>,
      "kernel: an Image, packed with gzip or not, or an ELF file"},
     {"initrd", nullptr, "FILE", nullptr, set_text<&Options::initrd>, "initial RAM disk for the kernel"},
@@ -73,20 +94,37 @@ constexpr OptionDesc kBootOptions[] = {
 };
 
 constexpr OptionDesc kDeviceOptions[] = {
-    {"serial", nullptr, "stdio|mon:stdio|file:PATH|null|none", nullptr, parse_serial,
-     "where the serial port goes; mon:stdio (the default) shares the terminal\n"
-     "with the monitor: Ctrl-A h tells its keys"},
-    {"monitor", nullptr, "stdio|none", nullptr, parse_monitor, "the monitor alone on the terminal, or none"},
+    {"serial", nullptr, "LINE", nullptr, parse_serial,
+     "where the serial port goes: stdio, file:PATH, pty, null, none, chardev:ID,\n"
+     "tcp:HOST:PORT[,server][,nowait], telnet:..., unix:PATH[,server][,nowait], or\n"
+     "mon:LINE, which shares it with the monitor (mon:stdio is the default):\n"
+     "Ctrl-A h tells its keys"},
+    {"monitor", nullptr, "LINE", nullptr, parse_monitor, "the monitor's own line: stdio, none, pty, tcp:..."},
+    {"chardev", nullptr, "stdio|null|file|pty|socket,id=ID[,KEY=VALUE...]", nullptr, parse_chardev,
+     "a line that -serial and -monitor name as chardev:ID; mux=on: both may;\n"
+     "file: path=, append=; socket: path= or host=, port=; server=, wait=, telnet="},
+    {"mon", nullptr, "chardev=ID[,mode=readline]", nullptr, parse_mon, "the same as -monitor chardev:ID"},
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=on|off]", nullptr,
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=][,cache=]", nullptr,
      parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
      "look like images of other formats are refused"},
+    {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
+    {"blockdev", nullptr, "driver=raw|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
+     "a node that -device names as its drive: file.filename=PATH with raw, or\n"
+     "filename=PATH with file; read-only=on"},
+    {"snapshot", nullptr, nullptr, nullptr, set_snapshot,
+     "what is written to disks goes to temporary files, and is gone at the end"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_device,
-     "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\nproperties)"},
+     "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\n"
+     "properties); bus=virtio-mmio-bus.N chooses its place, 0 to 7; else the\n"
+     "highest that is free"},
+    {"global", nullptr, "DRIVER.PROPERTY=VALUE", nullptr, parse_global,
+     "a property of all devices of a kind, or of a part of the board;\n"
+     "virtio-mmio.force-legacy=false: virtio registers of version 2"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -94,6 +132,24 @@ constexpr OptionDesc kRunOptions[] = {
      "exit where the guest asks for a reset"},
     {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
      "do not start; the monitor's 'cont' does"},
+    {"pidfile", nullptr, "FILE", nullptr, set_text<&Options::pid_file>,
+     "write the process's number there; removed at the end"},
+    {"daemonize", nullptr, nullptr, nullptr, set_flag<&Options::daemonize>,
+     "go to the background once the machine is made"},
+    {"nodefaults", nullptr, nullptr, nullptr, set_no_defaults,
+     "no serial port and no monitor but those that are asked for"},
+};
+
+constexpr OptionDesc kAcceptedOptions[] = {
+    {"no-user-config", nullptr, nullptr, nullptr, accept_flag, "there is no such file"},
+    {"display", nullptr, "none", nullptr, accept_display, "there is no display"},
+    {"vga", nullptr, "none", nullptr, accept_vga, "there is no display"},
+    {"parallel", nullptr, "none", nullptr, accept_parallel, "there is no parallel port"},
+    {"net", nullptr, "none", nullptr, accept_net, "there is a network only where one is asked for"},
+    {"name", nullptr, "TEXT", nullptr, accept_name, "a name for lists of processes"},
+    {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the board has no place for it"},
+    {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
+    {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
 };
 
 constexpr OptionDesc kDebugOptions[] = {
@@ -115,7 +171,8 @@ constexpr OptionDesc kHelpOptions[] = {
 
 constexpr OptionGroup kGroups[] = {
     {"Machine", kMachineOptions}, {"Boot", kBootOptions},       {"Devices", kDeviceOptions},
-    {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Help", kHelpOptions},
+    {"Running", kRunOptions},     {"Debugging", kDebugOptions}, {"Accepted without effect", kAcceptedOptions},
+    {"Help", kHelpOptions},
 };
 
 Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments) {
@@ -193,58 +250,6 @@ Result<> choose_accelerators(RawOptions& raw) {
     return {};
 }
 
-// Who has the terminal: the serial port, the monitor or both.
-Result<> choose_terminal(RawOptions& raw) {
-    Options& options = raw.options;
-    const bool serial_on_stdio = raw.serial && (raw.serial->kind == SerialChoice::Kind::stdio ||
-                                                raw.serial->kind == SerialChoice::Kind::mux_stdio);
-    if (raw.serial) {
-        options.serial = *raw.serial;
-    } else if (raw.monitor == true) {
-        options.serial.kind = SerialChoice::Kind::null;
-    } else if (raw.monitor == false) {
-        options.serial.kind = SerialChoice::Kind::stdio;
-    }
-    if (raw.monitor == true && serial_on_stdio) {
-        return fail("-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
-    }
-    options.monitor_on_stdio = raw.monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio);
-    return {};
-}
-
-Result<> choose_devices(RawOptions& raw) {
-    Options& options = raw.options;
-    std::vector<bool> used(options.drives.size(), false);
-    for (size_t i = 0; i < options.drives.size(); ++i) {
-        if (options.drives[i].attach) {
-            options.devices.push_back({hw::DeviceConfig(*options.machine->disk), i});
-            used[i] = true;
-        }
-    }
-    for (hw::DeviceConfig& device : raw.devices) {
-        const std::string& id = device.drive_id();
-        std::optional<size_t> index;
-        if (!id.empty()) {
-            const auto drive = std::ranges::find(options.drives, id, &DriveChoice::id);
-            if (drive == options.drives.end()) {
-                return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(id)));
-            }
-            index = static_cast<size_t>(drive - options.drives.begin());
-            if (used[*index]) {
-                return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(id),
-                                        drive->attach ? " (if=none leaves it to -device)" : ""));
-            }
-            used[*index] = true;
-        }
-        options.devices.push_back({std::move(device), index});
-    }
-    if (options.devices.size() > options.machine->max_devices) {
-        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",
-                                options.machine->max_devices, options.devices.size()));
-    }
-    return {};
-}
-
 Result<> check_boot(const Options& options) {
     if (!options.kernel) {
         if (options.initrd) {
@@ -263,7 +268,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step : {choose_machine, choose_accelerators, choose_terminal, choose_devices}) {
+        for (const auto step :
+             {choose_machine, choose_accelerators, choose_lines, choose_blocks, choose_devices}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;
@@ -274,8 +280,10 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     return std::move(raw.options);
 }
 
-std::string usage_text() {
-    std::string text = fmt::format("Usage: {} [OPTION]...\nRuns a RISC-V machine.\n", kProgramName);
+std::string usage_text(const std::string& version) {
+    std::string text =
+        fmt::format("{0} (QEMU-compatible) version {1}\nUsage: {0} [OPTION]...\nRuns a RISC-V machine.\n",
+                    kProgramName, version);
     text += options_text<RawOptions>(kGroups);
     text +=
         "\nEnvironment:\n"
@@ -287,9 +295,9 @@ std::string usage_text() {
 }
 
 std::string machines_text() {
-    std::string text = "Machines:\n";
+    std::string text = "Supported machines are:\n";
     for (const hw::MachineType& type : hw::machine_types()) {
-        text += fmt::format("  {}  {}, up to {} CPUs and {} devices{}\n", type.name, type.description,
+        text += fmt::format("{:<20} {}, up to {} CPUs and {} devices{}\n", type.name, type.description,
                             type.max_cpus, type.max_devices,
                             &type == &hw::machine_types().front() ? " (default)" : "");
     }
@@ -300,7 +308,7 @@ std::string machines_text() {
 std::string cpus_text() {
     std::string text;
     for (const hw::MachineType& type : hw::machine_types()) {
-        text += fmt::format("CPUs of {}:\n", type.name);
+        text += fmt::format("Available CPUs (of {}):\n", type.name);
         const std::vector<hw::CpuChoice> models = type.cpu_models();
         for (const hw::CpuChoice& model : models) {
             text += fmt::format("  {}  {}{}\n", model.name, model.description,
@@ -310,10 +318,14 @@ std::string cpus_text() {
     return text;
 }
 
-std::string devices_text() { return hw::device_types_text(hw::device_types()); }
+std::string devices_text() {
+    std::vector<const hw::DeviceType*> types(hw::device_types().begin(), hw::device_types().end());
+    types.push_back(&kLoaderType);
+    return hw::device_types_text(types);
+}
 
 Result<std::string> device_text(const std::string& name) {
-    const hw::DeviceType* type = hw::find_device_type(name);
+    const hw::DeviceType* type = name == kLoaderType.name ? &kLoaderType : hw::find_device_type(name);
     return type != nullptr ? hw::device_properties_text(*type) : std::string();
 }
 

@@ -14,24 +14,32 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/backend/char/char_stream.h"
 #include "emulator/hw/core/board.h"
+#include "emulator/system/option_loader.h"
 
 namespace weft::sys {
 
 inline constexpr const char* kProgramName = "weft-system-riscv64";
 
 struct SerialChoice {
-    enum class Kind { null, stdio, mux_stdio, file };
+    enum class Kind { null, stdio, mux_stdio, file, pty, socket };
     Kind kind = Kind::mux_stdio;
-    std::string path;  // file
+    std::string path = {};              // file
+    bool append = false;                // file: what it holds stays
+    backend::SocketChoice socket = {};  // socket
+    bool shared = false;                // pty, socket: with the monitor, as mux_stdio is
+    std::string id = {};                // of -chardev; empty: none
 };
 
 struct DriveChoice {
     std::string file;
     std::string id;  // empty: not named
     bool read_only = false;
-    bool probe = true;   // no format=raw: the file must not look like an image of another format
-    bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool probe = true;           // no format=raw: the file must not look like an image of another format
+    bool attach = true;          // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool snapshot = false;       // writes go to a temporary file
+    bool write_through = false;  // writes are on the host's disk when the guest hears of them
 };
 
 struct DeviceChoice {
@@ -72,11 +80,19 @@ struct Options {
     std::optional<std::string> initrd;
     std::optional<std::string> append;
     std::optional<std::string> dtb;
+    std::vector<LoadChoice> loads;  // -device loader
 
     SerialChoice serial;
-    bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)
+    bool monitor_on_stdio = false;        // a monitor alone on the terminal (mux_stdio brings its own)
+    std::optional<SerialChoice> monitor;  // a monitor alone on a pseudo-terminal or socket
     std::vector<DriveChoice> drives;
-    std::vector<DeviceChoice> devices;  // in the order of the command line, disks of if=virtio drives first
+    std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
+    std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
+
+    std::vector<std::string> firmware_dirs;  // -L
+    std::optional<std::string> dump_tree;  // -machine dumpdtb=: write the device tree there, and run nothing
+    std::optional<std::string> pid_file;
+    bool daemonize = false;
 
     bool no_reboot = false;
     bool start_stopped = false;
@@ -94,8 +110,8 @@ struct Options {
 // not make a machine.
 Result<Options> parse_options(std::span<const char* const> arguments);
 
-// The text of -help.
-std::string usage_text();
+// The text of -help. Scripts look for QEMU in it, and take the fourth word for the version.
+std::string usage_text(const std::string& version);
 
 // Texts of "-machine help" and the like (but those of accelerators: accel_loader.h).
 std::string machines_text();

@@ -73,6 +73,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     queue.set_descriptors(address(2));
     queue.set_available(address(3));
     queue.set_used(address(4));
+    // In one piece, as the legacy interface has it.
+    if ((flags & 0x20) != 0) {
+        queue.set_ring(queue.descriptors(), uint32_t{1} << (flags >> 8 & 31));
+    }
     guest.fill(bytes.data(), bytes.size());
     if (!queue.enable(((flags & 1) != 0 ? hw::kVirtioEventIndex : 0) |
                       ((flags & 2) != 0 ? hw::kVirtioIndirect : 0))) {

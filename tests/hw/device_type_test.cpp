@@ -31,6 +31,10 @@ TEST_CASE("defaults, and what is given over them, by kind") {
     const auto plain = parse("drive=d0,id=x");
     REQUIRE(plain);
     CHECK(plain->drive_id() == "d0");
+    CHECK(plain->bus().empty());
+    CHECK(parse("drive=d0,bus=b.1")->bus() == "b.1");
+    CHECK(DeviceConfig::check(kToy, {"label", "abcd"}));
+    CHECK_FALSE(DeviceConfig::check(kToy, {"label", "abcde"}));
     CHECK(plain->text("label") == "none");
     CHECK(plain->number("queues") == 2);
     CHECK_FALSE(plain->on("fast"));
@@ -62,14 +66,15 @@ TEST_CASE("what a device does not take is an error that says what it does") {
 TEST_CASE("help lists devices and properties") {
     const std::array<const DeviceType*, 1> types = {&kToy};
     CHECK(device_types_text(types) ==
-          "Devices ('NAME,help' lists their properties):\n  toy  a toy (bus: virtio)\n");
+          "Devices ('NAME,help' lists their properties):\nname \"toy\", bus virtio-bus, desc \"a toy\"\n");
     CHECK(device_properties_text(kToy) ==
           "toy: a toy\n"
           "  drive=<the id of a -drive> (must be given)\n      its image\n"
           "  label=<up to 4 bytes> (default: none)\n      its name\n"
           "  queues=<a number from 1 to 8> (default: 2)\n      how many\n"
           "  fast=<on or off> (default: off)\n      whether it is\n"
-          "  id=<any name>\n      what the device is called\n");
+          "  id=<any name>\n      what the device is called\n"
+          "  bus=<a bus of the board's>\n      where the device goes\n");
 }
 
 TEST_CASE("the devices there are have defaults that hold, and one drive at most") {

@@ -164,6 +164,38 @@ TEST_CASE("ELF files go where they say, and nowhere else") {
               .starts_with("vmlinux: needs memory at 0x1000"));
 }
 
+TEST_CASE("bytes that are loaded besides the kernel move nothing, and harts begin where it is said") {
+    const BootConfig config{.cpus = 3, .ram_size = 64 * kMiB, .firmware = file("fw", 100)};
+    BootConfig loaded = config;
+    loaded.loads = {{.file = file("os.bin", 100, 0x22), .address = 0x80200000},
+                    {.file = elf("app", 0x80400000, 16), .address = 0x81000000, .cpu = 2},
+                    {.file = elf("raw", 0x80500000, 16), .address = 0x81000000, .force_raw = true},
+                    {.address = 0x80200000, .cpu = 1}};
+    const auto plan = plan_boot(loaded);
+    REQUIRE(plan);
+    REQUIRE(plan->segments.size() == 4);
+    CHECK(plan->segments[1].paddr == 0x80200000);
+    CHECK(plan->segments[1].bytes == std::vector<uint8_t>(100, 0x22));
+    CHECK(plan->segments[2].paddr == 0x80400000);
+    CHECK(plan->segments[3].paddr == 0x81000000);
+    CHECK(plan->segments[3].bytes.size() == 136);
+    CHECK(plan->beginnings == std::map<uint64_t, uint64_t>{{1, 0x80200000}, {2, 0x80400000}});
+    CHECK(plan->device_tree_address == plan_boot(config)->device_tree_address);
+    CHECK(plan->reset_rom == plan_boot(config)->reset_rom);
+    const auto error = [&](BootLoad load) {
+        loaded.loads = {std::move(load)};
+        return error_of(loaded);
+    };
+    CHECK(error({.file = file("x", 100), .address = kRam + 50})
+              .starts_with("x: overlaps what is loaded at 0x80000000"));
+    CHECK(error({.file = file("x", 100), .address = plan->device_tree_address - 50})
+              .starts_with("x: overlaps the device tree at "));
+    CHECK(error({.file = file("x", 100)}).starts_with("x: needs memory at 0x0 "));
+    CHECK(error({.file = file("x", 100), .address = UINT64_MAX - 10}) != "no error");
+    CHECK(error({.file = file("x", 100), .address = 0x80200000, .cpu = 3}) ==
+          "x: there is no CPU 3 (0 to 2)");
+}
+
 TEST_CASE("a device tree of the user's gets the command line and the RAM disk") {
     const auto own = plan_boot({.cpus = 3, .ram_size = 64 * kMiB})->device_tree;
     const auto plan = plan_boot({.ram_size = 64 * kMiB,
@@ -257,7 +289,7 @@ TEST_CASE_METHOD(Board, "devices answer where they should, on the lines they sho
     for (unsigned slot = 0; slot < 8; ++slot) {
         const uint64_t base = 0x10001000 + 0x1000 * slot;
         CHECK(read(base) == 0x74726976);
-        CHECK(read(base + 4) == 2);
+        CHECK(read(base + 4) == 1);
         CHECK(read(base + 8) == (slot == 7 || slot == 2 ? 2 : 0));
     }
     CHECK(read(0x10008100) == 2);
@@ -277,6 +309,39 @@ TEST_CASE_METHOD(Board, "devices answer where they should, on the lines they sho
     CHECK(harts[1]->pending(riscv::Interrupt::machine_software));
     write(0x100000, 0x5555);
     CHECK(control.shutdowns.size() == 1);
+}
+
+TEST_CASE_METHOD(Board, "a hart begins where it is said, the others in the reset ROM") {
+    config.boot.loads = {{.address = 0x80400004, .cpu = 1}};
+    build();
+    CHECK(board->cpu(0).hart().reset_pc() == 0x1000);
+    CHECK(board->cpu(1).hart().reset_pc() == 0x80400004);
+}
+
+TEST_CASE_METHOD(Board, "a plan makes the board: buses that devices name, registers that -global chooses") {
+    const std::array<KeyValue, 2> items = {{{"drive", "any"}, {"bus", "virtio-mmio-bus.0"}}};
+    DeviceConfig named = *DeviceConfig::parse(kVirtioBlkType, items);
+    named.connect(second);
+    for (const char* legacy : {"on", "off"}) {
+        const std::array<KeyValue, 1> layout = {{{"force-legacy", legacy}}};
+        BoardBackends backends;
+        backends.devices = {disk(first, "one"), named};
+        backends.parts = {*DeviceConfig::parse(kVirtioMmioType, layout)};
+        CHECK(virt::check_devices(backends.devices));
+        const auto plan = virt::kMachineType.plan({.ram_size = 64 * kMiB});
+        REQUIRE(plan);
+        const auto made = (*plan)->build(backends, control);
+        REQUIRE(made);
+        reader = std::make_unique<mem::Reader>((*made)->cpu(0).address_space());
+        CHECK(read(0x10001004) == (legacy == std::string("on") ? 1 : 2));
+        CHECK(read(0x10001100) == 4);
+        CHECK(read(0x10008100) == 2);
+        CHECK(read(0x10007008) == 0);
+        reader.reset();
+    }
+    BoardBackends twice;
+    twice.devices = {named, named};
+    CHECK_FALSE(virt::check_devices(twice.devices));
 }
 
 TEST_CASE_METHOD(Board, "a reset restores images and devices, and draws a new seed") {

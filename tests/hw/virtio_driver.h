@@ -25,12 +25,14 @@ class VirtioBench : public Bench {
     std::shared_ptr<mem::RamBlock> ram = topology.allocate_ram("ram", kGuestRamSize).value();
     mem::Reader memory{space};
     std::unique_ptr<VirtioMmio> slot;
+    // The legacy layout needs a size of 256: then its ring is where the constants say.
+    VirtioMmioLayout layout = VirtioMmioLayout::modern;
     uint16_t size = 8;
 
     VirtioBench() { root->add_subregion(kGuestRam, topology.ram(ram)); }
 
     void install(std::unique_ptr<VirtioDevice> device) {
-        slot = std::make_unique<VirtioMmio>(space, control, std::move(device), IrqLine(sink, kIrq));
+        slot = std::make_unique<VirtioMmio>(space, control, std::move(device), IrqLine(sink, kIrq), layout);
         plug(slot->region());
     }
 
@@ -49,6 +51,13 @@ class VirtioBench : public Bench {
     void set_up_queue(unsigned index = 0) {
         write(0x30, index);
         write(0x38, size);
+        if (layout == VirtioMmioLayout::legacy) {
+            REQUIRE(size == 256);
+            write(0x28, 4096);
+            write(0x3c, 4096);
+            write(0x40, kDescriptors / 4096);
+            return;
+        }
         for (const auto& [at, value] :
              {std::pair{0x80u, kDescriptors}, {0x90u, kAvailable}, {0xa0u, kUsed}}) {
             write(at, value & 0xffffffff);

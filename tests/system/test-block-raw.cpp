@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "emulator/backend/block/raw.h"
 #include "tests/support/subprocess.h"
 
@@ -38,6 +40,28 @@ TEST_CASE("what is written is read back and lies in the file", "[block-raw]") {
     REQUIRE((*image)->read(4091, back));
     CHECK(back == std::vector<uint8_t>{'.', 'w', 'e', 'f', 't'});
     CHECK(test::read_file(path) == std::string(4092, '.') + "weft");
+}
+
+// The flags of the open file of that path, from the kernel's own list.
+int open_flags(const std::string& path) {
+    for (int fd = 0; fd < 64; ++fd) {
+        std::array<char, 4096> target{};
+        const std::string link = "/proc/self/fd/" + std::to_string(fd);
+        if (readlink(link.c_str(), target.data(), target.size() - 1) > 0 && path == target.data()) {
+            return fcntl(fd, F_GETFL);
+        }
+    }
+    return 0;
+}
+
+TEST_CASE("an image that is written through asks the kernel for it", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(512, '.'));
+    for (const bool through : {false, true}) {
+        const auto image = backend::RawImage::open(path, {.write_through = through});
+        REQUIRE(image);
+        CHECK(((open_flags(path) & O_DSYNC) != 0) == through);
+    }
 }
 
 TEST_CASE("a read-only image refuses writes and needs no permission for them", "[block-raw]") {

@@ -54,7 +54,7 @@ std::string executable(size_t size, uint64_t paddr) {
 
 TEST_CASE("firmware candidates: the environment, the program's folders, the distribution's",
           "[option-files]") {
-    const auto candidates = firmware_candidates("/fw", "/opt/weft/bin");
+    const auto candidates = firmware_candidates({}, "/fw", "/opt/weft/bin");
     CHECK(candidates ==
           std::vector<std::string>{"/fw/fw_dynamic.bin", "/opt/weft/bin/firmware/fw_dynamic.bin",
                                    "/opt/weft/share/weft/firmware/fw_dynamic.bin",
@@ -62,8 +62,8 @@ TEST_CASE("firmware candidates: the environment, the program's folders, the dist
                                    "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin",
                                    "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",
                                    "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin"});
-    CHECK(firmware_candidates("", "/p")[0] == "/p/firmware/fw_dynamic.bin");
-    CHECK(firmware_candidates(std::nullopt, "/p")[0] == "/p/firmware/fw_dynamic.bin");
+    CHECK(firmware_candidates({}, "", "/p")[0] == "/p/firmware/fw_dynamic.bin");
+    CHECK(firmware_candidates({}, std::nullopt, "/p")[0] == "/p/firmware/fw_dynamic.bin");
 }
 
 TEST_CASE("-bios default takes the first candidate there is", "[option-files]") {

@@ -88,7 +88,8 @@ TEST_CASE("-smp", "[options]") {
     CHECK(bad({"-smp", "-1"}) == "-smp: the number of CPUs must be a number from 1 to 512, not '-1'");
     CHECK(bad({"-smp", "cpus=x"}) == "-smp: cpus must be a number from 1 to 512, not 'x'");
     CHECK(bad({"-smp", "4,maxcpus=2"}) == "-smp: maxcpus (2) is less than cpus (4)");
-    CHECK(bad({"-smp", "4,legs=2"}) == "-smp: unknown parameter 'legs' (there are cpus and maxcpus)");
+    CHECK(bad({"-smp", "4,legs=2"}) ==
+          "-smp: unknown parameter 'legs' (there are cpus, maxcpus, sockets, clusters, cores and threads)");
 }
 
 TEST_CASE("-m", "[options]") {
@@ -105,11 +106,12 @@ TEST_CASE("-m", "[options]") {
 TEST_CASE("machines and CPUs", "[options]") {
     CHECK(std::string(good({}).machine->name) == "virt");
     CHECK(good({"-machine", "type=virt"}).machine == good({}).machine);
-    CHECK(machines_text().find("\n  virt  RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
+    CHECK(machines_text().find(
+              "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
           std::string::npos);
     CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
-    CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: machine 'virt' has no property 'aia'");
+    CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: aia=aplic is not supported (only none)");
     CHECK(good({}).cpu == "rv64");
     CHECK(good({"-cpu", "rv64"}).cpu == "rv64");
     CHECK(bad({"-cpu", "max"}) == "-cpu: unknown CPU 'max' (there is 'rv64')");
@@ -163,13 +165,78 @@ TEST_CASE("who has the terminal", "[options]") {
     const Options monitor = good({"-monitor", "stdio"});
     CHECK(monitor.serial.kind == Kind::null);
     CHECK(monitor.monitor_on_stdio);
-    CHECK(bad({"-serial", "tcp:1"}) == "-serial: 'tcp:1' is none of stdio, mon:stdio, file:PATH, null, none");
-    CHECK(bad({"-serial", "file:"}) == "-serial: 'file:' is none of stdio, mon:stdio, file:PATH, null, none");
-    CHECK(bad({"-serial", "null", "-serial", "null"}) ==
-          "-serial: the board has one serial port, and it is spoken for");
+    CHECK(bad({"-serial", "tcp:1"}) == "-serial: 'tcp:1' is not tcp:HOST:PORT");
+    const std::string lines =
+        " is none of stdio, file:PATH, pty, null, none, tcp:HOST:PORT, telnet:HOST:PORT, unix:PATH, "
+        "chardev:ID, "
+        "mon:LINE";
+    CHECK(bad({"-serial", "file:"}) == "-serial: 'file:'" + lines);
+    CHECK(bad({"-serial", "vc"}) == "-serial: 'vc'" + lines);
+    CHECK(good({"-serial", "stdio", "-serial", "null", "-serial", "none"}).serial.kind == Kind::stdio);
+    CHECK(bad({"-serial", "null", "-serial", "stdio"}) ==
+          "-serial: the board has one serial port (others can be null or none)");
     CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}) ==
           "-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
-    CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc' is neither stdio nor none");
+    CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc'" + lines);
+}
+
+TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
+    using Kind = SerialChoice::Kind;
+    const SerialChoice server = good({"-serial", "tcp:127.0.0.1:4444,server,nowait"}).serial;
+    CHECK(server.kind == Kind::socket);
+    CHECK(server.socket.host == "127.0.0.1");
+    CHECK(server.socket.port == "4444");
+    CHECK(server.socket.server);
+    CHECK_FALSE(server.socket.wait);
+    CHECK(good({"-serial", "tcp::1,server=on"}).serial.socket.wait);
+    CHECK_FALSE(good({"-serial", "tcp::1,server=on,wait=off"}).serial.socket.wait);
+    CHECK_FALSE(good({"-serial", "tcp:host:1"}).serial.socket.server);
+    CHECK(good({"-serial", "tcp:[::1]:1"}).serial.socket.host == "::1");
+    CHECK(good({"-serial", "telnet::1,server,nowait"}).serial.socket.telnet);
+    CHECK(good({"-serial", "unix:/tmp/a,server,nowait"}).serial.socket.path == "/tmp/a");
+    CHECK(good({"-serial", "pty"}).serial.kind == Kind::pty);
+    CHECK_FALSE(good({"-serial", "pty"}).serial.shared);
+    CHECK(good({"-serial", "mon:pty"}).serial.shared);
+    const Options apart = good({"-serial", "stdio", "-monitor", "unix:m,server,nowait"});
+    CHECK(apart.monitor->socket.path == "m");
+    CHECK_FALSE(apart.monitor_on_stdio);
+    CHECK(bad({"-serial", "tcp::"}) == "-serial: 'tcp::' is not tcp:HOST:PORT");
+    CHECK(bad({"-serial", "tcp::1,colour"}).find("unknown parameter 'colour'") != std::string::npos);
+    CHECK(bad({"-serial", "tcp::1,wait=on"}) == "-serial: wait=on is a server's");
+
+    const Options shared =
+        good({"-chardev", "stdio,mux=on,id=c0", "-mon", "chardev=c0", "-serial", "chardev:c0"});
+    CHECK(shared.serial.kind == Kind::mux_stdio);
+    CHECK_FALSE(shared.monitor_on_stdio);
+    const Options socket = good({"-serial", "chardev:s", "-monitor", "chardev:s", "-chardev",
+                                 "socket,id=s,path=/tmp/s,server=on,wait=off,mux=on"});
+    CHECK(socket.serial.shared);
+    CHECK(socket.serial.socket.path == "/tmp/s");
+    CHECK_FALSE(socket.monitor);
+    const Options two =
+        good({"-chardev", "socket,id=a,host=::1,port=5,telnet=on,server=on,wait=off", "-chardev", "pty,id=b",
+              "-serial", "chardev:a", "-mon", "chardev=b,mode=readline"});
+    CHECK(two.serial.socket.telnet);
+    CHECK(two.monitor->kind == Kind::pty);
+    const Options file = good({"-chardev", "file,id=f,path=x,append=on", "-serial", "chardev:f"});
+    CHECK(file.serial.path == "x");
+    CHECK(file.serial.append);
+    CHECK(good({"-chardev", "stdio,id=c", "-monitor", "chardev:c"}).monitor_on_stdio);
+    CHECK(good({"-chardev", "null,id=c", "-serial", "chardev:c"}).serial.kind == Kind::null);
+    CHECK(bad({"-chardev", "stdio,id=c", "-serial", "chardev:c", "-monitor", "chardev:c"}) ==
+          "-serial and -monitor both ask for chardev 'c' (mux=on lets them)");
+    CHECK(bad({"-serial", "chardev:c"}) == "-serial: there is no chardev 'c'");
+    CHECK(bad({"-mon", "chardev=c"}) == "-monitor: there is no chardev 'c'");
+    CHECK(bad({"-chardev", "stdio"}) == "-chardev: a chardev must be named: id=ID");
+    CHECK(bad({"-chardev", "vc,id=c"}) ==
+          "-chardev: unknown kind 'vc' (there are stdio, null, file, pty and socket)");
+    CHECK(bad({"-chardev", "null,id=c", "-chardev", "null,id=c"}) ==
+          "-chardev: two chardevs have the id 'c'");
+    CHECK(bad({"-chardev", "file,id=c"}) == "-chardev: a file needs path=PATH");
+    CHECK(bad({"-chardev", "socket,id=c"}) == "-chardev: a socket needs path=PATH, or host= and port=");
+    CHECK(bad({"-chardev", "pty,id=c,path=x"}) == "-chardev: pty has no parameter 'path'");
+    CHECK(bad({"-mon", "chardev=c,mode=control"}) ==
+          "-mon: mode=control is not supported: there is no QMP (mode=readline is)");
 }
 
 TEST_CASE("drives and devices", "[options]") {
@@ -193,8 +260,10 @@ TEST_CASE("drives and devices", "[options]") {
     CHECK(bad({"-drive", "file=a,format=qcow2"}) == "-drive: unknown image format 'qcow2' (there is 'raw')");
     CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none' or 'virtio', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
-    CHECK(bad({"-drive", "file=a,cache=none"}) ==
-          "-drive: unknown parameter 'cache' (there are file, format, if, id and readonly)");
+    CHECK(bad({"-drive", "file=a,colour=none"}) ==
+          "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot and cache; "
+          "aio, "
+          "discard, media, index and unit are accepted)");
     CHECK(bad({"-drive", "file=a,id=x", "-drive", "file=b,id=x"}) == "-drive: two drives have the id 'x'");
     CHECK(bad({"-device", "e1000"}) == "-device: unknown device 'e1000' (-device help lists them)");
     CHECK(bad({"-device", "virtio-blk-device"}) == "-device: device 'virtio-blk-device' needs drive=ID");
@@ -203,6 +272,238 @@ TEST_CASE("drives and devices", "[options]") {
           "-device: device 'virtio-blk-device' has no property 'colour'");
     CHECK(bad({"-drive", "file=a,id=x", "-device", "virtio-blk-device,drive=x"}) ==
           "-device: drive 'x' is in use already (if=none leaves it to -device)");
+}
+
+TEST_CASE("-smp with levels: what they say agrees with the number of CPUs", "[options]") {
+    CHECK(good({"-smp", "4,sockets=1,cores=4,threads=1"}).cpus == 4);
+    CHECK(good({"-smp", "cores=4"}).cpus == 4);
+    CHECK(good({"-smp", "sockets=2,cores=2,threads=1"}).max_cpus == 4);
+    CHECK(good({"-smp", "4,sockets=2,cores=1"}).cpus == 4);
+    const Options hotplug = good({"-smp", "2,sockets=1,cores=4,threads=1"});
+    CHECK(hotplug.cpus == 2);
+    CHECK(hotplug.max_cpus == 4);
+    CHECK(good({"-smp", "8,dies=1,clusters=2"}).cpus == 8);
+    CHECK(bad({"-smp", "4,sockets=1,cores=2,threads=1"}) ==
+          "-smp: the product of sockets, cores and threads (2) is not maxcpus (4)");
+    CHECK(bad({"-smp", "4,cores=3"}) ==
+          "-smp: the product of sockets, cores and threads (3) is not maxcpus (4)");
+    CHECK(bad({"-smp", "4,cores=0"}) == "-smp: cores must be a number from 1 to 512, not '0'");
+    CHECK(bad({"-smp", "4,cores=512,sockets=512,threads=512,dies=512,books=512"})
+              .find("has 1 to 512 CPUs, not 1048576") != std::string::npos);
+}
+
+TEST_CASE("-m in its long form", "[options]") {
+    CHECK(good({"-m", "size=3072"}).memory_bytes == uint64_t{3} << 30);
+    CHECK(good({"-m", "1G,slots=0"}).memory_bytes == 1u << 30);
+    CHECK(bad({"-m", "1G,slots=2,maxmem=2G"}) ==
+          "-m: 'slots' is not supported: memory is not added while the machine runs");
+}
+
+TEST_CASE("-machine: what the board is anyway, and where its tree goes", "[options]") {
+    const Options options = good({"-M", "virt,acpi=off,aclint=off,aia=none,usb=no,dumpdtb=a.dtb,accel=tcg"});
+    CHECK(options.dump_tree == "a.dtb");
+    CHECK(options.accelerators[0].name == "tcg");
+    CHECK(bad({"-M", "virt,aclint=on"}) == "-M: aclint=on is not supported (only off)");
+    CHECK(bad({"-M", "virt,acpi=on"}) == "-M: acpi=on is not supported (only off|auto)");
+    CHECK(bad({"-M", "virt,dumpdtb="}) == "-M: 'dumpdtb' needs a value");
+    CHECK(bad({"-M", "virt,pflash0=p"}) == "-M: machine 'virt' has no property 'pflash0'");
+}
+
+TEST_CASE("options that ask for what is so anyway", "[options]") {
+    good({"-nodefaults", "-no-user-config",
+          "-display",    "none",
+          "-vga",        "none",
+          "-parallel",   "none",
+          "-net",        "none",
+          "-name",       "guest=a,debug-threads=on",
+          "-uuid",       "01234567-89ab-cdef-0123-456789ABCDEF",
+          "-rtc",        "base=utc,clock=host",
+          "-boot",       "order=c,splash-time=0,menu=on",
+          "-boot",       "c"});
+    CHECK(bad({"-display", "gtk"}) ==
+          "-display: 'gtk' is not supported: there is no display ('none' is accepted)");
+    CHECK(bad({"-vga", "std"}) == "-vga: 'std' is not supported: there is no display ('none' is accepted)");
+    CHECK(bad({"-parallel", "stdio"}) ==
+          "-parallel: 'stdio' is not supported: the board has no parallel port ('none' is accepted)");
+    CHECK(bad({"-uuid", "0123"}) == "-uuid: '0123' is no UUID");
+    CHECK(bad({"-uuid", "01234567-89ab-cdef-0123-456789ABCDEG"}).find("is no UUID") != std::string::npos);
+    CHECK(bad({"-rtc", "base=localtime"}) == "-rtc: base=localtime is not supported (only utc)");
+    CHECK(bad({"-boot", "colour=c"}).starts_with("-boot: unknown parameter 'colour' (there are 'order', "));
+    CHECK(bad({"-boot", "menu=2"}) == "-boot: menu=2 is not supported (only on|off)");
+}
+
+TEST_CASE("-nodefaults and -daemonize, and who has the terminal", "[options]") {
+    using Kind = SerialChoice::Kind;
+    const Options none = good({"-nodefaults"});
+    CHECK(none.serial.kind == Kind::null);
+    CHECK_FALSE(none.monitor_on_stdio);
+    CHECK_FALSE(good({"-nodefaults", "-nographic"}).monitor_on_stdio);
+    CHECK(good({"-nodefaults", "-nographic", "-serial", "stdio"}).serial.kind == Kind::stdio);
+    CHECK(good({"-serial", "mon:stdio", "-nodefaults"}).serial.kind == Kind::mux_stdio);
+    CHECK(good({"-nodefaults", "-monitor", "stdio"}).monitor_on_stdio);
+    CHECK(good({"-daemonize", "-serial", "null", "-pidfile", "p"}).pid_file == "p");
+    const std::string terminal =
+        "-daemonize: the terminal cannot have the serial port or the monitor (-serial "
+        "file:PATH, -serial null; -monitor none)";
+    CHECK(bad({"-daemonize"}) == terminal);
+    CHECK(bad({"-daemonize", "-serial", "mon:stdio"}) == terminal);
+    CHECK(bad({"-daemonize", "-serial", "null", "-monitor", "stdio"}) == terminal);
+    CHECK(bad({"-daemonize", "-serial", "null", "-nographic"}) == terminal);
+}
+
+TEST_CASE("-drive as scripts write it", "[options]") {
+    const DriveChoice drive =
+        good({"-drive",
+              "file=a,if=virtio,format=raw,cache=none,aio=native,discard=on,media=disk,index=0,"
+              "unit=1,detect-zeroes=unmap,werror=report"})
+            .drives[0];
+    CHECK_FALSE(drive.write_through);
+    CHECK_FALSE(drive.snapshot);
+    CHECK(good({"-drive", "file=a,cache=writethrough"}).drives[0].write_through);
+    CHECK(good({"-drive", "file=a,cache=directsync"}).drives[0].write_through);
+    CHECK(good({"-drive", "file=a,snapshot=on"}).drives[0].snapshot);
+    CHECK(good({"-snapshot", "-drive", "file=a"}).drives[0].snapshot);
+    CHECK(good({"-drive", "file.filename=a,file.driver=file"}).drives[0].file == "a");
+    const Options hda = good({"-hda", "a,b"});
+    CHECK(hda.drives[0].file == "a,b");
+    CHECK(hda.devices.size() == 1);
+    CHECK(bad({"-drive", "file=a,cache=fast"}) ==
+          "-drive: unknown cache mode 'fast' (there is 'writeback', 'none', 'unsafe', 'writethrough', "
+          "'directsync')");
+    CHECK(bad({"-drive", "file=a,media=cdrom"}) == "-drive: media=cdrom is not supported (only disk)");
+    CHECK(bad({"-drive", "file=a,index=x"}) == "-drive: index is a number, not 'x'");
+    CHECK(bad({"-drive", "file=a,werror=stop"}) ==
+          "-drive: werror=stop is not supported (only enospc|report)");
+    CHECK(bad({"-drive", "file=a,aio"}) == "-drive: 'aio' needs a value");
+}
+
+TEST_CASE("-blockdev: nodes with nested keys, and nodes that refer to each other", "[options]") {
+    const auto drive = [](std::initializer_list<const char*> arguments) {
+        const Options options = good(arguments);
+        REQUIRE(options.drives.size() == 1);
+        CHECK(options.devices.size() == 1);
+        CHECK_FALSE(options.drives[0].attach);
+        CHECK_FALSE(options.drives[0].probe);
+        return options.drives[0];
+    };
+    CHECK(drive({"-blockdev", "driver=raw,file.driver=file,file.filename=a,,b.img,node-name=hd0", "-device",
+                 "virtio-blk-device,drive=hd0"})
+              .file == "a,b.img");
+    CHECK(
+        drive({"-device", "virtio-blk-device,drive=hd0", "-blockdev", "raw,node-name=hd0,file=f,read-only=on",
+               "-blockdev", "driver=file,node-name=f,filename=a,aio=native,cache.direct=on"})
+            .read_only);
+    CHECK(drive({"-blockdev", "file,node-name=f,filename=a,read-only=on", "-device",
+                 "virtio-blk-device,drive=f"})
+              .read_only);
+    CHECK_FALSE(drive({"-blockdev", "file,node-name=f,filename=a", "-device", "virtio-blk-device,drive=f"})
+                    .read_only);
+    CHECK(bad({"-blockdev", "{\"driver\":\"raw\"}"}).starts_with("-blockdev: JSON is not read here: "));
+    CHECK(bad({"-blockdev", "driver=raw"}) == "-blockdev: a node must be named: node-name=NAME");
+    CHECK(bad({"-blockdev", "driver=qcow2,node-name=a"}) ==
+          "-blockdev: unknown driver 'qcow2' (there are 'raw', 'file' and 'host_device')");
+    CHECK(bad({"-blockdev", "driver=raw,node-name=a"}) ==
+          "-blockdev: a raw node needs file=NODE, or file.driver=file and file.filename=PATH");
+    CHECK(bad({"-blockdev", "driver=raw,node-name=a,file=b"}) == "-blockdev: there is no node 'b'");
+    CHECK(bad({"-blockdev", "driver=raw,node-name=a,file=b", "-blockdev", "driver=raw,node-name=b,file=a"})
+              .find("is its own file") != std::string::npos);
+    CHECK(bad({"-blockdev", "driver=file,node-name=a"}) ==
+          "-blockdev: a node of driver file needs filename=PATH");
+    CHECK(bad({"-blockdev", "driver=file,node-name=a,filename=x,colour=red"}) ==
+          "-blockdev: driver file has no parameter 'colour'");
+    CHECK(bad({"-blockdev", "file,node-name=a,filename=x", "-blockdev", "file,node-name=a,filename=x"}) ==
+          "-blockdev: two nodes have the name 'a'");
+    CHECK(bad({"-blockdev", "file,node-name=a,filename=x", "-drive", "file=x,id=a"}) ==
+          "-blockdev: two drives have the id 'a'");
+    CHECK(bad({"-blockdev", "file,node-name=a,filename=x,read-only=2"}) ==
+          "-blockdev: read-only is 'on' or 'off', not '2'");
+}
+
+TEST_CASE("-device loader", "[options]") {
+    const Options options =
+        good({"-device", "loader,file=os.bin,addr=0x80200000", "-device",
+              "loader,addr=0x80000000,data=0x12345678,data-len=4,cpu-num=0", "-device",
+              "loader,addr=0x80000000,data=0x1234,data-len=2,data-be=on", "-device",
+              "loader,file=a.elf,force-raw=on,addr=16", "-device", "loader,addr=0x80001000,cpu-num=1"});
+    REQUIRE(options.loads.size() == 5);
+    CHECK(options.devices.empty());
+    CHECK(options.loads[0].file == "os.bin");
+    CHECK(options.loads[0].address == 0x80200000);
+    CHECK_FALSE(options.loads[0].cpu);
+    CHECK(options.loads[1].bytes == std::vector<uint8_t>{0x78, 0x56, 0x34, 0x12});
+    CHECK(options.loads[1].cpu == 0);
+    CHECK(options.loads[2].bytes == std::vector<uint8_t>{0x12, 0x34});
+    CHECK(options.loads[3].force_raw);
+    CHECK(options.loads[4].cpu == 1);
+    const std::string data =
+        "-device: device 'loader': data= needs addr= and data-len= from 1 to 8, and no file=";
+    CHECK(bad({"-device", "loader,data=1,data-len=4"}) == data);
+    CHECK(bad({"-device", "loader,data=1,addr=0"}) == data);
+    CHECK(bad({"-device", "loader,data=1,addr=0,data-len=9"}) == data);
+    CHECK(bad({"-device", "loader,data=1,addr=0,data-len=1,file=x"}) == data);
+    CHECK(bad({"-device", "loader"}) ==
+          "-device: device 'loader' needs file=, or addr= and data=, or addr= and cpu-num=");
+    CHECK(bad({"-device", "loader,file=a,addr=x"}) == "-device: device 'loader': addr is a number, not 'x'");
+    CHECK(bad({"-device", "loader,file=a,colour=x"}) == "-device: device 'loader' has no property 'colour'");
+    CHECK(device_text("loader")->find("cpu-num=") != std::string::npos);
+}
+
+TEST_CASE("-global changes parts of the board and all devices of a kind", "[options]") {
+    const auto legacy = [](const Options& options) {
+        return options.parts.empty() ? "default" : options.parts[0].on("force-legacy") ? "on" : "off";
+    };
+    CHECK(legacy(good({})) == std::string("default"));
+    CHECK(legacy(good({"-global", "virtio-mmio.force-legacy=false"})) == std::string("off"));
+    CHECK(legacy(good({"-global", "virtio-mmio.force-legacy=off", "-global",
+                       "virtio-mmio.force-legacy=on"})) == std::string("on"));
+    CHECK(legacy(good({"-global", "driver=virtio-mmio,property=force-legacy,value=false"})) ==
+          std::string("off"));
+    // Wherever it stands; the device's own word holds.
+    const Options options =
+        good({"-drive", "file=a,if=none,id=a", "-drive", "file=b,if=none,id=b", "-drive", "file=c", "-device",
+              "virtio-blk-device,drive=a", "-device", "virtio-blk-device,drive=b,serial=own", "-global",
+              "virtio-blk-device.serial=all"});
+    REQUIRE(options.devices.size() == 3);
+    CHECK(options.devices[0].config.text("serial") == "all");
+    CHECK(options.devices[1].config.text("serial") == "all");
+    CHECK(options.devices[2].config.text("serial") == "own");
+
+    CHECK(bad({"-global", "foo.bar=1"}) == "-global: there is no device 'foo'");
+    CHECK(bad({"-global", "virtio-mmio.bar=1"}) == "-global: device 'virtio-mmio' has no property 'bar'");
+    CHECK(bad({"-global", "virtio-blk-device.bus=x"}) ==
+          "-global: device 'virtio-blk-device' has no property 'bus'");
+    CHECK(bad({"-global", "virtio-mmio.force-legacy=2"}) ==
+          "-global: device 'virtio-mmio': force-legacy is on or off, not '2'");
+    CHECK(bad({"-global", "virtio-mmio.force-legacy"}) ==
+          "-global: 'virtio-mmio.force-legacy' is not DRIVER.PROPERTY=VALUE");
+    CHECK(bad({"-global", "driver=virtio-mmio,value=1"}) ==
+          "-global: needs DRIVER.PROPERTY=VALUE, or driver=, property= and value=");
+    CHECK(bad({"-global", "driver=virtio-mmio,colour=1"}) ==
+          "-global: unknown parameter 'colour' (there are driver, property and value)");
+    CHECK(bad({"-device", "virtio-mmio"}) ==
+          "-device: unknown device 'virtio-mmio' (-device help lists them)");
+}
+
+TEST_CASE("a device may come before its drive, and choose its place", "[options]") {
+    const Options options = good({"-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0", "-drive",
+                                  "file=fs.img,if=none,format=raw,id=x0"});
+    REQUIRE(options.devices.size() == 1);
+    CHECK(options.devices[0].drive == 0);
+    CHECK(options.devices[0].config.bus() == "virtio-mmio-bus.0");
+    CHECK(good({"-drive", "file=a,if=none,id=x", "-device", "driver=virtio-blk-device,drive=x"})
+              .devices.size() == 1);
+    const auto on = [](const char* bus) {
+        const std::string device = std::string("virtio-blk-device,drive=x,bus=") + bus;
+        return bad({"-device", device.c_str(), "-drive", "file=a,if=none,id=x", "-device",
+                    "virtio-blk-device,drive=y,bus=virtio-mmio-bus.3", "-drive", "file=b,if=none,id=y"});
+    };
+    CHECK(on("virtio-mmio-bus.7") == "(accepted)");
+    CHECK(on("virtio-mmio-bus.8") ==
+          "-device: device 'virtio-blk-device': the board has no bus 'virtio-mmio-bus.8' (there are "
+          "virtio-mmio-bus.0 to virtio-mmio-bus.7)");
+    CHECK(on("pcie.0").find("the board has no bus 'pcie.0'") != std::string::npos);
+    CHECK(on("virtio-mmio-bus.").find("the board has no bus") != std::string::npos);
+    CHECK(on("virtio-mmio-bus.3") == "-device: virtio slot 3 is given to two devices");
 }
 
 TEST_CASE("the board's slots are counted", "[options]") {
@@ -223,7 +524,8 @@ TEST_CASE("what needs a kernel says so", "[options]") {
 }
 
 TEST_CASE("-help names every option in lines that fit a terminal", "[options]") {
-    const std::string text = usage_text();
+    const std::string text = usage_text("1.2.3");
+    CHECK(text.starts_with("weft-system-riscv64 (QEMU-compatible) version 1.2.3\n"));
     for (const char* option :
          {"-accel",   "-machine, -M", "-cpu",        "-smp",       "-m",         "-bios",
           "-kernel",  "-initrd",      "-append",     "-dtb",       "-nographic", "-serial",

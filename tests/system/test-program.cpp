@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <regex>
 
 #include "tests/support/subprocess.h"
+#include "tests/support/wait.h"
 #include "weft/abi.h"
 
 using namespace weft;
@@ -70,13 +73,13 @@ TEST_CASE("help and version go to standard output", "[program]") {
         const char* contains;
     } cases[] = {
         {{"-help"}, "\n  -kernel FILE\n"},
-        {{"-version"}, "weft-system-riscv64 "},
+        {{"-version"}, "weft-system-riscv64 version "},
         {{"-accel", "help"}, "\n  mock  runs nothing and reports (for tests)\n"},
         {{"-accel", "help"}, "\n  other-abi  (cannot be used: "},
         {{"-accel", "mock,help"}, "\n  count=<a number from 1 to 4096> (default: 7)\n"},
-        {{"-M", "help"}, "\n  virt  "},
+        {{"-M", "help"}, "\nvirt                 RISC-V VirtIO board"},
         {{"-cpu", "help"}, "\n  rv64  "},
-        {{"-device", "help"}, "\n  virtio-blk-device  "},
+        {{"-device", "help"}, "\nname \"virtio-blk-device\", bus virtio-bus, desc "},
         {{"-device", "virtio-blk-device,help"}, "\n  serial=<up to 20 bytes> (default: none)\n"},
         {{"-d", "help"}, "in_asm"},
     };
@@ -86,6 +89,29 @@ TEST_CASE("help and version go to standard output", "[program]") {
         CHECK(outcome.errors.empty());
         CHECK(outcome.output.find(test.contains) != std::string::npos);
     }
+}
+
+TEST_CASE("a link of QEMU's name is the same program, and scripts find its version", "[program]") {
+    const test::TempDir dir;
+    const std::string link = dir.file("qemu-system-riscv64");
+    REQUIRE(symlink(PROGRAM, link.c_str()) == 0);
+    const auto run_link = [&](const Arguments& arguments) {
+        test::Command command;
+        command.arguments = {link};
+        command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
+        command.environment = {{"WEFT_MODULE_DIR", MOCK_DIR}, {"WEFT_FIRMWARE_DIR", ""}};
+        return test::run(command);
+    };
+    // ClangBuiltLinux boot-utils.
+    CHECK(std::regex_search(run_link({"--version"}).output, std::regex("version (\\d+\\.\\d+.\\d+)")));
+    // kvm-unit-tests: the fourth word of the first line of -h, and the word QEMU.
+    CHECK(std::regex_search(run_link({"-h"}).output, std::regex("^\\S+ \\S+ \\S+ \\d+\\.\\d+\\.\\d+\n")));
+    CHECK(run_link({"--help"}).output.find("QEMU") != std::string::npos);
+    // xv6's Makefile: without a gdb stub there is no such line.
+    CHECK(run_link({"-help"}).output.find("\n-gdb") == std::string::npos);
+    CHECK(run_link(machine(std::string("mock") + kPowerOff)).exit_code == 0);
+    CHECK(run_link({"-frobnicate"}).errors ==
+          "qemu-system-riscv64: unknown option '-frobnicate' (-help lists them)\n");
 }
 
 TEST_CASE("accelerators that cannot be used", "[program]") {
@@ -245,6 +271,49 @@ TEST_CASE("a disk image has one writer", "[program]") {
               .exit_code == 0);
 }
 
+TEST_CASE("-snapshot forgets what is written, and needs no right to write", "[program]") {
+    const test::TempDir dir;
+    const std::string image = dir.write("disk", std::string(4096, '.'));
+    REQUIRE(chmod(image.c_str(), 0400) == 0);
+    const std::string drive = "file=" + image + ",format=raw";
+    CHECK(run(machine(std::string("mock") + kPowerOff, {"-snapshot", "-drive", drive})).exit_code == 0);
+    CHECK(run(machine(std::string("mock") + kPowerOff, {"-drive", drive + ",snapshot=on"})).exit_code == 0);
+    CHECK(test::read_file(image) == std::string(4096, '.'));
+}
+
+TEST_CASE("dumpdtb writes the device tree and runs nothing", "[program]") {
+    const test::TempDir dir;
+    const std::string file = dir.file("tree");
+    const auto outcome = run(machine("mock", {"-M", "virt,dumpdtb=" + file, "-smp", "3"}));
+    CHECK(outcome.exit_code == 0);
+    CHECK(test::read_file(file).starts_with("\xd0\x0d\xfe\xed"));
+    CHECK(test::read_file(file).find("cpu@2") != std::string::npos);
+    fails(machine("mock", {"-M", "virt,dumpdtb=/nonexistent/x"}),
+          "-machine dumpdtb: '/nonexistent/x': No such file or directory");
+}
+
+TEST_CASE("a file with the process's number is there while the machine runs", "[program]") {
+    const test::TempDir dir;
+    const std::string file = dir.file("pid");
+    CHECK(run(machine(std::string("mock") + kPowerOff, {"-pidfile", file})).exit_code == 0);
+    CHECK_FALSE(test::exists(file));
+    fails(machine("mock", {"-pidfile", "/nonexistent/x"}),
+          "-pidfile: cannot open '/nonexistent/x': No such file or directory");
+    // In the background: the program returns at once, the machine goes on until it is told to end.
+    const auto started = run(machine("mock", {"-daemonize", "-pidfile", file}));
+    CHECK(started.exit_code == 0);
+    CHECK(started.output.empty());
+    REQUIRE(test::exists(file));
+    const pid_t other = std::stoi(test::read_file(file));
+    CHECK(kill(other, 0) == 0);
+    fails(machine("mock", {"-pidfile", file}), "-pidfile: '" + file + "': another machine's");
+    REQUIRE(kill(other, SIGTERM) == 0);
+    test::wait_until([&] { return !test::exists(file); });
+    const auto refused = run(machine("mock", {"-daemonize", "-kernel", "/nonexistent/x"}));
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.errors == kPrefix + "-kernel: '/nonexistent/x': No such file or directory\n");
+}
+
 TEST_CASE("the test finisher decides the exit code", "[program]") {
     const struct {
         const char* pokes;
@@ -279,6 +348,23 @@ TEST_CASE("the serial port writes to standard output or a file", "[program]") {
     arguments.insert(arguments.end(), {"-serial", "file:" + file});
     CHECK(run(arguments).exit_code == 0);
     CHECK(test::read_file(file) == "hi");
+}
+
+TEST_CASE("lines that cannot be are told, a pseudo-terminal is named", "[program]") {
+    fails({"-accel", "mock", "-bios", "none", "-m", "16M", "-serial", "unix:/nonexistent/x"},
+          "-serial: '/nonexistent/x': No such file or directory");
+    const Arguments pty = {"-accel", std::string("mock") + kPowerOff, "-bios", "none", "-m", "16M", "-serial",
+                           "pty"};
+    const auto outcome = run(pty);
+    CHECK(outcome.exit_code == 0);
+    CHECK(outcome.output.starts_with("char device redirected to /dev/pts/"));
+    CHECK(outcome.output.ends_with(" (label serial0)\n"));
+    const test::TempDir dir;
+    const std::string file = dir.write("out", "kept ");
+    Arguments append = {"-accel", "mock,pokes=0x10000000=0x68:0x100000=0x5555", "-bios", "none", "-m", "16M"};
+    append.insert(append.end(), {"-chardev", "file,id=f,append=on,path=" + file, "-serial", "chardev:f"});
+    CHECK(run(append).exit_code == 0);
+    CHECK(test::read_file(file) == "kept h");
 }
 
 TEST_CASE("-no-reboot ends the machine where it would reset", "[program]") {

@@ -137,7 +137,8 @@ Result<> RawImage::check(const std::string& path, ImageAccess access) {
 }
 
 Result<std::unique_ptr<RawImage>> RawImage::open(const std::string& path, ImageAccess access) {
-    Result<UniqueFd> fd = open_image(path, access.read_only ? O_RDONLY : O_RDWR);
+    Result<UniqueFd> fd =
+        open_image(path, access.read_only ? O_RDONLY : O_RDWR | (access.write_through ? O_DSYNC : 0));
     if (!fd) {
         return std::unexpected(fd.error());
     }

@@ -16,6 +16,8 @@ struct ImageAccess {
     // guest's writes. Else a program that opens it later and looks for signatures would follow what the guest wrote there, to any
     // file that it names as a backing file.
     bool probe = true;
+    // Writes are on the disk when they return, without a flush.
+    bool write_through = false;
 };
 
 class RawImage final : public BlockBackend {

@@ -11,8 +11,9 @@
 
 namespace weft::backend {
 
-Result<std::unique_ptr<CharFile>> CharFile::open(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666));
+Result<std::unique_ptr<CharFile>> CharFile::open(const std::string& path, bool append) {
+    UniqueFd fd(::open(path.c_str(),
+                       O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC) | O_NOCTTY | O_CLOEXEC, 0666));
     if (!fd) {
         return fail_errno(fmt::format("-serial: cannot open {}", in_quotes(path)));
     }

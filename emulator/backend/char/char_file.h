@@ -13,8 +13,8 @@ namespace weft::backend {
 
 class CharFile final : public CharBackend {
   public:
-    // Makes or empties the file.
-    static Result<std::unique_ptr<CharFile>> open(const std::string& path);
+    // Makes the file, or empties it unless `append` says to write after what it holds.
+    static Result<std::unique_ptr<CharFile>> open(const std::string& path, bool append = false);
 
     // Straight into the file. The first failure is told as a warning; nothing is written after it.
     void write(std::span<const uint8_t> data) override;

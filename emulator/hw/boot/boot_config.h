@@ -4,10 +4,19 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "emulator/hw/boot/boot_image.h"
 
 namespace weft::hw {
+
+// Bytes that go into memory as they are, or as an ELF file says, and where a CPU begins (-device loader).
+struct BootLoad {
+    BootFile file = {};                    // without bytes: a beginning only
+    std::optional<uint64_t> address = {};  // of what is no ELF file; none: 0
+    std::optional<uint64_t> cpu = {};      // begins at the address, or at the ELF file's entry
+    bool force_raw = false;                // ELF files are bytes like others
+};
 
 struct BootConfig {
     unsigned cpus = 1;
@@ -19,6 +28,7 @@ struct BootConfig {
     std::optional<BootFile> initrd = {};
     std::optional<BootFile> dtb = {};  // replaces the board's own device tree
     std::string append = {};           // the kernel's command line
+    std::vector<BootLoad> loads = {};
 };
 
 }  // namespace weft::hw

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class Board {
 struct BoardBackends {
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
+    std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed
 };
 
 // A board that can be made: its files were read and its memory planned, nothing is opened and nothing allocated.
@@ -70,6 +72,9 @@ class BoardPlan {
 
     // Makes the board, once. `control` outlives it.
     virtual Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) = 0;
+
+    // The device tree, before build(); its random seed is zeros yet.
+    virtual const std::vector<uint8_t>& device_tree() const = 0;
 };
 
 // A model of CPUs that -cpu names.
@@ -78,13 +83,24 @@ struct CpuChoice {
     std::string description;
 };
 
+// A property of -machine that can only have these values here: what the board is anyway.
+struct FixedProperty {
+    const char* name;
+    const char* values;  // with | between them
+};
+
 // A kind of board that -machine names.
 struct MachineType {
     const char* name;
     const char* description;
     unsigned max_cpus;
-    size_t max_devices;                      // that -drive and -device may add
-    const DeviceType* disk;                  // what -drive makes
+    size_t max_devices;      // that -drive and -device may add
+    const DeviceType* disk;  // what -drive makes
+    std::span<const DeviceType* const>
+        parts;  // what the board itself is made of, as far as -global changes it
+    std::span<const FixedProperty> fixed;
+    // Whether the board has the buses that these name, and room on them.
+    Result<> (*check_devices)(std::span<const DeviceConfig> devices);
     std::vector<CpuChoice> (*cpu_models)();  // the first is the default
     // Says what does not fit or cannot be read.
     Result<std::unique_ptr<BoardPlan>> (*plan)(const BootConfig& config);

@@ -13,7 +13,9 @@ namespace {
 const char* bus_name(Bus bus) {
     switch (bus) {
         case Bus::virtio:
-            return "virtio";
+            return "virtio-bus";
+        case Bus::board:
+            return "board";
     }
     return "";
 }
@@ -49,7 +51,8 @@ std::string allowed(const DeviceProperty& property) {
 
 }  // namespace
 
-DeviceConfig::DeviceConfig(const DeviceType& type) : type_(&type), values_(type.properties.size()) {
+DeviceConfig::DeviceConfig(const DeviceType& type)
+    : type_(&type), values_(type.properties.size()), given_(type.properties.size()) {
     for (size_t i = 0; i < values_.size(); ++i) {
         if (type.properties[i].default_value != nullptr) {
             WEFT_ASSERT(set(i, type.properties[i].default_value));
@@ -58,36 +61,50 @@ DeviceConfig::DeviceConfig(const DeviceType& type) : type_(&type), values_(type.
 }
 
 Result<DeviceConfig> DeviceConfig::parse(const DeviceType& type, std::span<const KeyValue> items) {
-    const std::string device = "device " + in_quotes(type.name);
     DeviceConfig config(type);
-    std::vector<bool> given(type.properties.size());
     for (const KeyValue& item : items) {
-        const auto property = std::ranges::find(type.properties, item.key, &DeviceProperty::name);
-        const bool known = property != type.properties.end();
-        if (!known && item.key != "id") {
-            return fail(fmt::format("{} has no property {}", device, in_quotes(item.key)));
+        if (Result<> taken = config.take(item); !taken) {
+            return std::unexpected(taken.error());
         }
-        // A switch may be turned on by its name alone.
-        const bool alone = !item.value && known && property->kind == PropertyKind::on_off;
-        if (!alone && (!item.value || item.value->empty())) {
-            return fail(fmt::format("{} needs a value", in_quotes(item.key)));
-        }
-        if (!known) {
-            continue;
-        }
-        const auto index = static_cast<size_t>(property - type.properties.begin());
-        if (Result<> done = config.set(index, item.value.value_or("on")); !done) {
-            return std::unexpected(done.error().within(device));
-        }
-        given[index] = true;
     }
-    for (size_t i = 0; i < given.size(); ++i) {
+    for (size_t i = 0; i < config.given_.size(); ++i) {
         const DeviceProperty& property = type.properties[i];
-        if (!given[i] && property.default_value == nullptr) {
-            return fail(fmt::format("{} needs {}={}", device, property.name, placeholder(property.kind)));
+        if (!config.given_[i] && property.default_value == nullptr) {
+            return fail(fmt::format("device {} needs {}={}", in_quotes(type.name), property.name,
+                                    placeholder(property.kind)));
         }
     }
     return config;
+}
+
+Result<> DeviceConfig::check(const DeviceType& type, const KeyValue& item) {
+    return DeviceConfig(type).take(item);
+}
+
+Result<> DeviceConfig::take(const KeyValue& item) {
+    const std::string device = "device " + in_quotes(type_->name);
+    const auto property = std::ranges::find(type_->properties, item.key, &DeviceProperty::name);
+    const bool known = property != type_->properties.end();
+    if (!known && item.key != "id" && item.key != "bus") {
+        return fail(fmt::format("{} has no property {}", device, in_quotes(item.key)));
+    }
+    // A switch may be turned on by its name alone.
+    const bool alone = !item.value && known && property->kind == PropertyKind::on_off;
+    if (!alone && (!item.value || item.value->empty())) {
+        return fail(fmt::format("{} needs a value", in_quotes(item.key)));
+    }
+    if (!known) {
+        if (item.key == "bus") {
+            bus_ = *item.value;
+        }
+        return {};
+    }
+    const auto index = static_cast<size_t>(property - type_->properties.begin());
+    if (Result<> done = set(index, item.value.value_or("on")); !done) {
+        return std::unexpected(done.error().within(device));
+    }
+    given_[index] = true;
+    return {};
 }
 
 Result<> DeviceConfig::set(size_t index, const std::string& text) {
@@ -150,9 +167,11 @@ backend::BlockBackend& DeviceConfig::drive() const {
 }
 
 std::string device_types_text(std::span<const DeviceType* const> types) {
+    // In the form that scripts look for: name "NAME".
     std::string text = "Devices ('NAME,help' lists their properties):\n";
     for (const DeviceType* type : types) {
-        text += fmt::format("  {}  {} (bus: {})\n", type->name, type->help, bus_name(type->bus));
+        text +=
+            fmt::format("name \"{}\", bus {}, desc \"{}\"\n", type->name, bus_name(type->bus), type->help);
     }
     return text;
 }
@@ -170,6 +189,9 @@ std::string device_properties_text(const DeviceType& type) {
         text += fmt::format("\n      {}\n", property.help);
     }
     text += "  id=<any name>\n      what the device is called\n";
+    if (type.bus != Bus::board) {
+        text += "  bus=<a bus of the board's>\n      where the device goes\n";
+    }
     return text;
 }
 

@@ -38,13 +38,16 @@ struct DeviceProperty {
 };
 
 // What a device is plugged into.
-enum class Bus { virtio };
+enum class Bus {
+    virtio,
+    board,  // nothing: a part of a board, which -global changes and -device does not add
+};
 
 struct DeviceType {
     const char* name;
     Bus bus;
     const char* help;
-    std::span<const DeviceProperty> properties;  // besides `id`, which every device has
+    std::span<const DeviceProperty> properties;  // besides `id` and `bus`, which every device has
     // Bus::virtio: makes the device. What the configuration names and `control` outlive it.
     std::unique_ptr<VirtioDevice> (*make_virtio)(const DeviceConfig& config, MachineControl& control);
 };
@@ -58,7 +61,13 @@ class DeviceConfig {
     // `items` as written after -device NAME; the last of several wins. Errors name device, property, value and what is allowed.
     static Result<DeviceConfig> parse(const DeviceType& type, std::span<const KeyValue> items);
 
+    // Whether the type has that property and the property takes that value.
+    static Result<> check(const DeviceType& type, const KeyValue& item);
+
     const DeviceType& type() const { return *type_; }
+
+    // The bus that was named; empty: any of the type's kind. What buses there are, the board knows.
+    const std::string& bus() const { return bus_; }
 
     // The value of a property of that kind, which the type has.
     const std::string& text(std::string_view property) const;
@@ -77,8 +86,12 @@ class DeviceConfig {
     Result<> set(size_t index, const std::string& text);
     const Value& value(std::string_view property) const;
 
+    Result<> take(const KeyValue& item);
+
     const DeviceType* type_;
     std::vector<Value> values_;
+    std::vector<bool> given_;  // in the order of the properties: by the user
+    std::string bus_;
     std::string drive_id_;
     backend::BlockBackend* drive_ = nullptr;
 };

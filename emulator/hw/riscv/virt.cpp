@@ -4,9 +4,12 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/text_values.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
@@ -22,10 +25,13 @@ static_assert(kRtc.size == GoldfishRtc::kSize && kTestFinisher.size == TestFinis
 static_assert(kVirtio.size == VirtioMmio::kSize && 2 * kMaxHarts <= Plic::kMaxContexts);
 
 std::vector<std::unique_ptr<VirtCpu>> make_cpus(mem::Topology& topology, const mem::RegionPtr& memory,
-                                                unsigned count) {
+                                                unsigned count,
+                                                const std::map<uint64_t, uint64_t>& beginnings) {
     std::vector<std::unique_ptr<VirtCpu>> cpus;
     for (unsigned i = 0; i < count; ++i) {
-        cpus.push_back(std::make_unique<VirtCpu>(topology, VirtCpu::Config{i, kResetRom.base, memory}));
+        const auto beginning = beginnings.find(i);
+        const uint64_t pc = beginning != beginnings.end() ? beginning->second : kResetRom.base;
+        cpus.push_back(std::make_unique<VirtCpu>(topology, VirtCpu::Config{i, pc, memory}));
     }
     return cpus;
 }
@@ -65,6 +71,26 @@ Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
         }
     }
     return slots;
+}
+
+// From the buses that were named.
+Result<std::vector<VirtConfig::Device>> place_devices(std::span<const DeviceConfig> configs) {
+    constexpr std::string_view kBus = "virtio-mmio-bus.";
+    std::vector<VirtConfig::Device> devices;
+    for (const DeviceConfig& config : configs) {
+        VirtConfig::Device device{.config = config, .slot = std::nullopt};
+        if (const std::string_view bus = config.bus(); !bus.empty()) {
+            const auto number = bus.starts_with(kBus) ? parse_uint(bus.substr(kBus.size())) : std::nullopt;
+            if (!number || *number >= kVirtioSlots) {
+                return fail(fmt::format("device {}: the board has no bus {} (there are {}0 to {}{})",
+                                        in_quotes(config.type().name), in_quotes(bus), kBus, kBus,
+                                        kVirtioSlots - 1));
+            }
+            device.slot = static_cast<unsigned>(*number);
+        }
+        devices.push_back(std::move(device));
+    }
+    return devices;
 }
 
 }  // namespace
@@ -109,7 +135,7 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
       root_(topology_.container("system", mem::kEntireSpace)),
-      cpus_(make_cpus(topology_, root_, config.boot.cpus)),
+      cpus_(make_cpus(topology_, root_, config.boot.cpus, plan.beginnings)),
       harts_(harts_of(cpus_)),
       dma_space_(topology_, "dma", root_),
       loader_(dma_space_),
@@ -150,7 +176,7 @@ void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
             device = wanted.type().make_virtio(wanted, control);
         }
         virtio_[slot] = std::make_unique<VirtioMmio>(dma_space_, control, std::move(device),
-                                                     plic_.line(kVirtioIrq + slot));
+                                                     plic_.line(kVirtioIrq + slot), config.virtio_layout);
         root_->add_subregion(kVirtio.base + slot * kVirtio.size, virtio_[slot]->region());
     }
 }
@@ -229,11 +255,20 @@ class VirtPlan final : public BoardPlan {
         config.boot.cpus = cpus_;
         config.boot.ram_size = ram_size_;
         config.serial = backends.serial;
-        for (const DeviceConfig& device : backends.devices) {
-            config.devices.push_back({.config = device, .slot = std::nullopt});
+        auto devices = place_devices(backends.devices);
+        if (!devices) {
+            return std::unexpected(devices.error());
+        }
+        config.devices = std::move(*devices);
+        for (const DeviceConfig& part : backends.parts) {
+            if (&part.type() == &kVirtioMmioType) {
+                config.virtio_layout = virtio_mmio_layout(part);
+            }
         }
         return VirtBoard::create(config, std::move(plan_), control);
     }
+
+    const std::vector<uint8_t>& device_tree() const override { return plan_.device_tree; }
 
   private:
     const unsigned cpus_;
@@ -249,6 +284,15 @@ std::vector<CpuChoice> cpu_models() {
         choices.push_back({model.name, fmt::format("{}, {}", riscv::isa_string(model), model.mmu_type)});
     }
     return choices;
+}
+
+Result<> check_devices(std::span<const DeviceConfig> devices) {
+    const auto placed = place_devices(devices);
+    if (!placed) {
+        return std::unexpected(placed.error());
+    }
+    const auto slots = assign_slots(*placed);
+    return slots ? Result<>() : std::unexpected(slots.error());
 }
 
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config) {

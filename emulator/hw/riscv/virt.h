@@ -39,6 +39,8 @@ struct VirtConfig {
         std::optional<unsigned> slot;  // below virt::kVirtioSlots; none: the highest that is free
     };
     std::vector<Device> devices;
+    // Of the virtio slots' registers; QEMU's default.
+    VirtioMmioLayout virtio_layout = VirtioMmioLayout::legacy;
 
     // Makes /chosen/rng-seed the same in every run; none: from the host's random numbers.
     std::optional<uint64_t> rng_seed;
@@ -123,6 +125,13 @@ namespace virt {
 
 std::vector<CpuChoice> cpu_models();
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
+Result<> check_devices(std::span<const DeviceConfig> devices);
+
+inline constexpr FixedProperty kFixed[] = {
+    {"acpi", "off|auto"}, {"aclint", "off"},      {"aia", "none"},         {"iommu-sys", "off|auto"},
+    {"usb", "off"},       {"graphics", "on|off"}, {"mem-merge", "on|off"}, {"dump-guest-core", "on|off"},
+};
+inline constexpr const DeviceType* kParts[] = {&kVirtioMmioType};
 
 inline constexpr MachineType kMachineType = {
     .name = "virt",
@@ -130,6 +139,9 @@ inline constexpr MachineType kMachineType = {
     .max_cpus = kMaxHarts,
     .max_devices = kVirtioSlots,
     .disk = &kVirtioBlkType,
+    .parts = kParts,
+    .fixed = kFixed,
+    .check_devices = check_devices,
     .cpu_models = cpu_models,
     .plan = plan_board,
 };

@@ -9,6 +9,7 @@
 #include "base/text_values.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
+#include "emulator/hw/boot/elf_image.h"
 #include "emulator/hw/boot/kernel_image.h"
 #include "emulator/hw/riscv/virt_fdt.h"
 #include "emulator/hw/riscv/virt_map.h"
@@ -27,8 +28,9 @@ class Planner {
     explicit Planner(const BootConfig& config) : config_(config), ram_end_(kRamBase + config.ram_size) {}
 
     Result<BootPlan> plan() {
-        for (const auto step : {&Planner::choose_cpu, &Planner::place_firmware, &Planner::place_kernel,
-                                &Planner::place_initrd, &Planner::make_tree, &Planner::place_tree}) {
+        for (const auto step :
+             {&Planner::choose_cpu, &Planner::place_firmware, &Planner::place_kernel, &Planner::place_initrd,
+              &Planner::make_tree, &Planner::place_tree, &Planner::place_loads}) {
             if (auto done = (this->*step)(); !done) {
                 return std::unexpected(done.error());
             }
@@ -170,6 +172,37 @@ class Planner {
         return fail(fmt::format(
             "memory of {} MiB has no room for the device tree ({} KiB) above what is loaded up to {:#x}",
             config_.ram_size / kMiB, size / 1024 + 1, std::max(top_, kRamBase)));
+    }
+
+    // Wherever the user says, so they move nothing else.
+    Result<> place_loads() {
+        for (const BootLoad& load : config_.loads) {
+            uint64_t entry = load.address.value_or(0);
+            if (!load.file.bytes.empty()) {
+                const bool elf = is_elf(load.file.bytes) && !load.force_raw;
+                auto image = elf ? load_elf(load.file) : load_raw(load.file, entry);
+                if (!image) {
+                    return std::unexpected(image.error());
+                }
+                entry = image->entry;
+                const uint64_t tree_end = plan_.device_tree_address + plan_.device_tree.size();
+                if (image->low < tree_end && plan_.device_tree_address < image->high) {
+                    return fail(fmt::format("{}: overlaps the device tree at {:#x} to {:#x}", load.file.name,
+                                            plan_.device_tree_address, tree_end - 1));
+                }
+                if (auto placed = place(load.file.name, std::move(*image)); !placed) {
+                    return placed;
+                }
+            }
+            if (load.cpu && *load.cpu >= config_.cpus) {
+                return fail(fmt::format("{}: there is no CPU {} (0 to {})", load.file.name, *load.cpu,
+                                        config_.cpus - 1));
+            }
+            if (load.cpu) {
+                plan_.beginnings[*load.cpu] = entry;
+            }
+        }
+        return {};
     }
 
     void make_reset_rom() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "base/error.h"
@@ -15,7 +16,8 @@ struct BootPlan {
     std::vector<uint8_t>
         device_tree;  // goes to device_tree_address; its /chosen/rng-seed is to be filled in, if there
     uint64_t device_tree_address = 0;
-    std::vector<uint8_t> reset_rom;  // the first bytes of virt::kResetRom
+    std::vector<uint8_t> reset_rom;           // the first bytes of virt::kResetRom
+    std::map<uint64_t, uint64_t> beginnings;  // by hart, of those that do not begin in the reset ROM
 };
 
 // Firmware at the start of RAM (or where its ELF file says), the kernel after it at a multiple of 2 MiB (or where its ELF file

@@ -66,6 +66,13 @@ bool VirtioChain::write(mem::Reader& dma, uint64_t offset, std::span<const uint8
     });
 }
 
+void Virtqueue::set_ring(uint64_t address, uint32_t alignment) {
+    descriptors_ = address;
+    available_ = descriptors_ + uint64_t{size_} * kDescriptorSize;
+    // The last word is the used_event of drivers with event indices: it is there without them, too.
+    used_ = align_up(available_ + kRingEntries + kAvailEntry * size_ + 2, alignment);
+}
+
 Result<> Virtqueue::enable(uint64_t features) {
     if (size_ > max_size_ || !is_power_of_two(size_)) {
         return fail(fmt::format("queue size {} is no power of two up to {}", size_, max_size_));

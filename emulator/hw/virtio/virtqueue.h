@@ -15,6 +15,7 @@
 namespace weft::hw {
 
 // Feature bits of all devices (virtio 1.2, section 6).
+inline constexpr uint64_t kVirtioAnyLayout = uint64_t{1} << 27;  // of the legacy interface
 inline constexpr uint64_t kVirtioIndirect = uint64_t{1} << 28;
 inline constexpr uint64_t kVirtioEventIndex = uint64_t{1} << 29;
 inline constexpr uint64_t kVirtioVersion1 = uint64_t{1} << 32;
@@ -47,6 +48,9 @@ class Virtqueue {
     void set_descriptors(uint64_t address) { descriptors_ = address; }
     void set_available(uint64_t address) { available_ = address; }
     void set_used(uint64_t address) { used_ = address; }
+    // All three parts, for the size set, in one piece from `address` on, as the legacy interface has them (2.7.2); the used
+    // ring begins at a multiple of `alignment`, a power of two.
+    void set_ring(uint64_t address, uint32_t alignment);
     uint64_t descriptors() const { return descriptors_; }
     uint64_t available() const { return available_; }
     uint64_t used() const { return used_; }

@@ -1,0 +1,83 @@
+// A serial line over a socket or a pseudo-terminal: something that others come to and go from.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/mutex.h"
+#include "base/unique_fd.h"
+#include "base/work_queue.h"
+#include "emulator/backend/char/char_backend.h"
+#include "emulator/backend/event_loop.h"
+
+namespace weft::backend {
+
+struct SocketChoice {
+    std::string path = {};  // of a unix socket; empty: TCP
+    std::string host = {};  // empty: this host only
+    std::string port = {};
+    bool server = false;
+    bool wait = false;    // a server's machine waits for its first client
+    bool telnet = false;  // RFC 854, in character mode: ECHO and SUPPRESS-GO-AHEAD are ours
+};
+
+// Output never blocks a caller: what the other side does not take at once is kept, up to a limit, and written by the loop. What
+// is written while nobody is there is lost, as on a line without a terminal. One client at a time; others wait to be accepted.
+class CharStream final : public CharBackend {
+  public:
+    // Connects, or listens and (with `wait`) blocks until a client came. A unix socket is the user's alone; one that lies at
+    // its path is replaced. The line is removed with the object.
+    static Result<std::unique_ptr<CharStream>> open_socket(EventLoop& loop, const SocketChoice& choice);
+    // A new pseudo-terminal in raw mode.
+    static Result<std::unique_ptr<CharStream>> open_pty(EventLoop& loop);
+    ~CharStream() override;
+
+    // The path of the pseudo-terminal's other end.
+    const std::string& pty_path() const { return pty_path_; }
+
+    void write(std::span<const uint8_t> data) override;
+    void set_receiver(Receiver* receiver) override;
+    void accept_input() override;
+
+  private:
+    explicit CharStream(EventLoop& loop);
+
+    void connect(UniqueFd fd) WEFT_EXCLUDES(mutex_);
+    void disconnect() WEFT_EXCLUDES(mutex_);
+    void accept_client();
+    void watch_listener();
+    bool write_kept() WEFT_REQUIRES(mutex_);
+    void keep(std::span<const uint8_t> data) WEFT_REQUIRES(mutex_);
+    void flush() WEFT_EXCLUDES(mutex_);
+    void read_input();
+    void watch_input();
+    void filter_telnet(std::vector<uint8_t>& data);
+
+    EventLoop& loop_;
+    bool telnet_ = false;
+    UniqueFd listener_;        // a server's
+    std::string unlink_path_;  // a listening unix socket's
+    UniqueFd pty_other_end_;   // held open, so that the line does not hang up while nobody else has it
+    std::string pty_path_;
+
+    Mutex mutex_;                          // a leaf
+    UniqueFd fd_ WEFT_GUARDED_BY(mutex_);  // the connection; changed by the loop's thread alone
+    std::vector<uint8_t> kept_ WEFT_GUARDED_BY(mutex_);
+    WorkQueue::Work flush_work_;
+    std::unique_ptr<EventLoop::Watch> output_watch_;  // this and what follows: the loop's thread
+    std::unique_ptr<EventLoop::Watch> input_watch_;
+    std::unique_ptr<EventLoop::Watch> listen_watch_;
+    Receiver* receiver_ = nullptr;
+    unsigned telnet_state_ = 0;  // bytes of a command that were read
+    uint8_t telnet_command_ = 0;
+    // As CharStdio::input_waits_: the loop's thread sets it, then asks the receiver again; accept_input() reads it after room
+    // was made; sequentially consistent, so one of the two sees the other.
+    std::atomic<bool> input_waits_{false};
+    WorkQueue::Work input_work_;
+};
+
+}  // namespace weft::backend

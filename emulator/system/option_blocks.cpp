@@ -1,0 +1,304 @@
+// -drive, -hda, -blockdev: what disks are made of.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "emulator/system/option_values.h"
+
+namespace weft::sys {
+
+namespace {
+
+// A key of -drive whose value changes nothing here, and the values that it may have.
+struct Accepted {
+    const char* key;
+    const char* values;  // with | between them; nullptr: a number
+};
+constexpr Accepted kAccepted[] = {
+    {"aio", "threads|native|io_uring"},
+    {"discard", "ignore|off|unmap|on"},
+    {"detect-zeroes", "off|on|unmap"},
+    {"media", "disk"},
+    {"index", nullptr},
+    {"unit", nullptr},
+    {"bus", nullptr},
+    {"copy-on-read", "off"},
+    {"werror", "enospc|report"},
+    {"rerror", "report"},
+    {"file.driver", "file|host_device"},
+    {"file.locking", "auto|on"},
+};
+
+// Whether the host's cache may hold what was written when the guest is told that it was.
+constexpr struct {
+    const char* name;
+    bool write_through;
+} kCaches[] = {
+    {"writeback", false}, {"none", false}, {"unsafe", false}, {"writethrough", true}, {"directsync", true}};
+
+Result<> accept(const Accepted& accepted, const std::string& value) {
+    if (accepted.values == nullptr) {
+        return parse_uint(value)
+                   ? Result<>()
+                   : fail(fmt::format("{} is a number, not {}", accepted.key, in_quotes(value)));
+    }
+    const std::vector<std::string> values = split(accepted.values, '|');
+    if (std::ranges::find(values, value) == values.end()) {
+        return fail(fmt::format("{}={} is not supported (only {})", accepted.key, value, accepted.values));
+    }
+    return {};
+}
+
+// A block device is found under the same name as a drive.
+Result<> check_name(const RawOptions& raw, const std::string& id) {
+    const auto same_id = [&](const DriveChoice& other) { return !id.empty() && other.id == id; };
+    if (std::ranges::any_of(raw.options.drives, same_id)) {
+        return fail(fmt::format("two drives have the id {}", in_quotes(id)));
+    }
+    return {};
+}
+
+Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
+    if (item.key == "readonly" || item.key == "read-only" || item.key == "snapshot") {
+        const Result<bool> on = switch_of(item);
+        if (!on) {
+            return std::unexpected(on.error());
+        }
+        (item.key == "snapshot" ? drive.snapshot : drive.read_only) = *on;
+        return {};
+    }
+    const auto accepted = std::ranges::find(kAccepted, item.key, &Accepted::key);
+    constexpr std::array<const char*, 6> kOwn = {"file", "file.filename", "id", "format", "if", "cache"};
+    if (accepted == std::end(kAccepted) && std::ranges::find(kOwn, item.key) == kOwn.end()) {
+        return fail(
+            fmt::format("unknown parameter {} (there are file, format, if, id, readonly, snapshot and cache; "
+                        "aio, discard, media, index and unit are accepted)",
+                        in_quotes(item.key)));
+    }
+    const Result<std::string> text = value_of(item);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (accepted != std::end(kAccepted)) {
+        return accept(*accepted, *text);
+    }
+    if (item.key == "file" || item.key == "file.filename") {
+        drive.file = *text;
+    } else if (item.key == "id") {
+        drive.id = *text;
+    } else if (item.key == "cache") {
+        const auto cache = std::ranges::find_if(kCaches, [&](const auto& row) { return *text == row.name; });
+        if (cache == std::end(kCaches)) {
+            return fail(
+                fmt::format("unknown cache mode {} (there is {})", in_quotes(*text), names_of(kCaches)));
+        }
+        drive.write_through = cache->write_through;
+    } else if (item.key == "format") {
+        if (*text != "raw") {
+            return fail(fmt::format("unknown image format {} (there is 'raw')", in_quotes(*text)));
+        }
+        drive.probe = false;
+    } else {
+        if (*text != "none" && *text != "virtio") {
+            return fail(fmt::format("if is 'none' or 'virtio', not {}", in_quotes(*text)));
+        }
+        drive.attach = *text == "virtio";
+    }
+    return {};
+}
+
+// What -blockdev says of one node, nested keys ("file.filename") among it.
+using Node = std::map<std::string, std::string>;
+
+std::optional<std::string> take(Node& node, const std::string& key) {
+    const auto found = node.find(key);
+    if (found == node.end()) {
+        return std::nullopt;
+    }
+    std::optional<std::string> value = std::move(found->second);
+    node.erase(found);
+    return value;
+}
+
+// The file below a raw node: of keys that begin with "file.", or another node by its name.
+struct Resolver {
+    const std::vector<RawOptions::BlockNode>& nodes;
+    std::vector<bool>& used_below;
+
+    // Keys that every node may have and that change nothing, and those of the node itself.
+    Result<> apply_common(Node& node, DriveChoice& drive) const {
+        if (const auto value = take(node, "read-only")) {
+            const auto on = parse_bool(*value);
+            if (!on) {
+                return fail(fmt::format("read-only is 'on' or 'off', not {}", in_quotes(*value)));
+            }
+            drive.read_only = drive.read_only || *on;
+        }
+        if (const auto value = take(node, "auto-read-only"); value && parse_bool(*value) != false) {
+            return fail("auto-read-only=on is not supported (say read-only=on)");
+        }
+        for (const char* key :
+             {"discard", "detect-zeroes", "aio", "locking", "cache.direct", "cache.no-flush"}) {
+            take(node, key);
+        }
+        return {};
+    }
+
+    Result<DriveChoice> resolve(Node node, unsigned depth) const {
+        DriveChoice drive;
+        drive.attach = false;
+        drive.probe = false;
+        const std::string driver = take(node, "driver").value_or("");
+        take(node, "node-name");
+        if (driver == "raw") {
+            Result<DriveChoice> below = below_raw(node, depth);
+            if (!below) {
+                return below;
+            }
+            drive = std::move(*below);
+        } else if (driver == "file" || driver == "host_device") {
+            drive.file = take(node, "filename").value_or("");
+            if (drive.file.empty()) {
+                return fail(fmt::format("a node of driver {} needs filename=PATH", driver));
+            }
+        } else {
+            return fail(fmt::format("unknown driver {} (there are 'raw', 'file' and 'host_device')",
+                                    in_quotes(driver)));
+        }
+        if (Result<> common = apply_common(node, drive); !common) {
+            return std::unexpected(common.error());
+        }
+        if (!node.empty()) {
+            return fail(fmt::format("driver {} has no parameter {}", driver, in_quotes(node.begin()->first)));
+        }
+        return drive;
+    }
+
+    Result<DriveChoice> below_raw(Node& node, unsigned depth) const {
+        Node inner;
+        for (auto item = node.begin(); item != node.end();) {
+            if (item->first.starts_with("file.")) {
+                inner[item->first.substr(5)] = item->second;
+                item = node.erase(item);
+            } else {
+                ++item;
+            }
+        }
+        if (!inner.empty()) {
+            return resolve(std::move(inner), depth + 1);
+        }
+        const std::optional<std::string> name = take(node, "file");
+        if (!name) {
+            return fail("a raw node needs file=NODE, or file.driver=file and file.filename=PATH");
+        }
+        const auto below = std::ranges::find(nodes, *name, &RawOptions::BlockNode::name);
+        if (below == nodes.end()) {
+            return fail(fmt::format("there is no node {}", in_quotes(*name)));
+        }
+        used_below[static_cast<size_t>(below - nodes.begin())] = true;
+        // Each level is another node, unless they go round in a circle.
+        if (depth > nodes.size()) {
+            return fail(fmt::format("node {} is its own file", in_quotes(*name)));
+        }
+        return resolve(below->items, depth + 1);
+    }
+};
+
+}  // namespace
+
+Result<> parse_drive(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, false);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    DriveChoice drive;
+    for (const KeyValue& item : list->items) {
+        if (Result<> set = set_drive(drive, item); !set) {
+            return set;
+        }
+    }
+    if (drive.file.empty()) {
+        return fail("a file must be named: file=PATH");
+    }
+    if (Result<> free = check_name(raw, drive.id); !free) {
+        return free;
+    }
+    raw.options.drives.push_back(std::move(drive));
+    return {};
+}
+
+Result<> parse_hard_disk(RawOptions& raw, const std::string& value) {
+    if (value.empty()) {
+        return fail("the value is empty");
+    }
+    DriveChoice drive;
+    drive.file = value;
+    raw.options.drives.push_back(std::move(drive));
+    return {};
+}
+
+Result<> parse_blockdev(RawOptions& raw, const std::string& value) {
+    if (value.starts_with("{")) {
+        return fail(
+            "JSON is not read here: write driver=raw,file.driver=file,file.filename=PATH,node-name=NAME");
+    }
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    RawOptions::BlockNode node;
+    if (list->head) {
+        node.items["driver"] = *list->head;
+    }
+    for (const KeyValue& item : list->items) {
+        const Result<std::string> text = value_of(item);
+        if (!text) {
+            return std::unexpected(text.error());
+        }
+        node.items[item.key] = *text;
+    }
+    const auto name = node.items.find("node-name");
+    if (name == node.items.end()) {
+        return fail("a node must be named: node-name=NAME");
+    }
+    node.name = name->second;
+    if (std::ranges::find(raw.block_nodes, node.name, &RawOptions::BlockNode::name) !=
+        raw.block_nodes.end()) {
+        return fail(fmt::format("two nodes have the name {}", in_quotes(node.name)));
+    }
+    raw.block_nodes.push_back(std::move(node));
+    return {};
+}
+
+Result<> choose_blocks(RawOptions& raw) {
+    std::vector<bool> used_below(raw.block_nodes.size());
+    const Resolver resolver{raw.block_nodes, used_below};
+    std::vector<DriveChoice> drives;
+    for (const RawOptions::BlockNode& node : raw.block_nodes) {
+        Result<DriveChoice> drive = resolver.resolve(node.items, 0);
+        if (!drive) {
+            return std::unexpected(drive.error().within("-blockdev"));
+        }
+        drive->id = node.name;
+        if (Result<> free = check_name(raw, drive->id); !free) {
+            return std::unexpected(free.error().within("-blockdev"));
+        }
+        drives.push_back(std::move(*drive));
+    }
+    for (size_t i = 0; i < drives.size(); ++i) {
+        // A file that belongs to another node is opened once, for that one.
+        if (!used_below[i]) {
+            raw.options.drives.push_back(std::move(drives[i]));
+        }
+    }
+    if (raw.snapshot) {
+        for (DriveChoice& drive : raw.options.drives) {
+            drive.snapshot = true;
+        }
+    }
+    return {};
+}
+
+}  // namespace weft::sys

@@ -1,0 +1,347 @@
+// -serial, -monitor, -chardev, -mon: the lines that the serial port and the monitor are on.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "emulator/system/option_values.h"
+
+namespace weft::sys {
+
+namespace {
+
+using Kind = SerialChoice::Kind;
+
+SerialChoice plain(Kind kind) {
+    SerialChoice line;
+    line.kind = kind;
+    return line;
+}
+
+// "HOST:PORT" or "[HOST]:PORT".
+bool split_address(const std::string& text, backend::SocketChoice& socket) {
+    const size_t colon = text.rfind(':');
+    if (colon == std::string::npos || colon + 1 == text.size()) {
+        return false;
+    }
+    socket.host = text.substr(0, colon);
+    socket.port = text.substr(colon + 1);
+    if (socket.host.size() >= 2 && socket.host.front() == '[' && socket.host.back() == ']') {
+        socket.host = socket.host.substr(1, socket.host.size() - 2);
+    }
+    return true;
+}
+
+// Keys that sockets have in both forms. True: it was one.
+Result<bool> set_socket(backend::SocketChoice& socket, std::optional<bool>& wait, const KeyValue& item) {
+    bool* const to = item.key == "server" ? &socket.server : item.key == "telnet" ? &socket.telnet : nullptr;
+    const bool accepted = item.key == "nodelay" || item.key == "delay";
+    if (item.key == "nowait") {
+        wait = false;
+        return true;
+    }
+    if (to == nullptr && !accepted && item.key != "wait") {
+        return false;
+    }
+    const Result<bool> on = switch_of(item);
+    if (!on) {
+        return std::unexpected(on.error());
+    }
+    if (to != nullptr) {
+        *to = *on;
+    } else if (!accepted) {
+        wait = *on;
+    }
+    return true;
+}
+
+// A server's machine waits for its client unless told not to.
+Result<> settle_wait(backend::SocketChoice& socket, std::optional<bool> wait) {
+    if (wait == true && !socket.server) {
+        return fail("wait=on is a server's");
+    }
+    socket.wait = wait.value_or(socket.server);
+    return {};
+}
+
+// "tcp:HOST:PORT,server,nowait" and its like.
+Result<SerialChoice> parse_socket(const std::string& kind, const std::string& value) {
+    SerialChoice line = plain(Kind::socket);
+    const size_t comma = value.find(',');
+    const std::string where = value.substr(0, comma);
+    line.socket.telnet = kind == "telnet";
+    if (kind == "unix") {
+        line.socket.path = where;
+    }
+    if (kind == "unix" ? where.empty() : !split_address(where, line.socket)) {
+        return fail(fmt::format("{} is not {}:{}", in_quotes(kind + ":" + where), kind,
+                                kind == "unix" ? "PATH" : "HOST:PORT"));
+    }
+    std::optional<bool> wait;
+    if (comma != std::string::npos) {
+        const Result<KeyValueList> list = parse_key_values(std::string_view(value).substr(comma + 1), false);
+        if (!list) {
+            return std::unexpected(list.error());
+        }
+        for (const KeyValue& item : list->items) {
+            const Result<bool> taken = set_socket(line.socket, wait, item);
+            if (!taken) {
+                return std::unexpected(taken.error());
+            }
+            if (!*taken) {
+                return fail(fmt::format("unknown parameter {} (there are server, wait, nowait and telnet)",
+                                        in_quotes(item.key)));
+            }
+        }
+    }
+    const Result<> settled = settle_wait(line.socket, wait);
+    return settled ? Result<SerialChoice>(std::move(line)) : std::unexpected(settled.error());
+}
+
+SerialChoice share(SerialChoice line) {
+    if (line.kind == Kind::stdio) {
+        line.kind = Kind::mux_stdio;
+    } else {
+        line.shared = line.kind == Kind::pty || line.kind == Kind::socket;
+    }
+    return line;
+}
+
+// A line as -serial and -monitor write it. "chardev:ID" has only its id yet.
+Result<SerialChoice> parse_line(const std::string& value) {
+    const size_t colon = value.find(':');
+    const std::string kind = value.substr(0, colon);
+    const std::string rest = colon == std::string::npos ? std::string() : value.substr(colon + 1);
+    if (value == "stdio") {
+        return plain(Kind::stdio);
+    }
+    if (value == "pty") {
+        return plain(Kind::pty);
+    }
+    if (value == "null" || value == "none") {
+        return plain(Kind::null);
+    }
+    if (kind == "tcp" || kind == "telnet" || kind == "unix") {
+        return parse_socket(kind, rest);
+    }
+    if (kind == "file" && !rest.empty()) {
+        SerialChoice line = plain(Kind::file);
+        line.path = rest;
+        return line;
+    }
+    if (kind == "chardev" && !rest.empty()) {
+        SerialChoice line = plain(Kind::null);
+        line.id = rest;
+        return line;
+    }
+    if (kind == "mon" && !rest.empty()) {
+        Result<SerialChoice> line = parse_line(rest);
+        return line ? Result<SerialChoice>(share(std::move(*line))) : line;
+    }
+    return fail(
+        fmt::format("{} is none of stdio, file:PATH, pty, null, none, tcp:HOST:PORT, telnet:HOST:PORT, "
+                    "unix:PATH, chardev:ID, mon:LINE",
+                    in_quotes(value)));
+}
+
+bool on_stdio(const SerialChoice& line) { return line.kind == Kind::stdio || line.kind == Kind::mux_stdio; }
+
+// Puts the -chardev in the place of its name.
+Result<> look_up(const RawOptions& raw, SerialChoice& line) {
+    if (line.id.empty()) {
+        return {};
+    }
+    const auto found = std::ranges::find(raw.chardevs, line.id, &SerialChoice::id);
+    if (found == raw.chardevs.end()) {
+        return fail(fmt::format("there is no chardev {}", in_quotes(line.id)));
+    }
+    line = *found;
+    return {};
+}
+
+Result<> set_chardev(SerialChoice& line, std::optional<bool>& wait, bool& mux, const std::string& kind,
+                     const KeyValue& item) {
+    if (item.key == "mux" || (item.key == "append" && line.kind == Kind::file) ||
+        (item.key == "signal" && line.kind == Kind::stdio)) {
+        const Result<bool> on = switch_of(item);
+        if (!on) {
+            return std::unexpected(on.error());
+        }
+        (item.key == "mux" ? mux : line.append) = *on;
+        return {};
+    }
+    if (line.kind == Kind::socket) {
+        const Result<bool> taken = set_socket(line.socket, wait, item);
+        if (!taken || *taken) {
+            return taken ? Result<>() : std::unexpected(taken.error());
+        }
+    }
+    std::string* const to = item.key == "path" && line.kind == Kind::file     ? &line.path
+                            : item.key == "path" && line.kind == Kind::socket ? &line.socket.path
+                            : item.key == "host" && line.kind == Kind::socket ? &line.socket.host
+                            : item.key == "port" && line.kind == Kind::socket ? &line.socket.port
+                                                                              : nullptr;
+    if (to == nullptr) {
+        return fail(fmt::format("{} has no parameter {}", kind, in_quotes(item.key)));
+    }
+    const Result<std::string> text = value_of(item);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    *to = *text;
+    return {};
+}
+
+}  // namespace
+
+Result<> parse_serial(RawOptions& raw, const std::string& value) {
+    Result<SerialChoice> line = parse_line(value);
+    if (!line) {
+        return std::unexpected(line.error());
+    }
+    if (raw.serial) {
+        return value == "null" || value == "none"
+                   ? Result<>()
+                   : fail("the board has one serial port (others can be null or none)");
+    }
+    raw.serial = std::move(*line);
+    return {};
+}
+
+Result<> parse_monitor(RawOptions& raw, const std::string& value) {
+    Result<SerialChoice> line = parse_line(value);
+    if (!line) {
+        return std::unexpected(line.error());
+    }
+    raw.monitor_line = std::move(*line);
+    return {};
+}
+
+Result<> parse_mon(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    SerialChoice line = plain(Kind::null);
+    line.id = list->head.value_or("");
+    for (const KeyValue& item : list->items) {
+        const std::string text = item.value.value_or("");
+        if (item.key == "chardev") {
+            line.id = text;
+        } else if (item.key == "mode" && text == "control") {
+            return fail("mode=control is not supported: there is no QMP (mode=readline is)");
+        } else if (!(item.key == "mode" && text == "readline") && item.key != "id") {
+            return fail(
+                fmt::format("unknown parameter {} (there are chardev and mode)", in_quotes(item.key)));
+        }
+    }
+    if (line.id.empty()) {
+        return fail("needs chardev=ID");
+    }
+    raw.monitor_line = std::move(line);
+    return {};
+}
+
+Result<> parse_chardev(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    static constexpr struct {
+        const char* name;
+        Kind kind;
+    } kKinds[] = {{"stdio", Kind::stdio},
+                  {"null", Kind::null},
+                  {"file", Kind::file},
+                  {"pty", Kind::pty},
+                  {"socket", Kind::socket}};
+    const std::string kind = list->head.value_or("");
+    const auto row = std::ranges::find_if(kKinds, [&](const auto& one) { return kind == one.name; });
+    if (row == std::end(kKinds)) {
+        return fail(
+            fmt::format("unknown kind {} (there are stdio, null, file, pty and socket)", in_quotes(kind)));
+    }
+    SerialChoice line = plain(row->kind);
+    std::optional<bool> wait;
+    bool mux = false;
+    for (const KeyValue& item : list->items) {
+        if (item.key == "id") {
+            line.id = item.value.value_or("");
+        } else if (Result<> set = set_chardev(line, wait, mux, kind, item); !set) {
+            return set;
+        }
+    }
+    if (line.id.empty()) {
+        return fail("a chardev must be named: id=ID");
+    }
+    if (std::ranges::find(raw.chardevs, line.id, &SerialChoice::id) != raw.chardevs.end()) {
+        return fail(fmt::format("two chardevs have the id {}", in_quotes(line.id)));
+    }
+    if (line.kind == Kind::file && line.path.empty()) {
+        return fail("a file needs path=PATH");
+    }
+    if (line.kind == Kind::socket && line.socket.path.empty() && line.socket.port.empty()) {
+        return fail("a socket needs path=PATH, or host= and port=");
+    }
+    if (Result<> settled = settle_wait(line.socket, wait); line.kind == Kind::socket && !settled) {
+        return settled;
+    }
+    raw.chardevs.push_back(mux ? share(std::move(line)) : std::move(line));
+    return {};
+}
+
+Result<> choose_lines(RawOptions& raw) {
+    Options& options = raw.options;
+    if (raw.no_defaults && !raw.serial) {
+        raw.serial = plain(Kind::null);
+    }
+    if (raw.no_defaults && !raw.monitor_line) {
+        raw.monitor_line = plain(Kind::null);
+    }
+    if (raw.serial) {
+        if (Result<> found = look_up(raw, *raw.serial); !found) {
+            return std::unexpected(found.error().within("-serial"));
+        }
+    }
+    std::optional<bool> monitor;  // on the terminal, or on none
+    if (raw.monitor_line) {
+        const bool shared = raw.serial && !raw.serial->id.empty() && raw.monitor_line->id == raw.serial->id;
+        if (Result<> found = look_up(raw, *raw.monitor_line); !found) {
+            return std::unexpected(found.error().within("-monitor"));
+        }
+        if (shared && raw.serial->kind != Kind::mux_stdio && !raw.serial->shared) {
+            return fail(fmt::format("-serial and -monitor both ask for chardev {} (mux=on lets them)",
+                                    in_quotes(raw.serial->id)));
+        }
+        if (shared) {
+            monitor = false;
+        } else if (on_stdio(*raw.monitor_line)) {
+            monitor = true;
+        } else {
+            monitor = false;
+            if (raw.monitor_line->kind != Kind::null) {
+                options.monitor = *raw.monitor_line;
+            }
+        }
+    }
+    const bool serial_on_stdio = raw.serial && on_stdio(*raw.serial);
+    if (options.daemonize && (!raw.serial || serial_on_stdio || monitor == true || raw.nographic)) {
+        return fail(
+            "-daemonize: the terminal cannot have the serial port or the monitor (-serial file:PATH, "
+            "-serial null; -monitor none)");
+    }
+    if (raw.serial) {
+        options.serial = *raw.serial;
+    } else if (monitor == true) {
+        options.serial.kind = Kind::null;
+    } else if (monitor == false) {
+        options.serial.kind = Kind::stdio;
+    }
+    if (monitor == true && serial_on_stdio) {
+        return fail("-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
+    }
+    options.monitor_on_stdio =
+        monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio && !raw.serial->shared);
+    return {};
+}
+
+}  // namespace weft::sys

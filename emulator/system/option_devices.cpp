@@ -1,0 +1,220 @@
+// -device and -global.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "emulator/hw/device_types.h"
+#include "emulator/system/option_values.h"
+
+namespace weft::sys {
+
+namespace {
+
+// The board's own part or the device of that name; null: there is none.
+const hw::DeviceType* find_driver(const hw::MachineType& machine, const std::string& name) {
+    const auto part = std::ranges::find(machine.parts, name, &hw::DeviceType::name);
+    return part != machine.parts.end() ? *part : hw::find_device_type(name);
+}
+
+// What -global says of that type, in the order of the command line.
+std::vector<KeyValue> globals_of(const RawOptions& raw, const hw::DeviceType& type) {
+    std::vector<KeyValue> items;
+    for (const RawOptions::Global& global : raw.globals) {
+        if (global.driver == type.name) {
+            items.push_back(global.item);
+        }
+    }
+    return items;
+}
+
+Result<> check_globals(const RawOptions& raw) {
+    for (const RawOptions::Global& global : raw.globals) {
+        const hw::DeviceType* type = find_driver(*raw.options.machine, global.driver);
+        if (type == nullptr) {
+            return fail(fmt::format("-global: there is no device {}", in_quotes(global.driver)));
+        }
+        // What makes each device another cannot be the same for all.
+        if (global.item.key == "id" || global.item.key == "bus") {
+            return fail(fmt::format("-global: device {} has no property {}", in_quotes(global.driver),
+                                    in_quotes(global.item.key)));
+        }
+        if (Result<> valid = hw::DeviceConfig::check(*type, global.item); !valid) {
+            return std::unexpected(valid.error().within("-global"));
+        }
+    }
+    return {};
+}
+
+Result<> choose_parts(RawOptions& raw) {
+    for (const hw::DeviceType* part : raw.options.machine->parts) {
+        if (const std::vector<KeyValue> items = globals_of(raw, *part); !items.empty()) {
+            Result<hw::DeviceConfig> config = hw::DeviceConfig::parse(*part, items);
+            if (!config) {
+                return std::unexpected(config.error().within("-global"));
+            }
+            raw.options.parts.push_back(std::move(*config));
+        }
+    }
+    return {};
+}
+
+// The device, with what -global says of its kind where it says nothing itself.
+Result<hw::DeviceConfig> make_config(const RawOptions& raw, const hw::DeviceType& type,
+                                     std::span<const KeyValue> own) {
+    std::vector<KeyValue> items = globals_of(raw, type);
+    items.insert(items.end(), own.begin(), own.end());
+    return hw::DeviceConfig::parse(type, items);
+}
+
+// The disks that the board makes of drives with if=virtio.
+Result<> attach_drives(RawOptions& raw, std::vector<bool>& used) {
+    Options& options = raw.options;
+    for (size_t i = 0; i < options.drives.size(); ++i) {
+        if (options.drives[i].attach) {
+            hw::DeviceConfig config(*options.machine->disk);
+            if (const auto items = globals_of(raw, *options.machine->disk); !items.empty()) {
+                // Of the disk's own properties, only the drive must be given.
+                std::vector<KeyValue> all = {{"drive", "attached"}};
+                all.insert(all.end(), items.begin(), items.end());
+                Result<hw::DeviceConfig> made = hw::DeviceConfig::parse(*options.machine->disk, all);
+                if (!made) {
+                    return std::unexpected(made.error().within("-global"));
+                }
+                config = std::move(*made);
+            }
+            options.devices.push_back({std::move(config), i});
+            used[i] = true;
+        }
+    }
+    return {};
+}
+
+Result<std::optional<size_t>> find_drive(const Options& options, const std::string& id,
+                                         std::vector<bool>& used) {
+    if (id.empty()) {
+        return std::nullopt;
+    }
+    const auto drive = std::ranges::find(options.drives, id, &DriveChoice::id);
+    if (drive == options.drives.end()) {
+        return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(id)));
+    }
+    const auto index = static_cast<size_t>(drive - options.drives.begin());
+    if (used[index]) {
+        return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(id),
+                                drive->attach ? " (if=none leaves it to -device)" : ""));
+    }
+    used[index] = true;
+    return index;
+}
+
+}  // namespace
+
+Result<> parse_device(RawOptions& raw, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    std::optional<std::string> name = list->head;
+    std::vector<KeyValue> items = list->items;
+    if (!name && !items.empty() && items.front().key == "driver") {
+        name = items.front().value.value_or("");
+        items.erase(items.begin());
+    }
+    if (!name) {
+        return fail("the device's name comes first: NAME[,property=value...]");
+    }
+    if (is_help(*name)) {
+        request_help(raw, HelpTopic::devices);
+        return {};
+    }
+    const bool wants_help =
+        std::ranges::any_of(items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
+    const hw::DeviceType* type = *name == kLoaderType.name ? &kLoaderType : hw::find_device_type(*name);
+    if (type == nullptr) {
+        return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*name)));
+    }
+    if (wants_help) {
+        request_help(raw, HelpTopic::device_properties, *name);
+        return {};
+    }
+    if (type == &kLoaderType) {
+        Result<LoadChoice> load = parse_loader(items);
+        if (!load) {
+            return std::unexpected(load.error());
+        }
+        raw.options.loads.push_back(std::move(*load));
+        return {};
+    }
+    raw.devices.push_back({type, std::move(items)});
+    return {};
+}
+
+// "DRIVER.PROPERTY=VALUE", or "driver=DRIVER,property=PROPERTY,value=VALUE" for drivers with a dot in their names.
+Result<> parse_global(RawOptions& raw, const std::string& value) {
+    RawOptions::Global global;
+    const size_t mark = value.find_first_of(".=");
+    if (mark != std::string::npos && value[mark] == '.') {
+        const size_t equals = value.find('=', mark);
+        if (mark == 0 || equals == std::string::npos || equals == mark + 1) {
+            return fail(fmt::format("{} is not DRIVER.PROPERTY=VALUE", in_quotes(value)));
+        }
+        global.driver = value.substr(0, mark);
+        global.item = {value.substr(mark + 1, equals - mark - 1), value.substr(equals + 1)};
+    } else {
+        const Result<KeyValueList> list = parse_key_values(value, false);
+        if (!list) {
+            return std::unexpected(list.error());
+        }
+        for (const KeyValue& item : list->items) {
+            if (item.key == "driver") {
+                global.driver = item.value.value_or("");
+            } else if (item.key == "property") {
+                global.item.key = item.value.value_or("");
+            } else if (item.key == "value") {
+                global.item.value = item.value;
+            } else {
+                return fail(fmt::format("unknown parameter {} (there are driver, property and value)",
+                                        in_quotes(item.key)));
+            }
+        }
+        if (global.driver.empty() || global.item.key.empty() || !global.item.value) {
+            return fail("needs DRIVER.PROPERTY=VALUE, or driver=, property= and value=");
+        }
+    }
+    raw.globals.push_back(std::move(global));
+    return {};
+}
+
+Result<> choose_devices(RawOptions& raw) {
+    Options& options = raw.options;
+    Result<> done = check_globals(raw);
+    done = done ? choose_parts(raw) : done;
+    std::vector<bool> used(options.drives.size(), false);
+    done = done ? attach_drives(raw, used) : done;
+    if (!done) {
+        return done;
+    }
+    for (const RawOptions::Device& device : raw.devices) {
+        Result<hw::DeviceConfig> config = make_config(raw, *device.type, device.items);
+        if (!config) {
+            return std::unexpected(config.error().within("-device"));
+        }
+        const Result<std::optional<size_t>> drive = find_drive(options, config->drive_id(), used);
+        if (!drive) {
+            return std::unexpected(drive.error());
+        }
+        options.devices.push_back({std::move(*config), *drive});
+    }
+    if (options.devices.size() > options.machine->max_devices) {
+        return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",
+                                options.machine->max_devices, options.devices.size()));
+    }
+    std::vector<hw::DeviceConfig> configs;
+    std::ranges::transform(options.devices, std::back_inserter(configs), &DeviceChoice::config);
+    if (Result<> placed = options.machine->check_devices(configs); !placed) {
+        return std::unexpected(placed.error().within("-device"));
+    }
+    return {};
+}
+
+}  // namespace weft::sys

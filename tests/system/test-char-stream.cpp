@@ -1,0 +1,235 @@
+// Serial lines over sockets and pseudo-terminals, from the other side.
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "emulator/backend/char/char_stream.h"
+#include "emulator/machine/main_loop.h"
+#include "tests/support/subprocess.h"
+
+using namespace weft;
+
+namespace {
+
+std::span<const uint8_t> bytes(std::string_view text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Ends the loop's run when so much came.
+class Device final : public backend::CharBackend::Receiver {
+  public:
+    Device(machine::MainLoop& loop, size_t expected) : loop_(loop), expected_(expected) {}
+    unsigned can_receive() override { return 16; }
+    void receive(std::span<const uint8_t> data) override {
+        text.append(reinterpret_cast<const char*>(data.data()), data.size());
+        if (text.size() >= expected_) {
+            loop_.quit();
+        }
+    }
+    std::string text;
+
+  private:
+    machine::MainLoop& loop_;
+    const size_t expected_;
+};
+
+UniqueFd client_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    return fd;
+}
+
+std::string read_exactly(int fd, size_t size) {
+    std::string text(size, '\0');
+    size_t done = 0;
+    while (done < size) {
+        pollfd state{fd, POLLIN, 0};
+        if (poll(&state, 1, 20000) != 1) {
+            break;
+        }
+        const ssize_t count = read(fd, text.data() + done, size - done);
+        if (count <= 0) {
+            break;
+        }
+        done += static_cast<size_t>(count);
+    }
+    text.resize(done);
+    return text;
+}
+
+void say(int fd, const std::string& text) {
+    REQUIRE(write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+}
+
+std::unique_ptr<machine::MainLoop> make_loop() {
+    auto loop = machine::MainLoop::create();
+    REQUIRE(loop);
+    return std::move(*loop);
+}
+
+}  // namespace
+
+TEST_CASE("a unix server: one client after the other, the file is the user's alone", "[char-stream]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    {
+        auto stream = backend::CharStream::open_socket(*loop, {.path = path, .server = true});
+        REQUIRE(stream);
+        struct stat info{};
+        REQUIRE(stat(path.c_str(), &info) == 0);
+        CHECK((info.st_mode & 0777) == 0600);
+        (*stream)->write(bytes("to nobody"));
+        // The second waits until the first has gone.
+        UniqueFd first = client_of(path);
+        const UniqueFd second = client_of(path);
+        say(second.get(), std::string(40, 'y'));
+        say(first.get(), std::string(40, 'x'));
+        first.reset();
+        Device device(*loop, 80);
+        (*stream)->set_receiver(&device);
+        loop->run();
+        CHECK(device.text == std::string(40, 'x') + std::string(40, 'y'));
+        (*stream)->write(bytes("hello"));
+        CHECK(read_exactly(second.get(), 5) == "hello");
+        (*stream)->set_receiver(nullptr);
+        // A server that takes the place of one that left its file.
+        CHECK(backend::CharStream::open_socket(*loop, {.path = path, .server = true}));
+    }
+    CHECK_FALSE(test::exists(path));
+    const auto refused = backend::CharStream::open_socket(*loop, {.path = path});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message() == "'" + path + "': No such file or directory");
+    // What lies there and is no socket stays.
+    dir.write("line", "mine");
+    CHECK_FALSE(backend::CharStream::open_socket(*loop, {.path = path, .server = true}));
+    CHECK(test::read_file(path) == "mine");
+}
+
+TEST_CASE("a client, and output that the other side is slow to take", "[char-stream]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    auto server = backend::CharStream::open_socket(*loop, {.path = path, .server = true});
+    auto client = backend::CharStream::open_socket(*loop, {.path = path});
+    REQUIRE(server);
+    REQUIRE(client);
+    // More than a socket's buffer holds.
+    std::string much(700'000, '\0');
+    for (size_t i = 0; i < much.size(); ++i) {
+        much[i] = static_cast<char>('a' + i % 26);
+    }
+    Device device(*loop, much.size());
+    (*server)->set_receiver(&device);
+    (*client)->write(bytes(much));
+    loop->run();
+    CHECK(device.text == much);
+}
+
+TEST_CASE("waiting for the first client", "[char-stream]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    UniqueFd client;
+    std::thread other([&] {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path.data(), path.size());
+        UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        while (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+            std::this_thread::yield();
+        }
+        client = std::move(fd);
+    });
+    auto stream = backend::CharStream::open_socket(*loop, {.path = path, .server = true, .wait = true});
+    other.join();
+    REQUIRE(stream);
+    // The client is there already: nothing of this is lost.
+    (*stream)->write(bytes("first words"));
+    CHECK(read_exactly(client.get(), 11) == "first words");
+}
+
+TEST_CASE("telnet's commands are read over, its escape byte is doubled", "[char-stream]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    auto stream = backend::CharStream::open_socket(*loop, {.path = path, .server = true, .telnet = true});
+    REQUIRE(stream);
+    const UniqueFd client = client_of(path);
+    Device device(*loop, 4);
+    (*stream)->set_receiver(&device);
+    say(client.get(), std::string("a\xff\xfd\x01"  // DO ECHO
+                                  "b\xff\xff"      // a byte 255
+                                  "\xff\xfa\x18\0junk\xff\xf0"
+                                  "c",
+                                  18));
+    loop->run();
+    CHECK(device.text ==
+          "ab\xff"
+          "c");
+    CHECK(read_exactly(client.get(), 12) ==
+          std::string("\xff\xfb\x01\xff\xfb\x03\xff\xfb\x00\xff\xfd\x00", 12));
+    (*stream)->write(bytes("x\xff"));
+    CHECK(read_exactly(client.get(), 3) == "x\xff\xff");
+}
+
+TEST_CASE("TCP on this host alone, and addresses that are none", "[char-stream]") {
+    const auto loop = make_loop();
+    // A port that is free, most likely still when it is asked for.
+    UniqueFd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(bind(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    socklen_t size = sizeof address;
+    REQUIRE(getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    const std::string port = std::to_string(ntohs(address.sin_port));
+    probe.reset();
+    auto server =
+        backend::CharStream::open_socket(*loop, {.host = "127.0.0.1", .port = port, .server = true});
+    REQUIRE(server);
+    auto client = backend::CharStream::open_socket(*loop, {.host = "127.0.0.1", .port = port});
+    REQUIRE(client);
+    Device device(*loop, 5);
+    (*server)->set_receiver(&device);
+    (*client)->write(bytes("hello"));
+    loop->run();
+    CHECK(device.text == "hello");
+    const auto taken =
+        backend::CharStream::open_socket(*loop, {.host = "127.0.0.1", .port = port, .server = true});
+    REQUIRE_FALSE(taken);
+    CHECK(taken.error().message() == "'127.0.0.1:" + port + "': Address already in use");
+    CHECK_FALSE(backend::CharStream::open_socket(*loop, {.host = "127.0.0.1", .port = "no-port"}));
+}
+
+TEST_CASE("a pseudo-terminal that others open and leave", "[char-stream]") {
+    const auto loop = make_loop();
+    auto stream = backend::CharStream::open_pty(*loop);
+    REQUIRE(stream);
+    UniqueFd other;
+    for (const char* text : {"a\r\n", "b"}) {
+        other.reset(open((*stream)->pty_path().c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+        REQUIRE(other);
+        say(other.get(), text);
+    }
+    Device device(*loop, 4);
+    (*stream)->set_receiver(&device);
+    loop->run();
+    CHECK(device.text == "a\r\nb");
+    (*stream)->write(bytes("x\n"));
+    CHECK(read_exactly(other.get(), 2) == "x\n");
+}
