@@ -1,12 +1,14 @@
 #include "emulator/hw/device_types.h"
 
 #include "emulator/hw/virtio/blk.h"
+#include "emulator/hw/virtio/rng.h"
 
 namespace weft::hw {
 
 std::span<const DeviceType* const> device_types() {
     static constexpr const DeviceType* kTypes[] = {
         &kVirtioBlkType,
+        &kVirtioRngType,
     };
     return kTypes;
 }

@@ -272,6 +272,10 @@ uint64_t Machine::wall_clock_ns() {
     return time_ != nullptr ? kVirtualStartNs + time_->now_ns(accel_) : realtime_ns();
 }
 
+std::optional<uint64_t> Machine::random_seed() {
+    return time_ != nullptr ? std::optional(kVirtualRngSeed) : std::nullopt;
+}
+
 void Machine::run_io(void (*fn)(void* opaque), void* opaque) {
     if (deterministic_io_ != nullptr) {
         deterministic_io_->run(fn, opaque);

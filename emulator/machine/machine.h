@@ -51,6 +51,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) override;
     uint64_t now_ns() override;
     uint64_t wall_clock_ns() override;
+    std::optional<uint64_t> random_seed() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
 
     // MachineOperations

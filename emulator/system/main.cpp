@@ -15,6 +15,7 @@
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/console.h"
+#include "emulator/system/device_backends.h"
 #include "emulator/system/machine_options.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
@@ -114,13 +115,15 @@ Result<Drives> open_drives(const Options& options) {
     return drives;
 }
 
-std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives) {
+std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives,
+                                                const DeviceBackends& backends) {
     std::vector<hw::DeviceConfig> devices;
     for (const DeviceChoice& device : options.devices) {
         devices.push_back(device.config);
         if (device.drive) {
             devices.back().connect(*drives[*device.drive]);
         }
+        backends.connect(devices.back());
     }
     return devices;
 }
@@ -182,6 +185,10 @@ Result<int> run(const Options& options) {
     if (!drives) {
         return std::unexpected(drives.error());
     }
+    const Result<DeviceBackends> backends = DeviceBackends::open(options);
+    if (!backends) {
+        return std::unexpected(backends.error());
+    }
     const Result<std::unique_ptr<Log>> log =
         Log::open(log_settings->items, log_settings->filter, options.log_file.value_or(""));
     if (!log) {
@@ -193,7 +200,7 @@ Result<int> run(const Options& options) {
     }
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
-    config.backends.devices = connected_devices(options, *drives);
+    config.backends.devices = connected_devices(options, *drives, *backends);
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.

@@ -29,14 +29,6 @@ Result<unsigned> parse_cpu_count(const std::string& what, const std::string& tex
     return static_cast<unsigned>(*count);
 }
 
-// The value of a key that cannot do without.
-Result<std::string> value_of(const KeyValue& item) {
-    if (!item.value || item.value->empty()) {
-        return fail(fmt::format("{} needs a value", in_quotes(item.key)));
-    }
-    return *item.value;
-}
-
 Result<bool> switch_of(const KeyValue& item) {
     if (!item.value) {
         return true;
@@ -49,6 +41,13 @@ Result<bool> switch_of(const KeyValue& item) {
 }
 
 }  // namespace
+
+Result<std::string> value_of(const KeyValue& item) {
+    if (!item.value || item.value->empty()) {
+        return fail(fmt::format("{} needs a value", in_quotes(item.key)));
+    }
+    return *item.value;
+}
 
 void request_help(RawOptions& raw, HelpTopic topic, std::string subject) {
     if (raw.options.help == HelpTopic::none) {

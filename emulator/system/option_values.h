@@ -27,7 +27,14 @@ Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
 Result<> parse_drive(RawOptions& raw, const std::string& value);
 Result<> parse_device(RawOptions& raw, const std::string& value);
+Result<> parse_object(RawOptions& raw, const std::string& value);
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
+
+// Whether what devices refer to by an id is there, besides drives.
+Result<> check_references(RawOptions& raw);
+
+// The value of a key that cannot do without.
+Result<std::string> value_of(const KeyValue& item);
 
 // For messages: 'a', 'b' and so on, the names of a table's rows.
 template <class Rows>

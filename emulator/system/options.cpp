@@ -87,6 +87,9 @@ constexpr OptionDesc kDeviceOptions[] = {
      "look like images of other formats are refused"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_device,
      "add a device: virtio-blk-device,drive=ID ('help' lists them, 'NAME,help' its\nproperties)"},
+    {"object", nullptr, "TYPE,id=ID[,PROPERTY=VALUE...]", nullptr, parse_object,
+     "something that devices refer to: random bytes, rng-random,filename=FILE of a\n"
+     "file or rng-builtin of the kernel"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -263,7 +266,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step : {choose_machine, choose_accelerators, choose_terminal, choose_devices}) {
+        for (const auto step :
+             {choose_machine, choose_accelerators, choose_terminal, choose_devices, check_references}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

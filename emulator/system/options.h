@@ -34,6 +34,14 @@ struct DriveChoice {
     bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
 };
 
+// -object: what devices refer to by its id.
+struct ObjectChoice {
+    enum class Kind { rng_builtin, rng_random };
+    Kind kind = Kind::rng_builtin;
+    std::string id;
+    std::string filename;  // rng_random
+};
+
 struct DeviceChoice {
     hw::DeviceConfig config;
     std::optional<size_t>
@@ -76,6 +84,7 @@ struct Options {
     SerialChoice serial;
     bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)
     std::vector<DriveChoice> drives;
+    std::vector<ObjectChoice> objects;  // ids are distinct
     std::vector<DeviceChoice> devices;  // in the order of the command line, disks of if=virtio drives first
 
     bool no_reboot = false;

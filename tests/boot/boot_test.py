@@ -264,6 +264,39 @@ def disk(emulator, modules, guest):
             raise Failure("the disk image changed")
 
 
+def rng(emulator, modules, guest):
+    """What the guest reads from its device lies somewhere in the file behind it (its kernel takes bytes for itself as well)."""
+    content = b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(1 << 15))
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "bytes"
+        source.write_bytes(content)
+        run = Run(emulator, modules, guest, "tcg", 1, "weft.rng",
+                  ("-object", "rng-random,filename=%s,id=r0" % source, "-device", "virtio-rng-device,rng=r0"))
+        yield run
+        run.ended()
+    run.has("WEFT hwrng=virtio_rng.0")
+    random = random_bytes(run)
+    if len(random) != 64 or random not in content:
+        raise Failure("the guest's random bytes are not those of the file: %s" % random.hex())
+
+
+def rng_equal(emulator, modules, guest):
+    """clock=insn: random bytes are the same in each run, without a file and with one."""
+    seen = set()
+    for extra in ((), ("-object", "rng-random,filename=/dev/urandom,id=r0")):
+        run = Run(emulator, modules, guest, "tcg,thread=single,clock=insn", 1, "weft.rng",
+                  (*extra, "-device", "virtio-rng-device" + (",rng=r0" if extra else "")))
+        yield run
+        run.ended()
+        seen.add(random_bytes(run))
+    if len(seen) != 1 or any(len(random) != 64 or len(set(random)) < 32 for random in seen):
+        raise Failure("the random bytes of the runs: %s" % [random.hex() for random in seen])
+
+
+def random_bytes(run):
+    return bytes.fromhex("".join(line[12:] for line in run.lines if line.startswith("WEFT random=")))
+
+
 def numbers(first, last):
     """What `seq FIRST LAST` prints."""
     return "".join("%d\n" % number for number in range(first, last + 1)).encode()
@@ -379,6 +412,8 @@ CASES = {
     "interp-smp4": interp_four_threads,
     "disk": disk,
     "write-disk": write_disk,
+    "rng": rng,
+    "rng-equal": rng_equal,
     "reboot": reboots,
     "no-reboot": no_reboot,
     "soak": plain("tcg", 1, 5),

@@ -28,6 +28,7 @@ const char* placeholder(PropertyKind kind) {
         case PropertyKind::on_off:
             return "on|off";
         case PropertyKind::drive:
+        case PropertyKind::rng:
             return "ID";
     }
     return "";
@@ -43,6 +44,8 @@ std::string allowed(const DeviceProperty& property) {
             return "on or off";
         case PropertyKind::drive:
             return "the id of a -drive";
+        case PropertyKind::rng:
+            return "the id of an -object that gives random bytes";
     }
     return "";
 }
@@ -111,7 +114,8 @@ Result<> DeviceConfig::set(size_t index, const std::string& text) {
             break;
         }
         case PropertyKind::drive:
-            drive_id_ = text;
+        case PropertyKind::rng:
+            values_[index] = text;
             break;
     }
     if (!valid) {
@@ -124,6 +128,16 @@ const DeviceConfig::Value& DeviceConfig::value(std::string_view property) const 
     const auto found = std::ranges::find(type_->properties, property, &DeviceProperty::name);
     WEFT_ASSERT(found != type_->properties.end());
     return values_[static_cast<size_t>(found - type_->properties.begin())];
+}
+
+std::string DeviceConfig::reference(PropertyKind kind) const {
+    WEFT_ASSERT(is_reference(kind));
+    const auto found = std::ranges::find(type_->properties, kind, &DeviceProperty::kind);
+    const auto* id =
+        found == type_->properties.end()
+            ? nullptr
+            : std::get_if<std::string>(&values_[static_cast<size_t>(found - type_->properties.begin())]);
+    return id != nullptr ? *id : std::string();
 }
 
 const std::string& DeviceConfig::text(std::string_view property) const {

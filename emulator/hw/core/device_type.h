@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/backend/block/block_backend.h"
+#include "emulator/backend/rng/rng_backend.h"
 #include "emulator/hw/core/machine_control.h"
 
 namespace weft::hw {
@@ -26,13 +27,20 @@ enum class PropertyKind {
     text,    // a word of up to `max` bytes
     number,  // from `min` to `max`
     on_off,
-    drive,  // the id of a -drive; at most one of a device
+    // References, by id: what the device is to be connected to. At most one of each kind of a device.
+    drive,  // a -drive
+    rng,    // an -object that gives random bytes
 };
+
+constexpr bool is_reference(PropertyKind kind) {
+    return kind == PropertyKind::drive || kind == PropertyKind::rng;
+}
 
 struct DeviceProperty {
     const char* name;
     PropertyKind kind;
-    const char* default_value;  // as text, like the user's; null: it must be given
+    const char*
+        default_value;  // as text, like the user's; null: it must be given. Of a reference: null, or "" for none
     uint64_t min, max;
     const char* help;
 };
@@ -52,7 +60,7 @@ struct DeviceType {
 // A device that was asked for: its type and the values of its properties.
 class DeviceConfig {
   public:
-    // All properties with their defaults; what has none is to be connect()ed.
+    // All properties with their defaults. References that must be given are to be connect()ed.
     explicit DeviceConfig(const DeviceType& type);
 
     // `items` as written after -device NAME; the last of several wins. Errors name device, property, value and what is allowed.
@@ -65,13 +73,19 @@ class DeviceConfig {
     uint64_t number(std::string_view property) const;
     bool on(std::string_view property) const;
 
-    // The drive that was named, and the image that it turned out to be. The backend outlives whatever is made from this.
-    const std::string& drive_id() const { return drive_id_; }
+    // The id that a reference of that kind was given; empty: none, or the device has no such property.
+    std::string reference(PropertyKind kind) const;
+    std::string drive_id() const { return reference(PropertyKind::drive); }
+
+    // What references turned out to mean. The backends outlive whatever is made from this.
     void connect(backend::BlockBackend& drive) { drive_ = &drive; }
+    void connect(backend::RngBackend& rng) { rng_ = &rng; }
+    // Of a reference that must be given; the others may be null.
     backend::BlockBackend& drive() const;
+    backend::RngBackend* rng() const { return rng_; }
 
   private:
-    // In the order of the type's properties; of a drive, nothing.
+    // In the order of the type's properties; of a reference, its id.
     using Value = std::variant<std::monostate, std::string, uint64_t, bool>;
 
     Result<> set(size_t index, const std::string& text);
@@ -79,8 +93,8 @@ class DeviceConfig {
 
     const DeviceType* type_;
     std::vector<Value> values_;
-    std::string drive_id_;
     backend::BlockBackend* drive_ = nullptr;
+    backend::RngBackend* rng_ = nullptr;
 };
 
 // The text of "-device help" and of "-device NAME,help".
