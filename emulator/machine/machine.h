@@ -80,6 +80,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     void fatal(const char* message);
     bool end_with(int exit_code);
     void drain_io();
+    void run_networks(bool running);
     void hold();
     void log(LogItem item, const char* message);
 
@@ -98,6 +99,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
 
+    const std::vector<backend::NetBackend*> networks_;
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emulator/backend/net/user_net.h"
 #include "emulator/backend/rng/rng_host.h"
 
 namespace weft::sys {
@@ -35,6 +36,19 @@ Result<DeviceBackends> DeviceBackends::open(const Options& options) {
         }
         backends.rngs_.emplace(id, std::move(*rng));
     }
+    const auto library = std::make_shared<backend::SlirpLibrary>();
+    for (const DeviceChoice& device : options.devices) {
+        const std::string id = device.config.reference(hw::PropertyKind::netdev);
+        const auto network = std::ranges::find(options.networks, id, &NetworkChoice::id);
+        if (network == options.networks.end()) {
+            continue;
+        }
+        Result<std::unique_ptr<backend::UserNet>> made = backend::UserNet::create(network->user, library);
+        if (!made) {
+            return std::unexpected(made.error().within("-netdev"));
+        }
+        backends.networks_.emplace(id, std::move(*made));
+    }
     return backends;
 }
 
@@ -43,6 +57,18 @@ void DeviceBackends::connect(hw::DeviceConfig& device) const {
     if (rng != rngs_.end()) {
         device.connect(*rng->second);
     }
+    const auto network = networks_.find(device.reference(hw::PropertyKind::netdev));
+    if (network != networks_.end()) {
+        device.connect(*network->second);
+    }
+}
+
+std::vector<backend::NetBackend*> DeviceBackends::networks() const {
+    std::vector<backend::NetBackend*> networks;
+    for (const auto& [id, network] : networks_) {
+        networks.push_back(network.get());
+    }
+    return networks;
 }
 
 }  // namespace weft::sys

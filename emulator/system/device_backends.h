@@ -4,8 +4,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
+#include "emulator/backend/net/net_backend.h"
 #include "emulator/backend/rng/rng_backend.h"
 #include "emulator/hw/core/device_type.h"
 #include "emulator/system/options.h"
@@ -20,9 +22,13 @@ class DeviceBackends {
 
     // Ties a device to what it refers to.
     void connect(hw::DeviceConfig& device) const;
+    // Those that devices are tied to.
+    std::vector<backend::NetBackend*> networks() const;
 
   private:
-    std::map<std::string, std::unique_ptr<backend::RngBackend>> rngs_;  // by their ids
+    // By their ids.
+    std::map<std::string, std::unique_ptr<backend::RngBackend>> rngs_;
+    std::map<std::string, std::unique_ptr<backend::NetBackend>> networks_;
 };
 
 }  // namespace weft::sys

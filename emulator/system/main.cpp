@@ -201,6 +201,7 @@ Result<int> run(const Options& options) {
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives, *backends);
+    config.backends.networks = backends->networks();
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.

@@ -28,10 +28,15 @@ Result<> parse_monitor(RawOptions& raw, const std::string& value);
 Result<> parse_drive(RawOptions& raw, const std::string& value);
 Result<> parse_device(RawOptions& raw, const std::string& value);
 Result<> parse_object(RawOptions& raw, const std::string& value);
+Result<> parse_netdev(RawOptions& raw, const std::string& value);
+Result<> parse_nic(RawOptions& raw, const std::string& value);
+Result<> parse_net(RawOptions& raw, const std::string& value);
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
 
 // Whether what devices refer to by an id is there, besides drives.
 Result<> check_references(RawOptions& raw);
+// The same of networks; gives addresses to cards that have none.
+Result<> check_networks(RawOptions& raw);
 
 // The value of a key that cannot do without.
 Result<std::string> value_of(const KeyValue& item);

@@ -90,6 +90,14 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"object", nullptr, "TYPE,id=ID[,PROPERTY=VALUE...]", nullptr, parse_object,
      "something that devices refer to: random bytes, rng-random,filename=FILE of a\n"
      "file or rng-builtin of the kernel"},
+    {"netdev", nullptr, "user,id=ID[,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT...]", nullptr, parse_netdev,
+     "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
+     "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
+     "also net=, host=, dhcpstart=, dns=, hostname=, restrict=on, guestfwd=, tftp=,\nbootfile=, ipv4=, "
+     "ipv6="},
+    {"nic", nullptr, "user|none[,model=virtio][,mac=MAC][,...]", nullptr, parse_nic,
+     "a network card and its network at once; the rest as for -netdev"},
+    {"net", nullptr, "none", nullptr, parse_net, "no network, as without this option"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -266,8 +274,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step :
-             {choose_machine, choose_accelerators, choose_terminal, choose_devices, check_references}) {
+        for (const auto step : {choose_machine, choose_accelerators, choose_terminal, choose_devices,
+                                check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 
 namespace weft::sys {
@@ -40,6 +41,12 @@ struct ObjectChoice {
     Kind kind = Kind::rng_builtin;
     std::string id;
     std::string filename;  // rng_random
+};
+
+// -netdev, or the network of a -nic.
+struct NetworkChoice {
+    std::string id;
+    backend::UserNetConfig user;
 };
 
 struct DeviceChoice {
@@ -84,8 +91,9 @@ struct Options {
     SerialChoice serial;
     bool monitor_on_stdio = false;  // a monitor alone on the terminal (mux_stdio brings its own)
     std::vector<DriveChoice> drives;
-    std::vector<ObjectChoice> objects;  // ids are distinct
-    std::vector<DeviceChoice> devices;  // in the order of the command line, disks of if=virtio drives first
+    std::vector<ObjectChoice> objects;    // ids are distinct
+    std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
+    std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
 
     bool no_reboot = false;
     bool start_stopped = false;

@@ -82,7 +82,7 @@ TEST_CASE("the devices there are have defaults that hold, and one reference of a
         INFO(type->name);
         CHECK(find_device_type(type->name) == type);
         CHECK(type->make_virtio != nullptr);
-        for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng}) {
+        for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev}) {
             CHECK(DeviceConfig(*type).reference(kind).empty());
             CHECK(std::ranges::count(type->properties, kind, &DeviceProperty::kind) <= 1);
         }
