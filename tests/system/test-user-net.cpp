@@ -2,6 +2,7 @@
 #include "emulator/backend/net/user_net.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -347,14 +348,13 @@ TEST_CASE("a restricted guest reaches nothing", "[user-net]") {
     const Listener server;
     net.arp(kHost);
     net.tcp(1000, server.port, 100, 0, kSyn);
-    // An answer to a question that came later: nothing was said to the first.
-    bool tcp = false;
+    // When a question that came later is answered, libslirp has connected, or never will: on the loopback that takes no time.
     net.arp(0x0a000203);
-    net.card.next([&](const Bytes& frame) {
-        tcp = tcp || (get16(frame, 12) == 0x0800 && frame[23] == 6 && Net::flags(frame) == (kSyn | kAck));
-        return get16(frame, 12) == 0x0806 && get32(frame, 28) == 0x0a000203;
-    });
-    CHECK(!tcp);
+    net.card.next(
+        [](const Bytes& frame) { return get16(frame, 12) == 0x0806 && get32(frame, 28) == 0x0a000203; });
+    REQUIRE(fcntl(server.fd.get(), F_SETFL, O_NONBLOCK) == 0);
+    CHECK(accept4(server.fd.get(), nullptr, nullptr, SOCK_CLOEXEC) == -1);
+    CHECK(errno == EAGAIN);
 }
 
 TEST_CASE("a program behind an address of the network", "[user-net]") {
