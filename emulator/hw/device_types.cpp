@@ -1,12 +1,16 @@
 #include "emulator/hw/device_types.h"
 
 #include "emulator/hw/virtio/blk.h"
+#include "emulator/hw/virtio/net.h"
+#include "emulator/hw/virtio/rng.h"
 
 namespace weft::hw {
 
 std::span<const DeviceType* const> device_types() {
     static constexpr const DeviceType* kTypes[] = {
         &kVirtioBlkType,
+        &kVirtioNetType,
+        &kVirtioRngType,
     };
     return kTypes;
 }

@@ -30,10 +30,12 @@ class Machine::Paused {
     explicit Paused(Machine& machine) : machine_(machine) {
         if (machine_.running_) {
             machine_.ops_->pause(machine_.accel_);
+            machine_.run_networks(false);
         }
     }
     ~Paused() {
         if (machine_.running_) {
+            machine_.run_networks(true);
             loader::ErrorCollector errors;
             if (!machine_.ops_->resume(machine_.accel_, errors.sink())) {
                 machine_.fatal(errors.message("the accelerator cannot go on").c_str());
@@ -71,7 +73,8 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
               [](void* self) { return static_cast<Machine*>(self)->board_->topology().ram_space().hash(); },
       },
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
-      reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this) {}
+      reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this),
+      networks_(config.backends.networks) {}
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw::BoardPlan& plan,
                                                  MainLoop& loop, Log& log, loader::AccelChain& accel) {
@@ -186,6 +189,7 @@ Result<int> Machine::run() {
     }
     if (running_) {
         ops_->pause(accel_);
+        run_networks(false);
         running_ = false;
     }
     drain_io();
@@ -234,6 +238,12 @@ void Machine::hold() {
     }
 }
 
+void Machine::run_networks(bool running) {
+    for (backend::NetBackend* network : networks_) {
+        network->set_running(running);
+    }
+}
+
 void Machine::drain_io() {
     io_->drain();
     if (deterministic_io_ != nullptr) {
@@ -272,6 +282,10 @@ uint64_t Machine::wall_clock_ns() {
     return time_ != nullptr ? kVirtualStartNs + time_->now_ns(accel_) : realtime_ns();
 }
 
+std::optional<uint64_t> Machine::random_seed() {
+    return time_ != nullptr ? std::optional(kVirtualRngSeed) : std::nullopt;
+}
+
 void Machine::run_io(void (*fn)(void* opaque), void* opaque) {
     if (deterministic_io_ != nullptr) {
         deterministic_io_->run(fn, opaque);
@@ -290,8 +304,10 @@ Result<> Machine::set_running(bool running) {
         if (!ops_->resume(accel_, errors.sink())) {
             return fail(errors.message("the accelerator cannot run"));
         }
+        run_networks(true);
     } else if (!running && running_) {
         ops_->pause(accel_);
+        run_networks(false);
     }
     running_ = running;
     return {};

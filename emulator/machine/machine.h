@@ -51,6 +51,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) override;
     uint64_t now_ns() override;
     uint64_t wall_clock_ns() override;
+    std::optional<uint64_t> random_seed() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
 
     // MachineOperations
@@ -79,6 +80,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     void fatal(const char* message);
     bool end_with(int exit_code);
     void drain_io();
+    void run_networks(bool running);
     void hold();
     void log(LogItem item, const char* message);
 
@@ -97,6 +99,7 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
 
+    const std::vector<backend::NetBackend*> networks_;
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
 

@@ -17,6 +17,7 @@
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/background.h"
 #include "emulator/system/console.h"
+#include "emulator/system/device_backends.h"
 #include "emulator/system/machine_options.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
@@ -124,13 +125,15 @@ Result<Drives> open_drives(const Options& options) {
     return drives;
 }
 
-std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives) {
+std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives,
+                                                const DeviceBackends& backends) {
     std::vector<hw::DeviceConfig> devices;
     for (const DeviceChoice& device : options.devices) {
         devices.push_back(device.config);
         if (device.drive) {
             devices.back().connect(*drives[*device.drive]);
         }
+        backends.connect(devices.back());
     }
     return devices;
 }
@@ -196,6 +199,10 @@ Result<int> run(const Options& options, Background* background) {
     if (!drives) {
         return std::unexpected(drives.error());
     }
+    const Result<DeviceBackends> backends = DeviceBackends::open(options);
+    if (!backends) {
+        return std::unexpected(backends.error());
+    }
     const Result<std::unique_ptr<Log>> log =
         Log::open(log_settings->items, log_settings->filter, options.log_file.value_or(""));
     if (!log) {
@@ -214,8 +221,9 @@ Result<int> run(const Options& options, Background* background) {
     }
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
-    config.backends.devices = connected_devices(options, *drives);
+    config.backends.devices = connected_devices(options, *drives, *backends);
     config.backends.parts = options.parts;
+    config.backends.networks = backends->networks();
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.

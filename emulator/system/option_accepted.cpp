@@ -60,10 +60,6 @@ Result<> accept_parallel(RawOptions&, const std::string& value) {
     return value == "null" ? Result<>() : only_none(value, "the board has no parallel port");
 }
 
-Result<> accept_net(RawOptions&, const std::string& value) {
-    return only_none(value, "networks are made otherwise");
-}
-
 Result<> accept_name(RawOptions&, const std::string& value) {
     static constexpr Key kKeys[] = {{"guest", nullptr}, {"process", nullptr}, {"debug-threads", "on|off"}};
     return accept_keys(value, kKeys);

@@ -61,7 +61,6 @@ Result<> choose_blocks(RawOptions& raw);
 Result<> accept_display(RawOptions& raw, const std::string& value);
 Result<> accept_vga(RawOptions& raw, const std::string& value);
 Result<> accept_parallel(RawOptions& raw, const std::string& value);
-Result<> accept_net(RawOptions& raw, const std::string& value);
 Result<> accept_name(RawOptions& raw, const std::string& value);
 Result<> accept_uuid(RawOptions& raw, const std::string& value);
 Result<> accept_rtc(RawOptions& raw, const std::string& value);
@@ -72,6 +71,16 @@ Result<> parse_device(RawOptions& raw, const std::string& value);
 Result<> parse_global(RawOptions& raw, const std::string& value);
 // Makes Options::devices and parts: looks drives and buses up.
 Result<> choose_devices(RawOptions& raw);
+
+// option_objects.cpp, option_net.cpp
+Result<> parse_object(RawOptions& raw, const std::string& value);
+Result<> parse_netdev(RawOptions& raw, const std::string& value);
+Result<> parse_nic(RawOptions& raw, const std::string& value);
+Result<> parse_net(RawOptions& raw, const std::string& value);
+// Whether what devices refer to by an id is there, besides drives.
+Result<> check_references(RawOptions& raw);
+// The same of networks; gives addresses to cards that have none.
+Result<> check_networks(RawOptions& raw);
 
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
 

@@ -125,6 +125,17 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"global", nullptr, "DRIVER.PROPERTY=VALUE", nullptr, parse_global,
      "a property of all devices of a kind, or of a part of the board;\n"
      "virtio-mmio.force-legacy=false: virtio registers of version 2"},
+    {"object", nullptr, "TYPE,id=ID[,PROPERTY=VALUE...]", nullptr, parse_object,
+     "something that devices refer to: random bytes, rng-random,filename=FILE of a\n"
+     "file or rng-builtin of the kernel"},
+    {"netdev", nullptr, "user,id=ID[,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT...]", nullptr, parse_netdev,
+     "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
+     "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
+     "also net=, host=, dhcpstart=, dns=, hostname=, restrict=on, guestfwd=, tftp=,\nbootfile=, ipv4=, "
+     "ipv6="},
+    {"nic", nullptr, "user|none[,model=virtio][,mac=MAC][,...]", nullptr, parse_nic,
+     "a network card and its network at once; the rest as for -netdev"},
+    {"net", nullptr, "none", nullptr, parse_net, "no network, as without this option"},
 };
 
 constexpr OptionDesc kRunOptions[] = {
@@ -145,7 +156,6 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"display", nullptr, "none", nullptr, accept_display, "there is no display"},
     {"vga", nullptr, "none", nullptr, accept_vga, "there is no display"},
     {"parallel", nullptr, "none", nullptr, accept_parallel, "there is no parallel port"},
-    {"net", nullptr, "none", nullptr, accept_net, "there is a network only where one is asked for"},
     {"name", nullptr, "TEXT", nullptr, accept_name, "a name for lists of processes"},
     {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the board has no place for it"},
     {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
@@ -269,7 +279,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step :
-             {choose_machine, choose_accelerators, choose_lines, choose_blocks, choose_devices}) {
+             {choose_machine, choose_accelerators, choose_lines, choose_blocks, choose_devices, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

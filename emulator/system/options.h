@@ -15,6 +15,7 @@
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/backend/char/char_stream.h"
+#include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
 
@@ -40,6 +41,20 @@ struct DriveChoice {
     bool attach = true;          // if=virtio: the board makes a disk of it; if=none: a -device does
     bool snapshot = false;       // writes go to a temporary file
     bool write_through = false;  // writes are on the host's disk when the guest hears of them
+};
+
+// -object: what devices refer to by its id.
+struct ObjectChoice {
+    enum class Kind { rng_builtin, rng_random };
+    Kind kind = Kind::rng_builtin;
+    std::string id;
+    std::string filename;  // rng_random
+};
+
+// -netdev, or the network of a -nic.
+struct NetworkChoice {
+    std::string id;
+    backend::UserNetConfig user;
 };
 
 struct DeviceChoice {
@@ -86,6 +101,8 @@ struct Options {
     bool monitor_on_stdio = false;        // a monitor alone on the terminal (mux_stdio brings its own)
     std::optional<SerialChoice> monitor;  // a monitor alone on a pseudo-terminal or socket
     std::vector<DriveChoice> drives;
+    std::vector<ObjectChoice> objects;    // ids are distinct
+    std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
 

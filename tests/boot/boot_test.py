@@ -12,6 +12,7 @@ the guest's own programs are compared with the host's, not with an earlier run o
 """
 
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -20,6 +21,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.request
 
 SKIP = 77
 SLOWNESS = 50
@@ -264,6 +267,111 @@ def disk(emulator, modules, guest):
             raise Failure("the disk image changed")
 
 
+def rng(emulator, modules, guest):
+    """What the guest reads from its device lies somewhere in the file behind it (its kernel takes bytes for itself as well)."""
+    content = b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(1 << 15))
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "bytes"
+        source.write_bytes(content)
+        run = Run(emulator, modules, guest, "tcg", 1, "weft.rng",
+                  ("-object", "rng-random,filename=%s,id=r0" % source, "-device", "virtio-rng-device,rng=r0"))
+        yield run
+        run.ended()
+    run.has("WEFT hwrng=virtio_rng.0")
+    random = random_bytes(run)
+    if len(random) != 64 or random not in content:
+        raise Failure("the guest's random bytes are not those of the file: %s" % random.hex())
+
+
+def rng_equal(emulator, modules, guest):
+    """clock=insn: random bytes are the same in each run, without a file and with one."""
+    seen = set()
+    for extra in ((), ("-object", "rng-random,filename=/dev/urandom,id=r0")):
+        run = Run(emulator, modules, guest, "tcg,thread=single,clock=insn", 1, "weft.rng",
+                  (*extra, "-device", "virtio-rng-device" + (",rng=r0" if extra else "")))
+        yield run
+        run.ended()
+        seen.add(random_bytes(run))
+    if len(seen) != 1 or any(len(random) != 64 or len(set(random)) < 32 for random in seen):
+        raise Failure("the random bytes of the runs: %s" % [random.hex() for random in seen])
+
+
+class NetServer(http.server.ThreadingHTTPServer):
+    """The host's side of weft.net, on a port of its loopback. Answers with sums, but for /file."""
+
+    def __init__(self, content):
+        super().__init__(("127.0.0.1", 0), NetRequest)
+        self.content = content
+        self.process = None
+        self.seen = threading.Event()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __call__(self, process):
+        self.process = process
+        self.seen.set()
+
+    def forwarded_port(self):
+        """The emulator's own listening port, which the kernel picked: by its descriptors' inodes."""
+        self.seen.wait()
+        folder = pathlib.Path("/proc/%d" % self.process.pid)
+        sockets = set()
+        for fd in (folder / "fd").glob("*"):
+            try:
+                sockets.add(os.readlink(fd))
+            except OSError:
+                pass
+        rows = [line.split() for line in (folder / "net/tcp").read_text().split("\n")[1:] if line]
+        ports = [row[1].split(":") for row in rows if row[3] == "0A" and "socket:[%s]" % row[9] in sockets]
+        if len(ports) != 1 or ports[0][0] != "0100007F":
+            raise Failure("the emulator listens at %s" % ports)
+        return int(ports[0][1], 16)
+
+
+class NetRequest(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/file":
+            self.answer(self.server.content)
+        else:
+            with urllib.request.urlopen("http://127.0.0.1:%d/file" % self.server.forwarded_port()) as reply:
+                self.answer(hashlib.sha256(reply.read()).hexdigest().encode())
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(hashlib.sha256(body).hexdigest().encode())
+
+
+def net(smp):
+    """An address by DHCP; 8 MiB through the user network to the guest, back to the host, and out of a forwarded port."""
+
+    def case(emulator, modules, guest):
+        # Text: busybox's wget posts no file with zeros in it.
+        content = b"".join(hashlib.sha256(b"%d" % i).hexdigest().encode() for i in range(1 << 17))
+        server = NetServer(content)
+        run = Run(emulator, modules, guest, "tcg", smp, "weft.net=%d" % server.server_address[1],
+                  ("-netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:0-:80", "-device", "virtio-net-device,netdev=n0"), watch=server)
+        yield run
+        run.ended()
+        run.has("WEFT mac=52:54:00:12:34:56 carrier=1")
+        run.has("WEFT lease=10.0.2.15/255.255.255.0 router=10.0.2.2 dns=10.0.2.3")
+        for what in ("fetched", "sent", "forwarded"):
+            run.has("WEFT %s=%s" % (what, hashlib.sha256(content).hexdigest()))
+
+    return case
+
+
+def random_bytes(run):
+    return bytes.fromhex("".join(line[12:] for line in run.lines if line.startswith("WEFT random=")))
+
+
 def numbers(first, last):
     """What `seq FIRST LAST` prints."""
     return "".join("%d\n" % number for number in range(first, last + 1)).encode()
@@ -379,6 +487,10 @@ CASES = {
     "interp-smp4": interp_four_threads,
     "disk": disk,
     "write-disk": write_disk,
+    "rng": rng,
+    "rng-equal": rng_equal,
+    "net": net(1),
+    "net-smp2": net(2),
     "reboot": reboots,
     "no-reboot": no_reboot,
     "soak": plain("tcg", 1, 5),

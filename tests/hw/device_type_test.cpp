@@ -15,6 +15,7 @@ constexpr DeviceProperty kProperties[] = {
     {"label", PropertyKind::text, "none", 0, 4, "its name"},
     {"queues", PropertyKind::number, "2", 1, 8, "how many"},
     {"fast", PropertyKind::on_off, "off", 0, 0, "whether it is"},
+    {"luck", PropertyKind::rng, "", 0, 0, "where from"},
 };
 constexpr DeviceType kToy = {"toy", Bus::virtio, "a toy", kProperties, nullptr};
 
@@ -38,6 +39,9 @@ TEST_CASE("defaults, and what is given over them, by kind") {
     CHECK(plain->text("label") == "none");
     CHECK(plain->number("queues") == 2);
     CHECK_FALSE(plain->on("fast"));
+    CHECK(plain->reference(PropertyKind::rng).empty());
+    CHECK(plain->rng() == nullptr);
+    CHECK(parse("drive=d0,luck=r1")->reference(PropertyKind::rng) == "r1");
     const auto full = parse("fast,label=a,queues=0x8,drive=d0,drive=d1,label=abcd");
     REQUIRE(full);
     CHECK(full->drive_id() == "d1");
@@ -73,17 +77,20 @@ TEST_CASE("help lists devices and properties") {
           "  label=<up to 4 bytes> (default: none)\n      its name\n"
           "  queues=<a number from 1 to 8> (default: 2)\n      how many\n"
           "  fast=<on or off> (default: off)\n      whether it is\n"
+          "  luck=<the id of an -object that gives random bytes> (default: none)\n      where from\n"
           "  id=<any name>\n      what the device is called\n"
           "  bus=<a bus of the board's>\n      where the device goes\n");
 }
 
-TEST_CASE("the devices there are have defaults that hold, and one drive at most") {
+TEST_CASE("the devices there are have defaults that hold, and one reference of a kind at most") {
     for (const DeviceType* type : device_types()) {
         INFO(type->name);
         CHECK(find_device_type(type->name) == type);
-        CHECK(DeviceConfig(*type).drive_id().empty());
         CHECK(type->make_virtio != nullptr);
-        CHECK(std::ranges::count(type->properties, PropertyKind::drive, &DeviceProperty::kind) <= 1);
+        for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev}) {
+            CHECK(DeviceConfig(*type).reference(kind).empty());
+            CHECK(std::ranges::count(type->properties, kind, &DeviceProperty::kind) <= 1);
+        }
         CHECK(std::ranges::count(type->properties, std::string_view("id"), &DeviceProperty::name) == 0);
     }
     CHECK(find_device_type("e1000") == nullptr);

@@ -28,6 +28,7 @@ class FakeControl : public MachineControl {
     std::vector<std::string> errors;
     uint64_t clock = 1'000'000;
     uint64_t wall = 1'700'000'000'123'456'789;
+    std::optional<uint64_t> seed;
 
     void request_shutdown(int exit_code) override { shutdowns.push_back(exit_code); }
     void request_reset() override { ++resets; }
@@ -44,6 +45,7 @@ class FakeControl : public MachineControl {
     }
     uint64_t now_ns() override { return clock; }
     uint64_t wall_clock_ns() override { return wall; }
+    std::optional<uint64_t> random_seed() override { return seed; }
     void run_io(void (*fn)(void* opaque), void* opaque) override {
         const MutexLock lock(mutex_);
         io_.push_back({fn, opaque});

@@ -63,6 +63,8 @@ struct BoardBackends {
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
     std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed
+    std::vector<backend::NetBackend*>
+        networks;  // those that devices are connected to: they run while the vCPUs do
 };
 
 // A board that can be made: its files were read and its memory planned, nothing is opened and nothing allocated.

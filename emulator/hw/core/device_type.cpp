@@ -29,7 +29,11 @@ const char* placeholder(PropertyKind kind) {
             return "N";
         case PropertyKind::on_off:
             return "on|off";
+        case PropertyKind::mac:
+            return "XX:XX:XX:XX:XX:XX";
         case PropertyKind::drive:
+        case PropertyKind::rng:
+        case PropertyKind::netdev:
             return "ID";
     }
     return "";
@@ -45,6 +49,12 @@ std::string allowed(const DeviceProperty& property) {
             return "on or off";
         case PropertyKind::drive:
             return "the id of a -drive";
+        case PropertyKind::mac:
+            return "an address XX:XX:XX:XX:XX:XX of one card";
+        case PropertyKind::netdev:
+            return "the id of a -netdev";
+        case PropertyKind::rng:
+            return "the id of an -object that gives random bytes";
     }
     return "";
 }
@@ -127,8 +137,16 @@ Result<> DeviceConfig::set(size_t index, const std::string& text) {
             values_[index] = on.value_or(false);
             break;
         }
+        case PropertyKind::mac: {
+            const std::optional<MacAddress> mac = parse_mac(text);
+            valid = mac.has_value() || (text.empty() && property.default_value != nullptr);
+            values_[index] = mac ? Value(*mac) : Value();
+            break;
+        }
         case PropertyKind::drive:
-            drive_id_ = text;
+        case PropertyKind::rng:
+        case PropertyKind::netdev:
+            values_[index] = text;
             break;
     }
     if (!valid) {
@@ -141,6 +159,34 @@ const DeviceConfig::Value& DeviceConfig::value(std::string_view property) const 
     const auto found = std::ranges::find(type_->properties, property, &DeviceProperty::name);
     WEFT_ASSERT(found != type_->properties.end());
     return values_[static_cast<size_t>(found - type_->properties.begin())];
+}
+
+std::optional<size_t> DeviceConfig::index_of(PropertyKind kind) const {
+    const auto found = std::ranges::find(type_->properties, kind, &DeviceProperty::kind);
+    return found == type_->properties.end()
+               ? std::nullopt
+               : std::optional(static_cast<size_t>(found - type_->properties.begin()));
+}
+
+std::string DeviceConfig::reference(PropertyKind kind) const {
+    WEFT_ASSERT(is_reference(kind));
+    const std::optional<size_t> index = index_of(kind);
+    const auto* id = index ? std::get_if<std::string>(&values_[*index]) : nullptr;
+    return id != nullptr ? *id : std::string();
+}
+
+bool DeviceConfig::has_mac() const { return index_of(PropertyKind::mac).has_value(); }
+
+std::optional<MacAddress> DeviceConfig::mac() const {
+    const std::optional<size_t> index = index_of(PropertyKind::mac);
+    const auto* mac = index ? std::get_if<MacAddress>(&values_[*index]) : nullptr;
+    return mac != nullptr ? std::optional(*mac) : std::nullopt;
+}
+
+void DeviceConfig::set_mac(MacAddress mac) {
+    const std::optional<size_t> index = index_of(PropertyKind::mac);
+    WEFT_ASSERT(index);
+    values_[*index] = mac;
 }
 
 const std::string& DeviceConfig::text(std::string_view property) const {
@@ -164,6 +210,23 @@ bool DeviceConfig::on(std::string_view property) const {
 backend::BlockBackend& DeviceConfig::drive() const {
     WEFT_ASSERT(drive_ != nullptr);
     return *drive_;
+}
+
+std::optional<MacAddress> parse_mac(std::string_view text) {
+    const std::vector<std::string> parts = split(text, ':');
+    MacAddress mac{};
+    if (parts.size() != mac.size()) {
+        return std::nullopt;
+    }
+    for (size_t i = 0; i < mac.size(); ++i) {
+        const std::optional<uint64_t> byte =
+            parts[i].size() <= 2 ? parse_uint(fmt::format("0x{}", parts[i])) : std::nullopt;
+        if (!byte) {
+            return std::nullopt;
+        }
+        mac[i] = static_cast<uint8_t>(*byte);
+    }
+    return (mac[0] & 1) == 0 ? std::optional(mac) : std::nullopt;
 }
 
 std::string device_types_text(std::span<const DeviceType* const> types) {

@@ -3,6 +3,7 @@
 // Constant, but for a DeviceConfig, which belongs to one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,8 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/backend/block/block_backend.h"
+#include "emulator/backend/net/net_backend.h"
+#include "emulator/backend/rng/rng_backend.h"
 #include "emulator/hw/core/machine_control.h"
 
 namespace weft::hw {
@@ -26,13 +29,26 @@ enum class PropertyKind {
     text,    // a word of up to `max` bytes
     number,  // from `min` to `max`
     on_off,
-    drive,  // the id of a -drive; at most one of a device
+    mac,  // the address of a network card, 52:54:00:12:34:56; at most one of a device
+    // References, by id: what the device is to be connected to. At most one of each kind of a device.
+    drive,   // a -drive
+    rng,     // an -object that gives random bytes
+    netdev,  // a -netdev
 };
+
+constexpr bool is_reference(PropertyKind kind) {
+    return kind == PropertyKind::drive || kind == PropertyKind::rng || kind == PropertyKind::netdev;
+}
+
+using MacAddress = std::array<uint8_t, 6>;
+// What a network card is given that has no address of its own; others get the numbers that follow in the last byte.
+inline constexpr MacAddress kFirstMac = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 
 struct DeviceProperty {
     const char* name;
     PropertyKind kind;
-    const char* default_value;  // as text, like the user's; null: it must be given
+    const char*
+        default_value;  // as text, like the user's; null: it must be given. Of a reference or a mac: null, or "" for none
     uint64_t min, max;
     const char* help;
 };
@@ -55,7 +71,7 @@ struct DeviceType {
 // A device that was asked for: its type and the values of its properties.
 class DeviceConfig {
   public:
-    // All properties with their defaults; what has none is to be connect()ed.
+    // All properties with their defaults. References that must be given are to be connect()ed.
     explicit DeviceConfig(const DeviceType& type);
 
     // `items` as written after -device NAME; the last of several wins. Errors name device, property, value and what is allowed.
@@ -74,17 +90,31 @@ class DeviceConfig {
     uint64_t number(std::string_view property) const;
     bool on(std::string_view property) const;
 
-    // The drive that was named, and the image that it turned out to be. The backend outlives whatever is made from this.
-    const std::string& drive_id() const { return drive_id_; }
+    // The address that was given to a network card, if any; and whether a device is one.
+    std::optional<MacAddress> mac() const;
+    void set_mac(MacAddress mac);
+    bool has_mac() const;
+
+    // The id that a reference of that kind was given; empty: none, or the device has no such property.
+    std::string reference(PropertyKind kind) const;
+    std::string drive_id() const { return reference(PropertyKind::drive); }
+
+    // What references turned out to mean. The backends outlive whatever is made from this.
     void connect(backend::BlockBackend& drive) { drive_ = &drive; }
+    void connect(backend::RngBackend& rng) { rng_ = &rng; }
+    void connect(backend::NetBackend& netdev) { netdev_ = &netdev; }
+    // Of a reference that must be given; the others may be null.
     backend::BlockBackend& drive() const;
+    backend::RngBackend* rng() const { return rng_; }
+    backend::NetBackend* netdev() const { return netdev_; }
 
   private:
-    // In the order of the type's properties; of a drive, nothing.
-    using Value = std::variant<std::monostate, std::string, uint64_t, bool>;
+    // In the order of the type's properties; of a reference, its id.
+    using Value = std::variant<std::monostate, std::string, uint64_t, bool, MacAddress>;
 
     Result<> set(size_t index, const std::string& text);
     const Value& value(std::string_view property) const;
+    std::optional<size_t> index_of(PropertyKind kind) const;
 
     Result<> take(const KeyValue& item);
 
@@ -92,9 +122,13 @@ class DeviceConfig {
     std::vector<Value> values_;
     std::vector<bool> given_;  // in the order of the properties: by the user
     std::string bus_;
-    std::string drive_id_;
     backend::BlockBackend* drive_ = nullptr;
+    backend::RngBackend* rng_ = nullptr;
+    backend::NetBackend* netdev_ = nullptr;
 };
+
+// 52:54:00:12:34:56, either case; not that of a group.
+std::optional<MacAddress> parse_mac(std::string_view text);
 
 // The text of "-device help" and of "-device NAME,help".
 std::string device_types_text(std::span<const DeviceType* const> types);

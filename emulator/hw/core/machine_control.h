@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace weft::hw {
 
@@ -26,6 +27,10 @@ class MachineControl {
     // begins at a fixed date.
     virtual uint64_t now_ns() = 0;
     virtual uint64_t wall_clock_ns() = 0;
+
+    // What random numbers are to come from where runs are to be equal (clock=insn), instead of the host. Any thread, once the
+    // machine runs.
+    virtual std::optional<uint64_t> random_seed() = 0;
 
     // Runs fn(opaque) on the machine's I/O worker thread (or on the vCPUs' thread, where the accelerator makes the time),
     // in the order of the calls: for block requests. Any thread.

@@ -13,6 +13,7 @@
 #include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
+#include "emulator/hw/core/random.h"
 
 namespace weft::hw {
 
@@ -226,12 +227,7 @@ void VirtBoard::fill_rng_seed() {
     const std::span<uint8_t> seed = device_tree_property(device_tree_, "/chosen", "rng-seed");
     for (size_t done = 0; done < seed.size();) {
         if (rng_state_) {
-            // splitmix64: any seed gives a sequence without visible structure.
-            *rng_state_ += 0x9e3779b97f4a7c15;
-            uint64_t mixed = *rng_state_;
-            mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-            mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-            seed[done++] = static_cast<uint8_t>((mixed ^ mixed >> 31) >> 56);
+            seed[done++] = splitmix64_byte(*rng_state_);
             continue;
         }
         const ssize_t got = getrandom(seed.data() + done, seed.size() - done, 0);

@@ -201,13 +201,22 @@ Result<std::optional<VirtioChain>> Virtqueue::pop(mem::Reader& dma) {
 }
 
 Result<> Virtqueue::push(mem::Reader& dma, const VirtioChain& chain, uint32_t written) {
+    const Result<> staged = stage(dma, chain, written);
+    return staged ? publish(dma) : staged;
+}
+
+Result<> Virtqueue::stage(mem::Reader& dma, const VirtioChain& chain, uint32_t written) {
     const uint64_t entry = used_ + kRingEntries + kUsedEntry * (used_index_ % size_);
     if (dma.store<uint32_t>(entry, chain.head) != DeviceStatus::ok ||
         dma.store<uint32_t>(entry + 4, written) != DeviceStatus::ok) {
         return unreachable("used ring", entry);
     }
     ++used_index_;
-    // The entry, and the data, are seen before this index.
+    return {};
+}
+
+Result<> Virtqueue::publish(mem::Reader& dma) {
+    // The entries, and the data, are seen before this index.
     if (dma.store_sync<uint16_t>(used_ + kRingIndex, used_index_) != DeviceStatus::ok) {
         return unreachable("used ring", used_);
     }

@@ -69,6 +69,9 @@ class Virtqueue {
     Result<std::optional<VirtioChain>> pop(mem::Reader& dma);
     // Gives a chain back, which the queue owns, and of which the device wrote `written` bytes from the beginning.
     Result<> push(mem::Reader& dma, const VirtioChain& chain, uint32_t written);
+    // The same in two steps: the driver sees what was staged when it is published, all of it at once.
+    Result<> stage(mem::Reader& dma, const VirtioChain& chain, uint32_t written);
+    Result<> publish(mem::Reader& dma);
     // Whether the driver wants an interrupt for what was pushed since it was last asked.
     Result<bool> wants_interrupt(mem::Reader& dma);
     // Asks for a notification of the next chain. True: one came meanwhile, so look again.

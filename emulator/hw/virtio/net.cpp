@@ -1,0 +1,359 @@
+#include "emulator/hw/virtio/net.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "emulator/hw/virtio/net_checksum.h"
+
+namespace weft::hw {
+
+namespace {
+
+// 5.1.3
+constexpr uint64_t kFeatureChecksum = 1 << 0;
+constexpr uint64_t kFeatureGuestChecksum = 1 << 1;
+constexpr uint64_t kFeatureMac = 1 << 5;
+constexpr uint64_t kFeatureHostTso4 = 1 << 11;
+constexpr uint64_t kFeatureMergeBuffers = 1 << 15;
+constexpr uint64_t kFeatureStatus = 1 << 16;
+
+// 5.1.4
+constexpr size_t kMacSize = 6;
+constexpr size_t kConfigStatus = 6;
+constexpr uint16_t kLinkUp = 1;
+
+// 5.1.6
+constexpr uint8_t kNeedsChecksum = 1;
+constexpr uint8_t kDataValid = 2;
+constexpr uint8_t kGsoNone = 0;
+constexpr uint8_t kGsoTcp4 = 1;
+constexpr size_t kHeaderSize = 12;
+constexpr size_t kLegacyHeaderSize = 10;  // without num_buffers (5.1.6.1)
+
+constexpr size_t kEthernetHeader = 14;
+// What a driver may send that leaves nothing to the device: with a VLAN tag.
+constexpr size_t kPlainFrame = 1518;
+// Frames under one hold of the lock.
+constexpr unsigned kTurn = 64;
+
+}  // namespace
+
+struct VirtioNet::Header {
+    uint8_t flags;
+    uint8_t gso_type;
+    uint16_t header_length;
+    uint16_t gso_size;
+    uint16_t checksum_start;
+    uint16_t checksum_offset;
+    uint16_t buffers;
+};
+
+VirtioNet::VirtioNet(backend::NetBackend* backend, MachineControl& control, MacAddress mac)
+    : backend_(backend), control_(control) {
+    const uint16_t status = backend != nullptr ? kLinkUp : 0;
+    std::ranges::copy(mac, config_.begin());
+    std::memcpy(config_.data() + kConfigStatus, &status, 2);
+}
+
+VirtioNet::~VirtioNet() {
+    if (backend_ != nullptr && transport_ != nullptr) {
+        backend_->set_client(nullptr);
+    }
+}
+
+uint64_t VirtioNet::features() const {
+    uint64_t features = kFeatureMac | kFeatureStatus | kFeatureMergeBuffers | kFeatureChecksum;
+    if (backend_ != nullptr && backend_->checksums_hold()) {
+        features |= kFeatureGuestChecksum;
+    }
+    if (backend_ != nullptr && backend_->large_tcp()) {
+        features |= kFeatureHostTso4;
+    }
+    return features;
+}
+
+uint64_t VirtioNet::config_read(uint64_t offset, unsigned size) {
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size && offset + i < config_.size(); ++i) {
+        value |= uint64_t{config_[offset + i]} << 8 * i;
+    }
+    return value;
+}
+
+void VirtioNet::config_write(uint64_t offset, unsigned size, uint64_t value) {
+    // 5.1.4.3: a legacy driver sets its address by writing it.
+    if (agreed(kVirtioVersion1) || offset >= kMacSize || size > kMacSize - offset) {
+        control_.guest_error(
+            fmt::format("virtio-net: write to the configuration at {:#x}, which is read-only", offset)
+                .c_str());
+        return;
+    }
+    for (unsigned i = 0; i < size; ++i) {
+        config_[offset + i] = static_cast<uint8_t>(value >> 8 * i);
+    }
+}
+
+void VirtioNet::attach(VirtioTransport& transport) {
+    transport_ = &transport;
+    if (backend_ != nullptr) {
+        backend_->set_client(this);
+    }
+}
+
+void VirtioNet::notify(unsigned index) {
+    if (backend_ != nullptr) {
+        backend_->wake();
+    } else if (index == kTransmit) {
+        // What goes nowhere is sent.
+        Virtqueue& queue = transport_->queue(kTransmit);
+        while (const auto chain = next_chain(queue)) {
+            if (!queue.stage(transport_->dma(), *chain, 0)) {
+                break;
+            }
+        }
+        finish(queue);
+    }
+}
+
+void VirtioNet::failure(const std::string& reason) {
+    transport_->failure(fmt::format("network: {}", reason));
+}
+
+void VirtioNet::dropped(const char* reason) {
+    control_.guest_error(fmt::format("virtio-net: a frame is dropped: {}", reason).c_str());
+}
+
+size_t VirtioNet::header_size() const {
+    return agreed(kVirtioVersion1 | kFeatureMergeBuffers) ? kHeaderSize : kLegacyHeaderSize;
+}
+
+size_t VirtioNet::max_frame() const {
+    return agreed(kFeatureHostTso4) ? backend_->max_frame() : std::min(kPlainFrame, backend_->max_frame());
+}
+
+// None: there is none, and the driver notifies of the next; or it broke the rules.
+std::optional<VirtioChain> VirtioNet::next_chain(Virtqueue& queue) {
+    while (transport_->running()) {
+        auto chain = queue.pop(transport_->dma());
+        if (!chain) {
+            transport_->failure(chain.error().message());
+            break;
+        }
+        if (chain->has_value() || !queue.ready()) {
+            return std::move(*chain);
+        }
+        const auto more = queue.wait_for_more(transport_->dma());
+        if (!more) {
+            transport_->failure(more.error().message());
+            break;
+        }
+        if (!*more) {
+            break;
+        }
+    }
+    return std::nullopt;
+}
+
+// What was staged is the driver's.
+bool VirtioNet::finish(Virtqueue& queue) {
+    if (!transport_->running() || !queue.ready()) {
+        return false;
+    }
+    if (const auto published = queue.publish(transport_->dma()); !published) {
+        transport_->failure(published.error().message());
+        return false;
+    }
+    transport_->used(queue);
+    return true;
+}
+
+// The backend's thread, without a lock: clang cannot know the transport's lock by the function that gives it.
+bool VirtioNet::transmit(backend::FrameQueue& frames) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    const MutexLock lock(transport_->mutex());
+    Virtqueue& queue = transport_->queue(kTransmit);
+    unsigned count = 0;
+    bool more = true;
+    while (more && count < kTurn && frames.has_room(max_frame())) {
+        const auto chain = next_chain(queue);
+        if (!chain) {
+            more = false;
+        } else if (!take_frame(*chain, frames)) {
+            return false;
+        } else if (const auto staged = queue.stage(transport_->dma(), *chain, 0); !staged) {
+            transport_->failure(staged.error().message());
+            return false;
+        } else {
+            ++count;
+        }
+    }
+    return (count == 0 || finish(queue)) && more;
+}
+
+// One frame of the guest's. Those that cannot be sent are dropped, as on a wire.
+bool VirtioNet::take_frame(const VirtioChain& chain, backend::FrameQueue& frames) {
+    const size_t header_bytes = header_size();
+    Header header{};
+    if (chain.writable_size != 0 || chain.readable_size < header_bytes) {
+        failure(
+            fmt::format("a frame of {} bytes, and {} to write to", chain.readable_size, chain.writable_size));
+        return false;
+    }
+    std::array<uint8_t, kHeaderSize> bytes{};
+    if (!chain.read(transport_->dma(), 0, std::span(bytes).first(header_bytes))) {
+        failure("a frame outside RAM");
+        return false;
+    }
+    std::memcpy(&header, bytes.data(), sizeof header);
+    const uint64_t size = chain.readable_size - header_bytes;
+    if (size < kEthernetHeader || size > max_frame()) {
+        dropped("its size");
+        return true;
+    }
+    const std::span<uint8_t> frame = frames.add(size);
+    if (!chain.read(transport_->dma(), header_bytes, frame)) {
+        frames.drop_last();
+        failure("a frame outside RAM");
+        return false;
+    }
+    if (!prepare(header, frame)) {
+        frames.drop_last();
+    }
+    return true;
+}
+
+// Does what the driver left to the device. False: it left what was not agreed on, or what cannot be done.
+bool VirtioNet::prepare(const Header& header, std::span<uint8_t> frame) {
+    const bool checksum = (header.flags & kNeedsChecksum) != 0;
+    if (header.gso_type != kGsoNone &&
+        (header.gso_type != kGsoTcp4 || !agreed(kFeatureHostTso4) || !checksum)) {
+        dropped("it is to be segmented in a way that was not agreed on");
+        return false;
+    }
+    if (header.gso_type == kGsoNone && frame.size() > kPlainFrame) {
+        dropped("its size");
+        return false;
+    }
+    if (!checksum) {
+        return true;
+    }
+    if (!agreed(kFeatureChecksum) ||
+        !complete_checksum(frame, header.checksum_start, header.checksum_offset)) {
+        dropped("its checksum");
+        return false;
+    }
+    return true;
+}
+
+void VirtioNet::receive(backend::FrameQueue& frames) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    const MutexLock lock(transport_->mutex());
+    Virtqueue& queue = transport_->queue(kReceive);
+    unsigned count = 0;
+    for (; transport_->running() && queue.ready() && !frames.empty(); frames.drop_first()) {
+        const std::span<const uint8_t> frame = frames.first();
+        if (!find_room(queue, header_size() + frame.size())) {
+            break;
+        }
+        if (room_.empty()) {
+            dropped("the driver's buffer is too small");
+        } else if (put_frame(queue, frame)) {
+            ++count;
+        }
+    }
+    if (!transport_->running() || !queue.ready()) {
+        frames.clear();  // nobody is there
+    } else if (count != 0) {
+        finish(queue);
+    }
+}
+
+// Takes chains that hold `wanted` bytes together: one, unless it was agreed on that several are merged. Without one, and true: the
+// frame does not fit the driver's buffers. False: there are too few now.
+bool VirtioNet::find_room(Virtqueue& queue, uint64_t wanted) {
+    if (!room_.empty() && !queue.owns(room_.front())) {
+        room_.clear();
+    }
+    const bool merge = agreed(kFeatureMergeBuffers);
+    uint64_t size = 0;
+    for (const VirtioChain& chain : room_) {
+        size += chain.writable_size;
+    }
+    while (size < wanted) {
+        if (!merge && !room_.empty()) {
+            // Given back unused: the next frame may fit the next one.
+            const auto staged = queue.stage(transport_->dma(), room_.front(), 0);
+            room_.clear();
+            if (!staged) {
+                transport_->failure(staged.error().message());
+                return false;
+            }
+            finish(queue);
+            return true;
+        }
+        auto chain = next_chain(queue);
+        if (!chain) {
+            return false;
+        }
+        if (chain->readable_size != 0 || chain->writable_size < header_size()) {
+            failure(fmt::format("room for a frame of {} bytes, and {} to read", chain->writable_size,
+                                chain->readable_size));
+            return false;
+        }
+        size += chain->writable_size;
+        room_.push_back(std::move(*chain));
+    }
+    return true;
+}
+
+bool VirtioNet::put_frame(Virtqueue& queue, std::span<const uint8_t> frame) {
+    const size_t header_bytes = header_size();
+    Header header{};
+    header.flags = agreed(kFeatureGuestChecksum) ? kDataValid : 0;
+    header.buffers = static_cast<uint16_t>(room_.size());
+    std::array<uint8_t, kHeaderSize> bytes{};
+    std::memcpy(bytes.data(), &header, sizeof header);
+
+    const std::vector<VirtioChain> chains = std::exchange(room_, {});
+    size_t before = header_bytes;  // what of the first chain the header takes
+    size_t done = 0;
+    bool stored = chains.front().write(transport_->dma(), 0, std::span(bytes).first(header_bytes));
+    for (const VirtioChain& chain : chains) {
+        const size_t part = std::min<uint64_t>(chain.writable_size - before, frame.size() - done);
+        stored = stored && chain.write(transport_->dma(), before, frame.subspan(done, part));
+        if (!stored) {
+            failure("room for a frame outside RAM");
+            return false;
+        }
+        if (const auto staged = queue.stage(transport_->dma(), chain, static_cast<uint32_t>(before + part));
+            !staged) {
+            transport_->failure(staged.error().message());
+            return false;
+        }
+        done += part;
+        before = 0;
+    }
+    return true;
+}
+
+namespace {
+
+constexpr DeviceProperty kProperties[] = {
+    {"netdev", PropertyKind::netdev, "", 0, 0, "the network it is plugged into; none: it is not plugged in"},
+    {"mac", PropertyKind::mac, "", 0, 0, "its address; none: 52:54:00:12:34:56, or the next that is free"},
+};
+
+}  // namespace
+
+constexpr DeviceType kVirtioNetType = {
+    .name = "virtio-net-device",
+    .bus = Bus::virtio,
+    .help = "a network card",
+    .properties = kProperties,
+    .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
+        return std::make_unique<VirtioNet>(config.netdev(), control, config.mac().value_or(kFirstMac));
+    },
+};
+
+}  // namespace weft::hw

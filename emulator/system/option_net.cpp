@@ -1,0 +1,180 @@
+// -netdev, -nic and -net.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "emulator/hw/device_types.h"
+#include "emulator/system/option_user_net.h"
+#include "emulator/system/option_values.h"
+
+namespace weft::sys {
+
+namespace {
+
+constexpr const char* kCard = "virtio-net-device";
+
+// The network's kind comes first; it may also be written as type=.
+Result<std::string> take_kind(KeyValueList& list) {
+    if (list.head) {
+        return *list.head;
+    }
+    const auto type = std::ranges::find(list.items, std::string_view("type"), &KeyValue::key);
+    if (type == list.items.end() || !type->value) {
+        return fail("the kind of network comes first: user");
+    }
+    const std::string kind = *type->value;
+    list.items.erase(type);
+    return kind;
+}
+
+Result<> check_kind(const std::string& kind) {
+    if (kind != "user") {
+        return fail(fmt::format("unknown kind of network {} (there is 'user')", in_quotes(kind)));
+    }
+    return {};
+}
+
+// Takes an item out of the list; empty: it was not there.
+Result<std::string> take_item(KeyValueList& list, std::string_view key) {
+    std::string value;
+    for (const KeyValue& item : list.items) {
+        if (item.key == key) {
+            const Result<std::string> text = value_of(item);
+            if (!text) {
+                return text;
+            }
+            value = *text;
+        }
+    }
+    std::erase_if(list.items, [&](const KeyValue& item) { return item.key == key; });
+    return value;
+}
+
+bool has_network(const RawOptions& raw, const std::string& id) {
+    return std::ranges::find(raw.options.networks, id, &NetworkChoice::id) != raw.options.networks.end();
+}
+
+Result<> add_network(RawOptions& raw, const std::string& id, std::span<const KeyValue> items) {
+    if (has_network(raw, id)) {
+        return fail(fmt::format("two networks have the id {}", in_quotes(id)));
+    }
+    Result<backend::UserNetConfig> user = parse_user_net(items);
+    if (!user) {
+        return std::unexpected(user.error());
+    }
+    raw.options.networks.push_back({id, std::move(*user)});
+    return {};
+}
+
+}  // namespace
+
+Result<> parse_netdev(RawOptions& raw, const std::string& value) {
+    Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    const Result<std::string> kind = take_kind(*list);
+    if (!kind) {
+        return std::unexpected(kind.error());
+    }
+    if (Result<> known = check_kind(*kind); !known) {
+        return known;
+    }
+    const Result<std::string> id = take_item(*list, "id");
+    if (!id) {
+        return std::unexpected(id.error());
+    }
+    if (id->empty()) {
+        return fail("a network needs an id");
+    }
+    return add_network(raw, *id, list->items);
+}
+
+// A network and a card that is plugged into it.
+Result<> parse_nic(RawOptions& raw, const std::string& value) {
+    Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    const Result<std::string> kind = take_kind(*list);
+    if (!kind) {
+        return std::unexpected(kind.error());
+    }
+    if (*kind == "none") {
+        return {};
+    }
+    if (Result<> known = check_kind(*kind); !known) {
+        return known;
+    }
+    const Result<std::string> model = take_item(*list, "model");
+    const Result<std::string> mac = take_item(*list, "mac");
+    const Result<std::string> id = take_item(*list, "id");
+    for (const auto* item : {&model, &mac, &id}) {
+        if (!*item) {
+            return std::unexpected(item->error());
+        }
+    }
+    if (!model->empty() && *model != "virtio" && *model != kCard) {
+        return fail(fmt::format("unknown model {} (there are 'virtio' and '{}')", in_quotes(*model), kCard));
+    }
+    // Ids that users cannot write begin so.
+    const std::string network = id->empty() ? fmt::format("#nic{}", raw.options.networks.size()) : *id;
+    if (Result<> added = add_network(raw, network, list->items); !added) {
+        return added;
+    }
+    KeyValueList card;
+    card.items.push_back({"netdev", network});
+    if (!mac->empty()) {
+        card.items.push_back({"mac", *mac});
+    }
+    const hw::DeviceType& type = *hw::find_device_type(kCard);
+    if (const Result<hw::DeviceConfig> checked = hw::DeviceConfig::parse(type, card.items); !checked) {
+        return std::unexpected(checked.error());
+    }
+    raw.devices.push_back({&type, std::move(card.items)});
+    return {};
+}
+
+Result<> parse_net(RawOptions&, const std::string& value) {
+    if (value == "none") {
+        return {};  // there is no network but what is asked for
+    }
+    return fail(
+        fmt::format("{} is not 'none' (-nic makes a network with a card, -netdev and -device each of them)",
+                    in_quotes(value)));
+}
+
+Result<> check_networks(RawOptions& raw) {
+    std::vector<std::string> used;
+    std::vector<hw::MacAddress> macs;
+    for (const DeviceChoice& device : raw.options.devices) {
+        const std::string id = device.config.reference(hw::PropertyKind::netdev);
+        if (!id.empty()) {
+            if (!has_network(raw, id)) {
+                return fail(fmt::format("-device: there is no netdev with the id {}", in_quotes(id)));
+            }
+            if (std::ranges::find(used, id) != used.end()) {
+                return fail(fmt::format("-device: netdev {} is in use already", in_quotes(id)));
+            }
+            used.push_back(id);
+        }
+        if (const auto mac = device.config.mac()) {
+            macs.push_back(*mac);
+        }
+    }
+    // Cards without an address get those that nobody asked for, in order.
+    hw::MacAddress next = hw::kFirstMac;
+    for (DeviceChoice& device : raw.options.devices) {
+        if (!device.config.has_mac() || device.config.mac()) {
+            continue;
+        }
+        while (std::ranges::find(macs, next) != macs.end()) {
+            ++next.back();
+        }
+        device.config.set_mac(next);
+        macs.push_back(next);
+    }
+    return {};
+}
+
+}  // namespace weft::sys

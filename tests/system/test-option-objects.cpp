@@ -1,0 +1,73 @@
+// -object and what refers to it: what is accepted, and the message for each thing that is not.
+#include <catch2/catch.hpp>
+
+#include "emulator/system/device_backends.h"
+#include "emulator/system/options.h"
+#include "tests/support/subprocess.h"
+
+using namespace weft;
+using namespace weft::sys;
+
+namespace {
+
+weft::Result<Options> parse(std::initializer_list<const char*> arguments) {
+    return parse_options(std::span(arguments.begin(), arguments.size()));
+}
+
+std::string bad(std::initializer_list<const char*> arguments) {
+    const weft::Result<Options> options = parse(arguments);
+    return options ? "(accepted)" : options.error().message();
+}
+
+}  // namespace
+
+TEST_CASE("objects and the devices that refer to them, in any order", "[options]") {
+    const auto options =
+        parse({"-device", "virtio-rng-device,rng=r0", "-object", "rng-random,filename=/a,id=r0", "-object",
+               "rng-builtin,id=r1", "-object", "rng-random,id=r2", "-device", "virtio-rng-device"});
+    REQUIRE(options);
+    REQUIRE(options->objects.size() == 3);
+    CHECK(options->objects[0].filename == "/a");
+    CHECK(options->objects[1].kind == ObjectChoice::Kind::rng_builtin);
+    CHECK(options->objects[2].filename == "/dev/urandom");
+    REQUIRE(options->devices.size() == 2);
+    CHECK(options->devices[0].config.reference(hw::PropertyKind::rng) == "r0");
+
+    CHECK(bad({"-object", "id=x"}) == "-object: the type comes first: TYPE,id=ID[,property=value...]");
+    CHECK(bad({"-object", "rng-egd,id=x"}) ==
+          "-object: unknown object type 'rng-egd' (there are 'rng-builtin', 'rng-random')");
+    CHECK(bad({"-object", "rng-builtin"}) == "-object: rng-builtin needs an id");
+    CHECK(bad({"-object", "rng-builtin,id="}) == "-object: 'id' needs a value");
+    CHECK(bad({"-object", "rng-builtin,id=x,filename=/a"}) ==
+          "-object: rng-builtin has no property 'filename'");
+    CHECK(bad({"-object", "rng-builtin,id=x", "-object", "rng-random,id=x"}) ==
+          "-object: two objects have the id 'x'");
+    CHECK(bad({"-device", "virtio-rng-device,rng=x"}) == "-device: there is no object with the id 'x'");
+}
+
+TEST_CASE("only what devices use is opened", "[options]") {
+    const test::TempDir dir;
+    const std::string file = dir.write("bytes", "0123456789");
+    const std::string object = "rng-random,id=r,filename=" + file;
+    const auto options =
+        parse({"-object", object.c_str(), "-object", "rng-random,id=none,filename=/does/not/exist", "-device",
+               "virtio-rng-device,rng=r", "-device", "virtio-rng-device"});
+    REQUIRE(options);
+    const auto backends = DeviceBackends::open(*options);
+    REQUIRE(backends);
+    hw::DeviceConfig device = options->devices[0].config;
+    backends->connect(device);
+    REQUIRE(device.rng() != nullptr);
+    std::array<uint8_t, 10> bytes{};
+    CHECK(device.rng()->fill(bytes).value() == 10);
+    CHECK(std::string(bytes.begin(), bytes.end()) == "0123456789");
+    device = options->devices[1].config;
+    backends->connect(device);
+    CHECK(device.rng() == nullptr);
+
+    const auto wrong =
+        parse({"-object", "rng-random,id=r,filename=/does/not/exist", "-device", "virtio-rng-device,rng=r"});
+    REQUIRE(wrong);
+    CHECK(DeviceBackends::open(*wrong).error().message() ==
+          "-object: cannot open '/does/not/exist': No such file or directory");
+}
