@@ -278,8 +278,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step :
-             {choose_machine, choose_accelerators, choose_lines, choose_blocks, choose_devices, check_references, check_networks}) {
+        for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_blocks,
+                                choose_devices, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;
