@@ -87,6 +87,7 @@ struct UserNet::Stack {
         std::erase_if(static_cast<Stack*>(opaque)->timers,
                       [&](const auto& one) { return one.get() == timer; });
     }
+    static void notify(void* opaque) { static_cast<Stack*>(opaque)->net.wake(); }
     static void timer_mod(void* timer, int64_t due_ms, void*) { static_cast<Timer*>(timer)->due_ms = due_ms; }
 
     static constexpr SlirpCb kCallbacks = {
@@ -98,7 +99,7 @@ struct UserNet::Stack {
         .timer_mod = timer_mod,
         .register_poll_fd = [](int, void*) {},
         .unregister_poll_fd = [](int, void*) {},
-        .notify = [](void* opaque) { static_cast<Stack*>(opaque)->net.wake(); },
+        .notify = notify,
         .init_completed = nullptr,
         .timer_new_opaque = timer_new,
     };
