@@ -79,15 +79,17 @@ void page_not_carried(void* state) {
     if (!vcpu.carry_misses.too_often(host_pc, [&] { return vcpu.clock.now_ns(); })) {
         return;
     }
-    const InsnAtHostPc insn = insn_at_host_pc(vcpu.cache, host_pc, nullptr, false);
-    if (insn.tb != nullptr) {
-        or_fail(vcpu, [&] {
-            const uint64_t page = insn.tb->key.page0();
-            vcpu.cache.uncarried().add(page, static_cast<uint32_t>(insn.pc_offset) & (kPageSize - 1));
-            vcpu.cache.pages().retranslate(insn.tb->key.start);
-        });
-        vcpu.counters.places_uncarried.add();
+    // None where it is a TB that is used once: those carry nothing, and another one may have been where this was.
+    if (vcpu.cache.regions().trees().find(host_pc - 1) == nullptr) {
+        return;
     }
+    const InsnAtHostPc insn = insn_at_host_pc(vcpu.cache, host_pc, nullptr, false);
+    or_fail(vcpu, [&] {
+        const uint64_t page = insn.tb->key.page0();
+        vcpu.cache.uncarried().add(page, static_cast<uint32_t>(insn.pc_offset) & (kPageSize - 1));
+        vcpu.cache.pages().retranslate(insn.tb->key.start);
+    });
+    vcpu.counters.places_uncarried.add();
 }
 
 tcg::RxAddress lookup(void* state, uint64_t pc) {
