@@ -51,9 +51,8 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::
     using Kind = SerialChoice::Kind;
     std::unique_ptr<Console> console(new Console);
     const Kind kind = options.serial.kind;
-    if (kind == Kind::stdio || kind == Kind::mux_stdio || options.monitor_on_stdio) {
-        // With the mux, Ctrl-A x quits and Ctrl-C is the guest's; otherwise Ctrl-C is the only way out.
-        console->terminal_ = std::make_unique<backend::RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
+    const bool on_terminal = kind == Kind::stdio || kind == Kind::mux_stdio || options.monitor_on_stdio;
+    if (on_terminal) {
         console->stdio_ = std::make_unique<backend::CharStdio>(loop, STDIN_FILENO, STDOUT_FILENO);
     }
     backend::CharBackend* line = console->stdio_.get();
@@ -83,6 +82,11 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::
         }
         console->other_monitor_ = std::move(*opened);
         console->monitor_line_ = console->other_monitor_.get();
+    }
+    // Last: whoever ends the program while a line waits for its client has the terminal as it was.
+    if (on_terminal) {
+        // With the mux, Ctrl-A x quits and Ctrl-C is the guest's; otherwise Ctrl-C is the only way out.
+        console->terminal_ = std::make_unique<backend::RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
     }
     return console;
 }

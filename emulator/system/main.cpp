@@ -140,11 +140,15 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 
 // The machine's life, between the main loop and the console.
 Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
-                        Log& log, loader::AccelChain& accel, Console& console, Signals& signals) {
+                        Log& log, loader::AccelChain& accel, Console& console, Signals& signals,
+                        Background* background) {
     Result<std::unique_ptr<machine::Machine>> machine =
         machine::Machine::create(config, plan, loop, log, accel);
     if (!machine) {
         return std::unexpected(machine.error());
+    }
+    if (background != nullptr) {
+        background->ready();
     }
     const auto signal_watch = loop.watch(signals.fd(), machine::MainLoop::Ready::readable, [&] {
         const Signals::Event event = signals.take();
@@ -216,15 +220,13 @@ Result<int> run(const Options& options, Background* background) {
     if (!pid_file) {
         return std::unexpected(pid_file.error());
     }
-    if (background != nullptr) {
-        background->ready();
-    }
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives, *backends);
     config.backends.parts = options.parts;
     config.backends.networks = backends->networks();
-    Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **signals);
+    Result<int> exit_code =
+        run_machine(config, **plan, **loop, **log, accel, **console, **signals, background);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

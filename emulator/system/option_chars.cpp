@@ -339,6 +339,11 @@ Result<> choose_lines(RawOptions& raw) {
     if (monitor == true && serial_on_stdio) {
         return fail("-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
     }
+    if (options.monitor && (options.serial.kind == Kind::mux_stdio || options.serial.shared)) {
+        return fail(
+            "-monitor: the serial port's line has the monitor already (-serial without mon: or mux=on leaves "
+            "it)");
+    }
     options.monitor_on_stdio =
         monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio && !raw.serial->shared);
     return {};

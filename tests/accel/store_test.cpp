@@ -105,7 +105,8 @@ TEST_CASE("settings that make other code have units of their own") {
     const size_t begin = error.find("there are: ") + 11;
     std::istringstream names(error.substr(begin, error.rfind(')') - begin));
     // What makes no other code, or none in process mode.
-    const std::set<std::string> no_matter = {"remember-insns", "grow-jump-cache", "share-tlb-probes", "carry-pages"};
+    const std::set<std::string> no_matter = {"remember-insns", "grow-jump-cache", "share-tlb-probes",
+                                             "carry-pages"};
     unsigned switches = 0;
     for (std::string name; std::getline(names >> std::ws, name, ',');) {
         CAPTURE(name);

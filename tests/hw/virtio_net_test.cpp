@@ -430,10 +430,31 @@ TEST_CASE_METHOD(Net, "without merged buffers a frame that does not fit its buff
     deliver(frame_of(60, 1));
     CHECK(coming.empty());
     CHECK(control.errors.size() == 1);
-    CHECK(used_of(receive) == std::vector<Used>{{0, 0}});
-    deliver(frame_of(60, 2));
+    CHECK(used_of(receive).empty());
+    // The buffer is there for what fits.
+    deliver(frame_of(30, 2));
+    CHECK(used_of(receive) == std::vector<Used>{{0, 42}});
+    deliver(frame_of(60, 3));
     CHECK(used_of(receive) == std::vector<Used>{{1, 72}});
-    CHECK(load_bytes(kRoom + 0x1000 + 12, 60) == frame_of(60, 2));
+    CHECK(load_bytes(kRoom + 0x1000 + 12, 60) == frame_of(60, 3));
+}
+
+TEST_CASE_METHOD(Net, "a frame that is larger than all the driver's buffers together is dropped") {
+    start_net();
+    for (uint16_t i = 0; i < size; ++i) {
+        room(i, 20);
+    }
+    deliver(frame_of(20 * size, 1));
+    CHECK(coming.empty());
+    CHECK(control.errors.size() == 1);
+    CHECK(used_of(receive).empty());
+    // All of them are there for what fits.
+    deliver(frame_of(28, 2));
+    CHECK(used_of(receive) == std::vector<Used>{{0, 20}, {1, 20}});
+    CHECK(load<uint16_t>(kRoom + 10) == 2);
+    deliver(frame_of(8, 3));
+    CHECK(used_of(receive) == std::vector<Used>{{2, 20}});
+    CHECK(load_bytes(kRoom + 0x2000 + 12, 8) == frame_of(8, 3));
 }
 
 TEST_CASE_METHOD(Net, "a driver that is not there gets nothing, and finds nothing later") {
@@ -500,7 +521,12 @@ TEST_CASE_METHOD(Net, "a card that is not plugged in says so, and sends into not
     send(header(), frame_of(60, 1), 0);
     send(header(), frame_of(60, 1), 1);
     notify(1);
+    CHECK(control.work() == 1);
     CHECK(used_of(transmit) == std::vector<Used>{{0, 0}, {1, 0}});
+    send(header(), frame_of(60, 1), 2);
+    notify(1);
+    CHECK(control.work() == 1);
+    CHECK(used_of(transmit) == std::vector<Used>{{2, 0}});
     notify(0);
     CHECK(control.errors.empty());
 }

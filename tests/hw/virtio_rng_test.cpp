@@ -86,6 +86,19 @@ TEST_CASE_METHOD(Rng, "chains are filled with what the source gives") {
     CHECK(load_bytes(kData + 0x200, 1) == counting(72, 1));
 }
 
+TEST_CASE_METHOD(Rng, "a driver that always asks for more leaves the worker to others in between") {
+    start();
+    int asks = 0;
+    source.during = [&] {
+        if (++asks < 300) {
+            offer(0);
+        }
+    };
+    request(1);
+    CHECK(control.work() >= 4);
+    CHECK(source.asked == 300);
+}
+
 TEST_CASE_METHOD(Rng, "a chain with much room gets a part") {
     start();
     request(1 << 20);

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -118,6 +119,43 @@ TEST_CASE("a unix server: one client after the other, the file is the user's alo
     dir.write("line", "mine");
     CHECK_FALSE(backend::CharStream::open_socket(*loop, {.path = path, .server = true}));
     CHECK(test::read_file(path) == "mine");
+}
+
+TEST_CASE("a client that went while nothing could be read makes way where output fails", "[char-stream]") {
+    class Full final : public backend::CharBackend::Receiver {
+        unsigned can_receive() override { return 0; }
+        void receive(std::span<const uint8_t>) override {}
+    };
+    std::signal(SIGPIPE, SIG_IGN);  // as the program does
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    auto stream = backend::CharStream::open_socket(*loop, {.path = path, .server = true});
+    REQUIRE(stream);
+    Full full;
+    (*stream)->set_receiver(&full);
+    std::thread thread([&] { loop->run(); });
+    // Until the client is the line's, output goes nowhere.
+    const auto hears = [&](int fd) {
+        for (int i = 0; i < 2000; ++i) {
+            (*stream)->write(bytes("!"));
+            pollfd state{fd, POLLIN, 0};
+            if (poll(&state, 1, 10) == 1) {
+                return true;
+            }
+        }
+        return false;
+    };
+    UniqueFd first = client_of(path);
+    CHECK(hears(first.get()));
+    say(first.get(), "what the guest does not read");
+    const UniqueFd second = client_of(path);
+    first.reset();
+    CHECK(hears(second.get()));
+    WorkQueue::Work quit([](void* self) { static_cast<machine::MainLoop*>(self)->quit(); }, loop.get());
+    loop->post(quit);
+    thread.join();
+    (*stream)->set_receiver(nullptr);
 }
 
 TEST_CASE("a client, and output that the other side is slow to take", "[char-stream]") {

@@ -223,6 +223,9 @@ TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
     CHECK(file.serial.append);
     CHECK(good({"-chardev", "stdio,id=c", "-monitor", "chardev:c"}).monitor_on_stdio);
     CHECK(good({"-chardev", "null,id=c", "-serial", "chardev:c"}).serial.kind == Kind::null);
+    CHECK(bad({"-serial", "mon:stdio", "-monitor", "unix:m,server,nowait"}) ==
+          "-monitor: the serial port's line has the monitor already (-serial without mon: or mux=on leaves "
+          "it)");
     CHECK(bad({"-chardev", "stdio,id=c", "-serial", "chardev:c", "-monitor", "chardev:c"}) ==
           "-serial and -monitor both ask for chardev 'c' (mux=on lets them)");
     CHECK(bad({"-serial", "chardev:c"}) == "-serial: there is no chardev 'c'");

@@ -312,6 +312,11 @@ TEST_CASE("a file with the process's number is there while the machine runs", "[
     const auto refused = run(machine("mock", {"-daemonize", "-kernel", "/nonexistent/x"}));
     CHECK(refused.exit_code == 1);
     CHECK(refused.errors == kPrefix + "-kernel: '/nonexistent/x': No such file or directory\n");
+    // What goes wrong when the machine is made is still told.
+    const auto not_made = run(machine("mock,fail-create=because", {"-daemonize", "-pidfile", file}));
+    CHECK(not_made.exit_code == 1);
+    CHECK(not_made.errors.find("because") != std::string::npos);
+    CHECK_FALSE(test::exists(file));
 }
 
 TEST_CASE("the test finisher decides the exit code", "[program]") {

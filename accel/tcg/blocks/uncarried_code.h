@@ -1,5 +1,6 @@
 // Instructions whose accesses seldom find the page that their place in the code found last (tcg::CarriedPages): to compare with it
-// first costs them more than it saves. Their code is translated anew, with a probe of the TLB alone.
+// first costs them more than it saves. Their code is translated anew, with a probe of the TLB alone. Other code that comes to lie
+// where theirs was has no part in that, but is not told apart: until all is forgotten, it does not carry at these places either.
 #pragma once
 
 #include <atomic>

@@ -226,7 +226,8 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     }
     unit.ungrouped = !source.single_use() &&
                      cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start);
-    unit.uncarried = cache_.uncarried().of(source.first().ram_offset);
+    // What is used once finds no page that it found before.
+    unit.uncarried = source.single_use() ? ~uint64_t{0} : cache_.uncarried().of(source.first().ram_offset);
     log_.in_asm({source.bytes(), unit.guest_size}, source.pc());
     log_.op(unit, source.pc());
     if constexpr (WEFT_DEBUG != 0) {

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/text_values.h"
 
@@ -180,6 +181,7 @@ void CharStream::disconnect() {
         const MutexLock lock(mutex_);
         fd_.reset();
         kept_.clear();
+        broken_ = false;
     }
     watch_listener();
 }
@@ -220,7 +222,10 @@ bool CharStream::write_kept() {
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR) {
-            sent = kept_.size();  // nobody reads any more: reading will tell
+            sent = kept_.size();
+            // Nobody reads any more. What came before may not have been read yet, and never be: this ends it.
+            broken_ = true;
+            loop_.post(flush_work_);
         }
     }
     kept_.erase(kept_.begin(), kept_.begin() + static_cast<ptrdiff_t>(sent));
@@ -241,13 +246,17 @@ void CharStream::write(std::span<const uint8_t> data) {
 
 void CharStream::flush() {
     bool done = false;
+    bool broken = false;
     int fd = -1;
     {
         const MutexLock lock(mutex_);
         done = !fd_ || write_kept();
         fd = fd_.get();
+        broken = std::exchange(broken_, false);
     }
-    if (done) {
+    if (broken && fd >= 0) {
+        disconnect();
+    } else if (done) {
         output_watch_.reset();
     } else if (!output_watch_) {
         output_watch_ = loop_.watch(fd, EventLoop::Ready::writable, [this] { flush(); });

@@ -67,6 +67,7 @@ class CharStream final : public CharBackend {
     Mutex mutex_;                          // a leaf
     UniqueFd fd_ WEFT_GUARDED_BY(mutex_);  // the connection; changed by the loop's thread alone
     std::vector<uint8_t> kept_ WEFT_GUARDED_BY(mutex_);
+    bool broken_ WEFT_GUARDED_BY(mutex_) = false;  // a write failed: the loop's thread is to disconnect
     WorkQueue::Work flush_work_;
     std::unique_ptr<EventLoop::Watch> output_watch_;  // this and what follows: the loop's thread
     std::unique_ptr<EventLoop::Watch> input_watch_;

@@ -106,16 +106,35 @@ void VirtioNet::attach(VirtioTransport& transport) {
 void VirtioNet::notify(unsigned index) {
     if (backend_ != nullptr) {
         backend_->wake();
-    } else if (index == kTransmit) {
-        // What goes nowhere is sent.
-        Virtqueue& queue = transport_->queue(kTransmit);
-        while (const auto chain = next_chain(queue)) {
-            if (!queue.stage(transport_->dma(), *chain, 0)) {
-                break;
-            }
-        }
-        finish(queue);
+    } else if (index == kTransmit && !discarding_) {
+        discarding_ = true;
+        discard_later();
     }
+}
+
+// By the I/O worker and in turns, as disks are served: a driver may add frames as fast as they go.
+void VirtioNet::discard_later() {
+    control_.run_io(
+        [](void* opaque) {
+            auto* self = static_cast<VirtioNet*>(opaque);
+            const MutexLock lock(self->transport_->mutex());
+            self->discard();
+        },
+        this);
+}
+
+void VirtioNet::discard() {
+    Virtqueue& queue = transport_->queue(kTransmit);
+    for (unsigned count = 0; count < kTurn; ++count) {
+        const auto chain = next_chain(queue);
+        if (!chain || !queue.stage(transport_->dma(), *chain, 0)) {
+            discarding_ = false;
+            finish(queue);
+            return;
+        }
+    }
+    finish(queue);
+    discard_later();
 }
 
 void VirtioNet::failure(const std::string& reason) {
@@ -253,11 +272,12 @@ void VirtioNet::receive(backend::FrameQueue& frames) WEFT_NO_THREAD_SAFETY_ANALY
     unsigned count = 0;
     for (; transport_->running() && queue.ready() && !frames.empty(); frames.drop_first()) {
         const std::span<const uint8_t> frame = frames.first();
-        if (!find_room(queue, header_size() + frame.size())) {
+        const Room room = find_room(queue, header_size() + frame.size());
+        if (room == Room::none_now) {
             break;
         }
-        if (room_.empty()) {
-            dropped("the driver's buffer is too small");
+        if (room == Room::too_little) {
+            dropped("the driver's buffers are too small");
         } else if (put_frame(queue, frame)) {
             ++count;
         }
@@ -269,53 +289,52 @@ void VirtioNet::receive(backend::FrameQueue& frames) WEFT_NO_THREAD_SAFETY_ANALY
     }
 }
 
-// Takes chains that hold `wanted` bytes together: one, unless it was agreed on that several are merged. Without one, and true: the
-// frame does not fit the driver's buffers. False: there are too few now.
-bool VirtioNet::find_room(Virtqueue& queue, uint64_t wanted) {
+// Takes chains that hold `wanted` bytes together: one, unless it was agreed on that several are merged. Where that is too little,
+// they are kept for a smaller frame: a driver takes a buffer without even a header for an error (5.1.6.4).
+VirtioNet::Room VirtioNet::find_room(Virtqueue& queue, uint64_t wanted) {
     if (!room_.empty() && !queue.owns(room_.front())) {
         room_.clear();
     }
-    const bool merge = agreed(kFeatureMergeBuffers);
+    // More than the queue holds the driver cannot give.
+    const size_t most = agreed(kFeatureMergeBuffers) ? queue.size() : 1;
     uint64_t size = 0;
     for (const VirtioChain& chain : room_) {
         size += chain.writable_size;
     }
     while (size < wanted) {
-        if (!merge && !room_.empty()) {
-            // Given back unused: the next frame may fit the next one.
-            const auto staged = queue.stage(transport_->dma(), room_.front(), 0);
-            room_.clear();
-            if (!staged) {
-                transport_->failure(staged.error().message());
-                return false;
-            }
-            finish(queue);
-            return true;
+        if (room_.size() >= most) {
+            return Room::too_little;
         }
         auto chain = next_chain(queue);
         if (!chain) {
-            return false;
+            return Room::none_now;
         }
         if (chain->readable_size != 0 || chain->writable_size < header_size()) {
             failure(fmt::format("room for a frame of {} bytes, and {} to read", chain->writable_size,
                                 chain->readable_size));
-            return false;
+            return Room::none_now;
         }
         size += chain->writable_size;
         room_.push_back(std::move(*chain));
     }
-    return true;
+    return Room::enough;
 }
 
 bool VirtioNet::put_frame(Virtqueue& queue, std::span<const uint8_t> frame) {
     const size_t header_bytes = header_size();
     Header header{};
     header.flags = agreed(kFeatureGuestChecksum) ? kDataValid : 0;
-    header.buffers = static_cast<uint16_t>(room_.size());
+    // There may be more room, of a larger frame that did not fit.
+    ptrdiff_t needed = 0;
+    for (uint64_t size = 0; size < header_bytes + frame.size(); ++needed) {
+        size += room_[static_cast<size_t>(needed)].writable_size;
+    }
+    const std::vector<VirtioChain> chains(room_.begin(), room_.begin() + needed);
+    room_.erase(room_.begin(), room_.begin() + needed);
+    header.buffers = static_cast<uint16_t>(needed);
     std::array<uint8_t, kHeaderSize> bytes{};
     std::memcpy(bytes.data(), &header, sizeof header);
 
-    const std::vector<VirtioChain> chains = std::exchange(room_, {});
     size_t before = header_bytes;  // what of the first chain the header takes
     size_t done = 0;
     bool stored = chains.front().write(transport_->dma(), 0, std::span(bytes).first(header_bytes));

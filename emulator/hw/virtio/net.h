@@ -42,6 +42,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
   private:
     struct Header;
     enum Queue : unsigned { kReceive = 0, kTransmit = 1 };
+    enum class Room { enough, none_now, too_little };
 
     // NetClient
     bool transmit(backend::FrameQueue& frames) override;
@@ -51,9 +52,12 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
     std::optional<VirtioChain> next_chain(Virtqueue& queue);
     bool take_frame(const VirtioChain& chain, backend::FrameQueue& frames);
     bool prepare(const Header& header, std::span<uint8_t> frame);
-    bool find_room(Virtqueue& queue, uint64_t wanted);
+    Room find_room(Virtqueue& queue, uint64_t wanted);
     bool put_frame(Virtqueue& queue, std::span<const uint8_t> frame);
     bool finish(Virtqueue& queue);
+    // Without a network: what goes nowhere is sent.
+    void discard_later();
+    void discard();
     void failure(const std::string& reason);
     void dropped(const char* reason);
     size_t header_size() const;
@@ -64,6 +68,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
     MachineControl& control_;
     VirtioTransport* transport_ = nullptr;
     std::array<uint8_t, 8> config_{};  // struct virtio_net_config as far as it is used
+    bool discarding_ = false;          // a discard() is on its way
     std::vector<VirtioChain> room_;    // taken from the receive queue for the next frame
 };
 

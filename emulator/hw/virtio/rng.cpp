@@ -10,6 +10,12 @@
 
 namespace weft::hw {
 
+namespace {
+
+constexpr unsigned kTurn = 64;  // requests that are answered before others have the worker
+
+}  // namespace
+
 VirtioRng::VirtioRng(backend::RngBackend* backend, MachineControl& control)
     : backend_(backend), control_(control) {}
 
@@ -33,7 +39,12 @@ void VirtioRng::schedule() {
 
 void VirtioRng::run() {
     MutexLock lock(transport_->mutex());
-    if (drain(lock) == Outcome::retry) {
+    const Outcome outcome = drain(lock);
+    if (outcome == Outcome::again) {
+        schedule();
+        return;
+    }
+    if (outcome == Outcome::retry) {
         // By the timer's thread the worker is asked again; meanwhile `scheduled_` stands.
         control_.set_timer(
             control_.now_ns() + kRetryNs,
@@ -50,7 +61,11 @@ void VirtioRng::run() {
 
 VirtioRng::Outcome VirtioRng::drain(MutexLock& lock) {
     Virtqueue& queue = transport_->queue(0);
-    while (transport_->running()) {
+    // The worker is the disks' as well.
+    for (unsigned count = 0; transport_->running(); ++count) {
+        if (count == kTurn) {
+            return Outcome::again;
+        }
         if (waiting_ && !queue.owns(*waiting_)) {
             waiting_.reset();
         }

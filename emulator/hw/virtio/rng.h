@@ -41,7 +41,7 @@ class VirtioRng final : public VirtioDevice {
     void notify(unsigned index) override;
 
   private:
-    enum class Outcome { done, retry, give_up };
+    enum class Outcome { done, again, retry, give_up };
     void schedule();
     void run();
     Outcome drain(MutexLock& lock);
