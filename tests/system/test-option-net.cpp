@@ -3,28 +3,14 @@
 
 #include <catch2/catch.hpp>
 
-#include "emulator/system/options.h"
+#include "tests/system/parsed_options.h"
 
 using namespace weft;
 using namespace weft::sys;
+using weft::test::bad;
+using weft::test::good;
 
 namespace {
-
-weft::Result<Options> parse(std::initializer_list<const char*> arguments) {
-    return parse_options(std::span(arguments.begin(), arguments.size()));
-}
-
-Options good(std::initializer_list<const char*> arguments) {
-    weft::Result<Options> options = parse(arguments);
-    INFO((options ? "" : options.error().message()));
-    REQUIRE(options);
-    return *options;
-}
-
-std::string bad(std::initializer_list<const char*> arguments) {
-    const weft::Result<Options> options = parse(arguments);
-    return options ? "(accepted)" : options.error().message();
-}
 
 // Of one network, after "-netdev: ".
 std::string wrong(const std::string& value) {

@@ -2,24 +2,13 @@
 #include <catch2/catch.hpp>
 
 #include "emulator/system/device_backends.h"
-#include "emulator/system/options.h"
 #include "tests/support/subprocess.h"
+#include "tests/system/parsed_options.h"
 
 using namespace weft;
 using namespace weft::sys;
-
-namespace {
-
-weft::Result<Options> parse(std::initializer_list<const char*> arguments) {
-    return parse_options(std::span(arguments.begin(), arguments.size()));
-}
-
-std::string bad(std::initializer_list<const char*> arguments) {
-    const weft::Result<Options> options = parse(arguments);
-    return options ? "(accepted)" : options.error().message();
-}
-
-}  // namespace
+using weft::test::bad;
+using weft::test::parse;
 
 TEST_CASE("objects and the devices that refer to them, in any order", "[options]") {
     const auto options =

@@ -1,30 +1,12 @@
 // The command line: what is accepted, and the message for each thing that is not.
 #include <catch2/catch.hpp>
 
-#include "emulator/system/options.h"
+#include "tests/system/parsed_options.h"
 
 using namespace weft;
 using namespace weft::sys;
-
-namespace {
-
-weft::Result<Options> parse(std::initializer_list<const char*> arguments) {
-    return parse_options(std::span(arguments.begin(), arguments.size()));
-}
-
-Options good(std::initializer_list<const char*> arguments) {
-    weft::Result<Options> options = parse(arguments);
-    INFO((options ? "" : options.error().message()));
-    REQUIRE(options);
-    return *options;
-}
-
-std::string bad(std::initializer_list<const char*> arguments) {
-    const weft::Result<Options> options = parse(arguments);
-    return options ? "(accepted)" : options.error().message();
-}
-
-}  // namespace
+using weft::test::bad;
+using weft::test::good;
 
 TEST_CASE("nothing at all is a machine", "[options]") {
     const Options options = good({});

@@ -84,25 +84,18 @@ void CharMux::Line::set_receiver(Receiver* receiver) {
 }
 
 void CharMux::Line::accept_input() {
-    // Pairs with deliver(): see waits_.
-    if (waits_.load(std::memory_order_seq_cst)) {
+    if (gate_.waits()) {
         mux_.loop_.post(deliver_work_);
     }
 }
 
 void CharMux::Line::deliver() {
-    waits_.store(false, std::memory_order_seq_cst);
+    gate_.resume();
     const bool was_full = mux_.can_receive() == 0;
     while (receiver_ != nullptr && !queue_.empty()) {
-        size_t room = receiver_->can_receive();
+        const size_t room = gate_.room(*receiver_);
         if (room == 0) {
-            // Pairs with accept_input(): see waits_.
-            waits_.store(true, std::memory_order_seq_cst);
-            room = receiver_->can_receive();
-            if (room == 0) {
-                break;
-            }
-            waits_.store(false, std::memory_order_seq_cst);
+            break;
         }
         const size_t count = std::min(room, queue_.size());
         const auto end = queue_.begin() + static_cast<ptrdiff_t>(count);

@@ -4,12 +4,12 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <deque>
 #include <functional>
 
 #include "base/work_queue.h"
 #include "emulator/backend/char/char_backend.h"
+#include "emulator/backend/char/input_gate.h"
 #include "emulator/backend/event_loop.h"
 
 namespace weft::backend {
@@ -49,9 +49,7 @@ class CharMux final : private CharBackend::Receiver {
         CharMux& mux_;
         Receiver* receiver_ = nullptr;  // the loop's thread, like the queue
         std::deque<uint8_t> queue_;
-        // As CharStdio::input_waits_: set by deliver() before it asks the receiver again, read by accept_input() after
-        // room was made; sequentially consistent.
-        std::atomic<bool> waits_{false};
+        InputGate gate_;
         WorkQueue::Work deliver_work_;
     };
 

@@ -157,30 +157,23 @@ void CharStdio::set_receiver(Receiver* receiver) {
 }
 
 void CharStdio::accept_input() {
-    // Pairs with read_input(): see input_waits_.
-    if (input_waits_.load(std::memory_order_seq_cst)) {
+    if (input_gate_.waits()) {
         loop_.post(input_work_);
     }
 }
 
 void CharStdio::watch_input() {
-    input_waits_.store(false, std::memory_order_seq_cst);
+    input_gate_.resume();
     if (!input_ended_ && !input_watch_ && receiver_ != nullptr) {
         input_watch_ = loop_.watch(input_, EventLoop::Ready::readable, [this] { read_input(); });
     }
 }
 
 void CharStdio::read_input() {
-    size_t room = receiver_->can_receive();
+    const size_t room = input_gate_.room(*receiver_);
     if (room == 0) {
-        // Pairs with accept_input(): see input_waits_.
-        input_waits_.store(true, std::memory_order_seq_cst);
-        room = receiver_->can_receive();
-        if (room == 0) {
-            input_watch_.reset();
-            return;
-        }
-        input_waits_.store(false, std::memory_order_seq_cst);
+        input_watch_.reset();
+        return;
     }
     std::array<uint8_t, 4096> buffer;
     const ssize_t count = ::read(input_, buffer.data(), std::min(room, buffer.size()));

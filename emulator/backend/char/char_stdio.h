@@ -1,7 +1,6 @@
 // A serial line on the program's standard input and output.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "base/unique_fd.h"
 #include "base/work_queue.h"
 #include "emulator/backend/char/char_backend.h"
+#include "emulator/backend/char/input_gate.h"
 #include "emulator/backend/event_loop.h"
 
 namespace weft::backend {
@@ -64,9 +64,7 @@ class CharStdio final : public CharBackend {
     Receiver* receiver_ = nullptr;                   // the loop's thread
     std::unique_ptr<EventLoop::Watch> input_watch_;  // the loop's thread
     bool input_ended_ = false;                       // the loop's thread
-    // The receiver had no room, so nobody reads. The loop's thread sets it, then asks the receiver again; accept_input()
-    // reads it after room was made: sequentially consistent, so one of the two sees the other.
-    std::atomic<bool> input_waits_{false};
+    InputGate input_gate_;
     WorkQueue::Work input_work_;
 };
 

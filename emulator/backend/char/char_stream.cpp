@@ -269,15 +269,14 @@ void CharStream::set_receiver(Receiver* receiver) {
 }
 
 void CharStream::accept_input() {
-    // Pairs with read_input(): see input_waits_.
-    if (input_waits_.load(std::memory_order_seq_cst)) {
+    if (input_gate_.waits()) {
         loop_.post(input_work_);
     }
 }
 
 // Also without a receiver: the end of the connection is to be seen.
 void CharStream::watch_input() {
-    input_waits_.store(false, std::memory_order_seq_cst);
+    input_gate_.resume();
     int fd = -1;
     {
         const MutexLock lock(mutex_);
@@ -315,16 +314,10 @@ void CharStream::filter_telnet(std::vector<uint8_t>& data) {
 
 void CharStream::read_input() {
     std::array<uint8_t, 4096> buffer;
-    size_t room = receiver_ != nullptr ? receiver_->can_receive() : buffer.size();
+    const size_t room = receiver_ != nullptr ? input_gate_.room(*receiver_) : buffer.size();
     if (room == 0) {
-        // Pairs with accept_input(): see input_waits_.
-        input_waits_.store(true, std::memory_order_seq_cst);
-        room = receiver_->can_receive();
-        if (room == 0) {
-            input_watch_.reset();
-            return;
-        }
-        input_waits_.store(false, std::memory_order_seq_cst);
+        input_watch_.reset();
+        return;
     }
     int fd = -1;
     {

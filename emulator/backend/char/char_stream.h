@@ -1,7 +1,6 @@
 // A serial line over a socket or a pseudo-terminal: something that others come to and go from.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "base/unique_fd.h"
 #include "base/work_queue.h"
 #include "emulator/backend/char/char_backend.h"
+#include "emulator/backend/char/input_gate.h"
 #include "emulator/backend/event_loop.h"
 
 namespace weft::backend {
@@ -75,9 +75,7 @@ class CharStream final : public CharBackend {
     Receiver* receiver_ = nullptr;
     unsigned telnet_state_ = 0;  // bytes of a command that were read
     uint8_t telnet_command_ = 0;
-    // As CharStdio::input_waits_: the loop's thread sets it, then asks the receiver again; accept_input() reads it after room
-    // was made; sequentially consistent, so one of the two sees the other.
-    std::atomic<bool> input_waits_{false};
+    InputGate input_gate_;
     WorkQueue::Work input_work_;
 };
 
