@@ -2,6 +2,7 @@
 
 #include <sys/prctl.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -31,23 +32,37 @@ std::unexpected<RunError> refuse(const ExecError& error) {
     return std::unexpected(RunError{error.message, missing ? kStatusNotFound : kStatusNotExecutable});
 }
 
-HostServices host_services(Log& log) {
-    return {.opaque = &log,
-            .warn = [](void*, const char* message) { print_warning(message); },
-            .log_enabled =
-                [](void* opaque, unsigned item) {
-                    return static_cast<Log*>(opaque)->items().contains(static_cast<LogItem>(item));
-                },
-            .log_in_filter =
-                [](void* opaque, uint64_t address, uint64_t size) {
-                    return static_cast<Log*>(opaque)->filter().intersects(address, size);
-                },
-            .log = [](void* opaque, const char* text,
-                      size_t length) { static_cast<Log*>(opaque)->write({text, length}); },
-            .fatal = [](void*, const char* message) { print_error(message); },
-            // Reports of machines' RAM; there is none.
-            .hash_ram = [](void*) { return uint64_t{0}; }};
-}
+// What the accelerator calls its host.
+struct Host {
+    explicit Host(Log& to) : log(to) {}
+
+    Log& log;
+    std::atomic<bool> failed{false};  // any thread, by a read-modify-write; relaxed: it orders nothing
+
+    HostServices services() {
+        return {.opaque = this,
+                .warn = [](void*, const char* message) { print_warning(message); },
+                .log_enabled =
+                    [](void* opaque, unsigned item) {
+                        return static_cast<Host*>(opaque)->log.items().contains(static_cast<LogItem>(item));
+                    },
+                .log_in_filter =
+                    [](void* opaque, uint64_t address, uint64_t size) {
+                        return static_cast<Host*>(opaque)->log.filter().intersects(address, size);
+                    },
+                .log = [](void* opaque, const char* text,
+                          size_t length) { static_cast<Host*>(opaque)->log.write({text, length}); },
+                // Of threads that fail for the same reason the first says why.
+                .fatal =
+                    [](void* opaque, const char* message) {
+                        if (!static_cast<Host*>(opaque)->failed.exchange(true, std::memory_order_relaxed)) {
+                            print_error(message);
+                        }
+                    },
+                // Reports of machines' RAM; there is none.
+                .hash_ram = [](void*) { return uint64_t{0}; }};
+    }
+};
 
 // The accelerator's instance for one process. The vCPU goes before it.
 class Instance {
@@ -160,10 +175,11 @@ std::expected<int, RunError> run_process(RunSettings settings, const Parts& part
     Process& process = *started->process;
     // Generated code depends on where the guest's memory is: so it lies there first.
     const std::unique_ptr<MemoryView> memory = parts.make_memory(process, settings.bounds);
-    const HostServices host = host_services(log);
+    Host host(log);
+    const HostServices services = host.services();
     AccelConfig config{.guest = parts.guest,
                        .memory = nullptr,
-                       .host = &host,
+                       .host = &services,
                        .properties = nullptr,
                        .max_vcpus = kMostThreads,
                        .user = &memory->ops()};

@@ -247,6 +247,9 @@ TEST_CASE_METHOD(Net, "a legacy driver's header is shorter, unless buffers are m
     CHECK(control.errors.empty());
     card.config_write(5, 2, 0);
     CHECK(control.errors.size() == 1);
+    // Until the next.
+    card.reset();
+    CHECK(card.config_read(0, 6) == 0xccbbaa005452);
 }
 
 TEST_CASE_METHOD(Net, "checksums that are left to the device") {
@@ -471,7 +474,12 @@ TEST_CASE_METHOD(Net, "a driver that is not there gets nothing, and finds nothin
     network.client->receive(coming);
     CHECK(used_of(receive) == std::vector<Used>{{3, 72}});
     CHECK(load_bytes(kRoom, 60) == Bytes(60, 0xee));
+    CHECK(network.client->restarted());
+    CHECK_FALSE(network.client->restarted());
+    network.wakes = 0;
     write(0x70, 0);
+    CHECK(network.wakes == 1);
+    CHECK(network.client->restarted());
     deliver(frame_of(60, 3));
     CHECK(coming.empty());
     CHECK(pull().empty());

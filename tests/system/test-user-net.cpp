@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <deque>
@@ -15,6 +16,7 @@
 
 #include "emulator/system/option_user_net.h"
 #include "tests/support/subprocess.h"
+#include "tests/support/wait.h"
 
 namespace weft::backend {
 namespace {
@@ -87,6 +89,7 @@ constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kPush = 8, kAck = 16;
 // A card whose frames a test writes and reads.
 class Card final : public NetClient {
   public:
+    bool restarted() override { return restarted_.exchange(false); }
     bool transmit(FrameQueue& frames) override {
         const std::lock_guard lock(mutex_);
         for (; !out_.empty() && frames.has_room(out_.front().size()); out_.pop_front()) {
@@ -128,6 +131,8 @@ class Card final : public NetClient {
         const std::lock_guard lock(mutex_);
         takes = on;
     }
+    void restart() { restarted_ = true; }
+    bool restart_seen() const { return !restarted_; }
     int offers() {
         const std::lock_guard lock(mutex_);
         return offered;
@@ -139,6 +144,7 @@ class Card final : public NetClient {
     std::deque<Bytes> out_, in_;
     bool takes = true;
     int offered = 0;
+    std::atomic<bool> restarted_{false};
 };
 
 UserNetConfig config(std::initializer_list<KeyValue> items) {
@@ -397,6 +403,21 @@ TEST_CASE("nothing is offered while the machine stands still, and it comes after
     CHECK(net.card.offers() == before);
     net.net->set_running(true);
     CHECK(get32(net.card.next(reply), 28) == kHost);
+}
+
+TEST_CASE("what waited for a driver is not for the next one", "[user-net]") {
+    constexpr uint32_t kNameServer = kHost + 1;
+    Net net;
+    net.card.set_takes(false);
+    net.arp(kHost);
+    test::wait_until([&] { return net.card.offers() != 0; });
+    net.card.restart();
+    net.net->wake();
+    test::wait_until([&] { return net.card.restart_seen(); });
+    net.card.set_takes(true);
+    net.arp(kNameServer);
+    const Bytes answer = net.card.next([](const Bytes& frame) { return get16(frame, 12) == 0x0806; });
+    CHECK(get32(answer, 28) == kNameServer);
 }
 
 TEST_CASE("who sends to a guest that does not take is held up, and nothing is lost", "[user-net]") {

@@ -16,6 +16,8 @@ class NetClient {
   public:
     virtual ~NetClient() = default;
 
+    // Whether it was reset since the last call: frames that wait for it are not for its next driver. Asked before transmit().
+    virtual bool restarted() = 0;
     // Appends what the guest sends, whole frames without a trailing checksum, as far as there is room. True: there is more.
     virtual bool transmit(FrameQueue& frames) = 0;
     // Takes frames from the beginning. What it leaves there (the guest has no buffers) is offered again after a wake().

@@ -289,6 +289,9 @@ bool UserNet::exchange() {
         if (client_ == nullptr) {
             to_guest_.clear();
         } else if (running_) {
+            if (client_->restarted()) {
+                to_guest_.clear();
+            }
             more = client_->transmit(from_guest_);
         }
     }

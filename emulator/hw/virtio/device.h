@@ -45,6 +45,8 @@ class VirtioDevice {
     virtual void config_write(uint64_t offset, unsigned size, uint64_t value) = 0;
     // Once, before anything else.
     virtual void attach(VirtioTransport& transport) = 0;
+    // The driver, or the machine, was reset: nothing of what the driver did counts.
+    virtual void reset() {}
     // The driver put chains into queue `index`.
     virtual void notify(unsigned index) = 0;
 };

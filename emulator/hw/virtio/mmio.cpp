@@ -94,6 +94,9 @@ void VirtioMmio::reset_locked() {
     interrupt_status_ = 0;
     status_ = 0;
     irq_.set(false);
+    if (device_ != nullptr) {
+        device_->reset();
+    }
 }
 
 bool VirtioMmio::legacy_driver() const { return (driver_features_ & kVirtioVersion1) == 0; }

@@ -52,7 +52,7 @@ struct VirtioNet::Header {
 };
 
 VirtioNet::VirtioNet(backend::NetBackend* backend, MachineControl& control, MacAddress mac)
-    : backend_(backend), control_(control) {
+    : backend_(backend), control_(control), mac_(mac) {
     const uint16_t status = backend != nullptr ? kLinkUp : 0;
     std::ranges::copy(mac, config_.begin());
     std::memcpy(config_.data() + kConfigStatus, &status, 2);
@@ -101,6 +101,20 @@ void VirtioNet::attach(VirtioTransport& transport) {
     if (backend_ != nullptr) {
         backend_->set_client(this);
     }
+}
+
+void VirtioNet::reset() {
+    std::ranges::copy(mac_, config_.begin());
+    room_.clear();
+    restarted_ = true;
+    if (backend_ != nullptr) {
+        backend_->wake();
+    }
+}
+
+bool VirtioNet::restarted() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    const MutexLock lock(transport_->mutex());
+    return std::exchange(restarted_, false);
 }
 
 void VirtioNet::notify(unsigned index) {

@@ -37,6 +37,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
     uint64_t config_read(uint64_t offset, unsigned size) override;
     void config_write(uint64_t offset, unsigned size, uint64_t value) override;
     void attach(VirtioTransport& transport) override;
+    void reset() override;
     void notify(unsigned index) override;
 
   private:
@@ -45,6 +46,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
     enum class Room { enough, none_now, too_little };
 
     // NetClient
+    bool restarted() override;
     bool transmit(backend::FrameQueue& frames) override;
     void receive(backend::FrameQueue& frames) override;
 
@@ -66,8 +68,10 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
 
     backend::NetBackend* const backend_;
     MachineControl& control_;
+    const MacAddress mac_;  // before a driver wrote another
     VirtioTransport* transport_ = nullptr;
     std::array<uint8_t, 8> config_{};  // struct virtio_net_config as far as it is used
+    bool restarted_ = false;           // since the backend asked
     bool discarding_ = false;          // a discard() is on its way
     std::vector<VirtioChain> room_;    // taken from the receive queue for the next frame
 };
