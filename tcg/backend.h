@@ -80,6 +80,8 @@ struct JumpSite {
     uint32_t site_offset;  // from the unit's start: where link() patches
     uint32_t stub_offset;  // where the unlinked jump goes; 0: there is no jump, as it was unreachable
     int32_t pc_offset;     // of the destination from the source's page
+    // Not 0: where the jump goes when it is linked to its own unit, from the unit's start; it is linked to no other.
+    uint32_t own_entry = 0;
 };
 
 // One guest instruction: its code ends at host_end (offset from the unit's start). A host pc p inside a unit belongs to

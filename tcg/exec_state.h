@@ -162,6 +162,9 @@ struct alignas(64) ExecState {
     // prologue and read by generated code, on the thread that runs the vCPU; debuggers read `frame`.
     uint64_t frame;
     uint64_t return_stack_end;
+    // x86-64 with direct memory: where a fault of the running unit goes on before anything else, host address; 0: as usual. Set by
+    // units that keep globals in registers of their own, zeroed where they are left, and by the prologue.
+    uint64_t fault_entry;
     // Of header.jump_cache, and changes with it: on the vCPU's thread, where that is in no unit.
     uint32_t jump_cache_mask;
 

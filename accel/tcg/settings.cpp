@@ -96,6 +96,8 @@ constexpr std::array kSwitches = {
     Switch{"direct-side-exits", &tcg::NativeOptions::direct_side_exits, nullptr},
     Switch{"share-tlb-probes", &tcg::NativeOptions::share_tlb_probes, nullptr},
     Switch{"carry-pages", &tcg::NativeOptions::carry_pages, nullptr},
+    Switch{"loop-registers", &tcg::NativeOptions::loop_registers, nullptr},
+    Switch{"fold-loads", &tcg::NativeOptions::fold_loads, nullptr},
     Switch{"inline-fp-flags", &tcg::NativeOptions::inline_fp_flags, nullptr},
     Switch{"fences", &tcg::NativeOptions::fences, nullptr},
     Switch{"atomic-additions", &tcg::NativeOptions::atomic_additions, nullptr},

@@ -11,19 +11,24 @@ namespace weft::tcg {
 using ir::TempIndex;
 using ir::TempKind;
 
-void Allocator::begin(const ir::Unit& unit) {
+void Allocator::begin(const ir::Unit& unit, std::span<const UnitPin> pins) {
     unit_ = &unit;
     local_ = file_.int_regs | file_.fp_regs;
+    pinned_ = file_.pinned;
+    for (const UnitPin& pin : pins) {
+        pinned_[pin.global] = pin.reg;
+        local_ &= ~mask_of(pin.reg);
+    }
     int_all_ = file_.int_regs;
     fp_all_ = file_.fp_regs;
     for (uint32_t i = 0; i < unit.global_count; ++i) {
-        if (file_.pinned[i] != kNoReg) {
-            (ir::is_fp(unit.temps[i].type) ? fp_all_ : int_all_) |= mask_of(file_.pinned[i]);
+        if (pinned_[i] != kNoReg) {
+            (ir::is_fp(unit.temps[i].type) ? fp_all_ : int_all_) |= mask_of(pinned_[i]);
         }
     }
     states_.assign(unit.temp_count, State{});
     for (uint32_t i = 0; i < unit.global_count; ++i) {
-        states_[i].in_memory = file_.pinned[i] == kNoReg;
+        states_[i].in_memory = pinned_[i] == kNoReg;
     }
     unit_temps_.clear();
     for (uint32_t i = unit.global_count; i < unit.temp_count; ++i) {
@@ -220,7 +225,7 @@ void Allocator::release_dead(uint32_t index) {
 
 HostReg Allocator::def(TempIndex t, RegMask allowed, HostReg preferred) {
     if (is_pinned(t)) {
-        return file_.pinned[t];
+        return pinned_[t];
     }
     State& state = states_[t];
     if (state.reg != kNoReg) {
@@ -317,7 +322,7 @@ void Allocator::forget_registers() {
 void Allocator::begin_block() {
     forget_registers();
     for (uint32_t i = 0; i < unit_->global_count; ++i) {
-        states_[i].in_memory = file_.pinned[i] == kNoReg;
+        states_[i].in_memory = pinned_[i] == kNoReg;
     }
     for (const TempIndex t : unit_temps_) {
         place_of(t);

@@ -47,21 +47,30 @@ struct RegisterFile {
     unsigned frame_slots;  // 8 bytes each
 };
 
+// A global that is pinned in one unit alone: loaded where the unit is entered, and stored where it is left if the unit writes it.
+struct UnitPin {
+    ir::TempIndex global;
+    HostReg reg;
+    bool written;
+};
+
 class Allocator {
   public:
     Allocator(const RegisterFile& file, const Liveness& liveness, std::span<const HelperDesc> helpers,
               MoveEmitter& moves)
         : file_(file), liveness_(liveness), helpers_(helpers), moves_(moves) {}
 
-    void begin(const ir::Unit& unit);
+    // `pins`: globals that are not pinned anyway, each with a register of its own that values would lie in otherwise. Somebody else
+    // moves them.
+    void begin(const ir::Unit& unit, std::span<const UnitPin> pins = {});
     // True once the frame had no slot left: the unit must be compiled with fewer instructions.
     bool out_of_slots() const { return out_of_slots_; }
 
     const ir::Temp& temp(ir::TempIndex t) const { return unit_->temps[t]; }
     bool is_constant(ir::TempIndex t) const { return temp(t).kind == ir::TempKind::constant; }
     // The host register a value is in now, or kNoReg.
-    HostReg where(ir::TempIndex t) const { return is_pinned(t) ? file_.pinned[t] : states_[t].reg; }
-    bool is_pinned(ir::TempIndex t) const { return t < unit_->global_count && file_.pinned[t] != kNoReg; }
+    HostReg where(ir::TempIndex t) const { return is_pinned(t) ? pinned_[t] : states_[t].reg; }
+    bool is_pinned(ir::TempIndex t) const { return t < unit_->global_count && pinned_[t] != kNoReg; }
     // A value's place in memory if it is up to date there (and not in a register), for operands taken from memory.
     bool in_memory_only(ir::TempIndex t, Place* place) const;
 
@@ -110,6 +119,7 @@ class Allocator {
     RegMask locked() const { return locked_; }
     void lock(HostReg reg) { locked_ |= mask_of(reg); }
     void unlock(HostReg reg) { locked_ &= ~mask_of(reg); }
+    void unlock_but(RegMask regs) { locked_ &= regs; }
 
   private:
     static constexpr uint16_t kNoOwner = 0xffff;
@@ -147,6 +157,7 @@ class Allocator {
     RegMask owned_ = 0;  // registers with an owner
     RegMask kept_ = 0;   // without an owner, but worth keeping
     std::array<uint16_t, 32> owner_{};
+    std::vector<HostReg> pinned_;  // by global, in this unit
     std::vector<State> states_;
     std::vector<int16_t> free_slots_;
     std::vector<ir::TempIndex> unit_temps_;

@@ -77,6 +77,8 @@ class X86Backend final : public Backend {
         context_.memory = config.memory;
         WEFT_ASSERT(config.memory.bounds == 0 || (config.memory.bounds >= 12 && config.memory.bounds < 64));
         target_.inline_fp_flags = options.inline_fp_flags;
+        target_.loop_registers = options.loop_registers;
+        target_.fold_loads = options.fold_loads;
         target_.fences = options.fences;
         target_.atomic_additions = options.atomic_additions;
         choose_pinned(guest_, options.pin_registers, &context_, &target_.registers);
@@ -144,7 +146,8 @@ class X86Backend final : public Backend {
         exec.fault.code = code;
         exec.fault.noted = true;
         exec.exit_host_pc = context.pc() + 1;
-        context.set_pc((target_.buffer_start + target_.runtime.fault_user).value());
+        context.set_pc(exec.fault_entry != 0 ? exec.fault_entry
+                                             : (target_.buffer_start + target_.runtime.fault_user).value());
         return true;
     }
 
@@ -163,17 +166,17 @@ class X86Backend final : public Backend {
     // The displacement of a jmp rel32, aligned to its size: one store, which other threads that execute it see whole
     // (SDM volume 3, 9.1.1 and 12.1.3: naturally aligned code modification by the same bytes' length).
     void link(RwAddress unit, const JumpSite& site, RwAddress target) const override {
-        const RwAddress field = unit + site.site_offset;
-        patch(field, static_cast<int32_t>(target - (field + 4)));
+        aim(unit + site.site_offset, target == unit ? unit + site.own_entry : target);
     }
     void unlink(RwAddress unit, const JumpSite& site) const override {
-        link(unit, site, unit + site.stub_offset);
+        aim(unit + site.site_offset, unit + site.stub_offset);
     }
     RwAddress jump_target(RwAddress unit, const JumpSite& site) const override {
         const RwAddress field = unit + site.site_offset;
         const int32_t displacement =
             std::atomic_ref<int32_t>(*field.as<int32_t>()).load(std::memory_order_relaxed);
-        return RwAddress((field + 4).value() + static_cast<uintptr_t>(static_cast<intptr_t>(displacement)));
+        const RwAddress to((field + 4).value() + static_cast<uintptr_t>(static_cast<intptr_t>(displacement)));
+        return to == unit + site.own_entry ? unit : to;
     }
 
     void set_rounding(void* state, ir::Rounding rounding) const override {
@@ -203,7 +206,8 @@ class X86Backend final : public Backend {
         hash = hash_step(hash, hash_words(target_.share_jump_cache_probe, target_.direct_side_exits,
                                           target_.share_tlb_probes, target_.carrying_modes,
                                           target_.inline_fp_flags, target_.fences, target_.atomic_additions,
-                                          context_.pinned_count, target_.count_insns, target_.profile));
+                                          target_.loop_registers, target_.fold_loads, context_.pinned_count,
+                                          target_.count_insns, target_.profile));
         const MemoryModel& memory = target_.memory;
         // Where direct memory begins is in gs, unless that is at 0.
         hash = hash_step(hash, hash_words(memory.kind, memory.base != 0, memory.bounds));
@@ -218,7 +222,8 @@ class X86Backend final : public Backend {
             if (jump.stub_offset == 0) {
                 continue;
             }
-            std::memcpy(unit.code.data() + jump.stub_offset + kUnitIndexInStub, &unit.unit_index,
+            const uint32_t stub = jump.stub_offset + (jump.own_entry != 0 ? kLeavingCall : 0);
+            std::memcpy(unit.code.data() + stub + kUnitIndexInStub, &unit.unit_index,
                         sizeof(unit.unit_index));
         }
     }
@@ -233,6 +238,9 @@ class X86Backend final : public Backend {
         std::memcpy(code.data() + field, &value, sizeof(value));
     }
 
+    static void aim(RwAddress field, RwAddress target) {
+        patch(field, static_cast<int32_t>(target - (field + 4)));
+    }
     static void patch(RwAddress field, int32_t displacement) {
         WEFT_DEBUG_ASSERT(field.value() % 4 == 0);
         // Sequentially consistent: pairs with the flags of the TBs at either end (accel/tcg/linking.h).

@@ -18,6 +18,8 @@ struct NativeOptions {
         true;  // a conditional branch that leaves the unit is itself the jump that is linked
     bool share_tlb_probes = true;  // accesses at displacements from one register share a probe
     bool carry_pages = true;  // accesses compare with the page that they found last before they probe the TLB
+    bool loop_registers = true;   // units that are loops keep more of the guest's registers in the host's
+    bool fold_loads = true;       // operands that are in the guest's state are read there by what uses them
     bool inline_fp_flags = true;  // MXCSR is read and written in the unit, not by a call
     // A helper that does not declare kHelperUsesFp runs under the guest's MXCSR. On, one that changes it, be it a sticky
     // exception by some arithmetic of its own, ends the program and is named.

@@ -131,13 +131,26 @@ Cond UnitCompiler::compare(ir::Cond cond, Type type, TempIndex a, TempIndex b) {
         std::swap(a, b);
         cond = ir::swap_operands(cond);
     }
+    const bool by_immediate = immediate(b, type, &value);
+    if (in_home(a) && (by_immediate || !in_home(b))) {
+        const Mem left = home(a);
+        if (by_immediate) {
+            tests ? as_->test(width, left, value) : as_->cmp(width, left, value);
+        } else {
+            const Gpr right = use(b);
+            tests ? as_->test(width, left, right) : as_->cmp(width, left, right);
+        }
+        return host_cond(cond);
+    }
     const Gpr left = use(a);
-    if (immediate(b, type, &value)) {
+    if (by_immediate) {
         if (tests) {
             as_->test(width, left, value);
         } else {
             as_->cmp(width, left, value);
         }
+    } else if (in_home(b)) {
+        tests ? as_->test(width, home(b), left) : as_->cmp(width, left, home(b));
     } else if (tests) {
         as_->test(width, left, use(b));
     } else {
@@ -152,7 +165,9 @@ void UnitCompiler::brcond(const ir::Op& op) {
     values_.sync_unit_temps();
     const Cond cond = compare(static_cast<ir::Cond>(op.cond), op.type, op.args[0], op.args[1]);
     const uint16_t label = op.args[ir::kBrcondLabelArg];
-    if (side_exits_[label] != kNoSideExit) {
+    if (side_exits_[label] != kNoSideExit && loop_.any()) {
+        branch_back(side_exits_[label], cond);
+    } else if (side_exits_[label] != kNoSideExit) {
         const ir::Op& transfer = unit_->ops[side_exits_[label]];
         linkable(transfer.aux).jump.site = patchable_jcc(cond);
     } else {
@@ -170,9 +185,15 @@ void UnitCompiler::find_side_exits() {
         return index < unit_->op_count && unit_->ops[index].code == code;
     };
     for (uint32_t i = 1; i < unit_->op_count; ++i) {
-        const bool checks_nothing = is(i + 1, Opcode::exit_check) && (unit_->ops[i + 1].cond & 1) == 0;
-        if (is(i, Opcode::set_label) && checks_nothing && is(i + 2, Opcode::goto_tb) &&
-            in_unit_page(unit_->ops[i + 2]) && ir::has_flag(unit_->ops[i - 1].code, ir::flag_block_end)) {
+        if (!is(i, Opcode::set_label) || !is(i + 1, Opcode::exit_check) || !is(i + 2, Opcode::goto_tb)) {
+            continue;
+        }
+        // A loop stores its registers where it is left: there the branch alone is not enough.
+        const uint32_t aux = unit_->ops[i + 2].aux;
+        const bool direct = loop_.any()
+                                ? loop_.leads_back(aux)
+                                : (unit_->ops[i + 1].cond & 1) == 0 && in_unit_page(unit_->ops[i + 2]);
+        if (direct && ir::has_flag(unit_->ops[i - 1].code, ir::flag_block_end)) {
             side_exits_[unit_->ops[i].aux] = i + 2;
         }
     }
@@ -227,6 +248,7 @@ UnitCompiler::Stub& UnitCompiler::linkable(uint32_t aux) {
     Stub& exit = stub(Stub::Kind::goto_tb);
     exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(aux));
     exit.jump.pc_offset = ir::goto_tb_offset(aux);
+    exit.jump.back = loop_.leads_back(aux);
     return exit;
 }
 
@@ -255,6 +277,9 @@ void UnitCompiler::returned() {
 void UnitCompiler::goto_tb(const ir::Op& op) {
     values_.sync_globals();
     values_.begin_block();
+    if (!loop_.leads_back(op.aux)) {
+        leave_loop();
+    }
     Stub& exit = linkable(op.aux);
     if (!in_unit_page(op)) {
         // Before the check: the stub goes by the page that it leads to.
@@ -270,6 +295,7 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
     values_.sync_globals();
     values_.end_op(op_index_);
     values_.begin_block();
+    leave_loop();
     const RuntimeCode& code = target_.runtime;
     const auto leave = [&](Cond cond) { as_->jcc_rel32(cond, runtime(code.exit_indirect)); };
     if ((op.cond & 1) != 0) {
@@ -306,6 +332,7 @@ void UnitCompiler::exit_tb(const ir::Op& op) {
     values_.sync_globals();
     values_.end_op(op_index_);
     values_.begin_block();
+    leave_loop();
     if (check_ != nullptr && target_.count_insns) {
         // It leaves anyway: the instructions are only to be counted.
         as_->sub(Width::q64, at_state(kInsnBudget), static_cast<int64_t>(check_->aux));
@@ -387,11 +414,13 @@ void UnitCompiler::call(const ir::Op& op) {
     const HelperDesc& helper = target_.helpers[op.aux];
     const unsigned outputs = helper.signature.result == Type::none ? 0 : 1;
     values_.save_for_call(op_index_);
+    store_loop_registers();
     place_arguments(std::span(op.args + outputs, op.args + op.arg_count),
                     helper.signature.takes_state ? kArgsAfterState : kArgsWithoutState);
     as_->call_rel32(runtime(target_.runtime.helpers[op.aux]));
     values_.release_dead(op_index_);
     values_.forget_registers();
+    load_loop_registers();
     if (outputs != 0) {
         const HostReg result = values_.def(op.args[0], host(Gpr::rax));
         if (gpr(result) != Gpr::rax) {

@@ -128,10 +128,17 @@ void UnitCompiler::alu(const ir::Op& op, Alu code) {
     if (values_.is_constant(a) && !values_.is_constant(b)) {
         std::swap(a, b);
     }
+    if (in_home(a) && !in_home(b)) {
+        std::swap(a, b);
+    }
     const Gpr left = use(a);
     if (immediate(b, op.type, &value)) {
         const Gpr target = result_of(op, width, left);
         as_->alu(code, width, target, value);
+    } else if (in_home(b)) {
+        const Mem right = home(b);
+        const Gpr target = result_of(op, width, left);
+        as_->alu(code, width, target, right);
     } else {
         const Gpr right = use(b);
         const Gpr target = result(op, left);
@@ -153,8 +160,12 @@ void UnitCompiler::add(const ir::Op& op) {
     if (values_.is_constant(a) && !values_.is_constant(b)) {
         std::swap(a, b);
     }
-    const Gpr left = use(a);
     const bool by_immediate = immediate(b, op.type, &value);
+    if (!by_immediate && (in_home(a) || in_home(b))) {
+        alu(op, Alu::add);
+        return;
+    }
+    const Gpr left = use(a);
     const Gpr right = by_immediate ? left : use(b);
     const Gpr target = result(op, left);
     if (by_immediate) {
@@ -185,6 +196,12 @@ void UnitCompiler::sub(const ir::Op& op) {
     }
     const Gpr left = use(op.args[1]);
     const bool by_immediate = immediate(op.args[2], op.type, &value);
+    if (!by_immediate && in_home(op.args[2])) {
+        const Mem right = home(op.args[2]);
+        as_->sub(width, result_of(op, width, left), right);
+        values_.end_op(op_index_);
+        return;
+    }
     const Gpr right = by_immediate ? left : use(op.args[2]);
     const Gpr target = result(op, left);
     if (by_immediate) {
@@ -244,6 +261,12 @@ void UnitCompiler::multiply(const ir::Op& op) {
     const Gpr left = use(a);
     if (immediate(b, op.type, &value)) {
         as_->imul(width, result(op, left), left, value);
+        values_.end_op(op_index_);
+        return;
+    }
+    if (in_home(b)) {
+        const Mem right = home(b);
+        as_->imul(width, result_of(op, width, left), right);
         values_.end_op(op_index_);
         return;
     }
@@ -344,7 +367,9 @@ void UnitCompiler::movcond(const ir::Op& op) {
     // The arms are fetched first: materialising a constant keeps the flags, but eviction order must not matter.
     const Gpr x = use(op.args[3]);
     const Gpr y = use(op.args[4]);
+    const RegMask arms = values_.locked();
     const Cond cond = compare(static_cast<ir::Cond>(op.cond), op.type, op.args[1], op.args[2]);
+    values_.unlock_but(arms);  // the flags have what was compared
     const Gpr target = result(op, y);
     if (target == x) {
         as_->cmov(invert(cond), width, target, y);

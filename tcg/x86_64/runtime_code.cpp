@@ -172,6 +172,9 @@ void RuntimeEmitter::prologue() {
     as_.mov(Width::q64, at_state(kReturnStackEnd), Gpr::rax);
     as_.lea(Width::q64, Gpr::rax, Mem::rip_unit(static_cast<int32_t>(code_.return_missed)));
     as_.mov(Width::q64, Mem(Gpr::rsp, 0), Gpr::rax);
+    if (context_.memory.kind == MemoryModel::Kind::direct) {
+        as_.mov(Width::q64, at_state(exec_offset(offsetof(ExecState, fault_entry))), 0);
+    }
     as_.sse(Mxcsr::stmxcsr, at_state(kHostMxcsr));
     as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
     load_pinned(true);

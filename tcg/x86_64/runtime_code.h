@@ -53,6 +53,8 @@ struct RuntimeCode {
 inline constexpr uint32_t kGotoTbRecordSize = 7;
 // Of a goto_tb's stub, which is a call of exit_goto_tb and its record: the bytes in front of the record.
 inline constexpr uint32_t kUnitIndexInStub = 5;
+// What stands before that in the stub of a jump back to its own unit's loop: a call of what leaves the loop.
+inline constexpr uint32_t kLeavingCall = 5;
 
 // Generates it into the start of `window`. `helpers` is the guest's table; `context` outlives the code.
 Result<RuntimeCode> emit_runtime_code(CodeWindow window, const RuntimeContext& context,

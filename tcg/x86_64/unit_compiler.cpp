@@ -43,13 +43,15 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     out_ = out;
     *out = CompiledUnit{};
 
+    plan_loop();
+    enter_loop();
     if (target_.profile) {
         count_entry();
     }
     find_side_exits();
     groups_.plan(unit, target_.helpers, target_.share_tlb_probes && !unit.ungrouped);
     liveness_.analyse(unit);
-    values_.begin(unit);
+    values_.begin(unit, loop_.chosen());
     for (op_index_ = 0; op_index_ < unit.op_count && !assembler.overflowed(); ++op_index_) {
         if (!liveness_.of(op_index_).removed) {
             lower(unit.ops[op_index_]);
@@ -58,6 +60,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     end_insn();
     out->host_insns = assembler.instructions();
     write_stubs();
+    write_loop_exits();
     out->slow_host_insns = assembler.instructions() - out->host_insns;
     assembler.align_data(16);
     if (values_.out_of_slots()) {
@@ -192,24 +195,28 @@ void UnitCompiler::write_stub(Stub& stub) {
     as_->bind(stub.entry);
     switch (stub.kind) {
         case Stub::Kind::access:
+            store_for_fault();
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
             stub.access.back = static_cast<uint16_t>(as_->offset() + sizeof(AccessRecord) - stub.resume);
             as_->data({reinterpret_cast<const uint8_t*>(&stub.access), sizeof(AccessRecord)});
             break;
         case Stub::Kind::carried:
             write_carried(stub.carried);
+            store_for_fault();
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.access_fp : runtime_code.access));
             stub.carried.access.back =
                 static_cast<uint16_t>(as_->offset() + sizeof(AccessRecord) - stub.resume);
             as_->data({reinterpret_cast<const uint8_t*>(&stub.carried.access), sizeof(AccessRecord)});
             break;
         case Stub::Kind::leader:
+            store_for_fault();
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.leader_fp : runtime_code.leader));
             stub.leader.access.back =
                 static_cast<uint16_t>(as_->offset() + sizeof(LeaderRecord) - stub.resume);
             as_->data({reinterpret_cast<const uint8_t*>(&stub.leader), sizeof(LeaderRecord)});
             break;
         case Stub::Kind::atomic:
+            store_for_fault();
             as_->call_rel32(runtime(touches_fp_ ? runtime_code.atomic_fp : runtime_code.atomic));
             write_record(stub.atomic, stub.resume);
             break;
@@ -226,7 +233,11 @@ void UnitCompiler::write_stub(Stub& stub) {
         case Stub::Kind::goto_tb: {
             const uint32_t entry = stub.entry.position();
             as_->patch_rel32(stub.jump.site, entry);
-            out_->jumps[stub.jump.slot] = JumpSite{stub.jump.site, entry, stub.jump.pc_offset};
+            out_->jumps[stub.jump.slot] =
+                JumpSite{stub.jump.site, entry, stub.jump.pc_offset, stub.jump.back ? loop_head_ : 0};
+            if (stub.jump.back) {
+                as_->call(leave_loop_);
+            }
             as_->call_rel32(runtime(runtime_code.exit_goto_tb));
             as_->data32(unit_index_);
             const uint32_t page_offset = static_cast<uint32_t>(stub.jump.pc_offset) & (kPageSize - 1);

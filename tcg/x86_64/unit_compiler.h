@@ -15,6 +15,7 @@
 #include "tcg/opt/access_groups.h"
 #include "tcg/regalloc/allocator.h"
 #include "tcg/regalloc/liveness.h"
+#include "tcg/regalloc/loop_registers.h"
 #include "tcg/x86_64/assembler.h"
 #include "tcg/x86_64/host_features.h"
 #include "tcg/x86_64/host_layout.h"
@@ -34,6 +35,8 @@ struct Target {
     bool share_jump_cache_probe;
     bool direct_side_exits;
     bool inline_fp_flags;
+    bool loop_registers;
+    bool fold_loads;
     bool share_tlb_probes;
     uint32_t carrying_modes;  // GuestArch::steady_modes, or none
     bool fences;
@@ -79,6 +82,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
             uint32_t site;
             int32_t pc_offset;  // of the destination from page_pc
             uint8_t slot;
+            bool back;  // to the loop's head
         };
         Kind kind;
         Label entry;
@@ -143,6 +147,23 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     void place_arguments(std::span<const uint16_t> args, std::span<const Gpr> places);
     // Emits the comparison of a brcond, setcond or movcond; the condition to test then.
     Cond compare(ir::Cond cond, ir::Type type, ir::TempIndex a, ir::TempIndex b);
+
+    // ---- globals in registers of the unit's own (lower_loop.cpp) ----
+    void plan_loop();
+    // Emits the loads where the unit is entered; behind them is the loop's head.
+    void enter_loop();
+    // Emits the stores of what the unit writes.
+    void store_loop_registers();
+    // The same where the unit is left for good.
+    void leave_loop();
+    // Emits the loads once more, behind what changed or lost them.
+    void load_loop_registers();
+    // A branch that is the loop's end: goes on at its head if `cond` holds and nobody asks the vCPU to return.
+    void branch_back(uint32_t transfer, Cond cond);
+    // Out of line, what stubs call to store them, and where faults of direct memory go on.
+    void write_loop_exits();
+    // Before a stub calls what may fault.
+    void store_for_fault();
 
     // ---- integers (lower_integer.cpp, lower_bits.cpp) ----
     bool lower_bits(const ir::Op& op);
@@ -251,6 +272,12 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     Gpr use(ir::TempIndex t) { return gpr(values_.use(t)); }
     Xmm use_fp(ir::TempIndex t) { return xmm(values_.use(t)); }
     Gpr scratch() { return gpr(values_.scratch(kLocalGprs)); }
+    // Whether `t` is a global that is in its home alone, where an instruction may read it.
+    bool in_home(ir::TempIndex t) const {
+        Place at{};
+        return target_.fold_loads && values_.in_memory_only(t, &at) && at.in_state;
+    }
+    Mem home(ir::TempIndex t) const { return at_state(values_.temp(t).offset); }
     // Lets go of operands that die here, and gives the register of the op's result: `near`, where that is free now.
     Gpr result(const ir::Op& op) {
         values_.release_dead(op_index_);
@@ -284,6 +311,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     Liveness liveness_;
     Allocator values_;
     AccessGroups groups_;
+    LoopRegisters loop_;
     std::array<uint16_t, kGprCount> kept_for_{};  // by general register that the allocator keeps: the group
     Stub* slow_ = nullptr;                        // of the access at hand; null where it has none
 
@@ -295,6 +323,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     uint32_t op_index_ = 0;
     const ir::Op* check_ = nullptr;         // the exit_check that waits for its transfer
     const ir::Op* return_point_ = nullptr;  // the return_point that waits for it
+    uint32_t loop_head_ = 0;                // offset; these: where loop_ has any
+    Label store_loop_, leave_loop_, loop_fault_;
     std::vector<Label> labels_;
     std::vector<uint32_t> side_exits_;  // by label: the op that is its goto_tb, or kNoSideExit
     std::vector<bool> branched_;        // by label: a brcond aims at it

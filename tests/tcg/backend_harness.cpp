@@ -505,7 +505,17 @@ Outcome Harness::execute(const Placed& placed, const Input& input) {
     return outcome;
 }
 
-Outcome Harness::run(const ir::Unit& unit, const Input& input) { return execute(compile(unit), input); }
+Outcome Harness::run(const ir::Unit& unit, const Input& input) {
+    const Placed placed = compile(unit);
+    for (unsigned i = 0; options_.link_rounds && i < placed.compiled.jump_count; ++i) {
+        const JumpSite& jump = placed.compiled.jumps[i];
+        if (jump.stub_offset != 0 && unit.ops[0].code == ir::Opcode::insn_start &&
+            jump.pc_offset == static_cast<int32_t>(unit.ops[0].aux)) {
+            backend_->link(placed.window.rw, jump, placed.window.rw);
+        }
+    }
+    return execute(placed, input);
+}
 
 std::vector<std::unique_ptr<Harness>> all_harnesses(const HarnessOptions& options) {
     std::vector<std::unique_ptr<Harness>> harnesses;

@@ -36,6 +36,7 @@ struct GuestState {
     uint8_t area[kAreaSize];  // for ld and st ops
     uint64_t helper_trace;    // mixes in what helpers saw
     uint64_t exception;       // what a fault recorded
+    uint64_t rounds;          // that a unit which jumps back to its start may still go
 
     bool operator==(const GuestState&) const = default;
 };
@@ -97,6 +98,8 @@ struct HarnessOptions {
     // first one. Accesses to others are slow ones.
     unsigned tlb_pages = 3;
     NativeOptions native{};
+    // run() links jumps to a unit's own start to it: units have to end by themselves.
+    bool link_rounds = false;
     const GuestArch* guest = &test_guest();
     // Of a native backend: a base of 1 stands for a place that the harness chooses.
     MemoryModel memory{};

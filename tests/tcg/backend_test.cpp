@@ -386,34 +386,42 @@ TEST_CASE("code can be shown") {
     });
 }
 
+// With loop registers the unit's jump back is linked to the unit alone.
 TEST_CASE("units are linked while others run them") {
-    on_every_backend({}, [](Harness& harness) {
-        UnitUnderTest loop, stop;
-        write_step(loop, 1, 0);
-        stop.b.insn_start(0);
-        stop.leave();
-        const Harness::Placed a = harness.compile(loop.unit);
-        const Harness::Placed b = harness.compile(stop.unit);
-        const JumpSite site = a.compiled.jumps[0];
-        std::atomic<bool> done{false};
-        std::thread linker([&] {
-            // Ends linked to the unit that leaves, so that the runs below cannot go on forever.
-            for (unsigned i = 0; i < 20'000; ++i) {
-                harness.backend().link(rw(a), site, rw(a));
-                harness.backend().unlink(rw(a), site);
-                harness.backend().link(rw(a), site, rw(b));
-            }
-            done.store(true);
+    for (const bool loop_registers : {false, true}) {
+        HarnessOptions options;
+        options.native.loop_registers = loop_registers;
+        on_every_backend(options, [&](Harness& harness) {
+            UnitUnderTest loop, stop;
+            write_step(loop, 1, 0);
+            stop.b.insn_start(0);
+            stop.leave();
+            const Harness::Placed a = harness.compile(loop.unit);
+            const Harness::Placed b = harness.compile(stop.unit);
+            const JumpSite site = a.compiled.jumps[0];
+            CHECK((site.own_entry != 0) == (loop_registers && harness.backend().executes()));
+            std::atomic<bool> done{false};
+            std::thread linker([&] {
+                // Ends where the unit is left, so that the runs below cannot go on forever.
+                for (unsigned i = 0; i < 20'000; ++i) {
+                    harness.backend().link(rw(a), site, rw(a));
+                    harness.backend().unlink(rw(a), site);
+                    if (site.own_entry == 0) {
+                        harness.backend().link(rw(a), site, rw(b));
+                    }
+                }
+                done.store(true);
+            });
+            unsigned wrong = 0;
+            do {
+                const Outcome outcome = harness.execute(a, on_page());
+                wrong += outcome.state.regs[1] == 0;
+                wrong += outcome.exit != ExitKind::goto_tb && outcome.exit != ExitKind::lookup;
+            } while (!done.load());
+            linker.join();
+            CHECK(wrong == 0);
         });
-        unsigned wrong = 0;
-        do {
-            const Outcome outcome = harness.execute(a, on_page());
-            wrong += outcome.state.regs[1] == 0;
-            wrong += outcome.exit != ExitKind::goto_tb && outcome.exit != ExitKind::lookup;
-        } while (!done.load());
-        linker.join();
-        CHECK(wrong == 0);
-    });
+    }
 }
 
 }  // namespace weft::tcg::test

@@ -28,6 +28,8 @@ constexpr std::pair<std::string_view, bool NativeOptions::*> kSwitches[] = {
     {"direct_side_exits", &NativeOptions::direct_side_exits},
     {"share_tlb_probes", &NativeOptions::share_tlb_probes},
     {"carry_pages", &NativeOptions::carry_pages},
+    {"loop_registers", &NativeOptions::loop_registers},
+    {"fold_loads", &NativeOptions::fold_loads},
     {"inline_fp_flags", &NativeOptions::inline_fp_flags},
     {"fences", &NativeOptions::fences},
     {"atomic_additions", &NativeOptions::atomic_additions},

@@ -493,6 +493,9 @@ void RandomUnit::start_block() {
     }
 }
 
+// Branches of a unit that lead back to its start, at most.
+constexpr size_t kMostBack = 3;
+
 // Where a goto_tb may lead.
 int32_t RandomUnit::linked_offset() {
     return builder_->unit().fixed_pages ? ir::kMinGotoTbOffset + static_cast<int32_t>(below(1u << 24) & ~1u)
@@ -502,11 +505,13 @@ int32_t RandomUnit::linked_offset() {
 void RandomUnit::leave() {
     Builder& b = *builder_;
     const unsigned choice = below(4);
-    const bool calls = choice < 3 && b.unit().goto_tb_count + 2u <= ir::kMaxGotoTb && chance(30);
+    // Those that lead back need theirs.
+    const unsigned slots = ir::kMaxGotoTb - (options_.rounds ? kMostBack + 1 : 0);
+    const bool calls = choice < 3 && b.unit().goto_tb_count + 2u <= slots && chance(30);
     if (calls) {
         b.return_point(ir::I64{pick(Type::i64)}, linked_offset());
     }
-    if (choice < 2 && b.unit().goto_tb_count < ir::kMaxGotoTb) {
+    if (choice < 2 && b.unit().goto_tb_count < slots) {
         b.exit_check(below(6), chance(50));
         b.goto_tb(linked_offset());
         return;
@@ -576,6 +581,30 @@ void RandomUnit::loop() {
     b.brcond(Cond::ne, counter, b.imm(0), top);
 }
 
+// At the start: leaves when there is no round left.
+void RandomUnit::count_round(ir::Label done) {
+    Builder& b = *builder_;
+    const auto place = static_cast<uint32_t>(offsetof(GuestState, rounds));
+    const ir::I64 left = b.local<ir::I64>();
+    b.emit(Opcode::ld, Type::i64, 0, place, left.index);
+    b.op_into(Opcode::sub, left, left, b.imm(1));
+    b.emit(Opcode::st, Type::i64, 0, place, left.index);
+    b.brcond(Cond::eq, left, b.imm(0), done);
+}
+
+void RandomUnit::branch_back() {
+    Builder& b = *builder_;
+    back_.push_back(b.new_label());
+    const Type type = chance(70) ? Type::i64 : Type::i32;
+    ir::Op& op = b.emit(Opcode::brcond, type, static_cast<uint8_t>(below(12)), 0, pick(type), pick(type));
+    op.args[ir::kBrcondLabelArg] = back_.back().index;
+}
+
+void RandomUnit::jump_back() {
+    builder_->exit_check(below(6), true);
+    builder_->goto_tb(start_);
+}
+
 void RandomUnit::write(ir::Unit& unit) {
     Builder builder(unit);
     builder_ = &builder;
@@ -585,6 +614,8 @@ void RandomUnit::write(ir::Unit& unit) {
     for (auto& temps : unit_temps_) {
         temps.clear();
     }
+    start_ = pc_offset_;
+    back_.clear();
     builder.insn_start(pc_offset_);
     for (unsigned i = 0; i < 2; ++i) {
         const ir::I64 wide = builder.local<ir::I64>();
@@ -603,6 +634,10 @@ void RandomUnit::write(ir::Unit& unit) {
         unit_temps_[number(Type::f32)].push_back(s.index);
     }
     start_block();
+    const ir::Label done = builder.new_label();
+    if (options_.rounds) {
+        count_round(done);
+    }
     unsigned loops = 0;
     for (unsigned i = 0; i < options_.insns; ++i) {
         guest_insn();
@@ -613,8 +648,22 @@ void RandomUnit::write(ir::Unit& unit) {
             ++loops;
             loop();
         }
+        if (options_.rounds && back_.size() < kMostBack && chance(20)) {
+            branch_back();
+        }
     }
-    leave();
+    if (!options_.rounds) {
+        leave();
+    } else {
+        chance(50) ? jump_back() : leave();
+        for (const ir::Label label : back_) {
+            builder.set_label(label);
+            jump_back();
+        }
+        builder.set_label(done);
+        start_block();
+        leave();
+    }
     unit.insn_count = options_.insns;
     builder_ = nullptr;
 }
@@ -652,6 +701,7 @@ Input random_input(std::mt19937_64& random) {
                 break;
         }
     }
+    input.state.rounds = 1 + random() % 6;
     for (uint32_t& value : input.state.words) {
         value = static_cast<uint32_t>(word());
     }

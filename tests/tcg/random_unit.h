@@ -19,6 +19,7 @@ struct RandomUnitOptions {
     bool helpers = true;
     bool branches = true;
     bool loops = true;
+    bool rounds = false;  // jumps back to its own start, as often as GuestState::rounds says
 };
 
 // Writes one unit. The same seed and options give the same unit.
@@ -66,6 +67,9 @@ class RandomUnit {
     ir::I64 address(unsigned size_log2);
     void branch_over();
     void loop();
+    void count_round(ir::Label done);
+    void branch_back();
+    void jump_back();
     int32_t linked_offset();
     void leave();
     void start_block();
@@ -76,6 +80,8 @@ class RandomUnit {
     // By type: temps whose values may be used now.
     std::vector<Index> pool_[5];
     std::vector<Index> unit_temps_[5];
+    int32_t start_ = 0;
+    std::vector<ir::Label> back_;  // labels of jumps to the start, which stand at the end
     int32_t pc_offset_ = 0;
     unsigned depth_ = 0;
 };

@@ -86,6 +86,28 @@ TEST_CASE("random units of integer ops") {
 
 TEST_CASE("random units of all ops") { run_cases({}, {}, test_seed(100'000), test_cases(2500)); }
 
+// Those that call helpers keep no registers of their own.
+TEST_CASE("random units that jump back to their start") {
+    for (const bool helpers : {false, true}) {
+        for (const bool fp : {true, false}) {
+            RandomUnitOptions options;
+            options.rounds = true;
+            options.helpers = helpers;
+            options.fp = fp;
+            HarnessOptions linked;
+            linked.link_rounds = true;
+            HarnessOptions counting = linked;
+            counting.count_insns = true;
+            HarnessOptions unpinned = linked;
+            unpinned.native.pin_registers = false;
+            unpinned.tlb_pages = 1;
+            run_cases_on(all_harnesses_and_memories(linked), options, test_seed(900'000), test_cases(1000));
+            run_cases_on(all_harnesses_and_memories(counting), options, test_seed(910'000), test_cases(250));
+            run_cases(options, unpinned, test_seed(920'000), test_cases(500));
+        }
+    }
+}
+
 TEST_CASE("random units with accesses by the slow path: all, and those of one page") {
     for (const unsigned pages : {0u, 1u, 2u}) {
         HarnessOptions options;
@@ -112,6 +134,8 @@ TEST_CASE("random units with the native backend's optimisations off") {
                                    .direct_side_exits = false,
                                    .share_tlb_probes = false,
                                    .carry_pages = false,
+                                   .loop_registers = false,
+                                   .fold_loads = false,
                                    .inline_fp_flags = false,
                                    .features = {}};
     run_cases({}, options, test_seed(400'000), test_cases(500));

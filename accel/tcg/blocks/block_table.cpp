@@ -13,6 +13,7 @@ bool BlockTable::may_link(const TranslationBlock& source, uint32_t slot,
            (destination.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) == 0 &&
            (source.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) == 0 &&
            source.key.tb_flags == destination.key.tb_flags &&
+           (source.jumps[slot].site.own_entry == 0 || &source == &destination) &&
            source.key.page0() + static_cast<uint64_t>(int64_t{source.jumps[slot].site.pc_offset}) ==
                destination.key.start;
 }

@@ -32,7 +32,7 @@ struct RecordHead {
     uint32_t code_size;
     uint32_t zero;
 };
-static_assert(sizeof(RecordHead) == 72 && sizeof(tcg::JumpSite) == 12);
+static_assert(sizeof(RecordHead) == 72 && sizeof(tcg::JumpSite) == 16);
 
 constexpr uint32_t kMagic = 0x54666577;
 constexpr size_t kChecked = offsetof(RecordHead, tb_flags);
@@ -100,8 +100,10 @@ bool sound(const RecordHead& head, const Pieces& pieces, const tcg::CompiledUnit
     for (unsigned i = 0; i < head.jump_count; ++i) {
         const tcg::JumpSite& jump = unit.jumps[i];
         // A stub is a call and the unit's number at least.
-        if (jump.stub_offset != 0 && (!holds_field(head, jump.site_offset) || jump.site_offset % 4 != 0 ||
-                                      !holds_field(head, uint64_t{jump.stub_offset} + 8))) {
+        if (jump.stub_offset != 0 &&
+            (!holds_field(head, jump.site_offset) || jump.site_offset % 4 != 0 ||
+             !holds_field(head, uint64_t{jump.stub_offset} + 8) || !holds_field(head, jump.own_entry) ||
+             (jump.own_entry != 0 && !holds_field(head, uint64_t{jump.stub_offset} + 13)))) {
             return false;
         }
     }
@@ -187,7 +189,7 @@ std::optional<Record> read_record(std::span<const uint8_t> bytes) {
     compiled.jump_count = static_cast<uint8_t>(head.jump_count);
     std::memcpy(compiled.jumps.data(), pieces->jumps.data(), pieces->jumps.size());
     compiled.encoded_insns = pieces->table;
-    // Behind a head of 72 bytes and jumps of twelve: aligned.
+    // Behind a head of 72 bytes and jumps of sixteen: aligned.
     compiled.outside = {reinterpret_cast<const uint16_t*>(pieces->outside.data()), head.outside_count};
     compiled.host_insns = head.host_insns;
     compiled.slow_host_insns = head.slow_host_insns;
