@@ -18,7 +18,9 @@
 #include "emulator/system/background.h"
 #include "emulator/system/console.h"
 #include "emulator/system/device_backends.h"
+#include "emulator/system/machine_facts.h"
 #include "emulator/system/machine_options.h"
+#include "emulator/system/no_machine.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
 #include "emulator/system/signals.h"
@@ -141,7 +143,7 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 // The machine's life, between the main loop and the console.
 Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
                         Log& log, loader::AccelChain& accel, Console& console, Signals& signals,
-                        Background* background) {
+                        Background* background, control::MachineFacts& facts) {
     Result<std::unique_ptr<machine::Machine>> machine =
         machine::Machine::create(config, plan, loop, log, accel);
     if (!machine) {
@@ -153,18 +155,64 @@ Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& pla
     const auto signal_watch = loop.watch(signals.fd(), machine::MainLoop::Ready::readable, [&] {
         const Signals::Event event = signals.take();
         if (event == Signals::Event::terminate) {
-            (*machine)->request_shutdown(0);
+            (*machine)->end_by_signal();
         } else if (event == Signals::Event::continued) {
             console.continued();
         }
     });
-    console.attach(machine->get());
+    facts.accelerator = accel.descriptor().name;
+    console.attach(**machine, facts);
     Result<int> exit_code = (*machine)->run();
-    console.attach(nullptr);
+    console.detach();
     return exit_code;
 }
 
+// -machine none.
+Result<int> run_without_machine(const Options& options, Background* background) {
+    const Result<std::unique_ptr<machine::MainLoop>> loop = machine::MainLoop::create();
+    if (!loop) {
+        return std::unexpected(loop.error());
+    }
+    Result<std::unique_ptr<Signals>> signals = Signals::create();
+    if (!signals) {
+        return std::unexpected(signals.error());
+    }
+    const Result<std::unique_ptr<Console>> console = Console::open(options, **loop);
+    if (!console) {
+        return std::unexpected(console.error());
+    }
+    const Result<std::unique_ptr<PidFile>> pid_file = PidFile::create(options.pid_file);
+    if (!pid_file) {
+        return std::unexpected(pid_file.error());
+    }
+    NoMachine nothing(**loop);
+    static_cast<void>(nothing.set_running(!options.start_stopped));
+    if (background != nullptr) {
+        background->ready();
+    }
+    const auto signal_watch = (*loop)->watch((*signals)->fd(), machine::MainLoop::Ready::readable, [&] {
+        const Signals::Event event = (*signals)->take();
+        if (event == Signals::Event::terminate) {
+            nothing.end(machine::MachineCause::signal);
+        } else if (event == Signals::Event::continued) {
+            (*console)->continued();
+        }
+    });
+    control::MachineFacts facts = machine_facts(options, {});
+    facts.chars = [&] { return (*console)->lines(); };
+    (*console)->attach(nothing, facts);
+    (*loop)->run();
+    (*console)->detach();
+    (*console)->restore_terminal();
+    signals->reset();
+    (*console)->drain();
+    return 0;
+}
+
 Result<int> run(const Options& options, Background* background) {
+    if (options.no_machine) {
+        return run_without_machine(options, background);
+    }
     // Everything is checked first, and only then anything opened for writing.
     loader::AccelChain accel(options.accelerators, accel_sources(options), print_error);
     if (Result<> usable = accel.advance(); !usable) {
@@ -225,8 +273,10 @@ Result<int> run(const Options& options, Background* background) {
     config.backends.devices = connected_devices(options, *drives, *backends);
     config.backends.parts = options.parts;
     config.backends.networks = backends->networks();
+    control::MachineFacts facts = machine_facts(options, *drives);
+    facts.chars = [&] { return (*console)->lines(); };
     Result<int> exit_code =
-        run_machine(config, **plan, **loop, **log, accel, **console, **signals, background);
+        run_machine(config, **plan, **loop, **log, accel, **console, **signals, background, facts);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -71,7 +71,8 @@ constexpr OptionDesc kMachineOptions[] = {
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
     {"machine", "M", "NAME[,dumpdtb=FILE]", nullptr, parse_machine,
-     "the board: virt ('help' lists them); dumpdtb writes its device tree and exits"},
+     "the board: virt ('help' lists them); dumpdtb writes its device tree and exits;\n"
+     "none: no machine, just the monitor and QMP"},
     {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
     {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
      "number of harts, 1 to 512 (1); what the levels say must agree with it"},
@@ -103,7 +104,12 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"chardev", nullptr, "stdio|null|file|pty|socket,id=ID[,KEY=VALUE...]", nullptr, parse_chardev,
      "a line that -serial and -monitor name as chardev:ID; mux=on: both may;\n"
      "file: path=, append=; socket: path= or host=, port=; server=, wait=, telnet="},
-    {"mon", nullptr, "chardev=ID[,mode=readline]", nullptr, parse_mon, "the same as -monitor chardev:ID"},
+    {"mon", nullptr, "chardev=ID[,mode=readline|control][,pretty=on]", nullptr, parse_mon,
+     "the same as -monitor chardev:ID, or with mode=control as -qmp"},
+    {"qmp", nullptr, "LINE", nullptr, parse_qmp,
+     "QEMU's machine protocol on a line: unix:PATH,server=on,wait=off, tcp:...,\n"
+     "stdio, chardev:ID; may be given several times"},
+    {"qmp-pretty", nullptr, "LINE", nullptr, parse_qmp_pretty, "the same, laid out for people"},
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
@@ -156,8 +162,8 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"display", nullptr, "none", nullptr, accept_display, "there is no display"},
     {"vga", nullptr, "none", nullptr, accept_vga, "there is no display"},
     {"parallel", nullptr, "none", nullptr, accept_parallel, "there is no parallel port"},
-    {"name", nullptr, "TEXT", nullptr, accept_name, "a name for lists of processes"},
-    {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the board has no place for it"},
+    {"name", nullptr, "TEXT", nullptr, accept_name, "a name that the monitor and QMP tell"},
+    {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the monitor and QMP tell it; the guest does not"},
     {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
     {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
 };
@@ -304,6 +310,18 @@ std::string usage_text(const std::string& version) {
     return text;
 }
 
+std::vector<std::string> names_of_options_with_values() {
+    std::vector<std::string> names;
+    for (const OptionGroup& group : kGroups) {
+        for (const OptionDesc& option : group.options) {
+            if (option.argument != nullptr) {
+                names.emplace_back(option.name);
+            }
+        }
+    }
+    return names;
+}
+
 std::string machines_text() {
     std::string text = "Supported machines are:\n";
     for (const hw::MachineType& type : hw::machine_types()) {
@@ -311,6 +329,7 @@ std::string machines_text() {
                             type.max_cpus, type.max_devices,
                             &type == &hw::machine_types().front() ? " (default)" : "");
     }
+    text += fmt::format("{:<20} no machine, for QMP\n", "none");
     text += "Each has the property accel=NAME[:NAME...], the accelerators to try.\n";
     return text;
 }

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
-#include "emulator/backend/char/char_stream.h"
+#include "emulator/backend/char/stream_socket.h"
 #include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
@@ -31,6 +31,12 @@ struct SerialChoice {
     backend::SocketChoice socket = {};  // socket
     bool shared = false;                // pty, socket: with the monitor, as mux_stdio is
     std::string id = {};                // of -chardev; empty: none
+};
+
+// QMP, on a line of its own.
+struct QmpChoice {
+    SerialChoice line;  // never shared
+    bool pretty = false;
 };
 
 struct DriveChoice {
@@ -85,6 +91,7 @@ struct Options {
     std::optional<std::string> module_dir;
 
     const hw::MachineType* machine = nullptr;  // never null where no help is asked for
+    bool no_machine = false;  // -machine none: QMP and monitors alone, `machine` is what there could be
     unsigned cpus = 1;
     unsigned max_cpus = 1;
     std::string cpu;  // a model of the machine's CPUs; never empty where no help is asked for
@@ -100,6 +107,9 @@ struct Options {
     SerialChoice serial;
     bool monitor_on_stdio = false;        // a monitor alone on the terminal (mux_stdio brings its own)
     std::optional<SerialChoice> monitor;  // a monitor alone on a pseudo-terminal or socket
+    std::vector<QmpChoice> qmp;           // one of them on the terminal at most
+    std::string name;                     // -name; empty: none
+    std::string uuid;                     // -uuid; empty: none
     std::vector<DriveChoice> drives;
     std::vector<ObjectChoice> objects;    // ids are distinct
     std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
@@ -129,6 +139,9 @@ Result<Options> parse_options(std::span<const char* const> arguments);
 
 // The text of -help. Scripts look for QEMU in it, and take the fourth word for the version.
 std::string usage_text(const std::string& version);
+
+// The names of the options that take a value, without dashes.
+std::vector<std::string> names_of_options_with_values();
 
 // Texts of "-machine help" and the like (but those of accelerators: accel_loader.h).
 std::string machines_text();

@@ -160,6 +160,7 @@ TEST_CASE("who has the terminal", "[options]") {
     CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}) ==
           "-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
     CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc'" + lines);
+    CHECK(bad({"-qmp", "vc"}) == "-qmp: 'vc'" + lines);
 }
 
 TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
@@ -222,6 +223,48 @@ TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
     CHECK(bad({"-chardev", "pty,id=c,path=x"}) == "-chardev: pty has no parameter 'path'");
     CHECK(bad({"-mon", "chardev=c,mode=control"}) ==
           "-mon: mode=control is not supported: there is no QMP (mode=readline is)");
+}
+
+TEST_CASE("QMP's lines", "[options]") {
+    CHECK(good({}).qmp.empty());
+    CHECK(good({"-qmp", "none"}).qmp.empty());
+    const Options options =
+        good({"-qmp", "unix:q,server=on,wait=off", "-qmp-pretty", "tcp:127.0.0.1:4444", "-mon",
+              "chardev=c,mode=control,pretty=on", "-chardev", "pty,id=c", "-mon", "d,mode=control",
+              "-chardev", "null,id=d", "-name", "guest=box,debug-threads=on", "-uuid",
+              "12345678-1234-1234-1234-123456789abc"});
+    REQUIRE(options.qmp.size() == 4);
+    CHECK(options.qmp[0].line.socket.path == "q");
+    CHECK_FALSE(options.qmp[0].line.socket.wait);
+    CHECK_FALSE(options.qmp[0].pretty);
+    CHECK(options.qmp[1].line.socket.port == "4444");
+    CHECK(options.qmp[1].pretty);
+    CHECK(options.qmp[2].line.kind == Kind::pty);
+    CHECK(options.qmp[2].pretty);
+    CHECK(options.qmp[3].line.id == "d");
+    CHECK(options.name == "box");
+    CHECK(options.uuid == "12345678-1234-1234-1234-123456789abc");
+    // The terminal is one's alone.
+    const Options terminal = good({"-qmp", "stdio"});
+    CHECK(terminal.serial.kind == Kind::null);
+    CHECK_FALSE(terminal.monitor_on_stdio);
+    CHECK_FALSE(good({"-nographic", "-serial", "null", "-qmp", "stdio"}).monitor_on_stdio);
+    const std::string taken = "-qmp: stdio is the serial port's or the monitor's";
+    CHECK(bad({"-nographic", "-qmp", "stdio"}) == taken);
+    CHECK(bad({"-serial", "mon:stdio", "-qmp", "stdio"}) == taken);
+    CHECK(bad({"-monitor", "stdio", "-qmp", "stdio"}) == taken);
+    CHECK(bad({"-qmp", "stdio", "-qmp", "stdio"}) == "-qmp: stdio is asked for twice");
+    CHECK(bad({"-qmp", "mon:pty"}) == "-qmp: its line cannot be shared");
+    CHECK(bad({"-qmp", "chardev:x"}) == "-qmp: there is no chardev 'x'");
+    CHECK(bad({"-chardev", "pty,id=a", "-serial", "chardev:a", "-qmp", "chardev:a"}) ==
+          "-qmp: chardev 'a' is used already");
+    CHECK(bad({"-mon", "c,mode=x"}) == "-mon: mode=x: there are readline and control");
+    CHECK(bad({"-mon", "c,pretty=on"}) == "-mon: pretty is for mode=control");
+    CHECK(bad({"-mon", "c,mode=control,pretty=x"}).starts_with("-mon: "));
+    CHECK(good({"-machine", "none"}).no_machine);
+    CHECK_FALSE(good({"-machine", "none", "-machine", "virt"}).no_machine);
+    CHECK(good({"-nodefaults", "-nographic", "-daemonize", "-qmp", "unix:q,server,nowait"}).daemonize);
+    CHECK(bad({"-nodefaults", "-daemonize", "-qmp", "stdio"}).starts_with("-daemonize: "));
 }
 
 TEST_CASE("drives and devices", "[options]") {
