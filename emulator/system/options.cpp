@@ -71,8 +71,8 @@ constexpr OptionDesc kMachineOptions[] = {
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
     {"machine", "M", "NAME[,dumpdtb=FILE]", nullptr, parse_machine,
-     "the board: virt ('help' lists them); dumpdtb writes its device tree and exits;\n"
-     "none: no machine, just the monitor and QMP"},
+     "the board: virt ('help' lists them); dumpdtb writes its device tree\n"
+     "and exits. none: no machine, just the monitor and QMP"},
     {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
     {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
      "number of harts, 1 to 512 (1); what the levels say must agree with it"},

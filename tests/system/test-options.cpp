@@ -91,8 +91,8 @@ TEST_CASE("machines and CPUs", "[options]") {
     CHECK(machines_text().find(
               "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
           std::string::npos);
-    CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
-    CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
+    CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt', 'none')");
+    CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt', 'none')");
     CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: aia=aplic is not supported (only none)");
     CHECK(good({}).cpu == "rv64");
     CHECK(good({"-cpu", "rv64"}).cpu == "rv64");
@@ -221,11 +221,11 @@ TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
     CHECK(bad({"-chardev", "file,id=c"}) == "-chardev: a file needs path=PATH");
     CHECK(bad({"-chardev", "socket,id=c"}) == "-chardev: a socket needs path=PATH, or host= and port=");
     CHECK(bad({"-chardev", "pty,id=c,path=x"}) == "-chardev: pty has no parameter 'path'");
-    CHECK(bad({"-mon", "chardev=c,mode=control"}) ==
-          "-mon: mode=control is not supported: there is no QMP (mode=readline is)");
+    CHECK(bad({"-mon", "chardev=c,mode=control"}) == "-qmp: there is no chardev 'c'");
 }
 
 TEST_CASE("QMP's lines", "[options]") {
+    using Kind = SerialChoice::Kind;
     CHECK(good({}).qmp.empty());
     CHECK(good({"-qmp", "none"}).qmp.empty());
     const Options options =
@@ -371,7 +371,7 @@ TEST_CASE("-nodefaults and -daemonize, and who has the terminal", "[options]") {
     CHECK(good({"-nodefaults", "-monitor", "stdio"}).monitor_on_stdio);
     CHECK(good({"-daemonize", "-serial", "null", "-pidfile", "p"}).pid_file == "p");
     const std::string terminal =
-        "-daemonize: the terminal cannot have the serial port or the monitor (-serial "
+        "-daemonize: the terminal cannot have the serial port, the monitor or QMP (-serial "
         "file:PATH, -serial null; -monitor none)";
     CHECK(bad({"-daemonize"}) == terminal);
     CHECK(bad({"-daemonize", "-serial", "mon:stdio"}) == terminal);
