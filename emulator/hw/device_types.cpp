@@ -11,6 +11,9 @@ std::span<const DeviceType* const> device_types() {
         &kVirtioBlkType,
         &kVirtioNetType,
         &kVirtioRngType,
+        &kVirtioBlkPciType,
+        &kVirtioNetPciType,
+        &kVirtioRngPciType,
     };
     return kTypes;
 }

@@ -1,10 +1,12 @@
 // weft-system-riscv64: runs a RISC-V machine.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <new>
 
 #include "base/log.h"
@@ -99,27 +101,34 @@ Result<LogSettings> parse_log(const Options& options) {
 
 using Drives = std::vector<std::unique_ptr<backend::BlockBackend>>;
 
-// Opens the images that devices show.
+Result<std::unique_ptr<backend::BlockBackend>> open_drive(const DriveChoice& drive) {
+    Result<std::unique_ptr<backend::RawImage>> image =
+        backend::RawImage::open(drive.file, image_access(drive));
+    if (!image) {
+        return std::unexpected(image.error().within("-drive"));
+    }
+    if (!drive.snapshot || drive.read_only) {
+        return std::move(*image);
+    }
+    Result<std::unique_ptr<backend::Overlay>> overlay = backend::Overlay::create(std::move(*image));
+    if (!overlay) {
+        return std::unexpected(overlay.error().within("-snapshot"));
+    }
+    return std::move(*overlay);
+}
+
+// Opens the images that devices and flash memories show.
 Result<Drives> open_drives(const Options& options) {
+    std::vector<std::optional<size_t>> shown = options.flash;
+    std::ranges::transform(options.devices, std::back_inserter(shown), &DeviceChoice::drive);
     Drives drives(options.drives.size());
-    for (const DeviceChoice& device : options.devices) {
-        if (!device.drive) {
-            continue;
-        }
-        const DriveChoice& drive = options.drives[*device.drive];
-        Result<std::unique_ptr<backend::RawImage>> image =
-            backend::RawImage::open(drive.file, image_access(drive));
-        if (!image) {
-            return std::unexpected(image.error().within("-drive"));
-        }
-        drives[*device.drive] = std::move(*image);
-        if (drive.snapshot && !drive.read_only) {
-            Result<std::unique_ptr<backend::Overlay>> overlay =
-                backend::Overlay::create(std::move(drives[*device.drive]));
-            if (!overlay) {
-                return std::unexpected(overlay.error().within("-snapshot"));
+    for (const std::optional<size_t>& index : shown) {
+        if (index) {
+            auto opened = open_drive(options.drives[*index]);
+            if (!opened) {
+                return std::unexpected(opened.error());
             }
-            drives[*device.drive] = std::move(*overlay);
+            drives[*index] = std::move(*opened);
         }
     }
     return drives;
@@ -223,6 +232,9 @@ Result<int> run(const Options& options, Background* background) {
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives, *backends);
+    for (const std::optional<size_t>& index : options.flash) {
+        config.backends.flash.push_back(index ? (*drives)[*index].get() : nullptr);
+    }
     config.backends.parts = options.parts;
     config.backends.networks = backends->networks();
     Result<int> exit_code =

@@ -152,6 +152,14 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 return std::unexpected(file.error());
             }
             raw.options.dump_tree = *file;
+        } else if (const auto unit = item.key.starts_with("pflash") ? parse_uint(item.key.substr(6))
+                                                                  : std::nullopt;
+                   unit && *unit < machine->flashes) {
+            const Result<std::string> drive = value_of(item);
+            if (!drive) {
+                return std::unexpected(drive.error());
+            }
+            raw.flash_names[*unit] = *drive;
         } else if (Result<> fixed = check_fixed(*machine, item); !fixed) {
             return fixed;
         }

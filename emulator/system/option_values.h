@@ -30,6 +30,7 @@ struct RawOptions {
     bool nographic = false;
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
+    std::map<uint64_t, std::string> flash_names;  // -machine pflashN=: drives or block nodes, by unit
     struct BlockNode {
         std::string name;
         std::map<std::string, std::string> items;  // as written, nested keys among them
@@ -56,6 +57,12 @@ Result<> parse_hard_disk(RawOptions& raw, const std::string& value);
 Result<> parse_blockdev(RawOptions& raw, const std::string& value);
 // Makes drives of block nodes, before devices look for them.
 Result<> choose_blocks(RawOptions& raw);
+
+// option_flash.cpp
+Result<> parse_flash(RawOptions& raw, const std::string& value);
+Result<> parse_fw_cfg(RawOptions& raw, const std::string& value);
+// Makes Options::flash, before devices look for drives.
+Result<> choose_flash(RawOptions& raw);
 
 // option_accepted.cpp: options that ask for what is so anyway.
 Result<> accept_display(RawOptions& raw, const std::string& value);

@@ -70,7 +70,7 @@ constexpr OptionDesc kMachineOptions[] = {
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
-    {"machine", "M", "NAME[,dumpdtb=FILE]", nullptr, parse_machine,
+    {"machine", "M", "NAME[,dumpdtb=FILE][,pflashN=ID]", nullptr, parse_machine,
      "the board: virt ('help' lists them); dumpdtb writes its device tree and exits"},
     {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
     {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
@@ -89,6 +89,8 @@ constexpr OptionDesc kBootOptions[] = {
      "kernel: an Image, packed with gzip or not, or an ELF file"},
     {"initrd", nullptr, "FILE", nullptr, set_text<&Options::initrd>, "initial RAM disk for the kernel"},
     {"append", nullptr, "TEXT", nullptr, set_append, "the kernel's command line"},
+    {"fw_cfg", nullptr, "[name=]NAME,file=PATH|string=TEXT", nullptr, parse_fw_cfg,
+     "data that firmware and kernels read from QEMU's configuration device"},
     {"dtb", nullptr, "FILE", nullptr, set_text<&Options::dtb>,
      "a device tree to use instead of the board's own"},
 };
@@ -107,11 +109,13 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=][,cache=]", nullptr,
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none|pflash][,id=ID][,readonly=][,cache=]", nullptr,
      parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
-     "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
+     "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH are doubled. Without format=raw, files that\n"
      "look like images of other formats are refused"},
+    {"pflash", nullptr, "FILE", nullptr, parse_flash,
+     "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
     {"blockdev", nullptr, "driver=raw|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
      "a node that -device names as its drive: file.filename=PATH with raw, or\n"
@@ -279,7 +283,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_blocks,
-                                choose_devices, check_references, check_networks}) {
+                                choose_flash, choose_devices, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

@@ -39,8 +39,17 @@ struct DriveChoice {
     bool read_only = false;
     bool probe = true;           // no format=raw: the file must not look like an image of another format
     bool attach = true;          // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool flash = false;          // if=pflash: a flash memory's
+    std::optional<uint64_t> unit = {};  // which one; none: the next
     bool snapshot = false;       // writes go to a temporary file
     bool write_through = false;  // writes are on the host's disk when the guest hears of them
+};
+
+// -fw_cfg: a file that the guest's firmware reads by its name.
+struct FwCfgChoice {
+    std::string name;
+    std::string file;  // what it holds; empty: `text`
+    std::string text;
 };
 
 // -object: what devices refer to by its id.
@@ -101,6 +110,9 @@ struct Options {
     bool monitor_on_stdio = false;        // a monitor alone on the terminal (mux_stdio brings its own)
     std::optional<SerialChoice> monitor;  // a monitor alone on a pseudo-terminal or socket
     std::vector<DriveChoice> drives;
+    // Images of flash memories, by unit: indices into drives. No more than MachineType::flashes.
+    std::vector<std::optional<size_t>> flash;
+    std::vector<FwCfgChoice> fw_cfg;
     std::vector<ObjectChoice> objects;    // ids are distinct
     std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first

@@ -243,7 +243,7 @@ TEST_CASE("drives and devices", "[options]") {
     CHECK(bad({"-drive", "format=raw"}) == "-drive: a file must be named: file=PATH");
     CHECK(bad({"-drive", "file="}) == "-drive: 'file' needs a value");
     CHECK(bad({"-drive", "file=a,format=qcow2"}) == "-drive: unknown image format 'qcow2' (there is 'raw')");
-    CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none' or 'virtio', not 'ide'");
+    CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none', 'virtio' or 'pflash', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
     CHECK(bad({"-drive", "file=a,colour=none"}) ==
           "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot and cache; "
@@ -500,7 +500,7 @@ TEST_CASE("the board's slots are counted", "[options]") {
     arguments.insert(arguments.end(), {"-drive", "file=x"});
     const auto options = parse_options(arguments);
     REQUIRE_FALSE(options);
-    CHECK(options.error().message() == "-drive and -device: the board has slots for 8 devices, not 9");
+    CHECK(options.error().message() == "-device: more than 8 virtio devices");
 }
 
 TEST_CASE("what needs a kernel says so", "[options]") {

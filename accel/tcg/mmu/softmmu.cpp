@@ -107,7 +107,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
         entry->read = device ? tag | tcg::kTlbDevice : tag;
     }
     if (target.kind != PageKind::ram) {
-        // ROM as well: the memory side drops the store, and there are no atomics, whether stores are permitted or not.
+        // ROM as well: the store is the memory side's, and there are no atomics, whether stores are permitted or not.
         entry->write = (writable ? tag : tcg::kTlbInvalid) | tcg::kTlbDevice;
     } else {
         entry->page = target.ram_offset | global;
@@ -148,6 +148,10 @@ TlbEntry* SoftMmu::entry_for(uint64_t vaddr, unsigned size, unsigned mode, Acces
 bool SoftMmu::device_done(DeviceStatus status, uint64_t vaddr, Access access) {
     if (status == DeviceStatus::ok) {
         return true;
+    }
+    if (status == DeviceStatus::again) {
+        again_ = true;
+        return false;
     }
     guest_.bus_error(state_, vaddr, access);
     return false;

@@ -64,6 +64,10 @@ class SoftMmu final : public GuestMemory {
     // See FetchMap::context.
     AddressSpaceKey fetch_context(unsigned mode) const { return fetches_.context(mode); }
 
+    // Whether the last access failed because something else lies there now (DeviceStatus::again): no exception is recorded, and
+    // after flush_all() the instruction is to be done again. Asking forgets it.
+    bool take_again() { return std::exchange(again_, false); }
+
     // For reports. Calls fn(space, mode, tlb, current) for each table there is; `space` is null where the mode does not
     // depend on it, `current` says whether generated code probes the table.
     template <class Fn>
@@ -107,6 +111,7 @@ class SoftMmu final : public GuestMemory {
     PhysicalMemory physical_;
     AddressSpaces spaces_;
     FetchMap fetches_;
+    bool again_ = false;
 };
 
 }  // namespace weft::accel

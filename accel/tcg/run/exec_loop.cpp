@@ -65,7 +65,7 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
             case Found::code:
                 break;
             case Found::fault:
-                if (!deliver(vcpu)) {
+                if (!again(vcpu) && !deliver(vcpu)) {
                     return LoopExit::exception;
                 }
                 [[fallthrough]];
@@ -241,9 +241,15 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     return finder_.find(vcpu, unlinked, false, target);
 }
 
-// After a fault of the host's in a unit, which is dealt with here: nothing is held, and the guest's instruction has done nothing
-// yet. True: the instruction at the vCPU's pc is to be done again. False: an exception is recorded.
+// After an access that did nothing yet: a fault of the host's in a unit, which is dealt with here, where nothing is held, or a store
+// that met something else than the vCPU knew. True: the instruction at the vCPU's pc is to be done again. False: an exception is
+// recorded.
 bool ExecLoop::again(Vcpu& vcpu) {
+    if (vcpu.machine_memory != nullptr && vcpu.softmmu().take_again()) {
+        vcpu.forget_memory();
+        vcpu.header().raised = 0;  // by a helper that stored
+        return true;
+    }
     tcg::HostFault& fault = vcpu.exec().fault;
     if (!fault.noted) {
         return false;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/boot/boot_config.h"
 #include "emulator/hw/core/device_type.h"
@@ -63,6 +64,7 @@ struct BoardBackends {
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
     std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed
+    std::vector<backend::BlockBackend*> flash;  // images, by unit; null: none. No more than MachineType::flashes
     std::vector<backend::NetBackend*>
         networks;  // those that devices are connected to: they run while the vCPUs do
 };
@@ -98,6 +100,7 @@ struct MachineType {
     unsigned max_cpus;
     size_t max_devices;      // that -drive and -device may add
     const DeviceType* disk;  // what -drive makes
+    unsigned flashes;        // flash memories, which -drive if=pflash gives images
     std::span<const DeviceType* const>
         parts;  // what the board itself is made of, as far as -global changes it
     std::span<const FixedProperty> fixed;
