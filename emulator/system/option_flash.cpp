@@ -54,17 +54,18 @@ Result<> choose_flash(RawOptions& raw) {
     for (const auto& [unit, name] : raw.flash_names) {
         const auto drive = std::ranges::find(options.drives, name, &DriveChoice::id);
         if (drive == options.drives.end()) {
-            return fail(fmt::format("-machine: pflash{}: there is no drive with the id {}", unit,
-                                    in_quotes(name)));
+            return fail(
+                fmt::format("-machine: pflash{}: there is no drive with the id {}", unit, in_quotes(name)));
         }
         if (drive->attach || drive->flash) {
-            return fail(fmt::format("-machine: pflash{}: drive {} is in use already (if=none leaves it to others)",
-                                    unit, in_quotes(name)));
+            return fail(
+                fmt::format("-machine: pflash{}: drive {} is in use already (if=none leaves it to others)",
+                            unit, in_quotes(name)));
         }
         const auto index = static_cast<size_t>(drive - options.drives.begin());
         if (std::ranges::find(options.flash, index) != options.flash.end()) {
-            return fail(fmt::format("-machine: pflash{}: drive {} is another flash memory's", unit,
-                                    in_quotes(name)));
+            return fail(
+                fmt::format("-machine: pflash{}: drive {} is another flash memory's", unit, in_quotes(name)));
         }
         if (Result<> given = give_flash(options, unit, index); !given) {
             return std::unexpected(given.error().within("-machine"));
@@ -97,8 +98,8 @@ Result<> parse_fw_cfg(RawOptions& raw, const std::string& value) {
         } else if (item.key == "file" || item.key == "string") {
             return fail("file= and string= exclude each other");
         } else {
-            return fail(fmt::format("unknown parameter {} (there are name, file and string)",
-                                    in_quotes(item.key)));
+            return fail(
+                fmt::format("unknown parameter {} (there are name, file and string)", in_quotes(item.key)));
         }
     }
     if (choice.name.empty() || !given) {

@@ -152,8 +152,8 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 return std::unexpected(file.error());
             }
             raw.options.dump_tree = *file;
-        } else if (const auto unit = item.key.starts_with("pflash") ? parse_uint(item.key.substr(6))
-                                                                  : std::nullopt;
+        } else if (const auto unit =
+                       item.key.starts_with("pflash") ? parse_uint(item.key.substr(6)) : std::nullopt;
                    unit && *unit < machine->flashes) {
             const Result<std::string> drive = value_of(item);
             if (!drive) {

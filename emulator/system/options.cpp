@@ -112,8 +112,8 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none|pflash][,id=ID][,readonly=][,cache=]", nullptr,
      parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
-     "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH are doubled. Without format=raw, files that\n"
-     "look like images of other formats are refused"},
+     "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH\n"
+     "are doubled. Without format=raw, files that look like images of other formats\nare refused"},
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},

@@ -37,12 +37,12 @@ struct DriveChoice {
     std::string file;
     std::string id;  // empty: not named
     bool read_only = false;
-    bool probe = true;           // no format=raw: the file must not look like an image of another format
-    bool attach = true;          // if=virtio: the board makes a disk of it; if=none: a -device does
-    bool flash = false;          // if=pflash: a flash memory's
+    bool probe = true;   // no format=raw: the file must not look like an image of another format
+    bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool flash = false;  // if=pflash: a flash memory's
     std::optional<uint64_t> unit = {};  // which one; none: the next
-    bool snapshot = false;       // writes go to a temporary file
-    bool write_through = false;  // writes are on the host's disk when the guest hears of them
+    bool snapshot = false;              // writes go to a temporary file
+    bool write_through = false;         // writes are on the host's disk when the guest hears of them
 };
 
 // -fw_cfg: a file that the guest's firmware reads by its name.

@@ -129,9 +129,9 @@ TEST_CASE_METHOD(FwCfgBench, "DMA reads, skips, selects") {
 }
 
 TEST_CASE_METHOD(FwCfgBench, "bad descriptors get the error bit and do no harm") {
-    CHECK(transfer(0x0021000a, 5, 0x1000) == 1);           // no memory
-    CHECK(transfer(0x0021000a, 5, 0) == 1);                // the device itself
-    CHECK(transfer(0x0021000a, 5, UINT64_MAX - 1) == 1);   // wraps
+    CHECK(transfer(0x0021000a, 5, 0x1000) == 1);          // no memory
+    CHECK(transfer(0x0021000a, 5, 0) == 1);               // the device itself
+    CHECK(transfer(0x0021000a, 5, UINT64_MAX - 1) == 1);  // wraps
     CHECK(transfer(0x0020000a, 5000, kRam + kRamSize - 100) == 1);
     CHECK(transfer(0x0021000a, UINT32_MAX, kRam + 0x1000) == 1);
     CHECK(transfer(0x00210018, 5, kRam + 0x100) == 1);  // no item is writable

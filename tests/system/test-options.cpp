@@ -89,7 +89,7 @@ TEST_CASE("machines and CPUs", "[options]") {
     CHECK(std::string(good({}).machine->name) == "virt");
     CHECK(good({"-machine", "type=virt"}).machine == good({}).machine);
     CHECK(machines_text().find(
-              "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
+              "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 263 devices (default)\n") !=
           std::string::npos);
     CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
     CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
@@ -291,7 +291,103 @@ TEST_CASE("-machine: what the board is anyway, and where its tree goes", "[optio
     CHECK(bad({"-M", "virt,aclint=on"}) == "-M: aclint=on is not supported (only off)");
     CHECK(bad({"-M", "virt,acpi=on"}) == "-M: acpi=on is not supported (only off|auto)");
     CHECK(bad({"-M", "virt,dumpdtb="}) == "-M: 'dumpdtb' needs a value");
-    CHECK(bad({"-M", "virt,pflash0=p"}) == "-M: machine 'virt' has no property 'pflash0'");
+    CHECK(bad({"-M", "virt,pflash2=p"}) == "-M: machine 'virt' has no property 'pflash2'");
+}
+
+TEST_CASE("images of flash memories", "[options]") {
+    using Flash = std::vector<std::optional<size_t>>;
+    CHECK(good({}).flash.empty());
+    // In order, by number, by the short option; a disk among them.
+    CHECK(good({"-drive", "if=pflash,file=a,format=raw", "-drive", "file=disk", "-drive",
+                "if=pflash,file=b,readonly=on"})
+              .flash == Flash{0, 2});
+    CHECK(good({"-drive", "if=pflash,file=a,unit=1"}).flash == Flash{std::nullopt, 0});
+    CHECK(good({"-drive", "if=pflash,file=a,index=1", "-drive", "if=pflash,file=b,unit=0"}).flash ==
+          Flash{1, 0});
+    CHECK(good({"-pflash", "a", "-pflash", "b"}).flash == Flash{0, 1});
+    CHECK(good({"-pflash", "a"}).devices.empty());
+    // By name, of drives and block nodes, in any order.
+    const Options named = good({"-M", "virt,pflash0=code,pflash1=vars", "-drive", "if=none,id=vars,file=v",
+                                "-blockdev", "driver=file,filename=c,node-name=code,read-only=on"});
+    CHECK(named.flash == Flash{1, 0});
+    CHECK(named.drives[1].read_only);
+    CHECK(bad({"-drive", "if=pflash,file=a,unit=2"}) == "-drive: there is no flash memory 2 (0 to 1)");
+    CHECK(bad({"-pflash", "a", "-pflash", "b", "-pflash", "c"}) ==
+          "-drive: there is no flash memory 2 (0 to 1)");
+    CHECK(bad({"-drive", "if=pflash,file=a,unit=0", "-drive", "if=pflash,file=b,unit=0"}) ==
+          "-drive: flash memory 0 is given two images");
+    CHECK(bad({"-pflash", ""}) == "-pflash: the value is empty");
+    CHECK(bad({"-M", "virt,pflash0=p"}) == "-machine: pflash0: there is no drive with the id 'p'");
+    CHECK(bad({"-M", "virt,pflash0="}) == "-M: 'pflash0' needs a value");
+    CHECK(bad({"-M", "virt,pflash0=p", "-drive", "file=a,id=p"}) ==
+          "-machine: pflash0: drive 'p' is in use already (if=none leaves it to others)");
+    CHECK(bad({"-M", "virt,pflash0=p,pflash1=p", "-drive", "file=a,id=p,if=none"}) ==
+          "-machine: pflash1: drive 'p' is another flash memory's");
+    CHECK(bad({"-M", "virt,pflash0=p", "-drive", "file=a,id=p,if=none", "-pflash", "b"}) ==
+          "-machine: flash memory 0 is given two images");
+    CHECK(bad({"-M", "virt,pflash0=p", "-drive", "file=a,id=p,if=none", "-device",
+               "virtio-blk-device,drive=p"}) == "-device: drive 'p' is in use already");
+}
+
+TEST_CASE("-fw_cfg: a file's or its own text", "[options]") {
+    const Options options = good({"-fw_cfg", "name=opt/a,string=x,,y", "-fw_cfg", "opt/b,file=path"});
+    REQUIRE(options.fw_cfg.size() == 2);
+    CHECK(options.fw_cfg[0].name == "opt/a");
+    CHECK(options.fw_cfg[0].text == "x,y");
+    CHECK(options.fw_cfg[0].file.empty());
+    CHECK(options.fw_cfg[1].name == "opt/b");
+    CHECK(options.fw_cfg[1].file == "path");
+    const std::string needs = "-fw_cfg: needs name=NAME and file=PATH or string=TEXT";
+    CHECK(bad({"-fw_cfg", "name=opt/a"}) == needs);
+    CHECK(bad({"-fw_cfg", "string=x"}) == needs);
+    CHECK(bad({"-fw_cfg", "name=opt/a,file="}) == "-fw_cfg: 'file' needs a value");
+    CHECK(bad({"-fw_cfg", "name=a,file=b,string=c"}) == "-fw_cfg: file= and string= exclude each other");
+    CHECK(bad({"-fw_cfg", "name=a,gen_id=b"}) ==
+          "-fw_cfg: unknown parameter 'gen_id' (there are name, file and string)");
+}
+
+TEST_CASE("devices on PCI and their places", "[options]") {
+    const Options options = good({"-device", "virtio-rng-pci,bus=pcie.0,addr=0x1f.7", "-device",
+                                  "virtio-net-pci,multifunction=on,addr=1f,romfile=,rombar=0,vectors=4",
+                                  "-device", "virtio-rng-pci,disable-legacy=on,disable-modern=off"});
+    CHECK(options.devices[0].config.pci().address == "0x1f.7");
+    CHECK(options.devices[0].config.pci().legacy);
+    CHECK(options.devices[1].config.pci().multifunction);
+    CHECK(options.devices[1].config.mac() == hw::kFirstMac);
+    CHECK_FALSE(options.devices[2].config.pci().legacy);
+    CHECK(good({"-device", "virtio-rng-pci,disable-legacy=auto"}).devices[0].config.pci().legacy);
+    CHECK_FALSE(good({"-global", "virtio-rng-pci.disable-legacy=on", "-device", "virtio-rng-pci"})
+                    .devices[0]
+                    .config.pci()
+                    .legacy);
+    // Thirty-one slots beside the host bridge's, and virtio-mmio's own.
+    std::vector<const char*> arguments = {"-device", "virtio-rng-device"};
+    for (int i = 0; i < 31; ++i) {
+        arguments.insert(arguments.end(), {"-device", "virtio-rng-pci"});
+    }
+    CHECK(parse_options(arguments));
+    arguments.insert(arguments.end(), {"-device", "virtio-rng-pci"});
+    CHECK(parse_options(arguments).error().message() == "-device: more than 31 devices on PCI");
+
+    const auto rng = [&](const char* rest) { return bad({"-device", rest}); };
+    CHECK(rng("virtio-rng-pci,addr=0") == "-device: PCI function 00.0 is the host bridge's");
+    CHECK(rng("virtio-rng-pci,addr=20") ==
+          "-device: device 'virtio-rng-pci': addr is SLOT[.FN], 00 to 1f and 0 to 7, not '20'");
+    CHECK(rng("virtio-rng-pci,addr=2.1") == "-device: PCI slot 02 has function 1, but no function 0");
+    CHECK(rng("virtio-rng-pci,addr=") == "-device: device 'virtio-rng-pci': 'addr' needs a value");
+    CHECK(rng("virtio-rng-pci,bus=pci.0") ==
+          "-device: device 'virtio-rng-pci': the board has no bus 'pci.0' (there is pcie.0)");
+    CHECK(rng("virtio-rng-device,addr=1") == "-device: device 'virtio-rng-device' has no property 'addr'");
+    CHECK(rng("virtio-rng-pci,disable-modern=on") ==
+          "-device: device 'virtio-rng-pci': disable-modern=on is not supported");
+    CHECK(rng("virtio-rng-pci,disable-legacy=no-idea") ==
+          "-device: device 'virtio-rng-pci': disable-legacy is on, off or auto, not 'no-idea'");
+    CHECK(rng("virtio-rng-pci,vectors=many") ==
+          "-device: device 'virtio-rng-pci': vectors is a number, not 'many'");
+    CHECK(bad({"-device", "virtio-rng-pci,addr=3", "-device", "virtio-rng-pci,addr=3.0"}) ==
+          "-device: PCI function 03.0 is given to two devices");
+    CHECK(bad({"-global", "virtio-rng-pci.addr=3"}) ==
+          "-global: device 'virtio-rng-pci' has no property 'addr'");
 }
 
 TEST_CASE("options that ask for what is so anyway", "[options]") {

@@ -64,7 +64,8 @@ struct BoardBackends {
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
     std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed
-    std::vector<backend::BlockBackend*> flash;  // images, by unit; null: none. No more than MachineType::flashes
+    std::vector<backend::BlockBackend*>
+        flash;  // images, by unit; null: none. No more than MachineType::flashes
     std::vector<backend::NetBackend*>
         networks;  // those that devices are connected to: they run while the vCPUs do
 };

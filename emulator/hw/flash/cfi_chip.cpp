@@ -15,21 +15,32 @@ struct QueryEntry {
     uint8_t value;
 };
 constexpr QueryEntry kQuery[] = {
-    {0x10, 'Q'},  {0x11, 'R'}, {0x12, 'Y'},
-    {0x13, 0x01},                            // command set 0001
-    {0x15, 0x31},                            // where its own table is
-    {0x1b, 0x45}, {0x1c, 0x55},              // 4.5 V to 5.5 V
-    {0x1f, 0x07}, {0x20, 0x07}, {0x21, 0x0a},  // usual times, powers of two: word and buffer in µs, block in ms
-    {0x23, 0x04}, {0x24, 0x04}, {0x25, 0x04},  // so many times that at most, as powers of two
-    {0x27, 24},                              // size in bytes, a power of two
-    {0x28, 0x02},                            // 8 and 16 bits
-    {0x2a, 11},                              // buffer in bytes, a power of two
-    {0x2c, 1},                               // regions of equal blocks
+    {0x10, 'Q'},
+    {0x11, 'R'},
+    {0x12, 'Y'},
+    {0x13, 0x01},  // command set 0001
+    {0x15, 0x31},  // where its own table is
+    {0x1b, 0x45},
+    {0x1c, 0x55},  // 4.5 V to 5.5 V
+    {0x1f, 0x07},
+    {0x20, 0x07},
+    {0x21, 0x0a},  // usual times, powers of two: word and buffer in µs, block in ms
+    {0x23, 0x04},
+    {0x24, 0x04},
+    {0x25, 0x04},  // so many times that at most, as powers of two
+    {0x27, 24},    // size in bytes, a power of two
+    {0x28, 0x02},  // 8 and 16 bits
+    {0x2a, 11},    // buffer in bytes, a power of two
+    {0x2c, 1},     // regions of equal blocks
     {0x2d, (CfiChip::kBlocks - 1) & 0xff},
     {0x2f, 2 * CfiChip::kBlockWords / 256 & 0xff},
     {0x30, 2 * CfiChip::kBlockWords / 256 >> 8},
-    {0x31, 'P'},  {0x32, 'R'}, {0x33, 'I'}, {0x34, '1'}, {0x35, '0'},  // none of the optional features
-    {0x3f, 0x01},                            // protection registers
+    {0x31, 'P'},
+    {0x32, 'R'},
+    {0x33, 'I'},
+    {0x34, '1'},
+    {0x35, '0'},   // none of the optional features
+    {0x3f, 0x01},  // protection registers
 };
 
 uint16_t query(uint32_t word) {

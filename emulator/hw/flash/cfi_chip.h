@@ -23,7 +23,7 @@ class FlashCells {
 // Commands and what reads show. All operations are complete when the write that starts them returns. Guarded by its owner's lock.
 class CfiChip {
   public:
-    static constexpr uint32_t kWords = 8 << 20;       // 16 MiB
+    static constexpr uint32_t kWords = 8 << 20;        // 16 MiB
     static constexpr uint32_t kBlockWords = 64 << 10;  // 128 KiB
     static constexpr uint32_t kBlocks = kWords / kBlockWords;
     static constexpr uint32_t kBufferWords = 1024;

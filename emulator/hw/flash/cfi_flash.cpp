@@ -113,8 +113,8 @@ bool CfiFlash::Lane::erase(uint32_t block) {
         const mem::Topology::Writing writing(flash_.topology_, flash_.cells_->ram_offset() + start,
                                              kBlockSize);
         for (uint32_t word = 0; word < CfiChip::kBlockWords; ++word) {
-            guest_ram::store<uint16_t>(
-                flash_.cells_->host() + offset(block * CfiChip::kBlockWords + word), 0xffff);
+            guest_ram::store<uint16_t>(flash_.cells_->host() + offset(block * CfiChip::kBlockWords + word),
+                                       0xffff);
         }
     }
     flash_.changed_from_ = std::min(flash_.changed_from_, start);

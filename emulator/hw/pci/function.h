@@ -40,7 +40,14 @@ enum Register : uint16_t {
     kInterruptPin = 0x3d,
     kFirstFree = 0x40,
 };
-enum Command : uint16_t { kIo = 1, kMemory = 2, kMaster = 4, kParity = 0x40, kSystemError = 0x100, kNoIntx = 0x400 };
+enum Command : uint16_t {
+    kIo = 1,
+    kMemory = 2,
+    kMaster = 4,
+    kParity = 0x40,
+    kSystemError = 0x100,
+    kNoIntx = 0x400
+};
 enum Status : uint16_t { kInterrupt = 0x08, kHasCapabilities = 0x10, kErrors = 0xf900 };
 }  // namespace pci
 
@@ -61,7 +68,7 @@ class PciWires {
 // Where functions are plugged in; all of it outlives them.
 struct PciSite {
     mem::Topology& topology;
-    mem::RegionPtr memory;  // what bus masters reach
+    mem::RegionPtr memory;                // what bus masters reach
     mem::RegionPtr memory_bars, io_bars;  // the bus's two spaces of addresses
     PciWires& wires;
 };
@@ -96,14 +103,18 @@ class PciFunction {
     void set_interrupt(bool level);
 
   protected:
-    enum class BarKind : uint8_t { io, memory32, memory64 };  // memory64 takes the next number, too, and is prefetchable
+    enum class BarKind : uint8_t {
+        io,
+        memory32,
+        memory64
+    };  // memory64 takes the next number, too, and is prefetchable
 
     // `region` has a size that is a power of two, at least 16 bytes (4 for I/O).
     void add_bar(unsigned index, BarKind kind, mem::RegionPtr region);
     void set_interrupt_pin() { set(pci::kInterruptPin, 1, 1); }
     // Appends a capability of so many bytes, its two-byte header among them, to the list (6.7); its offset.
     unsigned add_capability(uint8_t id, unsigned size);
-    void set(unsigned offset, unsigned size, uint32_t value);  // what reads show
+    void set(unsigned offset, unsigned size, uint32_t value);   // what reads show
     void show(unsigned offset, unsigned size, uint32_t value);  // until the reset
     void set_writable(unsigned offset, unsigned size, uint32_t mask);
     uint32_t get(unsigned offset, unsigned size) const;

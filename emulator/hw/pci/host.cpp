@@ -88,7 +88,7 @@ void PciHost::reset() {
 PciFunction* PciHost::at(uint64_t offset) {
     const uint64_t index = offset >> 12;
     return index < kFunctions && (offset & 0xfff) < PciFunction::kConfigSize ? functions_[index].get()
-                                                                            : nullptr;
+                                                                             : nullptr;
 }
 
 uint64_t PciHost::mmio_read(uint64_t offset, unsigned size) {

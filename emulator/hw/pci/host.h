@@ -32,7 +32,8 @@ class PciHost {
     static constexpr unsigned kFunctions = 8 * kSlots;
 
     // `memory` is what bus masters reach.
-    PciHost(mem::Topology& topology, mem::RegionPtr memory, const std::array<IrqLine, PciWires::kCount>& lines);
+    PciHost(mem::Topology& topology, mem::RegionPtr memory,
+            const std::array<IrqLine, PciWires::kCount>& lines);
 
     const mem::RegionPtr& ecam() const { return ecam_; }
     // The bus's memory and I/O addresses, of which the board shows windows.

@@ -86,7 +86,8 @@ Result<Functions> assign_functions(const std::vector<VirtConfig::Device>& device
     // Guests look at the others only if the first of them is there.
     for (unsigned index = 8; index < functions.size(); ++index) {
         if (functions[index] != nullptr && functions[index / 8 * 8] == nullptr) {
-            return fail(fmt::format("PCI slot {:02x} has function {}, but no function 0", index / 8, index % 8));
+            return fail(
+                fmt::format("PCI slot {:02x} has function {}, but no function 0", index / 8, index % 8));
         }
     }
     return functions;

@@ -40,8 +40,8 @@ struct VirtConfig {
     std::array<backend::BlockBackend*, virt::kFlashes> flash{};  // images of CfiFlash::kSize; null: none
 
     struct Device {
-        DeviceConfig config;                // of Bus::virtio or Bus::pci
-        std::optional<unsigned> slot = {};  // below virt::kVirtioSlots; none: the highest that is free
+        DeviceConfig config;                 // of Bus::virtio or Bus::pci
+        std::optional<unsigned> slot = {};   // below virt::kVirtioSlots; none: the highest that is free
         std::optional<PciAddress> pci = {};  // of Bus::pci; none: the first slot that is free
     };
     std::vector<Device> devices;

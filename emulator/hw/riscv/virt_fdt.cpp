@@ -118,9 +118,9 @@ class Builder {
     void add_flash() {
         const DeviceTreeNode node(tree_, at("flash", kFlash.base));
         tree_.text("compatible", "cfi-flash");
-        tree_.cells("reg", {0, static_cast<uint32_t>(kFlash.base), 0, static_cast<uint32_t>(kFlash.size), 0,
-                            static_cast<uint32_t>(kFlash.base + kFlash.size), 0,
-                            static_cast<uint32_t>(kFlash.size)});
+        tree_.cells(
+            "reg", {0, static_cast<uint32_t>(kFlash.base), 0, static_cast<uint32_t>(kFlash.size), 0,
+                    static_cast<uint32_t>(kFlash.base + kFlash.size), 0, static_cast<uint32_t>(kFlash.size)});
         tree_.cell("bank-width", 4);
     }
 
@@ -227,8 +227,8 @@ class Builder {
         tree_.flag("dma-coherent");
         std::vector<uint32_t> ranges;
         const auto window = [&](uint32_t kind, uint64_t pci, Range cpu) {
-            for (const uint64_t part : {uint64_t{kind}, pci >> 32, pci, cpu.base >> 32, cpu.base,
-                                        cpu.size >> 32, cpu.size}) {
+            for (const uint64_t part :
+                 {uint64_t{kind}, pci >> 32, pci, cpu.base >> 32, cpu.base, cpu.size >> 32, cpu.size}) {
                 ranges.push_back(static_cast<uint32_t>(part));
             }
         };

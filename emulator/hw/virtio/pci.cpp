@@ -373,8 +373,8 @@ uint32_t VirtioPci::read_legacy(uint64_t offset, unsigned size) {
         case kLegacyIsr:
             return take_interrupts();
         default:
-            guest_error(fmt::format("read of {:#x}, which is no readable register of the legacy interface",
-                                    offset));
+            guest_error(
+                fmt::format("read of {:#x}, which is no readable register of the legacy interface", offset));
             return 0;
     }
 }
@@ -410,8 +410,8 @@ void VirtioPci::write_legacy(uint64_t offset, unsigned size, uint32_t value) {
             write_status(value & 0xff);
             break;
         default:
-            guest_error(fmt::format("write to {:#x}, which is no writable register of the legacy interface",
-                                    offset));
+            guest_error(
+                fmt::format("write to {:#x}, which is no writable register of the legacy interface", offset));
             break;
     }
 }

@@ -61,8 +61,7 @@ class VirtioRegisters : private VirtioTransport {
 
     // `value` with its upper or lower half replaced.
     static uint64_t with_half(uint64_t value, bool high, uint32_t half) {
-        return high ? (value & 0xffffffff) | uint64_t{half} << 32
-                    : (value & ~uint64_t{0xffffffff}) | half;
+        return high ? (value & 0xffffffff) | uint64_t{half} << 32 : (value & ~uint64_t{0xffffffff}) | half;
     }
 
     MachineControl& control_;
