@@ -71,6 +71,12 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
           .fatal = [](void* self, const char* message) { static_cast<Machine*>(self)->fatal(message); },
           .hash_ram =
               [](void* self) { return static_cast<Machine*>(self)->board_->topology().ram_space().hash(); },
+          .debug_stopped =
+              [](void* self, const DebugStop* stop) {
+                  auto* machine = static_cast<Machine*>(self);
+                  machine->hold();
+                  machine->debug_->vcpu_stopped(*stop);
+              },
       },
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this),
@@ -156,6 +162,12 @@ Result<> Machine::create_vcpus() {
         cpu.attach(made.state);
         vcpus_.push_back(made);
     }
+    std::vector<Vcpu*> vcpus;
+    for (const VcpuHandle& vcpu : vcpus_) {
+        vcpus.push_back(vcpu.vcpu);
+    }
+    debug_ = std::make_unique<MachineDebug>(
+        MachineDebug::Parts{*this, loop_, *board_, *ops_, accel_, std::move(vcpus)});
     return {};
 }
 
@@ -300,6 +312,7 @@ void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
 
 Result<> Machine::set_running(bool running) {
     if (running && !running_) {
+        debug_->before_running();
         loader::ErrorCollector errors;
         if (!ops_->resume(accel_, errors.sink())) {
             return fail(errors.message("the accelerator cannot run"));
@@ -309,7 +322,11 @@ Result<> Machine::set_running(bool running) {
         ops_->pause(accel_);
         run_networks(false);
     }
+    const bool stops = running_ && !running;
     running_ = running;
+    if (stops) {
+        debug_->after_stopping();
+    }
     return {};
 }
 

@@ -21,6 +21,7 @@
 #include "emulator/machine/deterministic_io.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/machine_config.h"
+#include "emulator/machine/machine_debug.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/machine/operations.h"
 #include "emulator/memory/topology.h"
@@ -42,6 +43,9 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     // Lets the vCPUs run (unless the options say to wait), serves the main loop until the machine is to end, stops the
     // vCPUs and returns the exit code.
     Result<int> run();
+
+    // For whoever talks with a debugger. The loop's thread.
+    MachineDebug& debug() { return *debug_; }
 
     // hw::MachineControl
     void request_shutdown(int exit_code) override;
@@ -110,7 +114,8 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     const VirtualTimeOps* time_ = nullptr;
     std::unique_ptr<DeterministicIo> deterministic_io_;
     std::vector<VcpuHandle> vcpus_;
-    bool running_ = false;  // the loop's thread
+    std::unique_ptr<MachineDebug> debug_;  // made before anything runs
+    bool running_ = false;                 // the loop's thread
 };
 
 }  // namespace weft::machine

@@ -18,6 +18,7 @@
 #include "emulator/system/background.h"
 #include "emulator/system/console.h"
 #include "emulator/system/device_backends.h"
+#include "emulator/system/gdb_line.h"
 #include "emulator/system/machine_options.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
@@ -140,7 +141,7 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 
 // The machine's life, between the main loop and the console.
 Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
-                        Log& log, loader::AccelChain& accel, Console& console, Signals& signals,
+                        Log& log, loader::AccelChain& accel, Console& console, GdbLine& gdb, Signals& signals,
                         Background* background) {
     Result<std::unique_ptr<machine::Machine>> machine =
         machine::Machine::create(config, plan, loop, log, accel);
@@ -159,7 +160,12 @@ Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& pla
         }
     });
     console.attach(machine->get());
+    if (Result<> attached = gdb.attach(**machine); !attached) {
+        console.attach(nullptr);
+        return std::unexpected(attached.error());
+    }
     Result<int> exit_code = (*machine)->run();
+    gdb.detach(exit_code.value_or(1));
     console.attach(nullptr);
     return exit_code;
 }
@@ -216,6 +222,10 @@ Result<int> run(const Options& options, Background* background) {
     if (!console) {
         return std::unexpected(console.error());
     }
+    const Result<std::unique_ptr<GdbLine>> gdb = GdbLine::open(options, **loop);
+    if (!gdb) {
+        return std::unexpected(gdb.error());
+    }
     const Result<std::unique_ptr<PidFile>> pid_file = PidFile::create(options.pid_file);
     if (!pid_file) {
         return std::unexpected(pid_file.error());
@@ -226,7 +236,7 @@ Result<int> run(const Options& options, Background* background) {
     config.backends.parts = options.parts;
     config.backends.networks = backends->networks();
     Result<int> exit_code =
-        run_machine(config, **plan, **loop, **log, accel, **console, **signals, background);
+        run_machine(config, **plan, **loop, **log, accel, **console, **gdb, **signals, background);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -241,6 +241,35 @@ Result<> parse_mon(RawOptions& raw, const std::string& value) {
     return {};
 }
 
+// A debugger's line may come and go: of TCP, weft listens and does not wait, whatever else is said (as QEMU).
+Result<> parse_gdb(RawOptions& raw, const std::string& value) {
+    if (value == "none") {
+        raw.gdb_line.reset();
+        return {};
+    }
+    Result<SerialChoice> line = parse_line(value);
+    if (!line) {
+        return std::unexpected(line.error());
+    }
+    const bool named = line->kind == Kind::null && !line->id.empty();
+    if (!named && line->kind != Kind::stdio && line->kind != Kind::pty && line->kind != Kind::socket) {
+        return fail(
+            fmt::format("{}: a debugger's line is none, tcp:HOST:PORT, unix:PATH, stdio, pty or chardev:ID",
+                        in_quotes(value)));
+    }
+    if (line->kind == Kind::socket && line->socket.path.empty()) {
+        line->socket.server = true;
+        line->socket.wait = false;
+    }
+    if (line->shared) {
+        return fail("a debugger shares its line with nobody");
+    }
+    raw.gdb_line = std::move(*line);
+    return {};
+}
+
+Result<> parse_gdb_usual(RawOptions& raw, const std::string&) { return parse_gdb(raw, "tcp::1234"); }
+
 Result<> parse_chardev(RawOptions& raw, const std::string& value) {
     const Result<KeyValueList> list = parse_key_values(value, true);
     if (!list) {
@@ -288,6 +317,41 @@ Result<> parse_chardev(RawOptions& raw, const std::string& value) {
     raw.chardevs.push_back(mux ? share(std::move(line)) : std::move(line));
     return {};
 }
+
+namespace {
+
+// Behind the serial port and the monitor.
+Result<> choose_gdb_line(RawOptions& raw) {
+    if (!raw.gdb_line) {
+        return {};
+    }
+    const std::string id = raw.gdb_line->id;
+    if (Result<> found = look_up(raw, *raw.gdb_line); !found) {
+        return std::unexpected(found.error().within("-gdb"));
+    }
+    const Options& options = raw.options;
+    const auto taken = [&id](const std::optional<SerialChoice>& line) {
+        return line && !id.empty() && line->id == id;
+    };
+    if (raw.gdb_line->kind == Kind::mux_stdio || raw.gdb_line->shared || taken(options.serial) ||
+        taken(options.monitor)) {
+        return fail("-gdb: a debugger shares its line with nobody");
+    }
+    const bool terminal_taken = on_stdio(options.serial) || options.monitor_on_stdio || options.daemonize;
+    if (raw.gdb_line->kind == Kind::stdio && terminal_taken) {
+        return fail(
+            "-gdb stdio: the serial port or the monitor has the terminal (-serial null -monitor none)");
+    }
+    if (raw.gdb_line->kind == Kind::file) {
+        return fail("-gdb: a debugger's line is no file");
+    }
+    if (raw.gdb_line->kind != Kind::null) {
+        raw.options.gdb = std::move(raw.gdb_line);
+    }
+    return {};
+}
+
+}  // namespace
 
 Result<> choose_lines(RawOptions& raw) {
     Options& options = raw.options;
@@ -346,7 +410,7 @@ Result<> choose_lines(RawOptions& raw) {
     }
     options.monitor_on_stdio =
         monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio && !raw.serial->shared);
-    return {};
+    return choose_gdb_line(raw);
 }
 
 }  // namespace weft::sys

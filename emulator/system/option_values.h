@@ -27,6 +27,7 @@ struct RawOptions {
     std::optional<SerialChoice> serial;
     std::optional<SerialChoice> monitor_line;  // -monitor, -mon: a line of its own, or that of a -chardev
     std::vector<SerialChoice> chardevs;
+    std::optional<SerialChoice> gdb_line;
     bool nographic = false;
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
@@ -47,6 +48,8 @@ Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
 Result<> parse_chardev(RawOptions& raw, const std::string& value);
 Result<> parse_mon(RawOptions& raw, const std::string& value);
+Result<> parse_gdb(RawOptions& raw, const std::string& value);
+Result<> parse_gdb_usual(RawOptions& raw, const std::string& value);  // -s
 // Who has the terminal, and which lines there are: the serial port's, the monitor's, or one for both.
 Result<> choose_lines(RawOptions& raw);
 

@@ -163,6 +163,9 @@ constexpr OptionDesc kAcceptedOptions[] = {
 };
 
 constexpr OptionDesc kDebugOptions[] = {
+    {"gdb", nullptr, "tcp:[HOST]:PORT|unix:PATH[,server=on]|stdio|pty|chardev:ID|none", nullptr, parse_gdb,
+     "let a debugger come there ('target remote'); with -S the machine waits for it"},
+    {"s", nullptr, nullptr, nullptr, parse_gdb_usual, "the same as -gdb tcp::1234"},
     {"d", nullptr, "ITEM[,ITEM...]", nullptr, parse_log_items, "log these items ('help' lists them)"},
     {"D", nullptr, "FILE", nullptr, set_text<&Options::log_file>, "log to FILE instead of standard error"},
     {"perfmap", nullptr, nullptr, nullptr, set_flag<&Options::perf_map>,

@@ -111,6 +111,8 @@ struct Options {
     std::optional<std::string> pid_file;
     bool daemonize = false;
 
+    std::optional<SerialChoice> gdb;  // -gdb, -s: the line on which a debugger may come
+
     bool no_reboot = false;
     bool start_stopped = false;
 

@@ -159,6 +159,29 @@ TEST_CASE("who has the terminal", "[options]") {
           "-serial: the board has one serial port (others can be null or none)");
     CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}) ==
           "-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
+    // A debugger's line, which listens where it is TCP's.
+    CHECK(!good({}).gdb);
+    for (const Options& usual :
+         {good({"-s"}), good({"-gdb", "tcp::1234"}), good({"-gdb", "tcp::1234,wait=off,server=off"})}) {
+        REQUIRE(usual.gdb);
+        CHECK((usual.gdb->socket.server && !usual.gdb->socket.wait));
+        CHECK((usual.gdb->socket.host.empty() && usual.gdb->socket.port == "1234"));
+    }
+    CHECK(!good({"-s", "-gdb", "none"}).gdb);
+    CHECK(!good({"-gdb", "chardev:n", "-chardev", "null,id=n"}).gdb);
+    CHECK(good({"-gdb", "unix:/p,server=on,wait=off"}).gdb->socket.path == "/p");
+    CHECK(
+        good({"-gdb", "chardev:c", "-chardev", "socket,id=c,path=/p,server=on,wait=off"}).gdb->socket.path ==
+        "/p");
+    CHECK(good({"-gdb", "stdio", "-serial", "null", "-monitor", "none"}).gdb->kind == Kind::stdio);
+    CHECK(bad({"-gdb", "stdio"}).starts_with("-gdb stdio: the serial port or the monitor has the terminal"));
+    CHECK(bad({"-gdb", "file:x"}).starts_with("-gdb: 'file:x': a debugger's line is none"));
+    CHECK(bad({"-gdb", "mon:tcp::1"}).starts_with("-gdb: "));
+    CHECK(bad({"-gdb", "chardev:c"}) == "-gdb: there is no chardev 'c'");
+    CHECK(bad({"-gdb", "chardev:c", "-serial", "chardev:c", "-chardev", "pty,id=c"}) ==
+          "-gdb: a debugger shares its line with nobody");
+    CHECK(bad({"-gdb", "chardev:c", "-chardev", "pty,id=c,mux=on"}) ==
+          "-gdb: a debugger shares its line with nobody");
     CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc'" + lines);
 }
 

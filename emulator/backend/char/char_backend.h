@@ -20,6 +20,9 @@ class CharBackend {
         virtual ~Receiver() = default;
         virtual unsigned can_receive() = 0;
         virtual void receive(std::span<const uint8_t> data) = 0;
+        // The other side has come, or is gone; of lines on which it comes and goes (sockets).
+        virtual void line_opened() {}
+        virtual void line_closed() {}
     };
     // Before the machine runs; nullptr detaches.
     virtual void set_receiver(Receiver* receiver) = 0;

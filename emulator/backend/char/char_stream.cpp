@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -172,6 +174,9 @@ void CharStream::connect(UniqueFd fd) {
     }
     flush();
     watch_input();
+    if (receiver_ != nullptr) {
+        receiver_->line_opened();
+    }
 }
 
 void CharStream::disconnect() {
@@ -184,6 +189,9 @@ void CharStream::disconnect() {
         broken_ = false;
     }
     watch_listener();
+    if (receiver_ != nullptr) {
+        receiver_->line_closed();
+    }
 }
 
 void CharStream::watch_listener() {
@@ -196,6 +204,9 @@ void CharStream::watch_listener() {
 void CharStream::accept_client() {
     UniqueFd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client) {
+        // Of a Unix socket it means nothing. Lines carry keys, and questions that wait for answers.
+        const int on = 1;
+        setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         listen_watch_.reset();
         connect(std::move(client));
     }

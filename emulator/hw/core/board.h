@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/boot/boot_config.h"
+#include "emulator/hw/core/debug_cpu.h"
 #include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/memory/topology.h"
@@ -34,6 +35,8 @@ class BoardCpu {
     virtual void attach(void* state) = 0;
     // "hart 3": how its documentation and its guest number it.
     virtual std::string name() const = 0;
+    // For a debugger, once the state is attached.
+    virtual DebugCpu& debug() = 0;
 };
 
 // The owner makes a vCPU for every CPU and attaches its state before anything runs. Readers of the address spaces are

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/text_values.h"
+#include "emulator/guest/riscv/cpu/debug_registers.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
@@ -101,6 +102,21 @@ VirtCpu::VirtCpu(mem::Topology& topology, const Config& config)
       address_space_(topology, fmt::format("cpu-memory-{}", config.hart_id), config.memory) {}
 
 std::string VirtCpu::name() const { return fmt::format("hart {}", hart_.id()); }
+
+unsigned VirtCpu::general_registers() const { return riscv::kDebugGeneralRegisters; }
+unsigned VirtCpu::registers() const { return riscv::kDebugRegisters; }
+std::optional<std::string> VirtCpu::description(std::string_view file) const {
+    return riscv::debug_description(file);
+}
+std::string VirtCpu::read_register(unsigned number) const {
+    return riscv::read_debug_register(hart_.state(), number);
+}
+bool VirtCpu::write_register(unsigned number, std::string_view bytes) {
+    return riscv::write_debug_register(hart_.state(), number, bytes);
+}
+std::optional<uint64_t> VirtCpu::translate(uint64_t vaddr) {
+    return riscv::debug_translate(hart_.state(), vaddr);
+}
 
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, MachineControl& control) {
     auto plan = plan_boot(config.boot);

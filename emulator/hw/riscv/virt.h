@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -47,7 +48,7 @@ struct VirtConfig {
 };
 
 // A hart and what it sees.
-class VirtCpu final : public BoardCpu {
+class VirtCpu final : public BoardCpu, private DebugCpu {
   public:
     struct Config {
         uint64_t hart_id;
@@ -63,8 +64,17 @@ class VirtCpu final : public BoardCpu {
     mem::AddressSpace& address_space() override { return address_space_; }
     void attach(void* state) override { hart_.attach(static_cast<riscv::State*>(state)); }
     std::string name() const override;
+    DebugCpu& debug() override { return *this; }
 
   private:
+    // DebugCpu
+    unsigned general_registers() const override;
+    unsigned registers() const override;
+    std::optional<std::string> description(std::string_view file) const override;
+    std::string read_register(unsigned number) const override;
+    bool write_register(unsigned number, std::string_view bytes) override;
+    std::optional<uint64_t> translate(uint64_t vaddr) override;
+
     riscv::Hart hart_;
     mem::AddressSpace address_space_;
 };
