@@ -23,7 +23,8 @@ enum TlbTag : uint64_t {
     kTlbInvalid = uint64_t{1} << 63,   // nothing cached for this kind of access
     kTlbNotDirty = uint64_t{1} << 62,  // stores only: the page may hold translated code
     kTlbDevice = uint64_t{1} << 61,    // no host address: every access is a call
-    kTlbFlagMask = kTlbInvalid | kTlbNotDirty | kTlbDevice,
+    kTlbWatched = uint64_t{1} << 60,   // a debugger's watchpoint may lie in the page
+    kTlbFlagMask = kTlbInvalid | kTlbNotDirty | kTlbDevice | kTlbWatched,
 };
 
 // One entry of the softmmu TLB. Probed by generated code: the page number of the last byte accessed must equal the tag.

@@ -221,9 +221,10 @@ Result<Vcpu*> Accelerator::create_vcpu(const VcpuConfig& config) {
     }
     const Profile* const profile = observers_->profile();
     vcpus_.set(config.index, nullptr);  // while it may fail for want of memory
-    owned_.push_back(std::make_unique<Vcpu>(VcpuParts{
-        VcpuArrays::make(settings_.translate_after, PagesMade::at_once), &config_, &config, cache_.get(),
-        *thread, &timer_, &clock_, insn_clock_.get(), profile != nullptr ? profile->counters() : nullptr}));
+    owned_.push_back(std::make_unique<Vcpu>(
+        VcpuParts{VcpuArrays::make(settings_.translate_after, PagesMade::at_once), &config_, &config,
+                  cache_.get(), *thread, &timer_, &clock_, insn_clock_.get(),
+                  profile != nullptr ? profile->counters() : nullptr, &debug_points_}));
     Vcpu& vcpu = *owned_.back();
     (*thread)->add(vcpu);
     vcpus_.set(config.index, &vcpu);
@@ -312,6 +313,46 @@ void Accelerator::reset() {
             vcpu_of(user), VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->reset(); },
             nullptr);
     });
+}
+
+// ---- for debuggers ----
+
+// Each vCPU forgets what it found without regard to them.
+void Accelerator::set_debug_points(std::span<const DebugPoint> points) {
+    MutexLock lock(control_);
+    WEFT_ASSERT(!running_);
+    const auto forget = [this] {
+        vcpus_.for_each([this](CodeUser& user) {
+            run_on(
+                vcpu_of(user), VcpuWork::sync,
+                [](void*, void* state) {
+                    Vcpu& vcpu = *state_header(state).vcpu;
+                    vcpu.forget_memory();
+                    vcpu.jump_cache.clear();
+                },
+                nullptr);
+        });
+    };
+    try {
+        debug_points_.set(points);
+    } catch (const std::bad_alloc&) {
+        forget();
+        throw;
+    }
+    forget();
+}
+
+void Accelerator::set_debug_run(Vcpu& vcpu, DebugRun run) {
+    MutexLock lock(control_);
+    WEFT_ASSERT(!running_);
+    vcpu.debug_run = run;
+    // A step is made by a halted vCPU as well: WFI may be left for any reason (RISC-V privileged, "Wait for Interrupt").
+    vcpu.halted = vcpu.halted && (run == DebugRun::run || run == DebugRun::stay);
+}
+
+bool Accelerator::halted(const Vcpu& vcpu) {
+    MutexLock lock(control_);
+    return vcpu.halted;
 }
 
 // ---- for any thread ----

@@ -4,11 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/translation_cache.h"
+#include "accel/tcg/debug_points.h"
 #include "accel/tcg/final_state.h"
 #include "accel/tcg/observe/observers.h"
 #include "accel/tcg/observe/report.h"
@@ -39,6 +41,11 @@ class Accelerator final : public ReportSource {
     Result<> resume() WEFT_EXCLUDES(control_);
     void pause() WEFT_EXCLUDES(control_);
     void reset() WEFT_EXCLUDES(control_);
+
+    // DebugOps.
+    void set_debug_points(std::span<const DebugPoint> points) WEFT_EXCLUDES(control_);
+    void set_debug_run(Vcpu& vcpu, DebugRun run) WEFT_EXCLUDES(control_);
+    bool halted(const Vcpu& vcpu) WEFT_EXCLUDES(control_);
 
     void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) override;
     void ram_write_begins(RamWrite& write);
@@ -88,6 +95,7 @@ class Accelerator final : public ReportSource {
     const Settings settings_;
     const uint32_t max_threads_;
     const Clock clock_;
+    DebugPoints debug_points_;
     CodeUsers vcpus_;  // who may read it: see there
     std::unique_ptr<TranslationCache> cache_;
     std::unique_ptr<Observers> observers_;

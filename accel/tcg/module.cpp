@@ -238,9 +238,25 @@ const ProcessOps* process(AccelInstance* instance) {
     return instance->process != nullptr ? &kProcess : nullptr;
 }
 
+// ---- debuggers ----
+
+bool set_points(AccelInstance* instance, const DebugPoint* points, uint32_t count) {
+    return or_stop(instance, [&] { instance->accelerator->set_debug_points({points, count}); });
+}
+void set_run(AccelInstance* instance, Vcpu* vcpu, DebugRun run) {
+    instance->accelerator->set_debug_run(*vcpu, run);
+}
+bool halted(AccelInstance* instance, Vcpu* vcpu) { return instance->accelerator->halted(*vcpu); }
+
+constexpr DebugOps kDebug = {&set_points, &set_run, &halted};
+
+const DebugOps* debug(AccelInstance* instance) {
+    return instance->accelerator != nullptr ? &kDebug : nullptr;
+}
+
 constexpr AccelOps kOps = {&destroy, &vcpu_create, &vcpu_destroy,     &resume,      &pause,
                            &reset,   &vcpu_run,    &ram_write_begins, &ram_written, &topology_changed,
-                           &report,  &services,    &virtual_time,     &process};
+                           &report,  &services,    &virtual_time,     &process,     &debug};
 
 }  // namespace
 

@@ -21,7 +21,8 @@ class EventLoop {
       public:
         virtual ~Watch() = default;
     };
-    enum class Ready { readable, writable };
+    // `gone`: the other end is, or will send no more; what it sent before may not have been read yet.
+    enum class Ready { readable, writable, gone };
     // Calls a function while a descriptor is ready, on the loop's thread, until the watch is destroyed (also from within
     // the function). Also called where the descriptor's other end is gone or in error: reading or writing tells. The loop's
     // thread only.

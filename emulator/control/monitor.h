@@ -8,16 +8,18 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
-#include "emulator/machine/operations.h"
+#include "emulator/control/line_editor.h"
+#include "emulator/control/monitor_commands.h"
 
 namespace weft::control {
 
 class Monitor final : private backend::CharBackend::Receiver {
   public:
-    // Reads commands from `line` and answers there; both outlive the monitor.
-    Monitor(backend::CharBackend& line, machine::MachineOperations& target);
+    // Reads commands from `line` and answers there; all of it outlives the monitor. Whoever comes to the line is greeted by a
+    // prompt. `line_end`: what the line needs at the end of lines.
+    Monitor(backend::CharBackend& line, machine::MachineOperations& target, const MachineFacts& facts,
+            std::string_view line_end = "\n");
     ~Monitor() override;
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;
@@ -25,18 +27,19 @@ class Monitor final : private backend::CharBackend::Receiver {
     void show_prompt();
 
     // Executes one command and returns the answer.
-    std::string execute(std::string_view command);
+    std::string execute(std::string_view command) { return commands_.execute(command); }
 
   private:
     unsigned can_receive() override { return 4096; }
     void receive(std::span<const uint8_t> data) override;
-    void typed(uint8_t byte);
+    void opened() override;
     void say(std::string_view text);
 
     backend::CharBackend& line_;
-    machine::MachineOperations& target_;
-    std::string input_;          // the command being typed
-    bool after_return_ = false;  // a line feed right after a carriage return belongs to it
+    const MachineFacts& facts_;
+    const std::string line_end_;
+    MonitorCommands commands_;
+    LineEditor editor_{[this](std::string_view text) { say(text); }};
 };
 
 }  // namespace weft::control

@@ -8,9 +8,8 @@ namespace weft::hw {
 
 std::span<const DeviceType* const> device_types() {
     static constexpr const DeviceType* kTypes[] = {
-        &kVirtioBlkType,
-        &kVirtioNetType,
-        &kVirtioRngType,
+        &kVirtioBlkType,    &kVirtioNetType,    &kVirtioRngType,
+        &kVirtioBlkPciType, &kVirtioNetPciType, &kVirtioRngPciType,
     };
     return kTypes;
 }

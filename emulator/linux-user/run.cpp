@@ -60,7 +60,9 @@ struct Host {
                         }
                     },
                 // Reports of machines' RAM; there is none.
-                .hash_ram = [](void*) { return uint64_t{0}; }};
+                .hash_ram = [](void*) { return uint64_t{0}; },
+                // A machine's.
+                .debug_stopped = nullptr};
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/messages.h"
@@ -71,8 +72,14 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
           .fatal = [](void* self, const char* message) { static_cast<Machine*>(self)->fatal(message); },
           .hash_ram =
               [](void* self) { return static_cast<Machine*>(self)->board_->topology().ram_space().hash(); },
+          .debug_stopped =
+              [](void* self, const DebugStop* stop) {
+                  auto* machine = static_cast<Machine*>(self);
+                  machine->hold();
+                  machine->debug_->vcpu_stopped(*stop);
+              },
       },
-      shutdown_work_([](void* self) { static_cast<Machine*>(self)->loop_.quit(); }, this),
+      shutdown_work_([](void* self) { static_cast<Machine*>(self)->end(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this),
       networks_(config.backends.networks) {}
 
@@ -156,6 +163,12 @@ Result<> Machine::create_vcpus() {
         cpu.attach(made.state);
         vcpus_.push_back(made);
     }
+    std::vector<Vcpu*> vcpus;
+    for (const VcpuHandle& vcpu : vcpus_) {
+        vcpus.push_back(vcpu.vcpu);
+    }
+    debug_ = std::make_unique<MachineDebug>(
+        MachineDebug::Parts{*this, loop_, *board_, *ops_, accel_, std::move(vcpus)});
     return {};
 }
 
@@ -199,34 +212,75 @@ Result<int> Machine::run() {
 
 // Under -no-reboot a reset ends the machine.
 void Machine::reset() {
+    MachineCause cause = MachineCause::guest_reset;
+    {
+        MutexLock lock(mutex_);
+        cause = std::exchange(reset_cause_, std::nullopt).value_or(cause);
+    }
     if (no_reboot_) {
-        request_shutdown(0);
+        end_with(0, cause);
         return;
     }
-    const Paused paused(*this);
-    // What was asked for by the guest before completes as on the bus of a real machine; devices see it before their
-    // reset.
-    drain_io();
-    ops_->reset(accel_);
-    board_->reset();
+    {
+        const Paused paused(*this);
+        // What was asked for by the guest before completes as on the bus of a real machine; devices see it before their
+        // reset.
+        drain_io();
+        ops_->reset(accel_);
+        board_->reset();
+    }
+    for (MachineListener* listener : listeners_) {
+        listener->was_reset(cause);
+    }
 }
 
-void Machine::request_shutdown(int exit_code) { end_with(exit_code); }
+// What is in the main loop's queue already is still done.
+void Machine::end() {
+    if (std::exchange(ended_, true)) {
+        return;
+    }
+    MachineCause cause{};
+    {
+        MutexLock lock(mutex_);
+        cause = end_cause_;
+    }
+    for (MachineListener* listener : listeners_) {
+        listener->ends(cause);
+    }
+    loop_.quit();
+}
+
+void Machine::system_powerdown() {
+    for (MachineListener* listener : listeners_) {
+        listener->powerdown_requested();
+    }
+}
+
+void Machine::request_shutdown(int exit_code) { end_with(exit_code, MachineCause::guest_shutdown); }
 
 // Whether nobody had asked before.
-bool Machine::end_with(int exit_code) {
+bool Machine::end_with(int exit_code, MachineCause cause) {
     bool first = false;
     {
         MutexLock lock(mutex_);
         first = !exit_code_;
-        exit_code_ = exit_code_.value_or(exit_code);
+        if (first) {
+            exit_code_ = exit_code;
+            end_cause_ = cause;
+        }
     }
     hold();
     loop_.post(shutdown_work_);
     return first;
 }
 
-void Machine::request_reset() {
+void Machine::request_reset() { reset_for(MachineCause::guest_reset); }
+
+void Machine::reset_for(MachineCause cause) {
+    {
+        MutexLock lock(mutex_);
+        reset_cause_ = reset_cause_.value_or(cause);
+    }
     hold();
     loop_.post(reset_work_);
 }
@@ -253,7 +307,7 @@ void Machine::drain_io() {
 
 // Of many that fail for the same reason, and of what fails on the way out, the first says why.
 void Machine::fatal(const char* message) {
-    if (end_with(1)) {
+    if (end_with(1, MachineCause::failure)) {
         print_error(message);
     }
 }
@@ -299,17 +353,29 @@ void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
 }
 
 Result<> Machine::set_running(bool running) {
-    if (running && !running_) {
+    if (running == running_) {
+        return {};
+    }
+    if (running) {
+        debug_->before_running();
         loader::ErrorCollector errors;
         if (!ops_->resume(accel_, errors.sink())) {
             return fail(errors.message("the accelerator cannot run"));
         }
         run_networks(true);
-    } else if (!running && running_) {
+    } else {
         ops_->pause(accel_);
         run_networks(false);
     }
+    const bool stops = running_ && !running;
     running_ = running;
+    started_ = started_ || running;
+    if (stops) {
+        debug_->after_stopping();
+    }
+    for (MachineListener* listener : listeners_) {
+        listener->running_changed(running);
+    }
     return {};
 }
 
@@ -344,6 +410,47 @@ Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sin
         write_text(sink, "\n");
     }
     return {};
+}
+
+// Page by page. The walk probes: it changes nothing that the guest sees.
+Result<> Machine::read_memory(std::optional<unsigned> cpu, uint64_t address, std::span<uint8_t> data) {
+    constexpr uint64_t kPage = 4096;
+    const Paused paused(*this);
+    mem::Reader reader(board_->cpu(cpu.value_or(0)).address_space());
+    const GuestArch& arch = board_->guest_arch();
+    while (!data.empty()) {
+        const size_t size = std::min<uint64_t>(data.size(), kPage - address % kPage);
+        uint64_t physical = address;
+        if (cpu) {
+            void* const state = vcpus_[*cpu].state;
+            WalkRequest request{.vaddr = address,
+                                .access = Access::load,
+                                .mmu_mode = arch.fetch_mmu_mode(arch.tb_flags(state)),
+                                .size = 1,
+                                .probe = true};
+            WalkResult result{};
+            bool mapped = arch.walk(state, &request, &result);
+            if (!mapped) {
+                // Code may be readable by its execution alone.
+                request.access = Access::fetch;
+                mapped = arch.walk(state, &request, &result);
+            }
+            if (!mapped) {
+                return fail(fmt::format("nothing is mapped at {:#x}", address));
+            }
+            physical = result.paddr;
+        }
+        if (reader.read(physical, data.first(size)) != DeviceStatus::ok) {
+            return fail(fmt::format("there is no memory at {:#x}", address));
+        }
+        data = data.subspan(size);
+        address += size;
+    }
+    return {};
+}
+
+void Machine::disassemble(std::span<const uint8_t> code, uint64_t address, const TextSink& sink) {
+    board_->guest_arch().disassemble(code.data(), code.size(), address, &sink);
 }
 
 }  // namespace weft::machine

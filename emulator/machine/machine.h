@@ -21,6 +21,7 @@
 #include "emulator/machine/deterministic_io.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/machine_config.h"
+#include "emulator/machine/machine_debug.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/machine/operations.h"
 #include "emulator/memory/topology.h"
@@ -43,6 +44,9 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     // vCPUs and returns the exit code.
     Result<int> run();
 
+    // For whoever talks with a debugger. The loop's thread.
+    MachineDebug& debug() { return *debug_; }
+
     // hw::MachineControl
     void request_shutdown(int exit_code) override;
     void request_reset() override;
@@ -54,16 +58,25 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     std::optional<uint64_t> random_seed() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
 
+    // The user's signal asks the machine to end. Any thread.
+    void end_by_signal() { end_with(0, MachineCause::signal); }
+
     // MachineOperations
-    void quit() override { request_shutdown(0); }
-    void system_reset() override { request_reset(); }
+    void quit() override { end_with(0, MachineCause::operator_quit); }
+    void system_reset() override { reset_for(MachineCause::operator_reset); }
+    void system_powerdown() override;
     Result<> set_running(bool running) override;
     bool running() const override { return running_; }
+    bool started() const override { return started_; }
     unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
     void dump_registers(unsigned cpu, const TextSink& sink) override;
     void dump_cpus(const TextSink& sink) override;
     void dump_memory(bool flat, const TextSink& sink) override;
     Result<> dump_accelerator(const std::string& topic, const TextSink& sink) override;
+    Result<> read_memory(std::optional<unsigned> cpu, uint64_t address, std::span<uint8_t> data) override;
+    void disassemble(std::span<const uint8_t> code, uint64_t address, const TextSink& sink) override;
+    void add_listener(MachineListener& listener) override { listeners_.push_back(&listener); }
+    void remove_listener(MachineListener& listener) override { std::erase(listeners_, &listener); }
 
   private:
     class Paused;
@@ -77,8 +90,10 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     Result<> start_accelerator(loader::AccelChain& accel);
     Result<> create_vcpus();
     void reset();
+    void end();
+    void reset_for(MachineCause cause);
     void fatal(const char* message);
-    bool end_with(int exit_code);
+    bool end_with(int exit_code, MachineCause cause);
     void drain_io();
     void run_networks(bool running);
     void hold();
@@ -94,8 +109,11 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     const unsigned max_cpus_;
     const HostServices host_services_;
 
-    Mutex mutex_;                                           // a leaf
-    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);  // the first request's
+    Mutex mutex_;  // a leaf
+    // The first request's.
+    std::optional<int> exit_code_ WEFT_GUARDED_BY(mutex_);
+    MachineCause end_cause_ WEFT_GUARDED_BY(mutex_) = MachineCause::guest_shutdown;
+    std::optional<MachineCause> reset_cause_ WEFT_GUARDED_BY(mutex_);  // until it was done
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
 
@@ -110,7 +128,12 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     const VirtualTimeOps* time_ = nullptr;
     std::unique_ptr<DeterministicIo> deterministic_io_;
     std::vector<VcpuHandle> vcpus_;
-    bool running_ = false;  // the loop's thread
+    std::unique_ptr<MachineDebug> debug_;  // made before anything runs
+    // The loop's thread.
+    bool running_ = false;
+    bool started_ = false;
+    bool ended_ = false;
+    std::vector<MachineListener*> listeners_;
 };
 
 }  // namespace weft::machine

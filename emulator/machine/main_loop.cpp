@@ -2,6 +2,7 @@
 
 #include <glib-unix.h>
 #include <glib.h>
+#include <poll.h>
 
 #include <new>
 #include <utility>
@@ -79,8 +80,9 @@ std::unique_ptr<backend::EventLoop::Watch> MainLoop::watch(int fd, Ready ready,
     auto* source = new Source;
     source->function = std::move(function);
     source->loop = this;
-    const auto condition =
-        static_cast<GIOCondition>((ready == Ready::readable ? G_IO_IN : G_IO_OUT) | G_IO_HUP | G_IO_ERR);
+    // GLib's conditions are poll()'s, and it hands on what it has no name for.
+    const int wanted = ready == Ready::readable ? G_IO_IN : ready == Ready::writable ? G_IO_OUT : POLLRDHUP;
+    const auto condition = static_cast<GIOCondition>(wanted | G_IO_HUP | G_IO_ERR);
     source->glib = g_unix_fd_source_new(fd, condition);
     g_source_set_callback(source->glib, G_SOURCE_FUNC(Source::dispatch), source, Source::destroy);
     g_source_attach(source->glib, context_->glib);

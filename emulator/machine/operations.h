@@ -2,12 +2,37 @@
 // outside uses the same.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "base/error.h"
 #include "weft/guest.h"
 
 namespace weft::machine {
+
+// Why a machine ends or is reset.
+enum class MachineCause : uint8_t {
+    guest_shutdown,
+    guest_reset,
+    operator_quit,
+    operator_reset,
+    signal,
+    failure,  // of weft's, which was told as an error
+};
+
+// Who is told what happens to a machine. On the main loop's thread; may neither change the machine nor its list of listeners.
+class MachineListener {
+  public:
+    virtual ~MachineListener() = default;
+    // vCPUs run from here on, or have stopped: not for the moments in which they are looked at.
+    virtual void running_changed(bool running) = 0;
+    virtual void was_reset(MachineCause cause) = 0;
+    // The main loop ends after this.
+    virtual void ends(MachineCause cause) = 0;
+    virtual void powerdown_requested() = 0;
+};
 
 // All of it is called on the main loop's thread.
 class MachineOperations {
@@ -16,9 +41,13 @@ class MachineOperations {
 
     virtual void quit() = 0;
     virtual void system_reset() = 0;
+    // Presses the power button, which no board has: listeners alone hear of it.
+    virtual void system_powerdown() = 0;
     // Lets the vCPUs run or stops them; nothing where they do already. Fails where the accelerator cannot run.
     virtual Result<> set_running(bool running) = 0;
     virtual bool running() const = 0;
+    // Whether the vCPUs have ever run.
+    virtual bool started() const = 0;
 
     virtual unsigned cpu_count() const = 0;
     // The registers of CPU `cpu`, which is below cpu_count(), as its architecture writes them. Stops running vCPUs meanwhile,
@@ -30,6 +59,15 @@ class MachineOperations {
     virtual void dump_memory(bool flat, const TextSink& sink) = 0;
     // The accelerator's own report. Fails where it has none by that name.
     virtual Result<> dump_accelerator(const std::string& topic, const TextSink& sink) = 0;
+    // Reads RAM and ROM, from no device: at guest-physical addresses, or at the virtual ones that CPU `cpu` sees. Stops running
+    // vCPUs meanwhile. Fails at the first byte that cannot be had.
+    virtual Result<> read_memory(std::optional<unsigned> cpu, uint64_t address, std::span<uint8_t> data) = 0;
+    // A line an instruction, as far as the bytes reach; `address` is that of the first.
+    virtual void disassemble(std::span<const uint8_t> code, uint64_t address, const TextSink& sink) = 0;
+
+    // Listeners are called in the order in which they came, and go before the machine does.
+    virtual void add_listener(MachineListener& listener) = 0;
+    virtual void remove_listener(MachineListener& listener) = 0;
 };
 
 }  // namespace weft::machine

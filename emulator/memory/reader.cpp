@@ -101,7 +101,9 @@ DeviceStatus Reader::access_write(const FlatView& view, uint64_t paddr, unsigned
         case RegionKind::io:
             return region_write(*range->region, range->offset_of(paddr), size, value);
         case RegionKind::rom:
-            return DeviceStatus::ok;
+            return range->region->takes_stores()
+                       ? region_write(*range->region, range->offset_of(paddr), size, value)
+                       : DeviceStatus::ok;
         default:
             break;
     }

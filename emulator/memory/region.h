@@ -24,7 +24,7 @@ enum class RegionKind : uint8_t {
     container,  // nothing but its subregions
     alias,      // a window on a part of another region, whose subregions are seen as well
     ram,
-    rom,  // guest stores are dropped
+    rom,  // guest stores are dropped, or handed to functions of the region
     io,   // every access is a call
 };
 
@@ -63,8 +63,9 @@ class MemoryRegion {
 
     // ram and rom.
     const std::shared_ptr<RamBlock>& ram() const { return ram_; }
-    // io.
+    // io; and rom, where it takes stores (takes_stores()), of which `read` is not called.
     const MemoryRegionOps& ops() const { return *ops_; }
+    bool takes_stores() const { return ops_ != nullptr; }
     void* opaque() const { return opaque_; }
     Mutex* lock() const { return lock_; }
     // alias.

@@ -73,6 +73,15 @@ RegionPtr Topology::rom(std::shared_ptr<RamBlock> block) {
     return region;
 }
 
+RegionPtr Topology::rom(std::shared_ptr<RamBlock> block, const MemoryRegionOps& ops, void* opaque,
+                        Mutex* lock) {
+    RegionPtr region = rom(std::move(block));
+    region->ops_ = &ops;
+    region->opaque_ = opaque;
+    region->lock_ = lock;
+    return region;
+}
+
 RegionPtr Topology::io(std::string name, uint64_t size, const MemoryRegionOps& ops, void* opaque, Mutex* lock,
                        std::shared_ptr<void> keepalive) {
     WEFT_ASSERT(ops.valid.min <= ops.valid.max && ops.valid.max <= 8);

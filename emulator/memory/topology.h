@@ -84,6 +84,8 @@ class Topology {
     RegionPtr alias(std::string name, RegionPtr target, uint64_t offset, uint64_t size);
     RegionPtr ram(std::shared_ptr<RamBlock> block);
     RegionPtr rom(std::shared_ptr<RamBlock> block);
+    // Whose stores by CPUs are calls of ops.write, under `lock`; for the rest as io(). DMA still drops them.
+    RegionPtr rom(std::shared_ptr<RamBlock> block, const MemoryRegionOps& ops, void* opaque, Mutex* lock);
     // `ops` outlives the region. `lock` is taken around every access; null: the functions need none. `opaque` is handed to
     // them and must live until no view names the region: `keepalive` may own it, otherwise its owner outlives all
     // readers.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "emulator/backend/char/char_file.h"
@@ -45,6 +46,37 @@ Result<std::unique_ptr<backend::CharBackend>> open_line(const SerialChoice& choi
     return std::make_unique<backend::CharNull>();
 }
 
+constexpr const char* kMonitorLabel = "compat_monitor0";
+
+// As QEMU describes an open line.
+std::string filename(const SerialChoice& choice, const backend::CharBackend* line) {
+    using Kind = SerialChoice::Kind;
+    switch (choice.kind) {
+        case Kind::stdio:
+            return "stdio";
+        case Kind::mux_stdio:
+            return "mux";
+        case Kind::file:
+            return "file";
+        case Kind::pty:
+            return "pty:" + static_cast<const backend::CharStream*>(line)->pty_path();
+        case Kind::socket: {
+            const backend::SocketChoice& socket = choice.socket;
+            return fmt::format(
+                "{}{}:{}{}",
+                static_cast<const backend::CharStream*>(line)->connected() ? "" : "disconnected:",
+                !socket.path.empty() ? "unix"
+                : socket.telnet      ? "telnet"
+                                     : "tcp",
+                socket.path.empty() ? fmt::format("{}:{}", socket.host, socket.port) : socket.path,
+                socket.server ? ",server=on" : "");
+        }
+        case Kind::null:
+            break;
+    }
+    return "null";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::MainLoop& loop) {
@@ -52,38 +84,18 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::
     std::unique_ptr<Console> console(new Console);
     const Kind kind = options.serial.kind;
     const bool on_terminal = kind == Kind::stdio || kind == Kind::mux_stdio || options.monitor_on_stdio;
-    if (on_terminal) {
+    const bool qmp_on_stdio =
+        std::ranges::any_of(options.qmp, [](const QmpChoice& qmp) { return qmp.line.kind == Kind::stdio; });
+    if (on_terminal || qmp_on_stdio) {
         console->stdio_ = std::make_unique<backend::CharStdio>(loop, STDIN_FILENO, STDOUT_FILENO);
     }
-    backend::CharBackend* line = console->stdio_.get();
-    if (kind != Kind::stdio && kind != Kind::mux_stdio) {
-        auto opened = open_line(options.serial, "serial", "serial0", loop);
-        if (!opened) {
+    for (const auto step : {&Console::open_serial, &Console::open_monitor, &Console::open_qmp}) {
+        if (Result<> opened = (console.get()->*step)(options, loop); !opened) {
             return std::unexpected(opened.error());
         }
-        console->other_serial_ = std::move(*opened);
-        line = console->other_serial_.get();
     }
-    console->serial_ = line;
-    if (kind == Kind::mux_stdio || options.serial.shared) {
-        console->mux_ = std::make_unique<backend::CharMux>(loop, *line, [self = console.get()] {
-            if (self->target_ != nullptr) {
-                self->target_->quit();
-            }
-        });
-        console->serial_ = &console->mux_->serial();
-        console->monitor_line_ = &console->mux_->monitor();
-    } else if (options.monitor_on_stdio) {
-        console->monitor_line_ = console->stdio_.get();
-    } else if (options.monitor) {
-        auto opened = open_line(*options.monitor, "monitor", "compat_monitor0", loop);
-        if (!opened) {
-            return std::unexpected(opened.error());
-        }
-        console->other_monitor_ = std::move(*opened);
-        console->monitor_line_ = console->other_monitor_.get();
-    }
-    // Last: whoever ends the program while a line waits for its client has the terminal as it was.
+    // Last: whoever ends the program while a line waits for its client has the terminal as it was. Who writes QMP by hand sees
+    // what he types.
     if (on_terminal) {
         // With the mux, Ctrl-A x quits and Ctrl-C is the guest's; otherwise Ctrl-C is the only way out.
         console->terminal_ = std::make_unique<backend::RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
@@ -91,23 +103,113 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::
     return console;
 }
 
-Console::~Console() { attach(nullptr); }
+Result<> Console::open_serial(const Options& options, machine::MainLoop& loop) {
+    using Kind = SerialChoice::Kind;
+    const Kind kind = options.serial.kind;
+    serial_ = stdio_.get();
+    if (kind != Kind::stdio && kind != Kind::mux_stdio) {
+        auto opened = open_line(options.serial, "serial", "serial0", loop);
+        if (!opened) {
+            return std::unexpected(opened.error());
+        }
+        other_serial_ = std::move(*opened);
+        serial_ = other_serial_.get();
+    }
+    name_line(options.serial, "serial0", serial_);
+    if (kind == Kind::mux_stdio || options.serial.shared) {
+        mux_ = std::make_unique<backend::CharMux>(loop, *serial_, [this] {
+            if (target_ != nullptr) {
+                target_->quit();
+            }
+        });
+        serial_ = &mux_->serial();
+        monitor_line_ = &mux_->monitor();
+        monitor_needs_returns_ = options.serial.shared;
+    }
+    return {};
+}
 
-void Console::attach(machine::MachineOperations* target) {
-    target_ = target;
-    monitor_.reset();
+Result<> Console::open_monitor(const Options& options, machine::MainLoop& loop) {
+    if (mux_) {
+        return {};
+    }
+    if (options.monitor_on_stdio) {
+        monitor_line_ = stdio_.get();
+        SerialChoice terminal;
+        terminal.kind = SerialChoice::Kind::stdio;
+        name_line(terminal, kMonitorLabel, monitor_line_);
+    } else if (options.monitor) {
+        auto opened = open_line(*options.monitor, "monitor", kMonitorLabel, loop);
+        if (!opened) {
+            return std::unexpected(opened.error());
+        }
+        other_monitor_ = std::move(*opened);
+        monitor_line_ = other_monitor_.get();
+        monitor_needs_returns_ = true;
+        name_line(*options.monitor, kMonitorLabel, monitor_line_);
+    }
+    return {};
+}
+
+Result<> Console::open_qmp(const Options& options, machine::MainLoop& loop) {
+    // As QEMU counts them: a monitor is one of them.
+    size_t number = monitor_line_ != nullptr ? 1 : 0;
+    for (const QmpChoice& choice : options.qmp) {
+        const std::string label = fmt::format("compat_monitor{}", number++);
+        QmpLine qmp{nullptr, stdio_.get(), choice.pretty, nullptr};
+        if (choice.line.kind != SerialChoice::Kind::stdio) {
+            auto opened = open_line(choice.line, "qmp", label.c_str(), loop);
+            if (!opened) {
+                return std::unexpected(opened.error());
+            }
+            qmp.own = std::move(*opened);
+            qmp.line = qmp.own.get();
+        }
+        name_line(choice.line, label, qmp.line);
+        qmp_.push_back(std::move(qmp));
+    }
+    return {};
+}
+
+void Console::name_line(const SerialChoice& choice, const std::string& label,
+                        const backend::CharBackend* line) {
+    lines_.push_back(
+        {choice.id.empty() ? label : choice.id, [choice, line] { return filename(choice, line); }});
+}
+
+std::vector<control::CharFacts> Console::lines() const {
+    std::vector<control::CharFacts> facts;
+    for (const NamedLine& line : lines_) {
+        facts.push_back({line.label, line.filename()});
+    }
+    return facts;
+}
+
+Console::~Console() { detach(); }
+
+void Console::attach(machine::MachineOperations& target, const control::MachineFacts& facts) {
+    target_ = &target;
+    if (monitor_line_ != nullptr) {
+        monitor_ = std::make_unique<control::Monitor>(*monitor_line_, target, facts,
+                                                      monitor_needs_returns_ ? "\r\n" : "\n");
+    }
+    if (mux_) {
+        mux_->on_monitor_focus([this] { monitor_->show_prompt(); });
+    }
+    for (QmpLine& qmp : qmp_) {
+        qmp.server = std::make_unique<control::qmp::Server>(*qmp.line, target, facts, qmp.pretty);
+    }
+}
+
+void Console::detach() {
+    for (QmpLine& qmp : qmp_) {
+        qmp.server.reset();
+    }
     if (mux_) {
         mux_->on_monitor_focus({});
     }
-    if (target_ == nullptr || monitor_line_ == nullptr) {
-        return;
-    }
-    monitor_ = std::make_unique<control::Monitor>(*monitor_line_, *target_);
-    if (mux_) {
-        mux_->on_monitor_focus([this] { monitor_->show_prompt(); });
-    } else {
-        monitor_->show_prompt();
-    }
+    monitor_.reset();
+    target_ = nullptr;
 }
 
 void Console::continued() {

@@ -1,11 +1,16 @@
-// Where the machine's characters go: the serial port's backend, the terminal and the monitor, as the options say.
+// Where the machine's characters go: the serial port's backend, the terminal, the monitor and QMP, as the options say.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "emulator/backend/char/char_backend.h"
+#include "emulator/control/facts.h"
 #include "emulator/control/monitor.h"
+#include "emulator/control/qmp/server.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/system/options.h"
 
@@ -28,8 +33,12 @@ class Console {
 
     backend::CharBackend& serial() { return *serial_; }
 
-    // Ties the monitor and the terminal's keys to a machine; nullptr unties them, before the machine goes.
-    void attach(machine::MachineOperations* target);
+    // Ties the monitor, QMP and the terminal's keys to a machine; they go with detach(), before the machine does.
+    void attach(machine::MachineOperations& target, const control::MachineFacts& facts);
+    void detach();
+
+    // The lines that are open.
+    std::vector<control::CharFacts> lines() const;
 
     // After the program was stopped and continued.
     void continued();
@@ -39,7 +48,22 @@ class Console {
     void drain();
 
   private:
+    struct QmpLine {
+        std::unique_ptr<backend::CharBackend> own;  // null: the terminal
+        backend::CharBackend* line;
+        bool pretty;
+        std::unique_ptr<control::qmp::Server> server;
+    };
+    struct NamedLine {
+        std::string label;
+        std::function<std::string()> filename;
+    };
+
     Console() = default;
+    void name_line(const SerialChoice& choice, const std::string& label, const backend::CharBackend* line);
+    Result<> open_serial(const Options& options, machine::MainLoop& loop);
+    Result<> open_monitor(const Options& options, machine::MainLoop& loop);
+    Result<> open_qmp(const Options& options, machine::MainLoop& loop);
 
     std::unique_ptr<backend::RawTerminal> terminal_;
     std::unique_ptr<backend::CharStdio> stdio_;
@@ -48,6 +72,9 @@ class Console {
     std::unique_ptr<backend::CharMux> mux_;
     backend::CharBackend* serial_ = nullptr;
     backend::CharBackend* monitor_line_ = nullptr;  // nullptr: there is no monitor
+    bool monitor_needs_returns_ = false;            // nobody else makes line ends of its line feeds
+    std::vector<QmpLine> qmp_;
+    std::vector<NamedLine> lines_;
     std::unique_ptr<control::Monitor> monitor_;
     machine::MachineOperations* target_ = nullptr;
 };

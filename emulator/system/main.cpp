@@ -1,10 +1,12 @@
 // weft-system-riscv64: runs a RISC-V machine.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <new>
 
 #include "base/log.h"
@@ -18,7 +20,10 @@
 #include "emulator/system/background.h"
 #include "emulator/system/console.h"
 #include "emulator/system/device_backends.h"
+#include "emulator/system/gdb_line.h"
+#include "emulator/system/machine_facts.h"
 #include "emulator/system/machine_options.h"
+#include "emulator/system/no_machine.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
 #include "emulator/system/signals.h"
@@ -99,27 +104,34 @@ Result<LogSettings> parse_log(const Options& options) {
 
 using Drives = std::vector<std::unique_ptr<backend::BlockBackend>>;
 
-// Opens the images that devices show.
+Result<std::unique_ptr<backend::BlockBackend>> open_drive(const DriveChoice& drive) {
+    Result<std::unique_ptr<backend::RawImage>> image =
+        backend::RawImage::open(drive.file, image_access(drive));
+    if (!image) {
+        return std::unexpected(image.error().within("-drive"));
+    }
+    if (!drive.snapshot || drive.read_only) {
+        return std::move(*image);
+    }
+    Result<std::unique_ptr<backend::Overlay>> overlay = backend::Overlay::create(std::move(*image));
+    if (!overlay) {
+        return std::unexpected(overlay.error().within("-snapshot"));
+    }
+    return std::move(*overlay);
+}
+
+// Opens the images that devices and flash memories show.
 Result<Drives> open_drives(const Options& options) {
+    std::vector<std::optional<size_t>> shown = options.flash;
+    std::ranges::transform(options.devices, std::back_inserter(shown), &DeviceChoice::drive);
     Drives drives(options.drives.size());
-    for (const DeviceChoice& device : options.devices) {
-        if (!device.drive) {
-            continue;
-        }
-        const DriveChoice& drive = options.drives[*device.drive];
-        Result<std::unique_ptr<backend::RawImage>> image =
-            backend::RawImage::open(drive.file, image_access(drive));
-        if (!image) {
-            return std::unexpected(image.error().within("-drive"));
-        }
-        drives[*device.drive] = std::move(*image);
-        if (drive.snapshot && !drive.read_only) {
-            Result<std::unique_ptr<backend::Overlay>> overlay =
-                backend::Overlay::create(std::move(drives[*device.drive]));
-            if (!overlay) {
-                return std::unexpected(overlay.error().within("-snapshot"));
+    for (const std::optional<size_t>& index : shown) {
+        if (index) {
+            auto opened = open_drive(options.drives[*index]);
+            if (!opened) {
+                return std::unexpected(opened.error());
             }
-            drives[*device.drive] = std::move(*overlay);
+            drives[*index] = std::move(*opened);
         }
     }
     return drives;
@@ -140,8 +152,8 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 
 // The machine's life, between the main loop and the console.
 Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
-                        Log& log, loader::AccelChain& accel, Console& console, Signals& signals,
-                        Background* background) {
+                        Log& log, loader::AccelChain& accel, Console& console, GdbLine& gdb, Signals& signals,
+                        Background* background, control::MachineFacts& facts) {
     Result<std::unique_ptr<machine::Machine>> machine =
         machine::Machine::create(config, plan, loop, log, accel);
     if (!machine) {
@@ -153,18 +165,69 @@ Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& pla
     const auto signal_watch = loop.watch(signals.fd(), machine::MainLoop::Ready::readable, [&] {
         const Signals::Event event = signals.take();
         if (event == Signals::Event::terminate) {
-            (*machine)->request_shutdown(0);
+            (*machine)->end_by_signal();
         } else if (event == Signals::Event::continued) {
             console.continued();
         }
     });
-    console.attach(machine->get());
+    facts.accelerator = accel.descriptor().name;
+    console.attach(**machine, facts);
+    if (Result<> attached = gdb.attach(**machine, facts); !attached) {
+        console.detach();
+        return std::unexpected(attached.error());
+    }
     Result<int> exit_code = (*machine)->run();
-    console.attach(nullptr);
+    gdb.detach(exit_code.value_or(1));
+    console.detach();
     return exit_code;
 }
 
+// -machine none.
+Result<int> run_without_machine(const Options& options, Background* background) {
+    const Result<std::unique_ptr<machine::MainLoop>> loop = machine::MainLoop::create();
+    if (!loop) {
+        return std::unexpected(loop.error());
+    }
+    Result<std::unique_ptr<Signals>> signals = Signals::create();
+    if (!signals) {
+        return std::unexpected(signals.error());
+    }
+    const Result<std::unique_ptr<Console>> console = Console::open(options, **loop);
+    if (!console) {
+        return std::unexpected(console.error());
+    }
+    const Result<std::unique_ptr<PidFile>> pid_file = PidFile::create(options.pid_file);
+    if (!pid_file) {
+        return std::unexpected(pid_file.error());
+    }
+    NoMachine nothing(**loop);
+    static_cast<void>(nothing.set_running(!options.start_stopped));
+    if (background != nullptr) {
+        background->ready();
+    }
+    const auto signal_watch = (*loop)->watch((*signals)->fd(), machine::MainLoop::Ready::readable, [&] {
+        const Signals::Event event = (*signals)->take();
+        if (event == Signals::Event::terminate) {
+            nothing.end(machine::MachineCause::signal);
+        } else if (event == Signals::Event::continued) {
+            (*console)->continued();
+        }
+    });
+    control::MachineFacts facts = machine_facts(options, {});
+    facts.chars = [&] { return (*console)->lines(); };
+    (*console)->attach(nothing, facts);
+    (*loop)->run();
+    (*console)->detach();
+    (*console)->restore_terminal();
+    signals->reset();
+    (*console)->drain();
+    return 0;
+}
+
 Result<int> run(const Options& options, Background* background) {
+    if (options.no_machine) {
+        return run_without_machine(options, background);
+    }
     // Everything is checked first, and only then anything opened for writing.
     loader::AccelChain accel(options.accelerators, accel_sources(options), print_error);
     if (Result<> usable = accel.advance(); !usable) {
@@ -216,6 +279,10 @@ Result<int> run(const Options& options, Background* background) {
     if (!console) {
         return std::unexpected(console.error());
     }
+    const Result<std::unique_ptr<GdbLine>> gdb = GdbLine::open(options, **loop);
+    if (!gdb) {
+        return std::unexpected(gdb.error());
+    }
     const Result<std::unique_ptr<PidFile>> pid_file = PidFile::create(options.pid_file);
     if (!pid_file) {
         return std::unexpected(pid_file.error());
@@ -223,10 +290,15 @@ Result<int> run(const Options& options, Background* background) {
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives, *backends);
+    for (const std::optional<size_t>& index : options.flash) {
+        config.backends.flash.push_back(index ? (*drives)[*index].get() : nullptr);
+    }
     config.backends.parts = options.parts;
     config.backends.networks = backends->networks();
+    control::MachineFacts facts = machine_facts(options, *drives);
+    facts.chars = [&] { return (*console)->lines(); };
     Result<int> exit_code =
-        run_machine(config, **plan, **loop, **log, accel, **console, **signals, background);
+        run_machine(config, **plan, **loop, **log, accel, **console, **gdb, **signals, background, facts);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -60,12 +60,22 @@ Result<> accept_parallel(RawOptions&, const std::string& value) {
     return value == "null" ? Result<>() : only_none(value, "the board has no parallel port");
 }
 
-Result<> accept_name(RawOptions&, const std::string& value) {
+Result<> accept_name(RawOptions& raw, const std::string& value) {
     static constexpr Key kKeys[] = {{"guest", nullptr}, {"process", nullptr}, {"debug-threads", "on|off"}};
-    return accept_keys(value, kKeys);
+    if (Result<> accepted = accept_keys(value, kKeys); !accepted) {
+        return accepted;
+    }
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    raw.options.name = list->head.value_or("");
+    for (const KeyValue& item : list->items) {
+        if (item.key == "guest") {
+            raw.options.name = item.value.value_or("");
+        }
+    }
+    return {};
 }
 
-Result<> accept_uuid(RawOptions&, const std::string& value) {
+Result<> accept_uuid(RawOptions& raw, const std::string& value) {
     constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     const auto fits = [](char form, char given) {
         return form == '-' ? given == '-' : std::isxdigit(static_cast<unsigned char>(given)) != 0;
@@ -73,6 +83,7 @@ Result<> accept_uuid(RawOptions&, const std::string& value) {
     if (value.size() != kForm.size() || !std::ranges::equal(kForm, value, fits)) {
         return fail(fmt::format("{} is no UUID", in_quotes(value)));
     }
+    raw.options.uuid = value;
     return {};
 }
 

@@ -21,8 +21,6 @@ constexpr Accepted kAccepted[] = {
     {"discard", "ignore|off|unmap|on"},
     {"detect-zeroes", "off|on|unmap"},
     {"media", "disk"},
-    {"index", nullptr},
-    {"unit", nullptr},
     {"bus", nullptr},
     {"copy-on-read", "off"},
     {"werror", "enospc|report"},
@@ -70,7 +68,8 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         return {};
     }
     const auto accepted = std::ranges::find(kAccepted, item.key, &Accepted::key);
-    constexpr std::array<const char*, 6> kOwn = {"file", "file.filename", "id", "format", "if", "cache"};
+    constexpr std::array<const char*, 8> kOwn = {"file", "file.filename", "id",   "format",
+                                                 "if",   "cache",         "unit", "index"};
     if (accepted == std::end(kAccepted) && std::ranges::find(kOwn, item.key) == kOwn.end()) {
         return fail(
             fmt::format("unknown parameter {} (there are file, format, if, id, readonly, snapshot and cache; "
@@ -88,6 +87,11 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         drive.file = *text;
     } else if (item.key == "id") {
         drive.id = *text;
+    } else if (item.key == "unit" || item.key == "index") {
+        drive.unit = parse_uint(*text);
+        if (!drive.unit) {
+            return fail(fmt::format("{} is a number, not {}", item.key, in_quotes(*text)));
+        }
     } else if (item.key == "cache") {
         const auto cache = std::ranges::find_if(kCaches, [&](const auto& row) { return *text == row.name; });
         if (cache == std::end(kCaches)) {
@@ -101,10 +105,11 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         }
         drive.probe = false;
     } else {
-        if (*text != "none" && *text != "virtio") {
-            return fail(fmt::format("if is 'none' or 'virtio', not {}", in_quotes(*text)));
+        if (*text != "none" && *text != "virtio" && *text != "pflash") {
+            return fail(fmt::format("if is 'none', 'virtio' or 'pflash', not {}", in_quotes(*text)));
         }
         drive.attach = *text == "virtio";
+        drive.flash = *text == "pflash";
     }
     return {};
 }

@@ -1,7 +1,8 @@
-// -serial, -monitor, -chardev, -mon: the lines that the serial port and the monitor are on.
+// -serial, -monitor, -chardev, -mon, -qmp: the lines that the serial port, the monitor and QMP are on.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "emulator/system/option_values.h"
 
@@ -145,6 +146,17 @@ Result<SerialChoice> parse_line(const std::string& value) {
 
 bool on_stdio(const SerialChoice& line) { return line.kind == Kind::stdio || line.kind == Kind::mux_stdio; }
 
+Result<> add_qmp(RawOptions& raw, const std::string& value, bool pretty) {
+    Result<SerialChoice> line = parse_line(value);
+    if (!line) {
+        return std::unexpected(line.error());
+    }
+    if (value != "none") {
+        raw.qmp.push_back({std::move(*line), pretty});
+    }
+    return {};
+}
+
 // Puts the -chardev in the place of its name.
 Result<> look_up(const RawOptions& raw, SerialChoice& line) {
     if (line.id.empty()) {
@@ -223,23 +235,73 @@ Result<> parse_mon(RawOptions& raw, const std::string& value) {
     }
     SerialChoice line = plain(Kind::null);
     line.id = list->head.value_or("");
+    bool control = false;
+    std::optional<bool> pretty;
     for (const KeyValue& item : list->items) {
         const std::string text = item.value.value_or("");
         if (item.key == "chardev") {
             line.id = text;
-        } else if (item.key == "mode" && text == "control") {
-            return fail("mode=control is not supported: there is no QMP (mode=readline is)");
-        } else if (!(item.key == "mode" && text == "readline") && item.key != "id") {
-            return fail(
-                fmt::format("unknown parameter {} (there are chardev and mode)", in_quotes(item.key)));
+        } else if (item.key == "mode") {
+            if (text != "control" && text != "readline") {
+                return fail(fmt::format("mode={}: there are readline and control", text));
+            }
+            control = text == "control";
+        } else if (item.key == "pretty") {
+            const Result<bool> on = switch_of(item);
+            if (!on) {
+                return std::unexpected(on.error());
+            }
+            pretty = *on;
+        } else if (item.key != "id") {
+            return fail(fmt::format("unknown parameter {} (there are chardev, mode and pretty)",
+                                    in_quotes(item.key)));
         }
     }
     if (line.id.empty()) {
         return fail("needs chardev=ID");
     }
-    raw.monitor_line = std::move(line);
+    if (pretty && !control) {
+        return fail("pretty is for mode=control");
+    }
+    if (control) {
+        raw.qmp.push_back({std::move(line), pretty.value_or(false)});
+    } else {
+        raw.monitor_line = std::move(line);
+    }
     return {};
 }
+
+Result<> parse_qmp(RawOptions& raw, const std::string& value) { return add_qmp(raw, value, false); }
+Result<> parse_qmp_pretty(RawOptions& raw, const std::string& value) { return add_qmp(raw, value, true); }
+
+// A debugger's line may come and go: of TCP, weft listens and does not wait, whatever else is said (as QEMU).
+Result<> parse_gdb(RawOptions& raw, const std::string& value) {
+    if (value == "none") {
+        raw.gdb_line.reset();
+        return {};
+    }
+    Result<SerialChoice> line = parse_line(value);
+    if (!line) {
+        return std::unexpected(line.error());
+    }
+    const bool named = line->kind == Kind::null && !line->id.empty();
+    if (!named && line->kind != Kind::stdio && line->kind != Kind::pty && line->kind != Kind::socket) {
+        return fail(
+            fmt::format("{}: a debugger's line is none, tcp:HOST:PORT, unix:PATH, stdio, pty or chardev:ID",
+                        in_quotes(value)));
+    }
+    if (line->kind == Kind::socket && line->socket.path.empty()) {
+        line->socket.server = true;
+        line->socket.wait = false;
+    }
+    if (line->shared) {
+        return fail("a debugger shares its line with nobody");
+    }
+    raw.gdb_line = std::move(*line);
+    return {};
+}
+
+Result<> parse_gdb_usual(RawOptions& raw, const std::string&) { return parse_gdb(raw, "tcp::1234"); }
 
 Result<> parse_chardev(RawOptions& raw, const std::string& value) {
     const Result<KeyValueList> list = parse_key_values(value, true);
@@ -289,6 +351,75 @@ Result<> parse_chardev(RawOptions& raw, const std::string& value) {
     return {};
 }
 
+namespace {
+
+// Looks QMP's lines up, after those of the serial port and the monitor: each is on a line of its own.
+Result<> choose_qmp(RawOptions& raw) {
+    std::vector<std::string> used;
+    for (const auto* line : {&raw.serial, &raw.monitor_line}) {
+        if (*line && !(*line)->id.empty()) {
+            used.push_back((*line)->id);
+        }
+    }
+    bool on_terminal = false;
+    for (QmpChoice& qmp : raw.qmp) {
+        if (Result<> found = look_up(raw, qmp.line); !found) {
+            return std::unexpected(found.error().within("-qmp"));
+        }
+        if (!qmp.line.id.empty()) {
+            if (std::ranges::find(used, qmp.line.id) != used.end()) {
+                return fail(fmt::format("-qmp: chardev {} is used already", in_quotes(qmp.line.id)));
+            }
+            used.push_back(qmp.line.id);
+        }
+        if (qmp.line.kind == Kind::mux_stdio || qmp.line.shared) {
+            return fail("-qmp: its line cannot be shared");
+        }
+        if (qmp.line.kind == Kind::stdio && std::exchange(on_terminal, true)) {
+            return fail("-qmp: stdio is asked for twice");
+        }
+    }
+    const bool others = (raw.serial && on_stdio(*raw.serial)) ||
+                        (raw.monitor_line && on_stdio(*raw.monitor_line)) || (raw.nographic && !raw.serial);
+    if (on_terminal && others) {
+        return fail("-qmp: stdio is the serial port's or the monitor's");
+    }
+    return {};
+}
+
+// Behind the serial port and the monitor.
+Result<> choose_gdb_line(RawOptions& raw) {
+    if (!raw.gdb_line) {
+        return {};
+    }
+    const std::string id = raw.gdb_line->id;
+    if (Result<> found = look_up(raw, *raw.gdb_line); !found) {
+        return std::unexpected(found.error().within("-gdb"));
+    }
+    const Options& options = raw.options;
+    const auto taken = [&id](const std::optional<SerialChoice>& line) {
+        return line && !id.empty() && line->id == id;
+    };
+    if (raw.gdb_line->kind == Kind::mux_stdio || raw.gdb_line->shared || taken(options.serial) ||
+        taken(options.monitor)) {
+        return fail("-gdb: a debugger shares its line with nobody");
+    }
+    const bool terminal_taken = on_stdio(options.serial) || options.monitor_on_stdio || options.daemonize;
+    if (raw.gdb_line->kind == Kind::stdio && terminal_taken) {
+        return fail(
+            "-gdb stdio: the serial port or the monitor has the terminal (-serial null -monitor none)");
+    }
+    if (raw.gdb_line->kind == Kind::file) {
+        return fail("-gdb: a debugger's line is no file");
+    }
+    if (raw.gdb_line->kind != Kind::null) {
+        raw.options.gdb = std::move(raw.gdb_line);
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<> choose_lines(RawOptions& raw) {
     Options& options = raw.options;
     if (raw.no_defaults && !raw.serial) {
@@ -323,15 +454,23 @@ Result<> choose_lines(RawOptions& raw) {
             }
         }
     }
+    if (Result<> chosen = choose_qmp(raw); !chosen) {
+        return chosen;
+    }
+    const bool qmp_on_stdio =
+        std::ranges::any_of(raw.qmp, [](const QmpChoice& qmp) { return qmp.line.kind == Kind::stdio; });
     const bool serial_on_stdio = raw.serial && on_stdio(*raw.serial);
-    if (options.daemonize && (!raw.serial || serial_on_stdio || monitor == true || raw.nographic)) {
+    const bool asks_for_terminal = raw.nographic && !raw.no_defaults;
+    if (options.daemonize &&
+        (!raw.serial || serial_on_stdio || monitor == true || qmp_on_stdio || asks_for_terminal)) {
         return fail(
-            "-daemonize: the terminal cannot have the serial port or the monitor (-serial file:PATH, "
+            "-daemonize: the terminal cannot have the serial port, the monitor or QMP (-serial file:PATH, "
             "-serial null; -monitor none)");
     }
+    options.qmp = raw.qmp;
     if (raw.serial) {
         options.serial = *raw.serial;
-    } else if (monitor == true) {
+    } else if (monitor == true || qmp_on_stdio) {
         options.serial.kind = Kind::null;
     } else if (monitor == false) {
         options.serial.kind = Kind::stdio;
@@ -344,9 +483,9 @@ Result<> choose_lines(RawOptions& raw) {
             "-monitor: the serial port's line has the monitor already (-serial without mon: or mux=on leaves "
             "it)");
     }
-    options.monitor_on_stdio =
-        monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio && !raw.serial->shared);
-    return {};
+    options.monitor_on_stdio = monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio &&
+                                                !raw.serial->shared && !qmp_on_stdio);
+    return choose_gdb_line(raw);
 }
 
 }  // namespace weft::sys

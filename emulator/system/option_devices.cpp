@@ -34,7 +34,7 @@ Result<> check_globals(const RawOptions& raw) {
             return fail(fmt::format("-global: there is no device {}", in_quotes(global.driver)));
         }
         // What makes each device another cannot be the same for all.
-        if (global.item.key == "id" || global.item.key == "bus") {
+        if (global.item.key == "id" || global.item.key == "bus" || global.item.key == "addr") {
             return fail(fmt::format("-global: device {} has no property {}", in_quotes(global.driver),
                                     in_quotes(global.item.key)));
         }
@@ -190,6 +190,11 @@ Result<> choose_devices(RawOptions& raw) {
     Result<> done = check_globals(raw);
     done = done ? choose_parts(raw) : done;
     std::vector<bool> used(options.drives.size(), false);
+    for (const std::optional<size_t>& drive : options.flash) {
+        if (drive) {
+            used[*drive] = true;
+        }
+    }
     done = done ? attach_drives(raw, used) : done;
     if (!done) {
         return done;

@@ -208,6 +208,18 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
         }
         boot.loads.push_back(std::move(made));
     }
+    boot.flash = !options.flash.empty() && options.flash[0];
+    for (const FwCfgChoice& choice : options.fw_cfg) {
+        hw::BootFile made{choice.name, {choice.text.begin(), choice.text.end()}};
+        if (!choice.file.empty()) {
+            Result<hw::BootFile> read = read_file("-fw_cfg", choice.file, options.memory_bytes);
+            if (!read) {
+                return std::unexpected(read.error());
+            }
+            made.bytes = std::move(read->bytes);
+        }
+        boot.fw_cfg.push_back(std::move(made));
+    }
     return boot;
 }
 

@@ -124,10 +124,12 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
         request_help(raw, HelpTopic::machines);
         return {};
     }
-    const hw::MachineType* machine = hw::find_machine_type(name);
+    raw.options.no_machine = name == "none";
+    const hw::MachineType* machine =
+        raw.options.no_machine ? &hw::machine_types().front() : hw::find_machine_type(name);
     if (machine == nullptr) {
-        return fail(
-            fmt::format("unknown machine {} (there is {})", in_quotes(name), names_of(hw::machine_types())));
+        return fail(fmt::format("unknown machine {} (there is {}, 'none')", in_quotes(name),
+                                names_of(hw::machine_types())));
     }
     raw.options.machine = machine;
     raw.machine_accels.clear();
@@ -146,12 +148,22 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 }
                 raw.machine_accels.push_back({accel, {}});
             }
+        } else if (raw.options.no_machine) {
+            return fail(fmt::format("none has no property {}", in_quotes(item.key)));
         } else if (item.key == "dumpdtb") {
             const Result<std::string> file = value_of(item);
             if (!file) {
                 return std::unexpected(file.error());
             }
             raw.options.dump_tree = *file;
+        } else if (const auto unit =
+                       item.key.starts_with("pflash") ? parse_uint(item.key.substr(6)) : std::nullopt;
+                   unit && *unit < machine->flashes) {
+            const Result<std::string> drive = value_of(item);
+            if (!drive) {
+                return std::unexpected(drive.error());
+            }
+            raw.flash_names[*unit] = *drive;
         } else if (Result<> fixed = check_fixed(*machine, item); !fixed) {
             return fixed;
         }

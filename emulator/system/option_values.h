@@ -27,9 +27,12 @@ struct RawOptions {
     std::optional<SerialChoice> serial;
     std::optional<SerialChoice> monitor_line;  // -monitor, -mon: a line of its own, or that of a -chardev
     std::vector<SerialChoice> chardevs;
+    std::vector<QmpChoice> qmp;
+    std::optional<SerialChoice> gdb_line;
     bool nographic = false;
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
+    std::map<uint64_t, std::string> flash_names;  // -machine pflashN=: drives or block nodes, by unit
     struct BlockNode {
         std::string name;
         std::map<std::string, std::string> items;  // as written, nested keys among them
@@ -47,6 +50,10 @@ Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
 Result<> parse_chardev(RawOptions& raw, const std::string& value);
 Result<> parse_mon(RawOptions& raw, const std::string& value);
+Result<> parse_qmp(RawOptions& raw, const std::string& value);
+Result<> parse_qmp_pretty(RawOptions& raw, const std::string& value);
+Result<> parse_gdb(RawOptions& raw, const std::string& value);
+Result<> parse_gdb_usual(RawOptions& raw, const std::string& value);  // -s
 // Who has the terminal, and which lines there are: the serial port's, the monitor's, or one for both.
 Result<> choose_lines(RawOptions& raw);
 
@@ -56,6 +63,12 @@ Result<> parse_hard_disk(RawOptions& raw, const std::string& value);
 Result<> parse_blockdev(RawOptions& raw, const std::string& value);
 // Makes drives of block nodes, before devices look for them.
 Result<> choose_blocks(RawOptions& raw);
+
+// option_flash.cpp
+Result<> parse_flash(RawOptions& raw, const std::string& value);
+Result<> parse_fw_cfg(RawOptions& raw, const std::string& value);
+// Makes Options::flash, before devices look for drives.
+Result<> choose_flash(RawOptions& raw);
 
 // option_accepted.cpp: options that ask for what is so anyway.
 Result<> accept_display(RawOptions& raw, const std::string& value);

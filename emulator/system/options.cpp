@@ -70,8 +70,9 @@ constexpr OptionDesc kMachineOptions[] = {
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
-    {"machine", "M", "NAME[,dumpdtb=FILE]", nullptr, parse_machine,
-     "the board: virt ('help' lists them); dumpdtb writes its device tree and exits"},
+    {"machine", "M", "NAME[,dumpdtb=FILE][,pflashN=ID]", nullptr, parse_machine,
+     "the board: virt ('help' lists them); dumpdtb writes its device tree\n"
+     "and exits. none: no machine, just the monitor and QMP"},
     {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
     {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
      "number of harts, 1 to 512 (1); what the levels say must agree with it"},
@@ -89,6 +90,8 @@ constexpr OptionDesc kBootOptions[] = {
      "kernel: an Image, packed with gzip or not, or an ELF file"},
     {"initrd", nullptr, "FILE", nullptr, set_text<&Options::initrd>, "initial RAM disk for the kernel"},
     {"append", nullptr, "TEXT", nullptr, set_append, "the kernel's command line"},
+    {"fw_cfg", nullptr, "[name=]NAME,file=PATH|string=TEXT", nullptr, parse_fw_cfg,
+     "data that firmware and kernels read from QEMU's configuration device"},
     {"dtb", nullptr, "FILE", nullptr, set_text<&Options::dtb>,
      "a device tree to use instead of the board's own"},
 };
@@ -103,15 +106,22 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"chardev", nullptr, "stdio|null|file|pty|socket,id=ID[,KEY=VALUE...]", nullptr, parse_chardev,
      "a line that -serial and -monitor name as chardev:ID; mux=on: both may;\n"
      "file: path=, append=; socket: path= or host=, port=; server=, wait=, telnet="},
-    {"mon", nullptr, "chardev=ID[,mode=readline]", nullptr, parse_mon, "the same as -monitor chardev:ID"},
+    {"mon", nullptr, "chardev=ID[,mode=readline|control][,pretty=on]", nullptr, parse_mon,
+     "the same as -monitor chardev:ID, or with mode=control as -qmp"},
+    {"qmp", nullptr, "LINE", nullptr, parse_qmp,
+     "QEMU's machine protocol on a line: unix:PATH,server=on,wait=off, tcp:...,\n"
+     "stdio, chardev:ID; may be given several times"},
+    {"qmp-pretty", nullptr, "LINE", nullptr, parse_qmp_pretty, "the same, laid out for people"},
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none][,id=ID][,readonly=][,cache=]", nullptr,
+    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none|pflash][,id=ID][,readonly=][,cache=]", nullptr,
      parse_drive,
      "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
-     "that to -device. Commas in PATH are doubled. Without format=raw, files that\n"
-     "look like images of other formats are refused"},
+     "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH\n"
+     "are doubled. Without format=raw, files that look like images of other formats\nare refused"},
+    {"pflash", nullptr, "FILE", nullptr, parse_flash,
+     "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
     {"blockdev", nullptr, "driver=raw|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
      "a node that -device names as its drive: file.filename=PATH with raw, or\n"
@@ -156,13 +166,16 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"display", nullptr, "none", nullptr, accept_display, "there is no display"},
     {"vga", nullptr, "none", nullptr, accept_vga, "there is no display"},
     {"parallel", nullptr, "none", nullptr, accept_parallel, "there is no parallel port"},
-    {"name", nullptr, "TEXT", nullptr, accept_name, "a name for lists of processes"},
-    {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the board has no place for it"},
+    {"name", nullptr, "TEXT", nullptr, accept_name, "a name that the monitor and QMP tell"},
+    {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the monitor and QMP tell it; the guest does not"},
     {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
     {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
 };
 
 constexpr OptionDesc kDebugOptions[] = {
+    {"gdb", nullptr, "tcp:[HOST]:PORT|unix:PATH[,server=on]|stdio|pty|chardev:ID|none", nullptr, parse_gdb,
+     "let a debugger come there ('target remote'); with -S the machine waits for it"},
+    {"s", nullptr, nullptr, nullptr, parse_gdb_usual, "the same as -gdb tcp::1234"},
     {"d", nullptr, "ITEM[,ITEM...]", nullptr, parse_log_items, "log these items ('help' lists them)"},
     {"D", nullptr, "FILE", nullptr, set_text<&Options::log_file>, "log to FILE instead of standard error"},
     {"perfmap", nullptr, nullptr, nullptr, set_flag<&Options::perf_map>,
@@ -279,7 +292,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_blocks,
-                                choose_devices, check_references, check_networks}) {
+                                choose_flash, choose_devices, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;
@@ -304,6 +317,18 @@ std::string usage_text(const std::string& version) {
     return text;
 }
 
+std::vector<std::string> names_of_options_with_values() {
+    std::vector<std::string> names;
+    for (const OptionGroup& group : kGroups) {
+        for (const OptionDesc& option : group.options) {
+            if (option.argument != nullptr) {
+                names.emplace_back(option.name);
+            }
+        }
+    }
+    return names;
+}
+
 std::string machines_text() {
     std::string text = "Supported machines are:\n";
     for (const hw::MachineType& type : hw::machine_types()) {
@@ -311,6 +336,7 @@ std::string machines_text() {
                             type.max_cpus, type.max_devices,
                             &type == &hw::machine_types().front() ? " (default)" : "");
     }
+    text += fmt::format("{:<20} no machine, for QMP\n", "none");
     text += "Each has the property accel=NAME[:NAME...], the accelerators to try.\n";
     return text;
 }

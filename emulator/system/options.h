@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
-#include "emulator/backend/char/char_stream.h"
+#include "emulator/backend/char/stream_socket.h"
 #include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
@@ -33,14 +33,29 @@ struct SerialChoice {
     std::string id = {};                // of -chardev; empty: none
 };
 
+// QMP, on a line of its own.
+struct QmpChoice {
+    SerialChoice line;  // never shared
+    bool pretty = false;
+};
+
 struct DriveChoice {
     std::string file;
     std::string id;  // empty: not named
     bool read_only = false;
-    bool probe = true;           // no format=raw: the file must not look like an image of another format
-    bool attach = true;          // if=virtio: the board makes a disk of it; if=none: a -device does
-    bool snapshot = false;       // writes go to a temporary file
-    bool write_through = false;  // writes are on the host's disk when the guest hears of them
+    bool probe = true;   // no format=raw: the file must not look like an image of another format
+    bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool flash = false;  // if=pflash: a flash memory's
+    std::optional<uint64_t> unit = {};  // which one; none: the next
+    bool snapshot = false;              // writes go to a temporary file
+    bool write_through = false;         // writes are on the host's disk when the guest hears of them
+};
+
+// -fw_cfg: a file that the guest's firmware reads by its name.
+struct FwCfgChoice {
+    std::string name;
+    std::string file;  // what it holds; empty: `text`
+    std::string text;
 };
 
 // -object: what devices refer to by its id.
@@ -85,6 +100,7 @@ struct Options {
     std::optional<std::string> module_dir;
 
     const hw::MachineType* machine = nullptr;  // never null where no help is asked for
+    bool no_machine = false;  // -machine none: QMP and monitors alone, `machine` is what there could be
     unsigned cpus = 1;
     unsigned max_cpus = 1;
     std::string cpu;  // a model of the machine's CPUs; never empty where no help is asked for
@@ -100,7 +116,13 @@ struct Options {
     SerialChoice serial;
     bool monitor_on_stdio = false;        // a monitor alone on the terminal (mux_stdio brings its own)
     std::optional<SerialChoice> monitor;  // a monitor alone on a pseudo-terminal or socket
+    std::vector<QmpChoice> qmp;           // one of them on the terminal at most
+    std::string name;                     // -name; empty: none
+    std::string uuid;                     // -uuid; empty: none
     std::vector<DriveChoice> drives;
+    // Images of flash memories, by unit: indices into drives. No more than MachineType::flashes.
+    std::vector<std::optional<size_t>> flash;
+    std::vector<FwCfgChoice> fw_cfg;
     std::vector<ObjectChoice> objects;    // ids are distinct
     std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
@@ -110,6 +132,8 @@ struct Options {
     std::optional<std::string> dump_tree;  // -machine dumpdtb=: write the device tree there, and run nothing
     std::optional<std::string> pid_file;
     bool daemonize = false;
+
+    std::optional<SerialChoice> gdb;  // -gdb, -s: the line on which a debugger may come
 
     bool no_reboot = false;
     bool start_stopped = false;
@@ -129,6 +153,9 @@ Result<Options> parse_options(std::span<const char* const> arguments);
 
 // The text of -help. Scripts look for QEMU in it, and take the fourth word for the version.
 std::string usage_text(const std::string& version);
+
+// The names of the options that take a value, without dashes.
+std::vector<std::string> names_of_options_with_values();
 
 // Texts of "-machine help" and the like (but those of accelerators: accel_loader.h).
 std::string machines_text();

@@ -38,6 +38,33 @@ struct PropertyValue {
 struct AccelInstance;  // one machine's or one process's accelerator; opaque
 struct ProcessOps;
 
+// What a debugger wants to be told of, at a guest-virtual address in every address space.
+struct DebugPoint {
+    enum class Kind : uint8_t {
+        breakpoint,  // an instruction begins at `address`; `size` says nothing
+        load,        // a load touches one of `size` bytes; of atomics the load or the store does
+        store,
+        access,  // either
+    };
+    Kind kind;
+    uint64_t address;
+    uint64_t size;  // at least 1; addresses wrap around
+};
+
+// Why a vCPU has stopped for a debugger. It runs on when DebugOps::set_run has said so.
+struct DebugStop {
+    enum class Kind : uint8_t {
+        breakpoint,  // nothing of the instruction at StateHeader::pc was done
+        watchpoint,  // the same; it would have touched `address`
+        step,        // done
+    };
+    Kind kind;
+    uint32_t vcpu_index = 0;
+    DebugPoint::Kind point = DebugPoint::Kind::breakpoint;  // watchpoint: which one's
+    uint64_t address =
+        0;  // watchpoint: the first byte of the point that would have been touched; breakpoint: the pc
+};
+
 // What the machine gives the accelerator. Functions may be called from any thread.
 struct HostServices {
     void* opaque;
@@ -52,6 +79,8 @@ struct HostServices {
     void (*fatal)(void* opaque, const char* message);
     // A number that depends on the contents of all guest RAM and on nothing else. While no vCPU runs.
     uint64_t (*hash_ram)(void* opaque);
+    // A vCPU has stopped for the debugger; the others run on until they are paused. On its thread, which it may not keep.
+    void (*debug_stopped)(void* opaque, const DebugStop* stop);
 };
 
 struct AccelConfig {
@@ -88,6 +117,24 @@ struct VirtualTimeOps {
     // No vCPU runs on, after the few instructions that it takes to stop at a place that depends on the guest alone, until
     // the next resume: for devices that end or reset the machine. On the vCPUs' thread; does nothing on others.
     void (*hold)(AccelInstance* instance);
+};
+
+// How a vCPU goes on.
+enum class DebugRun : uint8_t {
+    run,
+    step,  // one instruction, with all that it raises, and no interrupt before it; then DebugStop::step
+    step_with_interrupts,  // the same, or what it takes to come to an interrupt's handler
+    stay,                  // it does not
+};
+
+// For debuggers of a machine. While all vCPUs are paused; what is said holds until something else is.
+struct DebugOps {
+    // In the place of those before. `points` may go then. False, and none are left, where there is no memory for them.
+    bool (*set_points)(AccelInstance* instance, const DebugPoint* points, uint32_t count);
+    // From the next resume on. A step runs also where the vCPU is halted, and past a breakpoint at its pc.
+    void (*set_run)(AccelInstance* instance, Vcpu* vcpu, DebugRun run);
+    // Whether the vCPU waits for an interrupt.
+    bool (*halted)(AccelInstance* instance, Vcpu* vcpu);
 };
 
 // Functions on an instance. Any thread that is no vCPU's, unless said otherwise; none may be called with a lock held that
@@ -137,6 +184,9 @@ struct AccelOps {
 
     // nullptr for an instance without AccelConfig::user.
     const ProcessOps* (*process)(AccelInstance* instance);
+
+    // nullptr where machines cannot be debugged.
+    const DebugOps* (*debug)(AccelInstance* instance);
 };
 
 // Why ProcessOps::enter came back.

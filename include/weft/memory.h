@@ -9,14 +9,14 @@
 
 namespace weft {
 
-inline constexpr uint32_t kMemoryAbiVersion = 2;
+inline constexpr uint32_t kMemoryAbiVersion = 3;
 inline constexpr unsigned kPageBits = 12;
 inline constexpr uint64_t kPageSize = uint64_t{1} << kPageBits;
 
 enum class PageKind : uint8_t {
     unassigned,  // nothing answers
     ram,         // loads, stores and code
-    rom,         // loads and code; stores are dropped
+    rom,         // loads and code; stores are calls, of device_write
     device,      // every access is a call (also a page that RAM and something else share)
 };
 
@@ -28,8 +28,10 @@ struct PageTarget {
                      // the address it is seen at. A multiple of kPageSize
 };
 
-// 0 ok; others as MemoryStatus of weft/guest.h.
-enum class DeviceStatus : uint8_t { ok, unassigned, bus_error };
+// 0 ok; others as MemoryStatus of weft/guest.h, but for `again`, of stores alone: nothing was stored, but what lies at the
+// address has changed (a flash memory that is no ROM while it takes commands). A vCPU forgets what it derived from physical
+// addresses, and then does the instruction again.
+enum class DeviceStatus : uint8_t { ok, unassigned, bus_error, again };
 
 // A write to RAM by other than guest instructions: DMA, loader, debugger. The writer's memory; what follows `size` is the
 // accelerator's from the write's announcement to its end (AccelOps::ram_write_begins, ram_written).

@@ -253,18 +253,28 @@ def small_cache_flush(emulator, modules, guest):
     yield from small_cache(emulator, modules, guest, "flush", "flushes")
 
 
-def disk(emulator, modules, guest):
+def disk(emulator, modules, guest, device="virtio-blk-device", extra=()):
     with tempfile.TemporaryDirectory() as folder:
         image = pathlib.Path(folder) / "disk"
         content = bytes((i * 7 + (i >> 8)) & 0xFF for i in range(2 << 20))
         image.write_bytes(content)
         run = Run(emulator, modules, guest, "tcg", 1, "weft.disk",
-                  ("-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-device,drive=d0"))
+                  (*extra, "-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", device + ",drive=d0"))
         yield run
         run.has("WEFT disk=%s" % hashlib.sha256(content[:1 << 20]).hexdigest())
         run.ended()
         if image.read_bytes() != content:
             raise Failure("the disk image changed")
+
+
+def disk_pci(emulator, modules, guest):
+    yield from disk(emulator, modules, guest, "virtio-blk-pci,addr=3")
+
+
+def disk_pci_modern(emulator, modules, guest):
+    """Without the legacy interface, in a slot with several functions, on another wire."""
+    yield from disk(emulator, modules, guest, "virtio-blk-pci,disable-legacy=on,addr=6.1",
+                    ("-device", "virtio-rng-pci,addr=6.0,multifunction=on"))
 
 
 def rng(emulator, modules, guest):
@@ -349,7 +359,7 @@ class NetRequest(http.server.BaseHTTPRequestHandler):
         self.answer(hashlib.sha256(body).hexdigest().encode())
 
 
-def net(smp):
+def net(smp, device="virtio-net-device"):
     """An address by DHCP; 8 MiB through the user network to the guest, back to the host, and out of a forwarded port."""
 
     def case(emulator, modules, guest):
@@ -357,7 +367,7 @@ def net(smp):
         content = b"".join(hashlib.sha256(b"%d" % i).hexdigest().encode() for i in range(1 << 17))
         server = NetServer(content)
         run = Run(emulator, modules, guest, "tcg", smp, "weft.net=%d" % server.server_address[1],
-                  ("-netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:0-:80", "-device", "virtio-net-device,netdev=n0"), watch=server)
+                  ("-netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:0-:80", "-device", device + ",netdev=n0"), watch=server)
         yield run
         run.ended()
         run.has("WEFT mac=52:54:00:12:34:56 carrier=1")
@@ -486,11 +496,14 @@ CASES = {
     "interp": interp,
     "interp-smp4": interp_four_threads,
     "disk": disk,
+    "disk-pci": disk_pci,
+    "disk-pci-modern": disk_pci_modern,
     "write-disk": write_disk,
     "rng": rng,
     "rng-equal": rng_equal,
     "net": net(1),
     "net-smp2": net(2),
+    "net-pci": net(2, "virtio-net-pci"),
     "reboot": reboots,
     "no-reboot": no_reboot,
     "soak": plain("tcg", 1, 5),

@@ -26,6 +26,7 @@ struct Sink final : Output {
 // Zero bytes end pieces: behind each, what was resumed stops.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     test::FakeTarget target;
+    target.is_machine = size % 2 != 0;
     Sink sink;
     Session session(target, sink);
     std::span<const uint8_t> rest(data, size);

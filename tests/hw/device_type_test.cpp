@@ -87,6 +87,7 @@ TEST_CASE("the devices there are have defaults that hold, and one reference of a
         INFO(type->name);
         CHECK(find_device_type(type->name) == type);
         CHECK(type->make_virtio != nullptr);
+        CHECK((type->make_pci != nullptr) == (type->bus == Bus::pci));
         for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev}) {
             CHECK(DeviceConfig(*type).reference(kind).empty());
             CHECK(std::ranges::count(type->properties, kind, &DeviceProperty::kind) <= 1);

@@ -1,4 +1,5 @@
 // The part of a hart that devices call, without an accelerator behind it: levels and compare values end in its state.
+#include "emulator/guest/riscv/cpu/debug_registers.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "tests/hw/support.h"
 
@@ -18,6 +19,12 @@ uint64_t Hart::mtimecmp() const { return state_->mtimecmp.load(); }
 uint64_t Hart::clock_ticks() const { return hw::test::kFakeTime; }
 uint64_t Hart::time() const { return hw::test::kFakeTime + state_->time_offset.load(); }
 void Hart::set_time_offset(uint64_t ticks) { state_->time_offset.store(ticks); }
+
+// Nobody debugs here.
+std::optional<std::string> debug_description(std::string_view) { return std::nullopt; }
+std::string read_debug_register(const State&, unsigned) { return {}; }
+bool write_debug_register(State&, unsigned, std::string_view) { return false; }
+std::optional<uint64_t> debug_translate(State&, uint64_t) { return std::nullopt; }
 
 // Nothing runs here.
 const GuestArch& guest_arch() {

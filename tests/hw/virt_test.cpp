@@ -85,6 +85,51 @@ TEST_CASE("without firmware the kernel is started, or what is at the start of RA
     CHECK(word(firmware->reset_rom, 0x38) == 0);
 }
 
+std::string item(const BootPlan& plan, uint16_t key) {
+    const auto* bytes = plan.fw_cfg.find(key);
+    return bytes != nullptr ? std::string(bytes->begin(), bytes->end()) : "no item";
+}
+
+TEST_CASE("flash memory with an image runs after the firmware, and gets the kernel by fw_cfg") {
+    constexpr uint64_t kFlash = 0x20000000;
+    const auto plan = plan_boot({.cpus = 3,
+                                 .ram_size = 512 * kMiB,
+                                 .firmware = file("fw", 100),
+                                 .kernel = file("Image", 3, 'k'),
+                                 .initrd = file("initrd", 2, 'i'),
+                                 .append = "quiet",
+                                 .flash = true,
+                                 .fw_cfg = {file("opt/a", 1, 'a')}});
+    REQUIRE(plan);
+    CHECK(plan->segments.size() == 1);
+    CHECK(word(plan->reset_rom, 0x18) == kRam);
+    CHECK(word(plan->reset_rom, 0x38) == kFlash);
+    CHECK(item(*plan, 0x00) == "QEMU");
+    CHECK(item(*plan, 0x05) == std::string("\3\0", 2));
+    CHECK(item(*plan, 0x03) == std::string("\0\0\0\x20\0\0\0\0", 8));
+    CHECK(item(*plan, 0x08) == std::string("\3\0\0\0", 4));
+    CHECK(item(*plan, 0x11) == "kkk");
+    CHECK(item(*plan, 0x0b) == std::string("\2\0\0\0", 4));
+    CHECK(item(*plan, 0x12) == "ii");
+    CHECK(item(*plan, 0x14) == std::string("\6\0\0\0", 4));
+    CHECK(item(*plan, 0x15) == std::string("quiet\0", 6));
+    CHECK(item(*plan, 0x20) == "a");
+    std::vector<uint8_t> tree = plan->device_tree;
+    const auto arguments = device_tree_property(tree, "/chosen", "bootargs");
+    CHECK(std::string(arguments.begin(), arguments.end()) == std::string("quiet\0", 6));
+    CHECK(tree_wide(plan->device_tree, "linux,initrd-start") == 0);
+
+    // Without firmware it is what runs first; the kernel is where it would be anyway.
+    const auto first = plan_boot({.ram_size = 64 * kMiB, .kernel = file("Image", 100), .flash = true});
+    REQUIRE(first);
+    CHECK(word(first->reset_rom, 0x18) == kFlash);
+    CHECK(word(first->reset_rom, 0x38) == kRam);
+    CHECK(first->segments.size() == 1);
+    CHECK(item(*first, 0x11) == "no item");
+    CHECK(error_of({.ram_size = 64 * kMiB, .fw_cfg = {file("a", 1), file("a", 1)}}) ==
+          "-fw_cfg: there are two files 'a'");
+}
+
 TEST_CASE("large memories: the device tree stays below 3 GiB, the RAM disk within 512 MiB of the kernel") {
     const auto plan = plan_boot({.ram_size = 8192 * kMiB,
                                  .firmware = file("fw", 100),
@@ -257,7 +302,8 @@ struct Board {
 
 TEST_CASE_METHOD(Board, "the board's memory map") {
     build();
-    CHECK(board->topology().view_count() == 1);
+    // The host bridge is no bus master yet.
+    CHECK(board->topology().view_count() == 2);
     std::string expected =
         "FlatView #0\n"
         "  address space \"cpu-memory-0\", root \"system\"\n"
@@ -267,13 +313,24 @@ TEST_CASE_METHOD(Board, "the board's memory map") {
         "  0000000000100000-0000000000100fff i/o riscv.sifive.test\n"
         "  0000000000101000-0000000000101fff i/o goldfish_rtc\n"
         "  0000000002000000-000000000200ffff i/o riscv.clint\n"
+        "  0000000003000000-000000000300ffff i/o pci-nobody\n"
         "  000000000c000000-000000000c5fffff i/o riscv.sifive.plic\n"
         "  0000000010000000-00000000100000ff i/o serial\n";
     for (int slot = 1; slot <= 8; ++slot) {
         const std::string digit = std::to_string(slot);
         expected += "  000000001000" + digit + "000-000000001000" + digit + "fff i/o virtio-mmio\n";
     }
-    expected += "  0000000080000000-0000000083ffffff ram riscv_virt_board.ram\n";
+    expected +=
+        "  0000000010100000-0000000010100017 i/o fw_cfg\n"
+        "  0000000020000000-0000000021ffffff rom virt.flash0\n"
+        "  0000000022000000-0000000023ffffff rom virt.flash1\n"
+        "  0000000030000000-000000003fffffff i/o pcie-ecam\n"
+        "  0000000040000000-000000007fffffff i/o pci-nobody @0000000040000000\n"
+        "  0000000080000000-0000000083ffffff ram riscv_virt_board.ram\n"
+        "  0000000400000000-00000007ffffffff i/o pci-nobody @0000000400000000\n"
+        "FlatView #1\n"
+        "  address space \"gpex-root\", root \"gpex-root.master\"\n"
+        "  nothing\n";
     CHECK(board->topology().describe_views() == expected);
     CHECK(board->cpu(1).hart().id() == 1);
     CHECK(board->cpu(1).hart().reset_pc() == 0x1000);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -38,7 +39,10 @@ class Device final : public backend::CharBackend::Receiver {
             loop_.quit();
         }
     }
+    void opened() override { ++comings; }
+    void closed() override { ++goings; }
     std::string text;
+    int comings = 0, goings = 0;
 
   private:
     machine::MainLoop& loop_;
@@ -52,6 +56,28 @@ UniqueFd client_of(const std::string& path) {
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     REQUIRE(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     return fd;
+}
+
+UniqueFd client_of(uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    return fd;
+}
+
+// A port that is free, most likely still when it is asked for.
+uint16_t free_port() {
+    const UniqueFd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(bind(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    socklen_t size = sizeof address;
+    REQUIRE(getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return ntohs(address.sin_port);
 }
 
 std::string read_exactly(int fd, size_t size) {
@@ -105,6 +131,8 @@ TEST_CASE("a unix server: one client after the other, the file is the user's alo
         (*stream)->set_receiver(&device);
         loop->run();
         CHECK(device.text == std::string(40, 'x') + std::string(40, 'y'));
+        CHECK(device.comings == 2);
+        CHECK(device.goings == 1);
         (*stream)->write(bytes("hello"));
         CHECK(read_exactly(second.get(), 5) == "hello");
         (*stream)->set_receiver(nullptr);
@@ -156,6 +184,59 @@ TEST_CASE("a client that went while nothing could be read makes way where output
     loop->post(quit);
     thread.join();
     (*stream)->set_receiver(nullptr);
+}
+
+TEST_CASE("a client that goes makes way at once, and what it sent is not lost", "[char-stream]") {
+    // Has no room until it is told to.
+    class Busy final : public backend::CharBackend::Receiver {
+      public:
+        explicit Busy(machine::MainLoop& loop) : loop_(loop) {}
+        unsigned can_receive() override { return ready ? 3 : 0; }
+        void receive(std::span<const uint8_t> data) override {
+            text.append(reinterpret_cast<const char*>(data.data()), data.size());
+        }
+        void opened() override {
+            if (++comings == 2) {
+                loop_.quit();
+            }
+        }
+        bool ready = false;
+        std::string text;
+        int comings = 0;
+
+      private:
+        machine::MainLoop& loop_;
+    };
+    const test::TempDir dir;
+    const auto first_loop = make_loop();
+    const auto second_loop = make_loop();
+    for (const bool tcp : {false, true}) {
+        machine::MainLoop& loop = tcp ? *second_loop : *first_loop;
+        const std::string path = dir.file("line");
+        uint16_t port = 0;
+        backend::SocketChoice choice{.path = path, .server = true};
+        if (tcp) {
+            port = free_port();
+            choice = {.host = "127.0.0.1", .port = std::to_string(port), .server = true};
+        }
+        auto stream = backend::CharStream::open_socket(loop, choice);
+        REQUIRE(stream);
+        Busy busy(loop);
+        (*stream)->set_receiver(&busy);
+        const auto client = [&] { return tcp ? client_of(port) : client_of(path); };
+        UniqueFd first = client();
+        say(first.get(), "first");
+        const UniqueFd second = client();
+        first.reset();
+        // Nothing is written to the line: the end of the connection alone lets the second one in.
+        loop.run();
+        CHECK(busy.comings == 2);
+        // The rest comes first, as soon as there is room.
+        busy.ready = true;
+        (*stream)->set_receiver(&busy);
+        CHECK(busy.text == "first");
+        (*stream)->set_receiver(nullptr);
+    }
 }
 
 TEST_CASE("a client, and output that the other side is slow to take", "[char-stream]") {
@@ -225,18 +306,67 @@ TEST_CASE("telnet's commands are read over, its escape byte is doubled", "[char-
     CHECK(read_exactly(client.get(), 3) == "x\xff\xff");
 }
 
+TEST_CASE("telnet's requests are answered, and a return is one byte", "[char-stream]") {
+    backend::TelnetInput input;
+    std::vector<uint8_t> answers;
+    // A piece at a time, and cut between any two bytes.
+    const auto characters = [&](const std::string& text) {
+        answers.clear();
+        std::string plain;
+        for (const char c : text) {
+            for (const uint8_t byte : input.characters(bytes({&c, 1}), answers)) {
+                plain += static_cast<char>(byte);
+            }
+        }
+        return plain;
+    };
+    const auto answered = [&] { return std::string(answers.begin(), answers.end()); };
+    // WILL NAWS, WILL TERMINAL-TYPE, DO STATUS: refused. WILL SUPPRESS-GO-AHEAD: as it is.
+    CHECK(characters("a\xff\xfb\x1f\xff\xfb\x18\xff\xfd\x05\xff\xfb\x03z") == "az");
+    CHECK(answered() == "\xff\xfe\x1f\xff\xfe\x18\xff\xfc\x05\xff\xfd\x03");
+    // Answers to the greeting, and refusals.
+    CHECK(characters("\xff\xfd\x01\xff\xfd\x03\xff\xfe\x05\xff\xfc\x22") == "");
+    CHECK(answered() == "");
+    CHECK(characters(std::string("x\r\0y\r\nz\0", 8)) == std::string("x\ry\r\nz\0", 7));
+    // WILL BINARY: any byte is one.
+    CHECK(characters(std::string("\xff\xfb\0", 3)) == "");
+    CHECK(characters(std::string("\r\0", 2)) == std::string("\r\0", 2));
+    input.start();
+    CHECK(characters(std::string("\r\0", 2)) == "\r");
+}
+
+TEST_CASE("where descriptors have run out, clients are sent away and the loop does not spin",
+          "[char-stream]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    auto stream = backend::CharStream::open_socket(*loop, {.path = path, .server = true});
+    REQUIRE(stream);
+    const UniqueFd client = client_of(path);
+    rlimit limit{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const rlimit few{64, limit.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    std::vector<UniqueFd> used;
+    for (;;) {
+        UniqueFd fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!fd) {
+            break;
+        }
+        used.push_back(std::move(fd));
+    }
+    const auto watch = loop->watch(client.get(), backend::EventLoop::Ready::readable, [&] { loop->quit(); });
+    loop->run();
+    char byte = 0;
+    CHECK(read(client.get(), &byte, 1) == 0);
+    used.clear();
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK_FALSE((*stream)->connected());
+}
+
 TEST_CASE("TCP on this host alone, and addresses that are none", "[char-stream]") {
     const auto loop = make_loop();
-    // A port that is free, most likely still when it is asked for.
-    UniqueFd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(bind(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    socklen_t size = sizeof address;
-    REQUIRE(getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    const std::string port = std::to_string(ntohs(address.sin_port));
-    probe.reset();
+    const std::string port = std::to_string(free_port());
     auto server =
         backend::CharStream::open_socket(*loop, {.host = "127.0.0.1", .port = port, .server = true});
     REQUIRE(server);

@@ -89,10 +89,10 @@ TEST_CASE("machines and CPUs", "[options]") {
     CHECK(std::string(good({}).machine->name) == "virt");
     CHECK(good({"-machine", "type=virt"}).machine == good({}).machine);
     CHECK(machines_text().find(
-              "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 8 devices (default)\n") !=
+              "\nvirt                 RISC-V VirtIO board, up to 512 CPUs and 263 devices (default)\n") !=
           std::string::npos);
-    CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt')");
-    CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt')");
+    CHECK(bad({"-M", "spike,aia=aplic"}) == "-M: unknown machine 'spike' (there is 'virt', 'none')");
+    CHECK(bad({"-M", "spike"}) == "-M: unknown machine 'spike' (there is 'virt', 'none')");
     CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: aia=aplic is not supported (only none)");
     CHECK(good({}).cpu == "rv64");
     CHECK(good({"-cpu", "rv64"}).cpu == "rv64");
@@ -159,7 +159,31 @@ TEST_CASE("who has the terminal", "[options]") {
           "-serial: the board has one serial port (others can be null or none)");
     CHECK(bad({"-serial", "stdio", "-monitor", "stdio"}) ==
           "-serial and -monitor both ask for stdio (-serial mon:stdio shares it)");
+    // A debugger's line, which listens where it is TCP's.
+    CHECK(!good({}).gdb);
+    for (const Options& usual :
+         {good({"-s"}), good({"-gdb", "tcp::1234"}), good({"-gdb", "tcp::1234,wait=off,server=off"})}) {
+        REQUIRE(usual.gdb);
+        CHECK((usual.gdb->socket.server && !usual.gdb->socket.wait));
+        CHECK((usual.gdb->socket.host.empty() && usual.gdb->socket.port == "1234"));
+    }
+    CHECK(!good({"-s", "-gdb", "none"}).gdb);
+    CHECK(!good({"-gdb", "chardev:n", "-chardev", "null,id=n"}).gdb);
+    CHECK(good({"-gdb", "unix:/p,server=on,wait=off"}).gdb->socket.path == "/p");
+    CHECK(
+        good({"-gdb", "chardev:c", "-chardev", "socket,id=c,path=/p,server=on,wait=off"}).gdb->socket.path ==
+        "/p");
+    CHECK(good({"-gdb", "stdio", "-serial", "null", "-monitor", "none"}).gdb->kind == Kind::stdio);
+    CHECK(bad({"-gdb", "stdio"}).starts_with("-gdb stdio: the serial port or the monitor has the terminal"));
+    CHECK(bad({"-gdb", "file:x"}).starts_with("-gdb: 'file:x': a debugger's line is none"));
+    CHECK(bad({"-gdb", "mon:tcp::1"}).starts_with("-gdb: "));
+    CHECK(bad({"-gdb", "chardev:c"}) == "-gdb: there is no chardev 'c'");
+    CHECK(bad({"-gdb", "chardev:c", "-serial", "chardev:c", "-chardev", "pty,id=c"}) ==
+          "-gdb: a debugger shares its line with nobody");
+    CHECK(bad({"-gdb", "chardev:c", "-chardev", "pty,id=c,mux=on"}) ==
+          "-gdb: a debugger shares its line with nobody");
     CHECK(bad({"-monitor", "vc"}) == "-monitor: 'vc'" + lines);
+    CHECK(bad({"-qmp", "vc"}) == "-qmp: 'vc'" + lines);
 }
 
 TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
@@ -220,8 +244,50 @@ TEST_CASE("lines over sockets and pseudo-terminals", "[options]") {
     CHECK(bad({"-chardev", "file,id=c"}) == "-chardev: a file needs path=PATH");
     CHECK(bad({"-chardev", "socket,id=c"}) == "-chardev: a socket needs path=PATH, or host= and port=");
     CHECK(bad({"-chardev", "pty,id=c,path=x"}) == "-chardev: pty has no parameter 'path'");
-    CHECK(bad({"-mon", "chardev=c,mode=control"}) ==
-          "-mon: mode=control is not supported: there is no QMP (mode=readline is)");
+    CHECK(bad({"-mon", "chardev=c,mode=control"}) == "-qmp: there is no chardev 'c'");
+}
+
+TEST_CASE("QMP's lines", "[options]") {
+    using Kind = SerialChoice::Kind;
+    CHECK(good({}).qmp.empty());
+    CHECK(good({"-qmp", "none"}).qmp.empty());
+    const Options options =
+        good({"-qmp", "unix:q,server=on,wait=off", "-qmp-pretty", "tcp:127.0.0.1:4444", "-mon",
+              "chardev=c,mode=control,pretty=on", "-chardev", "pty,id=c", "-mon", "d,mode=control",
+              "-chardev", "null,id=d", "-name", "guest=box,debug-threads=on", "-uuid",
+              "12345678-1234-1234-1234-123456789abc"});
+    REQUIRE(options.qmp.size() == 4);
+    CHECK(options.qmp[0].line.socket.path == "q");
+    CHECK_FALSE(options.qmp[0].line.socket.wait);
+    CHECK_FALSE(options.qmp[0].pretty);
+    CHECK(options.qmp[1].line.socket.port == "4444");
+    CHECK(options.qmp[1].pretty);
+    CHECK(options.qmp[2].line.kind == Kind::pty);
+    CHECK(options.qmp[2].pretty);
+    CHECK(options.qmp[3].line.id == "d");
+    CHECK(options.name == "box");
+    CHECK(options.uuid == "12345678-1234-1234-1234-123456789abc");
+    // The terminal is one's alone.
+    const Options terminal = good({"-qmp", "stdio"});
+    CHECK(terminal.serial.kind == Kind::null);
+    CHECK_FALSE(terminal.monitor_on_stdio);
+    CHECK_FALSE(good({"-nographic", "-serial", "null", "-qmp", "stdio"}).monitor_on_stdio);
+    const std::string taken = "-qmp: stdio is the serial port's or the monitor's";
+    CHECK(bad({"-nographic", "-qmp", "stdio"}) == taken);
+    CHECK(bad({"-serial", "mon:stdio", "-qmp", "stdio"}) == taken);
+    CHECK(bad({"-monitor", "stdio", "-qmp", "stdio"}) == taken);
+    CHECK(bad({"-qmp", "stdio", "-qmp", "stdio"}) == "-qmp: stdio is asked for twice");
+    CHECK(bad({"-qmp", "mon:pty"}) == "-qmp: its line cannot be shared");
+    CHECK(bad({"-qmp", "chardev:x"}) == "-qmp: there is no chardev 'x'");
+    CHECK(bad({"-chardev", "pty,id=a", "-serial", "chardev:a", "-qmp", "chardev:a"}) ==
+          "-qmp: chardev 'a' is used already");
+    CHECK(bad({"-mon", "c,mode=x"}) == "-mon: mode=x: there are readline and control");
+    CHECK(bad({"-mon", "c,pretty=on"}) == "-mon: pretty is for mode=control");
+    CHECK(bad({"-mon", "c,mode=control,pretty=x"}).starts_with("-mon: "));
+    CHECK(good({"-machine", "none"}).no_machine);
+    CHECK_FALSE(good({"-machine", "none", "-machine", "virt"}).no_machine);
+    CHECK(good({"-nodefaults", "-nographic", "-daemonize", "-qmp", "unix:q,server,nowait"}).daemonize);
+    CHECK(bad({"-nodefaults", "-daemonize", "-qmp", "stdio"}).starts_with("-daemonize: "));
 }
 
 TEST_CASE("drives and devices", "[options]") {
@@ -243,7 +309,7 @@ TEST_CASE("drives and devices", "[options]") {
     CHECK(bad({"-drive", "format=raw"}) == "-drive: a file must be named: file=PATH");
     CHECK(bad({"-drive", "file="}) == "-drive: 'file' needs a value");
     CHECK(bad({"-drive", "file=a,format=qcow2"}) == "-drive: unknown image format 'qcow2' (there is 'raw')");
-    CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none' or 'virtio', not 'ide'");
+    CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none', 'virtio' or 'pflash', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
     CHECK(bad({"-drive", "file=a,colour=none"}) ==
           "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot and cache; "
@@ -291,7 +357,103 @@ TEST_CASE("-machine: what the board is anyway, and where its tree goes", "[optio
     CHECK(bad({"-M", "virt,aclint=on"}) == "-M: aclint=on is not supported (only off)");
     CHECK(bad({"-M", "virt,acpi=on"}) == "-M: acpi=on is not supported (only off|auto)");
     CHECK(bad({"-M", "virt,dumpdtb="}) == "-M: 'dumpdtb' needs a value");
-    CHECK(bad({"-M", "virt,pflash0=p"}) == "-M: machine 'virt' has no property 'pflash0'");
+    CHECK(bad({"-M", "virt,pflash2=p"}) == "-M: machine 'virt' has no property 'pflash2'");
+}
+
+TEST_CASE("images of flash memories", "[options]") {
+    using Flash = std::vector<std::optional<size_t>>;
+    CHECK(good({}).flash.empty());
+    // In order, by number, by the short option; a disk among them.
+    CHECK(good({"-drive", "if=pflash,file=a,format=raw", "-drive", "file=disk", "-drive",
+                "if=pflash,file=b,readonly=on"})
+              .flash == Flash{0, 2});
+    CHECK(good({"-drive", "if=pflash,file=a,unit=1"}).flash == Flash{std::nullopt, 0});
+    CHECK(good({"-drive", "if=pflash,file=a,index=1", "-drive", "if=pflash,file=b,unit=0"}).flash ==
+          Flash{1, 0});
+    CHECK(good({"-pflash", "a", "-pflash", "b"}).flash == Flash{0, 1});
+    CHECK(good({"-pflash", "a"}).devices.empty());
+    // By name, of drives and block nodes, in any order.
+    const Options named = good({"-M", "virt,pflash0=code,pflash1=vars", "-drive", "if=none,id=vars,file=v",
+                                "-blockdev", "driver=file,filename=c,node-name=code,read-only=on"});
+    CHECK(named.flash == Flash{1, 0});
+    CHECK(named.drives[1].read_only);
+    CHECK(bad({"-drive", "if=pflash,file=a,unit=2"}) == "-drive: there is no flash memory 2 (0 to 1)");
+    CHECK(bad({"-pflash", "a", "-pflash", "b", "-pflash", "c"}) ==
+          "-drive: there is no flash memory 2 (0 to 1)");
+    CHECK(bad({"-drive", "if=pflash,file=a,unit=0", "-drive", "if=pflash,file=b,unit=0"}) ==
+          "-drive: flash memory 0 is given two images");
+    CHECK(bad({"-pflash", ""}) == "-pflash: the value is empty");
+    CHECK(bad({"-M", "virt,pflash0=p"}) == "-machine: pflash0: there is no drive with the id 'p'");
+    CHECK(bad({"-M", "virt,pflash0="}) == "-M: 'pflash0' needs a value");
+    CHECK(bad({"-M", "virt,pflash0=p", "-drive", "file=a,id=p"}) ==
+          "-machine: pflash0: drive 'p' is in use already (if=none leaves it to others)");
+    CHECK(bad({"-M", "virt,pflash0=p,pflash1=p", "-drive", "file=a,id=p,if=none"}) ==
+          "-machine: pflash1: drive 'p' is another flash memory's");
+    CHECK(bad({"-M", "virt,pflash0=p", "-drive", "file=a,id=p,if=none", "-pflash", "b"}) ==
+          "-machine: flash memory 0 is given two images");
+    CHECK(bad({"-M", "virt,pflash0=p", "-drive", "file=a,id=p,if=none", "-device",
+               "virtio-blk-device,drive=p"}) == "-device: drive 'p' is in use already");
+}
+
+TEST_CASE("-fw_cfg: a file's or its own text", "[options]") {
+    const Options options = good({"-fw_cfg", "name=opt/a,string=x,,y", "-fw_cfg", "opt/b,file=path"});
+    REQUIRE(options.fw_cfg.size() == 2);
+    CHECK(options.fw_cfg[0].name == "opt/a");
+    CHECK(options.fw_cfg[0].text == "x,y");
+    CHECK(options.fw_cfg[0].file.empty());
+    CHECK(options.fw_cfg[1].name == "opt/b");
+    CHECK(options.fw_cfg[1].file == "path");
+    const std::string needs = "-fw_cfg: needs name=NAME and file=PATH or string=TEXT";
+    CHECK(bad({"-fw_cfg", "name=opt/a"}) == needs);
+    CHECK(bad({"-fw_cfg", "string=x"}) == needs);
+    CHECK(bad({"-fw_cfg", "name=opt/a,file="}) == "-fw_cfg: 'file' needs a value");
+    CHECK(bad({"-fw_cfg", "name=a,file=b,string=c"}) == "-fw_cfg: file= and string= exclude each other");
+    CHECK(bad({"-fw_cfg", "name=a,gen_id=b"}) ==
+          "-fw_cfg: unknown parameter 'gen_id' (there are name, file and string)");
+}
+
+TEST_CASE("devices on PCI and their places", "[options]") {
+    const Options options = good({"-device", "virtio-rng-pci,bus=pcie.0,addr=0x1f.7", "-device",
+                                  "virtio-net-pci,multifunction=on,addr=1f,romfile=,rombar=0,vectors=4",
+                                  "-device", "virtio-rng-pci,disable-legacy=on,disable-modern=off"});
+    CHECK(options.devices[0].config.pci().address == "0x1f.7");
+    CHECK(options.devices[0].config.pci().legacy);
+    CHECK(options.devices[1].config.pci().multifunction);
+    CHECK(options.devices[1].config.mac() == hw::kFirstMac);
+    CHECK_FALSE(options.devices[2].config.pci().legacy);
+    CHECK(good({"-device", "virtio-rng-pci,disable-legacy=auto"}).devices[0].config.pci().legacy);
+    CHECK_FALSE(good({"-global", "virtio-rng-pci.disable-legacy=on", "-device", "virtio-rng-pci"})
+                    .devices[0]
+                    .config.pci()
+                    .legacy);
+    // Thirty-one slots beside the host bridge's, and virtio-mmio's own.
+    std::vector<const char*> arguments = {"-device", "virtio-rng-device"};
+    for (int i = 0; i < 31; ++i) {
+        arguments.insert(arguments.end(), {"-device", "virtio-rng-pci"});
+    }
+    CHECK(parse_options(arguments));
+    arguments.insert(arguments.end(), {"-device", "virtio-rng-pci"});
+    CHECK(parse_options(arguments).error().message() == "-device: more than 31 devices on PCI");
+
+    const auto rng = [&](const char* rest) { return bad({"-device", rest}); };
+    CHECK(rng("virtio-rng-pci,addr=0") == "-device: PCI function 00.0 is the host bridge's");
+    CHECK(rng("virtio-rng-pci,addr=20") ==
+          "-device: device 'virtio-rng-pci': addr is SLOT[.FN], 00 to 1f and 0 to 7, not '20'");
+    CHECK(rng("virtio-rng-pci,addr=2.1") == "-device: PCI slot 02 has function 1, but no function 0");
+    CHECK(rng("virtio-rng-pci,addr=") == "-device: device 'virtio-rng-pci': 'addr' needs a value");
+    CHECK(rng("virtio-rng-pci,bus=pci.0") ==
+          "-device: device 'virtio-rng-pci': the board has no bus 'pci.0' (there is pcie.0)");
+    CHECK(rng("virtio-rng-device,addr=1") == "-device: device 'virtio-rng-device' has no property 'addr'");
+    CHECK(rng("virtio-rng-pci,disable-modern=on") ==
+          "-device: device 'virtio-rng-pci': disable-modern=on is not supported");
+    CHECK(rng("virtio-rng-pci,disable-legacy=no-idea") ==
+          "-device: device 'virtio-rng-pci': disable-legacy is on, off or auto, not 'no-idea'");
+    CHECK(rng("virtio-rng-pci,vectors=many") ==
+          "-device: device 'virtio-rng-pci': vectors is a number, not 'many'");
+    CHECK(bad({"-device", "virtio-rng-pci,addr=3", "-device", "virtio-rng-pci,addr=3.0"}) ==
+          "-device: PCI function 03.0 is given to two devices");
+    CHECK(bad({"-global", "virtio-rng-pci.addr=3"}) ==
+          "-global: device 'virtio-rng-pci' has no property 'addr'");
 }
 
 TEST_CASE("options that ask for what is so anyway", "[options]") {
@@ -328,7 +490,7 @@ TEST_CASE("-nodefaults and -daemonize, and who has the terminal", "[options]") {
     CHECK(good({"-nodefaults", "-monitor", "stdio"}).monitor_on_stdio);
     CHECK(good({"-daemonize", "-serial", "null", "-pidfile", "p"}).pid_file == "p");
     const std::string terminal =
-        "-daemonize: the terminal cannot have the serial port or the monitor (-serial "
+        "-daemonize: the terminal cannot have the serial port, the monitor or QMP (-serial "
         "file:PATH, -serial null; -monitor none)";
     CHECK(bad({"-daemonize"}) == terminal);
     CHECK(bad({"-daemonize", "-serial", "mon:stdio"}) == terminal);
@@ -500,7 +662,7 @@ TEST_CASE("the board's slots are counted", "[options]") {
     arguments.insert(arguments.end(), {"-drive", "file=x"});
     const auto options = parse_options(arguments);
     REQUIRE_FALSE(options);
-    CHECK(options.error().message() == "-drive and -device: the board has slots for 8 devices, not 9");
+    CHECK(options.error().message() == "-device: more than 8 virtio devices");
 }
 
 TEST_CASE("what needs a kernel says so", "[options]") {

@@ -2,13 +2,16 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <regex>
 
+#include "base/unique_fd.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/wait.h"
 #include "weft/abi.h"
@@ -186,7 +189,7 @@ TEST_CASE("options that make no sense", "[program]") {
     fails({"-smp", "0"}, "-smp: the number of CPUs must be a number from 1 to 512, not '0'");
     fails({"-smp", "513"}, "-smp: the number of CPUs must be a number from 1 to 512, not '513'");
     fails({"-m", "1X"}, "-m: invalid size '1X' (a number with a suffix K, M, G or T; MiB without one)");
-    fails({"-M", "spike"}, "-M: unknown machine 'spike' (there is 'virt')");
+    fails({"-M", "spike"}, "-M: unknown machine 'spike' (there is 'virt', 'none')");
     fails({"-cpu", "max"}, "-cpu: unknown CPU 'max' (there is 'rv64')");
     fails({"-device", "e1000"}, "-device: unknown device 'e1000' (-device help lists them)");
     fails({"-frobnicate"}, "unknown option '-frobnicate' (-help lists them)");
@@ -396,14 +399,122 @@ TEST_CASE("the keyboard's commands and the monitor", "[program]") {
             "info status\ncont\nquit\n");
     CHECK(monitor.exit_code == 0);
     for (const char* text : {"(weft) ", "CPU 1: hart 1, pc 0000000000001000", "count 99", "note 'hello'",
-                             "{\"count\":99}", "CPU 1\n", "stopped\n"}) {
+                             "{\"count\":99}", "CPU 1\n", "VM status: paused\n"}) {
         INFO(text);
         CHECK(monitor.output.find(text) != std::string::npos);
     }
     const auto alone = run({"-accel", "mock", "-bios", "none", "-m", "16M", "-monitor", "stdio", "-S"},
                            "info status\nquit\n");
     CHECK(alone.exit_code == 0);
-    CHECK(alone.output.find("stopped\n") != std::string::npos);
+    CHECK(alone.output.find("weft ") == 0);
+    CHECK(alone.output.find("VM status: paused (prelaunch)\n") != std::string::npos);
+    // The reset vector's code, which is ROM.
+    const auto memory = run({"-accel", "mock", "-bios", "none", "-m", "16M", "-monitor", "stdio", "-S"},
+                            "xp/i 0x1000\nx/i $pc\nxp 0x100000\nquit\n");
+    CHECK(std::regex_search(memory.output, std::regex("xp/i 0x1000\n0x0*1000:.*auipc.*\n")));
+    CHECK(std::regex_search(memory.output, std::regex("x/i \\$pc\n0x0*1000:.*auipc.*\n")));
+    CHECK(memory.output.find("xp: there is no memory at 0x100000\n") != std::string::npos);
+}
+
+TEST_CASE("QMP: conversations, and what the machine does meanwhile", "[program]") {
+    const std::string negotiate = "{\"execute\":\"qmp_capabilities\"}\n";
+    const Arguments qmp = {"-accel", "mock", "-bios", "none", "-m", "16M", "-S", "-qmp", "stdio"};
+    const auto outcome =
+        run(qmp, negotiate +
+                     "{\"execute\":\"query-status\"}{\"execute\":\"cont\"}{\"execute\":\"query-chardev\"}"
+                     "{\"execute\":\"system_reset\"}{\"execute\":\"quit\"}");
+    CHECK(outcome.exit_code == 0);
+    size_t at = 0;
+    for (const char* text :
+         {"{\"QMP\": {\"capabilities\": [], \"version\": ", "{\"return\": {}}\r\n",
+          "{\"return\": {\"running\": false, \"status\": \"prelaunch\"}}\r\n", "{\"event\": \"RESUME\", ",
+          "{\"return\": {}}\r\n",
+          "{\"return\": [{\"filename\": \"null\", \"frontend-open\": true, \"label\": \"serial0\"}, "
+          "{\"filename\": \"stdio\", \"frontend-open\": true, \"label\": \"compat_monitor0\"}]}\r\n",
+          "{\"return\": {}}\r\n", "{\"return\": {}}\r\n",
+          "{\"data\": {\"guest\": false, \"reason\": \"host-qmp-quit\"}, \"event\": \"SHUTDOWN\", "}) {
+        INFO(text);
+        at = outcome.output.find(text, at);
+        REQUIRE(at != std::string::npos);
+    }
+    // A guest that powers off as soon as it runs.
+    Arguments off = qmp;
+    off[1] += kPowerOff;
+    const auto powered_off = run(off, negotiate + "{\"execute\":\"cont\"}");
+    CHECK(powered_off.exit_code == 0);
+    CHECK(powered_off.output.find("{\"data\": {\"guest\": true, \"reason\": \"guest-shutdown\"}, \"event\": "
+                                  "\"SHUTDOWN\", ") != std::string::npos);
+    // Under -no-reboot a reset is an end.
+    Arguments once = qmp;
+    once.push_back("-no-reboot");
+    CHECK(run(once, negotiate + "{\"execute\":\"system_reset\"}")
+              .output.find("{\"data\": {\"guest\": false, \"reason\": \"host-qmp-system-reset\"}, "
+                           "\"event\": \"SHUTDOWN\", ") != std::string::npos);
+    const auto pretty =
+        run({"-machine", "none", "-qmp-pretty", "stdio"}, negotiate + "{\"execute\":\"quit\"}");
+    CHECK(pretty.exit_code == 0);
+    CHECK(pretty.output.find("\r\n{\n    \"return\": {}\n}\r\n") != std::string::npos);
+}
+
+TEST_CASE("-machine none answers, as libvirt asks it to", "[program]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("qmp");
+    const std::string pid_file = dir.file("pid");
+    const auto started =
+        run({"-S", "-no-user-config", "-nodefaults", "-nographic", "-machine", "none,accel=kvm:tcg", "-qmp",
+             "unix:" + path + ",server=on,wait=off", "-pidfile", pid_file, "-daemonize"});
+    REQUIRE(started.exit_code == 0);
+    CHECK(started.errors.empty());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::copy(path.begin(), path.end(), address.sun_path);
+    std::string said;
+    // The second client is greeted anew.
+    for (const char* last : {"query-cpus-fast", "quit"}) {
+        const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        REQUIRE(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        const std::string commands =
+            "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"query-status\"}{\"execute\":\"" +
+            std::string(last) + "\"}";
+        REQUIRE(write(fd.get(), commands.data(), commands.size()) == static_cast<ssize_t>(commands.size()));
+        shutdown(fd.get(), SHUT_WR);
+        char buffer[4096];
+        for (ssize_t count = 0; (count = read(fd.get(), buffer, sizeof buffer)) > 0;) {
+            said.append(buffer, static_cast<size_t>(count));
+        }
+    }
+    CHECK(said.find("\"status\": \"prelaunch\"") != std::string::npos);
+    CHECK(said.find("{\"return\": []}\r\n{\"QMP\": ") != std::string::npos);
+    CHECK(said.find("host-qmp-quit") != std::string::npos);
+    test::wait_until([&] { return !test::exists(pid_file); });
+    fails({"-machine", "none,aia=none"}, "-machine: none has no property 'aia'");
+}
+
+TEST_CASE("a signal ends a program that waits for a server to take it", "[program]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::copy(path.begin(), path.end(), address.sun_path);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    const UniqueFd server(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(bind(server.get(), generic, sizeof address) == 0);
+    REQUIRE(listen(server.get(), 0) == 0);
+    // As many as may wait.
+    std::vector<UniqueFd> waiting;
+    do {
+        waiting.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    } while (connect(waiting.back().get(), generic, sizeof address) == 0);
+    std::vector<std::string> arguments = {PROGRAM};
+    for (const std::string& argument : machine("mock", {"-monitor", "unix:" + path})) {
+        arguments.push_back(argument);
+    }
+    test::Process child(arguments, {{"WEFT_MODULE_DIR", MOCK_DIR}}, STDIN_FILENO, STDOUT_FILENO,
+                        STDERR_FILENO);
+    child.kill(SIGTERM);
+    test::Outcome outcome;
+    child.wait(outcome);
+    CHECK(outcome.signal == SIGTERM);
 }
 
 TEST_CASE("an accelerator's fatal error ends the machine with 1", "[program]") {

@@ -139,7 +139,8 @@ void AddressSpaces::write_protect(uint64_t ram_offset) {
     const uint64_t page = ram_offset & ~(kPageSize - 1);
     for_each([page](Tlb& tlb) {
         tlb.for_each([page](TlbEntry& entry) {
-            if (tcg::tlb_frame(entry) == page && (entry.write & tcg::kTlbFlagMask) == 0) {
+            if (tcg::tlb_frame(entry) == page &&
+                (entry.write & (tcg::kTlbFlagMask & ~tcg::kTlbWatched)) == 0) {
                 entry.write |= tcg::kTlbNotDirty;
             }
         });

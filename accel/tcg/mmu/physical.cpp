@@ -42,7 +42,11 @@ MemoryStatus PhysicalMemory::store(uint64_t paddr, unsigned size, uint64_t value
     if (target.kind == PageKind::unassigned) {
         return MemoryStatus::unassigned;
     }
-    return static_cast<MemoryStatus>(memory_.device_write(reader_, paddr, size, value));
+    DeviceStatus status = DeviceStatus::again;
+    while (status == DeviceStatus::again) {
+        status = memory_.device_write(reader_, paddr, size, value);
+    }
+    return static_cast<MemoryStatus>(status);
 }
 
 MemoryStatus PhysicalMemory::cmpxchg(uint64_t paddr, uint64_t expected, uint64_t desired, bool* swapped) {

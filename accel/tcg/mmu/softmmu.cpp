@@ -37,6 +37,7 @@ SoftMmu::SoftMmu(const MmuParts& parts)
       counters_(parts.user.counters),
       contexts_(parts.contexts),
       code_pages_(parts.code_pages),
+      debug_points_(parts.debug_points),
       physical_(parts.memory, parts.reader, parts.code_pages, parts.user),
       spaces_(parts.guest, parts.exec, parts.user.counters),
       fetches_(spaces_) {}
@@ -90,7 +91,8 @@ void SoftMmu::log_walk(const WalkRequest& request, const WalkResult* walk) const
 bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEntry* entry) {
     const PageTarget& target = physical_.page(walk.paddr);
     const uint64_t page = vaddr & kPageMask;
-    const uint64_t tag = tcg::tlb_tag(vaddr);
+    const bool is_watched = debug_points_.any_watchpoint() && debug_points_.watched_page(vaddr);
+    const uint64_t tag = tcg::tlb_tag(vaddr) | (is_watched ? uint64_t{tcg::kTlbWatched} : 0);
     const bool readable = (walk.prot & kProtRead) != 0;
     const bool writable = (walk.prot & kProtWrite) != 0;
     const uint64_t global = walk.global ? tcg::kTlbGlobal : 0;
@@ -107,7 +109,7 @@ bool SoftMmu::fill(uint64_t vaddr, const WalkResult& walk, Access access, TlbEnt
         entry->read = device ? tag | tcg::kTlbDevice : tag;
     }
     if (target.kind != PageKind::ram) {
-        // ROM as well: the memory side drops the store, and there are no atomics, whether stores are permitted or not.
+        // ROM as well: the store is the memory side's, and there are no atomics, whether stores are permitted or not.
         entry->write = (writable ? tag : tcg::kTlbInvalid) | tcg::kTlbDevice;
     } else {
         entry->page = target.ram_offset | global;
@@ -149,8 +151,17 @@ bool SoftMmu::device_done(DeviceStatus status, uint64_t vaddr, Access access) {
     if (status == DeviceStatus::ok) {
         return true;
     }
+    if (status == DeviceStatus::again) {
+        again_ = true;
+        return false;
+    }
     guest_.bus_error(state_, vaddr, access);
     return false;
+}
+
+bool SoftMmu::watched(uint64_t vaddr, unsigned size, bool loads, bool stores) {
+    watch_hit_ = debug_points_.watch_hit(vaddr, size, loads, stores);
+    return watch_hit_.has_value();
 }
 
 // ---- accesses ----
@@ -165,6 +176,9 @@ bool SoftMmu::load_within_page(uint64_t vaddr, MemOp memop, uint64_t* value) {
     if (memop.reserve() && (entry->write & tcg::kTlbDevice) != 0) {
         // Memory without reservations (RISC-V privileged specification, "Reservability PMA": RsrvNone).
         guest_.bus_error(state_, vaddr, Access::load);
+        return false;
+    }
+    if (stopped_before(entry->read, vaddr, size, true, false)) {
         return false;
     }
     if ((entry->read & tcg::kTlbDevice) != 0) {
@@ -195,6 +209,9 @@ bool SoftMmu::store_within_page(uint64_t vaddr, MemOp memop, uint64_t value) {
     TlbEntry once{};
     TlbEntry* entry = entry_for(vaddr, size, memop.mmu_mode(), Access::store, &once);
     if (entry == nullptr) {
+        return false;
+    }
+    if (stopped_before(entry->write, vaddr, size, false, true)) {
         return false;
     }
     if ((entry->write & tcg::kTlbDevice) != 0) {

@@ -6,9 +6,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "accel/tcg/counters.h"
+#include "accel/tcg/debug_points.h"
 #include "accel/tcg/mmu/address_spaces.h"
 #include "accel/tcg/mmu/fetch_map.h"
 #include "accel/tcg/mmu/guest_memory.h"
@@ -36,6 +38,7 @@ struct MmuParts {
     const HostServices& host;
     ContextIds& contexts;
     PageMap& code_pages;
+    const DebugPoints& debug_points;
 };
 
 class SoftMmu final : public GuestMemory {
@@ -59,10 +62,17 @@ class SoftMmu final : public GuestMemory {
     // Writable entries of the page get tcg::kTlbNotDirty: see PageMap.
     void write_protect(uint64_t ram_offset) override { spaces_.write_protect(ram_offset); }
 
+    // After an access that did not happen: whether a watchpoint is why, instead of an exception of the guest's. Once.
+    std::optional<WatchHit> take_watch_hit() { return std::exchange(watch_hit_, std::nullopt); }
+
     // The address space that the state's registers name now. Cheap where it is the current one.
     void set_space(AddressSpaceKey key) { spaces_.enter(key); }
     // See FetchMap::context.
     AddressSpaceKey fetch_context(unsigned mode) const { return fetches_.context(mode); }
+
+    // Whether the last access failed because something else lies there now (DeviceStatus::again): no exception is recorded, and
+    // after flush_all() the instruction is to be done again. Asking forgets it.
+    bool take_again() { return std::exchange(again_, false); }
 
     // For reports. Calls fn(space, mode, tlb, current) for each table there is; `space` is null where the mode does not
     // depend on it, `current` says whether generated code probes the table.
@@ -96,6 +106,12 @@ class SoftMmu final : public GuestMemory {
     bool load_across_pages(uint64_t vaddr, ir::MemOp memop, uint64_t* value);
     bool store_across_pages(uint64_t vaddr, ir::MemOp memop, uint64_t value);
     bool device_done(DeviceStatus status, uint64_t vaddr, Access access);
+    // Of an access that may be made, through an entry (or two) with such tags: true, and take_watch_hit() says more, where a debugger is to
+    // be told before.
+    bool stopped_before(uint64_t tags, uint64_t vaddr, unsigned size, bool loads, bool stores) {
+        return (tags & tcg::kTlbWatched) != 0 && watched(vaddr, size, loads, stores);
+    }
+    bool watched(uint64_t vaddr, unsigned size, bool loads, bool stores);
 
     CodeUser& user_;
     void* const state_;
@@ -104,9 +120,12 @@ class SoftMmu final : public GuestMemory {
     VcpuCounters& counters_;
     ContextIds& contexts_;
     PageMap& code_pages_;
+    const DebugPoints& debug_points_;
+    std::optional<WatchHit> watch_hit_;
     PhysicalMemory physical_;
     AddressSpaces spaces_;
     FetchMap fetches_;
+    bool again_ = false;
 };
 
 }  // namespace weft::accel

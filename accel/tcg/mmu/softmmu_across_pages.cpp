@@ -75,8 +75,9 @@ bool SoftMmu::load_across_pages(uint64_t vaddr, MemOp memop, uint64_t* value) {
     std::array<Part, 2> parts;
     uint64_t low = 0;
     uint64_t high = 0;
-    if (!split(vaddr, memop, Access::load, &parts) || !load_part(parts[0], &low) ||
-        !load_part(parts[1], &high)) {
+    if (!split(vaddr, memop, Access::load, &parts) ||
+        stopped_before(parts[0].entry.read | parts[1].entry.read, vaddr, memop.size(), true, false) ||
+        !load_part(parts[0], &low) || !load_part(parts[1], &high)) {
         return false;
     }
     *value = low | high << 8 * parts[0].size;
@@ -85,8 +86,9 @@ bool SoftMmu::load_across_pages(uint64_t vaddr, MemOp memop, uint64_t* value) {
 
 bool SoftMmu::store_across_pages(uint64_t vaddr, MemOp memop, uint64_t value) {
     std::array<Part, 2> parts;
-    return split(vaddr, memop, Access::store, &parts) && store_part(parts[0], value) &&
-           store_part(parts[1], value >> 8 * parts[0].size);
+    return split(vaddr, memop, Access::store, &parts) &&
+           !stopped_before(parts[0].entry.write | parts[1].entry.write, vaddr, memop.size(), false, true) &&
+           store_part(parts[0], value) && store_part(parts[1], value >> 8 * parts[0].size);
 }
 
 }  // namespace weft::accel

@@ -72,6 +72,9 @@ bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a,
         guest_.bus_error(state_, vaddr, Access::store);
         return false;
     }
+    if (stopped_before(entry->write, vaddr, size, true, true)) {
+        return false;
+    }
     auto* host = reinterpret_cast<uint8_t*>(entry->addend + vaddr);
     RamStore store(code_pages_, user_, *entry, vaddr, size);
     if (size == 8) {

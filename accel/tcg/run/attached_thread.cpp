@@ -72,6 +72,7 @@ VcpuStop AttachedThread::run(Runs runs) {
                 break;
             case LoopExit::stopped:
             case LoopExit::turn_over:
+            case LoopExit::debug:
                 WEFT_ASSERT(false);
         }
         reader_.quiescent();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -37,11 +38,16 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
             // With the instruction clock interrupts have their time, and this is just any.
             vcpu.look_at_interrupts = vcpu.look_at_interrupts || clock_ == nullptr;
             if (attention_.wanted(vcpu)) {
+                // Whoever it stops for may look at all of the state.
+                backend_.collect_fp_flags(vcpu.state());
                 return LoopExit::attention;
             }
         }
         if (clock_ != nullptr && clock_->left() == 0) {
             return LoopExit::stopped;
+        }
+        if (vcpu.debug_run != DebugRun::run) [[unlikely]] {
+            return debug_step(vcpu, reader);
         }
         if (vcpu.look_at_interrupts && take_interrupt(vcpu)) {
             unlinked = {};
@@ -60,12 +66,18 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
             vcpu.short_turn = 0;
             return LoopExit::turn_over;
         }
+        if (vcpu.debugged() && vcpu.debug_points->breakpoint_at(header.pc)) [[unlikely]] {
+            return stop_for_debugger(vcpu, {.kind = DebugStop::Kind::breakpoint, .address = header.pc});
+        }
         Target target{};
         switch (next(vcpu, unlinked, &target)) {
             case Found::code:
                 break;
             case Found::fault:
-                if (!deliver(vcpu)) {
+                if (watchpoint_met(vcpu)) {
+                    return LoopExit::debug;
+                }
+                if (!again(vcpu) && !deliver(vcpu)) {
                     return LoopExit::exception;
                 }
                 [[fallthrough]];
@@ -104,6 +116,9 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
                 vcpu.look_at_interrupts = true;
                 break;
             case ExitKind::fault:
+                if (watchpoint_met(vcpu)) {
+                    return LoopExit::debug;
+                }
                 if (!again(vcpu) && !deliver(vcpu)) {
                     return LoopExit::exception;
                 }
@@ -139,9 +154,6 @@ LoopExit ExecLoop::step(Vcpu& vcpu, EpochDomain::Reader& reader) {
                 return LoopExit::failed;
         }
         header.page_pc = header.pc & ~(kPageSize - 1);
-        // Nothing goes on behind its unit: a jump finds no entry of this number in the jump cache, and then is asked to leave.
-        header.context_id = UINT32_MAX;
-        header.exit_request.store(1, std::memory_order_seq_cst);
         const ExitKind kind = run_code(vcpu, target);
         header.exit_request.exchange(0, std::memory_order_seq_cst);
         if (kind == ExitKind::fault && !vcpu.failed) {
@@ -161,7 +173,113 @@ LoopExit ExecLoop::step(Vcpu& vcpu, EpochDomain::Reader& reader) {
     }
 }
 
+// ---- for a machine's debugger ----
+
+// The instruction at the vCPU's pc, and what it raises; of interrupts only where the debugger wants them.
+LoopExit ExecLoop::debug_step(Vcpu& vcpu, EpochDomain::Reader& reader) {
+    const DebugStop done{.kind = DebugStop::Kind::step};
+    if (vcpu.debug_run == DebugRun::step_with_interrupts && take_interrupt(vcpu)) {
+        return stop_for_debugger(vcpu, done);
+    }
+    reader.quiescent();
+    vcpu.jump_cache.process_drops();
+    enter_context(vcpu);
+    Target target{};
+    switch (finder_.find_one_insn(vcpu, &target)) {
+        case Found::code:
+            break;
+        case Found::fault:
+        case Found::rare:
+            deliver(vcpu);
+            return stop_for_debugger(vcpu, done);
+        case Found::full:
+            return LoopExit::full;
+        case Found::failed:
+            vcpu.failed = true;
+            return LoopExit::failed;
+    }
+    vcpu.header().page_pc = vcpu.header().pc & ~(kPageSize - 1);
+    vcpu.counters.loop_entries.add();
+    const ExitKind kind = run_code(vcpu, target);
+    if (kind == ExitKind::fault && !vcpu.failed) {
+        finish_fault(vcpu, target.once.single_use());
+    }
+    release_single(translators_, target.once);
+    if (vcpu.failed) {
+        return LoopExit::failed;
+    }
+    if (kind == ExitKind::fault) {
+        if (watchpoint_met(vcpu)) {
+            return LoopExit::debug;
+        }
+        deliver(vcpu);
+    } else if (kind == ExitKind::halt) {
+        vcpu.halted = true;
+        vcpu.counters.halts.add();
+    }
+    vcpu.look_at_interrupts = true;
+    return stop_for_debugger(vcpu, done);
+}
+
+// In a page with a breakpoint, which is not at the vCPU's pc: as next(), but no further than to the next one.
+Found ExecLoop::next_beside_breakpoint(Vcpu& vcpu, Target* target) {
+    const uint64_t pc = vcpu.header().pc;
+    FetchPage page;
+    if (interpreted_.allowed(vcpu)) {
+        if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, &page)) {
+            return Found::fault;
+        }
+        const auto size = static_cast<uint32_t>(vcpu.debug_points->next_stop(pc) - pc);
+        const auto end = static_cast<uint32_t>(pc & (kPageSize - 1)) + size;
+        const Interpreted done = page.device ? Interpreted::translate : interpreted_.run_to(vcpu, page, end);
+        switch (done) {
+            case Interpreted::went_on:
+                return Found::rare;
+            case Interpreted::fault:
+                return Found::fault;
+            case Interpreted::failed:
+                return Found::failed;
+            case Interpreted::translate:
+                break;
+        }
+    }
+    return finder_.find_one_insn(vcpu, target);
+}
+
+// Until the debugger lets it go on.
+LoopExit ExecLoop::stop_for_debugger(Vcpu& vcpu, const DebugStop& stop) {
+    backend_.collect_fp_flags(vcpu.state());
+    vcpu.debug_run = DebugRun::stay;
+    DebugStop told = stop;
+    told.vcpu_index = vcpu.index;
+    if (vcpu.host.debug_stopped != nullptr) {
+        vcpu.host.debug_stopped(vcpu.host.opaque, &told);
+    }
+    return LoopExit::debug;
+}
+
+// Whether that is why the instruction at the vCPU's pc was left; then it has stopped.
+bool ExecLoop::watchpoint_met(Vcpu& vcpu) {
+    if (vcpu.debug_points == nullptr || !vcpu.debug_points->any_watchpoint()) [[likely]] {
+        return false;
+    }
+    const std::optional<WatchHit> hit = vcpu.softmmu().take_watch_hit();
+    if (!hit) {
+        return false;
+    }
+    vcpu.header().raised = 0;
+    vcpu.look_at_interrupts = true;
+    stop_for_debugger(vcpu,
+                      {.kind = DebugStop::Kind::watchpoint, .point = hit->point, .address = hit->address});
+    return true;
+}
+
 ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
+    if (target.alone) {
+        // Nothing goes on behind its unit: a jump finds no entry of this number in the jump cache, and then is asked to leave.
+        vcpu.header().context_id = UINT32_MAX;
+        vcpu.header().exit_request.store(1, std::memory_order_seq_cst);
+    }
     if (clock_ == nullptr) {
         return backend_.run(vcpu.state(), target.code);
     }
@@ -213,6 +331,9 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     if (vcpu.exec_logged) {
         log_entry(vcpu);
     }
+    if (vcpu.debugged() && vcpu.debug_points->breakpoint_in_page(vcpu.header().pc)) [[unlikely]] {
+        return next_beside_breakpoint(vcpu, target);
+    }
     // Another pc: the thread was asked to leave meanwhile, and goes on elsewhere.
     if (std::exchange(vcpu.alone_at, Vcpu::kNowhere) == vcpu.header().pc) {
         return finder_.find_one_insn(vcpu, target);
@@ -241,9 +362,15 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     return finder_.find(vcpu, unlinked, false, target);
 }
 
-// After a fault of the host's in a unit, which is dealt with here: nothing is held, and the guest's instruction has done nothing
-// yet. True: the instruction at the vCPU's pc is to be done again. False: an exception is recorded.
+// After an access that did nothing yet: a fault of the host's in a unit, which is dealt with here, where nothing is held, or a store
+// that met something else than the vCPU knew. True: the instruction at the vCPU's pc is to be done again. False: an exception is
+// recorded.
 bool ExecLoop::again(Vcpu& vcpu) {
+    if (vcpu.machine_memory != nullptr && vcpu.softmmu().take_again()) {
+        vcpu.forget_memory();
+        vcpu.header().raised = 0;  // by a helper that stored
+        return true;
+    }
     tcg::HostFault& fault = vcpu.exec().fault;
     if (!fault.noted) {
         return false;

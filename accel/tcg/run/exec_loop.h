@@ -23,6 +23,7 @@ enum class LoopExit : uint8_t {
     full,       // the code cache has to be emptied
     failed,     // Vcpu::failed is set
     exception,  // GuestArch::deliver left it to the emulator
+    debug,      // stopped for the debugger, which was told
 };
 
 // Asked when a vCPU was kicked: whether its thread has something else to do than to look at interrupts.
@@ -64,6 +65,10 @@ class ExecLoop {
     static bool take_interrupt(Vcpu& vcpu);
 
   private:
+    LoopExit debug_step(Vcpu& vcpu, EpochDomain::Reader& reader);
+    LoopExit stop_for_debugger(Vcpu& vcpu, const DebugStop& stop);
+    bool watchpoint_met(Vcpu& vcpu);
+    Found next_beside_breakpoint(Vcpu& vcpu, Target* target);
     void enter_context(Vcpu& vcpu);
     Found next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);

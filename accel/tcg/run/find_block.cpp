@@ -64,6 +64,8 @@ Found BlockFinder::find_one_insn(Vcpu& vcpu, Target* target) {
     const Found found = translate(vcpu, target->page, 1, &target->once);
     if (found == Found::code) {
         target->code = target->once.tb->code;
+        target->alone = true;
+        target->return_after = clock_ != nullptr;
     }
     return found;
 }

@@ -23,7 +23,8 @@ struct UnlinkedJump {
 struct Target {
     tcg::RxAddress code;
     Translated once;            // a TB that is used once, or nothing: to be released after it
-    bool return_after = false;  // to come back after it
+    bool return_after = false;  // to come back after it, by the instruction clock
+    bool alone = false;         // to come back after it, whatever it leads to
     FetchPage page;             // with Found::rare: that of the pc
 };
 
@@ -49,7 +50,7 @@ class BlockFinder {
     // Near the instruction clock's stop: code that does not go past it, by itself. A unit that is too long is translated as
     // far as there is time for it.
     Found find_to_fit(Vcpu& vcpu, Target* target);
-    // Code for the one instruction at the vCPU's pc that depends on no page's protection. In process mode.
+    // Code for the one instruction at the vCPU's pc that depends on no page's protection; to be run alone.
     Found find_one_insn(Vcpu& vcpu, Target* target);
 
     // TranslationCache::flush_count() as of the last `full`.

@@ -53,7 +53,7 @@ void InsnTurns::ran(LoopExit reason) {
     }
 }
 
-bool InsnTurns::turn_lasts() const { return turn_ != nullptr && !turn_->halted && !turn_->failed; }
+bool InsnTurns::turn_lasts() const { return turn_ != nullptr && !turn_->halted && !turn_->out_of_turns(); }
 
 bool InsnTurns::on_the_way_to_hold() const { return insns_.held() && turn_lasts() && insns_.left() != 0; }
 
@@ -91,7 +91,7 @@ bool InsnTurns::turn_goes_on() const {
         return false;
     }
     const bool other_is_due = std::ranges::any_of(queue_.vcpus(), [now](const Vcpu* vcpu) {
-        return vcpu->halted && !vcpu->failed && vcpu->alarm.time_ns() <= now;
+        return vcpu->halted && !vcpu->out_of_turns() && vcpu->alarm.time_ns() <= now;
     });
     return !other_is_due && !queue_.other_was_kicked(*turn_);
 }
@@ -101,7 +101,7 @@ bool InsnTurns::turn_goes_on() const {
 uint64_t InsnTurns::next_stop() const {
     uint64_t next = insns_.next_timer_ns();
     for (const Vcpu* vcpu : queue_.vcpus()) {
-        if (!vcpu->failed && (vcpu == turn_ || vcpu->halted)) {
+        if (!vcpu->out_of_turns() && (vcpu == turn_ || vcpu->halted)) {
             next = std::min(next, vcpu->alarm.time_ns());
         }
     }

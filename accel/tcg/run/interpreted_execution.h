@@ -31,9 +31,11 @@ class InterpretedExecution {
     // Runs the code at the vCPU's pc, in `page`, as it stands, and goes on with what it jumps to in its page while that is as
     // rare and has no translation at hand.
     Interpreted run(Vcpu& vcpu, const FetchPage& page);
+    // No more than to the next jump, or to where an instruction would end behind `end`, an offset in the page.
+    Interpreted run_to(Vcpu& vcpu, const FetchPage& page, uint32_t end);
 
   private:
-    bool run_once(Vcpu& vcpu, const FetchPage& page, RunResult* result);
+    bool run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result);
     Interpreted translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
 
     const GuestArch& guest_;

@@ -13,11 +13,11 @@ bool kicked(const Vcpu& vcpu) { return vcpu.header().exit_request.load(std::memo
 
 // Whether it is another vCPU than that one, and not halted.
 bool waits_beside(const Vcpu& one, const Vcpu& other) {
-    return &other != &one && !other.failed && !other.halted;
+    return &other != &one && !other.out_of_turns() && !other.halted;
 }
 
 bool runnable(Vcpu& vcpu) {
-    if (vcpu.failed) {
+    if (vcpu.out_of_turns()) {
         return false;
     }
     if (!vcpu.halted) {
@@ -140,12 +140,13 @@ bool RunQueue::others_wait(const Vcpu& vcpu) const {
 
 bool RunQueue::other_was_kicked(const Vcpu& vcpu) const {
     return std::ranges::any_of(vcpus_, [&vcpu](const Vcpu* other) {
-        return other != &vcpu && other->halted && !other->failed && kicked(*other);
+        return other != &vcpu && other->halted && !other->out_of_turns() && kicked(*other);
     });
 }
 
 bool RunQueue::any_kicked() const {
-    return std::ranges::any_of(vcpus_, [](const Vcpu* vcpu) { return kicked(*vcpu) && !vcpu->failed; });
+    return std::ranges::any_of(vcpus_,
+                               [](const Vcpu* vcpu) { return kicked(*vcpu) && !vcpu->out_of_turns(); });
 }
 
 bool RunQueue::any_work() const {

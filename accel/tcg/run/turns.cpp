@@ -159,7 +159,7 @@ void Turns::sleep(EpochDomain::Reader& reader) {
         }
         uint64_t earliest = kNever;
         for (const Vcpu* vcpu : queue_.vcpus()) {
-            earliest = vcpu->failed ? earliest : std::min(earliest, vcpu->alarm.time_ns());
+            earliest = vcpu->out_of_turns() ? earliest : std::min(earliest, vcpu->alarm.time_ns());
         }
         if (queue_.command() != RunQueue::Command::run || queue_.any_work() || queue_.any_kicked() ||
             earliest <= clock_.now_ns()) {

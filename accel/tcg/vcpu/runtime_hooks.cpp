@@ -37,6 +37,9 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
     if (header.exit_request.load(std::memory_order_relaxed) != 0 || vcpu.exec_logged) {
         return {};
     }
+    if (vcpu.debugged() && vcpu.debug_points->breakpoint_in_page(pc)) {
+        return {};
+    }
     FetchPage page{};
     if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, &page)) {
         header.raised = 0;  // the loop meets the exception again, and delivers it

@@ -31,11 +31,12 @@ Vcpu::Vcpu(accel::VcpuParts parts)
       cache(*parts.cache),
       clock(*parts.clock),
       insn_clock(parts.insn_clock),
+      debug_points(parts.debug_points),
       block(make_block(guest, *this, parts.vcpu->guest, jump_cache)),
       machine_memory(parts.config->user == nullptr
                          ? std::make_unique<accel::MachineMemory>(
                                accel::MmuParts{*this, state(), exec(), nullptr, guest, *parts.config->memory,
-                                               host, contexts, cache.pages()},
+                                               host, contexts, cache.pages(), *debug_points},
                                parts.vcpu->address_space)
                          : nullptr),
       process_memory(parts.config->user != nullptr

@@ -10,6 +10,7 @@
 
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/counters.h"
+#include "accel/tcg/debug_points.h"
 #include "accel/tcg/mmu/context_ids.h"
 #include "accel/tcg/mmu/direct_memory.h"
 #include "accel/tcg/mmu/machine_memory.h"
@@ -39,6 +40,7 @@ struct VcpuParts {
     const Clock* clock;
     InsnClock* insn_clock;                          // null with the host's clock
     std::atomic<uint64_t>* unit_entries = nullptr;  // for tcg::ProfileState, with profile=on
+    const DebugPoints* debug_points = nullptr;      // a machine's; null in process mode
 };
 
 }  // namespace weft::accel
@@ -93,7 +95,8 @@ struct Vcpu final : accel::CodeUser {
     const HostServices& host;
     accel::TranslationCache& cache;
     const accel::Clock& clock;
-    accel::InsnClock* const insn_clock;  // null with the host's clock; then `clock` counts
+    accel::InsnClock* const insn_clock;            // null with the host's clock; then `clock` counts
+    const accel::DebugPoints* const debug_points;  // null in process mode
 
     // ---- guest ----
     const accel::StateBlock block;
@@ -129,6 +132,13 @@ struct Vcpu final : accel::CodeUser {
     bool halted = false;
     // An error of weft's own environment was reported: never run again.
     bool failed = false;
+    // A debugger's. `run` is stay: it has stopped for the debugger, or is not to run.
+    DebugRun debug_run = DebugRun::run;
+    bool out_of_turns() const { return failed || debug_run == DebugRun::stay; }
+    // Whether the loop has to look at the debugger's wishes before it finds code.
+    bool debugged() const {
+        return debug_run != DebugRun::run || (debug_points != nullptr && debug_points->any_breakpoint());
+    }
 
     // ---- shared ----
     accel::WorkItems work;       // any thread pushes

@@ -13,6 +13,13 @@ class CharBackend {
 
     // Sends characters, in order. Any thread. Takes them all (the backend buffers what its sink does not take at once).
     virtual void write(std::span<const uint8_t> data) = 0;
+    // Sends all of them, or none where so many cannot be kept now: false.
+    virtual bool write_whole(std::span<const uint8_t> data) {
+        write(data);
+        return true;
+    }
+    // Ends the connection soon; false: the line is not one that others come to and go from. Any thread.
+    virtual bool hang_up() { return false; }
 
     // Who is given incoming characters, on the main loop's thread. `can_receive` says how many it takes now; after it
     // had no room, the device calls accept_input() when it has some again (any thread).
@@ -20,6 +27,10 @@ class CharBackend {
         virtual ~Receiver() = default;
         virtual unsigned can_receive() = 0;
         virtual void receive(std::span<const uint8_t> data) = 0;
+        // Somebody is at the other end from here on, or is no more, where the line can tell. Of one who was there before
+        // the receiver, set_receiver() tells.
+        virtual void opened() {}
+        virtual void closed() {}
     };
     // Before the machine runs; nullptr detaches.
     virtual void set_receiver(Receiver* receiver) = 0;

@@ -45,6 +45,12 @@ void CharMux::receive(std::span<const uint8_t> data) {
     focus_->deliver();
 }
 
+void CharMux::closed() {
+    escaped_ = false;
+    serial_.closed();
+    monitor_.closed();
+}
+
 void CharMux::command(uint8_t key) {
     switch (key) {
         case kEscape:
@@ -86,6 +92,18 @@ void CharMux::Line::set_receiver(Receiver* receiver) {
 void CharMux::Line::accept_input() {
     if (gate_.waits()) {
         mux_.loop_.post(deliver_work_);
+    }
+}
+
+void CharMux::Line::opened() const {
+    if (receiver_ != nullptr) {
+        receiver_->opened();
+    }
+}
+
+void CharMux::Line::closed() const {
+    if (receiver_ != nullptr) {
+        receiver_->closed();
     }
 }
 

@@ -42,6 +42,9 @@ class CharMux final : private CharBackend::Receiver {
         size_t room() const { return kMaxQueued - queue_.size(); }
         void push(uint8_t byte) { queue_.push_back(byte); }
         void deliver();
+        // To the receiver, if any.
+        void opened() const;
+        void closed() const;
 
       private:
         static constexpr size_t kMaxQueued = 4096;
@@ -55,6 +58,8 @@ class CharMux final : private CharBackend::Receiver {
 
     unsigned can_receive() override;
     void receive(std::span<const uint8_t> data) override;
+    void opened() override { focus_->opened(); }
+    void closed() override;
     void command(uint8_t key);
     void say(std::string_view text);
 

@@ -153,6 +153,7 @@ void CharStdio::set_receiver(Receiver* receiver) {
         input_watch_.reset();
     } else {
         watch_input();
+        receiver_->opened();
     }
 }
 

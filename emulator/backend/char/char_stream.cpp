@@ -1,24 +1,20 @@
 #include "emulator/backend/char/char_stream.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <netdb.h>
-#include <poll.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
-#include "base/text_values.h"
+#include "base/messages.h"
+#include "emulator/backend/char/stream_socket.h"
 
 namespace weft::backend {
 
@@ -26,74 +22,6 @@ namespace {
 
 // What a side that takes nothing may make weft keep; characters beyond it are lost.
 constexpr size_t kMaxKept = size_t{1} << 20;
-
-// RFC 854.
-constexpr uint8_t kIac = 255;
-constexpr uint8_t kSubBegin = 250, kSubEnd = 240;
-constexpr uint8_t kWill = 251, kDont = 254;
-// WILL ECHO, WILL SUPPRESS-GO-AHEAD, WILL BINARY, DO BINARY.
-constexpr uint8_t kTelnetGreeting[] = {255, 251, 1, 255, 251, 3, 255, 251, 0, 255, 253, 0};
-
-std::string name_of(const SocketChoice& choice) {
-    return choice.path.empty() ? fmt::format("'{}:{}'", choice.host, choice.port) : in_quotes(choice.path);
-}
-
-Result<UniqueFd> unix_socket(const SocketChoice& choice) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (choice.path.size() >= sizeof address.sun_path) {
-        return fail_errno(name_of(choice), ENAMETOOLONG);
-    }
-    std::memcpy(address.sun_path, choice.path.data(), choice.path.size());
-    UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd) {
-        return fail_errno(name_of(choice));
-    }
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-    if (!choice.server) {
-        return ::connect(fd.get(), generic, sizeof address) == 0 ? Result<UniqueFd>(std::move(fd))
-                                                                 : fail_errno(name_of(choice));
-    }
-    struct stat info{};
-    if (lstat(choice.path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) {
-        unlink(choice.path.c_str());
-    }
-    // Before it is bound, so that nobody else gets a moment.
-    if (fchmod(fd.get(), 0600) != 0 || bind(fd.get(), generic, sizeof address) != 0 ||
-        listen(fd.get(), 1) != 0) {
-        return fail_errno(name_of(choice));
-    }
-    return fd;
-}
-
-Result<UniqueFd> tcp_socket(const SocketChoice& choice) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* list = nullptr;
-    const std::string host = choice.host.empty() ? "localhost" : choice.host;
-    if (const int error = getaddrinfo(host.c_str(), choice.port.c_str(), &hints, &list); error != 0) {
-        return fail(fmt::format("{}: {}", name_of(choice), gai_strerror(error)));
-    }
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
-    int error = EADDRNOTAVAIL;
-    for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
-        UniqueFd fd(socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        if (!fd) {
-            error = errno;
-            continue;
-        }
-        const int on = 1;
-        if (choice.server) {
-            setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        }
-        if (choice.server ? bind(fd.get(), one->ai_addr, one->ai_addrlen) == 0 && listen(fd.get(), 1) == 0
-                          : ::connect(fd.get(), one->ai_addr, one->ai_addrlen) == 0) {
-            return fd;
-        }
-        error = errno;
-    }
-    return fail_errno(name_of(choice), error);
-}
 
 void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
@@ -114,7 +42,7 @@ CharStream::~CharStream() {
 
 Result<std::unique_ptr<CharStream>> CharStream::open_socket(EventLoop& loop, const SocketChoice& choice) {
     std::unique_ptr<CharStream> stream(new CharStream(loop));
-    Result<UniqueFd> fd = choice.path.empty() ? tcp_socket(choice) : unix_socket(choice);
+    Result<UniqueFd> fd = open_stream_socket(choice);
     if (!fd) {
         return std::unexpected(fd.error());
     }
@@ -126,13 +54,9 @@ Result<std::unique_ptr<CharStream>> CharStream::open_socket(EventLoop& loop, con
     stream->unlink_path_ = choice.path;
     stream->listener_ = std::move(*fd);
     set_nonblocking(stream->listener_.get());
+    stream->spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (choice.wait) {
-        pollfd state{stream->listener_.get(), POLLIN, 0};
-        // The program has blocked the signals that end it, to read them in its loop, which does not run yet.
-        sigset_t none;
-        sigemptyset(&none);
-        while (ppoll(&state, 1, nullptr, &none) < 0 && errno == EINTR) {
-        }
+        await_client(stream->listener_.get());
         stream->accept_client();
     }
     stream->watch_listener();
@@ -161,27 +85,35 @@ Result<std::unique_ptr<CharStream>> CharStream::open_pty(EventLoop& loop) {
 
 void CharStream::connect(UniqueFd fd) {
     set_nonblocking(fd.get());
-    telnet_state_ = 0;
+    telnet_input_.start();
     {
         const MutexLock lock(mutex_);
         fd_ = std::move(fd);
         kept_.clear();
         if (telnet_) {
-            kept_.assign(std::begin(kTelnetGreeting), std::end(kTelnetGreeting));
+            const std::span<const uint8_t> greeting = TelnetInput::greeting();
+            kept_.assign(greeting.begin(), greeting.end());
         }
     }
     flush();
     watch_input();
+    if (receiver_ != nullptr) {
+        receiver_->opened();
+    }
 }
 
 void CharStream::disconnect() {
     input_watch_.reset();
+    gone_watch_.reset();
     output_watch_.reset();
     {
         const MutexLock lock(mutex_);
         fd_.reset();
         kept_.clear();
         broken_ = false;
+    }
+    if (receiver_ != nullptr) {
+        receiver_->closed();
     }
     watch_listener();
 }
@@ -196,9 +128,31 @@ void CharStream::watch_listener() {
 void CharStream::accept_client() {
     UniqueFd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client) {
+        // Of a Unix socket it means nothing. Lines carry keys, and questions that wait for answers.
+        const int on = 1;
+        setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         listen_watch_.reset();
         connect(std::move(client));
+    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        refuse_client();
     }
+}
+
+// The listener would stay readable and the loop spin. Where descriptors have run out, the spare one takes the client, which
+// is sent away; where that does not help, nobody is listened to any more.
+void CharStream::refuse_client() {
+    const auto error = fail_errno("a client of a serial line cannot be taken");
+    spare_.reset();
+    const UniqueFd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client && errno != EAGAIN) {
+        listen_watch_.reset();
+        listener_.reset();
+    }
+    if (!refused_) {
+        print_warning(error.error().message());
+    }
+    refused_ = true;
+    spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 void CharStream::keep(std::span<const uint8_t> data) {
@@ -207,7 +161,7 @@ void CharStream::keep(std::span<const uint8_t> data) {
             return;
         }
         kept_.push_back(byte);
-        if (telnet_ && byte == kIac) {
+        if (telnet_ && byte == kTelnetEscape) {
             kept_.push_back(byte);
         }
     }
@@ -244,6 +198,35 @@ void CharStream::write(std::span<const uint8_t> data) {
     }
 }
 
+bool CharStream::write_whole(std::span<const uint8_t> data) {
+    {
+        const MutexLock lock(mutex_);
+        // Each byte may be an escape byte.
+        if (fd_ && kept_.size() + 2 * data.size() > kMaxKept) {
+            return false;
+        }
+    }
+    write(data);
+    return true;
+}
+
+bool CharStream::connected() const {
+    const MutexLock lock(mutex_);
+    return static_cast<bool>(fd_);
+}
+
+bool CharStream::hang_up() {
+    if (pty_other_end_) {
+        return false;
+    }
+    const MutexLock lock(mutex_);
+    if (fd_) {
+        broken_ = true;
+        loop_.post(flush_work_);
+    }
+    return true;
+}
+
 void CharStream::flush() {
     bool done = false;
     bool broken = false;
@@ -266,6 +249,9 @@ void CharStream::flush() {
 void CharStream::set_receiver(Receiver* receiver) {
     receiver_ = receiver;
     watch_input();
+    if (receiver_ != nullptr && connected()) {
+        receiver_->opened();
+    }
 }
 
 void CharStream::accept_input() {
@@ -282,60 +268,97 @@ void CharStream::watch_input() {
         const MutexLock lock(mutex_);
         fd = fd_.get();
     }
+    if (!deliver_rest()) {
+        watch_gone(fd);
+        return;
+    }
+    gone_watch_.reset();
     if (fd >= 0 && !input_watch_) {
         input_watch_ = loop_.watch(fd, EventLoop::Ready::readable, [this] { read_input(); });
     }
 }
 
-// Commands are read over; of two IACs one stays, which is data.
-void CharStream::filter_telnet(std::vector<uint8_t>& data) {
-    std::vector<uint8_t> plain;
-    for (const uint8_t byte : data) {
-        if (telnet_state_ == 0) {
-            if (byte == kIac) {
-                telnet_state_ = 1;
-            } else {
-                plain.push_back(byte);
-            }
-        } else if (telnet_state_ == 1) {
-            telnet_command_ = byte;
-            if (byte == kIac) {
-                plain.push_back(byte);
-            }
-            telnet_state_ = byte == kSubBegin ? 3 : byte >= kWill && byte <= kDont ? 2 : 0;
-        } else if (telnet_state_ == 2) {
-            telnet_state_ = 0;  // the option
-        } else {
-            telnet_state_ = telnet_state_ == 3 ? (byte == kIac ? 4 : 3) : (byte == kSubEnd ? 0 : 3);
+void CharStream::receive(std::span<const uint8_t> data) {
+    if (!telnet_) {
+        if (receiver_ != nullptr) {
+            receiver_->receive(data);
+        }
+        return;
+    }
+    std::vector<uint8_t> answers;
+    const std::vector<uint8_t> characters = telnet_input_.characters(data, answers);
+    if (!answers.empty()) {
+        const MutexLock lock(mutex_);
+        if (kept_.size() + answers.size() <= kMaxKept) {
+            kept_.insert(kept_.end(), answers.begin(), answers.end());
+            loop_.post(flush_work_);
         }
     }
-    data = std::move(plain);
+    if (receiver_ != nullptr && !characters.empty()) {
+        receiver_->receive(characters);
+    }
 }
 
 void CharStream::read_input() {
     std::array<uint8_t, 4096> buffer;
     const size_t room = receiver_ != nullptr ? input_gate_.room(*receiver_) : buffer.size();
-    if (room == 0) {
-        input_watch_.reset();
-        return;
-    }
     int fd = -1;
     {
         const MutexLock lock(mutex_);
         fd = fd_.get();
     }
+    if (room == 0) {
+        input_watch_.reset();
+        watch_gone(fd);
+        return;
+    }
     const ssize_t count = ::read(fd, buffer.data(), std::min(room, buffer.size()));
     if (count > 0) {
-        std::vector<uint8_t> data(buffer.begin(), buffer.begin() + count);
-        if (telnet_) {
-            filter_telnet(data);
-        }
-        if (receiver_ != nullptr && !data.empty()) {
-            receiver_->receive(data);
-        }
+        receive(std::span(buffer).first(static_cast<size_t>(count)));
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
         disconnect();
     }
+}
+
+void CharStream::watch_gone(int fd) {
+    if (fd >= 0 && !gone_watch_) {
+        gone_watch_ = loop_.watch(fd, EventLoop::Ready::gone, [this] { read_rest(); });
+    }
+}
+
+// The client has gone while its receiver was full: what it sent is kept, and the line is free for the next one. A client that
+// only stopped sending gets no answer to what is kept, as if its line had been read to the end at once.
+void CharStream::read_rest() {
+    std::array<uint8_t, 4096> buffer;
+    int fd = -1;
+    {
+        const MutexLock lock(mutex_);
+        fd = fd_.get();
+    }
+    for (;;) {
+        const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+        if (count > 0 && rest_.size() < kMaxKept) {
+            rest_.insert(rest_.end(), buffer.begin(), buffer.begin() + count);
+        } else if (count <= 0 && errno != EINTR) {
+            break;
+        }
+    }
+    disconnect();
+}
+
+// True: there is nothing more of clients that have gone.
+bool CharStream::deliver_rest() {
+    while (!rest_.empty()) {
+        const size_t room = receiver_ != nullptr ? input_gate_.room(*receiver_) : rest_.size();
+        if (room == 0) {
+            return false;
+        }
+        const auto end = rest_.begin() + static_cast<ptrdiff_t>(std::min(room, rest_.size()));
+        const std::vector<uint8_t> piece(rest_.begin(), end);
+        rest_.erase(rest_.begin(), end);
+        receive(piece);
+    }
+    return true;
 }
 
 }  // namespace weft::backend

@@ -7,6 +7,14 @@
 
 namespace weft::control::gdb {
 
+namespace {
+
+const char* watch_name(WatchKind kind) {
+    return kind == WatchKind::write ? "watch" : kind == WatchKind::read ? "rwatch" : "awatch";
+}
+
+}  // namespace
+
 // Sections "Packets", "General Query Packets", "vCont", "Host I/O Packets". Of names that begin alike the longer one comes first.
 constexpr Session::Command Session::kCommands[] = {
     {"?", true, &Session::why_stopped},
@@ -19,6 +27,14 @@ constexpr Session::Command Session::kCommands[] = {
     {"X", false, &Session::write_binary},
     {"Z0,", false, &Session::insert_breakpoint},
     {"z0,", false, &Session::remove_breakpoint},
+    {"Z1,", false, &Session::insert_hardware_breakpoint},
+    {"z1,", false, &Session::remove_hardware_breakpoint},
+    {"Z2,", false, &Session::insert_watchpoint<WatchKind::write>},
+    {"z2,", false, &Session::remove_watchpoint<WatchKind::write>},
+    {"Z3,", false, &Session::insert_watchpoint<WatchKind::read>},
+    {"z3,", false, &Session::remove_watchpoint<WatchKind::read>},
+    {"Z4,", false, &Session::insert_watchpoint<WatchKind::access>},
+    {"z4,", false, &Session::remove_watchpoint<WatchKind::access>},
     {"c", false, &Session::go},
     {"C", false, &Session::go_with_signal},
     {"s", false, &Session::step},
@@ -30,6 +46,7 @@ constexpr Session::Command Session::kCommands[] = {
     {"vCont?", true, &Session::actions_there_are},
     {"vCont;", false, &Session::act},
     {"vKill;", false, &Session::kill_process},
+    {"vAttach;", false, &Session::attach},
     {"vFile:setfs:", false, &Session::file_root},
     {"vFile:open:", false, &Session::file_open},
     {"vFile:pread:", false, &Session::file_read},
@@ -43,6 +60,7 @@ constexpr Session::Command Session::kCommands[] = {
     {"qThreadExtraInfo,", false, &Session::thread_name},
     {"qC", true, &Session::current_thread},
     {"qAttached", false, &Session::attached},
+    {"qRcmd,", false, &Session::monitor_command},
     {"qSymbol::", true, &Session::accept},
     {"QStartNoAckMode", true, &Session::start_no_ack},
     {"QPassSignals:", false, &Session::pass_signals},
@@ -95,7 +113,7 @@ void Session::take(const std::string& packet) {
             return;
         }
     }
-    send("");
+    send(running_ ? "" : target_.other_packet(text).value_or(""));
 }
 
 void Session::send(std::string_view payload) {
@@ -124,8 +142,11 @@ std::string Session::stop_text(const Stop& stop) {
         multiprocess_ ? fmt::format(";process:{}", to_hex_number(target_.process())) : "";
     switch (stop.kind) {
         case Stop::Kind::signal:
-            return fmt::format("T{}thread:{};{}", two_digits(stop.signal), id_text(stop.thread),
-                               stop.breakpoint && knows_breakpoints_ ? "swbreak:;" : "");
+            return fmt::format("T{}thread:{};{}{}", two_digits(stop.signal), id_text(stop.thread),
+                               stop.breakpoint && knows_breakpoints_ ? "swbreak:;" : "",
+                               stop.watch ? fmt::format("{}:{};", watch_name(*stop.watch),
+                                                        to_hex_number(stop.watched_address))
+                                          : "");
         case Stop::Kind::exited:
             return fmt::format("W{}{}", two_digits(stop.status), process);
         case Stop::Kind::killed:
@@ -273,8 +294,31 @@ Session::Reply Session::start_no_ack(std::string_view) {
 
 Session::Reply Session::why_stopped(std::string_view) { return stop_text(target_.stop()); }
 
-// 0: weft started the program, so that a client that quits ends it ("qAttached").
-Session::Reply Session::attached(std::string_view) { return "0"; }
+// "qAttached": a client that quits ends what weft started for it, which is 0.
+Session::Reply Session::attached(std::string_view) { return target_.attached() ? "1" : "0"; }
+
+// "vAttach;PID": it is that one already.
+Session::Reply Session::attach(std::string_view arguments) {
+    return hex_number(arguments) == target_.process() ? stop_text(target_.stop())
+                                                      : std::string(kBadArguments);
+}
+
+// "qRcmd,COMMAND": what it says comes in parts, before the end.
+Session::Reply Session::monitor_command(std::string_view arguments) {
+    const auto command = from_hex(arguments);
+    if (!command) {
+        return std::string(kBadArguments);
+    }
+    const auto text = target_.command(*command);
+    if (!text) {
+        return std::string();
+    }
+    constexpr size_t kPart = kMostPacket / 2 - 1;
+    for (size_t at = 0; at < text->size(); at += kPart) {
+        send("O" + to_hex(std::string_view(*text).substr(at, kPart)));
+    }
+    return std::string(kOk);
+}
 
 Session::Reply Session::accept(std::string_view) { return std::string(kOk); }
 

@@ -70,6 +70,7 @@ class Session {
     bool has_thread(uint64_t thread);
     // For commands on registers: that of Hg, or of the latest stop.
     std::optional<uint64_t> general_thread();
+    void look_at_general_thread();
 
     // session.cpp
     Reply supported(std::string_view arguments);
@@ -86,6 +87,8 @@ class Session {
     Reply detach(std::string_view arguments);
     Reply kill(std::string_view arguments);
     Reply kill_process(std::string_view arguments);
+    Reply attach(std::string_view arguments);
+    Reply monitor_command(std::string_view arguments);
 
     // session_state.cpp
     Reply read_registers(std::string_view arguments);
@@ -97,6 +100,12 @@ class Session {
     Reply write_binary(std::string_view arguments);
     Reply insert_breakpoint(std::string_view arguments);
     Reply remove_breakpoint(std::string_view arguments);
+    Reply insert_hardware_breakpoint(std::string_view arguments);
+    Reply remove_hardware_breakpoint(std::string_view arguments);
+    template <WatchKind kKind>
+    Reply insert_watchpoint(std::string_view arguments);
+    template <WatchKind kKind>
+    Reply remove_watchpoint(std::string_view arguments);
     Reply transfer(std::string_view arguments);
 
     // session_resume.cpp

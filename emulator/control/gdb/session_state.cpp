@@ -34,7 +34,7 @@ Session::Reply Session::read_registers(std::string_view) {
         return std::string(kNoSuchThread);
     }
     std::string bytes;
-    for (unsigned number = 0; number < target_.register_count(); ++number) {
+    for (unsigned number = 0; number < target_.general_register_count(); ++number) {
         bytes += target_.read_register(*thread, number);
     }
     return to_hex(bytes);
@@ -47,14 +47,14 @@ Session::Reply Session::write_registers(std::string_view arguments) {
         return std::string(thread ? kBadArguments : kNoSuchThread);
     }
     size_t size = 0;
-    for (unsigned number = 0; number < target_.register_count(); ++number) {
+    for (unsigned number = 0; number < target_.general_register_count(); ++number) {
         size += target_.read_register(*thread, number).size();
     }
     if (bytes->size() != size) {
         return std::string(kBadArguments);
     }
     std::string_view rest = *bytes;
-    for (unsigned number = 0; number < target_.register_count(); ++number) {
+    for (unsigned number = 0; number < target_.general_register_count(); ++number) {
         const size_t length = target_.read_register(*thread, number).size();
         // Those that cannot be set keep what they have.
         (void)target_.write_register(*thread, number, rest.substr(0, length));
@@ -69,7 +69,8 @@ Session::Reply Session::read_register(std::string_view arguments) {
     if (!thread || !number || *number >= target_.register_count()) {
         return std::string(thread ? kBadArguments : kNoSuchThread);
     }
-    return to_hex(target_.read_register(*thread, static_cast<unsigned>(*number)));
+    const std::string bytes = target_.read_register(*thread, static_cast<unsigned>(*number));
+    return bytes.empty() ? std::string(kBadArguments) : to_hex(bytes);
 }
 
 Session::Reply Session::write_register(std::string_view arguments) {
@@ -85,11 +86,18 @@ Session::Reply Session::write_register(std::string_view arguments) {
 
 // ---- memory ----
 
+void Session::look_at_general_thread() {
+    if (const auto thread = general_thread()) {
+        target_.look_at(*thread);
+    }
+}
+
 Session::Reply Session::read_memory(std::string_view arguments) {
     const auto range = read_range(arguments);
     if (!range) {
         return std::string(kBadArguments);
     }
+    look_at_general_thread();
     // "The reply may contain fewer addressable memory units than requested".
     const size_t size = std::min<uint64_t>(range->size, kMostBytes);
     const std::string bytes = target_.read_memory(range->start, size);
@@ -102,6 +110,7 @@ Session::Reply Session::write_memory(std::string_view arguments) {
     if (!range || !bytes || bytes->size() != range->size) {
         return std::string(kBadArguments);
     }
+    look_at_general_thread();
     return std::string(target_.write_memory(range->start, *bytes) ? kOk : kBadAddress);
 }
 
@@ -111,6 +120,7 @@ Session::Reply Session::write_binary(std::string_view arguments) {
     if (!range || arguments.size() != range->size) {
         return std::string(kBadArguments);
     }
+    look_at_general_thread();
     const bool done = arguments.empty() || target_.write_memory(range->start, arguments);
     return std::string(done ? kOk : kBadAddress);
 }
@@ -133,6 +143,46 @@ Session::Reply Session::remove_breakpoint(std::string_view arguments) {
     }
     return std::string(target_.remove_breakpoint(place->start, place->size) ? kOk : kBadArguments);
 }
+
+namespace {
+
+// "": there is no such kind.
+std::string answer(std::optional<bool> done) { return std::string(!done ? "" : *done ? kOk : kBadArguments); }
+
+}  // namespace
+
+Session::Reply Session::insert_hardware_breakpoint(std::string_view arguments) {
+    const auto place = read_range(arguments);
+    return place ? answer(target_.insert_hardware_breakpoint(place->start, place->size))
+                 : std::string(kBadArguments);
+}
+
+Session::Reply Session::remove_hardware_breakpoint(std::string_view arguments) {
+    const auto place = read_range(arguments);
+    return place ? answer(target_.remove_hardware_breakpoint(place->start, place->size))
+                 : std::string(kBadArguments);
+}
+
+template <WatchKind kKind>
+Session::Reply Session::insert_watchpoint(std::string_view arguments) {
+    const auto place = read_range(arguments);
+    return place ? answer(target_.insert_watchpoint(kKind, place->start, place->size))
+                 : std::string(kBadArguments);
+}
+
+template <WatchKind kKind>
+Session::Reply Session::remove_watchpoint(std::string_view arguments) {
+    const auto place = read_range(arguments);
+    return place ? answer(target_.remove_watchpoint(kKind, place->start, place->size))
+                 : std::string(kBadArguments);
+}
+
+template Session::Reply Session::insert_watchpoint<WatchKind::write>(std::string_view);
+template Session::Reply Session::insert_watchpoint<WatchKind::read>(std::string_view);
+template Session::Reply Session::insert_watchpoint<WatchKind::access>(std::string_view);
+template Session::Reply Session::remove_watchpoint<WatchKind::write>(std::string_view);
+template Session::Reply Session::remove_watchpoint<WatchKind::read>(std::string_view);
+template Session::Reply Session::remove_watchpoint<WatchKind::access>(std::string_view);
 
 // ---- objects ----
 

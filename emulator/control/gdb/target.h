@@ -21,6 +21,9 @@ class Files;
 inline constexpr int kSigint = 2;
 inline constexpr int kSigtrap = 5;
 
+// Z2 to Z4 ("Packets").
+enum class WatchKind : uint8_t { write, read, access };
+
 // "Stop Reply Packets".
 struct Stop {
     enum class Kind : uint8_t {
@@ -34,6 +37,9 @@ struct Stop {
     int signal = kSigtrap;
     bool breakpoint = false;  // a software breakpoint of the target's own; the pc is at it
     int status = 0;           // 0 to 255
+    // A watchpoint: none of the instruction at the pc was done, which would have touched this address.
+    std::optional<WatchKind> watch = std::nullopt;
+    uint64_t watched_address = 0;
 
     bool operator==(const Stop&) const = default;
 };
@@ -64,11 +70,15 @@ class Target {
     virtual Stop stop() = 0;
 
     virtual unsigned register_count() = 0;
-    // In the target's byte order. `thread` is one of threads(), `number` below the count.
+    // Those below are what `g` and `G` take; no number of theirs is without a register.
+    virtual unsigned general_register_count() { return register_count(); }
+    // In the target's byte order. `thread` is one of threads(), `number` below the count. "": there is no register of this number.
     virtual std::string read_register(uint64_t thread, unsigned number) = 0;
     // False: it is of another size, or cannot be set.
     virtual bool write_register(uint64_t thread, unsigned number, std::string_view bytes) = 0;
 
+    // Whose memory the next two mean from now on, where threads do not share it: one of threads().
+    virtual void look_at(uint64_t) {}
     // As many bytes from `address` on as can be read, without those of breakpoints; none: there is nothing.
     virtual std::string read_memory(uint64_t address, size_t size) = 0;
     // False: not all of them could be written; some may have been.
@@ -78,6 +88,12 @@ class Target {
     // that is not there is done. False: there can be none.
     virtual bool insert_breakpoint(uint64_t address, uint64_t kind) = 0;
     virtual bool remove_breakpoint(uint64_t address, uint64_t kind) = 0;
+
+    // The same in hardware's ways (Z1), and watchpoints (Z2 to Z4) of `size` bytes. Nothing: there are none of the kind.
+    virtual std::optional<bool> insert_hardware_breakpoint(uint64_t, uint64_t) { return std::nullopt; }
+    virtual std::optional<bool> remove_hardware_breakpoint(uint64_t, uint64_t) { return std::nullopt; }
+    virtual std::optional<bool> insert_watchpoint(WatchKind, uint64_t, uint64_t) { return std::nullopt; }
+    virtual std::optional<bool> remove_watchpoint(WatchKind, uint64_t, uint64_t) { return std::nullopt; }
 
     // Threads that no action names stay stopped; threads made from now on run. Comes back at once; the session is told of the next stop.
     virtual void resume(std::span<const ThreadAction> actions) = 0;
@@ -93,6 +109,13 @@ class Target {
                                               uint64_t thread) = 0;
     // Null: the client reads no files of the target's.
     virtual Files* files() = 0;
+
+    // Whether it was there before the debugger, so that a client that quits lets it go (qAttached).
+    virtual bool attached() { return false; }
+    // What qRcmd ("monitor ...") answers. Nothing: there is nobody who takes commands.
+    virtual std::optional<std::string> command(std::string_view) { return std::nullopt; }
+    // A packet that the protocol's manual does not have. Nothing: the target does not know it either.
+    virtual std::optional<std::string> other_packet(std::string_view) { return std::nullopt; }
 
     // Without a debugger from now on: breakpoints are gone, all threads run.
     virtual void detach() = 0;

@@ -29,6 +29,10 @@ struct BootConfig {
     std::optional<BootFile> dtb = {};  // replaces the board's own device tree
     std::string append = {};           // the kernel's command line
     std::vector<BootLoad> loads = {};
+    // Flash memory 0 has an image: what that begins with runs after the firmware, or first where there is none. With firmware, the
+    // kernel, its RAM disk and its command line are for what is there to load (fw_cfg).
+    bool flash = false;
+    std::vector<BootFile> fw_cfg = {};  // -fw_cfg: files by the names that the guest sees
 };
 
 }  // namespace weft::hw

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/boot/boot_config.h"
+#include "emulator/hw/core/debug_cpu.h"
 #include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/memory/topology.h"
@@ -34,6 +36,8 @@ class BoardCpu {
     virtual void attach(void* state) = 0;
     // "hart 3": how its documentation and its guest number it.
     virtual std::string name() const = 0;
+    // For a debugger, once the state is attached.
+    virtual DebugCpu& debug() = 0;
 };
 
 // The owner makes a vCPU for every CPU and attaches its state before anything runs. Readers of the address spaces are
@@ -63,6 +67,8 @@ struct BoardBackends {
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
     std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed
+    std::vector<backend::BlockBackend*>
+        flash;  // images, by unit; null: none. No more than MachineType::flashes
     std::vector<backend::NetBackend*>
         networks;  // those that devices are connected to: they run while the vCPUs do
 };
@@ -98,6 +104,7 @@ struct MachineType {
     unsigned max_cpus;
     size_t max_devices;      // that -drive and -device may add
     const DeviceType* disk;  // what -drive makes
+    unsigned flashes;        // flash memories, which -drive if=pflash gives images
     std::span<const DeviceType* const>
         parts;  // what the board itself is made of, as far as -global changes it
     std::span<const FixedProperty> fixed;

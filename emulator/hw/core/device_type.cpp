@@ -14,6 +14,8 @@ const char* bus_name(Bus bus) {
     switch (bus) {
         case Bus::virtio:
             return "virtio-bus";
+        case Bus::pci:
+            return "PCI";
         case Bus::board:
             return "board";
     }
@@ -59,6 +61,24 @@ std::string allowed(const DeviceProperty& property) {
     return "";
 }
 
+// Of all devices on PCI; the last three change nothing.
+constexpr struct {
+    const char* name;
+    const char* help;
+} kPciProperties[] = {
+    {"addr", "SLOT[.FN], hexadecimal: the place on the bus; none: a slot that is free"},
+    {"multifunction", "on|off: accepted; a slot with several functions says so anyway"},
+    {"disable-legacy", "on|off|auto: without virtio's legacy interface (default: off)"},
+    {"disable-modern", "off"},
+    {"vectors", "a number: accepted, there are none"},
+    {"rombar", "a number: accepted, there is no ROM"},
+    {"romfile", "accepted, there is no ROM"},
+};
+
+bool is_pci_property(std::string_view key) {
+    return std::ranges::any_of(kPciProperties, [&](const auto& property) { return key == property.name; });
+}
+
 }  // namespace
 
 DeviceConfig::DeviceConfig(const DeviceType& type)
@@ -95,6 +115,10 @@ Result<> DeviceConfig::take(const KeyValue& item) {
     const std::string device = "device " + in_quotes(type_->name);
     const auto property = std::ranges::find(type_->properties, item.key, &DeviceProperty::name);
     const bool known = property != type_->properties.end();
+    if (!known && type_->bus == Bus::pci && is_pci_property(item.key)) {
+        Result<> taken = take_pci(item);
+        return taken ? taken : std::unexpected(taken.error().within(device));
+    }
     if (!known && item.key != "id" && item.key != "bus") {
         return fail(fmt::format("{} has no property {}", device, in_quotes(item.key)));
     }
@@ -114,6 +138,34 @@ Result<> DeviceConfig::take(const KeyValue& item) {
         return std::unexpected(done.error().within(device));
     }
     given_[index] = true;
+    return {};
+}
+
+Result<> DeviceConfig::take_pci(const KeyValue& item) {
+    const std::string value = item.value.value_or("");
+    const std::optional<bool> on = item.value ? parse_bool(value) : std::optional(true);
+    if (item.key == "addr") {
+        if (value.empty()) {
+            return fail("'addr' needs a value");
+        }
+        pci_.address = value;
+    } else if (item.key == "multifunction") {
+        if (!on) {
+            return fail(fmt::format("multifunction is on or off, not {}", in_quotes(value)));
+        }
+        pci_.multifunction = *on;
+    } else if (item.key == "disable-legacy") {
+        if (!on && value != "auto") {
+            return fail(fmt::format("disable-legacy is on, off or auto, not {}", in_quotes(value)));
+        }
+        pci_.legacy = !on.value_or(false);
+    } else if (item.key == "disable-modern") {
+        if (on != false) {
+            return fail("disable-modern=on is not supported");
+        }
+    } else if (item.key != "romfile" && !parse_uint(value)) {
+        return fail(fmt::format("{} is a number, not {}", item.key, in_quotes(value)));
+    }
     return {};
 }
 
@@ -250,6 +302,11 @@ std::string device_properties_text(const DeviceType& type) {
                                 *property.default_value == '\0' ? "none" : property.default_value);
         }
         text += fmt::format("\n      {}\n", property.help);
+    }
+    if (type.bus == Bus::pci) {
+        for (const auto& property : kPciProperties) {
+            text += fmt::format("  {}=\n      {}\n", property.name, property.help);
+        }
     }
     text += "  id=<any name>\n      what the device is called\n";
     if (type.bus != Bus::board) {

@@ -23,7 +23,9 @@
 namespace weft::hw {
 
 class DeviceConfig;
+class PciFunction;
 class VirtioDevice;
+struct PciSite;
 
 enum class PropertyKind {
     text,    // a word of up to `max` bytes
@@ -56,6 +58,7 @@ struct DeviceProperty {
 // What a device is plugged into.
 enum class Bus {
     virtio,
+    pci,
     board,  // nothing: a part of a board, which -global changes and -device does not add
 };
 
@@ -64,8 +67,19 @@ struct DeviceType {
     Bus bus;
     const char* help;
     std::span<const DeviceProperty> properties;  // besides `id` and `bus`, which every device has
-    // Bus::virtio: makes the device. What the configuration names and `control` outlive it.
+    // Bus::virtio, and what is behind virtio's registers on another bus: makes the device. What the configuration names and `control`
+    // outlive it.
     std::unique_ptr<VirtioDevice> (*make_virtio)(const DeviceConfig& config, MachineControl& control);
+    // Bus::pci: the same.
+    std::unique_ptr<PciFunction> (*make_pci)(const DeviceConfig& config, const PciSite& site,
+                                             MachineControl& control) = nullptr;
+};
+
+// What every device on PCI may be told.
+struct PciProperties {
+    std::string address;         // addr=SLOT[.FN]; empty: any slot that is free
+    bool multifunction = false;  // others may be in the slot
+    bool legacy = true;          // virtio's: with the legacy interface (disable-legacy=off)
 };
 
 // A device that was asked for: its type and the values of its properties.
@@ -84,6 +98,9 @@ class DeviceConfig {
 
     // The bus that was named; empty: any of the type's kind. What buses there are, the board knows.
     const std::string& bus() const { return bus_; }
+
+    // Bus::pci.
+    const PciProperties& pci() const { return pci_; }
 
     // The value of a property of that kind, which the type has.
     const std::string& text(std::string_view property) const;
@@ -117,11 +134,13 @@ class DeviceConfig {
     std::optional<size_t> index_of(PropertyKind kind) const;
 
     Result<> take(const KeyValue& item);
+    Result<> take_pci(const KeyValue& item);
 
     const DeviceType* type_;
     std::vector<Value> values_;
     std::vector<bool> given_;  // in the order of the properties: by the user
     std::string bus_;
+    PciProperties pci_;
     backend::BlockBackend* drive_ = nullptr;
     backend::RngBackend* rng_ = nullptr;
     backend::NetBackend* netdev_ = nullptr;

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/text_values.h"
+#include "emulator/guest/riscv/cpu/debug_registers.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
@@ -23,6 +24,8 @@ using namespace virt;
 
 static_assert(kPlic.size == Plic::kSize && kClint.size == Clint::kSize && kUart.size == Uart16550::kSize);
 static_assert(kRtc.size == GoldfishRtc::kSize && kTestFinisher.size == TestFinisher::kSize);
+static_assert(kFwCfg.size == FwCfg::kSize && kFlash.size == CfiFlash::kSize);
+static_assert(kPciEcam.size == PciHost::kEcamSize && kPciIo.size == PciHost::kIoSize);
 static_assert(kVirtio.size == VirtioMmio::kSize && 2 * kMaxHarts <= Plic::kMaxContexts);
 
 std::vector<std::unique_ptr<VirtCpu>> make_cpus(mem::Topology& topology, const mem::RegionPtr& memory,
@@ -45,13 +48,59 @@ std::vector<riscv::Hart*> harts_of(const std::vector<std::unique_ptr<VirtCpu>>& 
     return harts;
 }
 
+bool is_pci(const VirtConfig::Device& device) { return device.config.type().bus == Bus::pci; }
+
+// Which device is which function of the bus; null: none.
+using Functions = std::array<const VirtConfig::Device*, PciHost::kFunctions>;
+
+Result<Functions> assign_functions(const std::vector<VirtConfig::Device>& devices) {
+    Functions functions{};
+    for (const VirtConfig::Device& device : devices) {
+        if (is_pci(device) && device.pci) {
+            if (device.pci->index() == 0) {
+                return fail("PCI function 00.0 is the host bridge's");
+            }
+            if (functions[device.pci->index()] != nullptr) {
+                return fail(fmt::format("PCI function {:02x}.{} is given to two devices", device.pci->slot,
+                                        device.pci->function));
+            }
+            functions[device.pci->index()] = &device;
+        }
+    }
+    unsigned slot = 1;
+    const auto occupied = [&] {
+        return std::any_of(functions.begin() + 8 * slot, functions.begin() + 8 * (slot + 1),
+                           [](const auto* device) { return device != nullptr; });
+    };
+    for (const VirtConfig::Device& device : devices) {
+        if (!is_pci(device) || device.pci) {
+            continue;
+        }
+        while (slot < PciHost::kSlots && occupied()) {
+            ++slot;
+        }
+        if (slot == PciHost::kSlots) {
+            return fail(fmt::format("more than {} devices on PCI", PciHost::kSlots - 1));
+        }
+        functions[PciAddress{slot, 0}.index()] = &device;
+    }
+    // Guests look at the others only if the first of them is there.
+    for (unsigned index = 8; index < functions.size(); ++index) {
+        if (functions[index] != nullptr && functions[index / 8 * 8] == nullptr) {
+            return fail(
+                fmt::format("PCI slot {:02x} has function {}, but no function 0", index / 8, index % 8));
+        }
+    }
+    return functions;
+}
+
 // Which device is in which slot; null: none.
 using Slots = std::array<const VirtConfig::Device*, kVirtioSlots>;
 
 Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
     Slots slots{};
     for (const VirtConfig::Device& device : devices) {
-        if (device.slot) {
+        if (!is_pci(device) && device.slot) {
             if (*device.slot >= kVirtioSlots) {
                 return fail(
                     fmt::format("virtio slot {} does not exist (0 to {})", *device.slot, kVirtioSlots - 1));
@@ -63,7 +112,7 @@ Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
         }
     }
     for (const VirtConfig::Device& device : devices) {
-        if (!device.slot) {
+        if (!is_pci(device) && !device.slot) {
             const auto free = std::find(slots.rbegin(), slots.rend(), nullptr);
             if (free == slots.rend()) {
                 return fail(fmt::format("more than {} virtio devices", kVirtioSlots));
@@ -77,10 +126,24 @@ Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
 // From the buses that were named.
 Result<std::vector<VirtConfig::Device>> place_devices(std::span<const DeviceConfig> configs) {
     constexpr std::string_view kBus = "virtio-mmio-bus.";
+    constexpr std::string_view kPciBus = "pcie.0";
     std::vector<VirtConfig::Device> devices;
     for (const DeviceConfig& config : configs) {
-        VirtConfig::Device device{.config = config, .slot = std::nullopt};
-        if (const std::string_view bus = config.bus(); !bus.empty()) {
+        VirtConfig::Device device{.config = config};
+        const std::string_view bus = config.bus();
+        if (is_pci(device)) {
+            if (!bus.empty() && bus != kPciBus) {
+                return fail(fmt::format("device {}: the board has no bus {} (there is {})",
+                                        in_quotes(config.type().name), in_quotes(bus), kPciBus));
+            }
+            if (const std::string& text = config.pci().address; !text.empty()) {
+                device.pci = parse_pci_address(text);
+                if (!device.pci) {
+                    return fail(fmt::format("device {}: addr is SLOT[.FN], 00 to 1f and 0 to 7, not {}",
+                                            in_quotes(config.type().name), in_quotes(text)));
+                }
+            }
+        } else if (!bus.empty()) {
             const auto number = bus.starts_with(kBus) ? parse_uint(bus.substr(kBus.size())) : std::nullopt;
             if (!number || *number >= kVirtioSlots) {
                 return fail(fmt::format("device {}: the board has no bus {} (there are {}0 to {}{})",
@@ -102,6 +165,21 @@ VirtCpu::VirtCpu(mem::Topology& topology, const Config& config)
 
 std::string VirtCpu::name() const { return fmt::format("hart {}", hart_.id()); }
 
+unsigned VirtCpu::general_registers() const { return riscv::kDebugGeneralRegisters; }
+unsigned VirtCpu::registers() const { return riscv::kDebugRegisters; }
+std::optional<std::string> VirtCpu::description(std::string_view file) const {
+    return riscv::debug_description(file);
+}
+std::string VirtCpu::read_register(unsigned number) const {
+    return riscv::read_debug_register(hart_.state(), number);
+}
+bool VirtCpu::write_register(unsigned number, std::string_view bytes) {
+    return riscv::write_debug_register(hart_.state(), number, bytes);
+}
+std::optional<uint64_t> VirtCpu::translate(uint64_t vaddr) {
+    return riscv::debug_translate(hart_.state(), vaddr);
+}
+
 Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, MachineControl& control) {
     auto plan = plan_boot(config.boot);
     if (!plan) {
@@ -118,6 +196,9 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, B
     if (const auto slots = assign_slots(config.devices); !slots) {
         return std::unexpected(slots.error());
     }
+    if (const auto functions = assign_functions(config.devices); !functions) {
+        return std::unexpected(functions.error());
+    }
     auto topology = std::make_unique<mem::Topology>();
     auto ram = topology->allocate_ram("riscv_virt_board.ram", config.boot.ram_size);
     auto rom = topology->allocate_ram("riscv_virt_board.mrom", kResetRom.size);
@@ -126,12 +207,22 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, B
             return std::unexpected(block->error());
         }
     }
+    Flashes flashes;
+    for (unsigned unit = 0; unit < kFlashes; ++unit) {
+        auto flash = CfiFlash::create(*topology, control, fmt::format("virt.flash{}", unit).c_str(),
+                                      config.flash[unit]);
+        if (!flash) {
+            return std::unexpected(flash.error());
+        }
+        flashes[unit] = std::move(*flash);
+    }
     return std::unique_ptr<VirtBoard>(new VirtBoard(config, control, std::move(plan), std::move(*ram),
-                                                    std::move(*rom), std::move(topology)));
+                                                    std::move(*rom), std::move(flashes),
+                                                    std::move(topology)));
 }
 
 VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan plan,
-                     std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom,
+                     std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom, Flashes flashes,
                      std::unique_ptr<mem::Topology> topology)
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
@@ -145,6 +236,10 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
       clint_(topology_, control, harts_),
       rtc_(topology_, control, plic_.line(kRtcIrq)),
       uart_(topology_, control, config.serial, plic_.line(kUartIrq)),
+      fw_cfg_(dma_space_, control, std::move(plan.fw_cfg)),
+      flashes_(std::move(flashes)),
+      pci_(topology_, root_,
+           {plic_.line(kPciIrq), plic_.line(kPciIrq + 1), plic_.line(kPciIrq + 2), plic_.line(kPciIrq + 3)}),
       segments_(std::move(plan.segments)),
       reset_rom_(std::move(plan.reset_rom)),
       device_tree_address_(plan.device_tree_address),
@@ -158,8 +253,13 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
         root_->add_subregion(kClint.base, clint_.region());
         root_->add_subregion(kPlic.base, plic_.region());
         root_->add_subregion(kUart.base, uart_.region());
+        root_->add_subregion(kFwCfg.base, fw_cfg_.region());
+        for (unsigned unit = 0; unit < kFlashes; ++unit) {
+            root_->add_subregion(kFlash.base + unit * kFlash.size, flashes_[unit]->region());
+        }
         root_->add_subregion(kRamBase, topology_.ram(std::move(ram)));
         add_virtio(config, control);
+        add_pci(config, control);
     }
     load_images();
 }
@@ -182,10 +282,37 @@ void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
     }
 }
 
+void VirtBoard::add_pci(const VirtConfig& config, MachineControl& control) {
+    const auto window = [&](const char* name, Range range, const mem::RegionPtr& bus, uint64_t from) {
+        root_->add_subregion(range.base, topology_.alias(name, bus, from, range.size));
+    };
+    root_->add_subregion(kPciEcam.base, pci_.ecam());
+    window("pci-io-window", kPciIo, pci_.io_bars(), 0);
+    window("pci-memory-window", kPciMemory, pci_.memory_bars(), kPciMemory.base);
+    const Range high = pci_high_memory(config.boot.ram_size);
+    window("pci-high-memory-window", high, pci_.memory_bars(), high.base);
+    const Functions functions = *assign_functions(config.devices);
+    for (unsigned index = 0; index < functions.size(); ++index) {
+        if (functions[index] != nullptr) {
+            const DeviceConfig& wanted = functions[index]->config;
+            const auto* const others = functions.data() + index + 1;
+            const bool several = index % 8 == 0 && std::any_of(others, others + 7, [](const auto* device) {
+                                     return device != nullptr;
+                                 });
+            pci_.plug({index / 8, index % 8}, wanted.type().make_pci(wanted, pci_.site(), control), several);
+        }
+    }
+}
+
 void VirtBoard::reset() {
+    pci_.reset();
     for (const auto& virtio : virtio_) {
         virtio->reset();
     }
+    for (const auto& flash : flashes_) {
+        flash->reset();
+    }
+    fw_cfg_.reset();
     uart_.reset();
     rtc_.reset();
     clint_.reset();
@@ -251,6 +378,8 @@ class VirtPlan final : public BoardPlan {
         config.boot.cpus = cpus_;
         config.boot.ram_size = ram_size_;
         config.serial = backends.serial;
+        std::copy_n(backends.flash.begin(), std::min<size_t>(backends.flash.size(), kFlashes),
+                    config.flash.begin());
         auto devices = place_devices(backends.devices);
         if (!devices) {
             return std::unexpected(devices.error());
@@ -287,8 +416,11 @@ Result<> check_devices(std::span<const DeviceConfig> devices) {
     if (!placed) {
         return std::unexpected(placed.error());
     }
-    const auto slots = assign_slots(*placed);
-    return slots ? Result<>() : std::unexpected(slots.error());
+    if (const auto slots = assign_slots(*placed); !slots) {
+        return std::unexpected(slots.error());
+    }
+    const auto functions = assign_functions(*placed);
+    return functions ? Result<>() : std::unexpected(functions.error());
 }
 
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -17,7 +18,10 @@
 #include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/hw/core/machine_control.h"
+#include "emulator/hw/flash/cfi_flash.h"
+#include "emulator/hw/fw_cfg/fw_cfg.h"
 #include "emulator/hw/misc/test_finisher.h"
+#include "emulator/hw/pci/host.h"
 #include "emulator/hw/riscv/clint.h"
 #include "emulator/hw/riscv/plic.h"
 #include "emulator/hw/riscv/virt_boot.h"
@@ -34,9 +38,12 @@ struct VirtConfig {
     BootConfig boot;                         // cpus: 1 to virt::kMaxHarts
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
 
+    std::array<backend::BlockBackend*, virt::kFlashes> flash{};  // images of CfiFlash::kSize; null: none
+
     struct Device {
-        DeviceConfig config;           // of Bus::virtio
-        std::optional<unsigned> slot;  // below virt::kVirtioSlots; none: the highest that is free
+        DeviceConfig config;                 // of Bus::virtio or Bus::pci
+        std::optional<unsigned> slot = {};   // below virt::kVirtioSlots; none: the highest that is free
+        std::optional<PciAddress> pci = {};  // of Bus::pci; none: the first slot that is free
     };
     std::vector<Device> devices;
     // Of the virtio slots' registers; QEMU's default.
@@ -47,7 +54,7 @@ struct VirtConfig {
 };
 
 // A hart and what it sees.
-class VirtCpu final : public BoardCpu {
+class VirtCpu final : public BoardCpu, private DebugCpu {
   public:
     struct Config {
         uint64_t hart_id;
@@ -63,8 +70,17 @@ class VirtCpu final : public BoardCpu {
     mem::AddressSpace& address_space() override { return address_space_; }
     void attach(void* state) override { hart_.attach(static_cast<riscv::State*>(state)); }
     std::string name() const override;
+    DebugCpu& debug() override { return *this; }
 
   private:
+    // DebugCpu
+    unsigned general_registers() const override;
+    unsigned registers() const override;
+    std::optional<std::string> description(std::string_view file) const override;
+    std::string read_register(unsigned number) const override;
+    bool write_register(unsigned number, std::string_view bytes) override;
+    std::optional<uint64_t> translate(uint64_t vaddr) override;
+
     riscv::Hart hart_;
     mem::AddressSpace address_space_;
 };
@@ -90,10 +106,13 @@ class VirtBoard final : public Board {
     const std::vector<uint8_t>& device_tree() const override { return device_tree_; }
 
   private:
+    using Flashes = std::array<std::unique_ptr<CfiFlash>, virt::kFlashes>;
+
     VirtBoard(const VirtConfig& config, MachineControl& control, virt::BootPlan plan,
-              std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom,
+              std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom, Flashes flashes,
               std::unique_ptr<mem::Topology> topology);
     void add_virtio(const VirtConfig& config, MachineControl& control);
+    void add_pci(const VirtConfig& config, MachineControl& control);
     void load_images();
     void load(uint64_t paddr, std::span<const uint8_t> bytes);
     void load_device_tree();
@@ -112,6 +131,9 @@ class VirtBoard final : public Board {
     Clint clint_;
     GoldfishRtc rtc_;
     Uart16550 uart_;
+    FwCfg fw_cfg_;
+    const Flashes flashes_;
+    PciHost pci_;
     std::array<std::unique_ptr<VirtioMmio>, virt::kVirtioSlots> virtio_;
 
     const std::vector<LoadSegment> segments_;
@@ -137,8 +159,9 @@ inline constexpr MachineType kMachineType = {
     .name = "virt",
     .description = "RISC-V VirtIO board",
     .max_cpus = kMaxHarts,
-    .max_devices = kVirtioSlots,
+    .max_devices = kVirtioSlots + PciHost::kFunctions - 1,
     .disk = &kVirtioBlkType,
+    .flashes = kFlashes,
     .parts = kParts,
     .fixed = kFixed,
     .check_devices = check_devices,

@@ -10,6 +10,7 @@
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/boot/elf_image.h"
+#include "emulator/hw/boot/gzip.h"
 #include "emulator/hw/boot/kernel_image.h"
 #include "emulator/hw/riscv/virt_fdt.h"
 #include "emulator/hw/riscv/virt_map.h"
@@ -30,7 +31,7 @@ class Planner {
     Result<BootPlan> plan() {
         for (const auto step :
              {&Planner::choose_cpu, &Planner::place_firmware, &Planner::place_kernel, &Planner::place_initrd,
-              &Planner::make_tree, &Planner::place_tree, &Planner::place_loads}) {
+              &Planner::make_tree, &Planner::place_tree, &Planner::place_loads, &Planner::make_fw_cfg}) {
             if (auto done = (this->*step)(); !done) {
                 return std::unexpected(done.error());
             }
@@ -89,6 +90,9 @@ class Planner {
         return place(config_.firmware->name, std::move(*image));
     }
 
+    // Loaded by what the flash memory holds, not by us.
+    bool kernel_is_for_flash() const { return config_.flash && config_.firmware; }
+
     Result<> place_kernel() {
         if (!config_.kernel) {
             if (config_.initrd) {
@@ -98,6 +102,9 @@ class Planner {
             if (!config_.append.empty()) {
                 return fail("a kernel command line (-append) needs a kernel (-kernel)");
             }
+            return {};
+        }
+        if (kernel_is_for_flash()) {
             return {};
         }
         auto image = load_kernel(*config_.kernel, kernel_base_, config_.ram_size);
@@ -114,7 +121,7 @@ class Planner {
     }
 
     Result<> place_initrd() {
-        if (!config_.initrd) {
+        if (!config_.initrd || kernel_is_for_flash()) {
             return {};
         }
         // Far enough up for the kernel to unpack itself.
@@ -205,7 +212,45 @@ class Planner {
         return {};
     }
 
+    Result<> make_fw_cfg() {
+        FwCfgItems& items = plan_.fw_cfg;
+        items.add_number(FwCfgItems::kCpuCount, config_.cpus, 2);
+        items.add_number(FwCfgItems::kRamSize, config_.ram_size, 8);
+        if (kernel_is_for_flash() && config_.kernel) {
+            std::vector<uint8_t> kernel = config_.kernel->bytes;
+            if (is_gzip(kernel)) {
+                auto unpacked = unpack_gzip(config_.kernel->name, kernel, config_.ram_size);
+                if (!unpacked) {
+                    return std::unexpected(unpacked.error());
+                }
+                kernel = std::move(*unpacked);
+            }
+            add_sized(FwCfgItems::kKernelSize, FwCfgItems::kKernelData, std::move(kernel));
+            if (config_.initrd) {
+                add_sized(FwCfgItems::kInitrdSize, FwCfgItems::kInitrdData, config_.initrd->bytes);
+            }
+            std::vector<uint8_t> line(config_.append.begin(), config_.append.end());
+            line.push_back(0);
+            add_sized(FwCfgItems::kCommandLineSize, FwCfgItems::kCommandLineData, std::move(line));
+        }
+        for (const BootFile& file : config_.fw_cfg) {
+            if (Result<> added = items.add_file(file.name, file.bytes); !added) {
+                return std::unexpected(added.error().within("-fw_cfg"));
+            }
+        }
+        items.finish();
+        return {};
+    }
+
+    void add_sized(uint16_t size_key, uint16_t data_key, std::vector<uint8_t> bytes) {
+        plan_.fw_cfg.add_number(size_key, bytes.size(), 4);
+        plan_.fw_cfg.add(data_key, std::move(bytes));
+    }
+
     void make_reset_rom() {
+        if (config_.flash) {
+            (config_.firmware ? kernel_entry_ : start_) = kFlash.base;
+        }
         // RISC-V unprivileged specification, chapter "RV32/64G Instruction Set Listings".
         for (const uint32_t instruction : {
                  0x00000297u,  // 0x1000: auipc t0, 0

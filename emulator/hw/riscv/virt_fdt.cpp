@@ -8,6 +8,7 @@
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/misc/test_finisher.h"
+#include "emulator/hw/pci/function.h"
 #include "emulator/hw/riscv/plic.h"
 #include "emulator/hw/riscv/virt_map.h"
 
@@ -40,6 +41,8 @@ class Builder {
             add_cpus();
             add_power("poweroff", "syscon-poweroff", TestFinisher::kPass);
             add_power("reboot", "syscon-reboot", TestFinisher::kReset);
+            add_flash();
+            add_fw_cfg();
             add_soc();
         }
         return tree_.finish();
@@ -112,6 +115,22 @@ class Builder {
         tree_.cell("value", value);
     }
 
+    void add_flash() {
+        const DeviceTreeNode node(tree_, at("flash", kFlash.base));
+        tree_.text("compatible", "cfi-flash");
+        tree_.cells(
+            "reg", {0, static_cast<uint32_t>(kFlash.base), 0, static_cast<uint32_t>(kFlash.size), 0,
+                    static_cast<uint32_t>(kFlash.base + kFlash.size), 0, static_cast<uint32_t>(kFlash.size)});
+        tree_.cell("bank-width", 4);
+    }
+
+    void add_fw_cfg() {
+        const DeviceTreeNode node(tree_, at("fw-cfg", kFwCfg.base));
+        tree_.text("compatible", "qemu,fw-cfg-mmio");
+        tree_.reg(kFwCfg.base, kFwCfg.size);
+        tree_.flag("dma-coherent");
+    }
+
     void add_soc() {
         const DeviceTreeNode soc(tree_, "soc");
         tree_.cell("#address-cells", 2);
@@ -127,6 +146,7 @@ class Builder {
         for (unsigned slot = kVirtioSlots; slot-- > 0;) {
             add_virtio(slot);
         }
+        add_pci();
     }
 
     void add_test() {
@@ -191,6 +211,42 @@ class Builder {
         tree_.text("compatible", "virtio,mmio");
         tree_.reg(base, kVirtio.size);
         add_interrupt(kVirtioIrq + slot);
+    }
+
+    // PCI Bus Binding to IEEE 1275, as Linux' bindings host-generic-pci and pci-iommu have it.
+    void add_pci() {
+        const DeviceTreeNode node(tree_, at("pci", kPciEcam.base));
+        tree_.text("compatible", "pci-host-ecam-generic");
+        tree_.text("device_type", "pci");
+        tree_.reg(kPciEcam.base, kPciEcam.size);
+        tree_.cell("#address-cells", 3);
+        tree_.cell("#size-cells", 2);
+        tree_.cell("#interrupt-cells", 1);
+        tree_.cell("linux,pci-domain", 0);
+        tree_.cells("bus-range", {0, 0xff});
+        tree_.flag("dma-coherent");
+        std::vector<uint32_t> ranges;
+        const auto window = [&](uint32_t kind, uint64_t pci, Range cpu) {
+            for (const uint64_t part :
+                 {uint64_t{kind}, pci >> 32, pci, cpu.base >> 32, cpu.base, cpu.size >> 32, cpu.size}) {
+                ranges.push_back(static_cast<uint32_t>(part));
+            }
+        };
+        window(0x01000000, 0, kPciIo);
+        window(0x02000000, kPciMemory.base, kPciMemory);
+        const Range high = pci_high_memory(config_.ram_size);
+        window(0x03000000, high.base, high);
+        tree_.cells("ranges", ranges);
+        // A slot's pins go to the wires that follow from its number.
+        std::vector<uint32_t> map;
+        for (unsigned slot = 0; slot < PciWires::kCount; ++slot) {
+            for (unsigned pin = 0; pin < PciWires::kCount; ++pin) {
+                const unsigned wire = (slot + pin) % PciWires::kCount;
+                map.insert(map.end(), {slot << 11, 0, 0, pin + 1, kPlicHandle, kPciIrq + wire});
+            }
+        }
+        tree_.cells("interrupt-map", map);
+        tree_.cells("interrupt-map-mask", {(PciWires::kCount - 1) << 11, 0, 0, 7});
     }
 
     const DeviceTreeConfig& config_;

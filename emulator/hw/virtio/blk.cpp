@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "emulator/hw/virtio/pci.h"
+
 namespace weft::hw {
 
 namespace {
@@ -282,6 +284,15 @@ constexpr DeviceType kVirtioBlkType = {
     .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
         return std::make_unique<VirtioBlk>(config.drive(), control, config.text("serial"));
     },
+};
+
+constexpr DeviceType kVirtioBlkPciType = {
+    .name = "virtio-blk-pci",
+    .bus = Bus::pci,
+    .help = "a disk on PCI",
+    .properties = kProperties,
+    .make_virtio = kVirtioBlkType.make_virtio,
+    .make_pci = make_virtio_pci,
 };
 
 }  // namespace weft::hw

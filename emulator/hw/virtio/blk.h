@@ -67,5 +67,7 @@ class VirtioBlk final : public VirtioDevice {
 
 // virtio-blk-device.
 extern const DeviceType kVirtioBlkType;
+// virtio-blk-pci.
+extern const DeviceType kVirtioBlkPciType;
 
 }  // namespace weft::hw

@@ -51,28 +51,16 @@ enum Register : uint64_t {
 constexpr uint32_t kMagic = 0x74726976;   // "virt"
 constexpr uint32_t kVendor = 0x554d4551;  // "QEMU": there are drivers that insist on it
 
-enum Status : uint32_t { kDriverOk = 4, kFeaturesOk = 8, kNeedsReset = 64 };
-enum Interrupt : uint32_t { kUsedBuffer = 1, kConfigChange = 2 };
-
-uint64_t with_half(uint64_t value, bool high, uint32_t half) {
-    return high ? (value & 0xffffffff) | uint64_t{half} << 32 : (value & ~uint64_t{0xffffffff}) | half;
-}
-
 }  // namespace
 
 VirtioMmio::VirtioMmio(mem::AddressSpace& space, MachineControl& control,
                        std::unique_ptr<VirtioDevice> device, IrqLine irq, VirtioMmioLayout layout)
-    : control_(control),
+    : VirtioRegisters(space, control, std::move(device), "virtio-mmio"),
       irq_(irq),
       layout_(layout),
-      device_(std::move(device)),
-      dma_(space),
+      legacy_queues_(queues_.size()),
       region_(space.topology().io("virtio-mmio", kSize, kOps, this, &mutex_)) {
-    if (device_ != nullptr) {
-        queues_ = std::vector<Virtqueue>(device_->queue_count(), Virtqueue(device_->queue_size()));
-        legacy_queues_.resize(queues_.size());
-        device_->attach(*this);
-    }
+    attach();
 }
 
 void VirtioMmio::reset() {
@@ -82,66 +70,12 @@ void VirtioMmio::reset() {
 }
 
 void VirtioMmio::reset_locked() {
-    for (Virtqueue& queue : queues_) {
-        queue.reset();
-    }
     legacy_queues_.assign(queues_.size(), {});
-    started_by_notification_ = false;
-    driver_features_ = 0;
-    device_features_select_ = 0;
-    driver_features_select_ = 0;
-    queue_select_ = 0;
-    interrupt_status_ = 0;
-    status_ = 0;
-    irq_.set(false);
-    if (device_ != nullptr) {
-        device_->reset();
-    }
-}
-
-bool VirtioMmio::legacy_driver() const { return (driver_features_ & kVirtioVersion1) == 0; }
-
-bool VirtioMmio::running() const {
-    if ((status_ & kNeedsReset) != 0) {
-        return false;
-    }
-    if (legacy_driver()) {
-        return (status_ & kDriverOk) != 0 || started_by_notification_;
-    }
-    return (status_ & (kFeaturesOk | kDriverOk)) == (kFeaturesOk | kDriverOk);
-}
-
-uint64_t VirtioMmio::negotiated() const { return driver_features_ & offered_features(); }
-
-void VirtioMmio::interrupt(uint32_t reason) {
-    interrupt_status_ |= reason;
-    irq_.set(true);
-}
-
-void VirtioMmio::used(Virtqueue& queue) {
-    const auto wanted = queue.wants_interrupt(dma_);
-    if (!wanted) {
-        failure(wanted.error().message());
-    } else if (*wanted) {
-        interrupt(kUsedBuffer);
-    }
-}
-
-void VirtioMmio::failure(const std::string& reason) {
-    guest_error(reason);
-    status_ |= kNeedsReset;
-    if ((status_ & kDriverOk) != 0) {
-        interrupt(kConfigChange);
-    }
-}
-
-void VirtioMmio::guest_error(const std::string& reason) {
-    control_.guest_error(
-        fmt::format("virtio-mmio, device {}: {}", device_ != nullptr ? device_->id() : 0, reason).c_str());
+    VirtioRegisters::reset_locked();
 }
 
 uint64_t VirtioMmio::offered_features() const {
-    const uint64_t features = device_->features() | kVirtioIndirect | kVirtioEventIndex;
+    const uint64_t features = common_features();
     // 4.2.4: the legacy interface has 32 of them. It must be told there that descriptors are cut anywhere.
     return layout_ == VirtioMmioLayout::legacy ? (features & UINT32_MAX) | kVirtioAnyLayout
                                                : features | kVirtioVersion1;
@@ -177,9 +111,7 @@ uint32_t VirtioMmio::read_register(uint64_t offset) {
     }
     switch (offset) {
         case kDeviceFeatures:
-            return device_features_select_ < 2
-                       ? static_cast<uint32_t>(offered_features() >> 32 * device_features_select_)
-                       : 0;
+            return device_features(device_features_select_);
         case kQueueSizeMax:
             return queue_select_ < queues_.size() ? queues_[queue_select_].max_size() : 0;
         case kInterruptStatus:
@@ -240,10 +172,9 @@ void VirtioMmio::write_register(uint64_t offset, uint32_t value) {
             driver_features_select_ = value;
             break;
         case kDriverFeatures:
-            if ((status_ & kFeaturesOk) != 0) {
-                guest_error("features written after they were settled");
-            } else if (driver_features_select_ < (layout_ == VirtioMmioLayout::legacy ? 1 : 2)) {
-                driver_features_ = with_half(driver_features_, driver_features_select_ == 1, value);
+            // The legacy layout has the lower half alone, and says so where it matters.
+            if (layout_ == VirtioMmioLayout::modern || driver_features_select_ == 0) {
+                write_driver_features(driver_features_select_, value);
             }
             break;
         case kQueueSel:
@@ -253,8 +184,7 @@ void VirtioMmio::write_register(uint64_t offset, uint32_t value) {
             notify(value);
             break;
         case kInterruptAck:
-            interrupt_status_ &= ~value;
-            irq_.set(interrupt_status_ != 0);
+            acknowledge(value);
             break;
         case kStatus:
             write_status(value);
@@ -275,12 +205,6 @@ void VirtioMmio::write_register(uint64_t offset, uint32_t value) {
                 write_queue_register(offset, value);
             }
             break;
-    }
-}
-
-void VirtioMmio::enable_queue(Virtqueue& queue) {
-    if (const auto enabled = queue.enable(negotiated()); !enabled) {
-        failure(enabled.error().message());
     }
 }
 
@@ -354,45 +278,6 @@ void VirtioMmio::write_queue_register(uint64_t offset, uint32_t value) {
         default:
             guest_error(fmt::format("write to {:#x}, which is no writable register", offset));
             break;
-    }
-}
-
-void VirtioMmio::write_status(uint32_t value) {
-    if (value == 0) {
-        reset_locked();
-        return;
-    }
-    // 3.1.1: features that were not offered are refused here. The legacy interface cannot say so (3.1.2): there they do not
-    // count.
-    if ((value & ~status_ & kFeaturesOk) != 0 && (driver_features_ & ~offered_features()) != 0) {
-        guest_error(fmt::format("features {:#x} are not those offered ({:#x})", driver_features_,
-                                offered_features()));
-        if (!legacy_driver()) {
-            value &= ~uint32_t{kFeaturesOk};
-        }
-    }
-    if (!legacy_driver() && (value & kDriverOk) != 0 && ((status_ | value) & kFeaturesOk) == 0) {
-        guest_error("the driver starts without features that were agreed on");
-    }
-    // The driver neither sets nor clears the device's own bit, and clears none of its own but by a reset.
-    const bool was_running = running();
-    status_ |= value & 0xff & ~uint32_t{kNeedsReset};
-    if (!was_running && running()) {
-        // Chains may have been made available before.
-        for (unsigned i = 0; i < queues_.size(); ++i) {
-            notify(i);
-        }
-    }
-}
-
-void VirtioMmio::notify(uint32_t index) {
-    if (index >= queues_.size()) {
-        guest_error(fmt::format("notification of queue {}, which does not exist", index));
-    } else if (queues_[index].ready() && (status_ & kNeedsReset) == 0) {
-        started_by_notification_ = started_by_notification_ || legacy_driver();
-        if (running()) {
-            device_->notify(index);
-        }
     }
 }
 

@@ -1,20 +1,15 @@
 // virtio over memory-mapped registers (virtio 1.2, section 4.2), version 2 or the legacy interface's version 1 (4.2.4).
-//
-// A driver that does not accept VIRTIO_F_VERSION_1 is one of the legacy interface, also where the registers are those of
-// version 2: teaching kernels combine the two, and QEMU serves them.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "base/mutex.h"
 #include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
-#include "emulator/hw/virtio/device.h"
-#include "emulator/memory/reader.h"
+#include "emulator/hw/virtio/registers.h"
 
 namespace weft::hw {
 
@@ -23,7 +18,7 @@ enum class VirtioMmioLayout {
     modern,  // version 2
 };
 
-class VirtioMmio final : private VirtioTransport {
+class VirtioMmio final : private VirtioRegisters {
   public:
     static constexpr uint64_t kSize = 0x1000;
 
@@ -38,13 +33,9 @@ class VirtioMmio final : private VirtioTransport {
   private:
     friend struct MmioOps<VirtioMmio>;
 
-    Mutex& mutex() override { return mutex_; }
-    mem::Reader& dma() override WEFT_REQUIRES(mutex_) { return dma_; }
-    Virtqueue& queue(unsigned index) override WEFT_REQUIRES(mutex_) { return queues_[index]; }
-    bool running() const override WEFT_REQUIRES(mutex_);
-    uint64_t negotiated() const override WEFT_REQUIRES(mutex_);
-    void used(Virtqueue& queue) override WEFT_REQUIRES(mutex_);
-    void failure(const std::string& reason) override WEFT_REQUIRES(mutex_);
+    void set_irq(bool level) override { irq_.set(level); }
+    uint64_t offered_features() const override;
+    void reset_locked() override WEFT_REQUIRES(mutex_);
 
     uint64_t mmio_read(uint64_t offset, unsigned size) WEFT_REQUIRES(mutex_);
     void mmio_write(uint64_t offset, unsigned size, uint64_t value) WEFT_REQUIRES(mutex_);
@@ -54,31 +45,9 @@ class VirtioMmio final : private VirtioTransport {
     void write_queue_register(uint64_t offset, uint32_t value) WEFT_REQUIRES(mutex_);
     void write_legacy_queue_register(uint64_t offset, uint32_t value) WEFT_REQUIRES(mutex_);
     void place_legacy_queue(unsigned index) WEFT_REQUIRES(mutex_);
-    void enable_queue(Virtqueue& queue) WEFT_REQUIRES(mutex_);
-    void write_status(uint32_t value) WEFT_REQUIRES(mutex_);
-    void notify(uint32_t index) WEFT_REQUIRES(mutex_);
-    void reset_locked() WEFT_REQUIRES(mutex_);
-    uint64_t offered_features() const;
-    // Whether the driver is one of the legacy interface, as far as it has said.
-    bool legacy_driver() const WEFT_REQUIRES(mutex_);
-    void interrupt(uint32_t reason) WEFT_REQUIRES(mutex_);
-    void guest_error(const std::string& reason);
 
-    MachineControl& control_;
     const IrqLine irq_;
     const VirtioMmioLayout layout_;
-    const std::unique_ptr<VirtioDevice> device_;
-    Mutex mutex_;
-    mem::Reader dma_ WEFT_GUARDED_BY(mutex_);
-    std::vector<Virtqueue> queues_ WEFT_GUARDED_BY(mutex_);
-    uint64_t driver_features_ WEFT_GUARDED_BY(mutex_) = 0;
-    uint32_t device_features_select_ WEFT_GUARDED_BY(mutex_) = 0;
-    uint32_t driver_features_select_ WEFT_GUARDED_BY(mutex_) = 0;
-    uint32_t queue_select_ WEFT_GUARDED_BY(mutex_) = 0;
-    uint32_t interrupt_status_ WEFT_GUARDED_BY(mutex_) = 0;
-    uint32_t status_ WEFT_GUARDED_BY(mutex_) = 0;
-    // A legacy driver notified the device of a queue: it need not say DRIVER_OK (2.1, 3.1.1: drivers use queues before it).
-    bool started_by_notification_ WEFT_GUARDED_BY(mutex_) = false;
 
     // Of the legacy layout; for each queue its page, 0: none, and its alignment.
     static constexpr uint32_t kLegacyAlignment = 4096;  // of drivers that do not set it, as QEMU has it

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "emulator/hw/virtio/net_checksum.h"
+#include "emulator/hw/virtio/pci.h"
 
 namespace weft::hw {
 
@@ -387,6 +388,15 @@ constexpr DeviceType kVirtioNetType = {
     .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
         return std::make_unique<VirtioNet>(config.netdev(), control, config.mac().value_or(kFirstMac));
     },
+};
+
+constexpr DeviceType kVirtioNetPciType = {
+    .name = "virtio-net-pci",
+    .bus = Bus::pci,
+    .help = "a network card on PCI",
+    .properties = kProperties,
+    .make_virtio = kVirtioNetType.make_virtio,
+    .make_pci = make_virtio_pci,
 };
 
 }  // namespace weft::hw

@@ -78,5 +78,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
 
 // virtio-net-device.
 extern const DeviceType kVirtioNetType;
+// virtio-net-pci.
+extern const DeviceType kVirtioNetPciType;
 
 }  // namespace weft::hw

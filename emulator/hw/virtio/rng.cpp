@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "emulator/hw/core/random.h"
+#include "emulator/hw/virtio/pci.h"
 
 namespace weft::hw {
 
@@ -172,6 +173,15 @@ constexpr DeviceType kVirtioRngType = {
     .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
         return std::make_unique<VirtioRng>(config.rng(), control);
     },
+};
+
+constexpr DeviceType kVirtioRngPciType = {
+    .name = "virtio-rng-pci",
+    .bus = Bus::pci,
+    .help = "a source of random numbers on PCI",
+    .properties = kProperties,
+    .make_virtio = kVirtioRngType.make_virtio,
+    .make_pci = make_virtio_pci,
 };
 
 }  // namespace weft::hw

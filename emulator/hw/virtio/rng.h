@@ -61,5 +61,7 @@ class VirtioRng final : public VirtioDevice {
 
 // virtio-rng-device.
 extern const DeviceType kVirtioRngType;
+// virtio-rng-pci.
+extern const DeviceType kVirtioRngPciType;
 
 }  // namespace weft::hw

@@ -28,6 +28,10 @@ class FakeTarget final : public control::gdb::Target, public control::gdb::Files
     bool detached = false;
     bool killed = false;
     bool has_files = true;
+    // It has what machines have: points of all kinds, a monitor, packets of its own.
+    bool is_machine = false;
+    std::vector<std::string> points;
+    uint64_t looked_at = 0;
     std::string features = "<target>#$}*</target>";
 
     uint64_t process() override { return 0x99; }
@@ -65,6 +69,40 @@ class FakeTarget final : public control::gdb::Target, public control::gdb::Files
     bool remove_breakpoint(uint64_t address, uint64_t) override {
         breakpoints.erase(address);
         return true;
+    }
+    std::optional<bool> point(const char* packet, uint64_t address, uint64_t size) {
+        if (!is_machine || size == 0) {
+            return is_machine ? std::optional(false) : std::nullopt;
+        }
+        points.push_back(packet + (" " + control::gdb::to_hex_number(address)) + " " +
+                         control::gdb::to_hex_number(size));
+        return true;
+    }
+    static std::string packet_of(char letter, control::gdb::WatchKind kind) {
+        return {letter, static_cast<char>('2' + static_cast<int>(kind))};
+    }
+    std::optional<bool> insert_hardware_breakpoint(uint64_t address, uint64_t kind) override {
+        return point("Z1", address, kind);
+    }
+    std::optional<bool> remove_hardware_breakpoint(uint64_t address, uint64_t kind) override {
+        return point("z1", address, kind);
+    }
+    std::optional<bool> insert_watchpoint(control::gdb::WatchKind kind, uint64_t address,
+                                          uint64_t size) override {
+        return point(packet_of('Z', kind).c_str(), address, size);
+    }
+    std::optional<bool> remove_watchpoint(control::gdb::WatchKind kind, uint64_t address,
+                                          uint64_t size) override {
+        return point(packet_of('z', kind).c_str(), address, size);
+    }
+    unsigned general_register_count() override { return is_machine ? 1 : register_count(); }
+    void look_at(uint64_t thread) override { looked_at = thread; }
+    bool attached() override { return is_machine; }
+    std::optional<std::string> command(std::string_view text) override {
+        return is_machine ? std::optional("<" + std::string(text) + ">") : std::nullopt;
+    }
+    std::optional<std::string> other_packet(std::string_view packet) override {
+        return is_machine && packet == "qfirst" ? std::optional("second") : std::nullopt;
     }
     void resume(std::span<const ThreadAction> actions) override {
         resumed.emplace_back(actions.begin(), actions.end());

@@ -58,9 +58,50 @@ TEST_CASE("unknown packets get the empty reply") {
     Client client;
     for (const char* packet :
          {"", "vMustReplyEmpty", "qXfer:other:read::0,1", "qTStatus", "Z1,1000,4", "Z2,1000,4", "z4,1000,4",
-          "!", "gg", "?x", "vCont", "qXfer:features:write:x:0:", "\xff"}) {
+          "qRcmd,68", "qqemu.sstep", "!", "gg", "?x", "vCont", "qXfer:features:write:x:0:", "\xff"}) {
         CHECK(client.ask(packet) == "");
     }
+}
+
+TEST_CASE("what a machine has besides") {
+    Client client;
+    client.target.is_machine = true;
+    CHECK(client.ask("qAttached:1") == "1");
+    CHECK(client.ask("qfirst") == "second");
+    CHECK(client.ask("qother") == "");
+    for (const char* packet : {"Z1,1000,4", "z1,1000,4", "Z2,1000,8", "Z3,1000,1", "Z4,1000,100"}) {
+        CHECK(client.ask(packet) == "OK");
+    }
+    CHECK(client.ask("z3,1000,1") == "OK");
+    CHECK(client.target.points == std::vector<std::string>{"Z1 1000 4", "z1 1000 4", "Z2 1000 8", "Z3 1000 1",
+                                                           "Z4 1000 100", "z3 1000 1"});
+    CHECK(client.ask("Z2,1000,0") == "E16");
+    CHECK(client.ask("Z2,1000") == "E16");
+    // A command's answer comes in parts before the end.
+    std::string all = client.raw(framed("qRcmd," + to_hex("hello")));
+    CHECK(all == "+" + framed("O" + to_hex("<hello>")) + framed("OK"));
+    CHECK(client.ask("qRcmd,6") == "E16");
+    CHECK(client.ask("vAttach;99") == "T05thread:10;");
+    CHECK(client.ask("vAttach;98") == "E16");
+    // Registers that are not read at once, and a number without one.
+    CHECK(client.ask("g").size() == 2 * 8);
+    CHECK(client.ask("p1").size() == 2 * 8);
+    client.target.registers[{0x10, 1}] = "";
+    CHECK(client.ask("p1") == "E16");
+    // Memory is that of the thread that is looked at.
+    CHECK(client.ask("Hg20") == "OK");
+    CHECK(client.ask("m1000,1") == to_hex("m"));
+    CHECK(client.target.looked_at == 0x20);
+    CHECK(client.ask("vCont;c") == "none");
+    CHECK(client.stopped({.thread = 0x20, .watch = WatchKind::read, .watched_address = 0x1234}) ==
+          "T05thread:20;rwatch:1234;");
+    CHECK(client.ask("vCont;c") == "none");
+    CHECK(client.stopped({.thread = 0x20, .watch = WatchKind::write, .watched_address = 1}) ==
+          "T05thread:20;watch:1;");
+    CHECK(client.ask("vCont;c") == "none");
+    CHECK(client.ask("qfirst") == "");
+    CHECK(client.stopped({.thread = 0x20, .watch = WatchKind::access, .watched_address = 1}) ==
+          "T05thread:20;awatch:1;");
 }
 
 TEST_CASE("threads are named with and without processes") {

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-import cases
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../control/gdb"))
+import cases  # pylint: disable=wrong-import-position
 
 SKIPPED = 77
 DEADLINE = 120

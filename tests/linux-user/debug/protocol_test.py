@@ -11,8 +11,10 @@ import struct
 import sys
 import xml.etree.ElementTree
 
-import cases
-from client import Program, stop, symbols
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../control/gdb"))
+import cases  # pylint: disable=wrong-import-position
+from client import stop, symbols  # pylint: disable=wrong-import-position
+from debugged import Program  # pylint: disable=wrong-import-position
 
 A0, PC, FIRST_F = 10, 32, 33
 SIGINT, SIGTRAP, SIGSEGV, SIGTERM, SIGUSR1 = 2, 5, 11, 15, 30  # gdb's numbers

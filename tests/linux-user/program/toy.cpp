@@ -106,6 +106,7 @@ const AccelOps kOps = {
     .virtual_time = nullptr,
     .process =
         [](AccelInstance* instance) { return instance->toy->has_process_mode ? &kProcessOps : nullptr; },
+    .debug = nullptr,
 };
 
 const AccelDescriptor kToyAccelerator = {

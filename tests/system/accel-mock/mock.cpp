@@ -260,9 +260,11 @@ const VirtualTimeOps* virtual_time(AccelInstance*) { return nullptr; }
 
 const ProcessOps* process(AccelInstance*) { return nullptr; }
 
+const DebugOps* debug(AccelInstance*) { return nullptr; }
+
 constexpr AccelOps kOps = {destroy, vcpu_create, vcpu_destroy,     resume,      pause,
                            reset,   vcpu_run,    ram_write_begins, ram_written, topology_changed,
-                           report,  services,    virtual_time,     process};
+                           report,  services,    virtual_time,     process,     debug};
 
 }  // namespace
 

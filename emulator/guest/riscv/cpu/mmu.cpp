@@ -61,8 +61,9 @@ uint8_t leaf_prot(const State& state, uint64_t pte, MmuMode mode) {
 
 class Walker {
   public:
-    Walker(State& state, const WalkRequest& request)
-        : state_(state), header_(state_header(&state)), request_(request) {}
+    // `checked`: permissions are asked; else a debugger looks.
+    Walker(State& state, const WalkRequest& request, bool checked = true)
+        : state_(state), header_(state_header(&state)), request_(request), checked_(checked) {}
 
     // Finds the leaf entry that maps the request's address and, unless this is a probe, marks it accessed and
     // dirty.
@@ -76,11 +77,12 @@ class Walker {
     State& state_;
     StateHeader& header_;
     const WalkRequest& request_;
+    const bool checked_;
 };
 
 // The walker's own accesses are checked as S-mode accesses (3.7.2).
 Fault Walker::load_pte(uint64_t address, uint64_t* pte) {
-    if (!pmp_allows(state_, address, sizeof(*pte), Priv::supervisor, kProtRead) ||
+    if ((checked_ && !pmp_allows(state_, address, sizeof(*pte), Priv::supervisor, kProtRead)) ||
         header_.services->phys_load(header_.vcpu, address, sizeof(*pte), pte) != MemoryStatus::ok) {
         return Fault::access;
     }
@@ -128,7 +130,7 @@ Fault Walker::find(Leaf* leaf) {
                 break;
             }
             const uint64_t superpage_mask = (uint64_t{1} << (kPageBits + kLevelBits * level)) - 1;
-            if ((leaf_prot(state_, pte, mode) & needed(request_.access)) == 0 ||
+            if ((checked_ && (leaf_prot(state_, pte, mode) & needed(request_.access)) == 0) ||
                 (frame & superpage_mask) != 0) {
                 return Fault::page;
             }
@@ -162,9 +164,19 @@ Fault protect(const State& state, const WalkRequest& request, WalkResult* result
     return (pmp.prot & needed(request.access)) != 0 ? Fault::none : Fault::access;
 }
 
+bool is_physical(const State& state, const WalkRequest& request) {
+    return static_cast<MmuMode>(request.mmu_mode) == MmuMode::machine ||
+           satp_mode(state.satp) == SatpMode::bare;
+}
+
+uint64_t physical_address(const Leaf& leaf, uint64_t vaddr) {
+    const uint64_t offset_mask = (uint64_t{1} << (kPageBits + kLevelBits * leaf.level)) - 1;
+    return (leaf.pte >> kPtePpnShift << kPageBits) | (vaddr & offset_mask);
+}
+
 Fault translate_address(State& state, const WalkRequest& request, WalkResult* result) {
     const auto mode = static_cast<MmuMode>(request.mmu_mode);
-    if (mode == MmuMode::machine || satp_mode(state.satp) == SatpMode::bare) {
+    if (is_physical(state, request)) {
         if (request.vaddr >> kPhysicalBits != 0) {
             return Fault::access;
         }
@@ -176,13 +188,11 @@ Fault translate_address(State& state, const WalkRequest& request, WalkResult* re
         return fault;
     }
     const unsigned shift = kPageBits + kLevelBits * leaf.level;
-    const uint64_t offset_mask = (uint64_t{1} << shift) - 1;
     uint8_t prot = leaf_prot(state, leaf.pte, mode);
     if ((leaf.pte & kPteDirty) == 0) {
         prot &= static_cast<uint8_t>(~kProtWrite);  // the first store walks again and sets the bit
     }
-    *result = {(leaf.pte >> kPtePpnShift << kPageBits) | (request.vaddr & offset_mask), prot,
-               static_cast<uint8_t>(shift), leaf.global, false};
+    *result = {physical_address(leaf, request.vaddr), prot, static_cast<uint8_t>(shift), leaf.global, false};
     return protect(state, request, result);
 }
 
@@ -197,6 +207,16 @@ bool walk(void* state_pointer, const WalkRequest* request, WalkResult* result) {
                          request->vaddr);
     }
     return fault == Fault::none;
+}
+
+std::optional<uint64_t> walk_for_debugger(State& state, const WalkRequest& request) {
+    if (is_physical(state, request)) {
+        return request.vaddr >> kPhysicalBits == 0 ? std::optional(request.vaddr) : std::nullopt;
+    }
+    Leaf leaf{};
+    return Walker(state, request, false).find(&leaf) == Fault::none
+               ? std::optional(physical_address(leaf, request.vaddr))
+               : std::nullopt;
 }
 
 void unaligned_access(void* state, uint64_t vaddr, Access access) {

@@ -6,6 +6,9 @@
 // always. Svnapot and Svpbmt are absent: their bits are reserved.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "weft/guest.h"
@@ -14,6 +17,10 @@ namespace weft::riscv {
 
 // GuestArch::walk.
 bool walk(void* state, const WalkRequest* request, WalkResult* result);
+
+// Where the mode of `request` has the address, whatever may be done there: neither the leaf's permissions nor PMP are asked, and nothing
+// is marked or raised. Nothing: it is mapped nowhere. While the vCPU is stopped or on its thread.
+std::optional<uint64_t> walk_for_debugger(State& state, const WalkRequest& request);
 
 // GuestArch::unaligned_access and bus_error.
 void unaligned_access(void* state, uint64_t vaddr, Access access);

@@ -1,0 +1,158 @@
+#include "emulator/control/qmp/commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weft::control::qmp {
+
+namespace {
+
+constexpr Parameter kEnable[] = {{"enable", Kind::array, true}};
+constexpr Parameter kCommandLine[] = {{"command-line", Kind::text, false},
+                                      {"cpu-index", Kind::integer, true}};
+constexpr Parameter kMemsave[] = {{"val", Kind::integer, false},
+                                  {"size", Kind::integer, false},
+                                  {"filename", Kind::text, false},
+                                  {"cpu-index", Kind::integer, true}};
+constexpr Parameter kPmemsave[] = {
+    {"val", Kind::integer, false}, {"size", Kind::integer, false}, {"filename", Kind::text, false}};
+constexpr Parameter kOption[] = {{"option", Kind::text, true}};
+constexpr Parameter kListTypes[] = {{"implements", Kind::text, true}, {"abstract", Kind::boolean, true}};
+constexpr Parameter kTypename[] = {{"typename", Kind::text, false}};
+constexpr Parameter kPath[] = {{"path", Kind::text, false}};
+constexpr Parameter kPathProperty[] = {{"path", Kind::text, false}, {"property", Kind::text, false}};
+constexpr Parameter kFlat[] = {{"flat", Kind::boolean, true}};
+constexpr Parameter kId[] = {{"id", Kind::text, false}};
+// Besides the properties of the driver.
+constexpr Parameter kDeviceAdd[] = {
+    {"driver", Kind::text, false}, {"bus", Kind::text, true}, {"id", Kind::text, true}};
+
+// Sent once, and dealt with by the session before anything else is.
+Answer negotiate(Subject&, const Json&) { return Json::object(); }
+
+constexpr Command kCommands[] = {
+    {"qmp_capabilities", kEnable, "ends the negotiation; there is no capability to enable", negotiate},
+    {"query-version", {}, "weft's version", query_version},
+    {"query-commands", {}, "the names of these commands", query_commands},
+    {"query-command-line-options", kOption, "the options, without their parameters",
+     query_command_line_options},
+    {"query-qmp-schema",
+     {},
+     "commands with their arguments, and events; answers are of any type",
+     query_qmp_schema},
+    {"query-status", {}, "whether the machine runs", query_status},
+    {"query-name", {}, "what `-name` says", query_name},
+    {"query-uuid", {}, "what `-uuid` says", query_uuid},
+    {"query-kvm", {}, "that there is none", query_kvm},
+    {"query-accelerators", {}, "the accelerator", query_accelerators},
+    {"query-target", {}, "the guest's architecture", query_target},
+    {"query-machines", {}, "the boards", query_machines},
+    {"query-current-machine", {}, "that the guest cannot be woken up", query_current_machine},
+    {"query-cpus-fast", {}, "the CPUs and the host's threads that run them", query_cpus_fast},
+    {"query-hotpluggable-cpus", {}, "none", nothing_of_the_kind},
+    {"query-cpu-definitions", {}, "the models of CPUs", query_cpu_definitions},
+    {"query-memory-size-summary", {}, "the size of RAM", query_memory_size_summary},
+    {"query-memdev", {}, "the RAM", query_memdev},
+    {"query-memory-devices", {}, "none", nothing_of_the_kind},
+    {"query-chardev", {}, "the lines of serial port, monitors and QMP", query_chardev},
+    {"query-block", {}, "the disks", query_block},
+    {"query-named-block-nodes", kFlat, "the disks' images", query_named_block_nodes},
+    {"query-block-jobs", {}, "none", nothing_of_the_kind},
+    {"query-jobs", {}, "none", nothing_of_the_kind},
+    {"query-pci", {}, "none", nothing_of_the_kind},
+    {"query-iothreads", {}, "none", nothing_of_the_kind},
+    {"query-mice", {}, "none", nothing_of_the_kind},
+    {"query-balloon", {}, "an error: there is none", query_balloon},
+    {"qom-list-types", kListTypes, "the kinds of devices, CPUs and boards", qom_list_types},
+    {"qom-list", kPath, "properties of the machine", qom_list},
+    {"qom-get", kPathProperty, "the machine's type", qom_get},
+    {"device-list-properties", kTypename, "the properties of a kind of devices", device_list_properties},
+    {"x-accel-stats", {}, "the accelerator's report, as `info jit`", x_accel_stats},
+    {"stop", {}, "stops all CPUs", stop},
+    {"cont", {}, "lets them run", cont},
+    {"quit", {}, "ends the emulator", quit},
+    {"system_reset", {}, "resets the machine", system_reset},
+    {"system_powerdown", {}, "an event and nothing else: the board has no power button", system_powerdown},
+    {"system_wakeup", {}, "an error: the guest cannot be suspended", system_wakeup},
+    {"inject-nmi", {}, "an error: the board has none", inject_nmi},
+    {"device_add", kDeviceAdd, "an error: devices are there from the start", device_add},
+    {"device_del", kId, "an error: they stay", device_del},
+    {"human-monitor-command", kCommandLine, "a command of the monitor, and its text", human_monitor_command},
+    {"memsave", kMemsave, "writes memory at virtual addresses of a CPU into a file", memsave},
+    {"pmemsave", kPmemsave, "writes memory at physical addresses into a file", pmemsave},
+};
+
+constexpr Event kEvents[] = {
+    {"STOP", false, "the CPUs have stopped"},
+    {"RESUME", false, "the CPUs run again"},
+    {"RESET", true, "the machine was reset"},
+    {"SHUTDOWN", true, "the machine ends, and the emulator with it"},
+    {"POWERDOWN", false, "`system_powerdown` was asked for"},
+};
+
+bool is_of(const Json& value, Kind kind) {
+    switch (kind) {
+        case Kind::boolean:
+            return value.is_boolean();
+        case Kind::integer:
+            return value.is_number_integer();
+        case Kind::text:
+            return value.is_string();
+        case Kind::array:
+            return value.is_array();
+    }
+    return false;
+}
+
+const char* name_of(Kind kind) {
+    switch (kind) {
+        case Kind::boolean:
+            return "boolean";
+        case Kind::integer:
+            return "integer";
+        case Kind::text:
+            return "string";
+        case Kind::array:
+            return "array";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+std::span<const Event> events() { return kEvents; }
+
+const Command* find_command(std::string_view name) {
+    const auto found = std::ranges::find(kCommands, name, &Command::name);
+    return found == std::end(kCommands) ? nullptr : found;
+}
+
+std::expected<void, Failure> check_arguments(const Command& command, const Json& arguments) {
+    for (const Parameter& parameter : command.parameters) {
+        const auto argument = arguments.find(parameter.name);
+        if (argument == arguments.end()) {
+            if (!parameter.optional) {
+                return generic_error(fmt::format("argument '{}' is missing", parameter.name));
+            }
+        } else if (!is_of(*argument, parameter.kind)) {
+            return generic_error(
+                fmt::format("argument '{}' must be of type {}", parameter.name, name_of(parameter.kind)));
+        }
+    }
+    // The rest of device_add's are the driver's.
+    if (command.parameters.data() == kDeviceAdd) {
+        return {};
+    }
+    for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
+        const auto named = [&](const Parameter& parameter) { return argument.key() == parameter.name; };
+        if (std::ranges::none_of(command.parameters, named)) {
+            return generic_error(
+                fmt::format("{} has no argument {}", command.name, json_text(argument.key(), false)));
+        }
+    }
+    return {};
+}
+
+}  // namespace weft::control::qmp

@@ -1,0 +1,124 @@
+// What QMP tells of the machine as a whole.
+#include <fmt/format.h>
+
+#include "emulator/accel/text_sinks.h"
+#include "emulator/control/qmp/commands.h"
+
+namespace weft::control::qmp {
+
+namespace {
+
+std::string cpu_type(const std::string& model) { return model + "-riscv-cpu"; }
+
+}  // namespace
+
+// In the place of QEMU's number: clients look for it there.
+Answer query_version(Subject& subject, const Json&) {
+    const Version version = version_numbers(subject.facts.version);
+    return Json{{"qemu", {{"major", version.major}, {"minor", version.minor}, {"micro", version.micro}}},
+                {"package", "weft " + subject.facts.version}};
+}
+
+Answer query_status(Subject& subject, const Json&) {
+    const machine::MachineOperations& machine = subject.machine;
+    const char* const status = machine.running() ? "running" : machine.started() ? "paused" : "prelaunch";
+    return Json{{"running", machine.running()}, {"status", status}};
+}
+
+Answer query_name(Subject& subject, const Json&) {
+    return subject.facts.name.empty() ? Json::object() : Json{{"name", subject.facts.name}};
+}
+
+Answer query_uuid(Subject& subject, const Json&) { return Json{{"UUID", uuid_or_zeros(subject.facts)}}; }
+
+Answer query_kvm(Subject&, const Json&) { return Json{{"enabled", false}, {"present", false}}; }
+
+Answer query_accelerators(Subject& subject, const Json&) {
+    const std::string& name = subject.facts.accelerator;
+    return Json{{"enabled", name}, {"present", Json::array({name})}};
+}
+
+Answer query_target(Subject& subject, const Json&) { return Json{{"arch", subject.facts.architecture}}; }
+
+Answer query_machines(Subject& subject, const Json&) {
+    Json list = Json::array();
+    for (const hw::MachineType& type : subject.facts.machine_types) {
+        Json entry{{"name", type.name},
+                   {"cpu-max", type.max_cpus},
+                   {"hotpluggable-cpus", false},
+                   {"numa-mem-supported", false},
+                   {"deprecated", false},
+                   {"acpi", false},
+                   {"default-cpu-type", cpu_type(type.cpu_models().front().name)},
+                   {"default-ram-id", "ram"}};
+        if (list.empty()) {
+            entry["is-default"] = true;
+        }
+        list.push_back(std::move(entry));
+    }
+    list.push_back({{"name", "none"},
+                    {"cpu-max", 1},
+                    {"hotpluggable-cpus", false},
+                    {"numa-mem-supported", false},
+                    {"deprecated", false},
+                    {"acpi", false}});
+    return list;
+}
+
+Answer query_current_machine(Subject&, const Json&) { return Json{{"wakeup-suspend-support", false}}; }
+
+Answer query_cpus_fast(Subject& subject, const Json&) {
+    Json list = Json::array();
+    for (unsigned cpu = 0; cpu < subject.machine.cpu_count(); ++cpu) {
+        list.push_back({{"cpu-index", cpu},
+                        {"qom-path", fmt::format("/machine/soc0/harts[{}]", cpu)},
+                        {"qom-type", cpu_type(subject.facts.cpu_model)},
+                        {"thread-id", cpu_thread_id(cpu)},
+                        {"target", subject.facts.architecture},
+                        {"props", {{"socket-id", 0}, {"core-id", cpu}, {"thread-id", 0}}}});
+    }
+    return list;
+}
+
+Answer query_cpu_definitions(Subject& subject, const Json&) {
+    Json list = Json::array();
+    for (const hw::MachineType& type : subject.facts.machine_types) {
+        for (const hw::CpuChoice& model : type.cpu_models()) {
+            list.push_back({{"name", model.name},
+                            {"typename", cpu_type(model.name)},
+                            {"static", false},
+                            {"deprecated", false}});
+        }
+    }
+    return list;
+}
+
+Answer query_memory_size_summary(Subject& subject, const Json&) {
+    return Json{{"base-memory", subject.facts.memory_bytes}};
+}
+
+Answer query_memdev(Subject& subject, const Json&) {
+    Json list = Json::array();
+    if (subject.facts.memory_bytes != 0) {
+        list.push_back({{"id", "ram"},
+                        {"size", subject.facts.memory_bytes},
+                        {"merge", false},
+                        {"dump", true},
+                        {"prealloc", false},
+                        {"reserve", false},
+                        {"share", false},
+                        {"host-nodes", Json::array()},
+                        {"policy", "default"}});
+    }
+    return list;
+}
+
+Answer x_accel_stats(Subject& subject, const Json&) {
+    loader::TextCollector text;
+    if (const Result<> told = subject.machine.dump_accelerator("jit", *text.sink()); !told) {
+        return generic_error(told.error().message());
+    }
+    return Json{{"human-readable-text", text.text()}};
+}
+
+}  // namespace weft::control::qmp

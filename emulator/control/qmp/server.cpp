@@ -1,0 +1,42 @@
+#include "emulator/control/qmp/server.h"
+
+namespace weft::control::qmp {
+
+Server::Server(backend::CharBackend& line, machine::MachineOperations& machine, const MachineFacts& facts,
+               bool pretty)
+    : line_(line),
+      machine_(machine),
+      session_(machine, facts, pretty, [this](std::string_view text) { send(text); }) {
+    machine_.add_listener(*this);
+    line_.set_receiver(this);
+}
+
+Server::~Server() {
+    line_.set_receiver(nullptr);
+    machine_.remove_listener(*this);
+}
+
+void Server::receive(std::span<const uint8_t> data) {
+    if (open_) {
+        session_.receive(data);
+    }
+}
+
+void Server::opened() {
+    open_ = true;
+    session_.start();
+}
+
+void Server::event(const char* name, std::optional<machine::MachineCause> cause) {
+    if (open_) {
+        session_.event(name, cause);
+    }
+}
+
+void Server::send(std::string_view text) {
+    if (open_ && !line_.write_whole({reinterpret_cast<const uint8_t*>(text.data()), text.size()})) {
+        open_ = !line_.hang_up();
+    }
+}
+
+}  // namespace weft::control::qmp

@@ -1,0 +1,43 @@
+// One client's conversation: greeting, negotiation, commands and their answers, events.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "emulator/control/facts.h"
+#include "emulator/control/qmp/json_stream.h"
+#include "emulator/machine/operations.h"
+
+namespace weft::control::qmp {
+
+// The main loop's thread.
+class Session final : private JsonStream::Receiver {
+  public:
+    // `send` gets whole lines. Machine and facts outlive the session.
+    Session(machine::MachineOperations& machine, const MachineFacts& facts, bool pretty,
+            std::function<void(std::string_view)> send);
+
+    // A client came: greets it. Nothing is left of one that was there before.
+    void start();
+    void receive(std::span<const uint8_t> data) { stream_.feed(data); }
+
+    // One of commands.h's events(), for clients that have negotiated.
+    void event(const char* name, std::optional<machine::MachineCause> cause = {});
+
+  private:
+    void text(const std::string& json) override;
+    void damaged(const char* reason) override;
+
+    machine::MachineOperations& machine_;
+    const MachineFacts& facts_;
+    const bool pretty_;
+    const std::function<void(std::string_view)> send_;
+    JsonStream stream_{*this};
+    bool negotiated_ = false;
+};
+
+}  // namespace weft::control::qmp
