@@ -137,7 +137,7 @@ Result<> show_memory(machine::MachineOperations& machine, std::optional<unsigned
         }
         uint64_t value = 0;
         std::memcpy(&value, data.data() + done, size);  // guest and host are little-endian
-        say(sink, " " + item(value, size, letter));
+        say(sink, fmt::format(" {}", item(value, size, letter)));
     }
     if (!data.empty()) {
         say(sink, "\n");

@@ -27,7 +27,7 @@ std::optional<uint64_t> register_value(const MonitorCall& call, std::string_view
         if (words.size() == 2) {
             for (const std::string& one : split(words[0], '/')) {
                 if (one == name) {
-                    return parse_uint("0x" + words[1]);
+                    return parse_uint(fmt::format("0x{}", words[1]));
                 }
             }
         }

@@ -315,7 +315,7 @@ Session::Reply Session::monitor_command(std::string_view arguments) {
     }
     constexpr size_t kPart = kMostPacket / 2 - 1;
     for (size_t at = 0; at < text->size(); at += kPart) {
-        send("O" + to_hex(std::string_view(*text).substr(at, kPart)));
+        send(fmt::format("O{}", to_hex(std::string_view(*text).substr(at, kPart))));
     }
     return std::string(kOk);
 }

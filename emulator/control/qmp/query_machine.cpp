@@ -16,7 +16,7 @@ std::string cpu_type(const std::string& model) { return model + "-riscv-cpu"; }
 Answer query_version(Subject& subject, const Json&) {
     const Version version = version_numbers(subject.facts.version);
     return Json{{"qemu", {{"major", version.major}, {"minor", version.minor}, {"micro", version.micro}}},
-                {"package", "weft " + subject.facts.version}};
+                {"package", fmt::format("weft {}", subject.facts.version)}};
 }
 
 Answer query_status(Subject& subject, const Json&) {
