@@ -1,9 +1,9 @@
 // What a machine's debugger stops at: breakpoints and watchpoints, at virtual addresses.
 //
 // One an accelerator. Written while all its vCPUs are paused, read by their threads without a lock: pausing and resuming order
-// the two. A page with a breakpoint is interpreted up to the next one, or its instructions are translated one by one (ExecLoop), so that what was
-// translated of it before stays;
-// pages with a watchpoint have tcg::kTlbWatched in their TLB entries, so that each access of theirs is a call.
+// the two. A page with a breakpoint is interpreted up to the next one, or its instructions are translated one by one (ExecLoop),
+// so that what was translated of it before stays; pages with a watchpoint have tcg::kTlbWatched in their TLB entries, so that each
+// access of theirs is a call.
 #pragma once
 
 #include <cstdint>

@@ -412,33 +412,20 @@ Result<> Machine::dump_accelerator(const std::string& topic, const TextSink& sin
     return {};
 }
 
-// Page by page. The walk probes: it changes nothing that the guest sees.
+// Page by page.
 Result<> Machine::read_memory(std::optional<unsigned> cpu, uint64_t address, std::span<uint8_t> data) {
     constexpr uint64_t kPage = 4096;
     const Paused paused(*this);
     mem::Reader reader(board_->cpu(cpu.value_or(0)).address_space());
-    const GuestArch& arch = board_->guest_arch();
     while (!data.empty()) {
         const size_t size = std::min<uint64_t>(data.size(), kPage - address % kPage);
         uint64_t physical = address;
         if (cpu) {
-            void* const state = vcpus_[*cpu].state;
-            WalkRequest request{.vaddr = address,
-                                .access = Access::load,
-                                .mmu_mode = arch.fetch_mmu_mode(arch.tb_flags(state)),
-                                .size = 1,
-                                .probe = true};
-            WalkResult result{};
-            bool mapped = arch.walk(state, &request, &result);
-            if (!mapped) {
-                // Code may be readable by its execution alone.
-                request.access = Access::fetch;
-                mapped = arch.walk(state, &request, &result);
-            }
-            if (!mapped) {
+            const std::optional<uint64_t> found = board_->cpu(*cpu).debug().translate(address);
+            if (!found) {
                 return fail(fmt::format("nothing is mapped at {:#x}", address));
             }
-            physical = result.paddr;
+            physical = *found;
         }
         if (reader.read(physical, data.first(size)) != DeviceStatus::ok) {
             return fail(fmt::format("there is no memory at {:#x}", address));

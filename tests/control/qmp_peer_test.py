@@ -22,7 +22,7 @@ CASES = [
     ("query-accelerators", {}), ("query-target", {}), ("query-machines", {}), ("query-current-machine", {}),
     ("query-cpus-fast", {}), ("query-cpu-definitions", {}), ("query-memory-size-summary", {}), ("query-memdev", {}),
     ("query-memory-devices", {}), ("query-chardev", {}), ("query-block", {}), ("query-named-block-nodes", {}),
-    ("query-block-jobs", {}), ("query-jobs", {}), ("query-pci", {}), ("query-iothreads", {}), ("query-mice", {}),
+    ("query-block-jobs", {}), ("query-jobs", {}), ("query-iothreads", {}), ("query-mice", {}),
     ("query-balloon", {}), ("qom-list-types", {"implements": "cpu"}), ("qom-list", {"path": "/machine"}),
     ("qom-get", {"path": "/machine", "property": "type"}), ("device-list-properties", {"typename": "virtio-blk-device"}),
     ("device-list-properties", {"typename": "no-such-type"}), ("query-commands", {}),

@@ -212,6 +212,9 @@ LoopExit ExecLoop::debug_step(Vcpu& vcpu, EpochDomain::Reader& reader) {
         if (watchpoint_met(vcpu)) {
             return LoopExit::debug;
         }
+        if (again(vcpu)) {
+            return debug_step(vcpu, reader);  // what is there now takes the access
+        }
         deliver(vcpu);
     } else if (kind == ExitKind::halt) {
         vcpu.halted = true;

@@ -28,16 +28,8 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
     const uint64_t first_page = begun & ~(kPageSize - 1);
     for (bool moved = false;; moved = true) {
         RunResult result;
-        if (!run_once(vcpu, page, static_cast<uint32_t>(kPageSize), &result)) {
-            return Interpreted::fault;
-        }
-        vcpu.counters.cold_runs.add();
-        vcpu.counters.cold_insns.add(result.insns);
-        if (vcpu.failed) {
-            return Interpreted::failed;
-        }
-        if (result.stop == RunStop::exception) {
-            return Interpreted::fault;
+        if (const auto ended = run_once(vcpu, page, static_cast<uint32_t>(kPageSize), &result)) {
+            return *ended;
         }
         if (result.stop == RunStop::translate) {
             return moved || result.insns != 0 ? Interpreted::went_on : Interpreted::translate;
@@ -56,23 +48,28 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
 
 Interpreted InterpretedExecution::run_to(Vcpu& vcpu, const FetchPage& page, uint32_t end) {
     RunResult result;
-    if (!run_once(vcpu, page, end, &result)) {
-        return Interpreted::fault;
-    }
-    vcpu.counters.cold_runs.add();
-    vcpu.counters.cold_insns.add(result.insns);
-    if (vcpu.failed) {
-        return Interpreted::failed;
-    }
-    if (result.stop == RunStop::exception) {
-        return Interpreted::fault;
+    if (const auto ended = run_once(vcpu, page, end, &result)) {
+        return *ended;
     }
     return result.stop == RunStop::translate && result.insns == 0 ? Interpreted::translate
                                                                   : Interpreted::went_on;
 }
 
-// Until the next jump or the end of the bytes, which is `end` in the page. False: an exception is recorded, as the bytes cannot be read any more.
-bool InterpretedExecution::run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result) {
+std::optional<Interpreted> InterpretedExecution::run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end,
+                                                          RunResult* result) {
+    if (!run_bytes(vcpu, page, end, result)) {
+        return Interpreted::fault;
+    }
+    vcpu.counters.cold_runs.add();
+    vcpu.counters.cold_insns.add(result->insns);
+    if (vcpu.failed) {
+        return Interpreted::failed;
+    }
+    return result->stop == RunStop::exception ? std::optional(Interpreted::fault) : std::nullopt;
+}
+
+// False: an exception is recorded, as the bytes cannot be read any more.
+bool InterpretedExecution::run_bytes(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result) {
     const auto offset = static_cast<uint32_t>(vcpu.header().pc & (kPageSize - 1));
     const uint32_t size = end - offset;
     if (page.host != nullptr) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "accel/tcg/mmu/guest_memory.h"
 #include "accel/tcg/translate/translate_at.h"
@@ -35,7 +36,9 @@ class InterpretedExecution {
     Interpreted run_to(Vcpu& vcpu, const FetchPage& page, uint32_t end);
 
   private:
-    bool run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result);
+    // Until the next jump or the end of the bytes, which is `end` in the page. Nothing: `result` says how it went on.
+    std::optional<Interpreted> run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result);
+    bool run_bytes(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result);
     Interpreted translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
 
     const GuestArch& guest_;

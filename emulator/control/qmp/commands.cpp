@@ -60,7 +60,6 @@ constexpr Command kCommands[] = {
     {"query-named-block-nodes", kFlat, "the disks' images", query_named_block_nodes},
     {"query-block-jobs", {}, "none", nothing_of_the_kind},
     {"query-jobs", {}, "none", nothing_of_the_kind},
-    {"query-pci", {}, "none", nothing_of_the_kind},
     {"query-iothreads", {}, "none", nothing_of_the_kind},
     {"query-mice", {}, "none", nothing_of_the_kind},
     {"query-balloon", {}, "an error: there is none", query_balloon},

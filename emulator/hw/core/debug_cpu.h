@@ -9,7 +9,7 @@
 namespace weft::hw {
 
 // Registers have numbers of the architecture's, as its description says; not each number has one. What takes a CPU's state is called
-// while its vCPU is paused, on the vCPU's thread.
+// while its vCPU is paused, on the vCPU's thread; translate() alone is as right on another.
 class DebugCpu {
   public:
     virtual ~DebugCpu() = default;
@@ -24,7 +24,7 @@ class DebugCpu {
     virtual std::string read_register(unsigned number) const = 0;
     // By the register's own rules. False: it cannot be written, or is of another size.
     virtual bool write_register(unsigned number, std::string_view bytes) = 0;
-    // Where the CPU's present mode has the address, whatever may be done there. Nothing: nowhere.
+    // Where the CPU's present mode has the address, whatever may be done there. Nothing: nowhere. Changes nothing that the guest sees.
     virtual std::optional<uint64_t> translate(uint64_t vaddr) = 0;
 };
 

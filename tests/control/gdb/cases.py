@@ -1,7 +1,17 @@
-"""Runs the methods of a class as tests."""
+"""Runs the methods of a class as tests, and what they say."""
 
+import re
 import sys
 import traceback
+
+
+def expect(text, *patterns):
+    """All of them, in this order."""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.MULTILINE).search(text, at)
+        assert found, f"no {pattern!r} from {at} on in:\n{text}"
+        at = found.end()
 
 
 def run(test, helpers, names):

@@ -8,7 +8,6 @@ gdb-multiarch.
 """
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -28,15 +27,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def expect(text, *patterns):
-    """All of them, in this order."""
-    at = 0
-    for pattern in patterns:
-        found = re.compile(pattern, re.MULTILINE).search(text, at)
-        assert found, f"no {pattern!r} from {at} on in:\n{text}"
-        at = found.end()
 
 
 class Test:
@@ -75,14 +65,14 @@ class Test:
     def like_xv6(self):
         text = self.run(["b *0x80000000", "c", "si", "print/x $pc", "info threads", "x/3i $pc", "p $mstatus", "p/x $satp", "p $priv", "thread 3", "p $mhartid",
                          "info registers pc", "detach"], smp=4, status=None)
-        expect(text, r"^Breakpoint 1 at 0x80000000", r"Thread \d .*hit Breakpoint 1, .*_start", r"= 0x80000004$",
+        cases.expect(text, r"^Breakpoint 1 at 0x80000000", r"Thread \d .*hit Breakpoint 1, .*_start", r"= 0x80000004$",
                r"Thread 1\.1 \(CPU#0 \[running\]\)", r"Thread 1\.4 \(CPU#3 \[running\]\)", r"^=> 0x80000004", r"= \S", r"= 0x0$", r"= .*3",
                r"Switching to thread 3", r"= 2$", r"^pc .*0x", r"[Dd]etach")
 
     def functions(self):
         text = self.run(["break add", "continue", "backtrace", "print b", "continue", "print b", "finish", "print $a0", "next", "info registers s0 a0",
                          *self.TO_THE_END])
-        expect(text, r"^Breakpoint 1, add ", r"^#0 +add ", r"^#1 .* main ", r"= 0$", r"^Breakpoint 1, add ", r"= 1$", r"Value returned",
+        cases.expect(text, r"^Breakpoint 1, add ", r"^#0 +add ", r"^#1 .* main ", r"= 0$", r"^Breakpoint 1, add ", r"= 1$", r"Value returned",
                r"= 1$", r"^s0", r"^Breakpoint 2, spin", r"^Breakpoint 3, .*sleep", r"exited normally")
 
     def watchpoints(self):
@@ -90,23 +80,23 @@ class Test:
         text = self.run(["break *accesses", "continue", "set $fa0 = 1.5",
                          f"watch {word}", f"rwatch {word}", f"awatch {word}", f"set var {word} = 7", "continue", "continue", "continue", "continue",
                          "info breakpoints", *self.TO_THE_END])
-        expect(text, r"^Breakpoint 1", r"Hardware watchpoint 2", r"Hardware read watchpoint 3", r"Hardware access \(read/write\) watchpoint 4",
+        cases.expect(text, r"^Breakpoint 1", r"Hardware watchpoint 2", r"Hardware read watchpoint 3", r"Hardware access \(read/write\) watchpoint 4",
                r"^Hardware read watchpoint 3", r"^Hardware access", r"^Hardware watchpoint 2", r"^Old value = 7", r"^New value = 14", r"access_sc", r"hw watchpoint", r"exited normally")
 
     def user_mode(self):
         text = self.run(["break *0x100000000", "continue", "print $priv", "x/2i $pc", "stepi", "stepi", "x/gx $a2", "stepi", "print $a0",
                          "maintenance packet Qqemu.PhyMemMode:1", "x/gx &user_word", "maintenance packet Qqemu.PhyMemMode:0", *self.TO_THE_END])
-        expect(text, r"^Breakpoint 1, 0x0000000100000000", r"= .*0", r"^=> 0x100000000:\s+auipc", r"0029$", r"= 41$", r'received: "OK"', r"0x.*29$",
+        cases.expect(text, r"^Breakpoint 1, 0x0000000100000000", r"= .*0", r"^=> 0x100000000:\s+auipc", r"0029$", r"= 41$", r'received: "OK"', r"0x.*29$",
                r"exited normally")
 
     def harts(self):
         text = self.run(["break spin", "continue", "delete", "thread apply all print $mhartid", "monitor info registers", "kill"], smp=4)
-        expect(text, r"hit Breakpoint 1, spin", r"Thread 4 .*\n.*= 3$", r"Thread 1 .*\n.*= 0$", r"pc ", r"killed")
+        cases.expect(text, r"hit Breakpoint 1, spin", r"Thread 4 .*\n.*= 3$", r"Thread 1 .*\n.*= 0$", r"pc ", r"killed")
 
     def running_machine(self):
         """Nobody waited, and it runs on when the debugger has gone."""
         text = self.run(["print $pc != 0", "detach"], options=(), status=None)
-        expect(text, r"= 1$", r"[Dd]etach")
+        cases.expect(text, r"= 1$", r"[Dd]etach")
 
 
 def main():

@@ -165,6 +165,19 @@ class Test:
                 self.step(client, f"p1.{hart}")
             assert met <= {1, 2, 3, 4}
 
+    def steps_that_meet_something_else(self):
+        """A flash memory that shows its cells becomes registers by the first store: the step ends behind that store."""
+        code, flash, read_identifiers, maker = 0x80400000, 0x20000000, 0x00900090, 0x00890089
+        with self.start() as machine:
+            client = machine.client
+            client.write(code, struct.pack("<II", 0x00b52023, 0x00052603))  # sw a1, 0(a0); lw a2, 0(a0)
+            client.set_register(PC, code)
+            client.set_register(A0, flash)
+            client.set_register(A0 + 1, read_identifiers)
+            assert self.step(client) == code + 4, hex(client.register(PC))
+            assert self.step(client) == code + 8
+            assert client.register(A0 + 2) == maker, hex(client.register(A0 + 2))
+
     def steps(self):
         with self.start() as machine:
             client = machine.client

@@ -55,15 +55,6 @@ class Debugged:
         return self.weft.returncode
 
 
-def expect(text, *patterns):
-    """All of them, in this order."""
-    at = 0
-    for pattern in patterns:
-        found = re.compile(pattern, re.MULTILINE).search(text, at)
-        assert found, f"no {pattern!r} from {at} on in:\n{text}"
-        at = found.end()
-
-
 class Test:
     def __init__(self, weft, static, dynamic, prefix):
         self.weft, self.static, self.dynamic, self.prefix = weft, static, dynamic, prefix
@@ -76,7 +67,7 @@ class Test:
             text = run.run(["break add", "continue", "backtrace", "print a", "print b", "print number", "info registers pc",
                             "next", "next", "print sum", "call triple(14)", "print $fcsr", "set var sum = 9", "finish", "stepi",
                             "info threads", "info auxv", "continue"])
-            expect(text, r"Breakpoint 1, add \(a=(a@entry=)?3, b=(b@entry=)?4\)", r"^#0  add \(", r"^#1 .* run_add ", r"^#2 .* main ",
+            cases.expect(text, r"Breakpoint 1, add \(a=(a@entry=)?3, b=(b@entry=)?4\)", r"^#0  add \(", r"^#1 .* run_add ", r"^#2 .* main ",
                    r"= 3$", r"= 4$", r"= 1\.5$", r"^pc .*<add", r"= 7$", r"= 42$", r"= 0$", r"Value returned is .* = 9$",
                    r"Thread \d+\.\d+", r"AT_ENTRY", r"exited with code 011\]")
             assert run.status() == 9
@@ -85,20 +76,20 @@ class Test:
         with self.start("threads") as run:
             text = run.run(["break here", "continue", "info threads", "thread apply all backtrace 1", "thread 3", "stepi",
                             "print go_on = 1", "delete", "continue"])
-            expect(text, r"Breakpoint 1, .*here \(\)", r"^\* 1 +Thread", r"^  4 +Thread", r"Thread 4 .*\n.*#0 ", r"Thread 1 .*\n.*#0 ",
+            cases.expect(text, r"Breakpoint 1, .*here \(\)", r"^\* 1 +Thread", r"^  4 +Thread", r"Thread 4 .*\n.*#0 ", r"Thread 1 .*\n.*#0 ",
                    r"Switching to thread 3", r"= 1$", r"exited with code 05\]")
             assert run.status() == 5
 
     def signals(self):
         with self.start("signals") as run:
             text = run.run(["continue", "print $_siginfo.si_signo", "continue", "continue"])
-            expect(text, r"received signal SIGUSR1", r"= 10$", r"received signal SIGTERM", r"terminated with signal SIGTERM")
+            cases.expect(text, r"received signal SIGUSR1", r"= 10$", r"received signal SIGTERM", r"terminated with signal SIGTERM")
             assert run.status() == -signal.SIGTERM
 
     def fault(self):
         with self.start("fault") as run:
             text = run.run(["continue", "backtrace", "print $_siginfo._sifields._sigfault.si_addr", "continue"])
-            expect(text, r"received signal SIGSEGV", r"^#0 .*run_fault", r"0x10", r"terminated with signal SIGSEGV")
+            cases.expect(text, r"received signal SIGSEGV", r"^#0 .*run_fault", r"0x10", r"terminated with signal SIGSEGV")
 
     def interrupt(self):
         with self.start("read") as run:
@@ -116,19 +107,19 @@ class Test:
             run.weft.stdin.close()
             run.weft.stdin = None
             rest, _ = gdb.communicate(b"print triple(5)\ncontinue\nquit\n", timeout=DEADLINE)
-            expect(rest.decode(), r"= 15$", r"exited with code 04\]")
+            cases.expect(rest.decode(), r"= 15$", r"exited with code 04\]")
             assert run.status() == 4
 
     def shared_libraries(self):
         """By the target's files alone: gdb is told of no program."""
         with Debugged([self.weft, "-L", self.prefix, self.dynamic, "add"], None, ["set sysroot target:"]) as run:
             text = run.run(["break add", "continue", "info sharedlibrary", "backtrace", "print $pc == &add", "kill"])
-            expect(text, r"Breakpoint 1, .*add ", r"Yes .*target:.*ld-linux-riscv64", r"Yes .*target:.*libc\.so\.6", r"^#0 .*add ")
+            cases.expect(text, r"Breakpoint 1, .*add ", r"Yes .*target:.*ld-linux-riscv64", r"Yes .*target:.*libc\.so\.6", r"^#0 .*add ")
             assert run.status() == -signal.SIGKILL
 
     def detaching(self):
         with self.start("add") as run:
-            expect(run.run(["break add", "continue", "detach"]), r"Breakpoint 1, add", r"Detaching from program|detached")
+            cases.expect(run.run(["break add", "continue", "detach"]), r"Breakpoint 1, add", r"Detaching from program|detached")
             assert run.status() == 7
 
 
