@@ -27,7 +27,7 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
     const uint64_t begun = header.pc;
     const uint64_t first_page = begun & ~(kPageSize - 1);
     for (bool moved = false;; moved = true) {
-        RunResult result;
+        RunResult result{};
         if (const auto ended = run_once(vcpu, page, static_cast<uint32_t>(kPageSize), &result)) {
             return *ended;
         }
@@ -47,7 +47,7 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
 }
 
 Interpreted InterpretedExecution::run_to(Vcpu& vcpu, const FetchPage& page, uint32_t end) {
-    RunResult result;
+    RunResult result{};
     if (const auto ended = run_once(vcpu, page, end, &result)) {
         return *ended;
     }
