@@ -15,13 +15,16 @@ namespace weft {
 template <class Raw>
 struct OptionDesc {
     const char* name;
-    const char* alias;     // nullptr: none
-    const char* argument;  // as -help shows it; nullptr: takes none; "[=...": may follow the name
+    const char* alias;  // nullptr: none
+    const char*
+        argument;  // as -help shows it; nullptr: takes none; "[=...": may follow the name, or be left out
     const char* variable;  // that stands for it, without WEFT_ or QEMU_; nullptr: none
     Result<> (*apply)(Raw& raw, const std::string& value);
     const char* help;  // lines separated by '\n'
 
-    bool has_optional_value() const { return argument != nullptr && argument[0] == '['; }
+    bool has_optional_value() const {
+        return argument != nullptr && std::string_view(argument).starts_with("[=");
+    }
 };
 
 template <class Raw>
