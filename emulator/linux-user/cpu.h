@@ -1,6 +1,7 @@
 // The CPU of a guest thread as user mode sees it: registers, and why it stopped.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "emulator/linux-user/signal/thread_signals.h"
@@ -22,15 +23,21 @@ struct CpuException {
     MemoryFault fault = MemoryFault::unmapped;  // memory
 };
 
+// What a system call's instruction asks for (RISC-V psABI: a7, and a0 to a5).
+struct CpuCall {
+    uint64_t number = 0;
+    std::array<uint64_t, 6> arguments{};
+};
+
 // By the thread that runs the CPU, outside enter().
 class Cpu : public Registers {
   public:
     virtual uint64_t pc() const = 0;
-    virtual void set_pc(uint64_t pc) = 0;
-    // Integer registers, 1 to 31.
-    virtual uint64_t x(unsigned index) const = 0;
-    virtual void set_x(unsigned index, uint64_t value) = 0;
-    // All of them by Registers' functions.
+    // Of the instruction at pc.
+    virtual CpuCall call() const = 0;
+    // That instruction is done: its result goes to a0, and the pc is behind it.
+    virtual void finish_call(uint64_t result) = 0;
+    // All registers by Registers' functions.
 
     // What is recorded; after VcpuStop::exception only.
     virtual CpuException exception() const = 0;

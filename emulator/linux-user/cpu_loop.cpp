@@ -9,26 +9,15 @@
 
 namespace weft::user {
 
-namespace {
-
-// RISC-V psABI: arguments from a0 on, the call's number in a7, its result in a0.
-constexpr unsigned kA0 = 10;
-constexpr unsigned kA7 = 17;
-constexpr uint64_t kEcallSize = 4;
-
-}  // namespace
-
 SyscallOutcome make_call(const Cpu& cpu, Thread& thread) {
-    return dispatch(
-        thread, cpu.x(kA7),
-        {cpu.x(kA0), cpu.x(kA0 + 1), cpu.x(kA0 + 2), cpu.x(kA0 + 3), cpu.x(kA0 + 4), cpu.x(kA0 + 5)});
+    const CpuCall call = cpu.call();
+    return dispatch(thread, call.number, call.arguments);
 }
 
 std::optional<ThreadEnd> finish_call(Cpu& cpu, const SyscallOutcome& outcome) {
     switch (outcome.kind) {
         case SyscallOutcome::Kind::value:
-            cpu.set_x(kA0, static_cast<uint64_t>(outcome.value));
-            cpu.set_pc(cpu.pc() + kEcallSize);
+            cpu.finish_call(static_cast<uint64_t>(outcome.value));
             return std::nullopt;
         case SyscallOutcome::Kind::registers_set:
         case SyscallOutcome::Kind::restart:

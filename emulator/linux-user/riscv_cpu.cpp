@@ -7,10 +7,26 @@
 
 namespace weft::user {
 
+namespace {
+
+constexpr unsigned kA0 = 10;
+constexpr unsigned kA7 = 17;
+constexpr uint64_t kEcallSize = 4;
+
+}  // namespace
+
 uint64_t RiscvCpu::pc() const { return state_header(state_).pc; }
-void RiscvCpu::set_pc(uint64_t pc) { state_header(state_).pc = pc; }
-uint64_t RiscvCpu::x(unsigned index) const { return riscv::user_x(state_, index); }
-void RiscvCpu::set_x(unsigned index, uint64_t value) { riscv::set_user_x(state_, index, value); }
+
+CpuCall RiscvCpu::call() const {
+    const auto x = [this](unsigned index) { return riscv::user_x(state_, index); };
+    return {.number = x(kA7),
+            .arguments = {x(kA0), x(kA0 + 1), x(kA0 + 2), x(kA0 + 3), x(kA0 + 4), x(kA0 + 5)}};
+}
+
+void RiscvCpu::finish_call(uint64_t result) {
+    riscv::set_user_x(state_, kA0, result);
+    state_header(state_).pc += kEcallSize;
+}
 
 FrameRegisters RiscvCpu::get() {
     const riscv::UserRegisters registers = riscv::user_registers(state_);

@@ -11,9 +11,8 @@ class RiscvCpu final : public Cpu {
     explicit RiscvCpu(void* state) : state_(state) {}
 
     uint64_t pc() const override;
-    void set_pc(uint64_t pc) override;
-    uint64_t x(unsigned index) const override;
-    void set_x(unsigned index, uint64_t value) override;
+    CpuCall call() const override;
+    void finish_call(uint64_t result) override;
     FrameRegisters get() override;
     void set(const FrameRegisters& registers) override;
     CpuException exception() const override;

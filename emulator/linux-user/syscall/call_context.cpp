@@ -51,12 +51,25 @@ int64_t CallContext::pass(const std::array<uint64_t, 6>& guest_args) { return pa
 int64_t CallContext::pass_as(const std::array<Arg, 6>& kinds, const std::array<uint64_t, 6>& guest_args) {
     Syscall row = row_;
     row.args = kinds;
+    row.facts = ArgsFacts::of(kinds);
     return pass_row(row, guest_args);
 }
 
 int64_t CallContext::pass_row(const Syscall& row, const std::array<uint64_t, 6>& guest_args) {
+    if (!row.facts.memory) {
+        return safe_call(thread.asked, row.host_number, guest_args);
+    }
     HostCall call(row, guest_args, process.memory().range(), process.memory());
-    std::array<uint64_t, 6> host_args = call.args();
+    const int64_t result = row.facts.lookup ? look_up_and_call(row, guest_args, call.args())
+                                            : safe_call(thread.asked, row.host_number, call.args());
+    if (result != kRestart && !call.finish() && result >= 0) {
+        return -EFAULT;
+    }
+    return result;
+}
+
+int64_t CallContext::look_up_and_call(const Syscall& row, const std::array<uint64_t, 6>& guest_args,
+                                      std::array<uint64_t, 6> host_args) {
     std::optional<Name> name;
     for (unsigned i = 0; i < host_args.size(); ++i) {
         if (row.args[i].kind == ArgKind::lookup) {
@@ -67,11 +80,7 @@ int64_t CallContext::pass_row(const Syscall& row, const std::array<uint64_t, 6>&
             host_args[i] = follows_links(row, guest_args) ? name->host() : name->host_link();
         }
     }
-    const int64_t result = safe_call(thread.asked, row.host_number, host_args);
-    if (result != kRestart && !call.finish() && result >= 0) {
-        return -EFAULT;
-    }
-    return result;
+    return safe_call(thread.asked, row.host_number, host_args);
 }
 
 }  // namespace weft::user

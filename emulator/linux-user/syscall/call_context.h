@@ -89,6 +89,8 @@ class CallContext {
 
   private:
     int64_t pass_row(const Syscall& row, const std::array<uint64_t, 6>& guest_args);
+    int64_t look_up_and_call(const Syscall& row, const std::array<uint64_t, 6>& guest_args,
+                             std::array<uint64_t, 6> host_args);
     template <class T>
     static uint64_t word(T value) {
         if constexpr (std::integral<T>) {

@@ -64,13 +64,22 @@ constexpr bool is_sound(const Syscall& call) {
 static_assert(std::ranges::all_of(kByNumber, is_sound));
 static_assert(std::ranges::adjacent_find(kByNumber, {}, &Syscall::number) == kByNumber.end());
 
+// The place of a number's row in kByNumber, behind that of none.
+constexpr auto kPlaces = [] {
+    std::array<uint16_t, kByNumber.back().number + 1> places{};
+    for (size_t i = 0; i < kByNumber.size(); ++i) {
+        places[kByNumber[i].number] = static_cast<uint16_t>(i + 1);
+    }
+    return places;
+}();
+
 }  // namespace
 
 std::span<const Syscall> syscalls() { return kByNumber; }
 
 const Syscall* find_syscall(uint64_t number) {
-    const auto row = std::ranges::lower_bound(kByNumber, number, {}, &Syscall::number);
-    return row != kByNumber.end() && row->number == number ? &*row : nullptr;
+    const size_t place = number < kPlaces.size() ? kPlaces[number] : 0;
+    return place != 0 ? &kByNumber[place - 1] : nullptr;
 }
 
 }  // namespace weft::user

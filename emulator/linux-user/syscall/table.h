@@ -25,12 +25,28 @@ struct Policy {
     std::string_view reason = {};  // of enosys
 };
 
+// What has to be done about some arguments before the host gets them.
+struct ArgsFacts {
+    bool memory = false;  // one names memory of the guest's
+    bool lookup = false;  // one is a name that is looked up
+
+    static constexpr ArgsFacts of(const std::array<Arg, 6>& args) {
+        ArgsFacts facts;
+        for (const Arg& arg : args) {
+            facts.memory = facts.memory || arg.is_memory();
+            facts.lookup = facts.lookup || arg.kind == ArgKind::lookup;
+        }
+        return facts;
+    }
+};
+
 struct Syscall {
     uint16_t number;
     int32_t host_number;  // -1: the host has no such call
     std::string_view name;
     Policy policy;
     std::array<Arg, 6> args;
+    ArgsFacts facts = ArgsFacts::of(args);
 
     constexpr unsigned arg_count() const {
         unsigned count = 0;

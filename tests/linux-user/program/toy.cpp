@@ -136,9 +136,14 @@ class ToyCpu final : public user::Cpu {
     explicit ToyCpu(ToyState& state) : state_(state) {}
 
     uint64_t pc() const override { return state_.registers.pc; }
-    void set_pc(uint64_t pc) override { state_.registers.pc = pc; }
-    uint64_t x(unsigned index) const override { return state_.registers.x[index]; }
-    void set_x(unsigned index, uint64_t value) override { state_.registers.x[index] = value; }
+    user::CpuCall call() const override {
+        const auto& x = state_.registers.x;
+        return {.number = x[17], .arguments = {x[10], x[11], x[12], x[13], x[14], x[15]}};
+    }
+    void finish_call(uint64_t result) override {
+        state_.registers.x[10] = result;
+        state_.registers.pc += 4;
+    }
     user::FrameRegisters get() override { return state_.registers; }
     void set(const user::FrameRegisters& registers) override { state_.registers = registers; }
     user::CpuException exception() const override { return state_.exception; }
