@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/shared_bytes.h"
 #include "base/text_values.h"
 #include "base/unique_fd.h"
 #include "emulator/backend/block/raw.h"
@@ -36,18 +37,20 @@ constexpr const char* kInstalledFirmware[] = {
 // Enough of a file to tell whether it is ELF, whose size says nothing about the memory it takes.
 constexpr size_t kMagicSize = 4;
 
-// Appends up to `size` bytes; the number that came, 0 at the end of the file.
-Result<size_t> read_some(int fd, const std::string& name, std::vector<uint8_t>& bytes, size_t size) {
-    const size_t filled = bytes.size();
-    bytes.resize(filled + size);
+// Appends up to about `size` bytes; the number that came, 0 at the end of the file.
+Result<size_t> read_some(int fd, const std::string& name, BytesCollector& bytes, size_t size) {
+    const auto room = bytes.room(size);
+    if (!room) {
+        return std::unexpected(room.error().within(name));
+    }
     ssize_t count = -1;
     do {
-        count = ::read(fd, bytes.data() + filled, size);
+        count = ::read(fd, room->data(), size);
     } while (count < 0 && errno == EINTR);
     if (count < 0) {
         return fail_errno(name);
     }
-    bytes.resize(filled + static_cast<size_t>(count));
+    bytes.add(static_cast<size_t>(count));
     return static_cast<size_t>(count);
 }
 
@@ -65,24 +68,36 @@ Result<hw::BootFile> read_file(const char* option, const std::string& path, uint
     if (S_ISDIR(info.st_mode)) {
         return fail_errno(file.name, EISDIR);
     }
+    const uint64_t said = S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0;
+    BytesCollector bytes;
+    if (said <= memory) {
+        // At once for all of it, so that it is not moved.
+        if (const auto room = bytes.room(std::max<size_t>(static_cast<size_t>(said), kMagicSize) + 1);
+            !room) {
+            return std::unexpected(room.error().within(file.name));
+        }
+    }
     size_t next = kMagicSize;
     while (true) {
-        const Result<size_t> count = read_some(fd.get(), file.name, file.bytes, next);
+        const Result<size_t> count = read_some(fd.get(), file.name, bytes, next);
         if (!count) {
             return std::unexpected(count.error());
         }
         if (*count == 0) {
             break;
         }
-        const uint64_t known = std::max<uint64_t>(
-            file.bytes.size(), S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0);
-        if (file.bytes.size() >= kMagicSize && !hw::is_elf(file.bytes) && known > memory) {
+        const uint64_t size = bytes.bytes().size();
+        const uint64_t known = std::max(size, said);
+        if (size >= kMagicSize && !hw::is_elf(bytes.bytes()) && known > memory) {
             return fail(fmt::format("{}: the file is larger than the machine's memory of {}", file.name,
                                     format_size(memory)));
         }
-        next = std::max<size_t>(
-            size_t{1} << 20, known > file.bytes.size() ? static_cast<size_t>(known) - file.bytes.size() : 0);
+        // One byte more than is said to be there finds the end without another place.
+        next = known > size                ? static_cast<size_t>(known - size)
+               : size == said && size != 0 ? 1
+                                           : size_t{1} << 20;
     }
+    file.bytes = bytes.take();
     if (file.bytes.empty()) {
         return fail(file.name + ": the file is empty");
     }
@@ -210,7 +225,7 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
     }
     boot.flash = !options.flash.empty() && options.flash[0];
     for (const FwCfgChoice& choice : options.fw_cfg) {
-        hw::BootFile made{choice.name, {choice.text.begin(), choice.text.end()}};
+        hw::BootFile made{choice.name, std::vector<uint8_t>(choice.text.begin(), choice.text.end())};
         if (!choice.file.empty()) {
             Result<hw::BootFile> read = read_file("-fw_cfg", choice.file, options.memory_bytes);
             if (!read) {

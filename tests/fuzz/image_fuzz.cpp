@@ -31,7 +31,7 @@ void check(const Result<hw::LoadedImage>& image) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::Bytes bytes(data, size);
     const uint64_t base = bytes.take<uint64_t>();
-    const hw::BootFile file{"file", {bytes.data(), bytes.data() + bytes.size()}};
+    const hw::BootFile file{"file", std::vector<uint8_t>(bytes.data(), bytes.data() + bytes.size())};
     check(hw::load_kernel(file, base, kLimit));
     check(hw::load_firmware(file, base));
     const auto plain = hw::unpack_gzip("file", file.bytes, kLimit);

@@ -147,8 +147,10 @@ TEST_CASE("the RAM disk keeps clear of a large kernel") {
     CHECK(plan->segments[1].paddr == kRam + 40 * kMiB);
     // The header claims more than the file has: the kernel's bss.
     const uint64_t claimed = 50 * kMiB + 1;
-    std::memcpy(kernel.bytes.data() + 0x10, &claimed, 8);
-    std::memcpy(kernel.bytes.data() + 0x38, "RSC\x05", 4);
+    std::vector<uint8_t> bytes(kernel.bytes.begin(), kernel.bytes.end());
+    std::memcpy(bytes.data() + 0x10, &claimed, 8);
+    std::memcpy(bytes.data() + 0x38, "RSC\x05", 4);
+    kernel.bytes = std::move(bytes);
     const auto roomy = plan_boot({.ram_size = 64 * kMiB, .kernel = kernel, .initrd = file("initrd", 100)});
     REQUIRE(roomy);
     CHECK(roomy->segments[1].paddr == kRam + 50 * kMiB + 4096);
@@ -175,8 +177,7 @@ TEST_CASE("what does not fit is an error that says so") {
 
 // An ELF file with one segment.
 BootFile elf(const char* name, uint64_t paddr, uint64_t size) {
-    BootFile result{name, {0x7f, 'E', 'L', 'F', 2, 1, 1}};
-    auto& bytes = result.bytes;
+    std::vector<uint8_t> bytes = {0x7f, 'E', 'L', 'F', 2, 1, 1};
     bytes.resize(120 + size, 0xee);
     const auto put = [&](size_t offset, uint64_t value, size_t width) {
         std::memcpy(bytes.data() + offset, &value, width);
@@ -193,7 +194,7 @@ BootFile elf(const char* name, uint64_t paddr, uint64_t size) {
     put(88, paddr, 8);
     put(96, size, 8);
     put(104, size + 0x3000, 8);
-    return result;
+    return {name, std::move(bytes)};
 }
 
 TEST_CASE("ELF files go where they say, and nowhere else") {

@@ -12,20 +12,21 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/shared_bytes.h"
 
 namespace weft::hw {
 
 // A file as the user named it and as it was read.
 struct BootFile {
     std::string name;  // for messages
-    std::vector<uint8_t> bytes;
+    SharedBytes bytes;
 };
 
 // Where bytes go in guest-physical memory; zeros follow them up to memory_size.
 struct LoadSegment {
     uint64_t paddr = 0;
     uint64_t memory_size = 0;  // at least bytes.size()
-    std::vector<uint8_t> bytes;
+    SharedBytes bytes;
 
     bool operator==(const LoadSegment&) const = default;
 };

@@ -64,10 +64,9 @@ Result<LoadedImage> load_elf(const BootFile& file) {
         if (segment.p_filesz > segment.p_memsz || segment.p_paddr > UINT64_MAX - segment.p_memsz) {
             return fail(fmt::format("{}: ELF segment {} has impossible sizes", file.name, i));
         }
-        const auto data =
-            bytes.subspan(static_cast<size_t>(segment.p_offset), static_cast<size_t>(segment.p_filesz));
-        image.segments.push_back(
-            LoadSegment{segment.p_paddr, segment.p_memsz, std::vector<uint8_t>(data.begin(), data.end())});
+        image.segments.push_back(LoadSegment{
+            segment.p_paddr, segment.p_memsz,
+            file.bytes.part(static_cast<size_t>(segment.p_offset), static_cast<size_t>(segment.p_filesz))});
         image.low = std::min(image.low, segment.p_paddr);
         image.high = std::max(image.high, segment.p_paddr + segment.p_memsz);
     }

@@ -42,7 +42,7 @@ void FwCfgItems::add_number(uint16_t key, uint64_t value, unsigned size) {
     add(key, std::move(bytes));
 }
 
-Result<> FwCfgItems::add_file(const std::string& name, std::vector<uint8_t> bytes) {
+Result<> FwCfgItems::add_file(const std::string& name, SharedBytes bytes) {
     if (name.empty() || name.size() > kMaxName) {
         return fail(fmt::format("a name has 1 to {} bytes, not {}", kMaxName, name.size()));
     }
@@ -72,7 +72,7 @@ void FwCfgItems::finish() {
     add(kDirectory, std::move(directory));
 }
 
-const std::vector<uint8_t>* FwCfgItems::find(uint16_t key) const {
+const SharedBytes* FwCfgItems::find(uint16_t key) const {
     const auto item = items_.find(key);
     return item != items_.end() ? &item->second : nullptr;
 }

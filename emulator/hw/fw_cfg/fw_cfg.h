@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/mutex.h"
+#include "base/shared_bytes.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
 #include "emulator/memory/reader.h"
@@ -40,20 +41,20 @@ class FwCfgItems {
     static constexpr size_t kMaxFiles = 0x100;
 
     FwCfgItems();
-    void add(uint16_t key, std::vector<uint8_t> bytes) { items_[key] = std::move(bytes); }
+    void add(uint16_t key, SharedBytes bytes) { items_[key] = std::move(bytes); }
     // Little-endian, of `size` bytes.
     void add_number(uint16_t key, uint64_t value, unsigned size);
     // A file of the directory. Refused: names that are there already, empty or too long ones, too many files.
-    Result<> add_file(const std::string& name, std::vector<uint8_t> bytes);
+    Result<> add_file(const std::string& name, SharedBytes bytes);
     // Gives files their keys and makes the directory, in the order of names. Once, after all else.
     void finish();
 
     // Null: there is no such item.
-    const std::vector<uint8_t>* find(uint16_t key) const;
+    const SharedBytes* find(uint16_t key) const;
 
   private:
-    std::map<uint16_t, std::vector<uint8_t>> items_;
-    std::map<std::string, std::vector<uint8_t>> files_;
+    std::map<uint16_t, SharedBytes> items_;
+    std::map<std::string, SharedBytes> files_;
 };
 
 class FwCfg {
@@ -82,7 +83,7 @@ class FwCfg {
     const FwCfgItems items_;
     Mutex mutex_;
     mem::Reader dma_ WEFT_GUARDED_BY(mutex_);
-    const std::vector<uint8_t>* selected_ WEFT_GUARDED_BY(mutex_);
+    const SharedBytes* selected_ WEFT_GUARDED_BY(mutex_);
     uint64_t position_ WEFT_GUARDED_BY(mutex_) = 0;
     uint32_t dma_high_ WEFT_GUARDED_BY(mutex_) = 0;
     const mem::RegionPtr region_;

@@ -217,7 +217,7 @@ class Planner {
         items.add_number(FwCfgItems::kCpuCount, config_.cpus, 2);
         items.add_number(FwCfgItems::kRamSize, config_.ram_size, 8);
         if (kernel_is_for_flash() && config_.kernel) {
-            std::vector<uint8_t> kernel = config_.kernel->bytes;
+            SharedBytes kernel = config_.kernel->bytes;
             if (is_gzip(kernel)) {
                 auto unpacked = unpack_gzip(config_.kernel->name, kernel, config_.ram_size);
                 if (!unpacked) {
@@ -242,7 +242,7 @@ class Planner {
         return {};
     }
 
-    void add_sized(uint16_t size_key, uint16_t data_key, std::vector<uint8_t> bytes) {
+    void add_sized(uint16_t size_key, uint16_t data_key, SharedBytes bytes) {
         plan_.fw_cfg.add_number(size_key, bytes.size(), 4);
         plan_.fw_cfg.add(data_key, std::move(bytes));
     }
