@@ -87,7 +87,7 @@ class Qht::Reserve {
 };
 
 Qht::Map::Map(Mapping heads, std::size_t count)
-    // Fresh memory reads as zero, and an empty bucket is zeros: no pages are taken for what no hash comes to.
+    // Fresh memory reads as zero, and an empty bucket is zeros.
     : memory(std::move(heads)), buckets(reinterpret_cast<Bucket*>(memory.data())), mask(count - 1) {
     static_assert(std::is_trivially_destructible_v<Bucket>);
 }
@@ -109,11 +109,14 @@ Qht::Map::~Map() {
 
 std::unique_ptr<Qht::Map> Qht::Map::create(std::size_t buckets) {
     const std::size_t size = buckets * sizeof(Bucket);
-    auto heads = Mapping::anonymous(size, PROT_READ | PROT_WRITE, 0, size >= kHugePage ? kHugePage : 0);
+    // Where a hash goes is anywhere: before long all pages of a small map are in use. Each would cost a fault.
+    const bool huge = size >= kHugePage;
+    auto heads =
+        Mapping::anonymous(size, PROT_READ | PROT_WRITE, huge ? 0 : MAP_POPULATE, huge ? kHugePage : 0);
     if (!heads) {
         return nullptr;
     }
-    if (size >= kHugePage) {
+    if (huge) {
         // Look-ups go anywhere in it: with small pages, most would miss the host's TLB. A host may refuse.
         (void)heads->advise(0, size, MADV_HUGEPAGE);
     }

@@ -47,6 +47,8 @@ class CodeBuffer {
     // Why SplitWx::automatic got one view; empty otherwise. For -d.
     const std::string& split_refusal() const { return split_refusal_; }
 
+    // The writable view.
+    const Mapping& writable() const { return rw_mapping_; }
     RwAddress rw() const { return RwAddress(reinterpret_cast<uintptr_t>(rw_mapping_.data())); }
     RxAddress rx() const { return RxAddress(rw().value() + rx_minus_rw_); }
 

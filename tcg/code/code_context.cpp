@@ -11,6 +11,13 @@
 
 namespace weft::tcg {
 
+namespace {
+
+// Of few units the code is longer.
+constexpr size_t kUsualUnit = 2048;
+
+}  // namespace
+
 // --- Region
 
 Region::Region(Region&& other) noexcept
@@ -39,6 +46,7 @@ CodeWindow CodeContext::window() {
     RegionRecord& record = *region_.record_;
     const size_t cursor = std::min(align_up(region_.used(), kUnitAlignment), region_.capacity());
     const size_t size = record.slab.prepare() ? region_.capacity() - cursor : 0;
+    record.code_pages.reach(allocator_.buffer_.writable(), record.range.start + cursor + kUsualUnit);
     return allocator_.buffer_.window(record.range.start + cursor, size);
 }
 

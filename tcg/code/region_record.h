@@ -13,8 +13,8 @@
 namespace weft::tcg {
 
 struct alignas(kCacheLine) RegionRecord {
-    RegionRecord(RegionId number, uint32_t max_units, const HostCalls& calls)
-        : id(number), slab(max_units, calls) {}
+    RegionRecord(RegionId number, uint32_t max_units, const HostCalls& calls, bool pages_ahead)
+        : id(number), code_pages(pages_ahead), slab(max_units, calls, pages_ahead) {}
 
     const RegionId id;
     RegionLayout::Range range{};  // constant once the first context was claimed
@@ -29,6 +29,7 @@ struct alignas(kCacheLine) RegionRecord {
     std::atomic<uint32_t> found{0};
     // The same of rounds before, each counting half of the one after it. Guarded by the region lock.
     uint32_t warmth = 0;
+    PagesAhead code_pages;  // the lease holder's
     TbSlab slab;
 };
 

@@ -25,7 +25,7 @@ uint32_t max_units(const UnitIndexLayout& indices, size_t region_size) {
 // --- RegionAllocator: creation
 
 RegionAllocator::RegionAllocator(const CodeBuffer& buffer, const RegionLayout& layout, unsigned slots,
-                                 const HostCalls& calls)
+                                 const HostCalls& calls, bool pages_ahead)
     : buffer_(buffer),
       layout_(layout),
       unit_indices_(UnitIndexLayout::for_regions(layout.count)),
@@ -37,7 +37,8 @@ RegionAllocator::RegionAllocator(const CodeBuffer& buffer, const RegionLayout& l
     records_.reserve(layout.count);
     for (RegionId id = 0; id < layout.count; ++id) {
         const RegionLayout::Range range = layout.region(id);
-        records_.push_back(std::make_unique<RegionRecord>(id, max_units(unit_indices_, range.size()), calls));
+        records_.push_back(
+            std::make_unique<RegionRecord>(id, max_units(unit_indices_, range.size()), calls, pages_ahead));
         records_.back()->range = range;
     }
     // As long as these have their space, taking a region and letting go of one allocate nothing.
@@ -55,12 +56,12 @@ RegionAllocator::~RegionAllocator() {
 
 Result<std::unique_ptr<RegionAllocator>> RegionAllocator::create(const CodeBuffer& buffer,
                                                                  RegionLayoutRequest request,
-                                                                 const HostCalls& calls) {
+                                                                 const HostCalls& calls, bool pages_ahead) {
     request.size = buffer.size();
     request.prologue = 0;
     request.page_size = host_page_size();
     std::unique_ptr<RegionAllocator> allocator(
-        new RegionAllocator(buffer, lay_out_regions(request), request.contexts, calls));
+        new RegionAllocator(buffer, lay_out_regions(request), request.contexts, calls, pages_ahead));
     if (auto opened = allocator->open_regions(); !opened) {
         return std::unexpected(opened.error());
     }
@@ -164,6 +165,7 @@ RegionRecord* RegionAllocator::take_free() {
     }
     WEFT_ASSERT(status_[id].state == State::free);
     status_[id] = {State::leased, true, ++sequence_};
+    records_[id]->code_pages.restart(align_down(records_[id]->range.start, layout_.page_size));
     return records_[id].get();
 }
 

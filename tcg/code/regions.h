@@ -55,10 +55,11 @@ class RegionAllocator {
   public:
     // Cuts `buffer` (which outlives it) by `request`, whose size and prologue are ignored, and opens the
     // regions; a region that cannot be given its access is an error that names it. request.contexts is the
-    // number of slots.
+    // number of slots. `pages_ahead`: of what is kept beside the code; see base/pages_ahead.h.
     static Result<std::unique_ptr<RegionAllocator>> create(const CodeBuffer& buffer,
                                                            RegionLayoutRequest request,
-                                                           const HostCalls& calls = HostCalls::real());
+                                                           const HostCalls& calls = HostCalls::real(),
+                                                           bool pages_ahead = true);
     // No contexts any more, nobody uses a TB.
     ~RegionAllocator();
     RegionAllocator(const RegionAllocator&) = delete;
@@ -159,7 +160,7 @@ class RegionAllocator {
     };
 
     RegionAllocator(const CodeBuffer& buffer, const RegionLayout& layout, unsigned slots,
-                    const HostCalls& calls);
+                    const HostCalls& calls, bool pages_ahead);
     Result<> open_regions();
 
     unsigned free_count() const WEFT_REQUIRES(lock_);

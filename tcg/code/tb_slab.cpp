@@ -15,7 +15,8 @@ namespace weft::tcg {
 // Memory of descriptors is dropped without visiting them.
 static_assert(std::is_trivially_destructible_v<OutgoingJump>);
 
-TbSlab::TbSlab(uint32_t max_units, const HostCalls& calls) : max_units_(max_units), calls_(calls) {
+TbSlab::TbSlab(uint32_t max_units, const HostCalls& calls, bool pages_ahead)
+    : max_units_(max_units), calls_(calls), descriptor_pages_(pages_ahead), table_pages_(pages_ahead) {
     WEFT_ASSERT(max_units <= first_of(kChunks));
 }
 
@@ -43,6 +44,7 @@ bool TbSlab::prepare() {
             return false;
         }
         descriptors_[chunk] = std::move(*mapping);
+        descriptor_pages_.restart();
     }
     return true;
 }
@@ -51,8 +53,9 @@ TranslationBlock* TbSlab::next() {
     const uint32_t index = count_.load(std::memory_order_relaxed);
     const unsigned chunk = chunk_of(index);
     WEFT_ASSERT(index < max_units_ && descriptors_[chunk]);
-    void* place = descriptors_[chunk].data() + (index - first_of(chunk)) * sizeof(TranslationBlock);
-    return new (place) TranslationBlock{};
+    const size_t offset = (index - first_of(chunk)) * sizeof(TranslationBlock);
+    descriptor_pages_.reach(descriptors_[chunk], offset + sizeof(TranslationBlock));
+    return new (descriptors_[chunk].data() + offset) TranslationBlock{};
 }
 
 void TbSlab::publish() {
@@ -80,6 +83,7 @@ void* TbSlab::allocate(size_t size, size_t alignment) {
         const size_t at = align_up(used_, alignment);
         if (at <= chunk.size() && size <= chunk.size() - at) {
             used_ = at + size;
+            table_pages_.reach(chunk, used_);
             return chunk.data() + at;
         }
     }
@@ -93,6 +97,8 @@ void* TbSlab::allocate(size_t size, size_t alignment) {
     }
     tables_.push_back(std::move(*mapping));
     used_ = size;
+    table_pages_.restart();
+    table_pages_.reach(tables_.back(), used_);
     return tables_.back().data();
 }
 
@@ -113,6 +119,8 @@ void TbSlab::reset() {
         tables_.resize(1);
     }
     rewind({0, 0});
+    descriptor_pages_.restart();
+    table_pages_.restart();
 }
 
 }  // namespace weft::tcg

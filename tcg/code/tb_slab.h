@@ -10,6 +10,7 @@
 
 #include "base/host_calls.h"
 #include "base/mapping.h"
+#include "base/pages_ahead.h"
 #include "tcg/code/tb.h"
 
 namespace weft::tcg {
@@ -18,8 +19,8 @@ namespace weft::tcg {
 // index below count() stays where it is until reset().
 class TbSlab {
   public:
-    // `max_units`: descriptors it may hold, at most 2^32 - 1.
-    TbSlab(uint32_t max_units, const HostCalls& calls);
+    // `max_units`: descriptors it may hold, at most 2^32 - 1. `pages_ahead`: see base/pages_ahead.h.
+    TbSlab(uint32_t max_units, const HostCalls& calls, bool pages_ahead);
     TbSlab(const TbSlab&) = delete;
     TbSlab& operator=(const TbSlab&) = delete;
 
@@ -76,6 +77,8 @@ class TbSlab {
     std::atomic<uint32_t> count_{0};
 
     // The lease holder's alone.
+    PagesAhead descriptor_pages_;
+    PagesAhead table_pages_;
     std::vector<Mapping> tables_;
     size_t chunk_ = 0;  // tables_ in use before this one are full
     size_t used_ = 0;   // of tables_[chunk_]

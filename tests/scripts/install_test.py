@@ -82,6 +82,8 @@ class Installed(unittest.TestCase):
                                   stdin=subprocess.DEVNULL)
             self.assertEqual((done.returncode, done.stderr), (0, ""), page)
             said = output_of([self.program(name), "-help"], env=self.environment)
+            # A value that may begin with a bracket is a word of its own; one that may follow "=" is not.
+            self.assertNotRegex(said, r"(?m)^  -\S+\[[^=]")
             for line in said.splitlines():
                 if line.startswith("  -"):
                     option = line.split()[0].rstrip(",").split("[")[0]

@@ -122,7 +122,7 @@ TEST_CASE("what look-ups compare is in a descriptor's first line") {
 }
 
 TEST_CASE("a slab finds descriptors by number and keeps them in place") {
-    TbSlab slab(1 << 16, HostCalls::real());
+    TbSlab slab(1 << 16, HostCalls::real(), true);
     CHECK(slab.at(0) == nullptr);
     std::vector<TranslationBlock*> made;
     for (uint32_t i = 0; i < 20000; ++i) {
@@ -149,7 +149,7 @@ TEST_CASE("a slab finds descriptors by number and keeps them in place") {
 }
 
 TEST_CASE("a slab ends with its numbers") {
-    TbSlab slab(3, HostCalls::real());
+    TbSlab slab(3, HostCalls::real(), true);
     for (unsigned i = 0; i < 3; ++i) {
         REQUIRE(slab.prepare());
         slab.next();
@@ -163,7 +163,7 @@ TEST_CASE("a slab ends with its numbers") {
 TEST_CASE("table memory of a slab never overlaps, is aligned, and can be rewound") {
     INFO("WEFT_TEST_SEED=" << test::test_seed());
     test::Random random(test::test_seed());
-    TbSlab slab(16, HostCalls::real());
+    TbSlab slab(16, HostCalls::real(), false);
     for (unsigned pass = 0; pass < 3; ++pass) {
         std::vector<std::pair<uint8_t*, size_t>> pieces;
         for (unsigned i = 0; i < 2000; ++i) {
@@ -199,7 +199,7 @@ TEST_CASE("table memory of a slab never overlaps, is aligned, and can be rewound
 TEST_CASE("a slab without host memory says so and goes on when there is some again") {
     for (int n = 0; n < 3; ++n) {
         const test::FailingHostCalls calls(n);
-        TbSlab slab(1 << 20, calls);
+        TbSlab slab(1 << 20, calls, false);
         unsigned refused = 0;
         for (unsigned i = 0; i < 300; ++i) {
             if (!slab.prepare()) {

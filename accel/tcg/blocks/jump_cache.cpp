@@ -15,7 +15,8 @@ bool JumpCache::grow() {
     constexpr size_t kFactor = 4;
     conflicts_ = 0;
     try {
-        Entries larger(kFactor * entries_.size());
+        // Where an entry goes is anywhere: all pages will be.
+        Entries larger(kFactor * entries_.size(), PagesMade::at_once);
         const uint32_t mask = tcg::jump_cache_mask(larger.size());
         for (size_t i = 0; i < entries_.size(); ++i) {
             if (entries_[i].context_id != 0) {

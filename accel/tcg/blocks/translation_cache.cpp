@@ -99,7 +99,7 @@ Result<> TranslationCache::set_up(const TranslationCacheConfig& config) {
     layout.contexts = config.contexts;
     layout.evict = config.settings.evict;
     layout.page_size = host_page_size();
-    auto regions = tcg::RegionAllocator::create(buffer_, layout, *config.calls);
+    auto regions = tcg::RegionAllocator::create(buffer_, layout, *config.calls, config.settings.pages_ahead);
     if (!regions) {
         return std::unexpected(regions.error());
     }
