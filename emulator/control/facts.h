@@ -26,6 +26,7 @@ struct DiskFacts {
     bool read_only = false;
     bool snapshot = false;       // writes go elsewhere
     bool write_through = false;  // no cache
+    std::string format = "raw";
 };
 
 struct NetworkFacts {

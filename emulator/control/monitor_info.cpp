@@ -72,7 +72,7 @@ Result<> info_registers(const MonitorCall& call) {
 
 Result<> info_block(const MonitorCall& call) {
     for (const DiskFacts& disk : call.facts.disks) {
-        call.say(fmt::format("{}: {} (raw{}{})\n    Cache mode:       {}\n", disk.name, disk.file,
+        call.say(fmt::format("{}: {} ({}{}{})\n    Cache mode:       {}\n", disk.name, disk.file, disk.format,
                              disk.read_only ? ", read-only" : "", disk.snapshot ? ", snapshot" : "",
                              disk.write_through ? "writethrough" : "writeback"));
     }

@@ -32,7 +32,8 @@ control::MachineFacts machine_facts(const Options& options,
                                    .size = drives[i]->size(),
                                    .read_only = drives[i]->read_only(),
                                    .snapshot = drive.snapshot,
-                                   .write_through = drive.write_through});
+                                   .write_through = drive.write_through,
+                                   .format = drives[i]->format()});
         }
     }
     for (const NetworkChoice& network : options.networks) {

@@ -105,13 +105,12 @@ Result<LogSettings> parse_log(const Options& options) {
 using Drives = std::vector<std::unique_ptr<backend::BlockBackend>>;
 
 Result<std::unique_ptr<backend::BlockBackend>> open_drive(const DriveChoice& drive) {
-    Result<std::unique_ptr<backend::RawImage>> image =
-        backend::RawImage::open(drive.file, image_access(drive));
+    Result<std::unique_ptr<backend::BlockBackend>> image = backend::open_disk(drive.file, disk_access(drive));
     if (!image) {
         return std::unexpected(image.error().within("-drive"));
     }
     if (!drive.snapshot || drive.read_only) {
-        return std::move(*image);
+        return image;
     }
     Result<std::unique_ptr<backend::Overlay>> overlay = backend::Overlay::create(std::move(*image));
     if (!overlay) {

@@ -14,7 +14,7 @@ namespace {
 // A key of -drive whose value changes nothing here, and the values that it may have.
 struct Accepted {
     const char* key;
-    const char* values;  // with | between them; nullptr: a number
+    const char* values;  // with | between them; nullptr: a number or a size
 };
 constexpr Accepted kAccepted[] = {
     {"aio", "threads|native|io_uring"},
@@ -27,7 +27,25 @@ constexpr Accepted kAccepted[] = {
     {"rerror", "report"},
     {"file.driver", "file|host_device"},
     {"file.locking", "auto|on"},
+    {"lazy-refcounts", "on|off"},  // counts are always kept
+    {"overlap-check", "none|constant|cached|all"},
+    {"cache-size", nullptr},
+    {"l2-cache-size", nullptr},
+    {"l2-cache-entry-size", nullptr},
+    {"refcount-cache-size", nullptr},
+    {"cache-clean-interval", nullptr},
 };
+
+// Formats of images, as -drive and -blockdev name them.
+constexpr struct {
+    const char* name;
+    backend::ImageFormat format;
+} kFormats[] = {{"raw", backend::ImageFormat::raw}, {"qcow2", backend::ImageFormat::qcow2}};
+
+std::optional<backend::ImageFormat> format_named(const std::string& name) {
+    const auto row = std::ranges::find_if(kFormats, [&](const auto& format) { return name == format.name; });
+    return row == std::end(kFormats) ? std::nullopt : std::optional(row->format);
+}
 
 // Whether the host's cache may hold what was written when the guest is told that it was.
 constexpr struct {
@@ -38,7 +56,7 @@ constexpr struct {
 
 Result<> accept(const Accepted& accepted, const std::string& value) {
     if (accepted.values == nullptr) {
-        return parse_uint(value)
+        return parse_size(value, 1)
                    ? Result<>()
                    : fail(fmt::format("{} is a number, not {}", accepted.key, in_quotes(value)));
     }
@@ -100,10 +118,12 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         }
         drive.write_through = cache->write_through;
     } else if (item.key == "format") {
-        if (*text != "raw") {
-            return fail(fmt::format("unknown image format {} (there is 'raw')", in_quotes(*text)));
+        const std::optional<backend::ImageFormat> format = format_named(*text);
+        if (!format) {
+            return fail(
+                fmt::format("unknown image format {} (there are 'raw' and 'qcow2')", in_quotes(*text)));
         }
-        drive.probe = false;
+        drive.format = *format;
     } else {
         if (*text != "none" && *text != "virtio" && *text != "pflash") {
             return fail(fmt::format("if is 'none', 'virtio' or 'pflash', not {}", in_quotes(*text)));
@@ -127,7 +147,7 @@ std::optional<std::string> take(Node& node, const std::string& key) {
     return value;
 }
 
-// The file below a raw node: of keys that begin with "file.", or another node by its name.
+// The file below a node of a format: of keys that begin with "file.", or another node by its name.
 struct Resolver {
     const std::vector<RawOptions::BlockNode>& nodes;
     std::vector<bool>& used_below;
@@ -148,28 +168,39 @@ struct Resolver {
              {"discard", "detect-zeroes", "aio", "locking", "cache.direct", "cache.no-flush"}) {
             take(node, key);
         }
+        if (drive.format == backend::ImageFormat::qcow2) {
+            for (const char* key : {"lazy-refcounts", "overlap-check", "cache-size", "l2-cache-size",
+                                    "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval"}) {
+                take(node, key);
+            }
+        }
         return {};
     }
 
     Result<DriveChoice> resolve(Node node, unsigned depth) const {
         DriveChoice drive;
         drive.attach = false;
-        drive.probe = false;
+        drive.format = backend::ImageFormat::raw;
         const std::string driver = take(node, "driver").value_or("");
         take(node, "node-name");
-        if (driver == "raw") {
-            Result<DriveChoice> below = below_raw(node, depth);
-            if (!below) {
-                return below;
+        if (const std::optional<backend::ImageFormat> format = format_named(driver)) {
+            Result<DriveChoice> lower = below(node, driver, depth);
+            if (!lower) {
+                return lower;
             }
-            drive = std::move(*below);
+            drive = std::move(*lower);
+            if (*format == backend::ImageFormat::qcow2 && drive.format == *format) {
+                return fail("a qcow2 image within another one is not supported");
+            }
+            // The raw view of an image is its disk.
+            drive.format = *format == backend::ImageFormat::raw ? drive.format : *format;
         } else if (driver == "file" || driver == "host_device") {
             drive.file = take(node, "filename").value_or("");
             if (drive.file.empty()) {
                 return fail(fmt::format("a node of driver {} needs filename=PATH", driver));
             }
         } else {
-            return fail(fmt::format("unknown driver {} (there are 'raw', 'file' and 'host_device')",
+            return fail(fmt::format("unknown driver {} (there are 'raw', 'qcow2', 'file' and 'host_device')",
                                     in_quotes(driver)));
         }
         if (Result<> common = apply_common(node, drive); !common) {
@@ -181,7 +212,7 @@ struct Resolver {
         return drive;
     }
 
-    Result<DriveChoice> below_raw(Node& node, unsigned depth) const {
+    Result<DriveChoice> below(Node& node, const std::string& driver, unsigned depth) const {
         Node inner;
         for (auto item = node.begin(); item != node.end();) {
             if (item->first.starts_with("file.")) {
@@ -196,18 +227,19 @@ struct Resolver {
         }
         const std::optional<std::string> name = take(node, "file");
         if (!name) {
-            return fail("a raw node needs file=NODE, or file.driver=file and file.filename=PATH");
+            return fail(
+                fmt::format("a {} node needs file=NODE, or file.driver=file and file.filename=PATH", driver));
         }
-        const auto below = std::ranges::find(nodes, *name, &RawOptions::BlockNode::name);
-        if (below == nodes.end()) {
+        const auto lower = std::ranges::find(nodes, *name, &RawOptions::BlockNode::name);
+        if (lower == nodes.end()) {
             return fail(fmt::format("there is no node {}", in_quotes(*name)));
         }
-        used_below[static_cast<size_t>(below - nodes.begin())] = true;
+        used_below[static_cast<size_t>(lower - nodes.begin())] = true;
         // Each level is another node, unless they go round in a circle.
         if (depth > nodes.size()) {
             return fail(fmt::format("node {} is its own file", in_quotes(*name)));
         }
-        return resolve(below->items, depth + 1);
+        return resolve(lower->items, depth + 1);
     }
 };
 

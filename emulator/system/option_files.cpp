@@ -255,15 +255,15 @@ Result<> write_file(const char* what, const std::string& path, std::span<const u
     return {};
 }
 
-backend::ImageAccess image_access(const DriveChoice& drive) {
-    return {.read_only = drive.read_only || drive.snapshot,
-            .probe = drive.probe,
+backend::DiskAccess disk_access(const DriveChoice& drive) {
+    return {.format = drive.format,
+            .read_only = drive.read_only || drive.snapshot,
             .write_through = drive.write_through};
 }
 
 Result<> check_output_files(const Options& options) {
     for (const DriveChoice& drive : options.drives) {
-        if (Result<> checked = backend::RawImage::check(drive.file, image_access(drive)); !checked) {
+        if (Result<> checked = backend::check_disk(drive.file, disk_access(drive)); !checked) {
             return std::unexpected(checked.error().within("-drive"));
         }
     }

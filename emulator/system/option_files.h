@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "emulator/backend/block/raw.h"
+#include "emulator/backend/block/disk_image.h"
 #include "emulator/hw/boot/boot_config.h"
 #include "emulator/system/options.h"
 
@@ -23,7 +23,7 @@ std::vector<std::string> firmware_candidates(const std::vector<std::string>& fir
 Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector<std::string>& firmware);
 
 // How a drive's image is opened; under a snapshot it is only read.
-backend::ImageAccess image_access(const DriveChoice& drive);
+backend::DiskAccess disk_access(const DriveChoice& drive);
 
 // Makes or empties a file and fills it; `what` names it in messages.
 Result<> write_file(const char* what, const std::string& path, std::span<const uint8_t> bytes);

@@ -115,17 +115,18 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
-    {"drive", nullptr, "file=PATH[,format=raw][,if=virtio|none|pflash][,id=ID][,readonly=][,cache=]", nullptr,
+    {"drive", nullptr, "file=PATH[,format=raw|qcow2][,if=virtio|none|pflash][,id=ID][,readonly=]", nullptr,
      parse_drive,
-     "a raw disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
+     "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH\n"
-     "are doubled. Without format=raw, files that look like images of other formats\nare refused"},
+     "are doubled. Without format=, the signature tells whether it is raw or qcow2, and\nother formats are "
+     "refused"},
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
-    {"blockdev", nullptr, "driver=raw|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
-     "a node that -device names as its drive: file.filename=PATH with raw, or\n"
-     "filename=PATH with file; read-only=on"},
+    {"blockdev", nullptr, "driver=raw|qcow2|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
+     "a node that -device names as its drive: file.filename=PATH with raw or\n"
+     "qcow2, filename=PATH with file; read-only=on"},
     {"snapshot", nullptr, nullptr, nullptr, set_snapshot,
      "what is written to disks goes to temporary files, and is gone at the end"},
     {"device", nullptr, "NAME[,PROPERTY=VALUE...]", nullptr, parse_device,

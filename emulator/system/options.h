@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/text_values.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/backend/block/disk_image.h"
 #include "emulator/backend/char/stream_socket.h"
 #include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
@@ -43,9 +44,9 @@ struct DriveChoice {
     std::string file;
     std::string id;  // empty: not named
     bool read_only = false;
-    bool probe = true;   // no format=raw: the file must not look like an image of another format
-    bool attach = true;  // if=virtio: the board makes a disk of it; if=none: a -device does
-    bool flash = false;  // if=pflash: a flash memory's
+    backend::ImageFormat format = backend::ImageFormat::probe;
+    bool attach = true;                 // if=virtio: the board makes a disk of it; if=none: a -device does
+    bool flash = false;                 // if=pflash: a flash memory's
     std::optional<uint64_t> unit = {};  // which one; none: the next
     bool snapshot = false;              // writes go to a temporary file
     bool write_through = false;         // writes are on the host's disk when the guest hears of them

@@ -391,7 +391,30 @@ def put(disk, offset, data):
     disk[offset:offset + len(data)] = data
 
 
-def write_disk(emulator, modules, guest):
+def raw_image(content, folder):
+    image = pathlib.Path(folder) / "disk"
+    image.write_bytes(content)
+    return image
+
+
+def qcow2_image(content, folder):
+    """An image without data of its own, over a compressed one."""
+    raw_image(content, folder)
+    for command in ("convert -c -f raw -O qcow2 disk base", "create -q -f qcow2 -b base -F qcow2 image"):
+        subprocess.run(["qemu-img"] + command.split(), cwd=folder, check=True)
+    return pathlib.Path(folder) / "image"
+
+
+def qcow2_bytes(image):
+    checked = subprocess.run(["qemu-img", "check", "-f", "qcow2", image], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, check=False)
+    if checked.returncode != 0:
+        raise Failure("qemu-img check: %s" % checked.stdout.decode())
+    subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", image, image.parent / "back"], check=True)
+    return (image.parent / "back").read_bytes()
+
+
+def write_disk(emulator, modules, guest, make=raw_image, bytes_of=pathlib.Path.read_bytes, drive="format=raw"):
     """What write_disk of scripts/guest/init writes is on the disk afterwards, and nothing else has changed."""
     size = 4 << 20
     before = bytes((i * 7 + (i >> 8) * 3 + (i >> 16)) & 0xFF for i in range(size))
@@ -405,13 +428,12 @@ def write_disk(emulator, modules, guest):
     put(expected, 523 * 8000, numbers(6000000, 6000999))
     put(expected, size - 512, direct[100 * 512:101 * 512])
     with tempfile.TemporaryDirectory() as folder:
-        image = pathlib.Path(folder) / "disk"
-        image.write_bytes(before)
+        image = make(before, folder)
         run = Run(emulator, modules, guest, "tcg", 2, "weft.write",
-                  ("-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-device,drive=d0"))
+                  ("-drive", "file=%s,%s,if=none,id=d0" % (image, drive), "-device", "virtio-blk-device,drive=d0"))
         yield run
         run.ended()
-        got = image.read_bytes()
+        got = bytes_of(image)
     if len(got) != size:
         raise Failure("the image has %d bytes instead of %d" % (len(got), size))
     wrong = [sector for sector in range(size // 512) if got[sector * 512:][:512] != expected[sector * 512:][:512]]
@@ -424,6 +446,10 @@ def write_disk(emulator, modules, guest):
     flushes = [int(line.split("=")[1]) for line in run.lines if line.startswith("WEFT flushes=")]
     if failed or len(flushes) != 1 or flushes[0] < 2:
         raise Failure("flushes that the guest has seen done: %s; %s" % (flushes, failed))
+
+
+def write_disk_qcow2(emulator, modules, guest):
+    yield from write_disk(emulator, modules, guest, qcow2_image, qcow2_bytes, "format=qcow2")
 
 
 def no_reboot(emulator, modules, guest):
@@ -499,6 +525,7 @@ CASES = {
     "disk-pci": disk_pci,
     "disk-pci-modern": disk_pci_modern,
     "write-disk": write_disk,
+    "write-disk-qcow2": write_disk_qcow2,
     "rng": rng,
     "rng-equal": rng_equal,
     "net": net(1),

@@ -138,13 +138,20 @@ TEST_CASE("format=raw is how the user says so", "[image-formats]") {
         const auto checked = check_output_files(*options);
         return checked ? std::string("(fine)") : checked.error().message();
     };
-    CHECK(check("file=" + path) == "-drive: " + refusal(path, "qcow2"));
-    CHECK(check("file=" + path + ",readonly=on") == "-drive: " + refusal(path, "qcow2"));
+    // The signature alone is no image.
+    CHECK(check("file=" + path) ==
+          "-drive: disk image '" + path + "': version 774778414 of qcow2 is not supported");
+    CHECK(check("file=" + path + ",readonly=on") == check("file=" + path));
+    CHECK(check("file=" + path + ",format=qcow2") == check("file=" + path));
+    const std::string other = dir.write("other", "KDMV" + std::string(508, '.'));
+    CHECK(check("file=" + other) == "-drive: " + refusal(other, "VMDK"));
+    CHECK(check("file=" + other + ",format=qcow2") ==
+          "-drive: disk image '" + other + "': this is no qcow2 image");
     CHECK(check("file=" + path + ",format=raw") == "(fine)");
     CHECK(check("format=raw,readonly=on,file=" + path) == "(fine)");
     // Names of files keep messages to one line.
-    const std::string two_lines = dir.write("two\nlines", "QFI\xfb" + std::string(508, '.'));
-    CHECK(check("file=" + two_lines) == "-drive: " + refusal(dir.file("two\\x0alines"), "qcow2"));
+    const std::string two_lines = dir.write("two\nlines", "KDMV" + std::string(508, '.'));
+    CHECK(check("file=" + two_lines) == "-drive: " + refusal(dir.file("two\\x0alines"), "VMDK"));
 }
 
 TEST_CASE("a guest cannot give its disk a signature", "[image-formats]") {

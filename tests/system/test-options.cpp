@@ -308,7 +308,16 @@ TEST_CASE("drives and devices", "[options]") {
 
     CHECK(bad({"-drive", "format=raw"}) == "-drive: a file must be named: file=PATH");
     CHECK(bad({"-drive", "file="}) == "-drive: 'file' needs a value");
-    CHECK(bad({"-drive", "file=a,format=qcow2"}) == "-drive: unknown image format 'qcow2' (there is 'raw')");
+    using backend::ImageFormat;
+    CHECK(good({"-drive", "file=a"}).drives[0].format == ImageFormat::probe);
+    CHECK(good({"-drive", "file=a,format=raw"}).drives[0].format == ImageFormat::raw);
+    CHECK(good({"-drive", "file=a,format=qcow2,lazy-refcounts=on,l2-cache-size=1M"}).drives[0].format ==
+          ImageFormat::qcow2);
+    CHECK(good({"-hda", "a.qcow2"}).drives[0].format == ImageFormat::probe);
+    for (const std::string format : {"vmdk", "vdi", "vhdx", "vpc", "qed", "qcow"}) {
+        CHECK(bad({"-drive", ("file=a,format=" + format).c_str()}) ==
+              "-drive: unknown image format '" + format + "' (there are 'raw' and 'qcow2')");
+    }
     CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none', 'virtio' or 'pflash', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
     CHECK(bad({"-drive", "file=a,colour=none"}) ==
@@ -530,7 +539,7 @@ TEST_CASE("-blockdev: nodes with nested keys, and nodes that refer to each other
         REQUIRE(options.drives.size() == 1);
         CHECK(options.devices.size() == 1);
         CHECK_FALSE(options.drives[0].attach);
-        CHECK_FALSE(options.drives[0].probe);
+        CHECK(options.drives[0].format == backend::ImageFormat::raw);
         return options.drives[0];
     };
     CHECK(drive({"-blockdev", "driver=raw,file.driver=file,file.filename=a,,b.img,node-name=hd0", "-device",
@@ -547,8 +556,10 @@ TEST_CASE("-blockdev: nodes with nested keys, and nodes that refer to each other
                     .read_only);
     CHECK(bad({"-blockdev", "{\"driver\":\"raw\"}"}).starts_with("-blockdev: JSON is not read here: "));
     CHECK(bad({"-blockdev", "driver=raw"}) == "-blockdev: a node must be named: node-name=NAME");
+    CHECK(bad({"-blockdev", "driver=vmdk,node-name=a"}) ==
+          "-blockdev: unknown driver 'vmdk' (there are 'raw', 'qcow2', 'file' and 'host_device')");
     CHECK(bad({"-blockdev", "driver=qcow2,node-name=a"}) ==
-          "-blockdev: unknown driver 'qcow2' (there are 'raw', 'file' and 'host_device')");
+          "-blockdev: a qcow2 node needs file=NODE, or file.driver=file and file.filename=PATH");
     CHECK(bad({"-blockdev", "driver=raw,node-name=a"}) ==
           "-blockdev: a raw node needs file=NODE, or file.driver=file and file.filename=PATH");
     CHECK(bad({"-blockdev", "driver=raw,node-name=a,file=b"}) == "-blockdev: there is no node 'b'");
@@ -564,6 +575,32 @@ TEST_CASE("-blockdev: nodes with nested keys, and nodes that refer to each other
           "-blockdev: two drives have the id 'a'");
     CHECK(bad({"-blockdev", "file,node-name=a,filename=x,read-only=2"}) ==
           "-blockdev: read-only is 'on' or 'off', not '2'");
+}
+
+TEST_CASE("-blockdev: qcow2 over a file or a raw node, and a raw view of it", "[options]") {
+    const auto drive = [](std::initializer_list<const char*> arguments) {
+        const Options options = good(arguments);
+        REQUIRE(options.drives.size() == 1);
+        CHECK(options.drives[0].format == backend::ImageFormat::qcow2);
+        return options.drives[0];
+    };
+    CHECK(drive({"-blockdev", "driver=qcow2,node-name=x,file.driver=file,file.filename=F"}).file == "F");
+    CHECK(drive({"-blockdev", "driver=file,node-name=f,filename=F", "-blockdev",
+                 "driver=qcow2,node-name=x,file=f"})
+              .id == "x");
+    CHECK(drive({"-blockdev", "qcow2,node-name=x,file=r,read-only=on", "-blockdev", "raw,node-name=r,file=f",
+                 "-blockdev", "file,node-name=f,filename=F"})
+              .read_only);
+    CHECK(drive({"-blockdev", "raw,node-name=r,file=x", "-blockdev",
+                 "qcow2,node-name=x,file.driver=file,file.filename=F,lazy-refcounts=on,l2-cache-size=1M"})
+              .id == "r");
+    CHECK(bad({"-blockdev", "qcow2,node-name=y,file=x", "-blockdev",
+               "qcow2,node-name=x,file.driver=file,file.filename=F"}) ==
+          "-blockdev: a qcow2 image within another one is not supported");
+    CHECK(bad({"-blockdev", "raw,node-name=x,file.driver=file,file.filename=F,lazy-refcounts=on"}) ==
+          "-blockdev: driver raw has no parameter 'lazy-refcounts'");
+    CHECK(bad({"-blockdev", "qcow2,node-name=x,file.driver=file,file.filename=F,backing=y"}) ==
+          "-blockdev: driver qcow2 has no parameter 'backing'");
 }
 
 TEST_CASE("-device loader", "[options]") {

@@ -14,6 +14,7 @@ class BlockBackend {
 
     virtual uint64_t size() const = 0;  // bytes, a multiple of 512
     virtual bool read_only() const = 0;
+    virtual const char* format() const { return "raw"; }  // of the image, as -drive names it
 
     // Synchronous, from any thread, also several at a time on ranges that do not overlap. The range lies within size().
     virtual Result<> read(uint64_t offset, std::span<uint8_t> data) = 0;

@@ -18,6 +18,7 @@ class Overlay final : public BlockBackend {
 
     uint64_t size() const override { return base_->size(); }
     bool read_only() const override { return false; }
+    const char* format() const override { return base_->format(); }
     Result<> read(uint64_t offset, std::span<uint8_t> data) override;
     Result<> write(uint64_t offset, std::span<const uint8_t> data) override;
     // Nothing: what is here does not outlast the program.

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "base/unique_fd.h"
 #include "emulator/backend/block/block_backend.h"
+#include "emulator/backend/block/image_file.h"
 
 namespace weft::backend {
 
@@ -27,6 +27,10 @@ class RawImage final : public BlockBackend {
     // block device, where formats are probed what has another's signature, and sizes that are not whole sectors of 512 bytes.
     static Result<std::unique_ptr<RawImage>> open(const std::string& path, ImageAccess access);
 
+    // The same with a file that is open and locked as `access` says.
+    static Result<std::unique_ptr<RawImage>> open(const std::string& path, std::unique_ptr<HostFile> file,
+                                                  ImageAccess access);
+
     // The same checks as far as reading alone permits, opening nothing for writing.
     static Result<> check(const std::string& path, ImageAccess access);
 
@@ -38,13 +42,13 @@ class RawImage final : public BlockBackend {
     Result<> flush() override;
 
   private:
-    RawImage(std::string path, UniqueFd fd, uint64_t size, ImageAccess access)
-        : path_(std::move(path)), fd_(std::move(fd)), size_(size), access_(access) {}
+    RawImage(std::string path, std::unique_ptr<HostFile> file, uint64_t size, ImageAccess access)
+        : path_(std::move(path)), file_(std::move(file)), size_(size), access_(access) {}
 
     Result<> keep_unsigned(uint64_t offset, std::span<const uint8_t> data);
 
     const std::string path_;
-    const UniqueFd fd_;
+    const std::unique_ptr<HostFile> file_;
     const uint64_t size_;
     const ImageAccess access_;
     std::atomic<bool> warned_ = false;  // only the first of all writers warns; relaxed, nothing goes with it

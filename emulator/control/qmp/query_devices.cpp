@@ -17,26 +17,28 @@ std::unexpected<Failure> not_found(const char* what, const std::string& name) {
 
 // BlockDeviceInfo, of which most is what weft does not have: limits, encryption, copies on write.
 Json image_info(const DiskFacts& disk) {
-    return {
-        {"file", disk.file},
-        {"node-name", disk.name},
-        {"ro", disk.read_only},
-        {"drv", "raw"},
-        {"encrypted", false},
-        {"active", true},
-        {"detect_zeroes", "off"},
-        {"backing_file_depth", 0},
-        {"children", Json::array()},
-        {"bps", 0},
-        {"bps_rd", 0},
-        {"bps_wr", 0},
-        {"iops", 0},
-        {"iops_rd", 0},
-        {"iops_wr", 0},
-        {"write_threshold", 0},
-        {"cache", {{"writeback", !disk.write_through}, {"direct", false}, {"no-flush", false}}},
-        {"image",
-         {{"filename", disk.file}, {"format", "raw"}, {"virtual-size", disk.size}, {"dirty-flag", false}}}};
+    return {{"file", disk.file},
+            {"node-name", disk.name},
+            {"ro", disk.read_only},
+            {"drv", disk.format},
+            {"encrypted", false},
+            {"active", true},
+            {"detect_zeroes", "off"},
+            {"backing_file_depth", 0},
+            {"children", Json::array()},
+            {"bps", 0},
+            {"bps_rd", 0},
+            {"bps_wr", 0},
+            {"iops", 0},
+            {"iops_rd", 0},
+            {"iops_wr", 0},
+            {"write_threshold", 0},
+            {"cache", {{"writeback", !disk.write_through}, {"direct", false}, {"no-flush", false}}},
+            {"image",
+             {{"filename", disk.file},
+              {"format", disk.format},
+              {"virtual-size", disk.size},
+              {"dirty-flag", false}}}};
 }
 
 // A kind of object and those it is a kind of, from the nearest up.

@@ -1,0 +1,33 @@
+// Disk images of any format that weft has, with the backing files that they name.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "emulator/backend/block/block_backend.h"
+
+namespace weft::backend {
+
+enum class ImageFormat {
+    probe,  // what its signature says: qcow2, or raw without one; all other formats are refused
+    raw,
+    qcow2,
+};
+
+struct DiskAccess {
+    ImageFormat format = ImageFormat::probe;
+    bool read_only = false;
+    bool write_through = false;  // writes are on the disk when they return, without a flush
+};
+
+// Opens and locks an image: against every other opener unless it is read-only, and against writers then. So are its backing files,
+// which are only read. A backing file's name is a path, relative ones from the image's folder. Its format is the one that the image names
+// (raw or qcow2); where it names none, a file without a signature is raw, and one with qcow2's is taken for it unless it
+// has a backing file as well: a guest that had it as a raw disk could else have any file of the host read. At most 64 images lie on each other.
+Result<std::unique_ptr<BlockBackend>> open_disk(const std::string& path, DiskAccess access);
+
+// The same checks as far as reading alone permits: opens nothing for writing and locks nothing.
+Result<> check_disk(const std::string& path, DiskAccess access);
+
+}  // namespace weft::backend

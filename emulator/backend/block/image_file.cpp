@@ -1,0 +1,108 @@
+#include "emulator/backend/block/image_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text_values.h"
+
+namespace weft::backend {
+
+std::string disk_image(const std::string& path) { return fmt::format("disk image {}", in_quotes(path)); }
+
+Error about(const std::string& name, const Error& error) {
+    return error.message().starts_with(name) ? error : error.within(name);
+}
+
+Result<> check_writable(const std::string& path) {
+    if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) {
+        return fail_errno(disk_image(path) + ": cannot write to it (readonly=on does not)");
+    }
+    return {};
+}
+
+Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, bool read_only,
+                                                 bool write_through) {
+    const int flags = read_only ? O_RDONLY : O_RDWR | (write_through ? O_DSYNC : 0);
+    // Opening must not wait for the other end of a FIFO, which is refused below.
+    UniqueFd fd(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    struct stat info{};
+    if (!fd || fstat(fd.get(), &info) != 0) {
+        return fail_errno(disk_image(path));
+    }
+    if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
+        return fail(fmt::format("{}: neither a file nor a block device", disk_image(path)));
+    }
+    std::unique_ptr<HostFile> file(new HostFile(path, std::move(fd), read_only));
+    file->regular_ = S_ISREG(info.st_mode);
+    // All nodes of a block device are the same device.
+    file->identity_ = file->regular_ ? std::pair<uint64_t, uint64_t>(info.st_dev, info.st_ino)
+                                     : std::pair<uint64_t, uint64_t>(info.st_rdev, 0);
+    return file;
+}
+
+Result<> HostFile::lock() {
+    struct flock lock{};
+    lock.l_type = static_cast<short>(read_only_ ? F_RDLCK : F_WRLCK);
+    lock.l_whence = SEEK_SET;  // the whole file, however it grows
+    if (fcntl(fd_.get(), F_OFD_SETLK, &lock) == 0) {
+        return {};
+    }
+    if (errno == EAGAIN || errno == EACCES) {
+        return fail(fmt::format("{}: locked by another instance{}", disk_image(path_),
+                                read_only_ ? " that writes to it" : ""));
+    }
+    return fail_errno(disk_image(path_) + ": cannot lock it");
+}
+
+Result<uint64_t> HostFile::size() const {
+    struct stat info{};
+    uint64_t size = 0;
+    if (fstat(fd_.get(), &info) != 0 || (!regular_ && ioctl(fd_.get(), BLKGETSIZE64, &size) != 0)) {
+        return fail_errno(disk_image(path_));
+    }
+    return regular_ ? static_cast<uint64_t>(info.st_size) : size;
+}
+
+Result<size_t> HostFile::read(uint64_t offset, std::span<uint8_t> data) {
+    size_t done = 0;
+    while (done != data.size()) {
+        const ssize_t count =
+            pread(fd_.get(), data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
+        if (count > 0) {
+            done += static_cast<size_t>(count);
+        } else if (count == 0) {
+            break;
+        } else if (errno != EINTR) {
+            return fail_errno(disk_image(path_));
+        }
+    }
+    return done;
+}
+
+Result<> HostFile::write(uint64_t offset, std::span<const uint8_t> data) {
+    while (!data.empty()) {
+        const ssize_t count = pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+        if (count >= 0) {
+            data = data.subspan(static_cast<size_t>(count));
+            offset += static_cast<uint64_t>(count);
+        } else if (errno != EINTR) {
+            return fail_errno(disk_image(path_));
+        }
+    }
+    return {};
+}
+
+Result<> HostFile::sync() {
+    if (!read_only_ && fdatasync(fd_.get()) != 0) {
+        return fail_errno(disk_image(path_));
+    }
+    return {};
+}
+
+}  // namespace weft::backend

@@ -1,0 +1,70 @@
+// What an image is kept in: a file or a block device of the host's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+
+namespace weft::backend {
+
+// How messages name the image at `path`: disk image 'PATH'.
+std::string disk_image(const std::string& path);
+
+// The error with the image's name before it, if it does not begin with that already; `name` is disk_image()'s.
+Error about(const std::string& name, const Error& error);
+
+// Whether this process may write to it, without opening it.
+Result<> check_writable(const std::string& path);
+
+// Bytes that stay. All functions may be called from any thread, also several at a time.
+class ImageFile {
+  public:
+    virtual ~ImageFile() = default;
+
+    virtual Result<uint64_t> size() const = 0;  // bytes, at present
+    // Whether it grows by being written behind its end, and then reads as zeros where nothing was written.
+    virtual bool grows() const = 0;
+    // Returns how many bytes of `data` were read: fewer than all only where the file ends.
+    virtual Result<size_t> read(uint64_t offset, std::span<uint8_t> data) = 0;
+    virtual Result<> write(uint64_t offset, std::span<const uint8_t> data) = 0;
+    // What was written before is on the disk when it returns.
+    virtual Result<> sync() = 0;
+};
+
+class HostFile final : public ImageFile {
+  public:
+    // Opens the file without locking it. Refused: what is neither a file nor a block device. `write_through`: writes are on the
+    // disk when they return.
+    static Result<std::unique_ptr<HostFile>> open(const std::string& path, bool read_only,
+                                                  bool write_through);
+
+    // Locks it against every other opener, or only against writers if it is read-only (open file description locks, so two
+    // machines in one process are kept apart as well). Whoever holds a lock already is an error.
+    Result<> lock();
+
+    // The same for all names of a file.
+    std::pair<uint64_t, uint64_t> identity() const { return identity_; }
+
+    Result<uint64_t> size() const override;
+    bool grows() const override { return regular_; }
+    Result<size_t> read(uint64_t offset, std::span<uint8_t> data) override;
+    Result<> write(uint64_t offset, std::span<const uint8_t> data) override;
+    Result<> sync() override;
+
+  private:
+    HostFile(std::string path, UniqueFd fd, bool read_only)
+        : path_(std::move(path)), fd_(std::move(fd)), read_only_(read_only) {}
+
+    const std::string path_;
+    const UniqueFd fd_;
+    const bool read_only_;
+    bool regular_ = true;
+    std::pair<uint64_t, uint64_t> identity_;
+};
+
+}  // namespace weft::backend
