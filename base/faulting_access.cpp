@@ -28,8 +28,8 @@ extern "C" {
 
 namespace {
 
-// Registers by their numbers in HostContext. At each instruction of the table rdi holds the address, and edx is zero. One that
-// fails leaves the address of the fault and its code in them. All else around the instructions is the compiler's, unwinding tables
+// Registers by their numbers in HostContext. At each instruction of the table rdi holds the address, and edx is zero, but for
+// compare_exchange_pair(). One that fails leaves the address of the fault and its code in them. All else around the instructions is the compiler's, unwinding tables
 // included: they touch no stack.
 constexpr unsigned kRdx = 2;
 constexpr unsigned kRdi = 7;
@@ -250,6 +250,28 @@ bool atomic(AtomicOp op, uint64_t address, T operand, T* before, Fault* fault) {
         }
         old = seen;
     }
+}
+
+// The instruction needs rdx. It fails by page faults alone, since the address is canonical and aligned; those leave the address of
+// a byte of the operand in rdi, which pointed behind it.
+bool compare_exchange_pair(uint64_t address, const std::array<uint64_t, 2>& expected,
+                           const std::array<uint64_t, 2>& desired, std::array<uint64_t, 2>* before,
+                           Fault* fault) {
+    WEFT_DEBUG_ASSERT(address % 16 == 0);
+    uint64_t low = expected[0];
+    uint64_t high = expected[1];
+    const uint64_t end = address + 16;
+    uint64_t at = end;
+    asm volatile(WEFT_MAY_FAULT("lock cmpxchg16b -16(%%rdi)")
+                 : "+a"(low), "+d"(high), "+D"(at)
+                 : "b"(desired[0]), "c"(desired[1])
+                 : "memory", "cc");
+    if (at != end) [[unlikely]] {
+        *fault = {at, Access::store, static_cast<uint32_t>(high)};
+        return false;
+    }
+    *before = {low, high};
+    return true;
 }
 
 #define WEFT_FOR_WIDTH(T)                                          \

@@ -22,6 +22,7 @@
 // have any value.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -73,6 +74,12 @@ template <Width T>
 // *before is `expected` exactly when `desired` was stored.
 template <Width T>
 [[nodiscard]] bool compare_exchange(uint64_t address, T expected, T desired, T* before, Fault* fault);
+
+// The same of two words, the one at the lower address first, at an address that is a multiple of 16 and canonical, as one access. The
+// host has to have cmpxchg16b.
+[[nodiscard]] bool compare_exchange_pair(uint64_t address, const std::array<uint64_t, 2>& expected,
+                                         const std::array<uint64_t, 2>& desired,
+                                         std::array<uint64_t, 2>* before, Fault* fault);
 
 // `smin` and `smax` compare as signed numbers.
 template <Width T>

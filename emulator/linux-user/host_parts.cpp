@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "base/messages.h"
-#include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/linux-user/memory/user_ops.h"
 #include "emulator/linux-user/riscv_cpu.h"
 #include "emulator/linux-user/signal/host_signals.h"
@@ -47,8 +46,8 @@ class ProcessMemory final : public MemoryView, private AccessFaults {
 
 }  // namespace
 
-Parts host_parts() {
-    return {.guest = &riscv::guest_arch_user(),
+Parts host_parts(const GuestArch& guest) {
+    return {.guest = &guest,
             .guest_object = nullptr,
             .make_cpu = [](void* state) { return std::make_unique<RiscvCpu>(state); },
             .make_memory = [](Process& process,

@@ -5,6 +5,7 @@
 
 namespace weft::user {
 
-Parts host_parts();
+// `guest`, of riscv::guest_arch_user(), outlives what is made of them.
+Parts host_parts(const GuestArch& guest);
 
 }  // namespace weft::user

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/messages.h"
 #include "emulator/accel/accel_chain.h"
+#include "emulator/guest/riscv/guest_arch.h"
 #include "emulator/linux-user/accelerators.h"
 #include "emulator/linux-user/binfmt.h"
 #include "emulator/linux-user/host_parts.h"
@@ -182,7 +183,7 @@ Result<RunSettings> run_settings(Options& options, KernelStart& start) {
     settings.bounds = options.bounds;
     settings.secure = has_more_rights();
     settings.release = options.release;
-    settings.cpu = options.cpu;
+    settings.cpu = &options.cpu;
     settings.strace = options.strace;
     settings.debugger = options.debugger;
     settings.own_path = own_path();
@@ -208,7 +209,8 @@ std::expected<int, RunError> run(Options& options, KernelStart& start) {
     if (!settings) {
         return refuse(settings.error());
     }
-    return run_process(std::move(*settings), host_parts(), accel, **log);
+    const GuestArch guest = riscv::guest_arch_user(options.cpu);
+    return run_process(std::move(*settings), host_parts(guest), accel, **log);
 }
 
 int run_program(std::span<const char* const> arguments, std::span<const char* const> variables) {

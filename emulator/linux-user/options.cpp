@@ -175,20 +175,16 @@ Result<> set_accel(Raw& raw, const std::string& value) {
     return {};
 }
 
-// QEMU's users know it by this name.
-constexpr std::string_view kLargestCpu = "max";
-
-const riscv::CpuModel* largest_cpu() { return riscv::cpu_models().data(); }
-
 Result<> set_cpu(Raw& raw, const std::string& value) {
     if (is_help(value)) {
         request_help(raw, HelpTopic::cpus);
         return {};
     }
-    raw.options.cpu = value == kLargestCpu ? largest_cpu() : riscv::find_cpu_model(value);
-    if (raw.options.cpu == nullptr) {
-        return fail(fmt::format("unknown CPU {} ('help' lists them)", in_quotes(value)));
+    const auto model = riscv::parse_cpu_model(value);
+    if (!model) {
+        return std::unexpected(model.error());
     }
+    raw.options.cpu = *model;
     return {};
 }
 
@@ -270,7 +266,8 @@ constexpr OptionDesc kProgramOptions[] = {
 };
 
 constexpr OptionDesc kCpuOptions[] = {
-    {"cpu", nullptr, "NAME", "CPU", set_cpu, "the model of the CPU ('help' lists them)"},
+    {"cpu", nullptr, "NAME[,PROPERTY=on|off...]", "CPU", set_cpu,
+     "the model of the CPU ('help' lists them), and extensions it is to have or not"},
     {"accel", nullptr, "NAME[,PROPERTY=VALUE...]", "ACCEL", set_accel,
      "run the guest with accelerator NAME; given several times, the first that\n"
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties.\n"
@@ -413,7 +410,6 @@ void choose_accelerators(Raw& raw) {
 Result<Options> parse_options(std::span<const char* const> arguments,
                               std::span<const char* const> environment, const StartedBy& by) {
     Raw raw;
-    raw.options.cpu = largest_cpu();
     for (const std::string_view entry : environment) {
         const std::string_view hidden(kGuestVariable);
         raw.options.environment.emplace_back(entry.starts_with(hidden) ? entry.substr(hidden.size()) : entry);
@@ -459,9 +455,8 @@ std::string cpus_text() {
     std::string text = "CPUs:\n";
     for (const riscv::CpuModel& model : riscv::cpu_models()) {
         text += fmt::format("  {}  {}{}\n", model.name, riscv::isa_string(model),
-                            &model == riscv::cpu_models().data() ? " (default)" : "");
+                            model.name == Options().cpu.name ? " (default)" : "");
     }
-    text += fmt::format("  {}  the one with the most extensions: {}\n", kLargestCpu, largest_cpu()->name);
     return text;
 }
 

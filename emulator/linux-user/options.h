@@ -36,7 +36,7 @@ struct Options {
     std::optional<std::string> module_dir;
     bool bounds = false;  // the property bounds=on of any of them
 
-    const riscv::CpuModel* cpu = nullptr;
+    riscv::CpuModel cpu = riscv::kMax;
     std::string prefix;                  // -L
     std::string release;                 // -r; "": the host's
     std::optional<uint64_t> base;        // -B

@@ -47,8 +47,8 @@ struct RunSettings {
     uint64_t at_flags = 0;
     bool secure = false;
     std::array<std::byte, 16> random = {};
-    std::string release = {};  // uname's; "": the host's
-    const riscv::CpuModel* cpu = &riscv::kRv64;
+    std::string release = {};                    // uname's; "": the host's
+    const riscv::CpuModel* cpu = &riscv::kRv64;  // outlives the run
     bool strace = false;
     std::optional<DebugAddress> debugger = {};  // where one is waited for; nothing: there is none
     // By the guest's execve: the program that called it is gone, so that there is a guest that an error ends.

@@ -437,7 +437,8 @@ Result<> Machine::read_memory(std::optional<unsigned> cpu, uint64_t address, std
 }
 
 void Machine::disassemble(std::span<const uint8_t> code, uint64_t address, const TextSink& sink) {
-    board_->guest_arch().disassemble(code.data(), code.size(), address, &sink);
+    const GuestArch& guest = board_->guest_arch();
+    guest.disassemble(guest.model, code.data(), code.size(), address, &sink);
 }
 
 }  // namespace weft::machine

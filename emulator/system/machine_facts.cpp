@@ -15,7 +15,7 @@ control::MachineFacts machine_facts(const Options& options,
     facts.accelerator = options.accelerators.front().name;
     facts.name = options.name;
     facts.uuid = options.uuid;
-    facts.cpu_model = options.cpu;
+    facts.cpu_model = options.cpu.substr(0, options.cpu.find(','));
     facts.machine_types = hw::machine_types();
     facts.device_types = hw::device_types();
     facts.option_names = names_of_options_with_values();

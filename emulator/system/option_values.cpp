@@ -183,11 +183,7 @@ Result<> parse_cpu(RawOptions& raw, const std::string& value) {
     if (!list->head) {
         return fail("the model's name comes first");
     }
-    if (!list->items.empty()) {
-        return fail(fmt::format("CPU {} has no property {}", in_quotes(*list->head),
-                                in_quotes(list->items.front().key)));
-    }
-    raw.options.cpu = *list->head;
+    raw.options.cpu = value;  // whether the machine has it is asked when the machine is known
     return {};
 }
 

@@ -73,7 +73,8 @@ constexpr OptionDesc kMachineOptions[] = {
     {"machine", "M", "NAME[,dumpdtb=FILE][,pflashN=ID]", nullptr, parse_machine,
      "the board: virt ('help' lists them); dumpdtb writes its device tree\n"
      "and exits. none: no machine, just the monitor and QMP"},
-    {"cpu", nullptr, "NAME", nullptr, parse_cpu, "the harts' model: rv64 ('help' lists them)"},
+    {"cpu", nullptr, "NAME[,PROPERTY=on|off...]", nullptr, parse_cpu,
+     "the harts' model ('help' lists them), and extensions it is to have or not"},
     {"smp", nullptr, "N|cpus=N[,maxcpus=M][,sockets=,cores=,threads=]", nullptr, parse_smp,
      "number of harts, 1 to 512 (1); what the levels say must agree with it"},
     {"m", nullptr, "[size=]SIZE", nullptr, parse_memory,
@@ -241,13 +242,11 @@ Result<> choose_machine(RawOptions& raw) {
         return fail(fmt::format("-smp: machine {} has 1 to {} CPUs, not {}", in_quotes(options.machine->name),
                                 options.machine->max_cpus, options.max_cpus));
     }
-    const std::vector<hw::CpuChoice> models = options.machine->cpu_models();
     if (options.cpu.empty()) {
-        options.cpu = models.front().name;
+        options.cpu = options.machine->cpu_models().front().name;
     }
-    if (std::ranges::find(models, options.cpu, &hw::CpuChoice::name) == models.end()) {
-        return fail(
-            fmt::format("-cpu: unknown CPU {} (there is {})", in_quotes(options.cpu), names_of(models)));
+    if (Result<> there = options.machine->check_cpu(options.cpu); !there) {
+        return std::unexpected(there.error().within("-cpu"));
     }
     return {};
 }

@@ -104,7 +104,7 @@ struct Options {
     bool no_machine = false;  // -machine none: QMP and monitors alone, `machine` is what there could be
     unsigned cpus = 1;
     unsigned max_cpus = 1;
-    std::string cpu;  // a model of the machine's CPUs; never empty where no help is asked for
+    std::string cpu;  // as MachineType::check_cpu takes it; never empty where no help is asked for
     uint64_t memory_bytes = uint64_t{128} << 20;
 
     std::string bios = "default";  // default, none or a path

@@ -1,6 +1,7 @@
 // The guest side of the boundary: what an architecture gives the accelerator, and what the accelerator gives back to it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,7 +13,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 8;
+inline constexpr uint32_t kGuestAbiVersion = 9;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -32,6 +33,7 @@ enum class TranslateStatus : uint8_t {
 
 // What a translation may depend on, and nothing else: no vCPU, no guest memory.
 struct TranslateRequest {
+    const void* model;    // GuestArch::model
     uint64_t tb_flags;    // GuestArch::tb_flags of the state it is for
     const uint8_t* code;  // the guest's bytes from the unit's first instruction on
     uint32_t
@@ -123,6 +125,11 @@ struct GuestArch {
     uint32_t abi_version;  // kGuestAbiVersion
     uint32_t ir_version;   // ir::kIrVersion
     const char* name;      // "riscv64"
+    // What sets the CPUs of this table apart from others of the architecture, in the architecture's own terms: handed back to it
+    // where a function says so. Constant, and valid as long as the table.
+    const void* model;
+    // Tables of one build of the architecture with equal ids make the same unit of the same request.
+    uint64_t model_id;
 
     uint32_t state_size;      // bytes of the architecture's part
     uint32_t mmu_mode_count;  // at most 4
@@ -145,11 +152,12 @@ struct GuestArch {
     // most up to the end of its 4 KiB page: guest RAM itself, which others may write meanwhile (weft/guest_ram.h), or a copy. Takes
     // on instructions after which neither TB flags nor mappings nor enabled interrupts are others. May be null.
     RunResult (*run)(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size);
-    // Writes one line a guest instruction to `sink`: for -d in_asm. `pc` is the virtual address of code[0].
-    void (*disassemble)(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink);
+    // Writes one line a guest instruction to `sink`: for -d in_asm. `pc` is the virtual address of code[0]. `model` is the table's.
+    void (*disassemble)(const void* model, const uint8_t* code, size_t size, uint64_t pc,
+                        const TextSink* sink);
 
-    // Brings a new state to the architecture's reset values (and StateHeader::pc to the reset vector).
-    void (*reset)(void* state);
+    // Brings a new state to the architecture's reset values (and StateHeader::pc to the reset vector). `model` is the table's.
+    void (*reset)(void* state, const void* model);
     // Everything besides bytes and page that a translation of the current pc depends on.
     uint64_t (*tb_flags)(const void* state);
     // The MMU mode that instructions are fetched in; kUserMmuMode while a user program runs.
@@ -216,9 +224,16 @@ struct VcpuServices {
     // returns.
     bool (*load)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t* value);
     bool (*store)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value);
-    // What `op`, one of the atomic ops with one operand, does; *old is the value before, by the memop's width and sign.
-    bool (*atomic)(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand,
+    // What `op`, one of the atomic ops, does to 1, 2, 4 or 8 bytes; *old is the value before, by the memop's width and sign. Of
+    // atomic_cmpxchg `a` is the expected and `b` the desired value, else `a` is the operand.
+    bool (*atomic)(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
                    uint64_t* old);
+    // Compare-and-swap of 16 bytes, two words of which the one at the lower address comes first; *old are those before: the expected
+    // ones exactly where the desired ones were stored. Of `memop` the MMU mode counts alone. False also where `vaddr` is not a
+    // multiple of 16.
+    bool (*compare_exchange_pair)(Vcpu* vcpu, uint64_t vaddr, uint32_t memop,
+                                  const std::array<uint64_t, 2>& expected,
+                                  const std::array<uint64_t, 2>& desired, std::array<uint64_t, 2>* old);
 
     // The -d log: `item` is a LogItem of base/log.h.
     bool (*log_enabled)(Vcpu* vcpu, unsigned item);

@@ -5,6 +5,7 @@
 // "Memory Model Primitives"). Values are in the guest's order, little-endian; the host is little-endian too.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -115,6 +116,19 @@ T compare_exchange(uint8_t* host, T expected, T desired) {
     __atomic_compare_exchange_n(reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(host)), &expected, desired,
                                 false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return expected;
+}
+
+// The same of two words, the one at the lower address first, at a `host` that is aligned to 16. The host processor has to have
+// cmpxchg16b. ThreadSanitizer does not see it.
+inline std::array<uint64_t, 2> compare_exchange_pair(uint8_t* host, const std::array<uint64_t, 2>& expected,
+                                                     const std::array<uint64_t, 2>& desired) {
+    uint64_t low = expected[0];
+    uint64_t high = expected[1];
+    asm volatile("lock cmpxchg16b (%[at])"
+                 : "+a"(low), "+d"(high)
+                 : [at] "r"(host), "b"(desired[0]), "c"(desired[1])
+                 : "memory", "cc");
+    return {low, high};
 }
 
 // The same, sequentially consistent: for words that order a device's other accesses against the guest's (ring indices).

@@ -336,6 +336,8 @@ bool Verifier::has_effect(const Op& op) const {
                     (kHelperWritesGlobals | kHelperSideEffects | kHelperMayRaise)) != 0;
         case Opcode::guest_ld:
             return false;
+        case Opcode::guest_st:  // of a constant: the second time is like the first
+            return unit_.temps[op.args[0]].kind != TempKind::constant;
         case Opcode::st8:
         case Opcode::st16:
         case Opcode::st32:

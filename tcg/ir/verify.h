@@ -26,7 +26,7 @@ namespace weft::tcg {
 // With RedoRule::on also what process mode needs, where an instruction at whose memory access the host faulted is done
 // again from its start once the reason is gone:
 //  - before an op that may raise an exception, no way through its guest instruction writes anything that outlives the unit:
-//    a global, the guest state, guest memory, or by way of a helper that says it does (kHelperWritesGlobals,
+//    a global, the guest state, guest memory (but by a guest_st of a constant), or by way of a helper that says it does (kHelperWritesGlobals,
 //    kHelperSideEffects).
 enum class RedoRule : bool { off, on };
 Result<> verify(const ir::Unit& unit, std::span<const HelperDesc> helpers, RedoRule redo = RedoRule::off);

@@ -51,13 +51,16 @@ struct Run {
     int64_t step = 3;
     bool of_file = true;
     Properties properties = {};
+    uint64_t model_id = 0;
 
     Counts operator()() const {
         Properties all = properties;
         all["cache"] = folder;
         all["backend"] = "native";
         all["translate-after"] = "0";
-        ToyProcess process(all);
+        weft::GuestArch arch = process_arch();
+        arch.model_id = model_id;
+        ToyProcess process(all, 0, 4, arch);
         REQUIRE(process.error().empty());
         process.of_file = of_file;
         ToyProcess::load(program(pc, step), pc);
@@ -120,6 +123,15 @@ TEST_CASE("settings that make other code have units of their own") {
         ++switches;
     }
     CHECK(switches > 15);
+}
+
+TEST_CASE("models of a CPU have units of their own") {
+    const weft::test::TempDir parent;
+    const std::string folder = parent.file("models");
+    const Counts first = Run{folder}();
+    CHECK(Run{folder, kCode, 3, true, {}, 1}().stored == 0);
+    CHECK(Run{folder, kCode, 3, true, {}, 1}().stored == first.made);
+    CHECK(Run{folder}().stored == first.made);
 }
 
 TEST_CASE("code that is of no file is not kept") {

@@ -351,7 +351,7 @@ TranslateStatus translate(const TranslateRequest* request, ir::Unit* unit) {
     return Translation(*request, *unit).run();
 }
 
-void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink) {
+void disassemble(const void*, const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink) {
     for (size_t i = 0; i + 2 <= size;) {
         char line[64];
         const Opcode opcode = opcode_of(code + i);
@@ -365,7 +365,7 @@ void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* 
 
 // ---- the rest of the architecture ----
 
-void reset(void* pointer) {
+void reset(void* pointer, const void*) {
     State& state = state_of(pointer);
     const Cpu& cpu = *static_cast<Cpu*>(state_header(pointer).guest);
     for (uint64_t& reg : state.gpr) {
@@ -490,6 +490,8 @@ const GuestArch& guest_arch() {
         .abi_version = kGuestAbiVersion,
         .ir_version = ir::kIrVersion,
         .name = "toy",
+        .model = nullptr,
+        .model_id = 0,
         .state_size = sizeof(State),
         .mmu_mode_count = 3,
         .steady_modes = 0b111,

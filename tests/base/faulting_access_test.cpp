@@ -258,6 +258,40 @@ TEST_CASE("atomic operations: the value before, and the value after as the compi
     });
 }
 
+TEST_CASE("pairs of words are compared and exchanged as one, or not there") {
+    const FaultHandlers handlers;
+    const Pages pages(2);
+    pages.protect(1, PROT_READ);
+    using Pair = std::array<uint64_t, 2>;
+    const auto stored = [&] {
+        Pair pair{};
+        std::memcpy(pair.data(), pages.bytes() + 64, sizeof(pair));
+        return pair;
+    };
+    const Pair old = {0x0123456789abcdef, 0xfedcba9876543210};
+    const Pair desired = {7, ~uint64_t{0}};
+    for (const Pair& expected : {old, Pair{old[0], 0}, Pair{0, old[1]}, Pair{}}) {
+        std::memcpy(pages.bytes() + 64, old.data(), sizeof(old));
+        Pair before{};
+        Fault fault = kNone;
+        REQUIRE(faulting::compare_exchange_pair(pages.address() + 64, expected, desired, &before, &fault));
+        CHECK(before == old);
+        CHECK(stored() == (expected == old ? desired : old));
+        CHECK(fault == kNone);
+    }
+    // Also where the comparison would fail.
+    for (const Pair& expected : {Pair{}, old}) {
+        Pair before = old;
+        Fault fault = kNone;
+        CHECK_FALSE(
+            faulting::compare_exchange_pair(pages.address(1) + 16, expected, desired, &before, &fault));
+        CHECK(fault.address == pages.address(1) + 16);
+        CHECK(fault.access == Access::store);
+        CHECK(fault.code == kNone.code);
+        CHECK(before == old);
+    }
+}
+
 TEST_CASE("copies stop at the first byte that is not there, and say how many they made") {
     const FaultHandlers handlers;
     const Pages pages(3);

@@ -27,10 +27,12 @@ constexpr uint64_t kUnitBase = kCodeBase + kRuntimeSize;
 constexpr riscv::TbFlags kUserFlags{riscv::Priv::user, riscv::MmuMode::user, riscv::MmuMode::user,
                                     riscv::FpState::dirty, 0};
 
-std::span<const HelperDesc> helpers() {
-    const GuestArch& guest = riscv::guest_arch_user();
-    return {guest.helpers, guest.helper_count};
+const GuestArch& guest() {
+    static const GuestArch kGuest = riscv::guest_arch_user(riscv::kMax);
+    return kGuest;
 }
+
+std::span<const HelperDesc> helpers() { return {guest().helpers, guest().helper_count}; }
 
 tcg::x86_64::HostFeatures features_of(const Target& target) {
     tcg::x86_64::HostFeatures features;
@@ -103,8 +105,8 @@ struct Generator::Host {
 };
 
 Generator::Generator(const tcg::OptimizeOptions& options)
-    : memory_(std::make_unique<tcg::UnitMemory>(std::span<const GlobalDesc>(
-          riscv::guest_arch_user().globals, riscv::guest_arch_user().global_count))),
+    : memory_(std::make_unique<tcg::UnitMemory>(
+          std::span<const GlobalDesc>(guest().globals, guest().global_count))),
       optimizer_(std::make_unique<tcg::Optimizer>(options)) {}
 
 Result<Generator> Generator::create(const tcg::OptimizeOptions& options) {
@@ -115,8 +117,8 @@ Result<Generator> Generator::create(const tcg::OptimizeOptions& options) {
         native.features = features_of(target);
         auto host = std::make_shared<Host>();
         host->memory = std::make_unique<std::array<uint8_t, kRuntimeSize + kUnitSize>>();
-        host->backend = tcg::make_x86_64_backend(
-            tcg::BackendConfig{&riscv::guest_arch_user(), {}, false, false, target.memory}, native);
+        host->backend =
+            tcg::make_x86_64_backend(tcg::BackendConfig{&guest(), {}, false, false, target.memory}, native);
         const auto runtime =
             host->backend->emit_runtime({tcg::RwAddress(reinterpret_cast<uintptr_t>(host->memory->data())),
                                          tcg::RxAddress(kCodeBase), kRuntimeSize},
@@ -143,7 +145,8 @@ Result<HostInsns> Generator::compile(const Host& host, const ir::Unit& unit) con
 }
 
 Result<> Generator::translate(std::span<const uint8_t> code, bool fixed_pages) {
-    const TranslateRequest request{.tb_flags = kUserFlags.bits(),
+    const TranslateRequest request{.model = guest().model,
+                                   .tb_flags = kUserFlags.bits(),
                                    .code = code.data(),
                                    .code_size = static_cast<uint32_t>(code.size()),
                                    .page_offset = 0x800,
@@ -153,7 +156,7 @@ Result<> Generator::translate(std::span<const uint8_t> code, bool fixed_pages) {
                                    .return_points = true,
                                    .inline_csrs = true};
     ir::Unit& unit = memory_->begin_unit();
-    if (riscv::guest_arch_user().translate(&request, &unit) != TranslateStatus::ok) {
+    if (guest().translate(&request, &unit) != TranslateStatus::ok) {
         return fail("it is not translated at once");
     }
     if (unit.guest_size != code.size()) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/assert.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/guest/riscv/isa/disassemble.h"
 #include "entry.h"
 
@@ -30,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                             static_cast<std::string*>(opaque)->append(text, length);
                         },
                         &listing};
-    riscv::disassemble(bytes.data(), bytes.size(), pc, &sink);
+    riscv::disassemble(&riscv::kMax, bytes.data(), bytes.size(), pc, &sink);
     const auto lines = static_cast<size_t>(std::ranges::count(listing, '\n'));
     WEFT_ASSERT(lines <= bytes.size() && (lines != 0) == (bytes.size() != 0));
     while (bytes.size() != 0) {

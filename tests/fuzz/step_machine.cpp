@@ -23,7 +23,10 @@ namespace {
 constexpr size_t kCodeSize = size_t{1} << 20;
 constexpr size_t kUnitAlignment = 64;
 
-const GuestArch& guest() { return riscv::guest_arch(); }
+const GuestArch& guest() {
+    static const GuestArch kArch = riscv::guest_arch(riscv::kMax);
+    return kArch;
+}
 
 uint64_t low_bits(uint64_t value, unsigned size) {
     return size == 8 ? value : value & ((uint64_t{1} << 8 * size) - 1);
@@ -175,8 +178,8 @@ const VcpuServices StepMachine::kServices = [] {
     services.store = [](Vcpu* vcpu, uint64_t address, uint32_t memop, uint64_t value) {
         return vcpu->owner->store(address, memop, value);
     };
-    services.atomic = [](Vcpu* vcpu, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t operand,
-                         uint64_t* old) { return vcpu->owner->atomic(op, address, memop, operand, 0, old); };
+    services.atomic = [](Vcpu* vcpu, ir::Opcode op, uint64_t address, uint32_t memop, uint64_t a, uint64_t b,
+                         uint64_t* old) { return vcpu->owner->atomic(op, address, memop, a, b, old); };
     return services;
 }();
 
@@ -281,8 +284,8 @@ const ir::Unit& StepMachine::translate(const HartImage& before, uint32_t bits) {
     set(before);
     const auto offset = static_cast<uint32_t>(before.pc & (kPageSize - 1));
     const unsigned size = riscv::insn_size(static_cast<uint16_t>(bits));
-    const TranslateRequest request{tb_flags(), code_.data() + offset, size, offset, 1, false, false, false,
-                                   false};
+    const TranslateRequest request{
+        guest().model, tb_flags(), code_.data() + offset, size, offset, 1, false, false, false, false};
     WEFT_ASSERT(guest().translate(&request, &unit_memory_.begin_unit()) == TranslateStatus::ok);
     const ir::Unit& unit = unit_memory_.unit();
     WEFT_ASSERT(unit.insn_count == 1 && unit.guest_size == size);

@@ -109,7 +109,7 @@ class StepMachine {
     void place(const HartImage& before, uint32_t bits);
     void set(const HartImage& image);
     HartImage get() const;
-    uint64_t tb_flags() { return riscv::guest_arch().tb_flags(&block_.state); }
+    uint64_t tb_flags() { return riscv::guest_arch(riscv::kMax).tb_flags(&block_.state); }
     void optimize();
     HartImage run(Engine& engine, const HartImage& before);
 

@@ -17,7 +17,10 @@ using namespace weft;
 
 namespace {
 
-const GuestArch& guest() { return riscv::guest_arch(); }
+const GuestArch& guest() {
+    static const GuestArch kArch = riscv::guest_arch(riscv::kMax);
+    return kArch;
+}
 tcg::PrintNames names() {
     return {{guest().globals, guest().global_count}, {guest().helpers, guest().helper_count}};
 }
@@ -51,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (code.size() < 2) {
         return 0;
     }
-    const TranslateRequest request{flags.bits(),
+    const TranslateRequest request{guest().model,
+                                   flags.bits(),
                                    code.data(),
                                    static_cast<uint32_t>(code.size()),
                                    page_offset,

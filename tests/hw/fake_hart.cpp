@@ -21,15 +21,12 @@ uint64_t Hart::time() const { return hw::test::kFakeTime + state_->time_offset.l
 void Hart::set_time_offset(uint64_t ticks) { state_->time_offset.store(ticks); }
 
 // Nobody debugs here.
-std::optional<std::string> debug_description(std::string_view) { return std::nullopt; }
+std::optional<std::string> debug_description(std::string_view, const CpuModel&) { return std::nullopt; }
 std::string read_debug_register(const State&, unsigned) { return {}; }
 bool write_debug_register(State&, unsigned, std::string_view) { return false; }
 std::optional<uint64_t> debug_translate(State&, uint64_t) { return std::nullopt; }
 
 // Nothing runs here.
-const GuestArch& guest_arch() {
-    static constexpr GuestArch kNone{};
-    return kNone;
-}
+GuestArch guest_arch(const CpuModel&) { return {}; }
 
 }  // namespace weft::riscv

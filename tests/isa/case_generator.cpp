@@ -49,8 +49,13 @@ bool has_operand(Format format, char letter) {
 
 const InsnDesc& semantic(const InsnDesc& desc) { return insn_desc(desc.semantic); }
 
-// The x register that an instruction writes; 0 for none.
-unsigned written_x(const Insn& insn) { return has_operand(semantic(*insn.desc).format, 'd') ? insn.rd : 0; }
+// The x registers that an instruction writes.
+uint32_t written_x(const Insn& insn) {
+    if (!has_operand(semantic(*insn.desc).format, 'd') || insn.rd == 0) {
+        return 0;
+    }
+    return (insn.desc->rules & riscv::rule_even) != 0 ? 3u << insn.rd : bit(insn.rd);
+}
 
 // How often the rows of a family occur in cases of another: weights are multiplied by this.
 unsigned emphasis(CaseFamily of, const InsnDesc& desc) {
@@ -214,6 +219,7 @@ class Generator {
             case Format::jalr:
                 add_indirect_jump(desc);
                 break;
+            case Format::cbo:
             case Format::load:
             case Format::store:
             case Format::fp_load:
@@ -252,9 +258,10 @@ class Generator {
         const int32_t offset = static_cast<int32_t>(below(500) * 8) - 2000;
         const unsigned pointer = any_pointer();
         const int32_t misaligned = static_cast<int32_t>(result_.start.x[pointer] & 7);
-        const bool is_double = desc.extension == riscv::Extension::d && desc.id != InsnId::fcvt_d_s;
-        sequence().add(is_double ? fld(f, pointer, offset - misaligned)
-                                 : flw(f, pointer, offset - misaligned));
+        const char precision = operand_precision(desc);
+        sequence().add(precision == 'd'   ? fld(f, pointer, offset - misaligned)
+                       : precision == 'h' ? flh(f, pointer, offset - misaligned)
+                                          : flw(f, pointer, offset - misaligned));
     }
 
     // Flags stick, and hide what later instructions raise: they are read, stored and cleared now and then.
@@ -281,7 +288,7 @@ class Generator {
                 bits &= 0xffff;
             }
             const Insn insn = decode(bits);
-            if (insn.desc == &desc && (kept() & bit(written_x(insn))) == 0 && accepts(insn)) {
+            if (insn.desc == &desc && (kept() & written_x(insn)) == 0 && accepts(insn)) {
                 return bits;
             }
         }
@@ -361,12 +368,12 @@ class Generator {
         --depth_;
     }
 
-    // Puts an address within the scratch memory into a register. Aligned to 8, or at times to nothing.
+    // Puts an address within the scratch memory into a register. Aligned to 16, to 8, or at times to nothing.
     unsigned add_address(unsigned misaligned_percent) {
         const unsigned address = free_register();
         const unsigned pointer = any_pointer();
-        int32_t offset = static_cast<int32_t>(below(500) * 8) - 2000;
-        offset -= static_cast<int32_t>(result_.start.x[pointer] & 7);
+        int32_t offset = static_cast<int32_t>(below(250) * 16) - 2000;
+        offset -= static_cast<int32_t>(result_.start.x[pointer] & 15);
         if (chance(misaligned_percent)) {
             offset += static_cast<int32_t>(below(8));
         }
@@ -376,15 +383,35 @@ class Generator {
 
     void add_amo(const InsnDesc& desc) {
         const bool is_sc = desc.id == InsnId::sc_w || desc.id == InsnId::sc_d;
-        const std::optional<uint32_t> bits = find(desc, [](const Insn&) { return true; });
+        // After a compare-and-swap to x0 the peer takes what it found for zero, up to the next jump; isa-corners has them alone.
+        const bool compares = is_compare_and_swap(desc.id);
+        const std::optional<uint32_t> bits =
+            find(desc, [compares](const Insn& insn) { return !compares || insn.rd != 0; });
         if (!bits) {
             return;
         }
         // The peer does not look at the alignment of an SC that fails for want of a reservation.
         const uint32_t begin = sequence().size();
         const unsigned address = add_address(traps_ && !is_sc ? 10 : 0);
+        if (compares) {
+            add_expected(*bits, address);
+        }
         sequence().add(with_rs1(*bits, address));
         sequence().close_group(begin);
+    }
+
+    static bool is_compare_and_swap(InsnId id) { return id >= InsnId::amocas_b && id <= InsnId::amocas_q; }
+
+    // Half of the time what is in memory is what is expected there; of a pair at times the half of it.
+    void add_expected(uint32_t bits, unsigned address) {
+        const unsigned rd = decode(bits).rd;
+        if (rd != address && rd != 0 && chance(50)) {
+            sequence().add(ld(rd, address, 0));
+        }
+        if (decode(bits).desc->id == InsnId::amocas_q && rd != 0 && rd + 1 != address && rd != address &&
+            chance(70)) {
+            sequence().add(ld(rd + 1, address, 8));
+        }
     }
 
     // LR and SC of the same size, since an SC of another is the machine's choice. Every LR has its SC, so that

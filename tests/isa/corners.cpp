@@ -69,6 +69,8 @@ class Suite {
         integers_ = add_values(integer_corners());
         few_singles_ = add_values(few_single_corners());
         singles_ = add_values(single_corners());
+        few_halves_ = add_values(few_half_corners());
+        halves_ = add_values(half_corners());
         few_doubles_ = add_values(few_double_corners());
         doubles_ = add_values(double_corners());
         addresses_ = add_values(addresses(1));
@@ -192,12 +194,15 @@ class Suite {
             case Format::csri:
                 add_csr();
                 break;
+            case Format::cbo:
+                add_cache_operation();
+                break;
             case Format::amo:
             case Format::lr:
                 add_atomic();
                 break;
             default:
-                if (desc.extension == riscv::Extension::f || desc.extension == riscv::Extension::d) {
+                if (is_floating(desc)) {
                     add_floating();
                 } else {
                     add(bits, zero_);
@@ -278,7 +283,38 @@ class Suite {
         }
     }
 
+    void add_cache_operation() {
+        isa::CornerJob job = job_of({encode(*row_, {})});
+        job.touches_memory = 1;
+        add(job, addresses_, zero_, few_integers_);
+        add(job_of({encode(*row_, {kResult, 0, 0})}), zero_, zero_, zero_);  // there is no memory at 0
+    }
+
+    // Both halves of the pair in memory as in the registers, or the second one another.
+    void add_pair() {
+        for (const unsigned rd : {kC, 0u}) {
+            for (const unsigned rs2 : {kA, kC, 0u}) {
+                const uint32_t bits = encode(*row_, {rd, kA, rs2});
+                for (isa::CornerJob job : {job_of({bits}), job_of({sd(kResult, kA, 8), bits})}) {
+                    job.touches_memory = 1;
+                    add(job, aligned_, few_integers_, few_integers_);
+                }
+            }
+        }
+        isa::CornerJob misaligned = job_of({encode(*row_, {kC, kA, kA})});
+        misaligned.touches_memory = 1;
+        add(misaligned, addresses_, zero_, few_integers_);
+        // Pairs do not begin with odd registers.
+        for (const Registers& odd : {Registers{kResult, kA, kA}, Registers{kC, kA, kB}}) {
+            add(encode(*row_, odd), aligned_, zero_);
+        }
+    }
+
     void add_atomic() {
+        if (row_->id == InsnId::amocas_q) {
+            add_pair();
+            return;
+        }
         const bool is_sc = row_->id == InsnId::sc_w || row_->id == InsnId::sc_d;
         const bool is_lr = row_->format == Format::lr;
         const uint32_t sc = insn_desc(row_->id == InsnId::lr_w ? InsnId::sc_w : InsnId::sc_d).match;
@@ -300,8 +336,9 @@ class Suite {
             }
         }
         if (!is_lr && !is_sc) {
+            // x12 has what is in memory: what a compare-and-swap may expect.
             for (const Registers& registers :
-                 {Registers{kA, kA, kB}, {kB, kA, kB}, {0, kA, kB}, {kResult, kA, 0}}) {
+                 {Registers{kA, kA, kB}, {kB, kA, kB}, {0, kA, kB}, {kResult, kA, 0}, {kC, kA, kB}}) {
                 isa::CornerJob job = job_of({encode(*row_, registers)});
                 job.touches_memory = 1;
                 add(job, aligned_, few_integers_, few_integers_);
@@ -320,14 +357,32 @@ class Suite {
         if (has_operand(desc, 's')) {
             return {few_integers_, integers_};
         }
-        const bool is_double = desc.extension == riscv::Extension::d && desc.id != InsnId::fcvt_d_s;
-        return is_double ? Values{few_doubles_, doubles_} : Values{few_singles_, singles_};
+        switch (operand_precision(desc)) {
+            case 'h':
+                return {few_halves_, halves_};
+            case 'd':
+                return {few_doubles_, doubles_};
+            default:
+                return {few_singles_, singles_};
+        }
+    }
+
+    static bool is_floating(const InsnDesc& desc) {
+        constexpr std::string_view kLetters = "DSTR";
+        return riscv::format_syntax(desc.format).find_first_of(kLetters) != std::string_view::npos;
     }
 
     void add_floating() {
         const InsnDesc& desc = *row_;
         const uint32_t bits = encode(desc, {});
-        if (!has_operand(desc, 'm') && !has_operand(desc, 'n')) {
+        if (desc.format == Format::fp_li) {
+            for (uint32_t constant = 0; constant < 32; ++constant) {
+                add(job_of({bits | constant << 15}), zero_, zero_, zero_);
+            }
+            return;
+        }
+        constexpr uint32_t kRoundingBits = 7 << 12;
+        if ((desc.mask & kRoundingBits) != 0 || (!has_operand(desc, 'm') && !has_operand(desc, 'n'))) {
             add_floating(job_of({bits}), true);
             return;
         }
@@ -388,6 +443,10 @@ class Suite {
             case Format::cr_jr:
             case Format::cr_jalr:
                 return insn.rs1 == kA;
+            case Format::cu:
+            case Format::cu_zext_b:
+            case Format::cu_not:
+                return insn.rd == kA;
             default:
                 break;
         }
@@ -484,6 +543,8 @@ class Suite {
     ValueRange integers_;
     ValueRange few_singles_;
     ValueRange singles_;
+    ValueRange few_halves_;
+    ValueRange halves_;
     ValueRange few_doubles_;
     ValueRange doubles_;
     ValueRange addresses_;

@@ -12,12 +12,16 @@
 namespace weft::isa_test {
 namespace {
 
-// RV64IMAFDC_Zicntr_Zicsr_Zifencei_Zihintpause_Zba_Zbb_Zbs_Sstc_Svinval, Sv39 and Sv48. Without both Svade and
-// Svadu the peer updates A and D itself, as weft does.
+// All that weft has.
+constexpr const char* kWeftCpu = "max";
+// The same.
 constexpr const char* kPeerCpu =
-    "rv64,h=false,v=false,zba=true,zbb=true,zbs=true,sstc=true,svinval=true,zicntr=true,zihintpause=true,"
-    "zbc=false,zfa=false,zawrs=false,zicbom=false,zicbop=false,zicboz=false,zihintntl=false,sdtrig=false,"
-    "svadu=false,svade=false,sv57=false,sv48=true,mmu=true,pmp=true";
+    "rv64,h=false,v=false,b=true,sstc=true,svinval=true,zicntr=true,zihintpause=true,zihintntl=true,zicond="
+    "true,zimop=true,"
+    "zawrs=true,zbc=true,zbkb=true,zbkc=true,zbkx=true,zcb=true,zcmop=true,zabha=true,zacas=true,zfa=true,"
+    "zfh=true,"
+    "zicbom=true,zicbop=true,zicboz=true,svnapot=true,svpbmt=true,sdtrig=false,"
+    "svadu=true,svade=false,sv57=false,sv48=true,mmu=true,pmp=true";
 
 std::vector<std::string> split_lines(const std::string& text) {
     std::vector<std::string> lines;
@@ -76,7 +80,7 @@ Emulator make_weft(const std::string& program, const std::string& modules, const
         way == "run" ? "tcg,translate-after=255" : "tcg,translate-after=0,backend=" + way;
     return {"weft",
             {program, "-module-dir", modules, "-accel", accel, "-M", "virt", "-m", "128M", "-bios", "none",
-             "-nographic"}};
+             "-nographic", "-cpu", kWeftCpu}};
 }
 
 std::vector<RunResult> run_all(const std::vector<Boot>& boots, unsigned timeout_seconds) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <string_view>
 
 namespace weft::isa_test {
 namespace {
@@ -60,6 +61,32 @@ constexpr std::array<uint32_t, 40> kMoreSinglesRaw = {
     0x5effffff, 0x5f7fffff, 0x5f800000, 0xdf000000, 0xdf000001, 0xcf000001, 0x7e800000, 0x7f000000,
     0x01000000, 0x00ffffff, 0x1f800000, 0x20000000, 0x40490fdb, 0xc02df854, 0x0da24260, 0x00400000};
 
+constexpr uint64_t kHalfBox = 0xffffffffffff0000;
+
+constexpr std::array<uint64_t, 21> kFewHalves = {
+    kHalfBox | 0x0000, kHalfBox | 0x8000, kHalfBox | 0x3c00, kHalfBox | 0xbc00, kHalfBox | 0x7c00,
+    kHalfBox | 0xfc00, kHalfBox | 0x7e00, kHalfBox | 0x7c01, kHalfBox | 0xfe12, kHalfBox | 0x0001,
+    kHalfBox | 0x03ff, kHalfBox | 0x8400, kHalfBox | 0x7bff, kHalfBox | 0xfbff, kHalfBox | 0x3c01,
+    kHalfBox | 0x1400, kHalfBox | 0x63ff, kHalfBox | 0xe400, kHalfBox | 0x3e00, kHalfBox | 0x7800,
+    0xfffffffffffe3c00};
+
+constexpr std::array<uint64_t, 31> kMoreHalves = {
+    kHalfBox | 0x8001, kHalfBox | 0x0400, kHalfBox | 0x0401,  kHalfBox | 0x83ff,  kHalfBox | 0xfdff,
+    kHalfBox | 0x7fff, kHalfBox | 0x37ff, kHalfBox | 0x3800,  kHalfBox | 0xb800,  kHalfBox | 0x3801,
+    kHalfBox | 0xbe00, kHalfBox | 0x4100, kHalfBox | 0x4300,  kHalfBox | 0x3bff,  kHalfBox | 0x1000,
+    kHalfBox | 0x1001, kHalfBox | 0x6400, kHalfBox | 0x67ff,  kHalfBox | 0x6800,  kHalfBox | 0x0800,
+    kHalfBox | 0x07ff, kHalfBox | 0x2200, kHalfBox | 0x4248,  kHalfBox | 0xc170,  kHalfBox | 0x7400,
+    kHalfBox | 0x0200, kHalfBox | 0xc000, 0x0000000000003c00, 0xffffffff00003c00, 0xffffffff3f800000,
+    0x7fffffffffff7c00};
+
+// Single and double values around the limits of half precision: overflow, subnormals, halfway cases.
+constexpr std::array<uint64_t, 24> kNearHalves = {
+    kBox | 0x477fe000,  kBox | 0x477fefff,  kBox | 0x477ff000,  kBox | 0x477ff001,  kBox | 0x47800000,
+    kBox | 0x38800000,  kBox | 0x387fffff,  kBox | 0x387fe000,  kBox | 0x387ff000,  kBox | 0x33800000,
+    kBox | 0x33000000,  kBox | 0x33000001,  kBox | 0xb3000000,  kBox | 0x3f801000,  kBox | 0x3f803000,
+    0x40effc0000000000, 0x40effe0000000000, 0x40effdffffffffff, 0x3f10000000000000, 0x3f0fffffffffffff,
+    0x3f0ffe0000000000, 0x3e60000000000000, 0x3e60000000000001, 0x3ff0020000000000};
+
 constexpr std::array<uint64_t, 20> kFewDoubles = {
     0x0000000000000000, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000,
     0xfff0000000000000, 0x7ff8000000000000, 0x7ff0000000000001, 0xfff8123456789abc, 0x0000000000000001,
@@ -107,8 +134,10 @@ constexpr auto joined(const std::array<uint64_t, kFirst>& first,
 
 constexpr std::array<uint64_t, 1> kOneNotBoxed = {kNotBoxed[1]};
 constexpr auto kFewSingles = joined(boxed(kFewSinglesRaw), kOneNotBoxed);
-constexpr auto kSingles = joined(joined(boxed(kFewSinglesRaw), boxed(kMoreSinglesRaw)), kNotBoxed);
-constexpr auto kDoubles = joined(kFewDoubles, kMoreDoubles);
+constexpr auto kSingles =
+    joined(joined(joined(boxed(kFewSinglesRaw), boxed(kMoreSinglesRaw)), kNotBoxed), kNearHalves);
+constexpr auto kHalves = joined(kFewHalves, kMoreHalves);
+constexpr auto kDoubles = joined(joined(kFewDoubles, kMoreDoubles), kNearHalves);
 
 uint64_t any_of(std::span<const uint64_t> values, test::Random& random) {
     return values[random.below(values.size())];
@@ -125,6 +154,11 @@ uint64_t ordinary_single(test::Random& random) {
     return kBox | (random.next() & 0x807fffff) | exponent << 23;
 }
 
+uint64_t ordinary_half(test::Random& random) {
+    const uint64_t exponent = 15 - 6 + random.below(12);
+    return kHalfBox | (random.next() & 0x83ff) | exponent << 10;
+}
+
 }  // namespace
 
 uint64_t random_ordinary_fp(test::Random& random) {
@@ -136,8 +170,16 @@ std::span<const uint64_t> integer_corners() { return kIntegers; }
 std::span<const uint64_t> few_integer_corners() { return kFewIntegers; }
 std::span<const uint64_t> single_corners() { return kSingles; }
 std::span<const uint64_t> few_single_corners() { return kFewSingles; }
+std::span<const uint64_t> half_corners() { return kHalves; }
+std::span<const uint64_t> few_half_corners() { return kFewHalves; }
 std::span<const uint64_t> double_corners() { return kDoubles; }
 std::span<const uint64_t> few_double_corners() { return kFewDoubles; }
+
+// The last part of a mnemonic says it: fadd.d, fcvt.s.d, fcvt.w.h.
+char operand_precision(const riscv::InsnDesc& desc) {
+    const std::string_view last = desc.mnemonic.substr(desc.mnemonic.rfind('.') + 1);
+    return last == "h" ? 'h' : last == "d" ? 'd' : 's';
+}
 
 uint64_t random_integer(test::Random& random) {
     switch (random.below(4)) {
@@ -153,7 +195,13 @@ uint64_t random_integer(test::Random& random) {
 }
 
 uint64_t random_fp(test::Random& random) {
-    switch (random.below(8)) {
+    switch (random.below(11)) {
+        case 8:
+            return any_of(kHalves, random);
+        case 9:
+            return kHalfBox | (random.next() & 0xffff);
+        case 10:
+            return ordinary_half(random);
         case 0:
             return any_of(kDoubles, random);
         case 1:

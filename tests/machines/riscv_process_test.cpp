@@ -43,8 +43,10 @@ constexpr uint32_t kPause = 0x0100'000f;
 class RiscvProcess {
   public:
     // `translate_after`: how often code is interpreted before it is translated.
-    explicit RiscvProcess(const std::string& translate_after)
-        : process({{"translate-after", translate_after}}, 0, 4, guest_arch_user()), thread(process, kCode) {}
+    explicit RiscvProcess(const std::string& translate_after, const CpuModel& model = kMax)
+        : arch(guest_arch_user(model)),
+          process({{"translate-after", translate_after}}, 0, 4, arch),
+          thread(process, kCode) {}
 
     // Instructions from `at` on, the first bits of which say how long they are.
     static void load(uint64_t at, const std::vector<uint32_t>& insns) {
@@ -63,6 +65,7 @@ class RiscvProcess {
         return user_exception(state());
     }
 
+    const GuestArch arch;
     ToyProcess process;
     ToyProcess::Thread thread;
 };
@@ -164,6 +167,78 @@ TEST_CASE("memory that is not there is told apart by access, and what is misalig
             CHECK(exception.fault == MemoryFault::unmapped);
             CHECK(riscv.thread.pc() == (row.access == Access::fetch ? row.address : code_of(i) + 2));
             CHECK(riscv.x(kA1) == 77);
+        }
+    }
+}
+
+TEST_CASE("small and large atomics, and blocks of cache") {
+    const std::string translate_after = GENERATE(as<std::string>{}, "0", "4", "200");
+    RiscvProcess riscv(translate_after);
+    riscv.process.unmap(30);
+    const uint64_t page = page_address(20);
+    constexpr uint32_t kAmoAddB = 0x00c5'05af;   // amoadd.b a1, a2, (a0)
+    constexpr uint32_t kAmoCasH = 0x28c5'15af;   // amocas.h a1, a2, (a0)
+    constexpr uint32_t kAmoCasQ = 0x28c5'472f;   // amocas.q a4, a2, (a0)
+    constexpr uint32_t kCboInval = 0x0005'200f;  // (a0)
+    constexpr uint32_t kCboFlush = 0x0025'200f;
+    constexpr uint32_t kCboZero = 0x0045'200f;
+    const std::vector<uint32_t> insns = {kAmoAddB, kAmoCasH, kAmoCasQ, kCboInval, kCboFlush, kCboZero};
+    const auto code_of = [](size_t insn) { return kCode + 64 * insn; };
+    for (size_t i = 0; i < insns.size(); ++i) {
+        RiscvProcess::load(code_of(i), {insns[i], kEcall});
+    }
+    auto* const memory = reinterpret_cast<uint8_t*>(page);
+    const auto run_one = [&](size_t insn, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                             uint64_t a5) {
+        const uint64_t values[] = {a0, a1, a2, a3, a4, a5};
+        for (unsigned i = 0; i < 6; ++i) {
+            set_user_x(riscv.state(), kA0 + i, values[i]);
+        }
+        return riscv.run(code_of(insn));
+    };
+    constexpr auto kFault = UserExceptionKind::memory_fault;
+    for (unsigned round = 0; round < 10; ++round) {
+        std::memset(memory, 0xf0, 256);
+        check(run_one(0, page + 3, 0, 0x120, 0, 0, 0), UserExceptionKind::ecall, code_of(0) + 4);
+        CHECK(riscv.x(kA1) == 0xffff'ffff'ffff'fff0);
+        CHECK(memory[3] == 0x10);
+        CHECK(memory[4] == 0xf0);
+        run_one(1, page + 6, 0x5555'f0f0, 0x1234, 0, 0, 0);
+        CHECK(riscv.x(kA1) == 0xffff'ffff'ffff'f0f0);
+        CHECK((memory[6] == 0x34 && memory[7] == 0x12 && memory[8] == 0xf0));
+        const uint64_t words = 0xf0f0'f0f0'f0f0'f0f0;
+        run_one(2, page + 32, 0, 1, 2, words, 5);  // the second word is another
+        CHECK((riscv.x(kA0 + 4) == words && riscv.x(kA0 + 5) == words));
+        CHECK(memory[32] == 0xf0);
+        run_one(2, page + 32, 0, 1, 2, words, words);
+        CHECK((riscv.x(kA0 + 4) == words && riscv.x(kA0 + 5) == words));
+        CHECK((memory[32] == 1 && memory[33] == 0 && memory[40] == 2 && memory[48] == 0xf0));
+        check(run_one(2, page + 8, 0, 1, 2, 3, 4), UserExceptionKind::misaligned, page + 8);
+        check(run_one(2, kHole, 0, 1, 2, 3, 4), kFault, kHole);
+        CHECK((riscv.x(kA0 + 4) == 3 && riscv.x(kA0 + 5) == 4));
+        check(run_one(3, page, 0, 0, 0, 0, 0), UserExceptionKind::illegal, code_of(3));
+        check(run_one(4, page + 1, 0, 0, 0, 0, 0), UserExceptionKind::ecall, code_of(4) + 4);
+        check(run_one(4, kHole + 1, 0, 0, 0, 0, 0), kFault, kHole + 1);
+        check(run_one(5, page + 100, 0, 0, 0, 0, 0), UserExceptionKind::ecall, code_of(5) + 4);
+        CHECK((memory[63] == 0xf0 && memory[64] == 0 && memory[127] == 0 && memory[128] == 0xf0));
+        check(run_one(5, kHole + 100, 0, 0, 0, 0, 0), kFault, kHole + 64);
+    }
+}
+
+TEST_CASE("what the model has not is illegal, translated or not") {
+    const std::string translate_after = GENERATE(as<std::string>{}, "0", "4", "200");
+    const auto model = parse_cpu_model("rv64,zba=off,zawrs=off");
+    REQUIRE(model);
+    RiscvProcess riscv(translate_after, *model);
+    // sh1add a0, a0, a0; czero.eqz a0, a0, a0; wrs.sto; fadd.h
+    const std::vector<uint32_t> insns = {0x20a5'2533, 0x0ea5'5533, 0x01d0'0073, 0x04a5'0553};
+    const auto code_of = [](size_t insn) { return kCode + 64 * insn; };
+    for (size_t i = 0; i < insns.size(); ++i) {
+        RiscvProcess::load(code_of(i), {kCAddi, insns[i], kEcall});
+    }
+    for (size_t i = 0; i < insns.size(); ++i) {
+        for (unsigned round = 0; round < 8; ++round) {
+            check(riscv.run(code_of(i)), UserExceptionKind::illegal, code_of(i) + 2);
         }
     }
 }

@@ -80,7 +80,7 @@ const WarlRule kWarlRules[] = {
     {"fcsr", 0x003, 0xff, 0},
     {"stvec: reserved mode", 0x105, 0, 0},
     {"scounteren", 0x106, 0xffff'ffff, 0},
-    {"senvcfg: FIOM", 0x10a, 1, 0},
+    {"senvcfg: CBZE, CBCFE, CBIE, FIOM", 0x10a, 0xf1, 0},
     {"sscratch", 0x140, kOnes, 0},
     {"sepc", 0x141, kOnes - 1, 0},
     {"scause", 0x142, kOnes, 0},
@@ -92,7 +92,7 @@ const WarlRule kWarlRules[] = {
     {"mie", 0x304, 0xaaa, 0},
     {"mtvec: reserved mode", 0x305, 0, 0},
     {"mcounteren", 0x306, 0xffff'ffff, 0},
-    {"menvcfg: STCE, FIOM", 0x30a, 0x8000'0000'0000'0001, 0},
+    {"menvcfg: STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe000'0000'0000'00f1, 0},
     {"mcountinhibit: IR, CY", 0x320, 5, 0},
     {"mhpmevent3", 0x323, 0, 0},
     {"mhpmevent31", 0x33f, 0, 0},
@@ -130,6 +130,55 @@ TEST_CASE("WARL fields keep what is legal", "[csr]") {
         fake.csr_write(rule.number, 0);
         CHECK(fake.csr_read(rule.number) == rule.after_zeroes);
     }
+}
+
+CpuModel model_of(const char* text) {
+    const auto model = parse_cpu_model(text);
+    REQUIRE(model);
+    return *model;
+}
+
+// What all ones leave in a register of a hart of this model.
+uint64_t all_ones(const CpuModel& model, unsigned number) {
+    FakeHart fake(0, model);
+    fake.csr_write(number, kOnes);
+    return fake.csr_read(number);
+}
+
+TEST_CASE("fields of extensions that the model has not are zero", "[csr]") {
+    constexpr uint64_t kAdue = uint64_t{1} << 61;
+    CHECK(all_ones(kRv64, 0x30a) == 0xa000'0000'0000'00f1);  // no Svpbmt
+    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6000'0000'0000'00f1);
+    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc000'0000'0000'0081);
+    CHECK(all_ones(model_of("max,zicboz=off"), 0x10a) == 0x71);
+    // How it begins: 3.1.18 leaves it open; as QEMU's harts.
+    CHECK(FakeHart(0, kRv64).state().menvcfg == kAdue);
+    CHECK(FakeHart(0, kRva22s64).state().menvcfg == uint64_t{1} << 62);
+    const CpuModel both = model_of("rv64,svade=on");
+    CHECK(FakeHart(0, both).state().menvcfg == 0);
+
+    const CpuModel no_fp = model_of("max,f=off,d=off,zfa=off,zfh=off,zfhmin=off");
+    CHECK(all_ones(no_fp, 0x300) == 0x0000'000a'007e'19aa);
+    CHECK(all_ones(no_fp, 0x301) == 0x8000'0000'0014'1107);
+    FakeHart integers(0, no_fp);
+    integers.csr_read(0x003);
+    CHECK(integers.csr_illegal());
+    // Without S mode: MPIE, MIE, MPP, MPRV, TW, FS; UXL alone.
+    CHECK(all_ones(kRva22u64, 0x300) == 0x8000'0002'0022'7888);
+    CHECK(all_ones(kRva22u64, 0x304) == 0x888);
+    CHECK(all_ones(kRva22u64, 0x344) == 0);
+    FakeHart user(0, kRva22u64);
+    user.csr_write(0x300, 0x0800);
+    CHECK((user.csr_read(0x300) & 0x1800) == 0);  // MPP does not become S
+    for (const unsigned number : {0x100u, 0x180u, 0x302u, 0x303u, 0x14du}) {
+        user.csr_read(number);
+        CHECK(user.csr_illegal());
+    }
+    const CpuModel sv39 = model_of("rv64,sv48=off");
+    FakeHart small(0, sv39);
+    small.csr_write(0x180, uint64_t{8} << 60);
+    small.csr_write(0x180, uint64_t{9} << 60);
+    CHECK(small.csr_read(0x180) == uint64_t{8} << 60);
 }
 
 TEST_CASE("CSR instructions give the old value and change what they name", "[csr]") {

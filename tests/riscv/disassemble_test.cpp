@@ -1,6 +1,7 @@
 // Decoder and disassembler against LLVM's: the same encodings are valid, and their text is the same.
 #define CATCH_CONFIG_RUNNER
 #include "emulator/guest/riscv/isa/disassemble.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 
 #include <unistd.h>
 
@@ -65,7 +66,8 @@ std::vector<std::string> llvm_texts(const std::vector<uint32_t>& encodings) {
     const std::string command =
         std::string(kLlvmMc) +
         " --disassemble --triple=riscv64 -mattr=+m,+a,+f,+d,+c,+zba,+zbb,+zbs,+zicsr,+zifencei,"
-        "+svinval,+zihintpause -M no-aliases <" +
+        "+svinval,+zihintpause,+zicond,+zimop,+zawrs,+zbc,+zbkb,+zbkc,+zbkx,+zcb,+zcmop,+zabha,+experimental-"
+        "zacas,+zfa,+zfh,+zicbom,+zicboz -M no-aliases <" +
         dir.file("in") + " >" + dir.file("out") + " 2>" + dir.file("err");
     static_cast<void>(std::system(command.c_str()));  // it fails where an encoding is invalid
 
@@ -106,7 +108,7 @@ std::string expected_text(const Insn& insn, const std::string& llvm) {
         return is_named_illegal ? "" : llvm;
     }
     const size_t rv128 = llvm.find("64 ");
-    if (insn.desc->extension == Extension::c && rv128 != std::string::npos && llvm.rfind("c.s", 0) == 0) {
+    if (insn.size == 2 && rv128 != std::string::npos && llvm.rfind("c.s", 0) == 0) {
         return llvm.substr(0, rv128) + llvm.substr(rv128 + 2) + ", 0";
     }
     if (insn.desc->id == InsnId::pause && llvm == "fence w, 0") {
@@ -124,6 +126,11 @@ bool is_reserved_fence(const Insn& insn) {
                                     (insn.desc->id == InsnId::fence_i && (insn.bits & 0xffff8f80) != 0));
 }
 
+// FCVTMOD.W.D has one rounding mode, toward zero (unprivileged specification, "Zfa"); LLVM takes any.
+bool is_reserved_conversion(uint32_t bits) {
+    return (bits & 0xfff0007f) == 0xc2800053 && (bits >> 12 & 7) != 1;
+}
+
 // Beginnings of encodings that are longer than 32 bits: LLVM skips more than the bytes it was given.
 bool is_long(uint32_t bits) { return (bits & 0x1f) == 0x1f; }
 
@@ -133,7 +140,7 @@ void compare(std::vector<uint32_t> encodings) {
     unsigned different = 0;
     for (size_t i = 0; i < encodings.size(); ++i) {
         const Insn insn = decode(encodings[i]);
-        if (is_reserved_fence(insn)) {
+        if (is_reserved_fence(insn) || is_reserved_conversion(encodings[i])) {
             continue;
         }
         const std::string ours = insn.desc == nullptr ? "" : format_insn(insn, std::nullopt);
@@ -215,7 +222,7 @@ TEST_CASE("a listing has one line an instruction") {
                             static_cast<std::string*>(opaque)->append(line, length);
                         },
                         &text};
-    disassemble(code, sizeof(code), 0x80000000, &sink);
+    disassemble(&kMax, code, sizeof(code), 0x80000000, &sink);
     CHECK(text ==
           "0x0000000080000000:  00150513  addi        a0, a0, 1\n"
           "0x0000000080000004:  8082      c.jr        ra\n"

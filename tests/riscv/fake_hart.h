@@ -34,11 +34,13 @@ inline constexpr uint64_t kRamSize = 0x40'0000;
 
 class FakeHart {
   public:
-    explicit FakeHart(uint64_t hart_id = 0) : hart(hart_id, 0x1000), ram_(kRamSize), vcpu_{this} {
+    // The model outlives the hart.
+    explicit FakeHart(uint64_t hart_id = 0, const CpuModel& model = kMax)
+        : hart(hart_id, 0x1000), ram_(kRamSize), vcpu_{this} {
         block_.header.vcpu = &vcpu_;
         block_.header.services = &kServices;
         block_.header.guest = &hart;
-        reset(&block_.state);
+        reset(&block_.state, &model);
         hart.attach(&block_.state);
     }
     FakeHart(const FakeHart&) = delete;
@@ -141,14 +143,20 @@ class FakeHart {
         return *swapped ? phys_store(vcpu, paddr, 8, desired) : MemoryStatus::ok;
     }
     static bool no_access(Vcpu*, uint64_t, uint32_t, uint64_t*) { return false; }
-    static bool no_atomic(Vcpu*, ir::Opcode, uint64_t, uint32_t, uint64_t, uint64_t*) { return false; }
+    static bool no_atomic(Vcpu*, ir::Opcode, uint64_t, uint32_t, uint64_t, uint64_t, uint64_t*) {
+        return false;
+    }
+    static bool no_pair(Vcpu*, uint64_t, uint32_t, const std::array<uint64_t, 2>&,
+                        const std::array<uint64_t, 2>&, std::array<uint64_t, 2>*) {
+        return false;
+    }
     static bool no_store(Vcpu*, uint64_t, uint32_t, uint64_t) { return false; }
     static bool log_enabled(Vcpu* vcpu, unsigned item) { return item == vcpu->owner->log_item; }
     static void log(Vcpu* vcpu, unsigned, const char* text) { vcpu->owner->log_text += text; }
 
-    static constexpr VcpuServices kServices = {tlb_flush,    fence_i,  now_ns,    now_ns,      now_ns,
-                                               set_deadline, kick,     phys_load, phys_store,  phys_cmpxchg,
-                                               no_access,    no_store, no_atomic, log_enabled, log};
+    static constexpr VcpuServices kServices = {
+        tlb_flush,  fence_i,      now_ns,    now_ns,   now_ns,    set_deadline, kick,        phys_load,
+        phys_store, phys_cmpxchg, no_access, no_store, no_atomic, no_pair,      log_enabled, log};
 
     std::vector<uint8_t> ram_;
     Vcpu vcpu_;

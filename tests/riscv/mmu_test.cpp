@@ -22,7 +22,7 @@ constexpr uint64_t pte(uint64_t paddr, uint64_t bits) { return paddr >> 12 << 10
 // One address, mapped through all levels; tests change entries.
 class Tables {
   public:
-    explicit Tables(unsigned levels) : levels_(levels) {
+    explicit Tables(unsigned levels, const CpuModel& model = kMax) : fake(0, model), levels_(levels) {
         fake.open_pmp();
         fake.state().satp = uint64_t{levels == 3 ? 8u : 9u} << 60 | kRoot >> 12;
         for (unsigned level = levels; level-- > 1;) {
@@ -140,6 +140,7 @@ TEST_CASE("addresses are sign-extended", "[mmu]") {
 TEST_CASE("invalid and reserved entries fault", "[mmu]") {
     const unsigned levels = GENERATE(3u, 4u);
     Tables t(levels);
+    t.fake.csr_write(0x30a, uint64_t{1} << 61);  // ADUE, but not PBMTE
     for (unsigned level = 0; level < levels; ++level) {
         const uint64_t good = t.fake.load64(t.entry(level));
         CAPTURE(levels, level);
@@ -149,7 +150,7 @@ TEST_CASE("invalid and reserved entries fault", "[mmu]") {
         check_page_fault(t);
         t.fake.store64(t.entry(level), V | W | X | A | D);
         check_page_fault(t);
-        for (unsigned bit = 54; bit < 64; ++bit) {
+        for (unsigned bit = 54; bit < 64; ++bit) {  // bit 63 asks for another page number
             t.fake.store64(t.entry(level), good | uint64_t{1} << bit);
             check_page_fault(t);
         }
@@ -200,6 +201,72 @@ TEST_CASE("permissions of a leaf by mode, SUM and MXR", "[mmu]") {
             }
         }
     }
+}
+
+// Privileged specification, "Svnapot": 64 KiB where the page number ends in 1000, at the last level.
+TEST_CASE("one entry maps sixteen pages", "[mmu]") {
+    constexpr uint64_t kNapot = uint64_t{1} << 63;
+    Tables t(3);
+    for (unsigned low = 0; low < 16; ++low) {
+        t.fake.store64(t.entry(0), pte(kPage + 0x1000 * low, kLeaf) | kNapot);
+        if (low != 8) {
+            check_page_fault(t);
+            continue;
+        }
+        REQUIRE(t.go(Access::store));
+        CHECK(t.result.paddr == (kPage | (t.vaddr & 0xffff)));
+        CHECK(t.result.page_shift == 16);
+    }
+    t.fake.store64(t.entry(1), pte(0x8020'8000, kLeaf) | kNapot);
+    check_page_fault(t);
+    Tables without(3, kRv64);
+    without.fake.store64(without.entry(0), pte(kPage + 0x8000, kLeaf) | kNapot);
+    check_page_fault(without);
+}
+
+// Privileged specification, "Svpbmt".
+TEST_CASE("memory types of pages", "[mmu]") {
+    Tables t(3);
+    const uint64_t leaf = t.fake.load64(t.entry(0));
+    const uint64_t pointer = t.fake.load64(t.entry(1));
+    t.fake.csr_write(0x30a, uint64_t{1} << 62);
+    for (uint64_t type = 0; type < 4; ++type) {
+        CAPTURE(type);
+        t.fake.store64(t.entry(0), leaf | type << 61);
+        if (type == 3) {
+            check_page_fault(t);
+        } else {
+            REQUIRE(t.go(Access::load));
+            CHECK(t.result.paddr == (kPage | 0xabc));
+        }
+        t.fake.store64(t.entry(0), leaf);
+        t.fake.store64(t.entry(1), pointer | type << 61);
+        CHECK(t.go(Access::load) == (type == 0));
+        t.fake.store64(t.entry(1), pointer);
+    }
+    t.fake.csr_write(0x30a, 0);
+    t.fake.store64(t.entry(0), leaf | uint64_t{1} << 61);
+    check_page_fault(t);
+}
+
+TEST_CASE("without marking by hardware an access that would is a page fault", "[mmu]") {
+    const uint64_t clean = pte(kPage, V | R | W | X);
+    Tables svade(3, kRva22s64);
+    svade.fake.store64(svade.entry(0), clean);
+    check_page_fault(svade);
+    CHECK(svade.fake.load64(svade.entry(0)) == clean);
+    svade.fake.store64(svade.entry(0), clean | A);
+    CHECK(svade.go(Access::load));
+    CHECK_FALSE(svade.go(Access::store));
+    CHECK(svade.cause() == page_cause(Access::store));
+
+    Tables t(3);
+    t.fake.store64(t.entry(0), clean);
+    t.fake.csr_write(0x30a, 0);  // ADUE
+    check_page_fault(t);
+    t.fake.csr_write(0x30a, uint64_t{1} << 61);
+    CHECK(t.go(Access::load));
+    CHECK(t.fake.load64(t.entry(0)) == (clean | A));
 }
 
 TEST_CASE("accessed and dirty bits are set as accesses need them", "[mmu]") {

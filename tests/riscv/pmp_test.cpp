@@ -234,7 +234,7 @@ TEST_CASE("locks hold configuration and addresses until reset", "[pmp]") {
     CHECK(fake.csr_read(0x3b0) == 0x100);
     CHECK(fake.csr_read(0x3b1) == 0x200);
     CHECK(fake.csr_read(0x3b2) == 0x333);
-    reset(&fake.state());
+    reset(&fake.state(), &kMax);
     CHECK(fake.csr_read(0x3a0) == 0);
 }
 

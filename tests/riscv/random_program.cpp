@@ -59,6 +59,12 @@ bool has_operand(Format format, char letter) {
     return format_syntax(format).find(letter) != std::string_view::npos;
 }
 
+// The x registers that an instruction with rd writes.
+uint32_t written(const Insn& insn) {
+    const bool pair = (insn.desc->rules & rule_even) != 0 && insn.rd != 0;
+    return bit(insn.rd) | (pair ? bit(insn.rd + 1u) : 0);
+}
+
 bool writes_x(const InsnDesc& desc) { return has_operand(semantic_format(desc), 'd'); }
 
 class Generator {
@@ -146,11 +152,16 @@ class Generator {
     // Memory is reached through the base registers, and CSRs are those of floating point.
     uint32_t place_base(const InsnDesc& desc, uint32_t bits) {
         switch (desc.format) {
+            case Format::cbo:
             case Format::load:
             case Format::store:
             case Format::fp_load:
             case Format::fp_store:
                 return with_field(bits, kFieldRs1, below(2) == 0 ? kSp : kBase);
+            case Format::cl_lbu:
+            case Format::cl_lh:
+            case Format::cs_sb:
+            case Format::cs_sh:
             case Format::cl_lw:
             case Format::cl_ld:
             case Format::cl_fld:
@@ -167,7 +178,7 @@ class Generator {
     }
 
     bool is_acceptable(const Insn& insn, uint32_t reserved) {
-        if (writes_x(*insn.desc) && (reserved & bit(insn.rd)) != 0) {
+        if (writes_x(*insn.desc) && (reserved & written(insn)) != 0) {
             return false;
         }
         return insn.desc->extension != Extension::zicsr || is_acceptable_csr(insn);
@@ -259,7 +270,8 @@ class Generator {
         }
         // A lone SC goes where no LR goes, so that it fails whatever a machine remembers of older ones.
         const bool is_sc = desc.id == InsnId::sc_w || desc.id == InsnId::sc_d;
-        put_address(is_sc || below(2) == 0);
+        const bool whole = desc.id == InsnId::amocas_q;
+        put_address(!whole && (is_sc || below(2) == 0));
         put(*bits);
     }
 
@@ -363,10 +375,11 @@ uint64_t random_single(Random& random) {
 }  // namespace
 
 uint32_t families_of(const InsnDesc& desc) {
-    if (desc.extension == Extension::c) {
+    if (desc.size == 2) {
         return kFamilyCompressed | families_of(insn_desc(desc.semantic));
     }
     switch (desc.format) {
+        case Format::cbo:
         case Format::load:
         case Format::store:
             return kFamilyMemory;
@@ -385,15 +398,32 @@ uint32_t families_of(const InsnDesc& desc) {
     }
     switch (desc.extension) {
         case Extension::m:
+        case Extension::zmmul:
             return kFamilyMultiply;
-        case Extension::a:
+        case Extension::zaamo:
+        case Extension::zalrsc:
+        case Extension::zabha:
+        case Extension::zacas:
+        case Extension::zabha_zacas:
+        case Extension::zawrs:
             return kFamilyAtomic;
         case Extension::zba:
+        case Extension::zbb_zbkb:
+        case Extension::zbc:
+        case Extension::zbc_zbkc:
+        case Extension::zbkb:
+        case Extension::zbkx:
         case Extension::zbb:
         case Extension::zbs:
             return kFamilyBitmanip;
         case Extension::f:
         case Extension::d:
+        case Extension::zfhmin:
+        case Extension::zfh:
+        case Extension::zfh_d:
+        case Extension::zfa:
+        case Extension::zfa_d:
+        case Extension::zfa_zfh:
         case Extension::zicsr:
             return kFamilyFloating;
         default:

@@ -38,10 +38,16 @@ std::string TestUnit::faults(tcg::RedoRule redo) const {
 
 TranslateStatus translate_code(TestUnit* unit, const Code& code, const TranslateOptions& options) {
     const std::vector<uint8_t>& bytes = code.bytes();
-    const TranslateRequest request{
-        options.flags.bits(), bytes.data(),          static_cast<uint32_t>(bytes.size()),
-        options.page_offset,  options.max_insns,     options.one_insn_per_tb,
-        options.fixed_pages,  options.return_points, options.inline_csrs};
+    const TranslateRequest request{options.model,
+                                   options.flags.bits(),
+                                   bytes.data(),
+                                   static_cast<uint32_t>(bytes.size()),
+                                   options.page_offset,
+                                   options.max_insns,
+                                   options.one_insn_per_tb,
+                                   options.fixed_pages,
+                                   options.return_points,
+                                   options.inline_csrs};
     return translate(&request, &unit->unit());
 }
 

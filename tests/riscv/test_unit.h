@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/guest/riscv/translate/globals.h"
 #include "emulator/guest/riscv/translate/translate.h"
 #include "tcg/ir/unit_storage.h"
@@ -58,6 +59,7 @@ class Code {
 inline constexpr TbFlags kMachineFlags{Priv::machine, MmuMode::machine, MmuMode::machine, FpState::dirty, 0};
 
 struct TranslateOptions {
+    const CpuModel* model = &kMax;
     uint32_t page_offset = 0;
     TbFlags flags = kMachineFlags;
     uint32_t max_insns = 512;

@@ -524,7 +524,9 @@ TEST_CASE("what changes the hart's view leaves by exit_tb") {
                                        Expected{0x18000073, kHelperCount, ir::ExitReason::lookup, true},
                                        Expected{0x18100073, kHelperCount, ir::ExitReason::lookup, true},
                                        Expected{0x0000100f, kHelperFenceI, ir::ExitReason::lookup, true},
-                                       Expected{0x0100000f, kHelperCount, ir::ExitReason::yield, true});
+                                       Expected{0x0100000f, kHelperCount, ir::ExitReason::yield, true},
+                                       Expected{0x00d00073, kHelperWrsNto, ir::ExitReason::yield, true},
+                                       Expected{0x01d00073, kHelperCount, ir::ExitReason::yield, true});
     INFO(std::hex << expected.bits);
     TestUnit unit;
     REQUIRE_GOOD(unit, Code().word(expected.bits).word(kAddi), {.page_offset = 0x40});
@@ -537,6 +539,21 @@ TEST_CASE("what changes the hart's view leaves by exit_tb") {
     const auto exit = unit.ops_of(Opcode::exit_tb).at(0);
     CHECK(exit.aux == static_cast<uint32_t>(expected.reason));
     CHECK(unit.exit_offset(exit) == (expected.next ? 0x44 : -1));
+}
+
+// Unprivileged specification, "CMO": menvcfg for S mode, senvcfg as well for U mode.
+TEST_CASE("cbo.zero stores a block of zeros, below M mode if it may") {
+    for (const Priv priv : {Priv::machine, Priv::supervisor, Priv::user}) {
+        const MmuMode mode = priv == Priv::user         ? MmuMode::user
+                             : priv == Priv::supervisor ? MmuMode::supervisor
+                                                        : MmuMode::machine;
+        TestUnit unit;
+        REQUIRE_GOOD(unit, Code().word(0x0045200f), {.flags = {priv, mode, mode, FpState::off, 0}});
+        CHECK(unit.count(Opcode::guest_st) == 8);
+        CHECK(unit.count(Opcode::ld) == (priv == Priv::user ? 2 : priv == Priv::supervisor ? 1 : 0));
+        CHECK(unit.count(Opcode::call) == (priv == Priv::machine ? 0 : 1));
+        CHECK(unit.faults(tcg::RedoRule::on).empty());
+    }
 }
 
 TEST_CASE("SFENCE.VMA says which operands it has") {

@@ -211,6 +211,43 @@ TEST_CASE("SRET", "[trap]") {
     CHECK_FALSE(illegal(Priv::machine, 1u << 22));
 }
 
+// Unprivileged specification, "CMO": menvcfg for S and U mode, senvcfg for U mode as well.
+TEST_CASE("operations on cache blocks need the enables of the modes above", "[helpers]") {
+    FakeHart fake;
+    fake.open_pmp();
+    constexpr uint32_t kInsn = 0x0005'200f;
+    const auto legal = [&](Priv priv, CacheOp op, uint64_t menvcfg, uint64_t senvcfg) {
+        fake.state().priv = priv;
+        fake.state().menvcfg = menvcfg;
+        fake.state().senvcfg = senvcfg;
+        fake.call<void, uint64_t, uint32_t, uint32_t>(kHelperCbo, kRamBase, static_cast<uint32_t>(op), kInsn);
+        return !fake.raised(Exception::illegal_insn, kInsn);
+    };
+    struct Row {
+        CacheOp op;
+        uint64_t enable;
+    };
+    for (const Row& row : {Row{CacheOp::invalidate, 0x10}, Row{CacheOp::invalidate, 0x30},
+                           Row{CacheOp::clean, 0x40}, Row{CacheOp::flush, 0x40}}) {
+        CHECK(legal(Priv::machine, row.op, 0, 0));
+        CHECK(legal(Priv::supervisor, row.op, row.enable, 0));
+        CHECK_FALSE(legal(Priv::supervisor, row.op,
+                          0xf0 & ~(row.op == CacheOp::invalidate ? 0x30 : row.enable), 0xf0));
+        CHECK(legal(Priv::user, row.op, row.enable, row.enable));
+        CHECK_FALSE(legal(Priv::user, row.op, row.enable, 0));
+        CHECK_FALSE(legal(Priv::user, row.op, 0, row.enable));
+    }
+    // What can be neither loaded from nor stored to is a store's fault.
+    fake.state().pmpcfg[15] = 0;
+    legal(Priv::supervisor, CacheOp::flush, 0xf0, 0);
+    CHECK(fake.raised(Exception::store_access, kRamBase));
+    for (const uint8_t right : {uint8_t{1}, uint8_t{3}}) {
+        fake.state().pmpcfg[15] = static_cast<uint8_t>(0x18 | right);
+        CHECK(legal(Priv::supervisor, CacheOp::clean, 0xf0, 0));
+        CHECK(fake.header().raised == 0);
+    }
+}
+
 TEST_CASE("WFI, SFENCE.VMA and FENCE.I", "[trap]") {
     FakeHart fake;
     State& state = fake.state();
@@ -224,6 +261,18 @@ TEST_CASE("WFI, SFENCE.VMA and FENCE.I", "[trap]") {
     CHECK(wfi(Priv::supervisor, 5u << 20));
     CHECK_FALSE(wfi(Priv::supervisor, 1u << 21));  // TW
     CHECK_FALSE(wfi(Priv::user, 0));
+    // Unprivileged specification, "Zawrs": TW concerns WRS.NTO in all modes but M, and U mode needs no leave.
+    const auto wrs_nto = [&](Priv priv, uint64_t mstatus) {
+        fake.state().priv = priv;
+        fake.state().mstatus = mstatus;
+        fake.call<void, uint32_t>(kHelperWrsNto, 0x00d0'0073);
+        return !fake.raised(Exception::illegal_insn, 0x00d0'0073);
+    };
+    CHECK(wrs_nto(Priv::machine, 1u << 21));
+    CHECK(wrs_nto(Priv::supervisor, 5u << 20));
+    CHECK_FALSE(wrs_nto(Priv::supervisor, 1u << 21));
+    CHECK(wrs_nto(Priv::user, 0));
+    CHECK_FALSE(wrs_nto(Priv::user, 1u << 21));
 
     const auto sfence = [&](Priv priv, uint64_t mstatus, uint32_t flags) {
         state.priv = priv;
@@ -277,9 +326,20 @@ TEST_CASE("the helper table matches what translators call", "[trap]") {
     CHECK(signature(kHelperWfi) == "v(sw");
     CHECK(signature(kHelperSfenceVma) == "v(sxxww");
     CHECK(signature(kHelperFenceI) == "v(s");
+    CHECK(signature(kHelperWrsNto) == "v(sw");
+    CHECK(signature(kHelperAmo) == "x(sxxww");
+    CHECK(signature(kHelperCas) == "x(sxxxw");
+    CHECK(signature(kHelperCasPair) == "v(sxwww");
+    CHECK(signature(kHelperCbo) == "v(sxww");
+    CHECK(signature(kHelperSoftFp) == "x(sxxxw");
+    for (const HelperId pure : {kHelperClmul, kHelperClmulh, kHelperXperm4, kHelperXperm8}) {
+        CHECK(signature(pure) == "x(xx");
+        CHECK(table[pure].effects == kHelperPure);
+    }
     CHECK((table[kHelperRaise].effects & kHelperNoReturn) != 0);
     for (const HelperDesc& helper : table) {
-        CHECK((helper.effects & kHelperSideEffects) != 0);
+        CHECK((helper.effects == kHelperPure ||
+               (helper.effects & (kHelperSideEffects | kHelperMayRaise)) != 0));
         CHECK((helper.effects & kHelperUsesFp) == 0);
     }
 }
@@ -518,7 +578,7 @@ TEST_CASE("reset", "[trap]") {
     fake.hart.set_mtimecmp(50);
     fake.hart.set_interrupt(Interrupt::supervisor_external, true);
     state.mip.fetch_or(0x222);
-    reset(&state);
+    reset(&state, &kMax);
     CHECK(fake.header().pc == 0x1000);
     CHECK(state.priv == Priv::machine);
     CHECK(gpr(state, 5) == 0);

@@ -41,12 +41,15 @@ class FakeUser {
         block_.header.services = &kServices;
         block_.header.guest = reinterpret_cast<void*>(uintptr_t{1});
         block_.header.fp_flags = 31;
-        arch().reset(state());
+        arch().reset(state(), arch().model);
     }
     FakeUser(const FakeUser&) = delete;
     FakeUser& operator=(const FakeUser&) = delete;
 
-    static const GuestArch& arch() { return guest_arch_user(); }
+    static const GuestArch& arch() {
+        static const GuestArch kArch = guest_arch_user(kMax);
+        return kArch;
+    }
     void* state() { return &block_.state; }
     State& fields() { return block_.state; }
     StateHeader& header() { return block_.header; }
@@ -135,9 +138,17 @@ namespace {
 
 constexpr uint32_t kEcall = 0x0000'0073;
 
+TEST_CASE("programs may clean, flush and zero blocks, and have a hart of their model", "[user]") {
+    FakeUser user;
+    CHECK(user.fields().menvcfg == 0xc0);
+    CHECK(user.fields().senvcfg == 0xc0);
+    CHECK(user.fields().in_process);
+    CHECK(user.fields().model == &kMax);
+}
+
 TEST_CASE("the table of process mode differs from the machine's where a machine is needed", "[user]") {
-    const GuestArch& user = guest_arch_user();
-    const GuestArch& machine = guest_arch();
+    const GuestArch user = guest_arch_user(kMax);
+    const GuestArch machine = guest_arch(kMax);
     CHECK(user.abi_version == kGuestAbiVersion);
     CHECK(user.ir_version == ir::kIrVersion);
     CHECK(std::strcmp(user.name, "riscv64") == 0);

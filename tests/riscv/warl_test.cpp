@@ -67,6 +67,12 @@ uint64_t pmpcfg(uint64_t before, uint64_t value) {
     return result;
 }
 
+// "CMO", 1.2.1: CBIE 2 is reserved.
+template <uint64_t kMask>
+uint64_t envcfg(uint64_t before, uint64_t value) {
+    return (value & 0x30) == 0x20 ? (value & kMask & ~uint64_t{0x30}) | (before & 0x30) : value & kMask;
+}
+
 struct Rule {
     unsigned first, last;
     const char* name;
@@ -82,7 +88,7 @@ constexpr Rule kRules[] = {
     {0x104, 0x104, "sie: what is delegated", bits<0x222>},
     {0x105, 0x105, "stvec", tvec},
     {0x106, 0x106, "scounteren", bits<0xffff'ffff>},
-    {0x10a, 0x10a, "senvcfg: FIOM", bits<1>},
+    {0x10a, 0x10a, "senvcfg: CBZE, CBCFE, CBIE, FIOM", envcfg<0xf1>},
     {0x140, 0x140, "sscratch", bits<kOnes>},
     {0x141, 0x141, "sepc: IALIGN is 16", bits<kOnes - 1>},
     {0x142, 0x142, "scause", bits<kOnes>},
@@ -100,7 +106,7 @@ constexpr Rule kRules[] = {
     {0x304, 0x304, "mie", bits<0xaaa>},
     {0x305, 0x305, "mtvec", tvec},
     {0x306, 0x306, "mcounteren", bits<0xffff'ffff>},
-    {0x30a, 0x30a, "menvcfg: STCE, FIOM", bits<0x8000'0000'0000'0001>},
+    {0x30a, 0x30a, "menvcfg: STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE, FIOM", envcfg<0xe000'0000'0000'00f1>},
     {0x320, 0x320, "mcountinhibit: IR, CY; TM is zero", bits<5>},
     {0x323, 0x33f, "mhpmevent", fixed<0>},
     {0x340, 0x340, "mscratch", bits<kOnes>},
@@ -135,7 +141,7 @@ const Rule* rule_of(unsigned number) {
 
 // After a reset, with FS on and all that can be delegated delegated.
 void prepare(FakeHart& fake) {
-    reset(&fake.state());
+    reset(&fake.state(), &kMax);
     fake.csr_write(0x300, 0x2000);
     fake.csr_write(0x303, 0x222);
 }

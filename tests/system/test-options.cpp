@@ -96,8 +96,10 @@ TEST_CASE("machines and CPUs", "[options]") {
     CHECK(bad({"-machine", "virt,aia=aplic"}) == "-machine: aia=aplic is not supported (only none)");
     CHECK(good({}).cpu == "rv64");
     CHECK(good({"-cpu", "rv64"}).cpu == "rv64");
-    CHECK(bad({"-cpu", "max"}) == "-cpu: unknown CPU 'max' (there is 'rv64')");
-    CHECK(bad({"-cpu", "rv64,v=on"}) == "-cpu: CPU 'rv64' has no property 'v'");
+    CHECK(good({"-cpu", "max,zba=off"}).cpu == "max,zba=off");
+    CHECK(bad({"-cpu", "z80"}) == "-cpu: unknown CPU 'z80' ('help' lists them)");
+    CHECK(bad({"-cpu", "rv64,x=on"}) == "-cpu: CPU 'rv64' has no property 'x'");
+    CHECK(bad({"-cpu", "rv64,v=on"}) == "-cpu: property 'v' cannot be on: weft does not have this");
     CHECK(good({"-M", "virt,accel=a:b"}).accelerators.size() == 2);
     CHECK(bad({"-M", "virt,accel=tcg", "-accel", "tcg"}) ==
           "-accel and the machine property accel exclude each other");

@@ -1,8 +1,8 @@
 #include "accel/tcg/mmu/direct_memory.h"
 
-#include <type_traits>
 #include <utility>
 
+#include "accel/tcg/mmu/access_width.h"
 #include "base/assert.h"
 #include "base/hash.h"
 
@@ -14,26 +14,6 @@ using ir::MemOp;
 using ir::Opcode;
 
 namespace {
-
-// Calls fn(a value of the unsigned type of so many bytes).
-template <class Fn>
-decltype(auto) with_width(unsigned size, Fn&& fn) {
-    switch (size) {
-        case 1:
-            return fn(uint8_t{});
-        case 2:
-            return fn(uint16_t{});
-        case 4:
-            return fn(uint32_t{});
-        default:
-            return fn(uint64_t{});
-    }
-}
-
-template <class T>
-uint64_t extend(T value, MemOp memop) {
-    return memop.sign() ? static_cast<uint64_t>(int64_t{static_cast<std::make_signed_t<T>>(value)}) : value;
-}
 
 AtomicOp atomic_op(Opcode op) {
     switch (op) {
@@ -180,6 +160,18 @@ bool DirectMemory::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64
             *old = extend(before, memop);
         }
         return made;
+    });
+}
+
+bool DirectMemory::compare_exchange_pair(uint64_t vaddr, unsigned, const std::array<uint64_t, 2>& expected,
+                                         const std::array<uint64_t, 2>& desired,
+                                         std::array<uint64_t, 2>* old) {
+    constexpr unsigned kSize = 16;
+    if (!aligned(vaddr, kSize, Access::store) || !below_limit(vaddr, kSize, Access::store)) {
+        return false;
+    }
+    return attempt([&](Fault* fault) {
+        return faulting::compare_exchange_pair(host(vaddr), expected, desired, old, fault);
     });
 }
 

@@ -32,6 +32,8 @@ class DirectMemory final : public GuestMemory {
     bool store(uint64_t vaddr, uint32_t memop, uint64_t value) override;
     bool atomic(ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
                 uint64_t* old) override;
+    bool compare_exchange_pair(uint64_t vaddr, unsigned mmu_mode, const std::array<uint64_t, 2>& expected,
+                               const std::array<uint64_t, 2>& desired, std::array<uint64_t, 2>* old) override;
 
     // The page's kind is not kept: it may change before the page is claimed, so whoever claims it asks for itself.
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;

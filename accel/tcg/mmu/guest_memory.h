@@ -41,6 +41,12 @@ class GuestMemory {
     virtual bool atomic(ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
                         uint64_t* old) = 0;
 
+    // VcpuServices::compare_exchange_pair, for code of this MMU mode.
+    virtual bool compare_exchange_pair(uint64_t vaddr, unsigned mmu_mode,
+                                       const std::array<uint64_t, 2>& expected,
+                                       const std::array<uint64_t, 2>& desired,
+                                       std::array<uint64_t, 2>* old) = 0;
+
     // The page that the instruction at `pc` is fetched from. False: a guest exception is recorded in the state.
     virtual bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) = 0;
     // Copies `size` bytes of code from `pc` on, all in one page, which fetch() gave as `page`. Of a device: those of one

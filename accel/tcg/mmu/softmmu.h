@@ -50,6 +50,8 @@ class SoftMmu final : public GuestMemory {
     bool store(uint64_t vaddr, uint32_t memop, uint64_t value) override;
     bool atomic(ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
                 uint64_t* old) override;
+    bool compare_exchange_pair(uint64_t vaddr, unsigned mmu_mode, const std::array<uint64_t, 2>& expected,
+                               const std::array<uint64_t, 2>& desired, std::array<uint64_t, 2>* old) override;
     bool fetch(uint64_t pc, uint8_t mmu_mode, FetchPage* page) override;
     bool read_code(const FetchPage& page, uint64_t pc, uint8_t* bytes, uint32_t size) override;
     uint64_t sample(const FetchPage& page) override;
@@ -85,6 +87,9 @@ class SoftMmu final : public GuestMemory {
     PhysicalMemory& physical() { return physical_; }
 
   private:
+    // Has `access(host)` make an atomic access to `size` bytes of RAM. False as atomic().
+    template <class Made>
+    bool make_atomic(uint64_t vaddr, unsigned size, unsigned mmu_mode, Made&& access);
     void flush_tables();
     // The TLB entry that serves an access within one page, filled if need be; `once` is used where nothing may be
     // cached. Null: an exception is recorded.

@@ -1,5 +1,6 @@
 // Atomic guest accesses by the slow path, by the host's atomics.
 
+#include "accel/tcg/mmu/access_width.h"
 #include "accel/tcg/mmu/ram_store.h"
 #include "accel/tcg/mmu/softmmu.h"
 #include "weft/guest_ram.h"
@@ -21,11 +22,11 @@ T next_value(Opcode op, T old, T operand) {
         case Opcode::atomic_add:
             return static_cast<T>(old + operand);
         case Opcode::atomic_and:
-            return old & operand;
+            return static_cast<T>(old & operand);
         case Opcode::atomic_or:
-            return old | operand;
+            return static_cast<T>(old | operand);
         case Opcode::atomic_xor:
-            return old ^ operand;
+            return static_cast<T>(old ^ operand);
         case Opcode::atomic_smin:
             return static_cast<Signed>(old) < static_cast<Signed>(operand) ? old : operand;
         case Opcode::atomic_smax:
@@ -54,16 +55,15 @@ T perform(Opcode op, uint8_t* host, T a, T b) {
 
 }  // namespace
 
-bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a, uint64_t b, uint64_t* old) {
-    const MemOp memop(memop_bits);
-    const unsigned size = memop.size();
+template <class Made>
+bool SoftMmu::make_atomic(uint64_t vaddr, unsigned size, unsigned mmu_mode, Made&& access) {
     // Naturally aligned whatever the op says: the host would tear it otherwise.
     if ((vaddr & (size - 1)) != 0) {
         guest_.unaligned_access(state_, vaddr, Access::store);
         return false;
     }
     TlbEntry once{};
-    TlbEntry* entry = entry_for(vaddr, size, memop.mmu_mode(), Access::store, &once);
+    TlbEntry* entry = entry_for(vaddr, size, mmu_mode, Access::store, &once);
     if (entry == nullptr) {
         return false;
     }
@@ -75,16 +75,27 @@ bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a,
     if (stopped_before(entry->write, vaddr, size, true, true)) {
         return false;
     }
-    auto* host = reinterpret_cast<uint8_t*>(entry->addend + vaddr);
     RamStore store(code_pages_, user_, *entry, vaddr, size);
-    if (size == 8) {
-        *old = perform<uint64_t>(op, host, a, b);
-    } else {
-        const auto before = perform<uint32_t>(op, host, static_cast<uint32_t>(a), static_cast<uint32_t>(b));
-        *old = memop.sign() ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(before)}) : before;
-    }
+    access(reinterpret_cast<uint8_t*>(entry->addend + vaddr));
     store.made();
     return true;
+}
+
+bool SoftMmu::atomic(Opcode op, uint64_t vaddr, uint32_t memop_bits, uint64_t a, uint64_t b, uint64_t* old) {
+    const MemOp memop(memop_bits);
+    return with_width(memop.size(), [&]<class T>(T) {
+        return make_atomic(vaddr, sizeof(T), memop.mmu_mode(), [&](uint8_t* host) {
+            *old = extend(perform<T>(op, host, static_cast<T>(a), static_cast<T>(b)), memop);
+        });
+    });
+}
+
+bool SoftMmu::compare_exchange_pair(uint64_t vaddr, unsigned mmu_mode,
+                                    const std::array<uint64_t, 2>& expected,
+                                    const std::array<uint64_t, 2>& desired, std::array<uint64_t, 2>* old) {
+    return make_atomic(vaddr, 16, mmu_mode, [&](uint8_t* host) {
+        *old = guest_ram::compare_exchange_pair(host, expected, desired);
+    });
 }
 
 }  // namespace weft::accel

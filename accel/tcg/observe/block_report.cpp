@@ -97,7 +97,8 @@ std::string instructions(TranslationCache& cache, const Block& block) {
                                 static_cast<std::string*>(opaque)->append(more, length);
                             },
                             &text};
-        cache.guest().disassemble(contents->guest.data(), contents->guest.size(), block.pc, &sink);
+        const GuestArch& guest = cache.guest();
+        guest.disassemble(guest.model, contents->guest.data(), contents->guest.size(), block.pc, &sink);
     }
     const tcg::CodeWindow window{tcg::RwAddress(reinterpret_cast<uintptr_t>(contents->code.data())),
                                  block.code, block.code_size};

@@ -37,7 +37,7 @@ void TranslationLog::in_asm(std::span<const uint8_t> code, uint64_t pc) const {
                             static_cast<std::string*>(opaque)->append(text, length);
                         },
                         &record};
-    guest_.disassemble(code.data(), code.size(), pc, &sink);
+    guest_.disassemble(guest_.model, code.data(), code.size(), pc, &sink);
     write(host_, record + "\n");
 }
 

@@ -200,6 +200,7 @@ bool Translator::make_record(const TranslationJob& job, const Made& made, const 
 Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insns) {
     const UnitSource& source = job.source;
     TranslateRequest request{};
+    request.model = guest_.model;
     request.tb_flags = job.tb_flags;
     request.code = source.bytes();
     request.code_size = source.size();

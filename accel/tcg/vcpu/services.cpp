@@ -60,8 +60,17 @@ bool store(Vcpu* vcpu, uint64_t vaddr, uint32_t memop, uint64_t value) {
     return or_fail(*vcpu, false, [&] { return vcpu->memory.store(vaddr, memop, value); });
 }
 
-bool atomic(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t operand, uint64_t* old) {
-    return or_fail(*vcpu, false, [&] { return vcpu->memory.atomic(op, vaddr, memop, operand, 0, old); });
+bool atomic(Vcpu* vcpu, ir::Opcode op, uint64_t vaddr, uint32_t memop, uint64_t a, uint64_t b,
+            uint64_t* old) {
+    return or_fail(*vcpu, false, [&] { return vcpu->memory.atomic(op, vaddr, memop, a, b, old); });
+}
+
+bool compare_exchange_pair(Vcpu* vcpu, uint64_t vaddr, uint32_t memop,
+                           const std::array<uint64_t, 2>& expected, const std::array<uint64_t, 2>& desired,
+                           std::array<uint64_t, 2>* old) {
+    return or_fail(*vcpu, false, [&] {
+        return vcpu->memory.compare_exchange_pair(vaddr, ir::MemOp(memop).mmu_mode(), expected, desired, old);
+    });
 }
 
 bool log_enabled(Vcpu* vcpu, unsigned item) { return vcpu->host.log_enabled(vcpu->host.opaque, item); }
@@ -72,9 +81,9 @@ void log(Vcpu* vcpu, unsigned item, const char* text) {
     }
 }
 
-constexpr VcpuServices kServices = {&tlb_flush,    &fence_i, &now_ns,    &cycles,      &instret,
-                                    &set_deadline, &kick,    &phys_load, &phys_store,  &phys_cmpxchg,
-                                    &load,         &store,   &atomic,    &log_enabled, &log};
+constexpr VcpuServices kServices = {
+    &tlb_flush,  &fence_i,      &now_ns, &cycles, &instret, &set_deadline,          &kick,        &phys_load,
+    &phys_store, &phys_cmpxchg, &load,   &store,  &atomic,  &compare_exchange_pair, &log_enabled, &log};
 
 }  // namespace
 

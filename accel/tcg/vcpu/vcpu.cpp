@@ -59,7 +59,7 @@ Vcpu::Vcpu(accel::VcpuParts parts)
         alarm.set_own(true);  // there is no other clock to watch it by
     }
     exec().profile.unit_entries = parts.unit_entries;
-    guest.reset(state());
+    guest.reset(state(), guest.model);
 }
 
 void Vcpu::kick() {
@@ -116,7 +116,7 @@ void Vcpu::reset() {
     look_at_interrupts = true;
     short_turn = 0;
     header().raised = 0;
-    guest.reset(state());
+    guest.reset(state(), guest.model);
 }
 
 }  // namespace weft

@@ -16,11 +16,13 @@
 
 namespace weft::riscv {
 
-const GuestArch& guest_arch() {
-    static const GuestArch kArch = {
+GuestArch guest_arch(const CpuModel& model) {
+    return {
         .abi_version = kGuestAbiVersion,
         .ir_version = ir::kIrVersion,
         .name = "riscv64",
+        .model = &model,
+        .model_id = model_id(model),
         .state_size = sizeof(State),
         .mmu_mode_count = kMmuModeCount,
         .steady_modes = kSteadyModes,
@@ -48,27 +50,23 @@ const GuestArch& guest_arch() {
         .has_work = has_work,
         .dump_registers = dump_registers,
     };
-    return kArch;
 }
 
-const GuestArch& guest_arch_user() {
-    static const GuestArch kArch = [] {
-        GuestArch arch = guest_arch();
-        // U mode's, to which nothing is mapped but one address space.
-        arch.mmu_mode_count = 1;
-        arch.space_dependent_modes = 0;
-        arch.reset = reset_user;
-        arch.address_space = nullptr;
-        arch.walk = nullptr;
-        arch.bus_error = nullptr;
-        arch.memory_fault = memory_fault;
-        arch.deliver = leave_to_emulator;
-        arch.take_interrupt = nullptr;
-        arch.has_work = nullptr;
-        arch.dump_registers = dump_user_registers;
-        return arch;
-    }();
-    return kArch;
+GuestArch guest_arch_user(const CpuModel& model) {
+    GuestArch arch = guest_arch(model);
+    // U mode's, to which nothing is mapped but one address space.
+    arch.mmu_mode_count = 1;
+    arch.space_dependent_modes = 0;
+    arch.reset = reset_user;
+    arch.address_space = nullptr;
+    arch.walk = nullptr;
+    arch.bus_error = nullptr;
+    arch.memory_fault = memory_fault;
+    arch.deliver = leave_to_emulator;
+    arch.take_interrupt = nullptr;
+    arch.has_work = nullptr;
+    arch.dump_registers = dump_user_registers;
+    return arch;
 }
 
 }  // namespace weft::riscv

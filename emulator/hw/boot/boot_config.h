@@ -20,7 +20,7 @@ struct BootLoad {
 
 struct BootConfig {
     unsigned cpus = 1;
-    std::string cpu = {};   // their model: one of MachineType::cpu_models(); empty: the first
+    std::string cpu = {};   // their model, as MachineType::check_cpu takes it; empty: the first
     uint64_t ram_size = 0;  // bytes, a positive multiple of the page size
     std::optional<BootFile> firmware =
         {};  // -bios; none: the kernel, or what is at the start of RAM, runs first

@@ -111,6 +111,8 @@ struct MachineType {
     // Whether the board has the buses that these name, and room on them.
     Result<> (*check_devices)(std::span<const DeviceConfig> devices);
     std::vector<CpuChoice> (*cpu_models)();  // the first is the default
+    // Whether there is the CPU "NAME[,PROPERTY=on|off...]". Says what cannot be had.
+    Result<> (*check_cpu)(const std::string& cpu);
     // Says what does not fit or cannot be read.
     Result<std::unique_ptr<BoardPlan>> (*plan)(const BootConfig& config);
 };

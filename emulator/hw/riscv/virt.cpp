@@ -168,7 +168,7 @@ std::string VirtCpu::name() const { return fmt::format("hart {}", hart_.id()); }
 unsigned VirtCpu::general_registers() const { return riscv::kDebugGeneralRegisters; }
 unsigned VirtCpu::registers() const { return riscv::kDebugRegisters; }
 std::optional<std::string> VirtCpu::description(std::string_view file) const {
-    return riscv::debug_description(file);
+    return riscv::debug_description(file, *hart_.state().model);
 }
 std::string VirtCpu::read_register(unsigned number) const {
     return riscv::read_debug_register(hart_.state(), number);
@@ -226,6 +226,8 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
                      std::unique_ptr<mem::Topology> topology)
     : topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
+      cpu_model_(plan.cpu),
+      guest_arch_(riscv::guest_arch(cpu_model_)),
       root_(topology_.container("system", mem::kEntireSpace)),
       cpus_(make_cpus(topology_, root_, config.boot.cpus, plan.beginnings)),
       harts_(harts_of(cpus_)),
@@ -265,8 +267,6 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
 }
 
 VirtBoard::~VirtBoard() = default;
-
-const GuestArch& VirtBoard::guest_arch() const { return riscv::guest_arch(); }
 
 void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
     const Slots slots = *assign_slots(config.devices);
@@ -406,9 +406,15 @@ class VirtPlan final : public BoardPlan {
 std::vector<CpuChoice> cpu_models() {
     std::vector<CpuChoice> choices;
     for (const riscv::CpuModel& model : riscv::cpu_models()) {
-        choices.push_back({model.name, fmt::format("{}, {}", riscv::isa_string(model), model.mmu_type)});
+        choices.push_back({std::string(model.name),
+                           fmt::format("{}, {}", riscv::isa_string(model), riscv::mmu_type(model))});
     }
     return choices;
+}
+
+Result<> check_cpu(const std::string& cpu) {
+    const auto model = riscv::parse_cpu_model(cpu);
+    return model ? Result<>() : std::unexpected(model.error());
 }
 
 Result<> check_devices(std::span<const DeviceConfig> devices) {

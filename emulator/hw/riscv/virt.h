@@ -97,7 +97,7 @@ class VirtBoard final : public Board {
     VirtBoard& operator=(const VirtBoard&) = delete;
 
     // Board
-    const GuestArch& guest_arch() const override;
+    const GuestArch& guest_arch() const override { return guest_arch_; }
     mem::Topology& topology() override { return topology_; }
     unsigned cpu_count() const override { return static_cast<unsigned>(cpus_.size()); }
     VirtCpu& cpu(unsigned index) override { return *cpus_[index]; }
@@ -120,6 +120,8 @@ class VirtBoard final : public Board {
 
     const std::unique_ptr<mem::Topology> topology_owner_;
     mem::Topology& topology_;
+    const riscv::CpuModel cpu_model_;
+    const GuestArch guest_arch_;
     const mem::RegionPtr root_;
     std::vector<std::unique_ptr<VirtCpu>> cpus_;
     const std::vector<riscv::Hart*> harts_;
@@ -146,6 +148,7 @@ class VirtBoard final : public Board {
 namespace virt {
 
 std::vector<CpuChoice> cpu_models();
+Result<> check_cpu(const std::string& cpu);
 Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
 Result<> check_devices(std::span<const DeviceConfig> devices);
 
@@ -166,6 +169,7 @@ inline constexpr MachineType kMachineType = {
     .fixed = kFixed,
     .check_devices = check_devices,
     .cpu_models = cpu_models,
+    .check_cpu = check_cpu,
     .plan = plan_board,
 };
 

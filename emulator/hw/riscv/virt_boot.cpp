@@ -7,7 +7,6 @@
 
 #include "base/bits.h"
 #include "base/text_values.h"
-#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/boot/elf_image.h"
 #include "emulator/hw/boot/gzip.h"
@@ -70,10 +69,14 @@ class Planner {
     }
 
     Result<> choose_cpu() {
-        cpu_ = config_.cpu.empty() ? &riscv::cpu_models().front() : riscv::find_cpu_model(config_.cpu);
-        if (cpu_ == nullptr) {
-            return fail(fmt::format("the virt board has no CPU {}", in_quotes(config_.cpu)));
+        if (config_.cpu.empty()) {
+            return {};
         }
+        auto cpu = riscv::parse_cpu_model(config_.cpu);
+        if (!cpu) {
+            return std::unexpected(cpu.error());
+        }
+        plan_.cpu = *cpu;
         return {};
     }
 
@@ -138,7 +141,7 @@ class Planner {
     Result<> make_tree() {
         if (!config_.dtb) {
             plan_.device_tree = make_device_tree({.harts = config_.cpus,
-                                                  .cpu = cpu_,
+                                                  .cpu = plan_.cpu,
                                                   .ram_size = config_.ram_size,
                                                   .bootargs = config_.append,
                                                   .initrd = initrd_});
@@ -287,7 +290,6 @@ class Planner {
     uint64_t kernel_base_ = kRamBase;  // of raw kernels
     uint64_t kernel_low_ = 0, kernel_high_ = 0, kernel_entry_ = 0;
     std::optional<DeviceTreeConfig::Initrd> initrd_;
-    const riscv::CpuModel* cpu_ = nullptr;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/hw/boot/boot_config.h"
 #include "emulator/hw/boot/boot_image.h"
 #include "emulator/hw/fw_cfg/fw_cfg.h"
@@ -17,8 +18,9 @@ struct BootPlan {
     std::vector<uint8_t>
         device_tree;  // goes to device_tree_address; its /chosen/rng-seed is to be filled in, if there
     uint64_t device_tree_address = 0;
-    std::vector<uint8_t> reset_rom;           // the first bytes of virt::kResetRom
-    FwCfgItems fw_cfg;                        // finished
+    std::vector<uint8_t> reset_rom;  // the first bytes of virt::kResetRom
+    FwCfgItems fw_cfg;               // finished
+    riscv::CpuModel cpu = riscv::kRv64;
     std::map<uint64_t, uint64_t> beginnings;  // by hart, of those that do not begin in the reset ROM
 };
 

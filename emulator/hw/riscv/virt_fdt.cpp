@@ -96,10 +96,18 @@ class Builder {
         tree_.cell("reg", hart);
         tree_.text("status", "okay");
         tree_.text("compatible", "riscv");
-        tree_.text("riscv,isa", riscv::isa_string(*config_.cpu));
+        tree_.text("riscv,isa", riscv::isa_string(config_.cpu));
         tree_.text("riscv,isa-base", "rv64i");
-        tree_.texts("riscv,isa-extensions", riscv::isa_extensions(*config_.cpu));
-        tree_.text("mmu-type", config_.cpu->mmu_type);
+        tree_.texts("riscv,isa-extensions", riscv::isa_extensions(config_.cpu));
+        for (const auto& [extension, property] :
+             {std::pair{riscv::Extension::zicbom, "riscv,cbom-block-size"},
+              {riscv::Extension::zicbop, "riscv,cbop-block-size"},
+              {riscv::Extension::zicboz, "riscv,cboz-block-size"}}) {
+            if (config_.cpu.extensions.has(extension)) {
+                tree_.cell(property, riscv::kCacheBlockSize);
+            }
+        }
+        tree_.text("mmu-type", riscv::mmu_type(config_.cpu));
         const DeviceTreeNode intc(tree_, "interrupt-controller");
         tree_.cell("phandle", intc_handle(hart));
         tree_.cell("#interrupt-cells", 1);

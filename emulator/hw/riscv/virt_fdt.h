@@ -15,7 +15,7 @@ inline constexpr size_t kRngSeedSize = 32;
 
 struct DeviceTreeConfig {
     unsigned harts = 1;
-    const riscv::CpuModel* cpu = &riscv::kRv64;
+    riscv::CpuModel cpu = riscv::kRv64;
     uint64_t ram_size = 0;
     std::string bootargs = {};
     struct Initrd {

@@ -15,35 +15,54 @@ constexpr uint64_t kBaseBehaviorIma = 1;
 constexpr uint64_t kMisalignedFast = 3;         // RISCV_HWPROBE_MISALIGNED_SCALAR_FAST, and _FAST of key 5
 constexpr uint64_t kMisalignedUnsupported = 4;  // RISCV_HWPROBE_MISALIGNED_VECTOR_UNSUPPORTED: there is no V
 
-// Bits of kImaExt0, and what has to be there for each. A stands for its two parts; C for Zca, and with D for Zcd (unprivileged
-// specification, "A" and "Zc*").
+// Bits of kImaExt0, and what has to be there for each.
 struct ExtBit {
     unsigned bit;
     ExtensionSet needs;
 };
 constexpr ExtBit kExtBits[] = {
-    {0, {Extension::f, Extension::d}},   // RISCV_HWPROBE_IMA_FD
-    {1, {Extension::c}},                 // RISCV_HWPROBE_IMA_C
-    {3, {Extension::zba}},               // RISCV_HWPROBE_EXT_ZBA
-    {4, {Extension::zbb}},               // ... and so on
-    {5, {Extension::zbs}},               //
-    {36, {Extension::zihintpause}},      //
-    {43, {Extension::c}},                // ZCA
-    {45, {Extension::c, Extension::d}},  // ZCD
-    {50, {Extension::zicntr}},           //
-    {56, {Extension::a}},                // ZAAMO
-    {57, {Extension::a}},                // ZALRSC
+    {0, {Extension::f, Extension::d}},  // RISCV_HWPROBE_IMA_FD
+    {1, {Extension::c}},                // RISCV_HWPROBE_IMA_C
+    {3, {Extension::zba}},              // RISCV_HWPROBE_EXT_ZBA
+    {4, {Extension::zbb}},              // ... and so on
+    {5, {Extension::zbs}},              //
+    {6, {Extension::zicboz}},           //
+    {7, {Extension::zbc}},              //
+    {8, {Extension::zbkb}},             //
+    {9, {Extension::zbkc}},             //
+    {10, {Extension::zbkx}},            //
+    {27, {Extension::zfh}},             //
+    {28, {Extension::zfhmin}},          //
+    {29, {Extension::zihintntl}},       //
+    {32, {Extension::zfa}},             //
+    {34, {Extension::zacas}},           //
+    {35, {Extension::zicond}},          //
+    {36, {Extension::zihintpause}},     //
+    {42, {Extension::zimop}},           //
+    {43, {Extension::zca}},             //
+    {44, {Extension::zcb}},             //
+    {45, {Extension::zcd}},             //
+    {47, {Extension::zcmop}},           //
+    {48, {Extension::zawrs}},           //
+    {50, {Extension::zicntr}},          //
+    {51, {Extension::zihpm}},           //
+    {55, {Extension::zicbom}},          //
+    {56, {Extension::zaamo}},           //
+    {57, {Extension::zalrsc}},          //
+    {58, {Extension::zabha}},           //
+    {60, {Extension::zicbop}},          //
 };
 
 uint64_t ima_ext_0(const ExtensionSet& has) {
     uint64_t value = 0;
     for (const ExtBit& row : kExtBits) {
-        const bool all = std::ranges::all_of(riscv::kExtensions, [&](const riscv::ExtensionDesc& extension) {
-            return !row.needs.has(extension.id) || has.has(extension.id);
-        });
-        value |= all ? uint64_t{1} << row.bit : 0;
+        value |= has.has_all(row.needs) ? uint64_t{1} << row.bit : 0;
     }
     return value;
+}
+
+uint64_t block_size(const HwprobeFacts& facts, Extension extension) {
+    return facts.model.extensions.has(extension) ? riscv::kCacheBlockSize : 0;
 }
 
 // Nothing for an unknown key.
@@ -68,8 +87,11 @@ std::optional<uint64_t> value_of(int64_t key, const HwprobeFacts& facts) {
             return facts.time_frequency;
         // 0 where the extension is not there.
         case hwprobe_key::kZicbozBlockSize:
+            return block_size(facts, Extension::zicboz);
         case hwprobe_key::kZicbomBlockSize:
+            return block_size(facts, Extension::zicbom);
         case hwprobe_key::kZicbopBlockSize:
+            return block_size(facts, Extension::zicbop);
         case hwprobe_key::kVendorExtThead0:
         case hwprobe_key::kVendorExtSifive0:
         case hwprobe_key::kVendorExtMips0:

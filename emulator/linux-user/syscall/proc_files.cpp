@@ -115,7 +115,8 @@ std::string maps_text(Process& process) {
 // arch/riscv/kernel/cpu.c
 std::string cpuinfo_text(Process& process) {
     const riscv::CpuModel& cpu = *process.options().cpu;
-    const std::string_view mmu = std::string_view(cpu.mmu_type).substr(std::string_view("riscv,").size());
+    const std::string_view mmu =
+        std::string_view(riscv::mmu_type(cpu)).substr(std::string_view("riscv,").size());
     std::string text;
     for (long i = 0; i < ::sysconf(_SC_NPROCESSORS_ONLN); ++i) {
         text += fmt::format("processor\t: {}\nhart\t\t: {}\nisa\t\t: {}\nmmu\t\t: {}\nuarch\t\t: weft\n\n", i,

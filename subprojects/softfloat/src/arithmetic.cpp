@@ -164,7 +164,7 @@ F add(Context& context, F a, F b) {
 template <Binary F>
 F sub(Context& context, F a, F b) {
     // The sign of a NaN does not matter, since none propagates.
-    return add_impl(context, a, F{b.bits ^ Layout<F>::kSignBit});
+    return add_impl(context, a, F{static_cast<decltype(b.bits)>(b.bits ^ Layout<F>::kSignBit)});
 }
 
 template <Binary F>
@@ -186,6 +186,13 @@ template <Binary F>
 F fma(Context& context, F a, F b, F c) {
     return fma_impl(context, a, b, c);
 }
+
+template F16 add(Context&, F16, F16);
+template F16 sub(Context&, F16, F16);
+template F16 mul(Context&, F16, F16);
+template F16 div(Context&, F16, F16);
+template F16 sqrt(Context&, F16);
+template F16 fma(Context&, F16, F16, F16);
 
 template F32 add(Context&, F32, F32);
 template F32 sub(Context&, F32, F32);

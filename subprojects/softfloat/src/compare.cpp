@@ -71,7 +71,7 @@ bool le(Context& context, F a, F b) {
 template <Binary F>
 ClassMask classify(F x) {
     using L = Layout<F>;
-    const typename L::Bits magnitude = x.bits & ~L::kSignBit;
+    const auto magnitude = static_cast<typename L::Bits>(x.bits & ~L::kSignBit);
     if (is_nan(x)) {
         return is_signaling(x) ? kSignalingNan : kQuietNan;
     }
@@ -86,6 +86,13 @@ ClassMask classify(F x) {
     }
     return sign_of(x) ? kNegativeZero : kPositiveZero;
 }
+
+template F16 min(Context&, F16, F16);
+template F16 max(Context&, F16, F16);
+template bool eq(Context&, F16, F16);
+template bool lt(Context&, F16, F16);
+template bool le(Context&, F16, F16);
+template ClassMask classify(F16);
 
 template F32 min(Context&, F32, F32);
 template F32 max(Context&, F32, F32);

@@ -115,9 +115,17 @@ F round_to_integral(Context& context, F x, Exactness exactness) {
     return round_to_integral_impl(context, x, exactness);
 }
 
+template F32 convert(Context&, F16);
+template F64 convert(Context&, F16);
+template F16 convert(Context&, F32);
+template F16 convert(Context&, F64);
 template F64 convert(Context&, F32);
 template F32 convert(Context&, F64);
 
+template int32_t to_int(Context&, F16);
+template uint32_t to_int(Context&, F16);
+template int64_t to_int(Context&, F16);
+template uint64_t to_int(Context&, F16);
 template int32_t to_int(Context&, F32);
 template uint32_t to_int(Context&, F32);
 template int64_t to_int(Context&, F32);
@@ -127,6 +135,10 @@ template uint32_t to_int(Context&, F64);
 template int64_t to_int(Context&, F64);
 template uint64_t to_int(Context&, F64);
 
+template F16 from_int(Context&, int32_t);
+template F16 from_int(Context&, uint32_t);
+template F16 from_int(Context&, int64_t);
+template F16 from_int(Context&, uint64_t);
 template F32 from_int(Context&, int32_t);
 template F32 from_int(Context&, uint32_t);
 template F32 from_int(Context&, int64_t);
@@ -136,6 +148,7 @@ template F64 from_int(Context&, uint32_t);
 template F64 from_int(Context&, int64_t);
 template F64 from_int(Context&, uint64_t);
 
+template F16 round_to_integral(Context&, F16, Exactness);
 template F32 round_to_integral(Context&, F32, Exactness);
 template F64 round_to_integral(Context&, F64, Exactness);
 

@@ -13,6 +13,14 @@ template <class F>
 struct Traits;
 
 template <>
+struct Traits<F16> {
+    using Bits = uint16_t;
+    using Sum = uint32_t;
+    using Product = uint32_t;
+    static constexpr int kPrecision = 11;
+};
+
+template <>
 struct Traits<F32> {
     using Bits = uint32_t;
     using Sum = uint64_t;
@@ -62,7 +70,7 @@ constexpr bool sign_of(F x) {
 
 template <Binary F>
 constexpr bool is_nan(F x) {
-    return (x.bits & ~Layout<F>::kSignBit) > Layout<F>::kInfinity;
+    return static_cast<typename Layout<F>::Bits>(x.bits & ~Layout<F>::kSignBit) > Layout<F>::kInfinity;
 }
 
 template <Binary F>
@@ -72,7 +80,8 @@ constexpr bool is_signaling(F x) {
 
 template <Binary F>
 constexpr F with_sign(typename Layout<F>::Bits magnitude, bool sign) {
-    return F{sign ? magnitude | Layout<F>::kSignBit : magnitude};
+    using Bits = typename Layout<F>::Bits;
+    return F{static_cast<Bits>(sign ? magnitude | Layout<F>::kSignBit : magnitude)};
 }
 
 template <Binary F>
@@ -136,20 +145,22 @@ template <Binary F>
 constexpr Operand<F> unpack(F x) {
     using L = Layout<F>;
     const bool sign = sign_of(x);
-    const int field = static_cast<int>((x.bits & ~L::kSignBit) >> L::kFractionBits);
+    const int field =
+        static_cast<int>(static_cast<typename L::Bits>(x.bits & ~L::kSignBit) >> L::kFractionBits);
     const typename L::Bits fraction = x.bits & L::kFractionMask;
     constexpr int kLeastExponent = L::kMinExponent - L::kFractionBits;  // of the last place of a subnormal
     if (field == L::kExponentField) {
         return {fraction != 0 ? Kind::nan : Kind::infinity, sign, 0, 0};
     }
     if (field != 0) {
-        return {Kind::finite, sign, kLeastExponent + field - 1, fraction | L::kHiddenBit};
+        return {Kind::finite, sign, kLeastExponent + field - 1,
+                static_cast<typename L::Bits>(fraction | L::kHiddenBit)};
     }
     if (fraction == 0) {
         return {Kind::zero, sign, 0, 0};
     }
     const int shift = L::kPrecision - bit_width(fraction);
-    return {Kind::finite, sign, kLeastExponent - shift, fraction << shift};
+    return {Kind::finite, sign, kLeastExponent - shift, static_cast<typename L::Bits>(fraction << shift)};
 }
 
 }  // namespace softfloat

@@ -17,6 +17,7 @@ inline constexpr int kDigits = static_cast<int>(sizeof(U) * CHAR_BIT);
 /// The number of bits up to the leading one; 0 for 0.
 constexpr int bit_width(uint64_t x) { return 64 - std::countl_zero(x); }
 constexpr int bit_width(uint32_t x) { return 32 - std::countl_zero(x); }
+constexpr int bit_width(uint16_t x) { return 16 - std::countl_zero(x); }
 constexpr int bit_width(uint128 x) {
     const auto high = static_cast<uint64_t>(x >> 64);
     return high != 0 ? 64 + bit_width(high) : bit_width(static_cast<uint64_t>(x));

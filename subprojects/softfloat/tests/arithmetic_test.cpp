@@ -7,6 +7,7 @@ namespace {
 using namespace harness;
 using inputs::Generator;
 using oracle::Oracle;
+using softfloat::F16;
 using softfloat::F32;
 using softfloat::F64;
 
@@ -47,16 +48,16 @@ void check_binary(const char* name, const Subject<F>& subject) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("addition and subtraction agree with MPFR", "[sums]", F32, F64) {
+TEMPLATE_TEST_CASE("addition and subtraction agree with MPFR", "[sums]", F16, F32, F64) {
     check_binary<TestType>("add", {&softfloat::add, &Oracle::add, &Generator::addend});
     check_binary<TestType>("sub", {&softfloat::sub, &Oracle::sub, &Generator::addend});
 }
 
-TEMPLATE_TEST_CASE("multiplication agrees with MPFR", "[products]", F32, F64) {
+TEMPLATE_TEST_CASE("multiplication agrees with MPFR", "[products]", F16, F32, F64) {
     check_binary<TestType>("mul", {&softfloat::mul, &Oracle::mul, &Generator::factor});
 }
 
-TEMPLATE_TEST_CASE("division agrees with MPFR", "[quotients]", F32, F64) {
+TEMPLATE_TEST_CASE("division agrees with MPFR", "[quotients]", F16, F32, F64) {
     using F = TestType;
     check_binary<F>("div", {&softfloat::div, &Oracle::div, &Generator::divisor});
 
@@ -77,7 +78,7 @@ TEMPLATE_TEST_CASE("division agrees with MPFR", "[quotients]", F32, F64) {
     }
 }
 
-TEMPLATE_TEST_CASE("square roots agree with MPFR", "[quotients]", F32, F64) {
+TEMPLATE_TEST_CASE("square roots agree with MPFR", "[quotients]", F16, F32, F64) {
     using F = TestType;
     Report report("sqrt");
     Oracle reference(kFormatOf<F>);
@@ -101,7 +102,7 @@ TEMPLATE_TEST_CASE("square roots agree with MPFR", "[quotients]", F32, F64) {
     }
 }
 
-TEMPLATE_TEST_CASE("fused multiplication and addition agrees with MPFR", "[fma]", F32, F64) {
+TEMPLATE_TEST_CASE("fused multiplication and addition agrees with MPFR", "[fma]", F16, F32, F64) {
     using F = TestType;
     Report report("fma");
     Oracle reference(kFormatOf<F>);
@@ -137,7 +138,7 @@ TEMPLATE_TEST_CASE("fused multiplication and addition agrees with MPFR", "[fma]"
     }
 }
 
-TEMPLATE_TEST_CASE("infinity times zero is invalid also with a quiet NaN to add", "[fma]", F32, F64) {
+TEMPLATE_TEST_CASE("infinity times zero is invalid also with a quiet NaN to add", "[fma]", F16, F32, F64) {
     const auto& format = kFormatOf<TestType>;
     for (const uint64_t nan : {format.canonical_nan(), format.canonical_nan() + 1}) {
         Context context;
@@ -171,7 +172,7 @@ TEST_CASE("tininess is detected after rounding", "[products]") {
     CHECK(context.flags == softfloat::kInexact);
 }
 
-TEMPLATE_TEST_CASE("both ways to the expected result agree", "[oracle]", F32, F64) {
+TEMPLATE_TEST_CASE("both ways to the expected result agree", "[oracle]", F16, F32, F64) {
     Report report("oracle");
     const auto& format = kFormatOf<TestType>;
     Oracle native(format);

@@ -10,6 +10,7 @@ namespace {
 using namespace harness;
 using inputs::Generator;
 using oracle::Oracle;
+using softfloat::F16;
 using softfloat::F32;
 using softfloat::F64;
 
@@ -55,7 +56,7 @@ void for_pairs(Check check) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("relations agree with MPFR", "[compare]", F32, F64) {
+TEMPLATE_TEST_CASE("relations agree with MPFR", "[compare]", F16, F32, F64) {
     using F = TestType;
     Report eq_report("eq");
     Report lt_report("lt");
@@ -74,7 +75,7 @@ TEMPLATE_TEST_CASE("relations agree with MPFR", "[compare]", F32, F64) {
     });
 }
 
-TEMPLATE_TEST_CASE("minimum and maximum agree with MPFR", "[compare]", F32, F64) {
+TEMPLATE_TEST_CASE("minimum and maximum agree with MPFR", "[compare]", F16, F32, F64) {
     using F = TestType;
     Report min_report("min");
     Report max_report("max");
@@ -88,6 +89,22 @@ TEMPLATE_TEST_CASE("minimum and maximum agree with MPFR", "[compare]", F32, F64)
         max_report.compare(any, {a, b}, reference.max(a, b),
                            observe(any, [&](Context& c) { return max(c, x, y).bits; }));
     });
+}
+
+// IEEE 754-2019 section 3.4: exponent 0 is zero or subnormal, all ones infinity or a NaN, whose leading fraction bit says whether
+// it is quiet.
+TEST_CASE("classes of all halves", "[compare]") {
+    for (unsigned bits = 0; bits < 0x10000; ++bits) {
+        const bool negative = bits >= 0x8000;
+        const unsigned exponent = bits >> 10 & 31;
+        const unsigned fraction = bits & 0x3ff;
+        const int place = exponent == 31  ? (fraction == 0 ? 0 : 8)
+                          : exponent != 0 ? 1
+                          : fraction != 0 ? 2
+                                          : 3;
+        const int expected = place == 8 ? (fraction >= 0x200 ? 9 : 8) : negative ? place : 7 - place;
+        REQUIRE(softfloat::classify(F16{static_cast<uint16_t>(bits)}) == 1 << expected);
+    }
 }
 
 TEMPLATE_TEST_CASE("classes agree with the host's", "[compare]", F32, F64) {

@@ -10,6 +10,7 @@ namespace {
 using namespace harness;
 using inputs::Generator;
 using oracle::Oracle;
+using softfloat::F16;
 using softfloat::F32;
 using softfloat::F64;
 
@@ -93,23 +94,27 @@ void check_from_int() {
 TEST_CASE("conversions between formats agree with MPFR", "[convert]") {
     check_convert<F32, F64>();
     check_convert<F64, F32>();
+    check_convert<F16, F32>();
+    check_convert<F32, F16>();
+    check_convert<F16, F64>();
+    check_convert<F64, F16>();
 }
 
-TEMPLATE_TEST_CASE("conversions to integers agree with MPFR", "[convert]", F32, F64) {
+TEMPLATE_TEST_CASE("conversions to integers agree with MPFR", "[convert]", F16, F32, F64) {
     check_to_int<int32_t, TestType>();
     check_to_int<uint32_t, TestType>();
     check_to_int<int64_t, TestType>();
     check_to_int<uint64_t, TestType>();
 }
 
-TEMPLATE_TEST_CASE("conversions from integers agree with MPFR", "[convert]", F32, F64) {
+TEMPLATE_TEST_CASE("conversions from integers agree with MPFR", "[convert]", F16, F32, F64) {
     check_from_int<int32_t, TestType>();
     check_from_int<uint32_t, TestType>();
     check_from_int<int64_t, TestType>();
     check_from_int<uint64_t, TestType>();
 }
 
-TEMPLATE_TEST_CASE("rounding to integral values agrees with MPFR", "[convert]", F32, F64) {
+TEMPLATE_TEST_CASE("rounding to integral values agrees with MPFR", "[convert]", F16, F32, F64) {
     using F = TestType;
     using softfloat::Exactness;
     Report report("round_to_integral");

@@ -25,6 +25,8 @@ inline constexpr std::array kRoundings = {Rounding::nearest_even, Rounding::towa
 template <class F>
 inline constexpr oracle::Format kFormatOf = oracle::kBinary64;
 template <>
+inline constexpr oracle::Format kFormatOf<softfloat::F16> = oracle::kBinary16;
+template <>
 inline constexpr oracle::Format kFormatOf<softfloat::F32> = oracle::kBinary32;
 
 template <class F>

@@ -8,8 +8,10 @@ namespace inputs {
 std::vector<uint64_t> corners(const Format& format) {
     const int fraction = format.fraction_bits();
     const uint64_t ulp_of_one = 1;
+    // The nearest normal one, where the format has none of that exponent.
     const auto power = [&](int exponent) {
-        return static_cast<uint64_t>(exponent + format.emax) << fraction;
+        return static_cast<uint64_t>(std::clamp(exponent, format.emin, format.emax) + format.emax)
+               << fraction;
     };
     const uint64_t one = power(0);
     const uint64_t least_normal = power(format.emin);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 
 namespace oracle {
@@ -56,11 +57,40 @@ class ExponentRange {
     ExponentRange& operator=(const ExponentRange&) = delete;
 };
 
+// Not every host has halves of its own.
+void load_half(mpfr_ptr to, const Format& format, uint64_t bits) {
+    const bool negative = (bits & format.sign()) != 0;
+    const auto field = static_cast<int>((bits & ~format.sign()) >> format.fraction_bits());
+    const uint64_t fraction = bits & format.fraction_mask();
+    if (field > 2 * format.emax) {
+        fraction != 0 ? mpfr_set_nan(to) : mpfr_set_inf(to, negative ? -1 : 1);
+        return;
+    }
+    const uint64_t hidden = field != 0 ? format.fraction_mask() + 1 : 0;
+    mpfr_set_ui_2exp(to, fraction | hidden, std::max(field, 1) - format.emax - format.fraction_bits(),
+                     MPFR_RNDN);
+    mpfr_setsign(to, to, negative ? 1 : 0, MPFR_RNDN);
+}
+
+// `value` is one of the format's.
+uint64_t encode_half(const Format& format, double value) {
+    const uint64_t sign = std::signbit(value) ? format.sign() : 0;
+    if (std::isinf(value)) {
+        return sign | format.infinity();
+    }
+    const auto significand = static_cast<uint64_t>(
+        std::ldexp(std::fabs(value), format.fraction_bits() - std::max(std::ilogb(value), format.emin)));
+    const int above = value == 0 ? 0 : std::max(std::ilogb(value), format.emin) - format.emin;
+    return sign | (significand + (static_cast<uint64_t>(above) << format.fraction_bits()));
+}
+
 }  // namespace
 
 void Oracle::load(mpfr_ptr to, const Format& format, uint64_t bits) {
-    // The host's own view of its formats; both fit 64 bits of precision.
-    if (format.width == 32) {
+    // The host's own view of its formats; all fit 64 bits of precision.
+    if (format.width == 16) {
+        load_half(to, format, bits);
+    } else if (format.width == 32) {
         mpfr_set_flt(to, std::bit_cast<float>(static_cast<uint32_t>(bits)), MPFR_RNDN);
     } else {
         mpfr_set_d(to, std::bit_cast<double>(bits), MPFR_RNDN);
@@ -70,6 +100,9 @@ void Oracle::load(mpfr_ptr to, const Format& format, uint64_t bits) {
 uint64_t Oracle::encode(mpfr_ptr value) const {
     if (mpfr_nan_p(value)) {
         return format_.canonical_nan();
+    }
+    if (format_.width == 16) {
+        return encode_half(format_, mpfr_get_d(value, MPFR_RNDN));
     }
     if (format_.width == 32) {
         return std::bit_cast<uint32_t>(mpfr_get_flt(value, MPFR_RNDN));

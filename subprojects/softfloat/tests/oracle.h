@@ -31,6 +31,7 @@ struct Format {
     bool is_signaling(uint64_t bits) const { return is_nan(bits) && (bits & quiet_bit()) == 0; }
 };
 
+inline constexpr Format kBinary16{16, 11, -14, 15};
 inline constexpr Format kBinary32{32, 24, -126, 127};
 inline constexpr Format kBinary64{64, 53, -1022, 1023};
 

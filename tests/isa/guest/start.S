@@ -20,6 +20,9 @@ _start:
     csrw    satp, zero
     li      t0, 1 << 13                 /* mstatus.FS: initial */
     csrs    mstatus, t0
+    li      t0, 0xf0                    /* S and U mode may use cbo.inval (CBIE 3), cbo.clean, cbo.flush, cbo.zero */
+    csrs    menvcfg, t0
+    csrs    senvcfg, t0
     li      t0, -1                      /* entry 0 of the PMP: S and U mode may use all memory */
     csrw    pmpaddr0, t0
     li      t0, 0x1f

@@ -27,24 +27,39 @@ TEST_CASE("values") {
     CHECK(value(2) == 0);
     CHECK(value(3) == 1);
     // FD, C, Zba, Zbb, Zbs, Zihintpause, Zca, Zcd, Zicntr, Zaamo, Zalrsc; neither V nor Zicboz nor Zihpm.
-    CHECK(value(4) == (0x3b | uint64_t{1} << 36 | uint64_t{1} << 43 | uint64_t{1} << 45 | uint64_t{1} << 50 |
-                       uint64_t{3} << 56));
+    // Of rv64: FD, C, Zba, Zbb, Zbs, Zicboz, Zbc; Zihintntl; Zfa; Zihintpause; Zca; Zcd; Zawrs; Zicntr, Zihpm; Zicbom; Zaamo, Zalrsc;
+    // Zicbop.
+    uint64_t expected = 0xfb;
+    for (const unsigned bit : {29, 32, 36, 43, 45, 48, 50, 51, 55, 56, 57, 60}) {
+        expected |= uint64_t{1} << bit;
+    }
+    CHECK(value(4) == expected);
     CHECK(value(5) == 3);
-    CHECK(value(6) == 0);
+    CHECK(value(6) == 64);
     CHECK(value(7) == 0x3fffffffffff);
     CHECK(value(8) == 10'000'000);
     CHECK(value(9) == 3);
     CHECK(value(10) == 4);
-    for (const int64_t key : {11, 12, 13, 14, 15}) {
+    for (const int64_t key : {11, 13, 14}) {
         CHECK(value(key) == 0);
     }
+    CHECK(value(12) == 64);
+    CHECK(value(15) == 64);
+    CHECK(value(6, {riscv::kRva22u64, 0, 0}) == 64);
 }
 
 TEST_CASE("bits follow the model") {
-    const riscv::CpuModel small = {"small",
-                                   {riscv::Extension::i, riscv::Extension::m, riscv::Extension::a,
-                                    riscv::Extension::f, riscv::Extension::c},
-                                   ""};
+    const riscv::CpuModel small = {
+        "small",
+        {riscv::Extension::i, riscv::Extension::m, riscv::Extension::a, riscv::Extension::f,
+         riscv::Extension::c, riscv::Extension::zca, riscv::Extension::zaamo, riscv::Extension::zalrsc}};
+    for (const int64_t key : {6, 12, 15}) {
+        CHECK(value(key, {small, 0, 0}) == 0);
+    }
+    // RVA22U64's own: Zfhmin.
+    CHECK((value(4, {riscv::kRva22u64, 0, 0}) & uint64_t{1} << 28) != 0);
+    CHECK((value(4, {riscv::kMax, 0, 0}) & (uint64_t{1} << 27 | uint64_t{1} << 34 | uint64_t{1} << 58)) ==
+          (uint64_t{1} << 27 | uint64_t{1} << 34 | uint64_t{1} << 58));
     // Without D: neither FD nor Zcd.
     CHECK(value(4, {small, 0, 0}) == (2 | uint64_t{1} << 43 | uint64_t{3} << 56));
 }

@@ -99,7 +99,9 @@ constexpr VcpuServices kServices = {
     .phys_cmpxchg = [](Vcpu*, uint64_t, uint64_t, uint64_t, bool*) { return MemoryStatus::unassigned; },
     .load = [](Vcpu*, uint64_t, uint32_t, uint64_t*) { return false; },
     .store = [](Vcpu*, uint64_t, uint32_t, uint64_t) { return false; },
-    .atomic = [](Vcpu*, ir::Opcode, uint64_t, uint32_t, uint64_t, uint64_t*) { return false; },
+    .atomic = [](Vcpu*, ir::Opcode, uint64_t, uint32_t, uint64_t, uint64_t, uint64_t*) { return false; },
+    .compare_exchange_pair = [](Vcpu*, uint64_t, uint32_t, const std::array<uint64_t, 2>&,
+                                const std::array<uint64_t, 2>&, std::array<uint64_t, 2>*) { return false; },
     .log_enabled = [](Vcpu*, unsigned) { return false; },
     .log = [](Vcpu*, unsigned, const char*) {},
 };

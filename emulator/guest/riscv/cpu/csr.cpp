@@ -7,7 +7,6 @@
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/csr_fields.h"
-#include "emulator/guest/riscv/isa/cpu_model.h"
 
 namespace weft::riscv {
 namespace {
@@ -71,7 +70,7 @@ constexpr CsrDesc kTable[] = {
     one(Extension::s, kCsrSie, read_sie, write_sie, kIntSupervisor),
     field(Extension::s, kCsrStvec, &State::stvec, kAll, write_tvec<&State::stvec>),
     field(Extension::s, kCsrScounteren, &State::scounteren, kAll32),
-    field(Extension::s, kCsrSenvcfg, &State::senvcfg, kEnvcfgFiom),
+    field(Extension::s, kCsrSenvcfg, &State::senvcfg, kSenvcfgWritable, write_senvcfg),
     field(Extension::s, kCsrSscratch, &State::sscratch, kAll),
     field(Extension::s, kCsrSepc, &State::sepc, kEpcWritable),
     field(Extension::s, kCsrScause, &State::scause, kAll),
@@ -87,7 +86,7 @@ constexpr CsrDesc kTable[] = {
     field(Extension::priv, kCsrMie, &State::mie, kIntAll, write_mie),
     field(Extension::priv, kCsrMtvec, &State::mtvec, kAll, write_tvec<&State::mtvec>),
     field(Extension::u, kCsrMcounteren, &State::mcounteren, kAll32),
-    field(Extension::u, kCsrMenvcfg, &State::menvcfg, kEnvcfgFiom | kEnvcfgStce, write_menvcfg),
+    field(Extension::u, kCsrMenvcfg, &State::menvcfg, kMenvcfgWritable, write_menvcfg),
     field(Extension::priv, kCsrMcountinhibit, &State::mcountinhibit, kCounterCy | kCounterIr,
           write_mcountinhibit),
     range(Extension::priv, kCsrMhpmevent3, kCsrMhpmevent31, read_zero),
@@ -114,7 +113,7 @@ constexpr CsrDesc kTable[] = {
     one(Extension::zicntr, kCsrCycle, read_cycle, nullptr, 0, counter_allowed),
     one(Extension::zicntr, kCsrTime, read_time, nullptr, 0, counter_allowed),
     one(Extension::zicntr, kCsrInstret, read_instret, nullptr, 0, counter_allowed),
-    range(Extension::priv, kCsrHpmcounter3, kCsrHpmcounter31, read_zero, nullptr, 0, counter_allowed),
+    range(Extension::zihpm, kCsrHpmcounter3, kCsrHpmcounter31, read_zero, nullptr, 0, counter_allowed),
     one(Extension::priv, kCsrMvendorid, read_zero),
     one(Extension::priv, kCsrMarchid, read_zero),
     one(Extension::priv, kCsrMimpid, read_zero),
@@ -126,14 +125,11 @@ constexpr unsigned kCsrNumbers = 4096;
 constexpr uint8_t kNoRow = 0xff;
 static_assert(std::size(kTable) < kNoRow);
 
-// Row by number, of the registers that the CPU model has.
+// Row by number.
 constexpr std::array<uint8_t, kCsrNumbers> kRows = [] {
     std::array<uint8_t, kCsrNumbers> rows{};
     rows.fill(kNoRow);
     for (unsigned row = 0; row < std::size(kTable); ++row) {
-        if (!kRv64.extensions.has(kTable[row].extension)) {
-            continue;
-        }
         for (unsigned number = kTable[row].first; number <= kTable[row].last; ++number) {
             rows[number] = static_cast<uint8_t>(row);
         }
@@ -170,9 +166,9 @@ void write_csr(State& state, const CsrDesc& csr, unsigned number, uint64_t old, 
 
 }  // namespace
 
-const CsrDesc* find_csr(unsigned number) {
+const CsrDesc* find_csr(unsigned number, const ExtensionSet& extensions) {
     const uint8_t row = number < kCsrNumbers ? kRows[number] : kNoRow;
-    return row == kNoRow ? nullptr : &kTable[row];
+    return row == kNoRow || !extensions.has(kTable[row].extension) ? nullptr : &kTable[row];
 }
 
 bool csr_reachable(unsigned number, Priv priv, bool writes) {
@@ -186,7 +182,7 @@ int32_t csr_word_offset(const CsrDesc& csr) {
 }
 
 bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint64_t* old) {
-    const CsrDesc* csr = find_csr(number);
+    const CsrDesc* csr = find_csr(number, state.model->extensions);
     if (csr == nullptr || !csr_reachable(number, state.priv, op != CsrOp::read) ||
         (csr->allowed != nullptr && !csr->allowed(state, number))) {
         return false;
@@ -210,12 +206,12 @@ bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint6
 }
 
 std::optional<uint64_t> csr_peek(const State& state, unsigned number) {
-    const CsrDesc* csr = find_csr(number);
+    const CsrDesc* csr = find_csr(number, state.model->extensions);
     return csr == nullptr ? std::nullopt : std::optional(read_csr(state, *csr, number));
 }
 
 bool csr_poke(State& state, unsigned number, uint64_t value) {
-    const CsrDesc* csr = find_csr(number);
+    const CsrDesc* csr = find_csr(number, state.model->extensions);
     if (csr == nullptr || csr->writable == 0) {
         return false;
     }

@@ -11,7 +11,7 @@
 namespace weft::riscv {
 
 struct CsrDesc {
-    Extension extension;  // the CPU models that have it have the register
+    Extension extension;  // the models that have it have the register
     uint16_t first;       // number; a row may stand for a range of registers that differ in an index alone
     uint16_t last;
     // Where the register is a word of the state: reading it gives the word, and `read` is null.
@@ -33,8 +33,10 @@ struct CsrDesc {
     constexpr bool writes_word() const { return reads_word() && write == nullptr && writable != 0; }
 };
 
-// The row of a register; null where the CPU model has none by that number.
-const CsrDesc* find_csr(unsigned number);
+// The row of a register; null where none of these extensions has one by that number.
+const CsrDesc* find_csr(unsigned number, const ExtensionSet& extensions);
+// Of any extension.
+inline const CsrDesc* find_csr(unsigned number) { return find_csr(number, kAllExtensions); }
 
 // What a Zicsr instruction does. Reads and writes have side effects of their own, so the forms that leave one out say so
 // (unprivileged specification, "Zicsr": rd=x0 of CSRRW reads nothing, rs1=x0 of CSRRS/CSRRC writes nothing).

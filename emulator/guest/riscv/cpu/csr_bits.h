@@ -38,8 +38,15 @@ inline constexpr uint64_t kIntMei = uint64_t{1} << 11;
 inline constexpr uint64_t kIntSupervisor = kIntSsi | kIntSti | kIntSei;
 inline constexpr uint64_t kIntAll = kIntSupervisor | kIntMsi | kIntMti | kIntMei;
 
-// menvcfg and senvcfg, privileged specification 3.1.18 and 4.1.10; Sstc.
+// menvcfg and senvcfg, privileged specification 3.1.18 and 4.1.10; Sstc, Zicbom and Zicboz ("CMO"), Svadu, Svpbmt.
 inline constexpr uint64_t kEnvcfgFiom = 1;
+inline constexpr unsigned kEnvcfgCbieShift = 4;
+inline constexpr uint64_t kEnvcfgCbie = uint64_t{3}
+                                        << kEnvcfgCbieShift;  // Zicbom: 0 illegal, 1 flush, 3 invalidate
+inline constexpr uint64_t kEnvcfgCbcfe = uint64_t{1} << 6;
+inline constexpr uint64_t kEnvcfgCbze = uint64_t{1} << 7;
+inline constexpr uint64_t kEnvcfgAdue = uint64_t{1} << 61;
+inline constexpr uint64_t kEnvcfgPbmte = uint64_t{1} << 62;
 inline constexpr uint64_t kEnvcfgStce = uint64_t{1} << 63;
 
 // mcounteren, scounteren, mcountinhibit, privileged specification 3.1.11 and 3.1.12.

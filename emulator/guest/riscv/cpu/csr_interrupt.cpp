@@ -18,16 +18,35 @@ void change_mip(State& state, uint64_t value, uint64_t mask) {
     interrupts_changed(state);
 }
 
+// 3.1.18: fields of extensions that are not there are read-only zero. CBIE 2 is reserved.
+uint64_t legal_envcfg(const State& state, uint64_t old, uint64_t value) {
+    constexpr struct {
+        Extension extension;
+        uint64_t fields;
+    } kFields[] = {{Extension::zicbom, kEnvcfgCbie | kEnvcfgCbcfe},
+                   {Extension::zicboz, kEnvcfgCbze},
+                   {Extension::svadu, kEnvcfgAdue},
+                   {Extension::svpbmt, kEnvcfgPbmte},
+                   {Extension::sstc, kEnvcfgStce}};
+    for (const auto& row : kFields) {
+        value &= has(state, row.extension) ? ~uint64_t{0} : ~row.fields;
+    }
+    constexpr uint64_t kReserved = uint64_t{2} << kEnvcfgCbieShift;
+    return (value & kEnvcfgCbie) == kReserved ? (value & ~kEnvcfgCbie) | (old & kEnvcfgCbie) : value;
+}
+
 }  // namespace
 
 uint64_t read_mip(const State& state, unsigned) { return mip_value(state); }
 
 void write_mip(State& state, unsigned, uint64_t value, uint64_t mask) {
     // Sstc: with menvcfg.STCE, STIP is the timer's and read-only.
+    mask &= has(state, Extension::s) ? ~uint64_t{0} : ~kIntSupervisor;
     change_mip(state, value, has_sstc(state) ? mask & ~kIntSti : mask);
 }
 
 void write_mie(State& state, unsigned, uint64_t value, uint64_t) {
+    value &= has(state, Extension::s) ? ~uint64_t{0} : ~kIntSupervisor;
     const uint64_t changed = state.mie ^ value;
     state.mie = value;
     if ((changed & (kIntMti | kIntSti)) != 0) {
@@ -55,7 +74,12 @@ void write_mideleg(State& state, unsigned, uint64_t value, uint64_t) {
     interrupts_changed(state);
 }
 
+void write_senvcfg(State& state, unsigned, uint64_t value, uint64_t) {
+    state.senvcfg = legal_envcfg(state, state.senvcfg, value);
+}
+
 void write_menvcfg(State& state, unsigned, uint64_t value, uint64_t) {
+    value = legal_envcfg(state, state.menvcfg, value);
     const uint64_t changed = state.menvcfg ^ value;
     state.menvcfg = value;
     if ((changed & kEnvcfgStce) != 0) {

@@ -15,10 +15,20 @@ uint64_t dirty_summary(const State& state) {
     return (state.mstatus & kStatusFs) == kStatusFs ? kStatusSd : 0;
 }
 
+// 3.1.6: fields of what the hart does not have are read-only zero.
+uint64_t mstatus_writable(const State& state) {
+    constexpr uint64_t kSupervisor =
+        kStatusSie | kStatusSpie | kStatusSpp | kStatusSum | kStatusMxr | kStatusTvm | kStatusTsr;
+    uint64_t writable = kMstatusWritable;
+    writable &= has(state, Extension::s) ? ~uint64_t{0} : ~kSupervisor;
+    return has(state, Extension::f) ? writable : writable & ~kStatusFs;
+}
+
 void set_status(State& state, uint64_t value, uint64_t writable) {
     const uint64_t old = state.mstatus;
     uint64_t status = (old & ~writable) | (value & writable);
-    if ((status & kStatusMpp) >> kStatusMppShift == 2) {
+    const auto mpp = (status & kStatusMpp) >> kStatusMppShift;
+    if (mpp == 2 || (mpp == static_cast<uint64_t>(Priv::supervisor) && !has(state, Extension::s))) {
         status = (status & ~kStatusMpp) | (old & kStatusMpp);  // mode 2 is reserved
     }
     state.mstatus = status;
@@ -43,11 +53,12 @@ void flush_translations(State& state) {
 
 uint64_t read_mstatus(const State& state, unsigned) {
     // State::mstatus may have SD: generated code sets it together with FS.
-    return (state.mstatus & kMstatusWritable) | kStatusUxl64 | kStatusSxl64 | dirty_summary(state);
+    return (state.mstatus & kMstatusWritable) | kStatusUxl64 | (has(state, Extension::s) ? kStatusSxl64 : 0) |
+           dirty_summary(state);
 }
 
 void write_mstatus(State& state, unsigned, uint64_t value, uint64_t) {
-    set_status(state, value, kMstatusWritable);
+    set_status(state, value, mstatus_writable(state));
 }
 
 uint64_t read_sstatus(const State& state, unsigned) {
@@ -55,10 +66,10 @@ uint64_t read_sstatus(const State& state, unsigned) {
 }
 
 void write_sstatus(State& state, unsigned, uint64_t value, uint64_t) {
-    set_status(state, value, kSstatusWritable);
+    set_status(state, value, kSstatusWritable & mstatus_writable(state));
 }
 
-uint64_t read_misa(const State&, unsigned) { return misa(kRv64); }
+uint64_t read_misa(const State& state, unsigned) { return misa(*state.model); }
 
 bool fp_enabled(const State& state, unsigned) { return (state.mstatus & kStatusFs) != 0; }
 
@@ -87,14 +98,18 @@ void write_satp(State& state, unsigned, uint64_t value, uint64_t) {
     switch (satp_mode(value)) {
         case SatpMode::bare:
         case SatpMode::sv39:
-        case SatpMode::sv48:
-            // Another address-space key is all it takes: 4.1.11 leaves ordering to SFENCE.VMA.
-            state.satp = value;
-            end_reservation(state);
             break;
+        case SatpMode::sv48:
+            if (has(state, Extension::sv48)) {
+                break;
+            }
+            [[fallthrough]];
         default:
-            break;  // "if satp is written with an unsupported MODE, the entire write has no effect"
+            return;  // "if satp is written with an unsupported MODE, the entire write has no effect"
     }
+    // Another address-space key is all it takes: 4.1.11 leaves ordering to SFENCE.VMA.
+    state.satp = value;
+    end_reservation(state);
 }
 
 }  // namespace weft::riscv

@@ -53,10 +53,10 @@ std::string floats() {
     return text;
 }
 
-std::string csrs() {
+std::string csrs(const ExtensionSet& extensions) {
     std::string text;
     for (unsigned number = 0; kFirstCsr + number < kDebugRegisters; ++number) {
-        if (find_csr(number) != nullptr) {
+        if (find_csr(number, extensions) != nullptr) {
             text += reg(csr_name(number), kFirstCsr + number, "int");
         }
     }
@@ -72,7 +72,7 @@ auto* plain(AnyState& state, unsigned number) {
 
 }  // namespace
 
-std::optional<std::string> debug_description(std::string_view file) {
+std::optional<std::string> debug_description(std::string_view file, const CpuModel& model) {
     if (file == "target.xml") {
         return "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n"
                "<architecture>riscv:rv64</architecture>\n<xi:include href=\"riscv-64bit-cpu.xml\"/>\n"
@@ -88,7 +88,7 @@ std::optional<std::string> debug_description(std::string_view file) {
     if (file == "riscv-64bit-virtual.xml") {
         return feature("virtual", reg("priv", kPriv, "int"));
     }
-    return file == "riscv-csr.xml" ? std::optional(feature("csr", csrs())) : std::nullopt;
+    return file == "riscv-csr.xml" ? std::optional(feature("csr", csrs(model.extensions))) : std::nullopt;
 }
 
 std::string read_debug_register(const State& state, unsigned number) {

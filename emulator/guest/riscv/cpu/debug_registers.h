@@ -18,8 +18,8 @@ inline constexpr unsigned kDebugGeneralRegisters = 33;
 // Numbers are below it; not each has a register.
 inline constexpr unsigned kDebugRegisters = 66 + 4096;
 
-// The file of this name of the description ("target.xml" names the others). Nothing: there is none.
-std::optional<std::string> debug_description(std::string_view file);
+// The file of this name of the description of harts of `model` ("target.xml" names the others). Nothing: there is none.
+std::optional<std::string> debug_description(std::string_view file, const CpuModel& model);
 
 // In the guest's byte order, 8 bytes; "": there is no register of this number. While the vCPU is stopped or on its thread, as what follows.
 std::string read_debug_register(const State& state, unsigned number);

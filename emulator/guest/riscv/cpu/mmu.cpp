@@ -1,5 +1,7 @@
 #include "emulator/guest/riscv/cpu/mmu.h"
 
+#include <optional>
+
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/exception.h"
 #include "emulator/guest/riscv/cpu/pmp.h"
@@ -17,17 +19,23 @@ constexpr uint64_t kPteGlobal = 1u << 5;
 constexpr uint64_t kPteAccessed = 1u << 6;
 constexpr uint64_t kPteDirty = 1u << 7;
 constexpr unsigned kPtePpnShift = 10;
-// Bit 63 belongs to Svnapot, 62 and 61 to Svpbmt, 60 to 54 to nobody.
-constexpr uint64_t kPteReserved = ~((uint64_t{1} << 54) - 1);
+constexpr uint64_t kPteFrame = ((uint64_t{1} << 54) - 1) & ~((uint64_t{1} << kPtePpnShift) - 1);
+// Svnapot: the page is one of 16 that one entry maps (unprivileged names, privileged specification "Svnapot").
+constexpr uint64_t kPteNapot = uint64_t{1} << 63;
+constexpr uint64_t kNapotPages = 16;
+// Svpbmt: the memory type, which is a matter of caches; 3 is reserved.
+constexpr uint64_t kPteMemoryType = uint64_t{3} << 61;
+// Bits 60 to 54 are nobody's.
+constexpr uint64_t kPteReserved = ((uint64_t{1} << 61) - 1) & ~((uint64_t{1} << 54) - 1);
 // Reserved in an entry that points to the next level.
-constexpr uint64_t kPteLeafOnly = kPteUser | kPteAccessed | kPteDirty;
+constexpr uint64_t kPteLeafOnly = kPteUser | kPteAccessed | kPteDirty | kPteNapot | kPteMemoryType;
 constexpr unsigned kLevelBits = 9;
 
 enum class Fault : uint8_t { none, page, access };
 
 struct Leaf {
     uint64_t pte;
-    unsigned level;
+    unsigned shift;  // log2 of the mapping's size
     bool global;
 };
 
@@ -57,6 +65,27 @@ uint8_t leaf_prot(const State& state, uint64_t pte, MmuMode mode) {
     }
     // Supervisors never execute user pages; they read and write them with SUM.
     return mode == MmuMode::supervisor_sum ? prot & ~kProtExec : 0;
+}
+
+// The bits that are reserved in any entry.
+uint64_t reserved_bits(const State& state) {
+    const bool types = has(state, Extension::svpbmt) && (state.menvcfg & kEnvcfgPbmte) != 0;
+    return kPteReserved | (has(state, Extension::svnapot) ? 0 : kPteNapot) | (types ? 0 : kPteMemoryType);
+}
+
+// Whether hardware sets A and D; else an access that would is a page fault (Svade). Without either extension it does.
+bool marks_pages(const State& state) {
+    return has(state, Extension::svadu) ? (state.menvcfg & kEnvcfgAdue) != 0 : !has(state, Extension::svade);
+}
+
+// log2 of what a leaf entry maps; nothing for one that is reserved.
+std::optional<unsigned> leaf_shift(uint64_t pte, unsigned level) {
+    if ((pte & kPteNapot) == 0) {
+        return kPageBits + kLevelBits * level;
+    }
+    // 64 KiB, in pages of 4 KiB alone: the low bits of the page number say so.
+    const bool known = level == 0 && (pte >> kPtePpnShift) % kNapotPages == kNapotPages / 2;
+    return known ? std::optional(kPageBits + 4) : std::nullopt;
 }
 
 class Walker {
@@ -107,6 +136,7 @@ Fault Walker::find(Leaf* leaf) {
     }
     const auto mode = static_cast<MmuMode>(request_.mmu_mode);
     uint64_t table = (state_.satp & kSatpPpn) << kPageBits;
+    const uint64_t reserved = reserved_bits(state_);
     bool global = false;
     for (unsigned level = levels; level-- > 0;) {
         const uint64_t index = vaddr >> (kPageBits + kLevelBits * level) & ((1u << kLevelBits) - 1);
@@ -117,10 +147,10 @@ Fault Walker::find(Leaf* leaf) {
                 return fault;
             }
             if ((pte & kPteValid) == 0 || (pte & (kPteRead | kPteWrite)) == kPteWrite ||
-                (pte & kPteReserved) != 0) {
+                (pte & reserved) != 0 || (pte & kPteMemoryType) == kPteMemoryType) {
                 return Fault::page;
             }
-            const uint64_t frame = pte >> kPtePpnShift << kPageBits;
+            const uint64_t frame = (pte & kPteFrame) >> kPtePpnShift << kPageBits;
             if ((pte & (kPteRead | kPteExec)) == 0) {
                 if ((pte & kPteLeafOnly) != 0) {
                     return Fault::page;
@@ -130,13 +160,17 @@ Fault Walker::find(Leaf* leaf) {
                 break;
             }
             const uint64_t superpage_mask = (uint64_t{1} << (kPageBits + kLevelBits * level)) - 1;
+            const std::optional<unsigned> shift = leaf_shift(pte, level);
             if ((checked_ && (leaf_prot(state_, pte, mode) & needed(request_.access)) == 0) ||
-                (frame & superpage_mask) != 0) {
+                (frame & superpage_mask) != 0 || !shift) {
                 return Fault::page;
             }
             const uint64_t wanted =
                 request_.access == Access::store ? kPteAccessed | kPteDirty : kPteAccessed;
             if ((pte & wanted) != wanted && !request_.probe) {
+                if (!marks_pages(state_)) {
+                    return Fault::page;
+                }
                 bool done = false;
                 if (const Fault fault = mark(address, pte, wanted, &done); fault != Fault::none) {
                     return fault;
@@ -145,7 +179,7 @@ Fault Walker::find(Leaf* leaf) {
                     continue;  // another hart or the guest wrote the entry: look at it again, from step 2
                 }
             }
-            *leaf = {pte | wanted, level, global || (pte & kPteGlobal) != 0};
+            *leaf = {pte | wanted, *shift, global || (pte & kPteGlobal) != 0};
             return Fault::none;
         }
     }
@@ -170,8 +204,9 @@ bool is_physical(const State& state, const WalkRequest& request) {
 }
 
 uint64_t physical_address(const Leaf& leaf, uint64_t vaddr) {
-    const uint64_t offset_mask = (uint64_t{1} << (kPageBits + kLevelBits * leaf.level)) - 1;
-    return (leaf.pte >> kPtePpnShift << kPageBits) | (vaddr & offset_mask);
+    const uint64_t offset_mask = (uint64_t{1} << leaf.shift) - 1;
+    const uint64_t frame = (leaf.pte & kPteFrame) >> kPtePpnShift << kPageBits;
+    return (frame & ~offset_mask) | (vaddr & offset_mask);
 }
 
 Fault translate_address(State& state, const WalkRequest& request, WalkResult* result) {
@@ -187,12 +222,12 @@ Fault translate_address(State& state, const WalkRequest& request, WalkResult* re
     if (const Fault fault = Walker(state, request).find(&leaf); fault != Fault::none) {
         return fault;
     }
-    const unsigned shift = kPageBits + kLevelBits * leaf.level;
     uint8_t prot = leaf_prot(state, leaf.pte, mode);
     if ((leaf.pte & kPteDirty) == 0) {
         prot &= static_cast<uint8_t>(~kProtWrite);  // the first store walks again and sets the bit
     }
-    *result = {physical_address(leaf, request.vaddr), prot, static_cast<uint8_t>(shift), leaf.global, false};
+    *result = {physical_address(leaf, request.vaddr), prot, static_cast<uint8_t>(leaf.shift), leaf.global,
+               false};
     return protect(state, request, result);
 }
 

@@ -12,7 +12,8 @@ namespace {
 constexpr uint64_t kLines = kIntMsi | kIntMei | kSeipLine;
 
 // All but what devices and boards have a say in: privilege, interrupts, timers, the hart's number and the pc.
-void clear(State& state) {
+void clear(State& state, const void* model) {
+    state.model = static_cast<const CpuModel*>(model);
     std::ranges::fill(state.gpr, 0);
     std::ranges::fill(state.fpr, 0);
     state.res_address = kNoReservation;
@@ -45,6 +46,11 @@ void clear(State& state) {
                                     &State::timers_seen}) {
         state.*field = 0;
     }
+    // As QEMU has it: memory types mean something, and pages are marked by hardware but where Svade is there too, until software asks
+    // otherwise.
+    state.menvcfg = (has(state, Extension::svpbmt) ? kEnvcfgPbmte : 0) |
+                    (has(state, Extension::svadu) && !has(state, Extension::svade) ? kEnvcfgAdue : 0);
+    state.in_process = false;
     state.exception_fault = MemoryFault::unmapped;
     std::ranges::fill(state.pmpcfg, uint8_t{0});
     std::ranges::fill(state.pmpaddr, 0);
@@ -54,12 +60,12 @@ void clear(State& state) {
 
 }  // namespace
 
-void reset(void* state_pointer) {
+void reset(void* state_pointer, const void* model) {
     State& state = *static_cast<State*>(state_pointer);
     StateHeader& header = state_header(state_pointer);
     Hart& hart = *static_cast<Hart*>(header.guest);
 
-    clear(state);
+    clear(state, model);
     state.priv = Priv::machine;
     // A state that is new has seen no device yet.
     if (hart.attached()) {
@@ -73,13 +79,17 @@ void reset(void* state_pointer) {
     header.pc = hart.reset_pc();
 }
 
-void reset_user(void* state_pointer) {
+void reset_user(void* state_pointer, const void* model) {
     State& state = *static_cast<State*>(state_pointer);
-    clear(state);
+    clear(state, model);
     state.priv = Priv::user;
-    state.mstatus = kStatusFs;
+    state.mstatus = has(state, Extension::f) ? kStatusFs : 0;
     state.mcounteren = kCounterCy | kCounterTm | kCounterIr;
     state.scounteren = state.mcounteren;
+    // As Linux has it for programs: blocks may be cleaned, flushed and zeroed.
+    state.menvcfg = kEnvcfgCbcfe | kEnvcfgCbze;
+    state.senvcfg = state.menvcfg;
+    state.in_process = true;
     state.mip.store(0);
     state.mtimecmp.store(UINT64_MAX);
     state.time_offset.store(0);

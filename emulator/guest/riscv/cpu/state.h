@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "weft/guest.h"
 #include "weft/state.h"
 
@@ -43,7 +44,8 @@ struct State {
 
     uint32_t frm;  // rounding mode field of fcsr, 0..7 (accrued exceptions are in StateHeader::fp_flags)
     Priv priv;
-    uint8_t reserved_[3];
+    bool in_process;  // process mode: there are no page tables
+    uint8_t reserved_[2];
 
     uint64_t mstatus;
     // Pending interrupts that software or devices set (mip bits; MTIP and STIP are computed from the time as well; the
@@ -76,12 +78,17 @@ struct State {
     uint64_t mcycle_base, minstret_base;
     // Timer interrupts (mip bits, enabled in mie) that had come due when this vCPU last looked.
     uint64_t timers_seen;
+
+    // What this hart has. Set by the reset, and never null after the first one.
+    const CpuModel* model;
 };
 
 // In State::mip: the level of the interrupt controller's supervisor line. Reads as SEIP, and no CSR write reaches it.
 inline constexpr uint64_t kSeipLine = uint64_t{1} << 63;
 
 inline constexpr uint64_t kNoReservation = ~uint64_t{0};
+
+inline bool has(const State& state, Extension extension) { return state.model->extensions.has(extension); }
 
 // The next SC fails. For all that may change what memory an address means; in GuestArch functions, and in helpers that may
 // write IR globals (kHelperMayRaise).

@@ -1,39 +1,188 @@
 #include "emulator/guest/riscv/isa/cpu_model.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/hash.h"
+#include "base/text_values.h"
+
 namespace weft::riscv {
 
 namespace {
 
-// What extensions ask of each other (unprivileged specification, the extensions' chapters).
-constexpr bool is_consistent(const CpuModel& model) {
-    const ExtensionSet& has = model.extensions;
-    const bool all_of_b = has.has(Extension::zba) && has.has(Extension::zbb) && has.has(Extension::zbs);
-    return has.has(Extension::i) && has.has(Extension::priv) && has.has(Extension::b) == all_of_b &&
-           (!has.has(Extension::d) || has.has(Extension::f)) &&
-           (!has.has(Extension::f) || has.has(Extension::zicsr)) &&
-           (!has.has(Extension::s) || has.has(Extension::u)) &&
-           (!has.has(Extension::sstc) || has.has(Extension::s)) &&
-           (!has.has(Extension::svinval) || has.has(Extension::s));
+constexpr CpuModel kModels[] = {kRv64, kMax, kRva22s64, kRva22u64};
+
+constexpr bool all_can_be() {
+    for (const CpuModel& model : kModels) {
+        const Completed completed = complete(model.extensions);
+        if (completed.conflict || !(completed.extensions == model.extensions)) {
+            return false;
+        }
+    }
+    return true;
 }
-static_assert(is_consistent(kRv64));
+static_assert(all_can_be(), "a model's extensions have all that they ask for");
+
+// Models that are known and cannot be had.
+struct AbsentModel {
+    std::string_view name;
+    std::string_view reason;
+};
+constexpr AbsentModel kAbsentModels[] = {
+    {"rva23s64", "it has the vector and the hypervisor extension, which weft does not have"},
+    {"rva23u64", "it has the vector extension, which weft does not have"},
+};
+
+// Properties of QEMU's that are off, always, and those that are on, always.
+constexpr std::string_view kAlwaysOff[] = {
+    "e",           "h",       "v",        "q",        "sv57",      "zicfilp",   "zicfiss",  "zilsd",
+    "zclsd",       "zalasr",  "zama16b",  "zfbfmin",  "zce",       "zcf",       "zcmp",     "zcmt",
+    "zdinx",       "zfinx",   "zhinx",    "zhinxmin", "zk",        "zkn",       "zknd",     "zkne",
+    "zknh",        "zkr",     "zks",      "zksed",    "zksh",      "zkt",       "ztso",     "zvbb",
+    "zvbc",        "zve32f",  "zve32x",   "zve64d",   "zve64f",    "zve64x",    "zvfbfmin", "zvfbfwma",
+    "zvfh",        "zvfhmin", "zvkb",     "zvkg",     "zvkn",      "zvknc",     "zvkned",   "zvkng",
+    "zvknha",      "zvknhb",  "zvks",     "zvksc",    "zvksed",    "zvksg",     "zvksh",    "zvkt",
+    "sdtrig",      "sha",     "smaia",    "smcdeleg", "smcntrpmf", "smcsrind",  "smctr",    "smdbltrp",
+    "smepmp",      "smmpm",   "smnpm",    "smrnmi",   "smstateen", "ssaia",     "ssccfg",   "sscofpmf",
+    "sscsrind",    "ssctr",   "ssdbltrp", "ssnpm",    "sspm",      "ssstateen", "ssstrict", "supm",
+    "svrsw60t59b",
+};
+constexpr std::string_view kAlwaysOn[] = {"mmu", "pmp"};
+
+// Without these there is no hart of weft's.
+constexpr ExtensionSet kRequired = {Extension::i, Extension::c, Extension::zca, Extension::u,
+                                    Extension::zicsr};
+
+// What -cpu NAME,whole=off takes along.
+struct Part {
+    Extension extension;
+    Extension whole;
+};
+constexpr Part kParts[] = {
+    {Extension::zmmul, Extension::m}, {Extension::zaamo, Extension::a}, {Extension::zalrsc, Extension::a},
+    {Extension::zba, Extension::b},   {Extension::zbb, Extension::b},   {Extension::zbs, Extension::b},
+    {Extension::sv39, Extension::s},  {Extension::sv48, Extension::s},  {Extension::sv48, Extension::sv39},
+};
+
+const ExtensionDesc* find_property(std::string_view name) {
+    const auto* const found = std::ranges::find(kExtensions, name, &ExtensionDesc::name);
+    return found == kExtensions.end() || found->naming == Naming::derived ? nullptr : found;
+}
+
+class Builder {
+  public:
+    explicit Builder(const CpuModel& base) : model_(base) {}
+
+    Result<> apply(const KeyValue& item) {
+        const ExtensionDesc* const extension = find_property(item.key);
+        const bool always_on = std::ranges::find(kAlwaysOn, item.key) != std::end(kAlwaysOn);
+        if (extension == nullptr && !always_on &&
+            std::ranges::find(kAlwaysOff, item.key) == std::end(kAlwaysOff)) {
+            return fail(
+                fmt::format("CPU {} has no property {}", in_quotes(model_.name), in_quotes(item.key)));
+        }
+        const std::string value = item.value.value_or("");
+        const std::optional<bool> parsed = parse_bool(value);
+        if (!parsed) {
+            return fail(
+                fmt::format("property {} is 'on' or 'off', not {}", in_quotes(item.key), in_quotes(value)));
+        }
+        const bool on = *parsed;
+        if (extension != nullptr) {
+            return set(*extension, on);
+        }
+        if (on != always_on) {
+            return fail(fmt::format("property {} cannot be {}: weft {}", in_quotes(item.key),
+                                    on ? "on" : "off", on ? "does not have this" : "has no CPU without it"));
+        }
+        return {};
+    }
+
+    Result<CpuModel> finish() {
+        const Completed completed = complete(wished(), off_);
+        if (completed.conflict) {
+            return fail(fmt::format("property {} needs {}, which is off",
+                                    in_quotes(extension_name(completed.conflict->extension)),
+                                    in_quotes(extension_name(completed.conflict->missing))));
+        }
+        model_.extensions = completed.extensions;
+        return model_;
+    }
+
+  private:
+    Result<> set(const ExtensionDesc& extension, bool on) {
+        if (!on && kRequired.has(extension.id)) {
+            return fail(fmt::format("property {} cannot be off: weft has no CPU without it",
+                                    in_quotes(extension.name)));
+        }
+        (on ? on_ : off_).add(extension.id);
+        (on ? off_ : on_).remove(extension.id);
+        return {};
+    }
+
+    // The model's extensions and those that were turned on, without those that were turned off and what goes with them. What
+    // follows from others is left out: it comes again where it still does.
+    ExtensionSet wished() const {
+        ExtensionSet wished = on_;
+        for (const ExtensionDesc& extension : kExtensions) {
+            const bool follows =
+                std::ranges::find(kDerivations, extension.id, &Derivation::extension) != kDerivations.end();
+            if (model_.extensions.has(extension.id) && !follows && !goes(extension.id)) {
+                wished.add(extension.id);
+            }
+        }
+        return wished;
+    }
+
+    // It is off, or a part of what is.
+    bool goes(Extension extension) const {
+        return off_.has(extension) || std::ranges::any_of(kParts, [&](const Part& part) {
+                   return part.extension == extension && off_.has(part.whole);
+               });
+    }
+
+    CpuModel model_;
+    ExtensionSet on_;
+    ExtensionSet off_;
+};
 
 }  // namespace
 
-std::span<const CpuModel> cpu_models() { return {&kRv64, 1}; }
+std::span<const CpuModel> cpu_models() { return kModels; }
 
-const CpuModel* find_cpu_model(std::string_view name) {
-    for (const CpuModel& model : cpu_models()) {
-        if (name == model.name) {
-            return &model;
+Result<CpuModel> parse_cpu_model(std::string_view text) {
+    const Result<KeyValueList> list = parse_key_values(text, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    if (!list->head) {
+        return fail("the model's name comes first");
+    }
+    const auto* const model = std::ranges::find(kModels, *list->head, &CpuModel::name);
+    if (model == std::end(kModels)) {
+        for (const AbsentModel& absent : kAbsentModels) {
+            if (*list->head == absent.name) {
+                return fail(fmt::format("CPU {} cannot be had: {}", in_quotes(absent.name), absent.reason));
+            }
+        }
+        return fail(fmt::format("unknown CPU {} ('help' lists them)", in_quotes(*list->head)));
+    }
+    Builder builder(*model);
+    for (const KeyValue& item : list->items) {
+        if (Result<> applied = builder.apply(item); !applied) {
+            return std::unexpected(applied.error());
         }
     }
-    return nullptr;
+    return builder.finish();
 }
 
 std::vector<std::string_view> isa_extensions(const CpuModel& model) {
     std::vector<std::string_view> names;
     for (const ExtensionDesc& extension : kExtensions) {
-        if (extension.listed && model.extensions.has(extension.id)) {
+        if (extension.listed() && model.extensions.has(extension.id)) {
             names.push_back(extension.name);
         }
     }
@@ -48,6 +197,17 @@ std::string isa_string(const CpuModel& model) {
         text += name;
     }
     return text;
+}
+
+const char* mmu_type(const CpuModel& model) {
+    return model.extensions.has(Extension::sv48)   ? "riscv,sv48"
+           : model.extensions.has(Extension::sv39) ? "riscv,sv39"
+                                                   : "riscv,none";
+}
+
+uint64_t model_id(const CpuModel& model) {
+    static_assert(ExtensionSet::kWords == 2);
+    return hash_words(model.extensions.word(0), model.extensions.word(1));
 }
 
 }  // namespace weft::riscv

@@ -1,37 +1,78 @@
 // CPU models: what -cpu names, and all that follows from a model's extensions.
 //
-// There is one. Decoder and CSR table are cut to it when weft is compiled (isa/decode.cpp, cpu/csr.cpp): an extension that is
-// taken out of it takes its instructions, its CSRs, its bit of misa and its place in the device tree along.
+// A machine's harts, or a process's, share one model, which is fixed before they are made. Decoder, translator and CSRs ask it for
+// the extension that an instruction or a register belongs to; misa, the device tree and what programs are told follow from it.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+#include "emulator/guest/riscv/isa/extension_rules.h"
 #include "emulator/guest/riscv/isa/extensions.h"
 
 namespace weft::riscv {
 
 struct CpuModel {
-    const char* name;
-    ExtensionSet extensions;
-    const char* mmu_type;  // the device tree's mmu-type: the largest of its translation schemes
+    std::string_view name;    // of the row that it was made from
+    ExtensionSet extensions;  // complete (extension_rules.h)
 };
 
-inline constexpr CpuModel kRv64 = {
-    .name = "rv64",
-    .extensions = {Extension::i, Extension::m, Extension::a, Extension::f, Extension::d, Extension::c,
-                   Extension::zicntr, Extension::zicsr, Extension::zifencei, Extension::zihintpause,
-                   Extension::zba, Extension::zbb, Extension::zbs, Extension::sstc, Extension::svinval,
-                   Extension::b, Extension::s, Extension::u, Extension::priv},
-    .mmu_type = "riscv,sv48",
-};
+namespace detail {
 
-// The models, the default first; one by name, null where there is none.
+constexpr CpuModel make_model(std::string_view name, std::initializer_list<ExtensionSet> wished) {
+    ExtensionSet all;
+    for (const ExtensionSet& some : wished) {
+        all.add(some);
+    }
+    return {name, complete(all).extensions};
+}
+
+}  // namespace detail
+
+// What all models have.
+inline constexpr ExtensionSet kCommonExtensions = {
+    Extension::i,      Extension::m,           Extension::a,       Extension::f,       Extension::d,
+    Extension::c,      Extension::u,           Extension::zic64b,  Extension::zicbom,  Extension::zicbop,
+    Extension::zicboz, Extension::ziccamoa,    Extension::zicclsm, Extension::ziccrse, Extension::zicntr,
+    Extension::zicsr,  Extension::zihintpause, Extension::zihpm,   Extension::za64rs,  Extension::zba,
+    Extension::zbb,    Extension::zbs};
+// Those with S mode.
+inline constexpr ExtensionSet kSupervisorExtensions = {
+    Extension::s,       Extension::sv39,    Extension::zifencei, Extension::ssccptr, Extension::sscounterenw,
+    Extension::sstvala, Extension::sstvecd, Extension::ssu64xl,  Extension::svinval};
+
+inline constexpr CpuModel kRv64 =
+    detail::make_model("rv64", {kCommonExtensions,
+                                kSupervisorExtensions,
+                                {Extension::zihintntl, Extension::zawrs, Extension::zfa, Extension::zbc,
+                                 Extension::sstc, Extension::svadu, Extension::svvptc, Extension::sv48}});
+// RVA22 profiles (riscv-profiles, "RVA22U64" and "RVA22S64"), as far as weft has their parts.
+inline constexpr CpuModel kRva22u64 =
+    detail::make_model("rva22u64", {kCommonExtensions, {Extension::zfhmin}});
+inline constexpr CpuModel kRva22s64 = detail::make_model(
+    "rva22s64",
+    {kCommonExtensions, kSupervisorExtensions, {Extension::zfhmin, Extension::svade, Extension::svpbmt}});
+// All that weft has, but for Svade: with both, menvcfg.ADUE would begin with 0.
+inline constexpr CpuModel kMax = [] {
+    ExtensionSet extensions = kAllExtensions;
+    extensions.remove(Extension::svade);
+    return CpuModel{"max", extensions};
+}();
+
+// Of Zicbom, Zicbop and Zicboz (and Zic64b), in bytes.
+inline constexpr uint32_t kCacheBlockSize = 64;
+
+// The models, the default first.
 std::span<const CpuModel> cpu_models();
-const CpuModel* find_cpu_model(std::string_view name);
+
+// The model of "NAME[,PROPERTY=on|off...]": -cpu's value. Properties are named as extensions; the last of a name counts. Errors, one
+// line each: an unknown name or property, one that weft cannot have on or off, one that asks for what is off.
+Result<CpuModel> parse_cpu_model(std::string_view text);
 
 // misa's value: RV64 and a bit for each letter (privileged specification 3.1.1).
 constexpr uint64_t misa(const CpuModel& model) {
@@ -48,5 +89,9 @@ constexpr uint64_t misa(const CpuModel& model) {
 std::vector<std::string_view> isa_extensions(const CpuModel& model);
 // The same in one word, "rv64im_zicsr": the device tree's riscv,isa.
 std::string isa_string(const CpuModel& model);
+// The device tree's mmu-type: the largest of the model's translation schemes; "riscv,none" without S mode.
+const char* mmu_type(const CpuModel& model);
+// Equal for models between which translated code may be exchanged, and no others but by chance (1 in 2^64). For this build alone.
+uint64_t model_id(const CpuModel& model);
 
 }  // namespace weft::riscv

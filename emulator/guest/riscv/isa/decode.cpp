@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "emulator/guest/riscv/isa/cpu_model.h"
-
 namespace weft::riscv {
 
 namespace {
@@ -23,12 +21,8 @@ constexpr uint32_t kFunct3Mask32 = 0x7000;
 constexpr unsigned bucket16(uint32_t bits) { return (bits & kQuadrantMask) << 3 | (bits >> 13 & 7); }
 constexpr unsigned bucket32(uint32_t bits) { return kBuckets16 + ((bits >> 2 & 31) << 3 | (bits >> 12 & 7)); }
 
-// Rows of extensions that the CPU model lacks are in no bucket: their encodings are no instructions.
 template <class Visit>
 constexpr void visit_buckets(const InsnDesc& desc, Visit visit) {
-    if (!kRv64.extensions.has(desc.extension)) {
-        return;
-    }
     if (desc.size == 2) {
         visit(bucket16(desc.match));
         return;
@@ -68,6 +62,7 @@ struct IndexEntry {
     uint32_t mask;
     uint32_t match;
     uint16_t row;  // in kInsns
+    Extension extension;
 };
 
 struct DecodeIndex {
@@ -90,7 +85,8 @@ consteval DecodeIndex make_index() {
     }
     for (uint16_t row = 0; row < kInsnCount; ++row) {
         visit_buckets(kInsns[row], [&index, &next, row](unsigned bucket) {
-            index.entries[next[bucket]++] = IndexEntry{kInsns[row].mask, kInsns[row].match, row};
+            index.entries[next[bucket]++] =
+                IndexEntry{kInsns[row].mask, kInsns[row].match, row, kInsns[row].extension};
         });
     }
     return index;
@@ -101,7 +97,7 @@ constexpr DecodeIndex kIndex = make_index();
 constexpr uint32_t kFenceTso = 0x8330000f;
 constexpr uint32_t kPause = 0x0100000f;
 
-bool obeys_rules(const InsnDesc& desc, const Insn& insn) {
+bool obeys_rules(const InsnDesc& desc, const Insn& insn, const ExtensionSet& extensions) {
     const unsigned rules = desc.rules;
     if (rules == rule_none) {
         return true;
@@ -110,12 +106,14 @@ bool obeys_rules(const InsnDesc& desc, const Insn& insn) {
            !((rules & rule_imm) != 0 && insn.imm == 0) && !((rules & rule_rd) != 0 && insn.rd == 0) &&
            !((rules & rule_rd_sp) != 0 && insn.rd == 2) && !((rules & rule_rs1) != 0 && insn.rs1 == 0) &&
            !((rules & rule_rs2) != 0 && insn.rs2 == 0) &&
-           !((rules & rule_plain_fence) != 0 && (insn.bits == kFenceTso || insn.bits == kPause));
+           !((rules & rule_even) != 0 && ((insn.rd | insn.rs2) & 1) != 0) &&
+           !((rules & rule_plain_fence) != 0 &&
+             (insn.bits == kFenceTso || (insn.bits == kPause && extensions.has(Extension::zihintpause))));
 }
 
 }  // namespace
 
-Insn decode(uint32_t bits) {
+Insn decode(uint32_t bits, const ExtensionSet& extensions) {
     Insn insn;
     insn.size = static_cast<uint8_t>(insn_size(static_cast<uint16_t>(bits)));
     if (insn.size == 2) {
@@ -125,12 +123,12 @@ Insn decode(uint32_t bits) {
     const unsigned bucket = insn.size == 2 ? bucket16(bits) : bucket32(bits);
     const IndexEntry* const end = &kIndex.entries[0] + kIndex.first[bucket + 1];
     for (const IndexEntry* entry = &kIndex.entries[0] + kIndex.first[bucket]; entry != end; ++entry) {
-        if ((bits & entry->mask) != entry->match) {
+        if ((bits & entry->mask) != entry->match || !extensions.has(entry->extension)) {
             continue;
         }
         const InsnDesc& desc = kInsns[entry->row];
         extract_operands(desc.format, &insn);
-        if (obeys_rules(desc, insn)) [[likely]] {
+        if (obeys_rules(desc, insn, extensions)) [[likely]] {
             insn.desc = &desc;
             return insn;
         }
@@ -147,7 +145,7 @@ bool matches(const InsnDesc& desc, uint32_t bits) {
     insn.bits = bits;
     insn.size = desc.size;
     extract_operands(desc.format, &insn);
-    return obeys_rules(desc, insn);
+    return obeys_rules(desc, insn, kAllExtensions);
 }
 
 }  // namespace weft::riscv

@@ -32,8 +32,11 @@ inline constexpr unsigned kRoundingDynamic = 7;
 // count as 4.
 constexpr unsigned insn_size(uint16_t first_half) { return (first_half & 3) == 3 ? 4 : 2; }
 
-// Decodes the instruction in `bits` (the upper half is ignored for a 16-bit one).
-Insn decode(uint32_t bits);
+// Decodes the instruction in `bits` (the upper half is ignored for a 16-bit one), which is one of these extensions: another
+// encoding is no instruction.
+Insn decode(uint32_t bits, const ExtensionSet& extensions);
+// One of any extension.
+inline Insn decode(uint32_t bits) { return decode(bits, kAllExtensions); }
 
 // Fills in the fields of `insn` that `format` has from insn->bits.
 void extract_operands(Format format, Insn* insn);

@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/guest/riscv/isa/register_names.h"
 
 namespace weft::riscv {
@@ -18,6 +19,40 @@ constexpr std::string_view kSyntax[] = {
 };
 
 constexpr std::array<const char*, 8> kRoundingNames = {"rne", "rtz", "rdn", "rup", "rmm", "?", "?", "dyn"};
+
+// Unprivileged specification, "Zfa", table of FLI's immediates.
+constexpr std::array<const char*, 32> kFliNames = {"-1.0",
+                                                   "min",
+                                                   "1.52587890625e-05",
+                                                   "3.0517578125e-05",
+                                                   "0.00390625",
+                                                   "0.0078125",
+                                                   "0.0625",
+                                                   "0.125",
+                                                   "0.25",
+                                                   "0.3125",
+                                                   "0.375",
+                                                   "0.4375",
+                                                   "0.5",
+                                                   "0.625",
+                                                   "0.75",
+                                                   "0.875",
+                                                   "1.0",
+                                                   "1.25",
+                                                   "1.5",
+                                                   "1.75",
+                                                   "2.0",
+                                                   "2.5",
+                                                   "3.0",
+                                                   "4.0",
+                                                   "8.0",
+                                                   "16.0",
+                                                   "128.0",
+                                                   "256.0",
+                                                   "32768.0",
+                                                   "65536.0",
+                                                   "inf",
+                                                   "nan"};
 
 // "iorw" with the letters of the bits that are set; "0" for none.
 std::string fence_set(unsigned bits) {
@@ -57,6 +92,8 @@ std::string format_operand(char letter, const Insn& insn, std::optional<uint64_t
             return csr_name(static_cast<unsigned>(insn.imm));
         case 'z':
             return std::to_string(insn.rs1);
+        case 'k':
+            return kFliNames[insn.rs1];
         case 'm':
         case 'n':
             return kRoundingNames[insn.rm];
@@ -77,7 +114,7 @@ bool is_silent(char letter, const Insn& insn) {
 
 std::string format_mnemonic(const Insn& insn) {
     std::string text(insn.desc->mnemonic);
-    if (insn.desc->extension == Extension::a) {
+    if (insn.desc->format == Format::amo || insn.desc->format == Format::lr) {
         if (insn.aq() && insn.rl()) {
             text += ".aqrl";
         } else if (insn.aq()) {
@@ -128,14 +165,15 @@ std::string format_insn(const Insn& insn, std::optional<uint64_t> pc) {
     return operands.empty() ? format_mnemonic(insn) : fmt::format("{} {}", format_mnemonic(insn), operands);
 }
 
-void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink) {
+void disassemble(const void* model, const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink) {
+    const ExtensionSet& extensions = static_cast<const CpuModel*>(model)->extensions;
     size_t at = 0;
     while (at + 2 <= size) {
         const unsigned length = insn_size(static_cast<uint16_t>(load_bits(code + at, 2)));
         if (at + length > size) {
             break;
         }
-        const Insn insn = decode(load_bits(code + at, length));
+        const Insn insn = decode(load_bits(code + at, length), extensions);
         const std::string text = format_insn(insn, pc + at);
         const size_t space = text.find(' ');
         const std::string mnemonic = text.substr(0, space);

@@ -15,7 +15,7 @@ namespace weft::riscv {
 // given, else distances in bytes. An unknown instruction is ".4byte 0x..." or ".2byte 0x...".
 std::string format_insn(const Insn& insn, std::optional<uint64_t> pc);
 
-// GuestArch::disassemble: one line an instruction with address, raw bytes, mnemonic and operands.
-void disassemble(const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink);
+// GuestArch::disassemble: one line an instruction with address, raw bytes, mnemonic and operands. `model`: a CpuModel.
+void disassemble(const void* model, const uint8_t* code, size_t size, uint64_t pc, const TextSink* sink);
 
 }  // namespace weft::riscv

@@ -19,6 +19,7 @@ namespace weft::riscv {
 //   c        CSR
 //   z        5-bit immediate in rs1's place
 //   m        rounding mode
+//   k        one of fli's constants, by number in rs1's place
 //   n        the same, written only where it is not rne
 //   p q      what a fence orders: before, after
 // clang-format off
@@ -42,6 +43,7 @@ namespace weft::riscv {
     X(amo, "d, t, (s)")               \
     X(lr, "d, (s)")                   \
     X(sfence, "s, t")                 \
+    X(cbo, "(s)")                     \
     X(fp_load, "D, i(s)")             \
     X(fp_store, "T, i(s)")            \
     X(fp_r, "D, S, T")                \
@@ -52,6 +54,8 @@ namespace weft::riscv {
     X(fp_compare, "d, S, T")          \
     X(fp_to_x, "d, S")                \
     X(fp_to_x_rm, "d, S, m")          \
+    X(fp_to_x_rtz, "d, S, m")         \
+    X(fp_li, "D, k")                  \
     X(x_to_fp, "D, s")                \
     X(x_to_fp_rm, "D, s, m")          \
     X(x_to_fp_exact, "D, s, n")       \
@@ -70,13 +74,20 @@ namespace weft::riscv {
     X(css_sw, "t, i(s)")              \
     X(css_sd, "t, i(s)")              \
     X(css_fsd, "T, i(s)")             \
+    X(cl_lbu, "d, i(s)")              \
+    X(cl_lh, "d, i(s)")               \
     X(cl_lw, "d, i(s)")               \
     X(cl_ld, "d, i(s)")               \
     X(cl_fld, "D, i(s)")              \
+    X(cs_sb, "t, i(s)")               \
+    X(cs_sh, "t, i(s)")               \
     X(cs_sw, "t, i(s)")               \
     X(cs_sd, "t, i(s)")               \
     X(cs_fsd, "T, i(s)")              \
     X(ca, "d, t")                     \
+    X(cu, "d")                        \
+    X(cu_zext_b, "d")                 \
+    X(cu_not, "d")                    \
     X(cb_shift, "d, i")               \
     X(cb_andi, "d, i")                \
     X(cb_branch, "s, b")              \
@@ -105,6 +116,7 @@ enum InsnRule : uint8_t {
     rule_rs1 = 1 << 4,          // rs1 is not x0
     rule_rs2 = 1 << 5,          // rs2 is not x0
     rule_plain_fence = 1 << 6,  // neither fence.tso nor pause
+    rule_even = 1 << 7,         // rd and rs2, which begin pairs, are even
 };
 
 }  // namespace weft::riscv

@@ -17,31 +17,53 @@
 #include "emulator/guest/riscv/isa/insns_rv64i.h"
 #include "emulator/guest/riscv/isa/insns_system.h"
 #include "emulator/guest/riscv/isa/insns_zb.h"
+#include "emulator/guest/riscv/isa/insns_zf.h"
+#include "emulator/guest/riscv/isa/insns_zi.h"
 
 // All rows that are 32 bits wide.
-#define WEFT_RISCV_INSNS_32(X) \
-    WEFT_RISCV_INSNS_I(X)      \
-    WEFT_RISCV_INSNS_M(X)      \
-    WEFT_RISCV_INSNS_A(X)      \
-    WEFT_RISCV_INSNS_F(X)      \
-    WEFT_RISCV_INSNS_D(X)      \
-    WEFT_RISCV_INSNS_ZBA(X)    \
-    WEFT_RISCV_INSNS_ZBB(X)    \
-    WEFT_RISCV_INSNS_ZBS(X)    \
-    WEFT_RISCV_INSNS_ZICSR(X)  \
+#define WEFT_RISCV_INSNS_32(X)        \
+    WEFT_RISCV_INSNS_I(X)             \
+    WEFT_RISCV_INSNS_M(X)             \
+    WEFT_RISCV_INSNS_A(X)             \
+    WEFT_RISCV_INSNS_ZABHA(X)         \
+    WEFT_RISCV_INSNS_ZACAS(X)         \
+    WEFT_RISCV_INSNS_F(X)             \
+    WEFT_RISCV_INSNS_D(X)             \
+    WEFT_RISCV_INSNS_ZFHMIN(X)        \
+    WEFT_RISCV_INSNS_ZFH(X)           \
+    WEFT_RISCV_INSNS_ZFA_CONSTANTS(X) \
+    WEFT_RISCV_INSNS_ZFA(X)           \
+    WEFT_RISCV_INSNS_ZBA(X)           \
+    WEFT_RISCV_INSNS_ZBB(X)           \
+    WEFT_RISCV_INSNS_ZBC(X)           \
+    WEFT_RISCV_INSNS_ZBKB(X)          \
+    WEFT_RISCV_INSNS_ZBKX(X)          \
+    WEFT_RISCV_INSNS_ZBS(X)           \
+    WEFT_RISCV_INSNS_ZICOND(X)        \
+    WEFT_RISCV_INSNS_ZIMOP(X)         \
+    WEFT_RISCV_INSNS_ZAWRS(X)         \
+    WEFT_RISCV_INSNS_ZICBOM(X)        \
+    WEFT_RISCV_INSNS_ZICBOZ(X)        \
+    WEFT_RISCV_INSNS_ZICSR(X)         \
     WEFT_RISCV_INSNS_PRIV(X)
+
+// All rows that are 16 bits wide.
+#define WEFT_RISCV_INSNS_16(X) \
+    WEFT_RISCV_INSNS_C(X)      \
+    WEFT_RISCV_INSNS_ZCB(X)    \
+    WEFT_RISCV_INSNS_ZCMOP(X)
 
 namespace weft::riscv {
 
 enum class InsnId : uint16_t {
-#define WEFT_RISCV_ID(id, mnemonic, bits, format, extension, rules, weight) id,
-    WEFT_RISCV_INSNS_32(WEFT_RISCV_ID) WEFT_RISCV_INSNS_C(WEFT_RISCV_ID)
+#define WEFT_RISCV_ID(id, ...) id,
+    WEFT_RISCV_INSNS_32(WEFT_RISCV_ID) WEFT_RISCV_INSNS_16(WEFT_RISCV_ID)
 #undef WEFT_RISCV_ID
 };
 
-#define WEFT_RISCV_ONE(id, mnemonic, bits, format, extension, rules, weight) +1
+#define WEFT_RISCV_ONE(...) +1
 inline constexpr unsigned kInsn32Count = 0 WEFT_RISCV_INSNS_32(WEFT_RISCV_ONE);
-inline constexpr unsigned kInsnCount = kInsn32Count WEFT_RISCV_INSNS_C(WEFT_RISCV_ONE);
+inline constexpr unsigned kInsnCount = kInsn32Count WEFT_RISCV_INSNS_16(WEFT_RISCV_ONE);
 #undef WEFT_RISCV_ONE
 
 struct InsnDesc {
@@ -108,10 +130,10 @@ inline constexpr std::array<InsnDesc, kInsnCount> kInsns = {{
                       weight),
     WEFT_RISCV_INSNS_32(WEFT_RISCV_ROW)
 #undef WEFT_RISCV_ROW
-#define WEFT_RISCV_ROW(id, mnemonic, bits, format, expands, rules, weight)                              \
-    detail::make_insn(InsnId::id, InsnId::expands, mnemonic, bits, Format::format, Extension::c, rules, \
-                      weight),
-        WEFT_RISCV_INSNS_C(WEFT_RISCV_ROW)
+#define WEFT_RISCV_ROW(id, mnemonic, bits, format, expands, extension, rules, weight)                    \
+    detail::make_insn(InsnId::id, InsnId::expands, mnemonic, bits, Format::format, Extension::extension, \
+                      rules, weight),
+        WEFT_RISCV_INSNS_16(WEFT_RISCV_ROW)
 #undef WEFT_RISCV_ROW
 }};
 

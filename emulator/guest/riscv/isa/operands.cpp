@@ -51,6 +51,8 @@ constexpr uint32_t imm_ci_ld(uint32_t bits) {
 }
 constexpr uint32_t imm_css_sw(uint32_t bits) { return field(bits, 9, 4, 2) | field(bits, 7, 2, 6); }
 constexpr uint32_t imm_css_sd(uint32_t bits) { return field(bits, 10, 3, 3) | field(bits, 7, 3, 6); }
+constexpr uint32_t imm_cl_lbu(uint32_t bits) { return field(bits, 6, 1) | field(bits, 5, 1, 1); }
+constexpr uint32_t imm_cl_lh(uint32_t bits) { return field(bits, 5, 1, 1); }
 constexpr uint32_t imm_cl_lw(uint32_t bits) {
     return field(bits, 6, 1, 2) | field(bits, 10, 3, 3) | field(bits, 5, 1, 6);
 }
@@ -87,6 +89,7 @@ void extract_32(Format format, Insn* insn) {
         case Format::r_unary:
         case Format::lr:
         case Format::fp_to_x:
+        case Format::fp_li:
         case Format::x_to_fp:
             insn->rd = rd;
             insn->rs1 = rs1;
@@ -137,6 +140,9 @@ void extract_32(Format format, Insn* insn) {
             insn->rd = rd;
             insn->imm = imm_j(bits);
             break;
+        case Format::cbo:
+            insn->rs1 = rs1;
+            break;
         case Format::sfence:
             insn->rs1 = rs1;
             insn->rs2 = rs2;
@@ -150,6 +156,7 @@ void extract_32(Format format, Insn* insn) {
         case Format::fp_unary_rm:
         case Format::fp_widen:
         case Format::fp_to_x_rm:
+        case Format::fp_to_x_rtz:
         case Format::x_to_fp_rm:
         case Format::x_to_fp_exact:
             insn->rd = rd;
@@ -218,6 +225,16 @@ void extract_16(Format format, Insn* insn) {
             insn->rs1 = kSp;
             insn->imm = as_signed(imm_css_sd(bits));
             break;
+        case Format::cl_lbu:
+            insn->rd = low3;
+            insn->rs1 = high3;
+            insn->imm = as_signed(imm_cl_lbu(bits));
+            break;
+        case Format::cl_lh:
+            insn->rd = low3;
+            insn->rs1 = high3;
+            insn->imm = as_signed(imm_cl_lh(bits));
+            break;
         case Format::cl_lw:
             insn->rd = low3;
             insn->rs1 = high3;
@@ -228,6 +245,16 @@ void extract_16(Format format, Insn* insn) {
             insn->rd = low3;
             insn->rs1 = high3;
             insn->imm = as_signed(imm_cl_ld(bits));
+            break;
+        case Format::cs_sb:
+            insn->rs2 = low3;
+            insn->rs1 = high3;
+            insn->imm = as_signed(imm_cl_lbu(bits));
+            break;
+        case Format::cs_sh:
+            insn->rs2 = low3;
+            insn->rs1 = high3;
+            insn->imm = as_signed(imm_cl_lh(bits));
             break;
         case Format::cs_sw:
             insn->rs2 = low3;
@@ -243,6 +270,17 @@ void extract_16(Format format, Insn* insn) {
         case Format::ca:
             insn->rd = insn->rs1 = high3;
             insn->rs2 = low3;
+            break;
+        case Format::cu:
+            insn->rd = insn->rs1 = high3;
+            break;
+        case Format::cu_zext_b:
+            insn->rd = insn->rs1 = high3;
+            insn->imm = 0xff;
+            break;
+        case Format::cu_not:
+            insn->rd = insn->rs1 = high3;
+            insn->imm = -1;
             break;
         case Format::cb_shift:
             insn->rd = insn->rs1 = high3;

@@ -40,13 +40,13 @@ Action action_of(const Insn& insn) {
 bool InsnInterpreter::fetch(Insn* insn) const {
     const uint32_t low = guest_ram::load<uint16_t>(code_ + offset_);
     if (insn_size(static_cast<uint16_t>(low)) == 2) {
-        *insn = decode(low);
+        *insn = decode(low, extensions_);
         return true;
     }
     if (offset_ + 4 > end_) {
         return false;
     }
-    *insn = decode(low | uint32_t{guest_ram::load<uint16_t>(code_ + offset_ + 2)} << 16);
+    *insn = decode(low | uint32_t{guest_ram::load<uint16_t>(code_ + offset_ + 2)} << 16, extensions_);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/isa/decode.h"
+#include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/translate/jump_hint.h"
 #include "weft/guest.h"
 #include "weft/int_ops.h"
@@ -81,6 +82,7 @@ class InsnInterpreter {
     InsnInterpreter(State& state, TbFlags flags, const uint8_t* code, uint32_t size)
         : state_(state),
           header_(state_header(&state)),
+          extensions_(state.model->extensions),
           flags_(flags),
           code_(code),
           end_(size & ~1u),
@@ -121,6 +123,11 @@ class InsnInterpreter {
     }
     void set_x_pc(unsigned n, int32_t offset) { set_x(n, {pc_at(offset)}); }
 
+    template <class Function>
+    Known64 pure(HelperId, Function function, Known64 a, Known64 b) const {
+        return {function(a.value, b.value)};
+    }
+
     // ---- memory ----
     Known64 address(const Insn& insn) const {
         return {gpr(state_, insn.rs1) + static_cast<uint64_t>(int64_t{insn.imm})};
@@ -141,11 +148,10 @@ class InsnInterpreter {
     }
     template <ir::Opcode kCode>
     void amo_x(unsigned n, OpConstant<kCode>, Known64 address, Known64 operand, ir::MemOp memop) {
-        uint64_t old = 0;
-        if (accessed(header_.services->atomic(header_.vcpu, kCode, address.value, memop.bits(), operand.value,
-                                              &old))) {
-            memop.size_log2() == 3 ? set_x(n, {old}) : set_x_word(n, Known64{old});
-        }
+        write_before(n, kCode, address, operand.value, 0, memop);
+    }
+    void cas_x(unsigned n, Known64 address, Known64 desired, ir::MemOp memop) {
+        write_before(n, ir::Opcode::atomic_cmpxchg, address, gpr(state_, n), desired.value, memop);
     }
 
     // ---- control ----
@@ -173,6 +179,12 @@ class InsnInterpreter {
     static uint64_t address_of(Known64 address, ir::MemOp memop) {
         return address.value + static_cast<uint64_t>(int64_t{memop.displacement()});
     }
+    void write_before(unsigned n, ir::Opcode code, Known64 address, uint64_t a, uint64_t b, ir::MemOp memop) {
+        uint64_t old = 0;
+        if (accessed(header_.services->atomic(header_.vcpu, code, address.value, memop.bits(), a, b, &old))) {
+            memop.size_log2() == 2 ? set_x_word(n, Known64{old}) : set_x(n, {old});
+        }
+    }
     bool accessed(bool done) {
         if (!done) {
             progress_ = Progress::raised;
@@ -182,6 +194,7 @@ class InsnInterpreter {
 
     State& state_;
     StateHeader& header_;
+    const ExtensionSet& extensions_;
     const TbFlags flags_;
     const uint8_t* const code_;
     const uint32_t end_;  // of the bytes, in whole halfwords

@@ -10,8 +10,10 @@
 //   set_x(n, op<Opcode::add>, a, b), and with one operand: the same with the op's result
 //   set_x_field(n, op<Opcode::extract>, a, position, length), set_x_word(n, a), set_x_zero_extended(n, a),
 //   set_x_if(n, cond, a, b), set_x_pc(n, offset)
+//   pure(helper, function, a, b)  a pure function of two words, and the helper that it is
 //   address(insn)           x[rs1] + immediate
-//   memop(size_log2, flags), load_x(n, address, memop), store(value, address, memop), amo_x(n, op<...>, ...)
+//   memop(size_log2, flags), load_x(n, address, memop), store(value, address, memop), amo_x(n, op<...>, ...),
+//   cas_x(n, address, desired, memop)
 //   offset(), next_offset() of the instruction and of the one behind it: from the page's begin for a Translator, from where the
 //                           run began for an InsnInterpreter; below 4096 and below 4100
 //   branch(cond, a, b, offset), end_with_jump(offset or pc, hint), knows_target(insn, &offset) of a jalr

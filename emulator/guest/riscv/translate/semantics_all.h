@@ -14,7 +14,7 @@ class Translator;
 namespace semantics {
 
 #define WEFT_RISCV_DECLARE(id, ...) void id(Translator& t, const Insn& insn);
-// System calls, waiting and what orders instruction fetches (list I); reservations (list A); all of floating point, of
+// System calls, waiting and what orders instruction fetches (list I); reservations (list A), pairs of registers (Zacas) and waiting for their end; all of floating point, of
 // CSRs and of the privileged architecture.
 WEFT_RISCV_DECLARE(ecall)
 WEFT_RISCV_DECLARE(ebreak)
@@ -24,9 +24,17 @@ WEFT_RISCV_DECLARE(lr_w)
 WEFT_RISCV_DECLARE(lr_d)
 WEFT_RISCV_DECLARE(sc_w)
 WEFT_RISCV_DECLARE(sc_d)
+WEFT_RISCV_DECLARE(amocas_q)
 WEFT_RISCV_INSNS_F(WEFT_RISCV_DECLARE)
 WEFT_RISCV_INSNS_D(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZFHMIN(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZFH(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZFA_CONSTANTS(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZFA(WEFT_RISCV_DECLARE)
 WEFT_RISCV_INSNS_ZICSR(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZAWRS(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZICBOM(WEFT_RISCV_DECLARE)
+WEFT_RISCV_INSNS_ZICBOZ(WEFT_RISCV_DECLARE)
 WEFT_RISCV_INSNS_PRIV(WEFT_RISCV_DECLARE)
 #undef WEFT_RISCV_DECLARE
 

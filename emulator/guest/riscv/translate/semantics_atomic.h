@@ -1,4 +1,4 @@
-// Atomic memory operations of the A extension, and fences.
+// Atomic memory operations of the A extension, Zabha and Zacas, and fences.
 #pragma once
 
 #include "emulator/guest/riscv/translate/semantics.h"
@@ -12,10 +12,17 @@ inline uint32_t ordering(const Insn& insn) {
     return (insn.aq() ? ir::MemOp::kAcquire : 0) | (insn.rl() ? ir::MemOp::kRelease : 0);
 }
 
+inline uint32_t atomic_flags(const Insn& insn, SizeLog2 size) {
+    return ir::MemOp::kAligned | ordering(insn) | (size < kWord ? ir::MemOp::kSign : 0);
+}
+
 template <ir::Opcode kCode>
 void amo(auto& t, const Insn& insn, SizeLog2 size) {
-    t.amo_x(insn.rd, op<kCode>, t.x(insn.rs1), t.x(insn.rs2),
-            t.memop(size, ir::MemOp::kAligned | ordering(insn)));
+    t.amo_x(insn.rd, op<kCode>, t.x(insn.rs1), t.x(insn.rs2), t.memop(size, atomic_flags(insn, size)));
+}
+
+void compare_and_swap(auto& t, const Insn& insn, SizeLog2 size) {
+    t.cas_x(insn.rd, t.x(insn.rs1), t.x(insn.rs2), t.memop(size, atomic_flags(insn, size)));
 }
 
 // Which barrier a pair of fence sets asks for: the bits of a set are device input, device output, reads,
@@ -60,6 +67,30 @@ void amomin_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smin>(
 void amomax_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smax>(t, insn, detail::kDouble); }
 void amominu_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umin>(t, insn, detail::kDouble); }
 void amomaxu_d(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umax>(t, insn, detail::kDouble); }
+
+void amoswap_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xchg>(t, insn, detail::kByte); }
+void amoadd_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_add>(t, insn, detail::kByte); }
+void amoxor_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xor>(t, insn, detail::kByte); }
+void amoand_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_and>(t, insn, detail::kByte); }
+void amoor_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_or>(t, insn, detail::kByte); }
+void amomin_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smin>(t, insn, detail::kByte); }
+void amomax_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smax>(t, insn, detail::kByte); }
+void amominu_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umin>(t, insn, detail::kByte); }
+void amomaxu_b(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umax>(t, insn, detail::kByte); }
+void amoswap_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xchg>(t, insn, detail::kHalf); }
+void amoadd_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_add>(t, insn, detail::kHalf); }
+void amoxor_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xor>(t, insn, detail::kHalf); }
+void amoand_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_and>(t, insn, detail::kHalf); }
+void amoor_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_or>(t, insn, detail::kHalf); }
+void amomin_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smin>(t, insn, detail::kHalf); }
+void amomax_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_smax>(t, insn, detail::kHalf); }
+void amominu_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umin>(t, insn, detail::kHalf); }
+void amomaxu_h(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_umax>(t, insn, detail::kHalf); }
+
+void amocas_b(auto& t, const Insn& insn) { detail::compare_and_swap(t, insn, detail::kByte); }
+void amocas_h(auto& t, const Insn& insn) { detail::compare_and_swap(t, insn, detail::kHalf); }
+void amocas_w(auto& t, const Insn& insn) { detail::compare_and_swap(t, insn, detail::kWord); }
+void amocas_d(auto& t, const Insn& insn) { detail::compare_and_swap(t, insn, detail::kDouble); }
 
 // Reserved fence modes are plain fences.
 void fence(auto& t, const Insn& insn) {

@@ -1,6 +1,8 @@
-// Zba, Zbb and Zbs.
+// Zba, Zbb, Zbc, Zbkb, Zbkx, Zbs and Zicond.
 #pragma once
 
+#include "emulator/guest/riscv/translate/bit_functions.h"
+#include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/translate/semantics.h"
 
 namespace weft::riscv::semantics {
@@ -59,6 +61,27 @@ template <ir::Opcode kCode>
 void single_bit_imm(auto& t, const Insn& insn) {
     if (insn.rd != 0) {
         t.set_x(insn.rd, op<kCode>, t.x(insn.rs1), t.b().imm(uint64_t{1} << insn.imm));
+    }
+}
+
+void pure_function(auto& t, const Insn& insn, HelperId helper, auto function) {
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, t.pure(helper, function, t.x(insn.rs1), t.x(insn.rs2)));
+    }
+}
+
+// Fields of 2 * amount bits with their halves exchanged; `low` has the lower halves' bits.
+auto exchange_halves(auto& b, auto value, unsigned amount, uint64_t low) {
+    const auto count = b.imm(amount);
+    const auto mask = b.imm(low);
+    return b.or_(b.and_(b.shr(value, count), mask), b.shl(b.and_(value, mask), count));
+}
+
+// rs1 or zero.
+void zero_if(auto& t, const Insn& insn, ir::Cond cond) {
+    if (insn.rd != 0) {
+        const auto zero = t.b().imm(0);
+        t.set_x(insn.rd, t.b().movcond(cond, t.x(insn.rs2), zero, zero, t.x(insn.rs1)));
     }
 }
 
@@ -149,6 +172,65 @@ void orc_b(auto& t, const Insn& insn) {
 }
 
 void rev8(auto& t, const Insn& insn) { detail::unary<ir::Opcode::bswap>(t, insn); }
+
+// ---- Zbc ----
+
+void clmul(auto& t, const Insn& insn) { detail::pure_function(t, insn, kHelperClmul, carryless_multiply); }
+void clmulh(auto& t, const Insn& insn) {
+    detail::pure_function(t, insn, kHelperClmulh, carryless_multiply_high);
+}
+
+// Bits 126 to 63 of the product, that is its upper half with one bit more below.
+void clmulr(auto& t, const Insn& insn) {
+    if (insn.rd != 0) {
+        auto& b = t.b();
+        const auto low = t.pure(kHelperClmul, carryless_multiply, t.x(insn.rs1), t.x(insn.rs2));
+        const auto high = t.pure(kHelperClmulh, carryless_multiply_high, t.x(insn.rs1), t.x(insn.rs2));
+        t.set_x(insn.rd, op<ir::Opcode::or_>, b.shl(high, b.imm(1)), b.shr(low, b.imm(63)));
+    }
+}
+
+// ---- Zbkb, Zbkx ----
+
+void pack(auto& t, const Insn& insn) {
+    if (insn.rd != 0) {
+        auto& b = t.b();
+        t.set_x(insn.rd, op<ir::Opcode::or_>, b.extract(t.x(insn.rs1), 0, 32),
+                b.shl(t.x(insn.rs2), b.imm(32)));
+    }
+}
+
+void packh(auto& t, const Insn& insn) {
+    if (insn.rd != 0) {
+        auto& b = t.b();
+        t.set_x(insn.rd, op<ir::Opcode::or_>, b.extract(t.x(insn.rs1), 0, 8),
+                b.shl(b.extract(t.x(insn.rs2), 0, 8), b.imm(8)));
+    }
+}
+
+void packw(auto& t, const Insn& insn) {
+    if (insn.rd != 0) {
+        auto& b = t.b();
+        t.set_x_word(insn.rd, b.or_(b.extract(t.x(insn.rs1), 0, 16), b.shl(t.x(insn.rs2), b.imm(16))));
+    }
+}
+
+void brev8(auto& t, const Insn& insn) {
+    if (insn.rd != 0) {
+        auto& b = t.b();
+        const auto pairs = detail::exchange_halves(b, t.x(insn.rs1), 1, 0x5555555555555555);
+        const auto nibbles = detail::exchange_halves(b, pairs, 2, 0x3333333333333333);
+        t.set_x(insn.rd, detail::exchange_halves(b, nibbles, 4, 0x0f0f0f0f0f0f0f0f));
+    }
+}
+
+void xperm4(auto& t, const Insn& insn) { detail::pure_function(t, insn, kHelperXperm4, permute<4>); }
+void xperm8(auto& t, const Insn& insn) { detail::pure_function(t, insn, kHelperXperm8, permute<8>); }
+
+// ---- Zicond ----
+
+void czero_eqz(auto& t, const Insn& insn) { detail::zero_if(t, insn, ir::Cond::eq); }
+void czero_nez(auto& t, const Insn& insn) { detail::zero_if(t, insn, ir::Cond::ne); }
 
 // ---- Zbs ----
 

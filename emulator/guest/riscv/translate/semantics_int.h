@@ -1,4 +1,4 @@
-// RV64I's integer computations and control transfers, and the M extension.
+// RV64I's integer computations and control transfers, the M extension and Zimop.
 #pragma once
 
 #include "emulator/guest/riscv/translate/jump_hint.h"
@@ -220,6 +220,17 @@ void sraw(auto& t, const Insn& insn) {
         t.set_x(insn.rd, op<ir::Opcode::sar>, word, detail::word_count(t, insn));
     }
 }
+
+// ---- Zimop ----
+
+#define WEFT_RISCV_MAY_BE_OP(id, ...)       \
+    void id(auto& t, const Insn& insn) {    \
+        if (insn.rd != 0) {                 \
+            t.set_x(insn.rd, t.b().imm(0)); \
+        }                                   \
+    }
+WEFT_RISCV_INSNS_ZIMOP(WEFT_RISCV_MAY_BE_OP)
+#undef WEFT_RISCV_MAY_BE_OP
 
 // ---- M ----
 

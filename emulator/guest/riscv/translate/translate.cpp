@@ -45,7 +45,7 @@ bool Translator::fetch(Insn* insn) const {
     if (insns_ != 0 && offset_ + size > kPageSize) {
         return false;
     }
-    *insn = decode(bits);
+    *insn = decode(bits, extensions_);
     return true;
 }
 

@@ -12,7 +12,7 @@ namespace weft::riscv {
 // Most instructions of a unit, whatever the request allows.
 inline constexpr uint32_t kMaxUnitInsns = 128;
 
-// GuestArch::translate. `unit` has the table of globals.h as its first temps. Any thread; depends on nothing
+// GuestArch::translate; request->model is a CpuModel. `unit` has the table of globals.h as its first temps. Any thread; depends on nothing
 // but the request.
 TranslateStatus translate(const TranslateRequest* request, ir::Unit* unit);
 

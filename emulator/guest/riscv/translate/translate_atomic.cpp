@@ -1,4 +1,4 @@
-// Reservations of the A extension, and pause.
+// Reservations of the A extension, Zawrs, and pause.
 //
 // LR/SC is a compare-and-swap with the value that LR loaded. SC to another address or of another size fails.
 //
@@ -97,6 +97,20 @@ void lr_d(Translator& t, const Insn& insn) { load_reserved(t, insn, kDouble); }
 void sc_w(Translator& t, const Insn& insn) { store_conditional(t, insn, kWord); }
 void sc_d(Translator& t, const Insn& insn) { store_conditional(t, insn, kDouble); }
 
+void amocas_q(Translator& t, const Insn& insn) {
+    t.b().call(kHelperCasPair, t.x(insn.rs1), t.b().imm32(insn.rd), t.b().imm32(insn.rs2),
+               t.b().imm32(memop(t, insn, detail::kDouble).bits()));
+    t.forget_x(insn.rd);
+    t.forget_x(insn.rd + 1u);
+}
+
 void pause(Translator& t, const Insn&) { t.end_with_exit(ir::ExitReason::yield); }
+
+// Others run, which may end what is waited for; the program looks again.
+void wrs_nto(Translator& t, const Insn& insn) {
+    t.b().call(kHelperWrsNto, t.b().imm32(insn.bits));
+    t.end_with_exit(ir::ExitReason::yield);
+}
+void wrs_sto(Translator& t, const Insn&) { t.end_with_exit(ir::ExitReason::yield); }
 
 }  // namespace weft::riscv::semantics

@@ -1,6 +1,7 @@
 // Environment calls, CSRs, the privileged instructions and what tells the hart that memory's meaning changed.
 #include <cstddef>
 
+#include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/isa/csr_numbers.h"
 #include "emulator/guest/riscv/translate/translator.h"
 
@@ -96,7 +97,7 @@ void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
         access_fp_csr(t, insn, op, operand);
         return;
     }
-    const CsrDesc* desc = find_csr(csr);
+    const CsrDesc* desc = find_csr(csr, t.extensions());
     const bool writes = op != CsrOp::read;
     const bool stores_word = desc != nullptr && desc->writes_word();
     if (t.inlines_csrs() && desc != nullptr && desc->reads_word() && (!writes || stores_word)) {
@@ -182,6 +183,42 @@ void sfence_vma(Translator& t, const Insn& insn) { fence_vma(t, insn); }
 void sinval_vma(Translator& t, const Insn& insn) { fence_vma(t, insn); }
 void sfence_w_inval(Translator& t, const Insn& insn) { fence_inval(t, insn); }
 void sfence_inval_ir(Translator& t, const Insn& insn) { fence_inval(t, insn); }
+
+namespace {
+
+constexpr uint64_t kCacheBlock = kCacheBlockSize;
+
+void operate_on_block(Translator& t, const Insn& insn, CacheOp op) {
+    t.b().call(kHelperCbo, t.x(insn.rs1), t.b().imm32(static_cast<uint32_t>(op)), bits_of(t, insn));
+}
+
+}  // namespace
+
+void cbo_inval(Translator& t, const Insn& insn) { operate_on_block(t, insn, CacheOp::invalidate); }
+void cbo_clean(Translator& t, const Insn& insn) { operate_on_block(t, insn, CacheOp::clean); }
+void cbo_flush(Translator& t, const Insn& insn) { operate_on_block(t, insn, CacheOp::flush); }
+
+// Stores: what they do to memory that is code, and how they fault, is theirs. Where another mode has a say (unprivileged
+// specification, "CMO"), menvcfg and for U mode senvcfg are asked at each, as they are no TB flags; a helper would be an effect
+// before them (tcg/ir/verify.h, RedoRule).
+void cbo_zero(Translator& t, const Insn& insn) {
+    ir::Builder& b = t.b();
+    if (const Priv priv = t.flags().priv(); priv != Priv::machine) {
+        I64 allowed = b.load_state<I64>(Opcode::ld, static_cast<int32_t>(offsetof(State, menvcfg)));
+        if (priv == Priv::user) {
+            allowed = b.and_(allowed,
+                             b.load_state<I64>(Opcode::ld, static_cast<int32_t>(offsetof(State, senvcfg))));
+        }
+        const ir::Label legal = b.new_label();
+        b.brcond(ir::Cond::tstne, allowed, b.imm(kEnvcfgCbze), legal);
+        t.raise_here(Exception::illegal_insn, b.imm(insn.bits));
+        b.set_label(legal);
+    }
+    const I64 block = b.and_(t.x(insn.rs1), b.imm(~(kCacheBlock - 1)));
+    for (int32_t at = 0; at < static_cast<int32_t>(kCacheBlock); at += 8) {
+        b.guest_st(b.imm(0), block, t.memop(detail::kDouble).at(at));
+    }
+}
 
 void fence_i(Translator& t, const Insn&) {
     t.b().call(kHelperFenceI);

@@ -16,6 +16,7 @@
 #include "emulator/guest/riscv/cpu/exception.h"
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
+#include "emulator/guest/riscv/isa/cpu_model.h"
 #include "emulator/guest/riscv/isa/decode.h"
 #include "emulator/guest/riscv/translate/helpers.h"
 #include "emulator/guest/riscv/translate/jump_hint.h"
@@ -30,11 +31,17 @@ namespace weft::riscv {
 class Translator {
   public:
     Translator(const TranslateRequest& request, ir::Unit& unit)
-        : request_(request), flags_(request.tb_flags), unit_(unit), b_(unit), offset_(request.page_offset) {}
+        : request_(request),
+          extensions_(static_cast<const CpuModel*>(request.model)->extensions),
+          flags_(request.tb_flags),
+          unit_(unit),
+          b_(unit),
+          offset_(request.page_offset) {}
 
     TranslateStatus run();
 
     ir::Builder& b() { return b_; }
+    const ExtensionSet& extensions() const { return extensions_; }
     TbFlags flags() const { return flags_; }
 
     bool inlines_csrs() const { return request_.inline_csrs; }
@@ -95,6 +102,12 @@ class Translator {
         b_.emit(ir::Opcode::fbox, ir::Type::none, 0, 0, f_out(n).index, value.index);
     }
 
+    // What a pure helper of two words gives; `function` is what an InsnInterpreter calls.
+    template <class Function>
+    ir::I64 pure(HelperId helper, Function, ir::I64 a, ir::I64 b) {
+        return b_.call_value<ir::I64>(helper, a, b);
+    }
+
     // ---- memory ----
     ir::I64 address(const Insn& insn) {
         return insn.imm == 0 ? x(insn.rs1)
@@ -107,14 +120,30 @@ class Translator {
         emit_x(n, ir::Opcode::guest_ld, ir::Type::i64, 0, memop.bits(), address);
     }
     void store(ir::I64 value, ir::I64 address, ir::MemOp memop) { b_.guest_st(value, address, memop); }
-    // x[n] becomes the value in memory before; of a word, sign-extended.
+    // x[n] becomes the value in memory before; of less than 8 bytes, sign-extended (as `memop` says of less than 4).
     void amo_x(unsigned n, ir::Opcode code, ir::I64 address, ir::I64 operand, ir::MemOp memop) {
         if (memop.size_log2() == 3) {
             emit_x(n, code, ir::Type::i64, 0, memop.bits(), address, operand);
-        } else {
+        } else if (memop.size_log2() == 2) {
             set_x_word(n, b_.atomic(code, address, b_.extrl_i64_i32(operand), memop));
+        } else {
+            set_x(n, b_.call_value<ir::I64>(kHelperAmo, address, operand,
+                                            b_.imm32(static_cast<uint32_t>(code)), b_.imm32(memop.bits())));
         }
     }
+    // The same with `desired` in memory where x[n] was there.
+    void cas_x(unsigned n, ir::I64 address, ir::I64 desired, ir::MemOp memop) {
+        if (memop.size_log2() == 3) {
+            emit_x(n, ir::Opcode::atomic_cmpxchg, ir::Type::i64, 0, memop.bits(), address, x(n), desired);
+        } else if (memop.size_log2() == 2) {
+            set_x_word(n,
+                       b_.atomic_cmpxchg(address, b_.extrl_i64_i32(x(n)), b_.extrl_i64_i32(desired), memop));
+        } else {
+            set_x(n, b_.call_value<ir::I64>(kHelperCas, address, x(n), desired, b_.imm32(memop.bits())));
+        }
+    }
+    // x[n] was written by other means than set_x.
+    void forget_x(unsigned n) { known_.number = known_.number == n ? 0 : known_.number; }
 
     // ---- floating point ----
     // False, having made the instruction illegal, while the FP state is off.
@@ -174,6 +203,7 @@ class Translator {
     };
 
     const TranslateRequest& request_;
+    const ExtensionSet& extensions_;
     const TbFlags flags_;
     ir::Unit& unit_;
     ir::Builder b_;

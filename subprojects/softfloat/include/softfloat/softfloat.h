@@ -17,6 +17,13 @@
 
 namespace softfloat {
 
+/// binary16, as its encoding.
+struct F16 {
+    uint16_t bits = 0;
+    friend constexpr bool operator==(F16,
+                                     F16) = default;  // compares encodings; see eq() for the IEEE relation
+};
+
 /// binary32, as its encoding.
 struct F32 {
     uint32_t bits = 0;
@@ -55,7 +62,7 @@ struct Context {
 };
 
 template <class F>
-concept Binary = std::same_as<F, F32> || std::same_as<F, F64>;
+concept Binary = std::same_as<F, F16> || std::same_as<F, F32> || std::same_as<F, F64>;
 
 template <class I>
 concept Integer = std::same_as<I, int32_t> || std::same_as<I, uint32_t> || std::same_as<I, int64_t> ||
