@@ -175,7 +175,7 @@ bool vcpu_create(AccelInstance* self, const VcpuConfig* config, Vcpu** vcpu, voi
     state_header(made->state).vcpu = made;
     state_header(made->state).services = &kServices;
     state_header(made->state).guest = config->guest;
-    self->config->guest->reset(made->state);
+    self->config->guest->reset(made->state, self->config->guest->model);
     if (self->reader == nullptr) {
         self->reader = self->config->memory->reader_create(config->address_space);
     }
@@ -199,7 +199,7 @@ void reset(AccelInstance* self) {
     const std::scoped_lock lock(self->mutex);
     self->poked = false;
     for (Vcpu* vcpu : self->vcpus) {
-        self->config->guest->reset(vcpu->state);
+        self->config->guest->reset(vcpu->state, self->config->guest->model);
     }
 }
 
