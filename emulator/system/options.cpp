@@ -120,8 +120,8 @@ constexpr OptionDesc kDeviceOptions[] = {
      parse_drive,
      "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH\n"
-     "are doubled. Without format=, the signature tells whether it is raw or qcow2, and\nother formats are "
-     "refused"},
+     "are doubled. Without format=, the signature tells whether it is raw or qcow2,\n"
+     "and other formats are refused"},
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},

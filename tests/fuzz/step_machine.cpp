@@ -231,6 +231,7 @@ void StepMachine::set(const HartImage& image) {
     header.fp_flags = image.fp_flags;
     header.vcpu = &vcpu_;
     header.services = &kServices;
+    block_.state.model = &riscv::kMax;
     for (tcg::TlbTable& table : block_.exec.tlb) {
         table = {0, &no_tlb_};
     }
@@ -294,8 +295,12 @@ const ir::Unit& StepMachine::translate(const HartImage& before, uint32_t bits) {
 }
 
 bool StepMachine::needs_hart(const ir::Unit& unit) {
-    return std::any_of(unit.ops, unit.ops + unit.op_count, [](const ir::Op& op) {
-        return op.code == ir::Opcode::call && op.aux != riscv::kHelperRaise;
+    // These need registers, memory and flags alone.
+    constexpr uint32_t kHelpers[] = {riscv::kHelperRaise,  riscv::kHelperAmo,    riscv::kHelperCas,
+                                     riscv::kHelperSoftFp, riscv::kHelperClmul,  riscv::kHelperClmulh,
+                                     riscv::kHelperXperm4, riscv::kHelperXperm8};
+    return std::any_of(unit.ops, unit.ops + unit.op_count, [&](const ir::Op& op) {
+        return op.code == ir::Opcode::call && std::ranges::find(kHelpers, op.aux) == std::end(kHelpers);
     });
 }
 

@@ -65,7 +65,7 @@ class StepMachine {
 
     // The instruction as a unit, verified. Valid until the next translate().
     const ir::Unit& translate(const HartImage& before, uint32_t bits);
-    // Whether the unit calls a helper that needs a whole hart: all but the one that raises.
+    // Whether the unit calls a helper that needs more of a hart than registers, memory and FP flags.
     static bool needs_hart(const ir::Unit& unit);
 
     // Runs what translate() gave on each backend, plain and optimized. `tell` is given the way's name and what became of it.
