@@ -296,8 +296,8 @@ const ir::Unit& StepMachine::translate(const HartImage& before, uint32_t bits) {
 
 bool StepMachine::needs_hart(const ir::Unit& unit) {
     // These need registers, memory and flags alone.
-    constexpr uint32_t kHelpers[] = {riscv::kHelperRaise,  riscv::kHelperAmo,    riscv::kHelperCas,
-                                     riscv::kHelperSoftFp, riscv::kHelperClmul,  riscv::kHelperClmulh,
+    constexpr uint32_t kHelpers[] = {riscv::kHelperRaise,  riscv::kHelperAmo,   riscv::kHelperCas,
+                                     riscv::kHelperSoftFp, riscv::kHelperClmul, riscv::kHelperClmulh,
                                      riscv::kHelperXperm4, riscv::kHelperXperm8};
     return std::any_of(unit.ops, unit.ops + unit.op_count, [&](const ir::Op& op) {
         return op.code == ir::Opcode::call && std::ranges::find(kHelpers, op.aux) == std::end(kHelpers);
