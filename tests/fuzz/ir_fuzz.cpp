@@ -14,7 +14,7 @@
 #include "tcg/ir/unit_storage.h"
 #include "tcg/ir/verify.h"
 #include "tcg/opt/optimizer.h"
-#include "tests/tcg/random_unit.h"
+#include "tests/tcg/random_input.h"
 
 using namespace weft;
 using namespace weft::tcg;

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/text_values.h"
-#include "random_unit.h"
+#include "random_input.h"
 
 namespace weft::tcg::test {
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "fp_specials.h"
 #include "weft/ir_info.h"
 
 namespace weft::tcg::test {
@@ -16,36 +17,6 @@ using ir::Type;
 namespace {
 
 constexpr unsigned number(Type type) { return static_cast<unsigned>(type); }
-
-constexpr uint64_t kFp64Specials[] = {
-    0,
-    0x8000000000000000,
-    0x3ff0000000000000,
-    0xbff0000000000000,
-    0x7ff0000000000000,
-    0xfff0000000000000,
-    0x7ff8000000000000,
-    0xfff8000000001234,
-    0x7ff0000000000001,
-    0x0000000000000001,
-    0x800fffffffffffff,
-    0x0010000000000000,
-    0x7fefffffffffffff,
-    0x4340000000000000,
-    0x43e0000000000000,
-    0xc1e0000000000000,
-    0x41dfffffffc00000,
-    0x3fe0000000000000,
-    0x3ca0000000000000,
-    0x47efffffe0000000,
-    0x36a0000000000000,
-    0x3800000000000000,
-};
-constexpr uint32_t kFp32Specials[] = {
-    0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
-    0x7fc00000, 0xffc12345, 0x7f800001, 0x00000001, 0x807fffff, 0x00800000,
-    0x7f7fffff, 0x4b000000, 0x4f000000, 0xcf000000, 0x5f000000, 0x3f000000,
-};
 
 }  // namespace
 
@@ -666,56 +637,6 @@ void RandomUnit::write(ir::Unit& unit) {
     }
     unit.insn_count = options_.insns;
     builder_ = nullptr;
-}
-
-Input random_input(std::mt19937_64& random) {
-    Input input;
-    auto word = [&]() -> uint64_t {
-        switch (random() % 4) {
-            case 0:
-                return uint64_t{1} << random() % 64;
-            case 1:
-                return static_cast<uint64_t>(int64_t{static_cast<int8_t>(random())});
-            case 2:
-                return static_cast<uint64_t>(int64_t{static_cast<int32_t>(random())});
-            default:
-                return random();
-        }
-    };
-    for (uint64_t& reg : input.state.regs) {
-        reg = word();
-    }
-    for (uint64_t& reg : input.state.fp_regs) {
-        switch (random() % 4) {
-            case 0:
-                reg = kFp64Specials[random() % std::size(kFp64Specials)];
-                break;
-            case 1:
-                reg = 0xffffffff00000000 | kFp32Specials[random() % std::size(kFp32Specials)];
-                break;
-            case 2:
-                reg = 0xffffffff00000000 | (random() & 0xffffffff);
-                break;
-            default:
-                reg = random();
-                break;
-        }
-    }
-    input.state.rounds = 1 + random() % 6;
-    for (uint32_t& value : input.state.words) {
-        value = static_cast<uint32_t>(word());
-    }
-    for (uint8_t& byte : input.state.area) {
-        byte = static_cast<uint8_t>(random());
-    }
-    for (uint8_t& byte : input.memory) {
-        byte = static_cast<uint8_t>(random());
-    }
-    input.fp_flags = random() & 31;
-    input.page_pc = random() & ~uint64_t{4095};
-    input.exit_request = random() % 4 == 0;
-    input.insn_budget = static_cast<int64_t>(random() % 40);
-    return input;
 }
 
 }  // namespace weft::tcg::test

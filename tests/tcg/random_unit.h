@@ -1,4 +1,4 @@
-// Random valid units of IR, and random states to run them from.
+// Random valid units of IR.
 #pragma once
 
 #include <cstdint>
@@ -85,8 +85,5 @@ class RandomUnit {
     int32_t pc_offset_ = 0;
     unsigned depth_ = 0;
 };
-
-// A random state, memory, flags and page.
-Input random_input(std::mt19937_64& random);
 
 }  // namespace weft::tcg::test

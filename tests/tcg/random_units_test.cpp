@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "random_input.h"
 #include "random_unit.h"
 #include "tcg/ir/unit_storage.h"
 #include "tcg/ir/verify.h"
