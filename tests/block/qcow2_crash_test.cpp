@@ -236,6 +236,34 @@ TEST_CASE(
     }
 }
 
+// The header says where it is in one write of 12 bytes, which may be all that the host has written by its end.
+TEST_CASE("a larger refcount table is on the disk before the header says where", "[qcow2-crash]") {
+    const uint64_t seed = test_seed();
+    INFO("WEFT_TEST_SEED=" << seed);
+    Random random(seed);
+    const TempDir dir;
+    const World world{"cluster_size=512,refcount_bits=64", "", 4 << 20, 120, 64 << 10, 1000};
+    const Begun begun = begin(dir, world);
+    MemoryFile file(file_bytes(begun.path));
+    const Life life = live(file, begun.disk, nullptr, random, world.rounds, world.most, world.flush_each);
+    unsigned changes = 0;
+    for (size_t i = 0; i < life.events.size(); ++i) {
+        if (life.events[i].data.size() != 12) {
+            continue;
+        }
+        ++changes;
+        size_t safe = i;
+        while (safe != 0 && !life.events[safe - 1].sync) {
+            --safe;
+        }
+        Bytes image = crashed(life, safe, nullptr);
+        apply(image, life.events[i].offset, life.events[i].data);
+        INFO("only event " << i << " after event " << safe);
+        CHECK(verdict(dir, life, i + 1, image) == "");
+    }
+    CHECK(changes != 0);
+}
+
 TEST_CASE("a snapshot outlasts the end of the host", "[qcow2-crash]") {
     const uint64_t seed = test_seed();
     INFO("WEFT_TEST_SEED=" << seed);

@@ -298,3 +298,28 @@ TEST_CASE("tables that data is said to lie in are not given up with it", "[qcow2
               number(good, number(good, kRefcountsField, 8), 8));
     }
 }
+
+TEST_CASE("what is read from a place that is given up meanwhile is what was there", "[qcow2]") {
+    const TempDir dir;
+    const std::string path = dir.file("made");
+    qemu_img({"create", "-q", "-f", "qcow2", path, "64M"});
+    qemu_io(path, {"write -P 1 0 64k"});
+    // The entry does not say that the cluster is the image's alone, which it may leave unsaid.
+    Bytes bytes = file_bytes(path);
+    const uint64_t l2 = number(bytes, number(bytes, kL1Field, 8), 8) & 0x00fffffffffffe00;
+    const uint64_t place = number(bytes, l2, 8) & 0x00fffffffffffe00;
+    put(bytes, l2, place, 8);
+    MemoryFile file(bytes);
+    const auto disk = image_over(file, nullptr);
+    const Bytes second(65536, 2);
+    const Bytes third(65536, 3);
+    file.before_read(place, [&] {
+        REQUIRE(disk->write(0, second));        // goes elsewhere
+        REQUIRE(disk->flush());                 // now the place is free
+        REQUIRE(disk->write(32 << 20, third));  // and another one's
+        REQUIRE(file.bytes()[place] == 3);
+    });
+    Bytes back(65536);
+    REQUIRE(disk->read(0, back));
+    CHECK((back == second));
+}

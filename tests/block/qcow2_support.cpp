@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -151,6 +152,9 @@ bool MemoryFile::fails(unsigned& left, unsigned& failures) {
 }
 
 Result<size_t> MemoryFile::read(uint64_t offset, std::span<uint8_t> data) {
+    if (before_read_ && offset <= at_ && at_ - offset < data.size()) {
+        std::exchange(before_read_, nullptr)();
+    }
     const size_t count = offset < bytes_.size() ? std::min<uint64_t>(data.size(), bytes_.size() - offset) : 0;
     if (count != 0) {
         std::memcpy(data.data(), bytes_.data() + offset, count);

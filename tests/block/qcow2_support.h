@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -66,6 +67,8 @@ class MemoryFile final : public backend::ImageFile {
     // From now on, so many writes (or syncs) succeed; those after them fail, `failures` of them.
     void fail_writes(unsigned after, unsigned failures) { writes_left_ = after, write_failures_ = failures; }
     void fail_syncs(unsigned after) { syncs_left_ = after, sync_failures_ = 1; }
+    // Once: `what` happens before the next reading of a byte at `offset`.
+    void before_read(uint64_t offset, std::function<void()> what) { at_ = offset, before_read_ = std::move(what); }
     // Longer it does not become.
     void limit(uint64_t size) { limit_ = size; }
 
@@ -76,6 +79,8 @@ class MemoryFile final : public backend::ImageFile {
     std::vector<Event> events_;
     unsigned writes_left_ = 0, write_failures_ = 0, syncs_left_ = 0, sync_failures_ = 0;
     uint64_t limit_ = UINT64_MAX;
+    uint64_t at_ = 0;
+    std::function<void()> before_read_;
 };
 
 // The image in such a file, which must outlive it, to be read and written.

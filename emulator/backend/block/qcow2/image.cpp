@@ -145,31 +145,41 @@ Result<> Image::read_compressed(uint64_t descriptor, uint64_t offset, std::span<
     return {};
 }
 
-// Takes off `data` what it has read.
-Result<> Image::read_piece(uint64_t offset, std::span<uint8_t>& data) {
+// Returns how many bytes it has read.
+Result<size_t> Image::read_piece(uint64_t offset, std::span<uint8_t> data) {
     MutexLock lock(mutex_);
-    const Result<Extent> extent = find(offset, data.size());
-    if (!extent) {
-        return std::unexpected(extent.error());
+    for (;;) {
+        const Result<Extent> extent = find(offset, data.size());
+        if (!extent) {
+            return std::unexpected(extent.error());
+        }
+        const auto piece = data.first(extent->length);
+        Result<> done;
+        if (extent->kind == Kind::compressed) {
+            done = read_compressed(extent->descriptor, offset, piece);
+        } else {
+            const uint64_t freed = metadata_.freed();
+            lock.unlock();
+            done = read_place(*extent, offset, piece);
+            lock.lock();
+            // A cluster of the image's own stays where it is. Another one's place may have become free meanwhile, and somebody else's.
+            if (extent->kind == Kind::data && !extent->own && metadata_.freed() != freed) {
+                continue;
+            }
+        }
+        return done ? Result<size_t>(piece.size()) : std::unexpected(done.error());
     }
-    const auto piece = data.first(extent->length);
-    data = data.subspan(extent->length);
-    if (extent->kind == Kind::compressed) {
-        return read_compressed(extent->descriptor, offset, piece);
-    }
-    // What a cluster holds that others refer to (snapshots) stays; nothing else is given up but compressed clusters.
-    lock.unlock();
-    return read_place(*extent, offset, piece);
 }
 
 Result<> Image::read(uint64_t offset, std::span<uint8_t> data) {
     WEFT_ASSERT(data.size() <= header_.size && offset <= header_.size - data.size());
     while (!data.empty()) {
-        const size_t before = data.size();
-        if (const Result<> done = read_piece(offset, data); !done) {
-            return named(done.error());
+        const Result<size_t> count = read_piece(offset, data);
+        if (!count) {
+            return named(count.error());
         }
-        offset += before - data.size();
+        data = data.subspan(*count);
+        offset += *count;
     }
     return {};
 }

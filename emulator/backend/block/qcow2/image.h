@@ -71,7 +71,7 @@ class Image final : public BlockBackend {
     Result<> read_backing(uint64_t offset, std::span<uint8_t> data);
     Result<> read_compressed(uint64_t descriptor, uint64_t offset, std::span<uint8_t> data)
         WEFT_REQUIRES(mutex_);
-    Result<> read_piece(uint64_t offset, std::span<uint8_t>& data);
+    Result<size_t> read_piece(uint64_t offset, std::span<uint8_t> data);
 
     Result<size_t> write_piece(uint64_t offset, std::span<const uint8_t> data);
     Result<size_t> write_new(uint64_t offset, std::span<const uint8_t> data) WEFT_REQUIRES(mutex_);

@@ -235,6 +235,7 @@ void Metadata::lower_released() {
             // A count that stays too high harms nothing; one that is too low already is no worse for it.
             const Result<bool> freed = refcounts_.lower(cluster);
             if (freed && *freed) {
+                ++freed_;
                 tables_.remove(cluster);
                 l2_.drop(cluster << header_.cluster_bits);
             }

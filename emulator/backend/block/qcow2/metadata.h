@@ -53,6 +53,8 @@ class Metadata {
     void take_back(Refcounts::Run run) { refcounts_.take_back(run); }
     // One reference less to each cluster of guest data in these bytes, once no entry on the disk has it any more.
     void release(uint64_t offset, uint64_t size);
+    // Changes whenever a cluster becomes free, and may be somebody else's from then on.
+    uint64_t freed() const { return freed_; }
     // Whether guest data may be written to these bytes of the file: no table is there.
     bool data_place(uint64_t offset, uint64_t size) const;
 
@@ -86,6 +88,7 @@ class Metadata {
     std::vector<uint64_t> l1_;
     std::set<uint64_t> dirty_l1_;  // indices
     std::vector<Released> released_;
+    uint64_t freed_ = 0;
     bool begun_ = false;
 };
 
