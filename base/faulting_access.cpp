@@ -147,40 +147,36 @@ T next_value(AtomicOp op, T old, T operand) {
     return old;
 }
 
-// The widest access that is aligned at `address` and within `size` bytes, of which there is one at least.
-unsigned width_at(uint64_t address, size_t size) {
-    const uint64_t aligned = uint64_t{1} << std::countr_zero(address | 8);
-    return static_cast<unsigned>(std::min<uint64_t>(aligned, std::bit_floor(size)));
-}
-
-// Calls step(value of the width, bytes done) for accesses that cover [address, address + size) in ascending order, until it
-// returns false. Returns the bytes covered.
+// Calls step(value of the width, bytes done) for accesses that cover [address, address + size) in ascending order, each aligned and
+// as wide as it can be, until it returns false. Returns the bytes covered.
 template <class Step>
 size_t in_steps(uint64_t address, size_t size, Step step) {
     size_t done = 0;
+    const auto left = [&] { return size - done; };
     const auto one = [&](auto width) {
         const bool made = step(width, done);
         done += made ? sizeof(width) : 0;
         return made;
     };
-    bool made = true;
-    while (made && done != size) {
-        switch (width_at(address + done, size - done)) {
-            case 1:
-                made = one(uint8_t{});
-                break;
-            case 2:
-                made = one(uint16_t{});
-                break;
-            case 4:
-                made = one(uint32_t{});
-                break;
-            default:
-                do {
-                    made = one(uint64_t{});
-                } while (made && size - done >= 8);
-                break;
+    // Up to a multiple of eight, as far as it goes.
+    const auto odd = [&](auto width) {
+        return ((address + done) & sizeof(width)) != 0 && left() >= sizeof(width);
+    };
+    if ((odd(uint8_t{}) && !one(uint8_t{})) || (odd(uint16_t{}) && !one(uint16_t{})) ||
+        (odd(uint32_t{}) && !one(uint32_t{}))) {
+        return done;
+    }
+    while (left() >= 8) {
+        if (!one(uint64_t{})) {
+            return done;
         }
+    }
+    const auto fits = [&](auto width) { return left() >= sizeof(width); };
+    if ((fits(uint32_t{}) && !one(uint32_t{})) || (fits(uint16_t{}) && !one(uint16_t{}))) {
+        return done;
+    }
+    if (fits(uint8_t{})) {
+        one(uint8_t{});
     }
     return done;
 }
@@ -289,7 +285,7 @@ size_t copy_in(void* to, uint64_t from, size_t size, Fault* fault) {
     auto* const out = static_cast<uint8_t*>(to);
     return in_steps(from, size, [=]<class T>(T, size_t done) {
         T value;
-        if (!load(from + done, &value, fault)) {
+        if (!load_for(Access::load, from + done, &value, fault)) {
             return false;
         }
         std::memcpy(out + done, &value, sizeof(T));

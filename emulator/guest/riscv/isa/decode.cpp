@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "emulator/guest/riscv/isa/operands.h"
+
 namespace weft::riscv {
 
 namespace {
@@ -57,13 +59,45 @@ consteval unsigned entry_count() {
     return count;
 }
 
+// The bits of the one field that `desc` wants not to be zero, if that is its only rule; else 0.
+constexpr uint32_t nonzero_field(const InsnDesc& desc) {
+    const operands::Places& places = operands::places_of(desc.format);
+    const auto bits_of = [](operands::RegisterPlace place) { return uint32_t{place.mask} << place.shift; };
+    switch (desc.rules) {
+        case rule_rd:
+            return bits_of(places.rd);
+        case rule_rs1:
+            return bits_of(places.rs1);
+        case rule_rs2:
+            return bits_of(places.rs2);
+        case rule_imm: {
+            uint32_t bits = 0;
+            for (unsigned i = 0; i < 8u * desc.size; ++i) {
+                bits |= operands::immediate(places.other, 1u << i) != 0 ? 1u << i : 0;
+            }
+            return bits;
+        }
+        default:
+            return 0;
+    }
+}
+
 // What decides whether an instruction is that of a row, close together.
 struct IndexEntry {
     uint32_t mask;
     uint32_t match;
-    uint16_t row;  // in kInsns
+    uint32_t nonzero;  // one of these bits at least is set
+    uint16_t row;      // in kInsns
     Extension extension;
+    bool more_rules;  // than that
 };
+
+constexpr IndexEntry make_entry(uint16_t row) {
+    const InsnDesc& desc = kInsns[row];
+    const uint32_t field = nonzero_field(desc);
+    return {desc.mask, desc.match,     field != 0 ? field : ~uint32_t{0},
+            row,       desc.extension, desc.rules != rule_none && field == 0};
+}
 
 struct DecodeIndex {
     std::array<uint16_t, kBuckets + 1> first{};  // of each bucket's entries
@@ -85,8 +119,7 @@ consteval DecodeIndex make_index() {
     }
     for (uint16_t row = 0; row < kInsnCount; ++row) {
         visit_buckets(kInsns[row], [&index, &next, row](unsigned bucket) {
-            index.entries[next[bucket]++] =
-                IndexEntry{kInsns[row].mask, kInsns[row].match, row, kInsns[row].extension};
+            index.entries[next[bucket]++] = make_entry(row);
         });
     }
     return index;
@@ -97,55 +130,44 @@ constexpr DecodeIndex kIndex = make_index();
 constexpr uint32_t kFenceTso = 0x8330000f;
 constexpr uint32_t kPause = 0x0100000f;
 
-bool obeys_rules(const InsnDesc& desc, const Insn& insn, const ExtensionSet& extensions) {
+bool obeys_rules(const InsnDesc& desc, uint32_t bits, const ExtensionSet& extensions) {
     const unsigned rules = desc.rules;
-    if (rules == rule_none) {
-        return true;
-    }
+    const Insn insn = operands::extract(desc, desc.format, bits);
     return !((rules & rule_rounding) != 0 && (insn.rm == 5 || insn.rm == 6)) &&
            !((rules & rule_imm) != 0 && insn.imm == 0) && !((rules & rule_rd) != 0 && insn.rd == 0) &&
            !((rules & rule_rd_sp) != 0 && insn.rd == 2) && !((rules & rule_rs1) != 0 && insn.rs1 == 0) &&
            !((rules & rule_rs2) != 0 && insn.rs2 == 0) &&
            !((rules & rule_even) != 0 && ((insn.rd | insn.rs2) & 1) != 0) &&
            !((rules & rule_plain_fence) != 0 &&
-             (insn.bits == kFenceTso || (insn.bits == kPause && extensions.has(Extension::zihintpause))));
+             (bits == kFenceTso || (bits == kPause && extensions.has(Extension::zihintpause))));
 }
 
 }  // namespace
 
-Insn decode(uint32_t bits, const ExtensionSet& extensions) {
-    Insn insn;
-    insn.size = static_cast<uint8_t>(insn_size(static_cast<uint16_t>(bits)));
-    if (insn.size == 2) {
-        bits &= 0xffff;
-    }
-    insn.bits = bits;
-    const unsigned bucket = insn.size == 2 ? bucket16(bits) : bucket32(bits);
+const InsnDesc* find_insn(uint32_t bits, const ExtensionSet& extensions) {
+    const unsigned bucket = (bits & kQuadrantMask) != 3 ? bucket16(bits) : bucket32(bits);
     const IndexEntry* const end = &kIndex.entries[0] + kIndex.first[bucket + 1];
     for (const IndexEntry* entry = &kIndex.entries[0] + kIndex.first[bucket]; entry != end; ++entry) {
-        if ((bits & entry->mask) != entry->match || !extensions.has(entry->extension)) {
-            continue;
+        if ((bits & entry->mask) == entry->match && (bits & entry->nonzero) != 0 &&
+            extensions.has(entry->extension) &&
+            (!entry->more_rules || obeys_rules(kInsns[entry->row], bits, extensions))) {
+            return &kInsns[entry->row];
         }
-        const InsnDesc& desc = kInsns[entry->row];
-        extract_operands(desc.format, &insn);
-        if (obeys_rules(desc, insn, extensions)) [[likely]] {
-            insn.desc = &desc;
-            return insn;
-        }
-        insn = Insn{nullptr, bits, 0, insn.size};
     }
-    return insn;
+    return nullptr;
+}
+
+Insn decode(uint32_t bits, const ExtensionSet& extensions) {
+    const unsigned size = insn_size(static_cast<uint16_t>(bits));
+    bits = size == 2 ? bits & 0xffff : bits;
+    const InsnDesc* const desc = find_insn(bits, extensions);
+    return desc != nullptr ? operands::extract(*desc, desc->format, bits)
+                           : Insn{.bits = bits, .size = static_cast<uint8_t>(size)};
 }
 
 bool matches(const InsnDesc& desc, uint32_t bits) {
-    if (desc.size != insn_size(static_cast<uint16_t>(bits)) || (bits & desc.mask) != desc.match) {
-        return false;
-    }
-    Insn insn;
-    insn.bits = bits;
-    insn.size = desc.size;
-    extract_operands(desc.format, &insn);
-    return obeys_rules(desc, insn, kAllExtensions);
+    return desc.size == insn_size(static_cast<uint16_t>(bits)) && (bits & desc.mask) == desc.match &&
+           obeys_rules(desc, bits, kAllExtensions);
 }
 
 }  // namespace weft::riscv

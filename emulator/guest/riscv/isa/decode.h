@@ -32,14 +32,14 @@ inline constexpr unsigned kRoundingDynamic = 7;
 // count as 4.
 constexpr unsigned insn_size(uint16_t first_half) { return (first_half & 3) == 3 ? 4 : 2; }
 
+// The row of the instruction in `bits`, whose upper half is zero for a 16-bit one; null if it is none of these extensions.
+const InsnDesc* find_insn(uint32_t bits, const ExtensionSet& extensions);
+
 // Decodes the instruction in `bits` (the upper half is ignored for a 16-bit one), which is one of these extensions: another
 // encoding is no instruction.
 Insn decode(uint32_t bits, const ExtensionSet& extensions);
 // One of any extension.
 inline Insn decode(uint32_t bits) { return decode(bits, kAllExtensions); }
-
-// Fills in the fields of `insn` that `format` has from insn->bits.
-void extract_operands(Format format, Insn* insn);
 
 // Whether `bits` is an encoding of `desc`, its rules included. Only the table's tests need to ask row by row.
 bool matches(const InsnDesc& desc, uint32_t bits);

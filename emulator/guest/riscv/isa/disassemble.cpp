@@ -13,7 +13,7 @@ namespace weft::riscv {
 namespace {
 
 constexpr std::string_view kSyntax[] = {
-#define WEFT_RISCV_FORMAT_SYNTAX(name, syntax) syntax,
+#define WEFT_RISCV_FORMAT_SYNTAX(name, syntax, ...) syntax,
     WEFT_RISCV_FORMATS(WEFT_RISCV_FORMAT_SYNTAX)
 #undef WEFT_RISCV_FORMAT_SYNTAX
 };

@@ -1,5 +1,6 @@
 #include "emulator/guest/riscv/translate/insn_interpreter.h"
 
+#include "emulator/guest/riscv/isa/operands.h"
 #include "emulator/guest/riscv/translate/interpreted_execution.h"
 #include "emulator/guest/riscv/translate/semantics_all.h"
 #include "weft/guest_ram.h"
@@ -8,58 +9,66 @@ namespace weft::riscv {
 
 namespace {
 
-using Action = void (*)(InsnInterpreter&, const Insn&);
+// Runs the instruction in `bits`, which is of the row that the action was made for: where its operands are is known then.
+template <class Context>
+using ActionOf = void (*)(Context&, uint32_t bits);
+using Action = ActionOf<InsnInterpreter>;
 
 // Chooses InsnInterpreter's instance of a semantics by the type it is asked for. A function of Translator's is none.
-#define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight)             \
-    template <class Context>                                                                \
-    constexpr void (*action_##id())(Context&, const Insn&) {                                \
-        if constexpr (requires(Context& t, const Insn& insn) { semantics::id(t, insn); }) { \
-            return [](Context& t, const Insn& insn) { semantics::id(t, insn); };            \
-        } else {                                                                            \
-            return nullptr;                                                                 \
-        }                                                                                   \
+#define WEFT_RISCV_ACTION(id, semantic, format)                                                         \
+    template <class Context>                                                                            \
+    constexpr ActionOf<Context> action_##id() {                                                         \
+        if constexpr (requires(Context& t, const Insn& insn) { semantics::semantic(t, insn); }) {       \
+            return [](Context& t, uint32_t bits) {                                                      \
+                semantics::semantic(t, operands::extract(insn_desc(InsnId::id), Format::format, bits)); \
+            };                                                                                          \
+        } else {                                                                                        \
+            return nullptr;                                                                             \
+        }                                                                                               \
     }
-WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION)
+#define WEFT_RISCV_ACTION_32(id, mnemonic, bits, format, extension, rules, weight) \
+    WEFT_RISCV_ACTION(id, id, format)
+#define WEFT_RISCV_ACTION_16(id, mnemonic, bits, format, expands, extension, rules, weight) \
+    WEFT_RISCV_ACTION(id, expands, format)
+WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION_32)
+WEFT_RISCV_INSNS_16(WEFT_RISCV_ACTION_16)
+#undef WEFT_RISCV_ACTION_16
+#undef WEFT_RISCV_ACTION_32
 #undef WEFT_RISCV_ACTION
 
-// By InsnDesc::semantic. Null: only translated.
-constexpr Action kActions[kInsn32Count] = {
-#define WEFT_RISCV_ACTION(id, mnemonic, bits, format, extension, rules, weight) \
-    action_##id<InsnInterpreter>(),
-    WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION)
+// By InsnDesc::id. Null: only translated.
+constexpr Action kActions[kInsnCount] = {
+#define WEFT_RISCV_ACTION(id, ...) action_##id<InsnInterpreter>(),
+    WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION) WEFT_RISCV_INSNS_16(WEFT_RISCV_ACTION)
 #undef WEFT_RISCV_ACTION
 };
 
-Action action_of(const Insn& insn) {
-    return insn.desc == nullptr ? nullptr : kActions[static_cast<unsigned>(insn.desc->semantic)];
-}
-
 }  // namespace
 
-bool InsnInterpreter::fetch(Insn* insn) const {
+bool InsnInterpreter::fetch(uint32_t* bits) {
     const uint32_t low = guest_ram::load<uint16_t>(code_ + offset_);
-    if (insn_size(static_cast<uint16_t>(low)) == 2) {
-        *insn = decode(low, extensions_);
+    size_ = insn_size(static_cast<uint16_t>(low));
+    if (size_ == 2) {
+        *bits = low;
         return true;
     }
     if (offset_ + 4 > end_) {
         return false;
     }
-    *insn = decode(low | uint32_t{guest_ram::load<uint16_t>(code_ + offset_ + 2)} << 16, extensions_);
+    *bits = low | uint32_t{guest_ram::load<uint16_t>(code_ + offset_ + 2)} << 16;
     return true;
 }
 
 RunResult InsnInterpreter::run() {
     uint32_t insns = 0;
-    Insn insn;
-    while (offset_ < end_ && fetch(&insn)) {
-        const Action action = action_of(insn);
+    uint32_t bits = 0;
+    while (offset_ < end_ && fetch(&bits)) {
+        const InsnDesc* const desc = find_insn(bits, extensions_);
+        const Action action = desc != nullptr ? kActions[static_cast<unsigned>(desc->id)] : nullptr;
         if (action == nullptr) {
             break;
         }
-        size_ = insn.size;
-        action(*this, insn);
+        action(*this, bits);
         if (progress_ == Progress::raised) {
             header_.pc = pc_at(offset());
             return {RunStop::exception, insns};
@@ -79,8 +88,6 @@ RunResult run(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size
     return InsnInterpreter(*static_cast<State*>(state), TbFlags(tb_flags), code, size).run();
 }
 
-bool runs_untranslated(const InsnDesc& desc) {
-    return kActions[static_cast<unsigned>(desc.semantic)] != nullptr;
-}
+bool runs_untranslated(const InsnDesc& desc) { return kActions[static_cast<unsigned>(desc.id)] != nullptr; }
 
 }  // namespace weft::riscv

@@ -173,8 +173,8 @@ class InsnInterpreter {
   private:
     enum class Progress : uint8_t { goes_on, jumps, raised };
 
-    // Decodes the instruction at offset_, which is below end_. False: it reaches past the bytes.
-    bool fetch(Insn* insn) const;
+    // The instruction at offset_, which is below end_, and its size. False: it reaches past the bytes.
+    bool fetch(uint32_t* bits);
     uint64_t pc_at(int32_t offset) const { return begin_pc_ + static_cast<uint64_t>(int64_t{offset}); }
     static uint64_t address_of(Known64 address, ir::MemOp memop) {
         return address.value + static_cast<uint64_t>(int64_t{memop.displacement()});
