@@ -84,7 +84,7 @@ Bytes packet(uint8_t protocol, uint32_t from, uint32_t to, Bytes payload, size_t
     return frame;
 }
 
-constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kPush = 8, kAck = 16;
+constexpr uint8_t kSyn = 2, kRst = 4, kPush = 8, kAck = 16;
 
 // A card whose frames a test writes and reads.
 class Card final : public NetClient {

@@ -261,8 +261,10 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
         }
         root_->add_subregion(kRamBase, topology_.ram(std::move(ram)));
         add_virtio(config, control);
-        add_pci(config, control);
+        add_pci(config);
     }
+    // Not within the transaction: where the guest does it, one begins under the bridge's lock.
+    plug_pci(config, control);
     load_images();
 }
 
@@ -282,7 +284,7 @@ void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
     }
 }
 
-void VirtBoard::add_pci(const VirtConfig& config, MachineControl& control) {
+void VirtBoard::add_pci(const VirtConfig& config) {
     const auto window = [&](const char* name, Range range, const mem::RegionPtr& bus, uint64_t from) {
         root_->add_subregion(range.base, topology_.alias(name, bus, from, range.size));
     };
@@ -291,6 +293,9 @@ void VirtBoard::add_pci(const VirtConfig& config, MachineControl& control) {
     window("pci-memory-window", kPciMemory, pci_.memory_bars(), kPciMemory.base);
     const Range high = pci_high_memory(config.boot.ram_size);
     window("pci-high-memory-window", high, pci_.memory_bars(), high.base);
+}
+
+void VirtBoard::plug_pci(const VirtConfig& config, MachineControl& control) {
     const Functions functions = *assign_functions(config.devices);
     for (unsigned index = 0; index < functions.size(); ++index) {
         if (functions[index] != nullptr) {

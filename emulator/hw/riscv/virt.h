@@ -112,7 +112,8 @@ class VirtBoard final : public Board {
               std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom, Flashes flashes,
               std::unique_ptr<mem::Topology> topology);
     void add_virtio(const VirtConfig& config, MachineControl& control);
-    void add_pci(const VirtConfig& config, MachineControl& control);
+    void add_pci(const VirtConfig& config);
+    void plug_pci(const VirtConfig& config, MachineControl& control);
     void load_images();
     void load(uint64_t paddr, std::span<const uint8_t> bytes);
     void load_device_tree();
