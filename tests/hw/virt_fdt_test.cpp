@@ -111,7 +111,7 @@ TEST_CASE("the tree of two harts says what the board has") {
           "riscv,cbom-block-size = <0x40>;\n"
           "riscv,cbop-block-size = <0x40>;\n"
           "riscv,cboz-block-size = <0x40>;\n"
-          "mmu-type = \"riscv,sv48\";\n");
+          "mmu-type = \"riscv,sv57\";\n");
     CHECK(properties(tree.source, "cpu@2").empty());
     CHECK(properties(tree.source, "interrupt-controller") ==
           "phandle = <0x04>;\n#interrupt-cells = <0x01>;\ninterrupt-controller;\n"

@@ -194,11 +194,13 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK(parsed("rv64,d=off").extensions.has(Extension::f));
     CHECK_FALSE(parsed("rv64,d=off").extensions.has(Extension::zcd));
     CHECK(mmu_type(parsed("rv64,sv48=off")) == std::string("riscv,sv39"));
-    CHECK(mmu_type(kRv64) == std::string("riscv,sv48"));
+    CHECK(mmu_type(kRv64) == std::string("riscv,sv57"));
+    CHECK(mmu_type(parsed("rv64,sv57=off")) == std::string("riscv,sv48"));
+    CHECK(mmu_type(parsed("rva22s64,sv57=on")) == std::string("riscv,sv57"));
     CHECK(mmu_type(parsed("rva22s64")) == std::string("riscv,sv39"));
     CHECK(mmu_type(parsed("rva22u64")) == std::string("riscv,none"));
     // What QEMU's users turn off, or leave on.
-    CHECK(parsed("rv64,v=false,h=off,sv57=off,mmu=true,pmp=on").extensions == kRv64.extensions);
+    CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);
 }
 
 TEST_CASE("-cpu: what cannot be is said in one line") {
@@ -212,6 +214,7 @@ TEST_CASE("-cpu: what cannot be is said in one line") {
     CHECK(refused("rv64,c=off") == "property 'c' cannot be off: weft has no CPU without it");
     CHECK(refused("rv64,f=off") == "property 'd' needs 'f', which is off");
     CHECK(refused("rva22s64,s=off,svinval=on") == "property 'svinval' needs 's', which is off");
+    CHECK(refused("rv64,sv57=on,sv48=off") == "property 'sv57' needs 'sv48', which is off");
     CHECK(refused("rv64,b=on,zbs=off") == "property 'b' needs 'zbs', which is off");
     CHECK(refused("zba=on") == "the model's name comes first");
     CHECK(refused("rva23s64") ==

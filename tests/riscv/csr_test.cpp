@@ -179,6 +179,11 @@ TEST_CASE("fields of extensions that the model has not are zero", "[csr]") {
     small.csr_write(0x180, uint64_t{8} << 60);
     small.csr_write(0x180, uint64_t{9} << 60);
     CHECK(small.csr_read(0x180) == uint64_t{8} << 60);
+    const CpuModel sv48 = model_of("rv64,sv57=off");
+    FakeHart middle(0, sv48);
+    middle.csr_write(0x180, uint64_t{9} << 60);
+    middle.csr_write(0x180, uint64_t{10} << 60);
+    CHECK(middle.csr_read(0x180) == uint64_t{9} << 60);
 }
 
 TEST_CASE("CSR instructions give the old value and change what they name", "[csr]") {
@@ -253,14 +258,14 @@ TEST_CASE("floating-point CSRs need FS", "[csr]") {
     CHECK(fake.csr_read(3) == 0x51);
 }
 
-TEST_CASE("satp takes Bare, Sv39 and Sv48, and ignores other modes entirely", "[csr]") {
+TEST_CASE("satp takes Bare, Sv39, Sv48 and Sv57, and ignores other modes entirely", "[csr]") {
     FakeHart fake;
     const uint64_t rest = uint64_t{0xbeef} << 44 | 0x0fff'ffff'ffff;
     for (uint64_t mode = 0; mode < 16; ++mode) {
         CAPTURE(mode);
         fake.csr_write(0x180, uint64_t{8} << 60 | 0x1234);
         fake.csr_write(0x180, mode << 60 | rest);
-        const bool legal = mode == 0 || mode == 8 || mode == 9;
+        const bool legal = mode == 0 || (mode >= 8 && mode <= 10);
         CHECK(fake.csr_read(0x180) == (legal ? mode << 60 | rest : uint64_t{8} << 60 | 0x1234));
     }
     CHECK(fake.flushes.empty());

@@ -35,7 +35,7 @@ uint64_t tvec(uint64_t before, uint64_t value) { return (value & 3) < 2 ? value 
 // 4.1.11: "if satp is written with an unsupported MODE, the entire write has no effect".
 uint64_t satp(uint64_t before, uint64_t value) {
     const uint64_t mode = value >> 60;
-    return mode == 0 || mode == 8 || mode == 9 ? value : before;
+    return mode == 0 || (mode >= 8 && mode <= 10) ? value : before;
 }
 
 uint64_t with_sd(uint64_t status) { return status | ((status >> 13 & 3) == 3 ? uint64_t{1} << 63 : 0); }

@@ -59,7 +59,7 @@ inline constexpr unsigned kSatpModeShift = 60;
 inline constexpr unsigned kSatpAsidShift = 44;
 inline constexpr uint64_t kSatpAsidMask = 0xffff;
 inline constexpr uint64_t kSatpPpn = (uint64_t{1} << 44) - 1;
-enum class SatpMode : uint64_t { bare = 0, sv39 = 8, sv48 = 9 };
+enum class SatpMode : uint64_t { bare = 0, sv39 = 8, sv48 = 9, sv57 = 10 };
 constexpr SatpMode satp_mode(uint64_t satp) { return static_cast<SatpMode>(satp >> kSatpModeShift); }
 
 // pmpNcfg, privileged specification 3.7.1.

@@ -57,6 +57,7 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     {Extension::s, {Extension::u, Extension::sv39}},
     {Extension::u, {Extension::zicsr}},
     {Extension::sv48, {Extension::sv39}},
+    {Extension::sv57, {Extension::sv48}},
     {Extension::sv39, {Extension::s}},
 });
 

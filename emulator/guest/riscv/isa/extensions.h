@@ -78,6 +78,7 @@ enum class Naming : uint8_t {
     X(u,            'U', hidden)  /* U mode */                                 \
     X(sv39,         0,   hidden)  /* the translation schemes of S mode */      \
     X(sv48,         0,   hidden)                                               \
+    X(sv57,         0,   hidden)                                               \
     X(zbb_zbkb,     0,   derived) /* what both have */                         \
     X(zbc_zbkc,     0,   derived)                                              \
     X(zfa_d,        0,   derived) /* what one has for the other */             \
