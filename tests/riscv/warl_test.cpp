@@ -73,6 +73,9 @@ uint64_t envcfg(uint64_t before, uint64_t value) {
     return (value & 0x30) == 0x20 ? (value & kMask & ~uint64_t{0x30}) | (before & 0x30) : value & kMask;
 }
 
+// "Smepmp": MML and MMWP stay; here no entry is locked, so that RLB is free.
+uint64_t mseccfg(uint64_t before, uint64_t value) { return (value & 7) | (before & 3); }
+
 struct Rule {
     unsigned first, last;
     const char* name;
@@ -125,6 +128,7 @@ constexpr Rule kRules[] = {
     // The granularity is 4 bytes: every bit of a 56-bit address above these.
     {0x3b0, 0x3bf, "pmpaddr", bits<0x003f'ffff'ffff'ffff>},
     {0x3c0, 0x3ef, "pmpaddr beyond the entries", fixed<0>},
+    {0x747, 0x747, "mseccfg: RLB, MMWP, MML", mseccfg},
     {0xb00, 0xb00, "mcycle", bits<kOnes>},
     {0xb02, 0xb02, "minstret", bits<kOnes>},
     {0xb03, 0xb1f, "mhpmcounter", fixed<0>},

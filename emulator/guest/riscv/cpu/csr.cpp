@@ -107,6 +107,8 @@ constexpr CsrDesc kTable[] = {
     range(Extension::priv, kCsrPmpaddr0, kCsrPmpaddr15, read_pmpaddr, write_pmpaddr, kPmpAddrMask),
     range(Extension::priv, kCsrPmpaddr15 + 1, kCsrPmpaddr63, read_zero),
 
+    field(Extension::smepmp, kCsrMseccfg, &State::mseccfg, kMseccfgWritable, write_mseccfg),
+
     one(Extension::priv, kCsrMcycle, read_cycle, write_cycle, kAll),
     one(Extension::priv, kCsrMinstret, read_instret, write_instret, kAll),
     range(Extension::priv, kCsrMhpmcounter3, kCsrMhpmcounter31, read_zero),

@@ -73,6 +73,11 @@ inline constexpr uint8_t kPmpNa4 = 0x10;
 inline constexpr uint8_t kPmpNapot = 0x18;
 inline constexpr uint8_t kPmpLock = 0x80;
 inline constexpr uint8_t kPmpWritable = kPmpRead | kPmpWrite | kPmpExec | kPmpModeMask | kPmpLock;
+// mseccfg, privileged specification "Smepmp".
+inline constexpr uint64_t kSecMml = 1;
+inline constexpr uint64_t kSecMmwp = 2;
+inline constexpr uint64_t kSecRlb = 4;
+
 // Physical addresses have 56 bits; pmpaddr holds bits 55 to 2.
 inline constexpr unsigned kPhysicalBits = 56;
 inline constexpr uint64_t kPmpAddrMask = (uint64_t{1} << (kPhysicalBits - 2)) - 1;

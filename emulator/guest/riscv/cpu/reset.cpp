@@ -31,6 +31,7 @@ void clear(State& state, const void* model) {
                                     &State::mcounteren,
                                     &State::menvcfg,
                                     &State::mcountinhibit,
+                                    &State::mseccfg,
                                     &State::stvec,
                                     &State::sepc,
                                     &State::scause,

@@ -61,6 +61,7 @@ enum class Naming : uint8_t {
     X(zbkc,         0,   listed)                                               \
     X(zbkx,         0,   listed)                                               \
     X(zbs,          0,   listed)                                               \
+    X(smepmp,       0,   listed)                                               \
     X(ssccptr,      0,   listed)                                               \
     X(sscounterenw, 0,   listed)                                               \
     X(sstc,         0,   listed)                                               \
