@@ -21,7 +21,7 @@ constexpr const char* kPeerCpu =
     "zawrs=true,zbc=true,zbkb=true,zbkc=true,zbkx=true,zcb=true,zcmop=true,zabha=true,zacas=true,zfa=true,"
     "zfh=true,"
     "zicbom=true,zicbop=true,zicboz=true,svnapot=true,svpbmt=true,sdtrig=false,"
-    "svadu=true,svade=false,sv57=true,smepmp=true,mmu=true,pmp=true";
+    "svadu=true,svade=false,sv57=true,smepmp=true,smstateen=true,mmu=true,pmp=true";
 
 std::vector<std::string> split_lines(const std::string& text) {
     std::vector<std::string> lines;

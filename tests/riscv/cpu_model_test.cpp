@@ -191,6 +191,9 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK(parsed("rv64,m=off,zmmul=on").extensions.has(Extension::zmmul));
     CHECK_FALSE(parsed("rv64,b=off").extensions.has_any({Extension::b, Extension::zba, Extension::zbs}));
     CHECK(parsed("rva22s64,b=off,b=on").extensions.has(Extension::b));
+    CHECK_FALSE(parsed("max,smstateen=off").extensions.has(Extension::ssstateen));
+    CHECK_FALSE(parsed("max,ssstateen=off").extensions.has(Extension::smstateen));
+    CHECK(parsed("rv64,smstateen=on").extensions.has(Extension::ssstateen));
     CHECK(parsed("rv64,d=off").extensions.has(Extension::f));
     CHECK_FALSE(parsed("rv64,d=off").extensions.has(Extension::zcd));
     CHECK(mmu_type(parsed("rv64,sv48=off")) == std::string("riscv,sv39"));

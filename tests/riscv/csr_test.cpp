@@ -18,11 +18,11 @@ struct NumberRange {
 
 // Every register the hart has.
 const std::vector<NumberRange> kExisting = {
-    {0x001, 0x003}, {0x100, 0x100}, {0x104, 0x106}, {0x10a, 0x10a}, {0x140, 0x144}, {0x14d, 0x14d},
-    {0x180, 0x180}, {0x300, 0x306}, {0x30a, 0x30a}, {0x320, 0x320}, {0x323, 0x33f}, {0x340, 0x344},
-    {0x3a0, 0x3a0}, {0x3a2, 0x3a2}, {0x3a4, 0x3a4}, {0x3a6, 0x3a6}, {0x3a8, 0x3a8}, {0x3aa, 0x3aa},
-    {0x3ac, 0x3ac}, {0x3ae, 0x3ae}, {0x3b0, 0x3ef}, {0x747, 0x747}, {0xb00, 0xb00}, {0xb02, 0xb1f},
-    {0xc00, 0xc1f}, {0xf11, 0xf15}};
+    {0x001, 0x003}, {0x100, 0x100}, {0x104, 0x106}, {0x10a, 0x10a}, {0x10c, 0x10f}, {0x140, 0x144},
+    {0x14d, 0x14d}, {0x180, 0x180}, {0x300, 0x306}, {0x30a, 0x30a}, {0x30c, 0x30f}, {0x320, 0x320},
+    {0x323, 0x33f}, {0x340, 0x344}, {0x3a0, 0x3a0}, {0x3a2, 0x3a2}, {0x3a4, 0x3a4}, {0x3a6, 0x3a6},
+    {0x3a8, 0x3a8}, {0x3aa, 0x3aa}, {0x3ac, 0x3ac}, {0x3ae, 0x3ae}, {0x3b0, 0x3ef}, {0x747, 0x747},
+    {0xb00, 0xb00}, {0xb02, 0xb1f}, {0xc00, 0xc1f}, {0xf11, 0xf15}};
 
 bool exists(unsigned number) {
     for (const NumberRange& range : kExisting) {
@@ -40,6 +40,9 @@ void open_all(FakeHart& fake) {
     state.mcounteren = 0xffff'ffff;
     state.scounteren = 0xffff'ffff;
     state.menvcfg = uint64_t{1} << 63;
+    for (uint64_t& enables : state.mstateen) {
+        enables = ~uint64_t{0};
+    }
 }
 
 TEST_CASE("each CSR number exists for the modes its number names", "[csr]") {
@@ -256,6 +259,41 @@ TEST_CASE("floating-point CSRs need FS", "[csr]") {
     CHECK(fake.csr_read(1) == 0x11);
     CHECK(fake.csr_read(2) == 2);
     CHECK(fake.csr_read(3) == 0x51);
+}
+
+// Privileged specification, "Smstateen/Ssstateen": senvcfg is ENVCFG's, each sstateen that of SE of the same number.
+TEST_CASE("mstateen takes what it guards from S mode", "[csr]") {
+    FakeHart fake;
+    const auto reachable = [&fake](unsigned number, CsrOp op) {
+        fake.csr(number, 0, op);
+        return !fake.csr_illegal();
+    };
+    for (unsigned index = 0; index < 4; ++index) {
+        for (unsigned bit = 0; bit < 64; ++bit) {
+            fake.state().priv = Priv::machine;
+            for (unsigned other = 0; other < 4; ++other) {
+                fake.csr_write(0x30c + other, 0);
+            }
+            fake.csr_write(0x30c + index, uint64_t{1} << bit);
+            CHECK(reachable(0x10a, CsrOp::read));
+            for (const CsrOp op : {CsrOp::read, CsrOp::write, CsrOp::set}) {
+                CAPTURE(index, bit, static_cast<int>(op));
+                fake.state().priv = Priv::supervisor;
+                CHECK(reachable(0x10a, op) == (index == 0 && bit == 62));
+                for (unsigned other = 0; other < 4; ++other) {
+                    CHECK(reachable(0x10c + other, op) == (other == index && bit == 63));
+                }
+                fake.state().priv = Priv::user;
+                CHECK_FALSE(reachable(0x10c + index, op));
+            }
+        }
+    }
+    FakeHart plain(0, kRv64);
+    plain.state().priv = Priv::supervisor;
+    plain.csr_read(0x10a);
+    CHECK_FALSE(plain.csr_illegal());
+    plain.csr_read(0x10c);
+    CHECK(plain.csr_illegal());
 }
 
 TEST_CASE("satp takes Bare, Sv39, Sv48 and Sv57, and ignores other modes entirely", "[csr]") {

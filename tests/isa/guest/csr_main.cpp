@@ -63,6 +63,10 @@ constexpr Field kFields[] = {
     {"mtvec", 0x305, kAll},
     {"mcounteren", 0x306, 7},
     {"menvcfg", 0x30a, uint64_t{1} << 63 | 1},  // STCE, FIOM
+    {"mstateen0", 0x30c, uint64_t{3} << 62},    // SE0, ENVCFG; the others guard what weft has not
+    {"mstateen1", 0x30d, kAll},
+    {"mstateen2", 0x30e, kAll},
+    {"mstateen3", 0x30f, kAll},
     {"mcountinhibit", 0x320, 5},
     {"mepc", 0x341, kAll},
     {"mcause", 0x342, kAll},
@@ -191,6 +195,32 @@ void views() {
     }
 }
 
+// What mstateen lets S and U mode at.
+void state_enables() {
+    constexpr uint32_t kGuarded[] = {0x10a, 0x10c, 0x10d, 0x10e, 0x10f};
+    constexpr Mode kModes[] = {machine, supervisor, user};
+    for (uint32_t index = 0; index < 4; ++index) {
+        for (unsigned bit = 0; bit < 64; bit += bit == 0 ? 57 : 1) {
+            const uint32_t enable[] = {csrrw(0, 0x30c + index, 10), csrrs(10, 0x30c + index, 0)};
+            put_code(enable, 2);
+            run(machine, uint64_t{1} << bit);
+            for (const uint32_t number : kGuarded) {
+                for (const Mode mode : kModes) {
+                    const uint32_t insns[] = {csrrs(10, number, 0), csrrs(11, number, 11),
+                                              csrrw(11, number, 10)};
+                    put_code(insns, 3);
+                    out_line("state enable: index, bit, guarded, mode",
+                             index << 28 | bit << 20 | number << 4 | static_cast<uint32_t>(mode));
+                    out_line("cause", run(mode, 0).cause);
+                }
+            }
+        }
+        const uint32_t disable[] = {csrrw(0, 0x30c + index, 10)};
+        put_code(disable, 1);
+        run(machine, 0);
+    }
+}
+
 // Whether a counter shows more some time later. A clock may be coarse: many instructions, but not for ever.
 bool advances(uint64_t (*read)()) {
     constexpr uint64_t kPatience = 100'000'000;
@@ -240,6 +270,7 @@ void system_main() {
     GUEST_CSR_WRITE(0x14d, 0);  // stimecmp has no value until one is written
     fields();
     existence();
+    state_enables();
     views();
     counters();
 }

@@ -49,6 +49,10 @@ inline constexpr uint64_t kEnvcfgAdue = uint64_t{1} << 61;
 inline constexpr uint64_t kEnvcfgPbmte = uint64_t{1} << 62;
 inline constexpr uint64_t kEnvcfgStce = uint64_t{1} << 63;
 
+// mstateen0 to mstateen3, privileged specification "Smstateen/Ssstateen", as far as there is state that they guard.
+inline constexpr uint64_t kStateenEnvcfg = uint64_t{1} << 62;  // of mstateen0
+inline constexpr uint64_t kStateenSe = uint64_t{1} << 63;
+
 // mcounteren, scounteren, mcountinhibit, privileged specification 3.1.11 and 3.1.12.
 inline constexpr uint64_t kCounterCy = 1;
 inline constexpr uint64_t kCounterTm = 2;

@@ -41,6 +41,13 @@ void write_menvcfg(State& state, unsigned number, uint64_t value, uint64_t mask)
 bool stimecmp_allowed(const State& state, unsigned number);
 void write_stimecmp(State& state, unsigned number, uint64_t value, uint64_t mask);
 
+// csr_stateen.cpp
+inline constexpr uint64_t kMstateenWritable = kStateenSe | kStateenEnvcfg;
+uint64_t read_mstateen(const State& state, unsigned number);
+void write_mstateen(State& state, unsigned number, uint64_t value, uint64_t mask);
+bool sstateen_allowed(const State& state, unsigned number);
+bool senvcfg_allowed(const State& state, unsigned number);
+
 // csr_counter.cpp
 uint64_t read_cycle(const State& state, unsigned number);
 void write_cycle(State& state, unsigned number, uint64_t value, uint64_t mask);

@@ -42,6 +42,9 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     {Extension::za64rs, {Extension::zalrsc}},
     {Extension::zcb, {Extension::zca}},
     {Extension::zcmop, {Extension::zca, Extension::zimop}},
+    // One is the other as M mode sees it.
+    {Extension::smstateen, {Extension::ssstateen}},
+    {Extension::ssstateen, {Extension::s, Extension::smstateen}},
     {Extension::sstc, {Extension::s}},
     {Extension::svinval, {Extension::s}},
     {Extension::svade, {Extension::s}},

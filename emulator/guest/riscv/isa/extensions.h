@@ -62,8 +62,10 @@ enum class Naming : uint8_t {
     X(zbkx,         0,   listed)                                               \
     X(zbs,          0,   listed)                                               \
     X(smepmp,       0,   listed)                                               \
+    X(smstateen,    0,   listed)                                               \
     X(ssccptr,      0,   listed)                                               \
     X(sscounterenw, 0,   listed)                                               \
+    X(ssstateen,    0,   listed)                                               \
     X(sstc,         0,   listed)                                               \
     X(sstvala,      0,   listed)                                               \
     X(sstvecd,      0,   listed)                                               \
