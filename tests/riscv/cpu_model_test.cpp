@@ -194,6 +194,10 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK_FALSE(parsed("max,smstateen=off").extensions.has(Extension::ssstateen));
     CHECK_FALSE(parsed("max,ssstateen=off").extensions.has(Extension::smstateen));
     CHECK(parsed("rv64,smstateen=on").extensions.has(Extension::ssstateen));
+    CHECK(parsed("rv64,zkn=on").extensions.has_all({Extension::zkn, Extension::zbkb, Extension::zknh}));
+    CHECK(parsed("rv64,zbkb=on,zbkc=on,zbkx=on,zksed=on,zksh=on").extensions.has(Extension::zks));
+    CHECK_FALSE(parsed("max,zkn=off").extensions.has_any({Extension::zkn, Extension::zknd, Extension::zkne}));
+    CHECK(parsed("max,zkn=off").extensions.has_all({Extension::zks, Extension::zbkb}));
     CHECK(parsed("rv64,d=off").extensions.has(Extension::f));
     CHECK_FALSE(parsed("rv64,d=off").extensions.has(Extension::zcd));
     CHECK(mmu_type(parsed("rv64,sv48=off")) == std::string("riscv,sv39"));

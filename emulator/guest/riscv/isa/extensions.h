@@ -61,6 +61,13 @@ enum class Naming : uint8_t {
     X(zbkc,         0,   listed)                                               \
     X(zbkx,         0,   listed)                                               \
     X(zbs,          0,   listed)                                               \
+    X(zkn,          0,   listed)                                               \
+    X(zknd,         0,   listed)                                               \
+    X(zkne,         0,   listed)                                               \
+    X(zknh,         0,   listed)                                               \
+    X(zks,          0,   listed)                                               \
+    X(zksed,        0,   listed)                                               \
+    X(zksh,         0,   listed)                                               \
     X(smepmp,       0,   listed)                                               \
     X(smstateen,    0,   listed)                                               \
     X(ssccptr,      0,   listed)                                               \
@@ -84,6 +91,7 @@ enum class Naming : uint8_t {
     X(sv57,         0,   hidden)                                               \
     X(zbb_zbkb,     0,   derived) /* what both have */                         \
     X(zbc_zbkc,     0,   derived)                                              \
+    X(zkne_zknd,    0,   derived)                                              \
     X(zfa_d,        0,   derived) /* what one has for the other */             \
     X(zfa_zfh,      0,   derived)                                              \
     X(zfh_d,        0,   derived)                                              \

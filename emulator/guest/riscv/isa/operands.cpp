@@ -121,6 +121,17 @@ void extract_32(Format format, Insn* insn) {
             insn->rs1 = rs1;
             insn->imm = as_signed(field(bits, 20, 5));
             break;
+        case Format::aes_round:
+            insn->rd = rd;
+            insn->rs1 = rs1;
+            insn->imm = as_signed(field(bits, 20, 4));
+            break;
+        case Format::sm4_byte:
+            insn->rd = rd;
+            insn->rs1 = rs1;
+            insn->rs2 = rs2;
+            insn->imm = as_signed(field(bits, 30, 2));
+            break;
         case Format::store:
         case Format::fp_store:
             insn->rs1 = rs1;
