@@ -18,7 +18,8 @@ constexpr const char* kWeftCpu = "max";
 constexpr const char* kPeerCpu =
     "rv64,h=false,v=false,b=true,sstc=true,svinval=true,zicntr=true,zihintpause=true,zihintntl=true,zicond="
     "true,zimop=true,"
-    "zawrs=true,zbc=true,zbkb=true,zbkc=true,zbkx=true,zkn=true,zks=true,zcb=true,zcmop=true,zabha=true,"
+    "zawrs=true,zbc=true,zbkb=true,zbkc=true,zbkx=true,zkn=true,zkr=true,zks=true,zcb=true,zcmop=true,zabha="
+    "true,"
     "zacas=true,zfa=true,"
     "zfh=true,"
     "zicbom=true,zicbop=true,zicboz=true,svnapot=true,svpbmt=true,sdtrig=false,"

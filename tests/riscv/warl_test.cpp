@@ -74,7 +74,7 @@ uint64_t envcfg(uint64_t before, uint64_t value) {
 }
 
 // "Smepmp": MML and MMWP stay; here no entry is locked, so that RLB is free.
-uint64_t mseccfg(uint64_t before, uint64_t value) { return (value & 7) | (before & 3); }
+uint64_t mseccfg(uint64_t before, uint64_t value) { return (value & 0x307) | (before & 3); }
 
 struct Rule {
     unsigned first, last;
@@ -131,7 +131,7 @@ constexpr Rule kRules[] = {
     // The granularity is 4 bytes: every bit of a 56-bit address above these.
     {0x3b0, 0x3bf, "pmpaddr", bits<0x003f'ffff'ffff'ffff>},
     {0x3c0, 0x3ef, "pmpaddr beyond the entries", fixed<0>},
-    {0x747, 0x747, "mseccfg: RLB, MMWP, MML", mseccfg},
+    {0x747, 0x747, "mseccfg: SSEED, USEED, RLB, MMWP, MML", mseccfg},
     {0xb00, 0xb00, "mcycle", bits<kOnes>},
     {0xb02, 0xb02, "minstret", bits<kOnes>},
     {0xb03, 0xb1f, "mhpmcounter", fixed<0>},
@@ -176,6 +176,9 @@ TEST_CASE("registers hold what is legal, whatever is written to them", "[csr]") 
     const std::vector<uint64_t> values = operands(random);
     FakeHart fake;
     for (unsigned number = 0; number < 4096; ++number) {
+        if (number == 0x015) {
+            continue;  // seed holds nothing
+        }
         prepare(fake);
         fake.csr(number, 0, CsrOp::set);
         const bool writable = !fake.csr_illegal();

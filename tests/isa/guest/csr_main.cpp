@@ -221,6 +221,29 @@ void state_enables() {
     }
 }
 
+// seed: who may have it, by which instructions. Of what it gives, its state.
+void seeds() {
+    constexpr uint32_t kSeed = 0x015;
+    constexpr uint32_t kCsrrsi = csrrs(10, kSeed, 0) | 4 << 12;
+    constexpr uint32_t kAccesses[] = {csrrw(10, kSeed, 0), csrrs(10, kSeed, 11), csrrc(10, kSeed, 11),
+                                      csrrs(10, kSeed, 0), csrrc(10, kSeed, 0),  kCsrrsi,
+                                      kCsrrsi | 1 << 15,   csrrw(0, kSeed, 11)};
+    constexpr Mode kModes[] = {machine, supervisor, user};
+    for (uint64_t bits = 0; bits < 4; ++bits) {
+        GUEST_CSR_WRITE(0x747, bits << 8);
+        out_line("mseccfg", GUEST_CSR_READ(0x747));
+        for (const uint32_t access : kAccesses) {
+            for (const Mode mode : kModes) {
+                const uint32_t insns[] = {access};
+                put_code(insns, 1);
+                const Probe p = run(mode, 0, 0);
+                out_line("seed: cause, state", p.cause << 4 | p.a[0] >> 30);
+            }
+        }
+    }
+    GUEST_CSR_WRITE(0x747, 0);
+}
+
 // Whether a counter shows more some time later. A clock may be coarse: many instructions, but not for ever.
 bool advances(uint64_t (*read)()) {
     constexpr uint64_t kPatience = 100'000'000;
@@ -271,6 +294,7 @@ void system_main() {
     fields();
     existence();
     state_enables();
+    seeds();
     views();
     counters();
 }

@@ -45,6 +45,11 @@ constexpr CsrDesc one(Extension extension, unsigned number, Read read, Write wri
     return range(extension, number, number, read, write, writable, allowed);
 }
 
+constexpr CsrDesc needing_write(CsrDesc csr) {
+    csr.needs_write = true;
+    return csr;
+}
+
 // A register that is a field of the state, and unless it has a function of its own for writes, no more.
 constexpr CsrDesc field(Extension extension, unsigned number, uint64_t State::* word, uint64_t writable,
                         Write write = nullptr, Allowed allowed = nullptr) {
@@ -65,6 +70,8 @@ constexpr CsrDesc kTable[] = {
     one(Extension::f, kCsrFflags, read_fp, write_fp, 0x1f, fp_enabled),
     one(Extension::f, kCsrFrm, read_fp, write_fp, 0x7, fp_enabled),
     one(Extension::f, kCsrFcsr, read_fp, write_fp, 0xff, fp_enabled),
+
+    needing_write(one(Extension::zkr, kCsrSeed, read_seed, nullptr, 0, seed_allowed)),
 
     one(Extension::s, kCsrSstatus, read_sstatus, write_sstatus, kSstatusWritable),
     one(Extension::s, kCsrSie, read_sie, write_sie, kIntSupervisor),
@@ -110,7 +117,7 @@ constexpr CsrDesc kTable[] = {
     range(Extension::priv, kCsrPmpaddr0, kCsrPmpaddr15, read_pmpaddr, write_pmpaddr, kPmpAddrMask),
     range(Extension::priv, kCsrPmpaddr15 + 1, kCsrPmpaddr63, read_zero),
 
-    field(Extension::smepmp, kCsrMseccfg, &State::mseccfg, kMseccfgWritable, write_mseccfg),
+    field(Extension::mseccfg, kCsrMseccfg, &State::mseccfg, kMseccfgWritable, write_mseccfg),
 
     one(Extension::priv, kCsrMcycle, read_cycle, write_cycle, kAll),
     one(Extension::priv, kCsrMinstret, read_instret, write_instret, kAll),
@@ -189,7 +196,8 @@ int32_t csr_word_offset(const CsrDesc& csr) {
 bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint64_t* old) {
     const CsrDesc* csr = find_csr(number, state.model->extensions);
     if (csr == nullptr || !csr_reachable(number, state.priv, op != CsrOp::read) ||
-        (csr->allowed != nullptr && !csr->allowed(state, number))) {
+        (csr->allowed != nullptr && !csr->allowed(state, number)) ||
+        (csr->needs_write && op == CsrOp::read)) {
         return false;
     }
     *old = read_csr(state, *csr, number);

@@ -77,10 +77,16 @@ inline constexpr uint8_t kPmpNa4 = 0x10;
 inline constexpr uint8_t kPmpNapot = 0x18;
 inline constexpr uint8_t kPmpLock = 0x80;
 inline constexpr uint8_t kPmpWritable = kPmpRead | kPmpWrite | kPmpExec | kPmpModeMask | kPmpLock;
-// mseccfg, privileged specification "Smepmp".
+// mseccfg, privileged specification 3.1.19, "Smepmp"; unprivileged specification, "Zkr".
 inline constexpr uint64_t kSecMml = 1;
 inline constexpr uint64_t kSecMmwp = 2;
 inline constexpr uint64_t kSecRlb = 4;
+inline constexpr uint64_t kSecUseed = uint64_t{1} << 8;
+inline constexpr uint64_t kSecSseed = uint64_t{1} << 9;
+
+// seed, unprivileged specification, "Zkr": OPST, above 16 bits of entropy.
+inline constexpr uint64_t kSeedWait = uint64_t{1} << 30;
+inline constexpr uint64_t kSeedEs16 = uint64_t{2} << 30;
 
 // Physical addresses have 56 bits; pmpaddr holds bits 55 to 2.
 inline constexpr unsigned kPhysicalBits = 56;

@@ -62,8 +62,12 @@ uint64_t read_pmpcfg(const State& state, unsigned number);
 void write_pmpcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_pmpaddr(const State& state, unsigned number);
 void write_pmpaddr(State& state, unsigned number, uint64_t value, uint64_t mask);
-inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb;
+inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb | kSecUseed | kSecSseed;
 void write_mseccfg(State& state, unsigned number, uint64_t value, uint64_t mask);
+
+// csr_seed.cpp
+uint64_t read_seed(const State& state, unsigned number);
+bool seed_allowed(const State& state, unsigned number);
 
 // Forgets all translations of this hart: what they depended on, apart from page tables, has changed.
 void flush_translations(State& state);

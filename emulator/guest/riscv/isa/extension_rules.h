@@ -35,6 +35,7 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     {Extension::zkn,
      {Extension::zbkb, Extension::zbkc, Extension::zbkx, Extension::zkne, Extension::zknd, Extension::zknh}},
     {Extension::zks, {Extension::zbkb, Extension::zbkc, Extension::zbkx, Extension::zksed, Extension::zksh}},
+    {Extension::zkr, {Extension::zicsr}},
     {Extension::zicntr, {Extension::zicsr}},
     {Extension::zihpm, {Extension::zicsr}},
     {Extension::zabha, {Extension::zaamo}},
@@ -86,6 +87,7 @@ inline constexpr auto kDerivations = std::to_array<Derivation>({
     {Extension::zcb_zmmul, Derivation::Rule::all, {Extension::zcb, Extension::zmmul}},
     {Extension::zcb_zba, Derivation::Rule::all, {Extension::zcb, Extension::zba}},
     {Extension::zcb_zbb, Derivation::Rule::all, {Extension::zcb, Extension::zbb}},
+    {Extension::mseccfg, Derivation::Rule::any, {Extension::smepmp, Extension::zkr}},
     {Extension::priv, Derivation::Rule::all, {}},
 });
 

@@ -65,6 +65,7 @@ enum class Naming : uint8_t {
     X(zknd,         0,   listed)                                               \
     X(zkne,         0,   listed)                                               \
     X(zknh,         0,   listed)                                               \
+    X(zkr,          0,   listed)                                               \
     X(zks,          0,   listed)                                               \
     X(zksed,        0,   listed)                                               \
     X(zksh,         0,   listed)                                               \
@@ -99,6 +100,7 @@ enum class Naming : uint8_t {
     X(zabha_zacas,  0,   derived)                                              \
     X(zcb_zba,      0,   derived)                                              \
     X(zcb_zbb,      0,   derived)                                              \
+    X(mseccfg,      0,   derived) /* those that have the register */           \
     X(priv,         0,   derived) /* the rest of the privileged architecture */
 // clang-format on
 
