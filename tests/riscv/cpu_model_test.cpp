@@ -106,7 +106,7 @@ TEST_CASE("ISA strings say the same in both notations") {
     CHECK(isa_string(kRv64) ==
           "rv64imafdc_zic64b_zicbom_zicbop_zicboz_ziccamoa_zicclsm_ziccrse_zicntr_zicsr_zif"
           "encei_zihintntl_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zcd_zb"
-          "a_zbb_zbc_zbs_ssccptr_sscounterenw_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_sv"
+          "a_zbb_zbc_zbs_ssccptr_sscounterenw_ssstrict_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_sv"
           "vptc");
     CHECK(isa_string(without(Extension::f)).starts_with("rv64imac_"));
 }

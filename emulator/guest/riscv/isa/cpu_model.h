@@ -44,7 +44,7 @@ inline constexpr ExtensionSet kCommonExtensions = {
 // Those with S mode.
 inline constexpr ExtensionSet kSupervisorExtensions = {
     Extension::s,       Extension::sv39,    Extension::zifencei, Extension::ssccptr, Extension::sscounterenw,
-    Extension::sstvala, Extension::sstvecd, Extension::ssu64xl,  Extension::svinval};
+    Extension::sstvala, Extension::sstvecd, Extension::ssu64xl,  Extension::svinval, Extension::ssstrict};
 
 inline constexpr CpuModel kRv64 =
     detail::make_model("rv64", {kCommonExtensions,

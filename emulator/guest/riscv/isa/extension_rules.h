@@ -58,6 +58,7 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     {Extension::svvptc, {Extension::s}},
     {Extension::ssccptr, {Extension::s}},
     {Extension::sscounterenw, {Extension::s}},
+    {Extension::ssstrict, {Extension::s}},
     {Extension::sstvala, {Extension::s}},
     {Extension::sstvecd, {Extension::s}},
     {Extension::ssu64xl, {Extension::s}},

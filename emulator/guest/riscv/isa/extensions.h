@@ -74,6 +74,7 @@ enum class Naming : uint8_t {
     X(ssccptr,      0,   listed)                                               \
     X(sscounterenw, 0,   listed)                                               \
     X(ssstateen,    0,   listed)                                               \
+    X(ssstrict,     0,   listed)                                               \
     X(sstc,         0,   listed)                                               \
     X(sstvala,      0,   listed)                                               \
     X(sstvecd,      0,   listed)                                               \
