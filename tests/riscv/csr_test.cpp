@@ -306,6 +306,15 @@ TEST_CASE("seed can be the same in every run", "[csr]") {
     CHECK(std::set<uint64_t>(values.begin(), values.end()).size() > 8);
 }
 
+// Privileged specification 3.1.8, 3.1.14 and 4.1.7: IALIGN is 32.
+TEST_CASE("without 16-bit instructions addresses of instructions are multiples of 4", "[csr]") {
+    const CpuModel words = model_of("max,c=off");
+    CHECK(all_ones(words, 0x141) == ~uint64_t{3});
+    CHECK(all_ones(words, 0x341) == ~uint64_t{3});
+    CHECK(all_ones(words, 0x302) == 0xb3ff);
+    CHECK(all_ones(kMax, 0x141) == ~uint64_t{1});
+}
+
 // Privileged specification, "Smstateen/Ssstateen": senvcfg is ENVCFG's, each sstateen that of SE of the same number.
 TEST_CASE("mstateen takes what it guards from S mode", "[csr]") {
     FakeHart fake;

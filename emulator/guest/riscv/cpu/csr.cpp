@@ -1,5 +1,6 @@
 #include "emulator/guest/riscv/cpu/csr.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -13,11 +14,13 @@ namespace {
 
 constexpr uint64_t kAll = ~uint64_t{0};
 constexpr uint64_t kAll32 = 0xffff'ffff;
-// 3.1.14 and 4.1.7: instructions are aligned to two bytes.
+// 3.1.14 and 4.1.7: instructions are aligned to two bytes, or without 16-bit ones to four.
 constexpr uint64_t kEpcWritable = ~uint64_t{1};
+constexpr uint64_t kWordEpcWritable = ~uint64_t{3};
 // 3.1.8: exceptions that cannot occur below M mode are not delegated: with C no instruction is misaligned (bit 0), and an
 // ECALL from M mode (bit 11) is M mode's.
 constexpr uint64_t kMedelegWritable = 0xb3fe;
+constexpr uint64_t kMisalignedInsns = 1;
 
 // 3.1.7 and 4.1.2: modes 2 and 3 are reserved.
 template <uint64_t State::* kField>
@@ -133,6 +136,13 @@ constexpr CsrDesc kTable[] = {
     one(Extension::priv, kCsrMconfigptr, read_zero),
 };
 
+// The rows of models without 16-bit instructions, in place of those above.
+constexpr CsrDesc kWordAlignedTable[] = {
+    field(Extension::s, kCsrSepc, &State::sepc, kWordEpcWritable),
+    field(Extension::s, kCsrMedeleg, &State::medeleg, kMedelegWritable | kMisalignedInsns),
+    field(Extension::priv, kCsrMepc, &State::mepc, kWordEpcWritable),
+};
+
 constexpr unsigned kCsrNumbers = 4096;
 constexpr uint8_t kNoRow = 0xff;
 static_assert(std::size(kTable) < kNoRow);
@@ -180,6 +190,12 @@ void write_csr(State& state, const CsrDesc& csr, unsigned number, uint64_t old, 
 
 const CsrDesc* find_csr(unsigned number, const ExtensionSet& extensions) {
     const uint8_t row = number < kCsrNumbers ? kRows[number] : kNoRow;
+    if (!extensions.has(Extension::zca)) [[unlikely]] {
+        const auto* const other = std::ranges::find(kWordAlignedTable, number, &CsrDesc::first);
+        if (other != std::end(kWordAlignedTable) && extensions.has(other->extension)) {
+            return other;
+        }
+    }
     return row == kNoRow || !extensions.has(kTable[row].extension) ? nullptr : &kTable[row];
 }
 

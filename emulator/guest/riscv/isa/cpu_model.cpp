@@ -51,8 +51,7 @@ constexpr std::string_view kAlwaysOff[] = {
 constexpr std::string_view kAlwaysOn[] = {"mmu", "pmp"};
 
 // Without these there is no hart of weft's.
-constexpr ExtensionSet kRequired = {Extension::i, Extension::c, Extension::zca, Extension::u,
-                                    Extension::zicsr};
+constexpr ExtensionSet kRequired = {Extension::i, Extension::u, Extension::zicsr};
 
 // What -cpu NAME,whole=off takes along.
 struct Part {
@@ -79,6 +78,10 @@ constexpr Part kParts[] = {
     {Extension::zknh, Extension::zkn},
     {Extension::zksed, Extension::zks},
     {Extension::zksh, Extension::zks},
+    {Extension::zca, Extension::c},
+    {Extension::zcd, Extension::c},
+    {Extension::zcb, Extension::c},
+    {Extension::zcmop, Extension::c},
 };
 
 const ExtensionDesc* find_property(std::string_view name) {
