@@ -31,7 +31,7 @@ UNMATCHED = re.compile(r"\S+: (/\S*): failed to match any schema with compatible
 
 # Extensions of the architecture's specifications, told by QEMU as well, that the fetched kernel's binding does not list yet.
 UNLISTED = {"zic64b", "ziccamoa", "zicclsm", "ziccrse", "zmmul", "za64rs", "zaamo", "zalrsc", "ssccptr", "sscounterenw",
-            "sstvala", "sstvecd", "ssu64xl", "svadu"}
+            "ssstrict", "sstvala", "sstvecd", "ssu64xl", "svadu"}
 UNKNOWN_NAME = re.compile(r"\S+: cpu@\S+ \(riscv\): riscv,isa-extensions:\d+: '(\w+)' is not one of .*")
 # What follows from that, of the same node.
 FOLLOWS = re.compile(r"\S+: cpu@\S+ \(riscv\): Unevaluated properties are not allowed "

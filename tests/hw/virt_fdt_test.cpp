@@ -99,19 +99,19 @@ TEST_CASE("the tree of two harts says what the board has") {
           "compatible = \"riscv\";\n"
           "riscv,isa = \"rv64imafdc_zic64b_zicbom_zicbop_zicboz_ziccamoa_zicclsm_ziccrse_zicntr_zicsr_zif"
           "encei_zihintntl_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zcd_zb"
-          "a_zbb_zbc_zbs_ssccptr_sscounterenw_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_sv"
+          "a_zbb_zbc_zbs_ssccptr_sscounterenw_ssstrict_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_sv"
           "vptc\";\n"
           "riscv,isa-base = \"rv64i\";\n"
           "riscv,isa-extensions = "
           "\"i\\0m\\0a\\0f\\0d\\0c\\0zic64b\\0zicbom\\0zicbop\\0zicboz\\0ziccamoa\\0"
           "zicclsm\\0ziccrse\\0zicntr\\0zicsr\\0zifencei\\0zihintntl\\0zihintpause\\0"
           "zihpm\\0zmmul\\0za64rs\\0zaamo\\0zalrsc\\0zawrs\\0zfa\\0zca\\0zcd\\0zba\\0zbb\\0"
-          "zbc\\0zbs\\0ssccptr\\0sscounterenw\\0sstc\\0sstvala\\0sstvecd\\0ssu64xl\\0"
+          "zbc\\0zbs\\0ssccptr\\0sscounterenw\\0ssstrict\\0sstc\\0sstvala\\0sstvecd\\0ssu64xl\\0"
           "svadu\\0svinval\\0svvptc\";\n"
           "riscv,cbom-block-size = <0x40>;\n"
           "riscv,cbop-block-size = <0x40>;\n"
           "riscv,cboz-block-size = <0x40>;\n"
-          "mmu-type = \"riscv,sv48\";\n");
+          "mmu-type = \"riscv,sv57\";\n");
     CHECK(properties(tree.source, "cpu@2").empty());
     CHECK(properties(tree.source, "interrupt-controller") ==
           "phandle = <0x04>;\n#interrupt-cells = <0x01>;\ninterrupt-controller;\n"

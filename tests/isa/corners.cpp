@@ -170,6 +170,22 @@ class Suite {
                     add(bits | shift << 20, few_integers_);
                 }
                 break;
+            case Format::aes_round:
+                for (uint32_t round = 0; round <= 10; ++round) {
+                    add(bits | round << 20, integers_);
+                }
+                add(encode(desc, {kA, kA, 0}) | 3u << 20, few_integers_);
+                add(encode(desc, {0, kA, 0}) | 3u << 20, few_integers_);
+                break;
+            case Format::sm4_byte:
+                for (uint32_t byte = 0; byte < 4; ++byte) {
+                    add(bits | byte << 30, few_integers_, integers_);
+                }
+                add(encode(desc, {kA, kA, kB}) | 1u << 30, few_integers_, few_integers_);
+                add(encode(desc, {kB, kA, kB}) | 2u << 30, few_integers_, few_integers_);
+                add(encode(desc, {kResult, kA, kA}) | 3u << 30, few_integers_, few_integers_);
+                add(encode(desc, {0, kA, kB}), few_integers_, few_integers_);
+                break;
             case Format::u:
                 for (const uint32_t imm : {0u, 1u, 0x7ffffu, 0x80000u, 0xfffffu, 0x55555u}) {
                     add(bits | imm << 12, zero_);

@@ -18,10 +18,12 @@ constexpr const char* kWeftCpu = "max";
 constexpr const char* kPeerCpu =
     "rv64,h=false,v=false,b=true,sstc=true,svinval=true,zicntr=true,zihintpause=true,zihintntl=true,zicond="
     "true,zimop=true,"
-    "zawrs=true,zbc=true,zbkb=true,zbkc=true,zbkx=true,zcb=true,zcmop=true,zabha=true,zacas=true,zfa=true,"
+    "zawrs=true,zbc=true,zbkb=true,zbkc=true,zbkx=true,zkn=true,zkr=true,zks=true,zcb=true,zcmop=true,zabha="
+    "true,"
+    "zacas=true,zfa=true,"
     "zfh=true,"
     "zicbom=true,zicbop=true,zicboz=true,svnapot=true,svpbmt=true,sdtrig=false,"
-    "svadu=true,svade=false,sv57=false,sv48=true,mmu=true,pmp=true";
+    "svadu=true,svade=false,sv57=true,smepmp=true,smstateen=true,mmu=true,pmp=true";
 
 std::vector<std::string> split_lines(const std::string& text) {
     std::vector<std::string> lines;

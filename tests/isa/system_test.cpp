@@ -72,10 +72,18 @@ class SystemTest {
             if (name_.ends_with("smp")) {
                 configured.argv.insert(configured.argv.end(), {"-smp", "2"});
             }
+            if (name_.ends_with("ialign")) {
+                add_properties(&configured, "c=off,zca=off,zcb=off,zcd=off,zcmop=off");
+            }
             boots.push_back({configured, files_.write(program.on_peer != 0 ? "peer" : "weft",
                                                       make_image(runtime_, bytes))});
         }
         return run_all(boots, kTimeout);
+    }
+
+    static void add_properties(Emulator* emulator, const std::string& properties) {
+        const auto option = std::ranges::find(emulator->argv, "-cpu");
+        *(option + 1) += "," + properties;
     }
 
     void explain(uint64_t first) {

@@ -106,7 +106,7 @@ TEST_CASE("ISA strings say the same in both notations") {
     CHECK(isa_string(kRv64) ==
           "rv64imafdc_zic64b_zicbom_zicbop_zicboz_ziccamoa_zicclsm_ziccrse_zicntr_zicsr_zif"
           "encei_zihintntl_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zcd_zb"
-          "a_zbb_zbc_zbs_ssccptr_sscounterenw_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_sv"
+          "a_zbb_zbc_zbs_ssccptr_sscounterenw_ssstrict_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_sv"
           "vptc");
     CHECK(isa_string(without(Extension::f)).starts_with("rv64imac_"));
 }
@@ -160,7 +160,8 @@ TEST_CASE("a CSR is there where the model has its extension, and each has a name
             ExtensionSet others = kAllExtensions;
             others.remove(csr->extension);
             CHECK(find_csr(number, others) == nullptr);
-            CHECK(find_csr(number, {csr->extension}) == csr);
+            // Some are others without 16-bit instructions.
+            CHECK(find_csr(number, {csr->extension, Extension::zca}) == csr);
             CHECK(csr_name(number) != std::to_string(number));
             // The lowest mode that may access it is in the number (privileged specification 2.1): S mode's go with it.
             CHECK((csr->extension != Extension::s || (number >> 8 & 3) == 1 || number == 0x302 ||
@@ -188,17 +189,30 @@ TEST_CASE("-cpu: a model and what it is to have") {
     // Letters and their parts.
     CHECK(misa(parsed("rv64,zbb=off")) == (misa(kRv64) & ~uint64_t{2}));
     CHECK_FALSE(parsed("rv64,m=off").extensions.has_any({Extension::m, Extension::zmmul}));
+    CHECK_FALSE(parsed("max,c=off")
+                    .extensions.has_any(
+                        {Extension::c, Extension::zca, Extension::zcb, Extension::zcd, Extension::zcmop}));
+    CHECK(misa(parsed("rv64,c=off")) == (misa(kRv64) & ~uint64_t{4}));
     CHECK(parsed("rv64,m=off,zmmul=on").extensions.has(Extension::zmmul));
     CHECK_FALSE(parsed("rv64,b=off").extensions.has_any({Extension::b, Extension::zba, Extension::zbs}));
     CHECK(parsed("rva22s64,b=off,b=on").extensions.has(Extension::b));
+    CHECK_FALSE(parsed("max,smstateen=off").extensions.has(Extension::ssstateen));
+    CHECK_FALSE(parsed("max,ssstateen=off").extensions.has(Extension::smstateen));
+    CHECK(parsed("rv64,smstateen=on").extensions.has(Extension::ssstateen));
+    CHECK(parsed("rv64,zkn=on").extensions.has_all({Extension::zkn, Extension::zbkb, Extension::zknh}));
+    CHECK(parsed("rv64,zbkb=on,zbkc=on,zbkx=on,zksed=on,zksh=on").extensions.has(Extension::zks));
+    CHECK_FALSE(parsed("max,zkn=off").extensions.has_any({Extension::zkn, Extension::zknd, Extension::zkne}));
+    CHECK(parsed("max,zkn=off").extensions.has_all({Extension::zks, Extension::zbkb}));
     CHECK(parsed("rv64,d=off").extensions.has(Extension::f));
     CHECK_FALSE(parsed("rv64,d=off").extensions.has(Extension::zcd));
     CHECK(mmu_type(parsed("rv64,sv48=off")) == std::string("riscv,sv39"));
-    CHECK(mmu_type(kRv64) == std::string("riscv,sv48"));
+    CHECK(mmu_type(kRv64) == std::string("riscv,sv57"));
+    CHECK(mmu_type(parsed("rv64,sv57=off")) == std::string("riscv,sv48"));
+    CHECK(mmu_type(parsed("rva22s64,sv57=on")) == std::string("riscv,sv57"));
     CHECK(mmu_type(parsed("rva22s64")) == std::string("riscv,sv39"));
     CHECK(mmu_type(parsed("rva22u64")) == std::string("riscv,none"));
     // What QEMU's users turn off, or leave on.
-    CHECK(parsed("rv64,v=false,h=off,sv57=off,mmu=true,pmp=on").extensions == kRv64.extensions);
+    CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);
 }
 
 TEST_CASE("-cpu: what cannot be is said in one line") {
@@ -209,9 +223,11 @@ TEST_CASE("-cpu: what cannot be is said in one line") {
     CHECK(refused("rv64,zba=maybe") == "property 'zba' is 'on' or 'off', not 'maybe'");
     CHECK(refused("rv64,v=on") == "property 'v' cannot be on: weft does not have this");
     CHECK(refused("rv64,mmu=off") == "property 'mmu' cannot be off: weft has no CPU without it");
-    CHECK(refused("rv64,c=off") == "property 'c' cannot be off: weft has no CPU without it");
+    CHECK(refused("rv64,u=off") == "property 'u' cannot be off: weft has no CPU without it");
+    CHECK(refused("rv64,zca=off,c=on") == "property 'c' needs 'zca', which is off");
     CHECK(refused("rv64,f=off") == "property 'd' needs 'f', which is off");
     CHECK(refused("rva22s64,s=off,svinval=on") == "property 'svinval' needs 's', which is off");
+    CHECK(refused("rv64,sv57=on,sv48=off") == "property 'sv57' needs 'sv48', which is off");
     CHECK(refused("rv64,b=on,zbs=off") == "property 'b' needs 'zbs', which is off");
     CHECK(refused("zba=on") == "the model's name comes first");
     CHECK(refused("rva23s64") ==

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <set>
 #include <vector>
 
 #include "tests/riscv/fake_hart.h"
@@ -18,11 +19,11 @@ struct NumberRange {
 
 // Every register the hart has.
 const std::vector<NumberRange> kExisting = {
-    {0x001, 0x003}, {0x100, 0x100}, {0x104, 0x106}, {0x10a, 0x10a}, {0x140, 0x144},
-    {0x14d, 0x14d}, {0x180, 0x180}, {0x300, 0x306}, {0x30a, 0x30a}, {0x320, 0x320},
-    {0x323, 0x33f}, {0x340, 0x344}, {0x3a0, 0x3a0}, {0x3a2, 0x3a2}, {0x3a4, 0x3a4},
-    {0x3a6, 0x3a6}, {0x3a8, 0x3a8}, {0x3aa, 0x3aa}, {0x3ac, 0x3ac}, {0x3ae, 0x3ae},
-    {0x3b0, 0x3ef}, {0xb00, 0xb00}, {0xb02, 0xb1f}, {0xc00, 0xc1f}, {0xf11, 0xf15}};
+    {0x001, 0x003}, {0x015, 0x015}, {0x100, 0x100}, {0x104, 0x106}, {0x10a, 0x10a}, {0x10c, 0x10f},
+    {0x140, 0x144}, {0x14d, 0x14d}, {0x180, 0x180}, {0x300, 0x306}, {0x30a, 0x30a}, {0x30c, 0x30f},
+    {0x320, 0x320}, {0x323, 0x33f}, {0x340, 0x344}, {0x3a0, 0x3a0}, {0x3a2, 0x3a2}, {0x3a4, 0x3a4},
+    {0x3a6, 0x3a6}, {0x3a8, 0x3a8}, {0x3aa, 0x3aa}, {0x3ac, 0x3ac}, {0x3ae, 0x3ae}, {0x3b0, 0x3ef},
+    {0x747, 0x747}, {0xb00, 0xb00}, {0xb02, 0xb1f}, {0xc00, 0xc1f}, {0xf11, 0xf15}};
 
 bool exists(unsigned number) {
     for (const NumberRange& range : kExisting) {
@@ -40,6 +41,10 @@ void open_all(FakeHart& fake) {
     state.mcounteren = 0xffff'ffff;
     state.scounteren = 0xffff'ffff;
     state.menvcfg = uint64_t{1} << 63;
+    state.mseccfg = 0x300;
+    for (uint64_t& enables : state.mstateen) {
+        enables = ~uint64_t{0};
+    }
 }
 
 TEST_CASE("each CSR number exists for the modes its number names", "[csr]") {
@@ -51,7 +56,8 @@ TEST_CASE("each CSR number exists for the modes its number names", "[csr]") {
             const bool legal = exists(number) && static_cast<unsigned>(priv) >= (number >> 8 & 3);
             CAPTURE(number, static_cast<int>(priv));
             fake.csr_read(number);
-            if (fake.csr_illegal() == legal) {
+            const bool only_written = number == 0x015;  // seed
+            if (fake.csr_illegal() == (legal && !only_written)) {
                 FAIL("read is " << (legal ? "refused" : "allowed"));
             }
             // Bits 11:10 both set: read-only. Set with an operand of zero still counts as a write.
@@ -179,6 +185,11 @@ TEST_CASE("fields of extensions that the model has not are zero", "[csr]") {
     small.csr_write(0x180, uint64_t{8} << 60);
     small.csr_write(0x180, uint64_t{9} << 60);
     CHECK(small.csr_read(0x180) == uint64_t{8} << 60);
+    const CpuModel sv48 = model_of("rv64,sv57=off");
+    FakeHart middle(0, sv48);
+    middle.csr_write(0x180, uint64_t{9} << 60);
+    middle.csr_write(0x180, uint64_t{10} << 60);
+    CHECK(middle.csr_read(0x180) == uint64_t{9} << 60);
 }
 
 TEST_CASE("CSR instructions give the old value and change what they name", "[csr]") {
@@ -253,14 +264,100 @@ TEST_CASE("floating-point CSRs need FS", "[csr]") {
     CHECK(fake.csr_read(3) == 0x51);
 }
 
-TEST_CASE("satp takes Bare, Sv39 and Sv48, and ignores other modes entirely", "[csr]") {
+// Unprivileged specification, "Zkr".
+TEST_CASE("seed gives entropy to who may have it, by instructions that write", "[csr]") {
+    constexpr unsigned kSeed = 0x015;
+    FakeHart fake;
+    for (uint64_t bits = 0; bits < 4; ++bits) {
+        for (const Priv priv : {Priv::user, Priv::supervisor, Priv::machine}) {
+            fake.state().priv = Priv::machine;
+            fake.csr_write(0x747, bits << 8);
+            fake.state().priv = priv;
+            CAPTURE(bits, static_cast<int>(priv));
+            const bool allowed = priv == Priv::machine || (bits >> static_cast<unsigned>(priv) & 1) != 0;
+            for (const CsrOp op : {CsrOp::read_write, CsrOp::set, CsrOp::clear}) {
+                const uint64_t value = fake.csr(kSeed, 0, op);
+                CHECK(fake.csr_illegal() == !allowed);
+                CHECK((!allowed || value >> 16 == 0x8000));  // ES16, nothing between it and the entropy
+            }
+            fake.csr_read(kSeed);
+            CHECK(fake.csr_illegal());
+        }
+    }
+    FakeHart plain(0, kRv64);
+    plain.csr(kSeed, 0, CsrOp::read_write);
+    CHECK(plain.csr_illegal());
+}
+
+TEST_CASE("seed can be the same in every run", "[csr]") {
+    const auto values_of = [](uint64_t hart, uint64_t seed) {
+        FakeHart fake(hart);
+        fake.hart.fix_entropy(seed);
+        std::vector<uint64_t> values(16);
+        for (uint64_t& value : values) {
+            value = fake.csr(0x015, 0, CsrOp::read_write);
+        }
+        return values;
+    };
+    const std::vector<uint64_t> values = values_of(0, 7);
+    CHECK(values == values_of(0, 7));
+    CHECK(values != values_of(1, 7));
+    CHECK(values != values_of(0, 8));
+    CHECK(std::set<uint64_t>(values.begin(), values.end()).size() > 8);
+}
+
+// Privileged specification 3.1.8, 3.1.14 and 4.1.7: IALIGN is 32.
+TEST_CASE("without 16-bit instructions addresses of instructions are multiples of 4", "[csr]") {
+    const CpuModel words = model_of("max,c=off");
+    CHECK(all_ones(words, 0x141) == ~uint64_t{3});
+    CHECK(all_ones(words, 0x341) == ~uint64_t{3});
+    CHECK(all_ones(words, 0x302) == 0xb3ff);
+    CHECK(all_ones(kMax, 0x141) == ~uint64_t{1});
+}
+
+// Privileged specification, "Smstateen/Ssstateen": senvcfg is ENVCFG's, each sstateen that of SE of the same number.
+TEST_CASE("mstateen takes what it guards from S mode", "[csr]") {
+    FakeHart fake;
+    const auto reachable = [&fake](unsigned number, CsrOp op) {
+        fake.csr(number, 0, op);
+        return !fake.csr_illegal();
+    };
+    for (unsigned index = 0; index < 4; ++index) {
+        for (unsigned bit = 0; bit < 64; ++bit) {
+            fake.state().priv = Priv::machine;
+            for (unsigned other = 0; other < 4; ++other) {
+                fake.csr_write(0x30c + other, 0);
+            }
+            fake.csr_write(0x30c + index, uint64_t{1} << bit);
+            CHECK(reachable(0x10a, CsrOp::read));
+            for (const CsrOp op : {CsrOp::read, CsrOp::write, CsrOp::set}) {
+                CAPTURE(index, bit, static_cast<int>(op));
+                fake.state().priv = Priv::supervisor;
+                CHECK(reachable(0x10a, op) == (index == 0 && bit == 62));
+                for (unsigned other = 0; other < 4; ++other) {
+                    CHECK(reachable(0x10c + other, op) == (other == index && bit == 63));
+                }
+                fake.state().priv = Priv::user;
+                CHECK_FALSE(reachable(0x10c + index, op));
+            }
+        }
+    }
+    FakeHart plain(0, kRv64);
+    plain.state().priv = Priv::supervisor;
+    plain.csr_read(0x10a);
+    CHECK_FALSE(plain.csr_illegal());
+    plain.csr_read(0x10c);
+    CHECK(plain.csr_illegal());
+}
+
+TEST_CASE("satp takes Bare, Sv39, Sv48 and Sv57, and ignores other modes entirely", "[csr]") {
     FakeHart fake;
     const uint64_t rest = uint64_t{0xbeef} << 44 | 0x0fff'ffff'ffff;
     for (uint64_t mode = 0; mode < 16; ++mode) {
         CAPTURE(mode);
         fake.csr_write(0x180, uint64_t{8} << 60 | 0x1234);
         fake.csr_write(0x180, mode << 60 | rest);
-        const bool legal = mode == 0 || mode == 8 || mode == 9;
+        const bool legal = mode == 0 || (mode >= 8 && mode <= 10);
         CHECK(fake.csr_read(0x180) == (legal ? mode << 60 | rest : uint64_t{8} << 60 | 0x1234));
     }
     CHECK(fake.flushes.empty());

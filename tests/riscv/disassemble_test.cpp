@@ -67,7 +67,7 @@ std::vector<std::string> llvm_texts(const std::vector<uint32_t>& encodings) {
         std::string(kLlvmMc) +
         " --disassemble --triple=riscv64 -mattr=+m,+a,+f,+d,+c,+zba,+zbb,+zbs,+zicsr,+zifencei,"
         "+svinval,+zihintpause,+zicond,+zimop,+zawrs,+zbc,+zbkb,+zbkc,+zbkx,+zcb,+zcmop,+zabha,+experimental-"
-        "zacas,+zfa,+zfh,+zicbom,+zicboz -M no-aliases <" +
+        "zacas,+zfa,+zfh,+zicbom,+zicboz,+zknd,+zkne,+zknh,+zksed,+zksh -M no-aliases <" +
         dir.file("in") + " >" + dir.file("out") + " 2>" + dir.file("err");
     static_cast<void>(std::system(command.c_str()));  // it fails where an encoding is invalid
 
@@ -131,6 +131,9 @@ bool is_reserved_conversion(uint32_t bits) {
     return (bits & 0xfff0007f) == 0xc2800053 && (bits >> 12 & 7) != 1;
 }
 
+// The key schedule of AES has rounds 0 to 10 (unprivileged specification, "aes64ks1i"); LLVM takes any.
+bool is_reserved_round(uint32_t bits) { return (bits & 0xff00707f) == 0x31001013 && (bits >> 20 & 15) > 10; }
+
 // Beginnings of encodings that are longer than 32 bits: LLVM skips more than the bytes it was given.
 bool is_long(uint32_t bits) { return (bits & 0x1f) == 0x1f; }
 
@@ -140,7 +143,8 @@ void compare(std::vector<uint32_t> encodings) {
     unsigned different = 0;
     for (size_t i = 0; i < encodings.size(); ++i) {
         const Insn insn = decode(encodings[i]);
-        if (is_reserved_fence(insn) || is_reserved_conversion(encodings[i])) {
+        if (is_reserved_fence(insn) || is_reserved_conversion(encodings[i]) ||
+            is_reserved_round(encodings[i])) {
             continue;
         }
         const std::string ours = insn.desc == nullptr ? "" : format_insn(insn, std::nullopt);

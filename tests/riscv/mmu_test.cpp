@@ -13,8 +13,8 @@ constexpr uint64_t V = 1, R = 2, W = 4, X = 8, U = 16, G = 32, A = 64, D = 128;
 constexpr uint64_t kLeaf = V | R | W | X | A | D;
 
 constexpr uint64_t kRoot = kRamBase;
-constexpr uint64_t kTable1 = kRamBase + 0x2000;
-constexpr uint64_t kTable0 = kRamBase + 0x3000;
+constexpr uint64_t kTable1 = kRamBase + 0x3000;
+constexpr uint64_t kTable0 = kRamBase + 0x4000;
 constexpr uint64_t kPage = kRamBase + 0x10'0000;
 
 constexpr uint64_t pte(uint64_t paddr, uint64_t bits) { return paddr >> 12 << 10 | bits; }
@@ -24,7 +24,7 @@ class Tables {
   public:
     explicit Tables(unsigned levels, const CpuModel& model = kMax) : fake(0, model), levels_(levels) {
         fake.open_pmp();
-        fake.state().satp = uint64_t{levels == 3 ? 8u : 9u} << 60 | kRoot >> 12;
+        fake.state().satp = uint64_t{levels + 5} << 60 | kRoot >> 12;
         for (unsigned level = levels; level-- > 1;) {
             fake.store64(entry(level), pte(table(level - 1), V));
         }
@@ -86,8 +86,8 @@ void check_access_fault(Tables& t) {
     }
 }
 
-TEST_CASE("Sv39 and Sv48 map a page", "[mmu]") {
-    const unsigned levels = GENERATE(3u, 4u);
+TEST_CASE("Sv39, Sv48 and Sv57 map a page", "[mmu]") {
+    const unsigned levels = GENERATE(3u, 4u, 5u);
     Tables t(levels);
     for (const Access access : kAccesses) {
         REQUIRE(t.go(access));
@@ -101,11 +101,11 @@ TEST_CASE("Sv39 and Sv48 map a page", "[mmu]") {
 }
 
 TEST_CASE("superpages map at every level and must be aligned", "[mmu]") {
-    const unsigned levels = GENERATE(3u, 4u);
+    const unsigned levels = GENERATE(3u, 4u, 5u);
     for (unsigned level = 1; level < levels; ++level) {
         Tables t(levels);
         const uint64_t size = uint64_t{1} << (12 + 9 * level);
-        const uint64_t frame = level == 3 ? 0 : 0x40'0000'0000 & ~(size - 1);
+        const uint64_t frame = level >= 3 ? 0 : 0x40'0000'0000 & ~(size - 1);
         t.fake.store64(t.entry(level), pte(frame, kLeaf));
         CAPTURE(levels, level);
         REQUIRE(t.go(Access::load));
@@ -119,7 +119,7 @@ TEST_CASE("superpages map at every level and must be aligned", "[mmu]") {
 }
 
 TEST_CASE("addresses are sign-extended", "[mmu]") {
-    for (const unsigned levels : {3u, 4u}) {
+    for (const unsigned levels : {3u, 4u, 5u}) {
         Tables t(levels);
         const unsigned bits = 12 + 9 * levels;
         const uint64_t upper_half = ~uint64_t{0} << (bits - 1);
@@ -138,7 +138,7 @@ TEST_CASE("addresses are sign-extended", "[mmu]") {
 }
 
 TEST_CASE("invalid and reserved entries fault", "[mmu]") {
-    const unsigned levels = GENERATE(3u, 4u);
+    const unsigned levels = GENERATE(3u, 4u, 5u);
     Tables t(levels);
     t.fake.csr_write(0x30a, uint64_t{1} << 61);  // ADUE, but not PBMTE
     for (unsigned level = 0; level < levels; ++level) {
@@ -328,8 +328,8 @@ TEST_CASE("an entry that changes while it is marked is looked at again", "[mmu]"
 }
 
 TEST_CASE("a mapping is global where any entry on its path is", "[mmu]") {
-    for (unsigned level = 0; level < 4; ++level) {
-        Tables t(4);
+    for (unsigned level = 0; level < 5; ++level) {
+        Tables t(5);
         t.fake.store64(t.entry(level), t.fake.load64(t.entry(level)) | G);
         REQUIRE(t.go(Access::load));
         CHECK(t.result.global);

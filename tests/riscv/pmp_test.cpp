@@ -32,6 +32,26 @@ bool matches_byte(const State& state, unsigned i, uint64_t byte) {
     }
 }
 
+// "Smepmp", the table "mseccfg.MML Truth Table", by L, R, W and X, M mode's rights first.
+struct Rights {
+    uint8_t machine, others;
+};
+constexpr Rights kLockdown[16] = {
+    {0, 0},  {0, kX},      {kR | kW, kR}, {kR | kW, kR | kW},  // 0000 to 0011
+    {0, kR}, {0, kR | kX}, {0, kR | kW},  {0, kR | kW | kX},   // 0100 to 0111
+    {0, 0},  {kX, 0},      {kX, kX},      {kR | kX, kX},       // 1000 to 1011
+    {kR, 0}, {kR | kX, 0}, {kR | kW, 0},  {kR, kR},            // 1100 to 1111
+};
+
+uint8_t rights_of(const State& state, unsigned i, Priv priv) {
+    const uint8_t cfg = state.pmpcfg[i];
+    if ((state.mseccfg & 1) == 0) {
+        return priv == Priv::machine && (cfg & kLock) == 0 ? 7 : cfg & 7;
+    }
+    const Rights& rights = kLockdown[(cfg & kLock) >> 4 | (cfg & kR) << 2 | (cfg & kW) | (cfg & kX) >> 2];
+    return priv == Priv::machine ? rights.machine : rights.others;
+}
+
 // The permissions of one access.
 uint8_t oracle(const State& state, uint64_t paddr, uint64_t size, Priv priv) {
     for (unsigned i = 0; i < 16; ++i) {
@@ -45,9 +65,10 @@ uint8_t oracle(const State& state, uint64_t paddr, uint64_t size, Priv priv) {
         if (matched != size) {
             return 0;
         }
-        return priv == Priv::machine && (state.pmpcfg[i] & kLock) == 0 ? 7 : state.pmpcfg[i] & 7;
+        return rights_of(state, i, priv);
     }
-    return priv == Priv::machine ? 7 : 0;
+    const uint8_t unmatched[] = {7, kR | kW, 0, 0};  // by MMWP and MML
+    return priv == Priv::machine ? unmatched[state.mseccfg & 3] : 0;
 }
 
 uint8_t prot(FakeHart& fake, uint64_t paddr, uint64_t size, Priv priv) {
@@ -139,6 +160,7 @@ TEST_CASE("random protection agrees with the byte-wise oracle", "[pmp]") {
             state.pmpcfg[i] = random() % 3 == 0 ? 0 : random() & 0x9f;
             state.pmpaddr[i] = (state.pmpcfg[i] & 0x18) == kNapot ? word | ((uint64_t{1} << ones) - 1) : word;
         }
+        state.mseccfg = random() % 4;
         for (unsigned access = 0; access < 20; ++access) {
             const uint64_t paddr = base + random() % 0x2000;
             const uint64_t size = 1 + random() % 16;
@@ -167,6 +189,7 @@ TEST_CASE("a walk's page protection holds for every byte, or for once", "[pmp]")
             state.pmpcfg[i] = random() % 3 != 0 ? 0 : random() & 0x9f;
             state.pmpaddr[i] = (state.pmpcfg[i] & 0x18) == kNapot ? word | 0x1ff : word;
         }
+        state.mseccfg = random() % 4;
         const unsigned mode = random() % 4;
         const Priv priv = mode == 0 ? Priv::user : mode == 3 ? Priv::machine : Priv::supervisor;
         const Access access = std::array{Access::load, Access::store, Access::fetch}[random() % 3];
@@ -236,6 +259,45 @@ TEST_CASE("locks hold configuration and addresses until reset", "[pmp]") {
     CHECK(fake.csr_read(0x3b2) == 0x333);
     reset(&fake.state(), &kMax);
     CHECK(fake.csr_read(0x3a0) == 0);
+}
+
+TEST_CASE("mseccfg: what stays, and when RLB can be set", "[pmp]") {
+    FakeHart fake;
+    constexpr unsigned kMseccfg = 0x747;
+    fake.csr_write(kMseccfg, 4);
+    CHECK(fake.csr_read(kMseccfg) == 4);
+    CHECK(fake.flushes.empty());  // RLB changes no rights
+    fake.csr_write(0x3b0, 0x100);
+    fake.csr_write(0x3a0, kLock | kNa4);
+    fake.csr_write(0x3b0, 0x200);  // a lock does not hold with RLB
+    fake.csr_write(0x3a0, kLock | kNa4 | kR);
+    CHECK(fake.csr_read(0x3b0) == 0x200);
+    CHECK(fake.csr_read(0x3a0) == (kLock | kNa4 | kR));
+    fake.flushes.clear();
+    fake.csr_write(kMseccfg, 5);
+    CHECK(fake.flushes.size() == 1);
+    fake.csr_write(kMseccfg, 2);
+    CHECK(fake.flushes.size() == 2);
+    CHECK(fake.csr_read(kMseccfg) == 3);  // MML stays, RLB goes
+    fake.csr_write(kMseccfg, 7);
+    CHECK(fake.csr_read(kMseccfg) == 3);  // an entry is locked
+    CHECK(fake.flushes.size() == 2);
+    reset(&fake.state(), &kMax);
+    CHECK(fake.csr_read(kMseccfg) == 0);
+    FakeHart plain(0, kRv64);
+    plain.csr_read(kMseccfg);
+    CHECK(plain.csr_illegal());
+}
+
+TEST_CASE("with MML and without RLB no rule is added by which M mode runs code", "[pmp]") {
+    for (unsigned rights = 0; rights < 16; ++rights) {
+        FakeHart fake;
+        fake.csr_write(0x747, 1);
+        const uint64_t cfg = (rights & 8) << 4 | (rights & 4) >> 2 | (rights & 2) | (rights & 1) << 2 | kNa4;
+        fake.csr_write(0x3a0, cfg);
+        CAPTURE(rights);
+        CHECK(fake.csr_read(0x3a0) == ((kLockdown[rights].machine & kX) != 0 ? 0 : cfg));
+    }
 }
 
 TEST_CASE("the address before a locked entry of another mode stays writable", "[pmp]") {

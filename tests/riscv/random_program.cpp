@@ -413,6 +413,12 @@ uint32_t families_of(const InsnDesc& desc) {
         case Extension::zbc_zbkc:
         case Extension::zbkb:
         case Extension::zbkx:
+        case Extension::zkne:
+        case Extension::zknd:
+        case Extension::zkne_zknd:
+        case Extension::zknh:
+        case Extension::zksed:
+        case Extension::zksh:
         case Extension::zbb:
         case Extension::zbs:
             return kFamilyBitmanip;

@@ -33,7 +33,7 @@ TEST_CASE("writing satp ends a reservation", "[reservation]") {
         CHECK_FALSE(t.holds_after_csr(0x180, 2, CsrOp::set));
         CHECK(t.holds_after_csr(0x180, 0, CsrOp::read));
     }
-    CHECK(t.holds_after_csr(0x180, uint64_t{10} << 60, CsrOp::write));  // reserved: the write has no effect
+    CHECK(t.holds_after_csr(0x180, uint64_t{11} << 60, CsrOp::write));  // reserved: the write has no effect
     t.fake.state().priv = Priv::user;
     CHECK(t.holds_after_csr(0x180, 0, CsrOp::write));  // illegal
 }

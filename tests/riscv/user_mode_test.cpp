@@ -305,6 +305,16 @@ TEST_CASE("a misaligned atomic is recorded, and no memory fault", "[user]") {
     CHECK(user.delivered().address == 0x3006);
 }
 
+// Linux, arch/riscv/kernel/traps.c: si_addr of SIGBUS is the pc.
+TEST_CASE("a jump that is not aligned is at its pc", "[user]") {
+    FakeUser user;
+    user.header().pc = 0x2'0000;
+    user.call<void, uint32_t, uint64_t>(kHelperRaise, 0, 0x3002);
+    CHECK(user.delivered().kind == UserExceptionKind::misaligned);
+    CHECK(user.delivered().access == Access::fetch);
+    CHECK(user.delivered().address == 0x2'0000);
+}
+
 TEST_CASE("registers are read and set as a whole, and one by one", "[user]") {
     FakeUser user;
     std::mt19937_64 random(test_seed());

@@ -55,7 +55,7 @@ class Board {
     // paused and were reset before. Not needed before the first start.
     virtual void reset() = 0;
 
-    // Makes /chosen/rng-seed the same in every run from now on, and writes the device tree anew. While no vCPU runs.
+    // Makes /chosen/rng-seed, and what harts have for entropy, the same in every run from now on, and writes the device tree anew. While no vCPU runs.
     virtual void set_rng_seed(uint64_t seed) = 0;
 
     // The device tree as the guest gets it (dumpdtb).

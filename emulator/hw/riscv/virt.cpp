@@ -352,6 +352,9 @@ void VirtBoard::load_device_tree() {
 
 void VirtBoard::set_rng_seed(uint64_t seed) {
     rng_state_ = seed;
+    for (riscv::Hart* const hart : harts_) {
+        hart->fix_entropy(seed);
+    }
     load_device_tree();
 }
 

@@ -31,6 +31,11 @@ constexpr ExtBit kExtBits[] = {
     {8, {Extension::zbkb}},             //
     {9, {Extension::zbkc}},             //
     {10, {Extension::zbkx}},            //
+    {11, {Extension::zknd}},            //
+    {12, {Extension::zkne}},            //
+    {13, {Extension::zknh}},            //
+    {14, {Extension::zksed}},           //
+    {15, {Extension::zksh}},            //
     {27, {Extension::zfh}},             //
     {28, {Extension::zfhmin}},          //
     {29, {Extension::zihintntl}},       //

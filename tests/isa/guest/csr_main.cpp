@@ -63,6 +63,10 @@ constexpr Field kFields[] = {
     {"mtvec", 0x305, kAll},
     {"mcounteren", 0x306, 7},
     {"menvcfg", 0x30a, uint64_t{1} << 63 | 1},  // STCE, FIOM
+    {"mstateen0", 0x30c, uint64_t{3} << 62},    // SE0, ENVCFG; the others guard what weft has not
+    {"mstateen1", 0x30d, kAll},
+    {"mstateen2", 0x30e, kAll},
+    {"mstateen3", 0x30f, kAll},
     {"mcountinhibit", 0x320, 5},
     {"mepc", 0x341, kAll},
     {"mcause", 0x342, kAll},
@@ -191,6 +195,55 @@ void views() {
     }
 }
 
+// What mstateen lets S and U mode at.
+void state_enables() {
+    constexpr uint32_t kGuarded[] = {0x10a, 0x10c, 0x10d, 0x10e, 0x10f};
+    constexpr Mode kModes[] = {machine, supervisor, user};
+    for (uint32_t index = 0; index < 4; ++index) {
+        for (unsigned bit = 0; bit < 64; bit += bit == 0 ? 57 : 1) {
+            const uint32_t enable[] = {csrrw(0, 0x30c + index, 10), csrrs(10, 0x30c + index, 0)};
+            put_code(enable, 2);
+            run(machine, uint64_t{1} << bit);
+            for (const uint32_t number : kGuarded) {
+                for (const Mode mode : kModes) {
+                    const uint32_t insns[] = {csrrs(10, number, 0), csrrs(11, number, 11),
+                                              csrrw(11, number, 10)};
+                    put_code(insns, 3);
+                    out_line("state enable: index, bit, guarded, mode",
+                             index << 28 | bit << 20 | number << 4 | static_cast<uint32_t>(mode));
+                    out_line("cause", run(mode, 0).cause);
+                }
+            }
+        }
+        const uint32_t disable[] = {csrrw(0, 0x30c + index, 10)};
+        put_code(disable, 1);
+        run(machine, 0);
+    }
+}
+
+// seed: who may have it, by which instructions. Of what it gives, its state.
+void seeds() {
+    constexpr uint32_t kSeed = 0x015;
+    constexpr uint32_t kCsrrsi = csrrs(10, kSeed, 0) | 4 << 12;
+    constexpr uint32_t kAccesses[] = {csrrw(10, kSeed, 0), csrrs(10, kSeed, 11), csrrc(10, kSeed, 11),
+                                      csrrs(10, kSeed, 0), csrrc(10, kSeed, 0),  kCsrrsi,
+                                      kCsrrsi | 1 << 15,   csrrw(0, kSeed, 11)};
+    constexpr Mode kModes[] = {machine, supervisor, user};
+    for (uint64_t bits = 0; bits < 4; ++bits) {
+        GUEST_CSR_WRITE(0x747, bits << 8);
+        out_line("mseccfg", GUEST_CSR_READ(0x747));
+        for (const uint32_t access : kAccesses) {
+            for (const Mode mode : kModes) {
+                const uint32_t insns[] = {access};
+                put_code(insns, 1);
+                const Probe p = run(mode, 0, 0);
+                out_line("seed: cause, state", p.cause << 4 | p.a[0] >> 30);
+            }
+        }
+    }
+    GUEST_CSR_WRITE(0x747, 0);
+}
+
 // Whether a counter shows more some time later. A clock may be coarse: many instructions, but not for ever.
 bool advances(uint64_t (*read)()) {
     constexpr uint64_t kPatience = 100'000'000;
@@ -240,6 +293,8 @@ void system_main() {
     GUEST_CSR_WRITE(0x14d, 0);  // stimecmp has no value until one is written
     fields();
     existence();
+    state_enables();
+    seeds();
     views();
     counters();
 }

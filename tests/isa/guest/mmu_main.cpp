@@ -1,4 +1,4 @@
-// Sv39 and Sv48: every combination of PTE flags, every kind of access, levels, reserved bits, places of tables, accesses
+// Sv39, Sv48 and Sv57: every combination of PTE flags, every kind of access, levels, reserved bits, places of tables, accesses
 // that cross pages, ASIDs.
 #include "probe.h"
 
@@ -23,21 +23,22 @@ constexpr Viewpoint kViewpoints[] = {{"S", supervisor, 0},        {"S+SUM", supe
                                      {"U+MXR", user, kMxr},       {"S+SUM+MXR", supervisor, kSum | kMxr}};
 
 // A tree of tables with one page under test, whose indices are 1 in all of them. The image is mapped for S and U mode,
-// in Sv39 by entries 2 and 3 of the root, in Sv48 by those of a table below its entry 0.
+// in Sv39 by entries 2 and 3 of the root, else by those of a table that is reached from the root by entries 0.
 class Space {
   public:
     explicit Space(uint64_t levels) : levels_(levels) {
-        clear_pages(kTables, 8);
+        clear_pages(kTables, 9);
         uint64_t gigabytes = table(0);
-        if (levels_ == 4) {
-            gigabytes = kTables + 7 * 4096;
-            word(table(0)) = leaf(gigabytes, kPteV);
+        for (uint64_t level = levels_; level > 3; --level) {
+            const uint64_t below = kTables + (level + 3) * 4096;
+            word(gigabytes) = leaf(below, kPteV);
+            gigabytes = below;
         }
         word(gigabytes + 2 * 8) = leaf(kGigapage, kPteAll);
         word(gigabytes + 3 * 8) = leaf(kGigapage, kPteAll | kPteU);
     }
 
-    uint64_t satp() const { return satp_of(levels_ == 4 ? kSv48 : kSv39, table(0)); }
+    uint64_t satp() const { return satp_of(kSv39 + levels_ - 3, table(0)); }
 
     // The entry of `level` (0: that of a 4 KiB page) that leads to the page; those above lead to its table.
     uint64_t& entry(uint64_t level) const {
@@ -270,6 +271,39 @@ void address_spaces() {
     out_probe("unmapped", probe(f_ld, supervisor, 0, space.satp(), space.page()));
 }
 
+// Sv57: pages whose addresses differ in bits above 48 alone hold other data and other code.
+void far_apart() {
+    const Space space(5);
+    space.entry(0) = leaf(kData, kPteAll);
+    const uint64_t far = kTables + 16 * 4096;  // tables of the other page, the same way down
+    clear_pages(far, 4);
+    for (uint64_t depth = 0; depth < 3; ++depth) {
+        word(far + depth * 4096 + 8) = leaf(far + (depth + 1) * 4096, kPteV);
+    }
+    word(far + 3 * 4096 + 8) = leaf(kData + 4096, kPteAll);
+    constexpr uint64_t kLiA0Ret = 0x00008067'00000513;  // li a0, n << 20; ret
+    for (unsigned bit = 49; bit <= 56; ++bit) {
+        const uint64_t upper = bit == 56 ? 0xff : 1;  // sign extension
+        const uint64_t other = space.page() ^ upper << bit;
+        const uint64_t index = other >> 48 & 511;
+        word(kTables + index * 8) = leaf(far, kPteV);
+        word(kData) = kLiA0Ret | 1u << 20;
+        word(kData + 4096) = kLiA0Ret | 2u << 20;
+        asm volatile("fence.i" ::: "memory");
+        for (unsigned i = 0; i < 3; ++i) {
+            const uint64_t pages[] = {space.page(), other};
+            for (const uint64_t page : pages) {
+                out_probe("far: code", probe(f_call_through, supervisor, 0, space.satp(), page));
+                out_probe("load", probe(f_ld, supervisor, 0, space.satp(), page));
+                out_probe("store", probe(f_sd, supervisor, 0, space.satp(), page + 64, page + i));
+                out_probe("load", probe(f_ld, supervisor, 0, space.satp(), page + 64));
+            }
+        }
+        word(kTables + index * 8) = 0;
+    }
+    fill_with_ecalls(kData, 8192);
+}
+
 // M mode's loads and stores with the rights and the addresses of another mode.
 void modify_privilege(const Space& space) {
     constexpr uint64_t kFlags[] = {kPteAll, kPteAll | kPteU, kPteV | kPteX | kPteA,
@@ -298,20 +332,20 @@ void modify_privilege(const Space& space) {
 
 void system_main() {
     fill_with_ecalls(kData, 8192);
-    for (uint64_t levels = 3; levels <= 4; ++levels) {
+    for (uint64_t levels = 3; levels <= 5; ++levels) {
         const Space space(levels);
-        sweep_flags(space, 0, levels == 3 ? "sv39 4K" : "sv48 4K");
-        sweep_flags(space, 1, levels == 3 ? "sv39 2M" : "sv48 2M");
-        sweep_flags(space, 2, levels == 3 ? "sv39 1G" : "sv48 1G");
-        if (levels == 4) {
-            sweep_flags(space, 3, "sv48 512G");
+        constexpr const char* kLeaves[] = {"4K", "2M", "1G", "512G", "256T"};
+        for (uint64_t level = 0; level < levels; ++level) {
+            out_line("levels", levels);
+            sweep_flags(space, level, kLeaves[level]);
         }
         reserved_bits(space, levels);
         misaligned_superpages(space, levels);
         outside_of_ram(space);
-        non_canonical(space, levels == 3 ? 39 : 48);
+        non_canonical(space, 12 + 9 * levels);
         crossing(space);
         modify_privilege(space);
     }
     address_spaces();
+    far_apart();
 }

@@ -36,6 +36,7 @@ constexpr uint64_t kPteD = 128;
 constexpr uint64_t kPteAll = kPteV | kPteR | kPteW | kPteX | kPteA | kPteD;
 constexpr uint64_t kSv39 = 8;
 constexpr uint64_t kSv48 = 9;
+constexpr uint64_t kSv57 = 10;
 constexpr uint64_t satp_of(uint64_t mode, uint64_t root, uint64_t asid = 0) {
     return mode << 60 | asid << 44 | root >> 12;
 }

@@ -1,5 +1,6 @@
 #include "emulator/guest/riscv/cpu/csr.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -13,11 +14,13 @@ namespace {
 
 constexpr uint64_t kAll = ~uint64_t{0};
 constexpr uint64_t kAll32 = 0xffff'ffff;
-// 3.1.14 and 4.1.7: instructions are aligned to two bytes.
+// 3.1.14 and 4.1.7: instructions are aligned to two bytes, or without 16-bit ones to four.
 constexpr uint64_t kEpcWritable = ~uint64_t{1};
+constexpr uint64_t kWordEpcWritable = ~uint64_t{3};
 // 3.1.8: exceptions that cannot occur below M mode are not delegated: with C no instruction is misaligned (bit 0), and an
 // ECALL from M mode (bit 11) is M mode's.
 constexpr uint64_t kMedelegWritable = 0xb3fe;
+constexpr uint64_t kMisalignedInsns = 1;
 
 // 3.1.7 and 4.1.2: modes 2 and 3 are reserved.
 template <uint64_t State::* kField>
@@ -45,6 +48,11 @@ constexpr CsrDesc one(Extension extension, unsigned number, Read read, Write wri
     return range(extension, number, number, read, write, writable, allowed);
 }
 
+constexpr CsrDesc needing_write(CsrDesc csr) {
+    csr.needs_write = true;
+    return csr;
+}
+
 // A register that is a field of the state, and unless it has a function of its own for writes, no more.
 constexpr CsrDesc field(Extension extension, unsigned number, uint64_t State::* word, uint64_t writable,
                         Write write = nullptr, Allowed allowed = nullptr) {
@@ -66,11 +74,14 @@ constexpr CsrDesc kTable[] = {
     one(Extension::f, kCsrFrm, read_fp, write_fp, 0x7, fp_enabled),
     one(Extension::f, kCsrFcsr, read_fp, write_fp, 0xff, fp_enabled),
 
+    needing_write(one(Extension::zkr, kCsrSeed, read_seed, nullptr, 0, seed_allowed)),
+
     one(Extension::s, kCsrSstatus, read_sstatus, write_sstatus, kSstatusWritable),
     one(Extension::s, kCsrSie, read_sie, write_sie, kIntSupervisor),
     field(Extension::s, kCsrStvec, &State::stvec, kAll, write_tvec<&State::stvec>),
     field(Extension::s, kCsrScounteren, &State::scounteren, kAll32),
-    field(Extension::s, kCsrSenvcfg, &State::senvcfg, kSenvcfgWritable, write_senvcfg),
+    field(Extension::s, kCsrSenvcfg, &State::senvcfg, kSenvcfgWritable, write_senvcfg, senvcfg_allowed),
+    range(Extension::ssstateen, kCsrSstateen0, kCsrSstateen3, read_zero, nullptr, 0, sstateen_allowed),
     field(Extension::s, kCsrSscratch, &State::sscratch, kAll),
     field(Extension::s, kCsrSepc, &State::sepc, kEpcWritable),
     field(Extension::s, kCsrScause, &State::scause, kAll),
@@ -87,6 +98,8 @@ constexpr CsrDesc kTable[] = {
     field(Extension::priv, kCsrMtvec, &State::mtvec, kAll, write_tvec<&State::mtvec>),
     field(Extension::u, kCsrMcounteren, &State::mcounteren, kAll32),
     field(Extension::u, kCsrMenvcfg, &State::menvcfg, kMenvcfgWritable, write_menvcfg),
+    range(Extension::smstateen, kCsrMstateen0, kCsrMstateen3, read_mstateen, write_mstateen,
+          kMstateenWritable),
     field(Extension::priv, kCsrMcountinhibit, &State::mcountinhibit, kCounterCy | kCounterIr,
           write_mcountinhibit),
     range(Extension::priv, kCsrMhpmevent3, kCsrMhpmevent31, read_zero),
@@ -107,6 +120,8 @@ constexpr CsrDesc kTable[] = {
     range(Extension::priv, kCsrPmpaddr0, kCsrPmpaddr15, read_pmpaddr, write_pmpaddr, kPmpAddrMask),
     range(Extension::priv, kCsrPmpaddr15 + 1, kCsrPmpaddr63, read_zero),
 
+    field(Extension::mseccfg, kCsrMseccfg, &State::mseccfg, kMseccfgWritable, write_mseccfg),
+
     one(Extension::priv, kCsrMcycle, read_cycle, write_cycle, kAll),
     one(Extension::priv, kCsrMinstret, read_instret, write_instret, kAll),
     range(Extension::priv, kCsrMhpmcounter3, kCsrMhpmcounter31, read_zero),
@@ -119,6 +134,13 @@ constexpr CsrDesc kTable[] = {
     one(Extension::priv, kCsrMimpid, read_zero),
     field(Extension::priv, kCsrMhartid, &State::mhartid, 0),
     one(Extension::priv, kCsrMconfigptr, read_zero),
+};
+
+// The rows of models without 16-bit instructions, in place of those above.
+constexpr CsrDesc kWordAlignedTable[] = {
+    field(Extension::s, kCsrSepc, &State::sepc, kWordEpcWritable),
+    field(Extension::s, kCsrMedeleg, &State::medeleg, kMedelegWritable | kMisalignedInsns),
+    field(Extension::priv, kCsrMepc, &State::mepc, kWordEpcWritable),
 };
 
 constexpr unsigned kCsrNumbers = 4096;
@@ -168,6 +190,12 @@ void write_csr(State& state, const CsrDesc& csr, unsigned number, uint64_t old, 
 
 const CsrDesc* find_csr(unsigned number, const ExtensionSet& extensions) {
     const uint8_t row = number < kCsrNumbers ? kRows[number] : kNoRow;
+    if (!extensions.has(Extension::zca)) [[unlikely]] {
+        const auto* const other = std::ranges::find(kWordAlignedTable, number, &CsrDesc::first);
+        if (other != std::end(kWordAlignedTable) && extensions.has(other->extension)) {
+            return other;
+        }
+    }
     return row == kNoRow || !extensions.has(kTable[row].extension) ? nullptr : &kTable[row];
 }
 
@@ -184,7 +212,8 @@ int32_t csr_word_offset(const CsrDesc& csr) {
 bool csr_access(State& state, unsigned number, uint64_t operand, CsrOp op, uint64_t* old) {
     const CsrDesc* csr = find_csr(number, state.model->extensions);
     if (csr == nullptr || !csr_reachable(number, state.priv, op != CsrOp::read) ||
-        (csr->allowed != nullptr && !csr->allowed(state, number))) {
+        (csr->allowed != nullptr && !csr->allowed(state, number)) ||
+        (csr->needs_write && op == CsrOp::read)) {
         return false;
     }
     *old = read_csr(state, *csr, number);

@@ -25,6 +25,8 @@ struct CsrDesc {
     uint64_t writable;
     // Conditions besides privilege and read-only numbers under which the register exists. Null: none.
     bool (*allowed)(const State& state, unsigned number);
+    // An instruction that would only read it is illegal.
+    bool needs_write = false;
 
     // The register is a word of the state, and whoever may have it by its number may read it.
     constexpr bool reads_word() const { return word != nullptr && allowed == nullptr; }

@@ -49,6 +49,10 @@ inline constexpr uint64_t kEnvcfgAdue = uint64_t{1} << 61;
 inline constexpr uint64_t kEnvcfgPbmte = uint64_t{1} << 62;
 inline constexpr uint64_t kEnvcfgStce = uint64_t{1} << 63;
 
+// mstateen0 to mstateen3, privileged specification "Smstateen/Ssstateen", as far as there is state that they guard.
+inline constexpr uint64_t kStateenEnvcfg = uint64_t{1} << 62;  // of mstateen0
+inline constexpr uint64_t kStateenSe = uint64_t{1} << 63;
+
 // mcounteren, scounteren, mcountinhibit, privileged specification 3.1.11 and 3.1.12.
 inline constexpr uint64_t kCounterCy = 1;
 inline constexpr uint64_t kCounterTm = 2;
@@ -59,7 +63,7 @@ inline constexpr unsigned kSatpModeShift = 60;
 inline constexpr unsigned kSatpAsidShift = 44;
 inline constexpr uint64_t kSatpAsidMask = 0xffff;
 inline constexpr uint64_t kSatpPpn = (uint64_t{1} << 44) - 1;
-enum class SatpMode : uint64_t { bare = 0, sv39 = 8, sv48 = 9 };
+enum class SatpMode : uint64_t { bare = 0, sv39 = 8, sv48 = 9, sv57 = 10 };
 constexpr SatpMode satp_mode(uint64_t satp) { return static_cast<SatpMode>(satp >> kSatpModeShift); }
 
 // pmpNcfg, privileged specification 3.7.1.
@@ -73,6 +77,17 @@ inline constexpr uint8_t kPmpNa4 = 0x10;
 inline constexpr uint8_t kPmpNapot = 0x18;
 inline constexpr uint8_t kPmpLock = 0x80;
 inline constexpr uint8_t kPmpWritable = kPmpRead | kPmpWrite | kPmpExec | kPmpModeMask | kPmpLock;
+// mseccfg, privileged specification 3.1.19, "Smepmp"; unprivileged specification, "Zkr".
+inline constexpr uint64_t kSecMml = 1;
+inline constexpr uint64_t kSecMmwp = 2;
+inline constexpr uint64_t kSecRlb = 4;
+inline constexpr uint64_t kSecUseed = uint64_t{1} << 8;
+inline constexpr uint64_t kSecSseed = uint64_t{1} << 9;
+
+// seed, unprivileged specification, "Zkr": OPST, above 16 bits of entropy.
+inline constexpr uint64_t kSeedWait = uint64_t{1} << 30;
+inline constexpr uint64_t kSeedEs16 = uint64_t{2} << 30;
+
 // Physical addresses have 56 bits; pmpaddr holds bits 55 to 2.
 inline constexpr unsigned kPhysicalBits = 56;
 inline constexpr uint64_t kPmpAddrMask = (uint64_t{1} << (kPhysicalBits - 2)) - 1;

@@ -41,6 +41,13 @@ void write_menvcfg(State& state, unsigned number, uint64_t value, uint64_t mask)
 bool stimecmp_allowed(const State& state, unsigned number);
 void write_stimecmp(State& state, unsigned number, uint64_t value, uint64_t mask);
 
+// csr_stateen.cpp
+inline constexpr uint64_t kMstateenWritable = kStateenSe | kStateenEnvcfg;
+uint64_t read_mstateen(const State& state, unsigned number);
+void write_mstateen(State& state, unsigned number, uint64_t value, uint64_t mask);
+bool sstateen_allowed(const State& state, unsigned number);
+bool senvcfg_allowed(const State& state, unsigned number);
+
 // csr_counter.cpp
 uint64_t read_cycle(const State& state, unsigned number);
 void write_cycle(State& state, unsigned number, uint64_t value, uint64_t mask);
@@ -55,6 +62,12 @@ uint64_t read_pmpcfg(const State& state, unsigned number);
 void write_pmpcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_pmpaddr(const State& state, unsigned number);
 void write_pmpaddr(State& state, unsigned number, uint64_t value, uint64_t mask);
+inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb | kSecUseed | kSecSseed;
+void write_mseccfg(State& state, unsigned number, uint64_t value, uint64_t mask);
+
+// csr_seed.cpp
+uint64_t read_seed(const State& state, unsigned number);
+bool seed_allowed(const State& state, unsigned number);
 
 // Forgets all translations of this hart: what they depended on, apart from page tables, has changed.
 void flush_translations(State& state);

@@ -36,4 +36,12 @@ void write_pmpaddr(State& state, unsigned number, uint64_t value, uint64_t) {
     }
 }
 
+void write_mseccfg(State& state, unsigned, uint64_t value, uint64_t) {
+    value &= (has(state, Extension::smepmp) ? kSecMml | kSecMmwp | kSecRlb : 0) |
+             (has(state, Extension::zkr) ? kSecUseed | kSecSseed : 0);
+    if (pmp_write_security(state, value)) {
+        flush_translations(state);
+    }
+}
+
 }  // namespace weft::riscv

@@ -43,6 +43,19 @@ void set_status(State& state, uint64_t value, uint64_t writable) {
     }
 }
 
+bool has_mode(const State& state, SatpMode mode) {
+    switch (mode) {
+        case SatpMode::bare:
+        case SatpMode::sv39:
+            return true;
+        case SatpMode::sv48:
+            return has(state, Extension::sv48);
+        case SatpMode::sv57:
+            return has(state, Extension::sv57);
+    }
+    return false;
+}
+
 }  // namespace
 
 void flush_translations(State& state) {
@@ -95,17 +108,8 @@ bool satp_allowed(const State& state, unsigned) {
 }
 
 void write_satp(State& state, unsigned, uint64_t value, uint64_t) {
-    switch (satp_mode(value)) {
-        case SatpMode::bare:
-        case SatpMode::sv39:
-            break;
-        case SatpMode::sv48:
-            if (has(state, Extension::sv48)) {
-                break;
-            }
-            [[fallthrough]];
-        default:
-            return;  // "if satp is written with an unsupported MODE, the entire write has no effect"
+    if (!has_mode(state, satp_mode(value))) {
+        return;  // "if satp is written with an unsupported MODE, the entire write has no effect"
     }
     // Another address-space key is all it takes: 4.1.11 leaves ordering to SFENCE.VMA.
     state.satp = value;

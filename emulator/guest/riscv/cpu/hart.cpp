@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 
 namespace weft::riscv {
@@ -54,6 +55,14 @@ void Hart::set_mtimecmp(uint64_t ticks) {
     // For a value that has passed already, and for the vCPU to see that the timer is no longer due.
     const StateHeader& header = state_header(state_);
     header.services->kick(header.vcpu);
+}
+
+std::optional<uint16_t> Hart::next_fixed_entropy() {
+    if (!fixed_entropy_) {
+        return std::nullopt;
+    }
+    fixed_entropy_ = hash_words(*fixed_entropy_, hart_id_);
+    return static_cast<uint16_t>(*fixed_entropy_ >> 48);
 }
 
 uint64_t Hart::mtimecmp() const { return state_->mtimecmp.load(); }

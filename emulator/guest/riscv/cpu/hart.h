@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "base/mutex.h"
 #include "emulator/guest/riscv/cpu/state.h"
@@ -58,6 +59,11 @@ class Hart {
     // hart's own.
     void set_time_offset(uint64_t ticks);
 
+    // Makes what the seed register gives the same in every run from now on. While no vCPU runs.
+    void fix_entropy(uint64_t seed) { fixed_entropy_ = seed; }
+    // The next 16 bits of it; nothing where the host's are wanted. On the vCPU's thread.
+    std::optional<uint16_t> next_fixed_entropy();
+
     // For the rest of the hart, on its vCPU's thread. Takes note of mie, menvcfg and stimecmp in `state` and
     // sets the deadline to the next compare value that an enabled timer waits for.
     void rearm(State& state);
@@ -72,6 +78,7 @@ class Hart {
     const uint64_t hart_id_;
     const uint64_t reset_pc_;
     State* state_ = nullptr;
+    std::optional<uint64_t> fixed_entropy_;  // the generator's state
 
     // Serialises the computation and the setting of the deadline, which the vCPU's thread (its CSRs) and
     // others (the CLINT) do. What the vCPU's thread alone may read is copied here for the others. Innermost

@@ -88,6 +88,11 @@ std::optional<unsigned> leaf_shift(uint64_t pte, unsigned level) {
     return known ? std::optional(kPageBits + 4) : std::nullopt;
 }
 
+// 4.4 to 4.6; of a mode that translates.
+constexpr unsigned levels_of(SatpMode mode) {
+    return mode == SatpMode::sv57 ? 5 : mode == SatpMode::sv48 ? 4 : 3;
+}
+
 class Walker {
   public:
     // `checked`: permissions are asked; else a debugger looks.
@@ -128,7 +133,7 @@ Fault Walker::mark(uint64_t address, uint64_t pte, uint64_t bits, bool* done) {
 
 // 4.3.2, "Virtual Address Translation Process".
 Fault Walker::find(Leaf* leaf) {
-    const unsigned levels = satp_mode(state_.satp) == SatpMode::sv48 ? 4 : 3;
+    const unsigned levels = levels_of(satp_mode(state_.satp));
     const uint64_t vaddr = request_.vaddr;
     const unsigned unused_bits = 64 - (kPageBits + kLevelBits * levels);
     if (static_cast<uint64_t>(static_cast<int64_t>(vaddr << unused_bits) >> unused_bits) != vaddr) {

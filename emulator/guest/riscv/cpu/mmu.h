@@ -1,9 +1,9 @@
 // Address translation: GuestArch::walk and what belongs to it.
 //
-// Sv39, Sv48 and Bare, privileged specification 4.3 to 4.5, with physical memory protection (3.7) on
+// Sv39, Sv48, Sv57 and Bare, privileged specification 4.3 to 4.6, with physical memory protection (3.7) on
 // page-table entries and on the access itself. The accessed and dirty bits are updated by hardware,
-// atomically, as 4.3.1 describes in its second scheme; menvcfg.ADUE is not offered, so that this holds
-// always. Svnapot and Svpbmt are absent: their bits are reserved.
+// atomically, as 4.3.1 describes in its second scheme, unless the model's extensions and menvcfg.ADUE leave
+// that to software.
 #pragma once
 
 #include <cstdint>

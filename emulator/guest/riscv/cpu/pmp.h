@@ -1,4 +1,4 @@
-// Physical memory protection, privileged specification 3.7: 16 entries, granularity of 4 bytes.
+// Physical memory protection, privileged specification 3.7 and "Smepmp": 16 entries, granularity of 4 bytes.
 #pragma once
 
 #include <cstdint>
@@ -25,5 +25,6 @@ inline bool pmp_allows(const State& state, uint64_t paddr, uint64_t size, Priv p
 // The registers as CSR writes see them. True where something changed that translations may depend on.
 bool pmp_write_cfg(State& state, unsigned entry, uint8_t value);
 bool pmp_write_addr(State& state, unsigned entry, uint64_t value);
+bool pmp_write_security(State& state, uint64_t value);  // mseccfg
 
 }  // namespace weft::riscv

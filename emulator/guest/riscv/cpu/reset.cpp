@@ -31,6 +31,7 @@ void clear(State& state, const void* model) {
                                     &State::mcounteren,
                                     &State::menvcfg,
                                     &State::mcountinhibit,
+                                    &State::mseccfg,
                                     &State::stvec,
                                     &State::sepc,
                                     &State::scause,
@@ -54,6 +55,7 @@ void clear(State& state, const void* model) {
     state.exception_fault = MemoryFault::unmapped;
     std::ranges::fill(state.pmpcfg, uint8_t{0});
     std::ranges::fill(state.pmpaddr, 0);
+    std::ranges::fill(state.mstateen, 0);
     state.stimecmp = UINT64_MAX;
     state_header(&state).fp_flags = 0;
 }

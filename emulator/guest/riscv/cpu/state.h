@@ -66,6 +66,8 @@ struct State {
 
     uint8_t pmpcfg[kPmpEntries];
     uint64_t pmpaddr[kPmpEntries];
+    uint64_t mseccfg;
+    uint64_t mstateen[4];
     uint64_t mhartid;
 
     // The recorded exception, to be delivered by GuestArch::deliver.

@@ -26,6 +26,8 @@ UserException user_exception(const void* state_pointer) {
             return at_pc(UserExceptionKind::breakpoint);
         case Exception::illegal_insn:
             return at_pc(UserExceptionKind::illegal);
+        case Exception::insn_misaligned:
+            return at_pc(UserExceptionKind::misaligned);
         case Exception::load_misaligned:
             return misaligned(Access::load);
         case Exception::store_misaligned:
@@ -39,7 +41,6 @@ UserException user_exception(const void* state_pointer) {
         case Exception::insn_page:
         case Exception::insn_access:
             return fault(Access::fetch);
-        case Exception::insn_misaligned:   // with C no instruction is
         case Exception::ecall_supervisor:  // U mode is all there is
         case Exception::ecall_machine:
             break;

@@ -16,7 +16,9 @@ enum class UserExceptionKind : uint8_t {
     ecall,
     breakpoint,  // EBREAK and C.EBREAK
     illegal,  // no instruction of the CPU model, or one that U mode may not execute, WFI and privileged CSRs among them
-    misaligned,  // an LR, SC or AMO at an address that is no multiple of its size; all other accesses may be misaligned
+    // An LR, SC or AMO at an address that is no multiple of its size (all other accesses may be misaligned); a jump to one that is no multiple
+    // of 4, without 16-bit instructions.
+    misaligned,
     memory_fault,  // UserMemoryOps::fault or fetch said that the memory cannot be had
 };
 
@@ -26,7 +28,7 @@ struct UserException {
     Access access;
     // Of memory_fault.
     MemoryFault fault;
-    // misaligned: the address accessed. memory_fault: the first byte that may not be accessed; an instruction that reaches into
+    // misaligned: the address accessed; of a jump, the pc. memory_fault: the first byte that may not be accessed; an instruction that reaches into
     // a page that cannot be fetched has that page's address here. Else the pc, as Linux gives it in si_addr for SIGILL and SIGTRAP.
     // (Linux gives the pc for a misaligned access too: arch/riscv/kernel/traps.c.)
     uint64_t address;

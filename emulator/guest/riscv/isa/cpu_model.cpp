@@ -38,23 +38,20 @@ constexpr AbsentModel kAbsentModels[] = {
 
 // Properties of QEMU's that are off, always, and those that are on, always.
 constexpr std::string_view kAlwaysOff[] = {
-    "e",           "h",       "v",        "q",        "sv57",      "zicfilp",   "zicfiss",  "zilsd",
-    "zclsd",       "zalasr",  "zama16b",  "zfbfmin",  "zce",       "zcf",       "zcmp",     "zcmt",
-    "zdinx",       "zfinx",   "zhinx",    "zhinxmin", "zk",        "zkn",       "zknd",     "zkne",
-    "zknh",        "zkr",     "zks",      "zksed",    "zksh",      "zkt",       "ztso",     "zvbb",
-    "zvbc",        "zve32f",  "zve32x",   "zve64d",   "zve64f",    "zve64x",    "zvfbfmin", "zvfbfwma",
-    "zvfh",        "zvfhmin", "zvkb",     "zvkg",     "zvkn",      "zvknc",     "zvkned",   "zvkng",
-    "zvknha",      "zvknhb",  "zvks",     "zvksc",    "zvksed",    "zvksg",     "zvksh",    "zvkt",
-    "sdtrig",      "sha",     "smaia",    "smcdeleg", "smcntrpmf", "smcsrind",  "smctr",    "smdbltrp",
-    "smepmp",      "smmpm",   "smnpm",    "smrnmi",   "smstateen", "ssaia",     "ssccfg",   "sscofpmf",
-    "sscsrind",    "ssctr",   "ssdbltrp", "ssnpm",    "sspm",      "ssstateen", "ssstrict", "supm",
-    "svrsw60t59b",
+    "e",       "h",       "v",        "q",           "zicfilp",  "zicfiss",  "zilsd",    "zclsd",
+    "zalasr",  "zama16b", "zfbfmin",  "zce",         "zcf",      "zcmp",     "zcmt",     "zdinx",
+    "zfinx",   "zhinx",   "zhinxmin", "zk",          "zkt",      "ztso",     "zvbb",     "zvbc",
+    "zve32f",  "zve32x",  "zve64d",   "zve64f",      "zve64x",   "zvfbfmin", "zvfbfwma", "zvfh",
+    "zvfhmin", "zvkb",    "zvkg",     "zvkn",        "zvknc",    "zvkned",   "zvkng",    "zvknha",
+    "zvknhb",  "zvks",    "zvksc",    "zvksed",      "zvksg",    "zvksh",    "zvkt",     "sdtrig",
+    "sha",     "smaia",   "smcdeleg", "smcntrpmf",   "smcsrind", "smctr",    "smdbltrp", "smmpm",
+    "smnpm",   "smrnmi",  "ssaia",    "ssccfg",      "sscofpmf", "sscsrind", "ssctr",    "ssdbltrp",
+    "ssnpm",   "sspm",    "supm",     "svrsw60t59b",
 };
 constexpr std::string_view kAlwaysOn[] = {"mmu", "pmp"};
 
 // Without these there is no hart of weft's.
-constexpr ExtensionSet kRequired = {Extension::i, Extension::c, Extension::zca, Extension::u,
-                                    Extension::zicsr};
+constexpr ExtensionSet kRequired = {Extension::i, Extension::u, Extension::zicsr};
 
 // What -cpu NAME,whole=off takes along.
 struct Part {
@@ -62,9 +59,29 @@ struct Part {
     Extension whole;
 };
 constexpr Part kParts[] = {
-    {Extension::zmmul, Extension::m}, {Extension::zaamo, Extension::a}, {Extension::zalrsc, Extension::a},
-    {Extension::zba, Extension::b},   {Extension::zbb, Extension::b},   {Extension::zbs, Extension::b},
-    {Extension::sv39, Extension::s},  {Extension::sv48, Extension::s},  {Extension::sv48, Extension::sv39},
+    {Extension::zmmul, Extension::m},
+    {Extension::zaamo, Extension::a},
+    {Extension::zalrsc, Extension::a},
+    {Extension::zba, Extension::b},
+    {Extension::zbb, Extension::b},
+    {Extension::zbs, Extension::b},
+    {Extension::sv39, Extension::s},
+    {Extension::sv48, Extension::s},
+    {Extension::sv57, Extension::s},
+    {Extension::sv48, Extension::sv39},
+    {Extension::sv57, Extension::sv39},
+    {Extension::sv57, Extension::sv48},
+    {Extension::ssstateen, Extension::smstateen},
+    {Extension::smstateen, Extension::ssstateen},
+    {Extension::zknd, Extension::zkn},
+    {Extension::zkne, Extension::zkn},
+    {Extension::zknh, Extension::zkn},
+    {Extension::zksed, Extension::zks},
+    {Extension::zksh, Extension::zks},
+    {Extension::zca, Extension::c},
+    {Extension::zcd, Extension::c},
+    {Extension::zcb, Extension::c},
+    {Extension::zcmop, Extension::c},
 };
 
 const ExtensionDesc* find_property(std::string_view name) {
@@ -200,7 +217,8 @@ std::string isa_string(const CpuModel& model) {
 }
 
 const char* mmu_type(const CpuModel& model) {
-    return model.extensions.has(Extension::sv48)   ? "riscv,sv48"
+    return model.extensions.has(Extension::sv57)   ? "riscv,sv57"
+           : model.extensions.has(Extension::sv48) ? "riscv,sv48"
            : model.extensions.has(Extension::sv39) ? "riscv,sv39"
                                                    : "riscv,none";
 }

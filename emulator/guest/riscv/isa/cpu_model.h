@@ -44,13 +44,13 @@ inline constexpr ExtensionSet kCommonExtensions = {
 // Those with S mode.
 inline constexpr ExtensionSet kSupervisorExtensions = {
     Extension::s,       Extension::sv39,    Extension::zifencei, Extension::ssccptr, Extension::sscounterenw,
-    Extension::sstvala, Extension::sstvecd, Extension::ssu64xl,  Extension::svinval};
+    Extension::sstvala, Extension::sstvecd, Extension::ssu64xl,  Extension::svinval, Extension::ssstrict};
 
 inline constexpr CpuModel kRv64 =
     detail::make_model("rv64", {kCommonExtensions,
                                 kSupervisorExtensions,
                                 {Extension::zihintntl, Extension::zawrs, Extension::zfa, Extension::zbc,
-                                 Extension::sstc, Extension::svadu, Extension::svvptc, Extension::sv48}});
+                                 Extension::sstc, Extension::svadu, Extension::svvptc, Extension::sv57}});
 // RVA22 profiles (riscv-profiles, "RVA22U64" and "RVA22S64"), as far as weft has their parts.
 inline constexpr CpuModel kRva22u64 =
     detail::make_model("rva22u64", {kCommonExtensions, {Extension::zfhmin}});

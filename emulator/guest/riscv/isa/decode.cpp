@@ -129,6 +129,7 @@ constexpr DecodeIndex kIndex = make_index();
 
 constexpr uint32_t kFenceTso = 0x8330000f;
 constexpr uint32_t kPause = 0x0100000f;
+constexpr int32_t kLastAesRound = 10;
 
 bool obeys_rules(const InsnDesc& desc, uint32_t bits, const ExtensionSet& extensions) {
     const unsigned rules = desc.rules;
@@ -137,6 +138,7 @@ bool obeys_rules(const InsnDesc& desc, uint32_t bits, const ExtensionSet& extens
            !((rules & rule_imm) != 0 && insn.imm == 0) && !((rules & rule_rd) != 0 && insn.rd == 0) &&
            !((rules & rule_rd_sp) != 0 && insn.rd == 2) && !((rules & rule_rs1) != 0 && insn.rs1 == 0) &&
            !((rules & rule_rs2) != 0 && insn.rs2 == 0) &&
+           !((rules & rule_round) != 0 && insn.imm > kLastAesRound) &&
            !((rules & rule_even) != 0 && ((insn.rd | insn.rs2) & 1) != 0) &&
            !((rules & rule_plain_fence) != 0 &&
              (bits == kFenceTso || (bits == kPause && extensions.has(Extension::zihintpause))));

@@ -61,8 +61,20 @@ enum class Naming : uint8_t {
     X(zbkc,         0,   listed)                                               \
     X(zbkx,         0,   listed)                                               \
     X(zbs,          0,   listed)                                               \
+    X(zkn,          0,   listed)                                               \
+    X(zknd,         0,   listed)                                               \
+    X(zkne,         0,   listed)                                               \
+    X(zknh,         0,   listed)                                               \
+    X(zkr,          0,   listed)                                               \
+    X(zks,          0,   listed)                                               \
+    X(zksed,        0,   listed)                                               \
+    X(zksh,         0,   listed)                                               \
+    X(smepmp,       0,   listed)                                               \
+    X(smstateen,    0,   listed)                                               \
     X(ssccptr,      0,   listed)                                               \
     X(sscounterenw, 0,   listed)                                               \
+    X(ssstateen,    0,   listed)                                               \
+    X(ssstrict,     0,   listed)                                               \
     X(sstc,         0,   listed)                                               \
     X(sstvala,      0,   listed)                                               \
     X(sstvecd,      0,   listed)                                               \
@@ -78,8 +90,10 @@ enum class Naming : uint8_t {
     X(u,            'U', hidden)  /* U mode */                                 \
     X(sv39,         0,   hidden)  /* the translation schemes of S mode */      \
     X(sv48,         0,   hidden)                                               \
+    X(sv57,         0,   hidden)                                               \
     X(zbb_zbkb,     0,   derived) /* what both have */                         \
     X(zbc_zbkc,     0,   derived)                                              \
+    X(zkne_zknd,    0,   derived)                                              \
     X(zfa_d,        0,   derived) /* what one has for the other */             \
     X(zfa_zfh,      0,   derived)                                              \
     X(zfh_d,        0,   derived)                                              \
@@ -87,6 +101,7 @@ enum class Naming : uint8_t {
     X(zabha_zacas,  0,   derived)                                              \
     X(zcb_zba,      0,   derived)                                              \
     X(zcb_zbb,      0,   derived)                                              \
+    X(mseccfg,      0,   derived) /* those that have the register */           \
     X(priv,         0,   derived) /* the rest of the privileged architecture */
 // clang-format on
 

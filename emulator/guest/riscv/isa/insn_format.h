@@ -32,6 +32,8 @@ namespace weft::riscv {
     X(i, "d, s, i", at7, at15, no, i)                                         \
     X(shift64, "d, s, i", at7, at15, no, shift64)                             \
     X(shift32, "d, s, i", at7, at15, no, shift32)                             \
+    X(aes_round, "d, s, i", at7, at15, no, aes_round)                         \
+    X(sm4_byte, "d, s, t, i", at7, at15, at20, sm4_byte)                      \
     X(load, "d, i(s)", at7, at15, no, i)                                      \
     X(store, "t, i(s)", no, at15, at20, s)                                    \
     X(branch, "s, t, b", no, at15, at20, b)                                   \
@@ -109,7 +111,7 @@ enum class Format : uint8_t {
 std::string_view format_syntax(Format format);
 
 // What mask and match cannot say: encodings that fit the bits and yet are another instruction or reserved.
-enum InsnRule : uint8_t {
+enum InsnRule : uint16_t {
     rule_none = 0,
     rule_rounding = 1 << 0,     // rounding modes 5 and 6 are reserved
     rule_imm = 1 << 1,          // the immediate is not zero
@@ -119,6 +121,7 @@ enum InsnRule : uint8_t {
     rule_rs2 = 1 << 5,          // rs2 is not x0
     rule_plain_fence = 1 << 6,  // neither fence.tso nor pause
     rule_even = 1 << 7,         // rd and rs2, which begin pairs, are even
+    rule_round = 1 << 8,        // the immediate is one of AES' rounds
 };
 
 }  // namespace weft::riscv

@@ -19,6 +19,7 @@
 #include "emulator/guest/riscv/isa/insns_zb.h"
 #include "emulator/guest/riscv/isa/insns_zf.h"
 #include "emulator/guest/riscv/isa/insns_zi.h"
+#include "emulator/guest/riscv/isa/insns_zk.h"
 
 // All rows that are 32 bits wide.
 #define WEFT_RISCV_INSNS_32(X)        \
@@ -39,6 +40,9 @@
     WEFT_RISCV_INSNS_ZBKB(X)          \
     WEFT_RISCV_INSNS_ZBKX(X)          \
     WEFT_RISCV_INSNS_ZBS(X)           \
+    WEFT_RISCV_INSNS_ZKNE_ZKND(X)     \
+    WEFT_RISCV_INSNS_ZKNH(X)          \
+    WEFT_RISCV_INSNS_ZKS(X)           \
     WEFT_RISCV_INSNS_ZICOND(X)        \
     WEFT_RISCV_INSNS_ZIMOP(X)         \
     WEFT_RISCV_INSNS_ZAWRS(X)         \
@@ -75,7 +79,7 @@ struct InsnDesc {
     uint8_t size;    // bytes: 2 or 4
     Format format;
     Extension extension;
-    uint8_t rules;   // InsnRule
+    uint16_t rules;  // InsnRule
     uint8_t weight;  // in random programs
 };
 
@@ -117,7 +121,7 @@ consteval InsnDesc make_insn(InsnId id, InsnId semantic, std::string_view mnemon
                     static_cast<uint8_t>(pattern.width / 8),
                     format,
                     extension,
-                    static_cast<uint8_t>(rules),
+                    static_cast<uint16_t>(rules),
                     static_cast<uint8_t>(weight)};
 }
 

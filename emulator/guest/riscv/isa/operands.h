@@ -36,6 +36,8 @@ enum class OtherField : uint8_t {
     j,
     shift64,
     shift32,
+    aes_round,
+    sm4_byte,
     upper,  // 12 bits, not signed
     rm,
     rs3_rm,
@@ -156,6 +158,10 @@ constexpr int32_t immediate(OtherField kind, uint32_t bits) {
             return as_signed(field(bits, 20, 6));
         case OtherField::shift32:
             return as_signed(field(bits, 20, 5));
+        case OtherField::aes_round:
+            return as_signed(field(bits, 20, 4));
+        case OtherField::sm4_byte:
+            return as_signed(field(bits, 30, 2));
         case OtherField::upper:
             return as_signed(bits >> 20);
         case OtherField::ci:

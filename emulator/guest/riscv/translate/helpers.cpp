@@ -10,6 +10,7 @@
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/cpu/trap.h"
 #include "emulator/guest/riscv/translate/bit_functions.h"
+#include "emulator/guest/riscv/translate/cipher_functions.h"
 #include "emulator/guest/riscv/translate/soft_fp.h"
 #include "weft/guest.h"
 
@@ -175,6 +176,14 @@ const std::array<HelperDesc, kHelperCount> kHelpers = [] {
     table[kHelperClmulh] = make_helper<&carryless_multiply_high>("clmulh", kHelperPure);
     table[kHelperXperm4] = make_helper<&permute<4>>("xperm4", kHelperPure);
     table[kHelperXperm8] = make_helper<&permute<8>>("xperm8", kHelperPure);
+    table[kHelperAesEncryptLast] = make_helper<&aes_encrypt_last>("aes_encrypt_last", kHelperPure);
+    table[kHelperAesEncryptMiddle] = make_helper<&aes_encrypt_middle>("aes_encrypt_middle", kHelperPure);
+    table[kHelperAesDecryptLast] = make_helper<&aes_decrypt_last>("aes_decrypt_last", kHelperPure);
+    table[kHelperAesDecryptMiddle] = make_helper<&aes_decrypt_middle>("aes_decrypt_middle", kHelperPure);
+    table[kHelperAesInverseMix] = make_helper<&aes_inverse_mix>("aes_inverse_mix", kHelperPure);
+    table[kHelperAesKeyWord] = make_helper<&aes_key_word>("aes_key_word", kHelperPure);
+    table[kHelperSm4Round] = make_helper<&sm4_round>("sm4_round", kHelperPure);
+    table[kHelperSm4KeyRound] = make_helper<&sm4_key_round>("sm4_key_round", kHelperPure);
     return table;
 }();
 

@@ -29,6 +29,15 @@ enum HelperId : uint32_t {
     kHelperClmulh,
     kHelperXperm4,
     kHelperXperm8,
+    // The same (cipher_functions.h).
+    kHelperAesEncryptLast,
+    kHelperAesEncryptMiddle,
+    kHelperAesDecryptLast,
+    kHelperAesDecryptMiddle,
+    kHelperAesInverseMix,
+    kHelperAesKeyWord,
+    kHelperSm4Round,
+    kHelperSm4KeyRound,
     kHelperCount,
 };
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "emulator/guest/riscv/cpu/exception.h"
 #include "emulator/guest/riscv/cpu/state.h"
 #include "emulator/guest/riscv/cpu/tb_flags.h"
 #include "emulator/guest/riscv/isa/decode.h"
@@ -91,6 +92,7 @@ class InsnInterpreter {
     RunResult run();
 
     Calculator& b() { return calculator_; }
+    const ExtensionSet& extensions() const { return extensions_; }
 
     // ---- registers ----
     Known64 x(unsigned n) const { return {gpr(state_, n)}; }
@@ -161,6 +163,18 @@ class InsnInterpreter {
         if (int_ops::compare(cond, a.value, b.value)) {
             end_with_jump(offset);
         }
+    }
+    Known64 pc_plus(int32_t offset) const { return {pc_at(offset)}; }
+    void raise(Exception cause, Known64 tval) {
+        record_exception(state_, cause, tval.value);
+        progress_ = Progress::raised;
+    }
+    bool raise_if(ir::Cond cond, Known64 a, Known64 b, Exception cause, Known64 tval) {
+        const bool raises = int_ops::compare(cond, a.value, b.value);
+        if (raises) {
+            raise(cause, tval);
+        }
+        return raises;
     }
     // Nothing has to be known ahead.
     static constexpr bool knows_target(const Insn&, int32_t*) { return false; }

@@ -4,6 +4,7 @@
 // (semantics_*.h) and can be run without being translated; one that is written for the Translator alone cannot, and
 // whoever meets it translates. Both contexts have these members:
 //
+//   extensions()            of the CPU model
 //   b()                     a builder of values: the part of ir::Builder that the templates use
 //   x(n)                    x[n]; zero for x0
 //   set_x(n, value)         writes x[n]; nothing for x0
@@ -16,6 +17,9 @@
 //   cas_x(n, address, desired, memop)
 //   offset(), next_offset() of the instruction and of the one behind it: from the page's begin for a Translator, from where the
 //                           run began for an InsnInterpreter; below 4096 and below 4100
+//   pc_plus(offset)         the address there
+//   raise(cause, tval)      an exception; nothing of the instruction may follow
+//   raise_if(cond, a, b, cause, tval)  the same if (a cond b); whether it is known that it was raised: then nothing may follow
 //   branch(cond, a, b, offset), end_with_jump(offset or pc, hint), knows_target(insn, &offset) of a jalr
 //
 // Whether an instruction raised an exception in the middle is the context's business: what follows a load, a store or an

@@ -4,6 +4,7 @@
 #include "emulator/guest/riscv/isa/insn_table.h"
 #include "emulator/guest/riscv/translate/semantics_atomic.h"
 #include "emulator/guest/riscv/translate/semantics_bitmanip.h"
+#include "emulator/guest/riscv/translate/semantics_cipher.h"
 #include "emulator/guest/riscv/translate/semantics_int.h"
 #include "emulator/guest/riscv/translate/semantics_mem.h"
 

@@ -1,6 +1,7 @@
 // RV64I's integer computations and control transfers, the M extension and Zimop.
 #pragma once
 
+#include "emulator/guest/riscv/cpu/exception.h"
 #include "emulator/guest/riscv/translate/jump_hint.h"
 #include "emulator/guest/riscv/translate/semantics.h"
 #include "weft/ir_info.h"
@@ -25,9 +26,20 @@ void shift(auto& t, const Insn& insn) {
 
 auto word_count(auto& t, const Insn& insn) { return t.b().and_(t.x(insn.rs2), t.b().imm(31)); }
 
+// Without 16-bit instructions a jump to an address that is no multiple of 4 raises before it does anything else (unprivileged
+// specification, "Control Transfer Instructions").
+bool aligns_words(auto& t) { return !t.extensions().has(Extension::zca); }
+bool is_misaligned(auto& t, int32_t target) { return (target & 2) != 0 && aligns_words(t); }
+
+void raise_misaligned(auto& t, int32_t target) { t.raise(Exception::insn_misaligned, t.pc_plus(target)); }
+
 template <ir::Cond kCond>
 void branch_if(auto& t, const Insn& insn) {
     const int32_t target = t.offset() + insn.imm;
+    if (is_misaligned(t, target)) {
+        t.raise_if(kCond, t.x(insn.rs1), t.x(insn.rs2), Exception::insn_misaligned, t.pc_plus(target));
+        return;
+    }
     if (insn.rs1 != insn.rs2) {
         t.branch(kCond, t.x(insn.rs1), t.x(insn.rs2), target);
         return;
@@ -97,15 +109,30 @@ void auipc(auto& t, const Insn& insn) {
 }
 
 void jal(auto& t, const Insn& insn) {
+    const int32_t target = t.offset() + insn.imm;
+    if (detail::is_misaligned(t, target)) {
+        detail::raise_misaligned(t, target);
+        return;
+    }
     t.set_x_pc(insn.rd, t.next_offset());
-    t.end_with_jump(t.offset() + insn.imm, hint_of_jal(insn));
+    t.end_with_jump(target, hint_of_jal(insn));
 }
 
 void jalr(auto& t, const Insn& insn) {
     if (int32_t near = 0; t.knows_target(insn, &near)) {
+        if (detail::is_misaligned(t, near)) {
+            detail::raise_misaligned(t, near);
+            return;
+        }
         t.set_x_pc(insn.rd, t.next_offset());
         t.end_with_jump(near, hint_of_jalr(insn));
         return;
+    }
+    if (detail::aligns_words(t)) {
+        const auto checked = t.b().and_(t.address(insn), t.b().imm(~uint64_t{1}));
+        if (t.raise_if(ir::Cond::tstne, checked, t.b().imm(2), Exception::insn_misaligned, checked)) {
+            return;
+        }
     }
     const auto target = t.b().and_(t.address(insn), t.b().imm(~uint64_t{1}));
     t.set_x_pc(insn.rd, t.next_offset());

@@ -161,6 +161,14 @@ void Translator::raise_here(Exception cause, ir::I64 tval) {
     b_.exit_tb(ir::ExitReason::lookup, b_.pc_add(offset()));
 }
 
+bool Translator::raise_if(ir::Cond cond, ir::I64 a, ir::I64 b, Exception cause, ir::I64 tval) {
+    const ir::Label others = b_.new_label();
+    b_.brcond(ir::invert(cond), a, b, others);
+    raise_here(cause, tval);
+    b_.set_label(others);
+    return false;
+}
+
 void Translator::raise(Exception cause, ir::I64 tval) {
     raise_here(cause, tval);
     ended_ = true;

@@ -164,6 +164,9 @@ class Translator {
     void illegal(const Insn& insn) { raise(Exception::illegal_insn, b_.imm(insn.bits)); }
     // The same in the middle of an instruction whose other paths go on: the unit does not end.
     void raise_here(Exception cause, ir::I64 tval);
+    // On the path where (a cond b). False: others go on.
+    bool raise_if(ir::Cond cond, ir::I64 a, ir::I64 b, Exception cause, ir::I64 tval);
+    ir::I64 pc_plus(int32_t page_offset) { return b_.pc_add(page_offset); }
 
     // Whether it is known that the jalr leads to page_pc + *target, by an auipc before it.
     bool knows_target(const Insn& insn, int32_t* target) const;
