@@ -192,6 +192,9 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
     boot.cpu = options.cpu;
     boot.ram_size = options.memory_bytes;
     boot.append = options.append.value_or("");
+    for (const auto& [member, on] : options.switches) {
+        boot.*member = on;
+    }
     const struct {
         const char* option;
         const std::optional<std::string>& path;
