@@ -176,14 +176,11 @@ constexpr OptionDesc kAcceptedOptions[] = {
 
 constexpr OptionDesc kDebugOptions[] = {
     {"semihosting", nullptr, nullptr, nullptr, parse_semihosting,
-     "let the guest use files and standard streams of the host (RISC-V semihosting):\ntrust it as you trust "
-     "a program"},
-    {"semihosting-config", nullptr,
-     "[enable=]on|off[,target=native|auto][,chardev=ID][,userspace=on][,arg=TEXT...]", nullptr,
-     parse_semihosting_config,
-     "the same; chardev: the console instead of standard error; userspace: for U mode\nas well; arg, any "
-     "number of them: "
-     "the guest's command line"},
+     "let the guest use files and standard streams of the host (RISC-V\n"
+     "semihosting): trust it as you trust a program"},
+    {"semihosting-config", nullptr, "[enable=]on|off[,PARAMETER=VALUE...]", nullptr, parse_semihosting_config,
+     "the same; chardev=ID: the console instead of standard error; userspace=on: for\n"
+     "U mode as well; arg=TEXT, any number of them: the guest's command line;\ntarget=native|auto"},
     {"gdb", nullptr, "tcp:[HOST]:PORT|unix:PATH[,server=on]|stdio|pty|chardev:ID|none", nullptr, parse_gdb,
      "let a debugger come there ('target remote'); with -S the machine waits for it"},
     {"s", nullptr, nullptr, nullptr, parse_gdb_usual, "the same as -gdb tcp::1234"},
