@@ -179,8 +179,9 @@ constexpr OptionDesc kDebugOptions[] = {
      "let the guest use files and standard streams of the host (RISC-V\n"
      "semihosting): trust it as you trust a program"},
     {"semihosting-config", nullptr, "[enable=]on|off[,PARAMETER=VALUE...]", nullptr, parse_semihosting_config,
-     "the same; chardev=ID: the console instead of standard error; userspace=on: for\n"
-     "U mode as well; arg=TEXT, any number of them: the guest's command line;\ntarget=native|auto"},
+     "the same; chardev=ID: the console instead of standard error; userspace=on:\n"
+     "for U mode as well; arg=TEXT, any number of them: the guest's command line;\n"
+     "target=native|auto"},
     {"gdb", nullptr, "tcp:[HOST]:PORT|unix:PATH[,server=on]|stdio|pty|chardev:ID|none", nullptr, parse_gdb,
      "let a debugger come there ('target remote'); with -S the machine waits for it"},
     {"s", nullptr, nullptr, nullptr, parse_gdb_usual, "the same as -gdb tcp::1234"},

@@ -15,6 +15,7 @@ using namespace weft;
 namespace {
 
 constexpr size_t kMemory = 1024;
+constexpr uint64_t kApplicationExit = 0x20026;
 constexpr uint64_t kBase = semihosting::test::FakeGuest::kBase;
 
 // As a FakeGuest; but any name that is opened, renamed or removed is that of the root folder, with which none of it can be done but to
@@ -53,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             const uint64_t byte = step[i];
             switch (byte >> 6) {
                 case 0:
-                    return byte & 0x3f;
+                    return byte == 0x3f ? kApplicationExit : byte;
                 case 1:
                     return kBase + 16 * (byte & 0x3f);
                 case 2:
