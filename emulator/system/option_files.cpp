@@ -275,6 +275,13 @@ Result<> check_output_files(const Options& options) {
             return checked;
         }
     }
+    if (options.semihosting && options.semihosting->line &&
+        options.semihosting->line->kind == SerialChoice::Kind::file) {
+        if (Result<> checked = check_output("-semihosting-config", options.semihosting->line->path);
+            !checked) {
+            return checked;
+        }
+    }
     for (const auto& [option, path] :
          {std::pair("-pidfile", options.pid_file), std::pair("-D", options.log_file)}) {
         if (path) {
