@@ -47,7 +47,7 @@ static u64 errno_(void) { return call(ERRNO, 0); }
 
 static char text[4096], line[4096];
 
-static void end(void) {
+static void __attribute__((noreturn)) end(void) {
     puts_(failures ? "FAIL" : "PASS");
     puts_(" semihosting (");
     puthex(checks);
