@@ -86,17 +86,20 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::
     const bool on_terminal = kind == Kind::stdio || kind == Kind::mux_stdio || options.monitor_on_stdio;
     const bool qmp_on_stdio =
         std::ranges::any_of(options.qmp, [](const QmpChoice& qmp) { return qmp.line.kind == Kind::stdio; });
-    if (on_terminal || qmp_on_stdio) {
+    const bool semihosting_on_stdio =
+        options.semihosting && options.semihosting->line && options.semihosting->line->kind == Kind::stdio;
+    if (on_terminal || qmp_on_stdio || semihosting_on_stdio) {
         console->stdio_ = std::make_unique<backend::CharStdio>(loop, STDIN_FILENO, STDOUT_FILENO);
     }
-    for (const auto step : {&Console::open_serial, &Console::open_monitor, &Console::open_qmp}) {
+    for (const auto step :
+         {&Console::open_serial, &Console::open_monitor, &Console::open_qmp, &Console::open_semihosting}) {
         if (Result<> opened = (console.get()->*step)(options, loop); !opened) {
             return std::unexpected(opened.error());
         }
     }
     // Last: whoever ends the program while a line waits for its client has the terminal as it was. Who writes QMP by hand sees
     // what he types.
-    if (on_terminal) {
+    if (on_terminal || semihosting_on_stdio) {
         // With the mux, Ctrl-A x quits and Ctrl-C is the guest's; otherwise Ctrl-C is the only way out.
         console->terminal_ = std::make_unique<backend::RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
     }
@@ -171,6 +174,35 @@ Result<> Console::open_qmp(const Options& options, machine::MainLoop& loop) {
     return {};
 }
 
+Result<> Console::open_semihosting(const Options& options, machine::MainLoop& loop) {
+    if (!options.semihosting) {
+        return {};
+    }
+    if (options.semihosting->shared) {
+        semihosting_.emplace(*serial_, false);
+        return {};
+    }
+    const std::optional<SerialChoice>& choice = options.semihosting->line;
+    if (!choice) {
+        // It is not asked for its input.
+        standard_error_ = std::make_unique<backend::CharStdio>(loop, STDIN_FILENO, STDERR_FILENO);
+        semihosting_.emplace(*standard_error_, false);
+        return {};
+    }
+    backend::CharBackend* line = stdio_.get();
+    if (choice->kind != SerialChoice::Kind::stdio) {
+        auto opened = open_line(*choice, "semihosting-config", "semihosting", loop);
+        if (!opened) {
+            return std::unexpected(opened.error());
+        }
+        own_semihosting_line_ = std::move(*opened);
+        line = own_semihosting_line_.get();
+    }
+    name_line(*choice, "semihosting", line);
+    semihosting_.emplace(*line, true);
+    return {};
+}
+
 void Console::name_line(const SerialChoice& choice, const std::string& label,
                         const backend::CharBackend* line) {
     lines_.push_back(
@@ -225,8 +257,10 @@ void Console::restore_terminal() {
 }
 
 void Console::drain() {
-    if (stdio_) {
-        stdio_->drain();
+    for (const auto* line : {&stdio_, &standard_error_}) {
+        if (*line) {
+            (*line)->drain();
+        }
     }
 }
 

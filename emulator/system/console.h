@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "emulator/control/monitor.h"
 #include "emulator/control/qmp/server.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/semihosting/console.h"
 #include "emulator/system/options.h"
 
 namespace weft::backend {
@@ -32,6 +34,8 @@ class Console {
     Console& operator=(const Console&) = delete;
 
     backend::CharBackend& serial() { return *serial_; }
+    // Null: the options ask for no semihosting.
+    semihosting::Console* semihosting() { return semihosting_ ? &*semihosting_ : nullptr; }
 
     // Ties the monitor, QMP and the terminal's keys to a machine; they go with detach(), before the machine does.
     void attach(machine::MachineOperations& target, const control::MachineFacts& facts);
@@ -64,6 +68,7 @@ class Console {
     Result<> open_serial(const Options& options, machine::MainLoop& loop);
     Result<> open_monitor(const Options& options, machine::MainLoop& loop);
     Result<> open_qmp(const Options& options, machine::MainLoop& loop);
+    Result<> open_semihosting(const Options& options, machine::MainLoop& loop);
 
     std::unique_ptr<backend::RawTerminal> terminal_;
     std::unique_ptr<backend::CharStdio> stdio_;
@@ -75,6 +80,10 @@ class Console {
     bool monitor_needs_returns_ = false;            // nobody else makes line ends of its line feeds
     std::vector<QmpLine> qmp_;
     std::vector<NamedLine> lines_;
+    std::unique_ptr<backend::CharStdio> standard_error_;  // semihosting's, where it is given no line
+    std::unique_ptr<backend::CharBackend>
+        own_semihosting_line_;  // null: standard error, the terminal or the serial port's
+    std::optional<semihosting::Console> semihosting_;
     std::unique_ptr<control::Monitor> monitor_;
     machine::MachineOperations* target_ = nullptr;
 };

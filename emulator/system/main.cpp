@@ -17,6 +17,7 @@
 #include "emulator/backend/block/raw.h"
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/semihosting/host.h"
 #include "emulator/system/background.h"
 #include "emulator/system/console.h"
 #include "emulator/system/device_backends.h"
@@ -293,6 +294,11 @@ Result<int> run(const Options& options, Background* background) {
         config.backends.flash.push_back(index ? (*drives)[*index].get() : nullptr);
     }
     config.backends.parts = options.parts;
+    std::optional<semihosting::Host> semihosting;
+    if (options.semihosting) {
+        semihosting.emplace(semihosting_config(options), *(*console)->semihosting());
+        config.backends.semihosting = &*semihosting;
+    }
     config.backends.networks = backends->networks();
     control::MachineFacts facts = machine_facts(options, *drives);
     facts.chars = [&] { return (*console)->lines(); };

@@ -144,8 +144,6 @@ Result<SerialChoice> parse_line(const std::string& value) {
                     in_quotes(value)));
 }
 
-bool on_stdio(const SerialChoice& line) { return line.kind == Kind::stdio || line.kind == Kind::mux_stdio; }
-
 Result<> add_qmp(RawOptions& raw, const std::string& value, bool pretty) {
     Result<SerialChoice> line = parse_line(value);
     if (!line) {
@@ -154,19 +152,6 @@ Result<> add_qmp(RawOptions& raw, const std::string& value, bool pretty) {
     if (value != "none") {
         raw.qmp.push_back({std::move(*line), pretty});
     }
-    return {};
-}
-
-// Puts the -chardev in the place of its name.
-Result<> look_up(const RawOptions& raw, SerialChoice& line) {
-    if (line.id.empty()) {
-        return {};
-    }
-    const auto found = std::ranges::find(raw.chardevs, line.id, &SerialChoice::id);
-    if (found == raw.chardevs.end()) {
-        return fail(fmt::format("there is no chardev {}", in_quotes(line.id)));
-    }
-    line = *found;
     return {};
 }
 
@@ -204,6 +189,20 @@ Result<> set_chardev(SerialChoice& line, std::optional<bool>& wait, bool& mux, c
 }
 
 }  // namespace
+
+bool on_stdio(const SerialChoice& line) { return line.kind == Kind::stdio || line.kind == Kind::mux_stdio; }
+
+Result<> look_up_chardev(const RawOptions& raw, SerialChoice& line) {
+    if (line.id.empty()) {
+        return {};
+    }
+    const auto found = std::ranges::find(raw.chardevs, line.id, &SerialChoice::id);
+    if (found == raw.chardevs.end()) {
+        return fail(fmt::format("there is no chardev {}", in_quotes(line.id)));
+    }
+    line = *found;
+    return {};
+}
 
 Result<> parse_serial(RawOptions& raw, const std::string& value) {
     Result<SerialChoice> line = parse_line(value);
@@ -363,7 +362,7 @@ Result<> choose_qmp(RawOptions& raw) {
     }
     bool on_terminal = false;
     for (QmpChoice& qmp : raw.qmp) {
-        if (Result<> found = look_up(raw, qmp.line); !found) {
+        if (Result<> found = look_up_chardev(raw, qmp.line); !found) {
             return std::unexpected(found.error().within("-qmp"));
         }
         if (!qmp.line.id.empty()) {
@@ -393,7 +392,7 @@ Result<> choose_gdb_line(RawOptions& raw) {
         return {};
     }
     const std::string id = raw.gdb_line->id;
-    if (Result<> found = look_up(raw, *raw.gdb_line); !found) {
+    if (Result<> found = look_up_chardev(raw, *raw.gdb_line); !found) {
         return std::unexpected(found.error().within("-gdb"));
     }
     const Options& options = raw.options;
@@ -429,14 +428,14 @@ Result<> choose_lines(RawOptions& raw) {
         raw.monitor_line = plain(Kind::null);
     }
     if (raw.serial) {
-        if (Result<> found = look_up(raw, *raw.serial); !found) {
+        if (Result<> found = look_up_chardev(raw, *raw.serial); !found) {
             return std::unexpected(found.error().within("-serial"));
         }
     }
     std::optional<bool> monitor;  // on the terminal, or on none
     if (raw.monitor_line) {
         const bool shared = raw.serial && !raw.serial->id.empty() && raw.monitor_line->id == raw.serial->id;
-        if (Result<> found = look_up(raw, *raw.monitor_line); !found) {
+        if (Result<> found = look_up_chardev(raw, *raw.monitor_line); !found) {
             return std::unexpected(found.error().within("-monitor"));
         }
         if (shared && raw.serial->kind != Kind::mux_stdio && !raw.serial->shared) {

@@ -192,6 +192,9 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
     boot.cpu = options.cpu;
     boot.ram_size = options.memory_bytes;
     boot.append = options.append.value_or("");
+    for (const auto& [member, on] : options.switches) {
+        boot.*member = on;
+    }
     const struct {
         const char* option;
         const std::optional<std::string>& path;
@@ -269,6 +272,13 @@ Result<> check_output_files(const Options& options) {
     }
     if (options.serial.kind == SerialChoice::Kind::file) {
         if (Result<> checked = check_output("-serial", options.serial.path); !checked) {
+            return checked;
+        }
+    }
+    if (options.semihosting && options.semihosting->line &&
+        options.semihosting->line->kind == SerialChoice::Kind::file) {
+        if (Result<> checked = check_output("-semihosting-config", options.semihosting->line->path);
+            !checked) {
             return checked;
         }
     }

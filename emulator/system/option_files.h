@@ -28,7 +28,7 @@ backend::DiskAccess disk_access(const DriveChoice& drive);
 // Makes or empties a file and fills it; `what` names it in messages.
 Result<> write_file(const char* what, const std::string& path, std::span<const uint8_t> bytes);
 
-// Checks that drives, the serial port's file and the log file could be opened, opening nothing for writing.
+// Checks that drives, files of lines and the log file could be opened, opening nothing for writing.
 Result<> check_output_files(const Options& options);
 
 }  // namespace weft::sys

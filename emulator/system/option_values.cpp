@@ -164,6 +164,14 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
                 return std::unexpected(drive.error());
             }
             raw.flash_names[*unit] = *drive;
+        } else if (const auto given =
+                       std::ranges::find(machine->switches, item.key, &hw::MachineSwitch::name);
+                   given != machine->switches.end()) {
+            const Result<bool> on = switch_of(item);
+            if (!on) {
+                return std::unexpected(on.error());
+            }
+            raw.options.switches.emplace_back(given->member, *on);
         } else if (Result<> fixed = check_fixed(*machine, item); !fixed) {
             return fixed;
         }

@@ -29,6 +29,8 @@ struct RawOptions {
     std::vector<SerialChoice> chardevs;
     std::vector<QmpChoice> qmp;
     std::optional<SerialChoice> gdb_line;
+    bool semihosting = false;
+    SemihostingChoice semihosting_choice;  // as far as it is known; `line` has the chardev's id alone
     bool nographic = false;
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
@@ -54,8 +56,17 @@ Result<> parse_qmp(RawOptions& raw, const std::string& value);
 Result<> parse_qmp_pretty(RawOptions& raw, const std::string& value);
 Result<> parse_gdb(RawOptions& raw, const std::string& value);
 Result<> parse_gdb_usual(RawOptions& raw, const std::string& value);  // -s
+// Puts the -chardev in the place of its name, if the line has one.
+Result<> look_up_chardev(const RawOptions& raw, SerialChoice& line);
+bool on_stdio(const SerialChoice& line);
 // Who has the terminal, and which lines there are: the serial port's, the monitor's, or one for both.
 Result<> choose_lines(RawOptions& raw);
+
+// option_semihosting.cpp
+Result<> parse_semihosting(RawOptions& raw, const std::string& value);
+Result<> parse_semihosting_config(RawOptions& raw, const std::string& value);
+// After choose_lines().
+Result<> choose_semihosting(RawOptions& raw);
 
 // option_blocks.cpp
 Result<> parse_drive(RawOptions& raw, const std::string& value);

@@ -175,6 +175,13 @@ constexpr OptionDesc kAcceptedOptions[] = {
 };
 
 constexpr OptionDesc kDebugOptions[] = {
+    {"semihosting", nullptr, nullptr, nullptr, parse_semihosting,
+     "let the guest use files and standard streams of the host (RISC-V\n"
+     "semihosting): trust it as you trust a program"},
+    {"semihosting-config", nullptr, "[enable=]on|off[,PARAMETER=VALUE...]", nullptr, parse_semihosting_config,
+     "the same; chardev=ID: the console instead of standard error; userspace=on:\n"
+     "for U mode as well; arg=TEXT, any number of them: the guest's command line;\n"
+     "target=native|auto"},
     {"gdb", nullptr, "tcp:[HOST]:PORT|unix:PATH[,server=on]|stdio|pty|chardev:ID|none", nullptr, parse_gdb,
      "let a debugger come there ('target remote'); with -S the machine waits for it"},
     {"s", nullptr, nullptr, nullptr, parse_gdb_usual, "the same as -gdb tcp::1234"},
@@ -291,8 +298,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_blocks,
-                                choose_flash, choose_devices, check_references, check_networks}) {
+        for (const auto step :
+             {choose_machine, choose_accelerators, choose_lines, choose_semihosting, choose_blocks,
+              choose_flash, choose_devices, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -79,6 +80,15 @@ struct DeviceChoice {
         drive;  // what the configuration is to be connected to: an index into Options::drives
 };
 
+// -semihosting, -semihosting-config.
+struct SemihostingChoice {
+    bool user_mode = false;
+    std::vector<std::string> arguments;  // the guest's command line; empty: kernel and -append
+    // chardev=: the line of the console. `shared`: the serial port's, which keeps its input. Else a line of its own; none: standard error.
+    bool shared = false;
+    std::optional<SerialChoice> line = {};
+};
+
 // A request for text instead of a machine.
 enum class HelpTopic {
     none,
@@ -102,6 +112,8 @@ struct Options {
 
     const hw::MachineType* machine = nullptr;  // never null where no help is asked for
     bool no_machine = false;  // -machine none: QMP and monitors alone, `machine` is what there could be
+    // -machine NAME=on|off of MachineType::switches; the last of one member wins.
+    std::vector<std::pair<bool hw::BootConfig::*, bool>> switches;
     unsigned cpus = 1;
     unsigned max_cpus = 1;
     std::string cpu;  // as MachineType::check_cpu takes it; never empty where no help is asked for
@@ -135,6 +147,8 @@ struct Options {
     bool daemonize = false;
 
     std::optional<SerialChoice> gdb;  // -gdb, -s: the line on which a debugger may come
+
+    std::optional<SemihostingChoice> semihosting;
 
     bool no_reboot = false;
     bool start_stopped = false;

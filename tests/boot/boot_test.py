@@ -66,8 +66,8 @@ class Guest:
 class Run:
     """One boot. `watch` is called with the running process now and then, for what only shows meanwhile."""
 
-    def __init__(self, emulator, modules, guest, accel, smp, append, extra=(), watch=None):
-        command = [emulator, "-module-dir", modules, "-accel", accel, "-M", "virt", "-smp", str(smp), "-m", "512M",
+    def __init__(self, emulator, modules, guest, accel, smp, append, extra=(), watch=None, machine="virt"):
+        command = [emulator, "-module-dir", modules, "-accel", accel, "-M", machine, "-smp", str(smp), "-m", "512M",
                    "-nographic", "-bios", guest.firmware, "-kernel", guest.image, "-initrd", guest.initramfs,
                    "-append", "console=ttyS0 " + append, *extra]
         with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
@@ -170,6 +170,18 @@ def plain(accel, smp, rounds=1):
         run.ended()
 
     return case
+
+
+def aclint(emulator, modules, guest):
+    """The firmware takes timer and interrupts of harts from the nodes that stand for the CLINT's."""
+    run = Run(emulator, modules, guest, "tcg", 2, "weft.check", machine="virt,aclint=on")
+    yield run
+    run.check(guest, 2)
+    run.ended()
+    for device in ("Platform IPI Device", "Platform Timer Device"):
+        found = [line for line in run.lines if line.startswith(device)]
+        if len(found) != 1 or "aclint" not in found[0]:
+            raise Failure("%s: %s" % (device, found))
 
 
 def four_threads(emulator, modules, guest, threads_at_most=4):
@@ -513,6 +525,7 @@ def counted(smp, *ways):
 CASES = {
     "smp1": plain("tcg", 1),
     "smp4": four_threads,
+    "aclint": aclint,
     "smp4-shared": shared_threads,
     "single": one_thread,
     "split-wx": split_wx,

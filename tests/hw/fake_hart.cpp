@@ -1,5 +1,6 @@
 // The part of a hart that devices call, without an accelerator behind it: levels and compare values end in its state.
 #include "emulator/guest/riscv/cpu/debug_registers.h"
+#include "emulator/guest/riscv/cpu/semihosting.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "tests/hw/support.h"
 
@@ -27,6 +28,8 @@ bool write_debug_register(State&, unsigned, std::string_view) { return false; }
 std::optional<uint64_t> debug_translate(State&, uint64_t) { return std::nullopt; }
 
 // Nothing runs here.
+size_t load_bytes(State&, uint64_t, std::span<uint8_t>) { return 0; }
+size_t store_bytes(State&, uint64_t, std::span<const uint8_t>) { return 0; }
 GuestArch guest_arch(const CpuModel&) { return {}; }
 
 }  // namespace weft::riscv

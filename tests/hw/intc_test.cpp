@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "emulator/hw/riscv/aclint_sswi.h"
 #include "emulator/hw/riscv/clint.h"
 #include "emulator/hw/riscv/deliver_latest.h"
 #include "emulator/hw/riscv/plic.h"
@@ -108,6 +109,48 @@ TEST_CASE_METHOD(ClintBench, "harts that do not exist have no registers") {
     CHECK(status == DeviceStatus::bus_error);
     read(2, 4);
     CHECK(status == DeviceStatus::bus_error);
+}
+
+struct SswiBench : test::Bench, Harts {
+    AclintSswi device{topology, control, harts};
+    SswiBench() : Harts(3) { plug(device.region()); }
+};
+
+// ACLINT specification 1.0, SETSSIP registers.
+TEST_CASE_METHOD(SswiBench, "SSWI: bit 0 sets the hart's SSIP, and nothing is read back") {
+    write(4, 1);
+    CHECK(pending(1, Interrupt::supervisor_software));
+    CHECK(!pending(0, Interrupt::supervisor_software));
+    CHECK(!pending(2, Interrupt::supervisor_software));
+    CHECK(!pending(1, Interrupt::machine_software));
+    CHECK(read(4) == 0);
+    // No level: 0 takes nothing back.
+    write(4, 0);
+    CHECK(pending(1, Interrupt::supervisor_software));
+    // Software does, and the next write is another edge.
+    harts[1]->set_interrupt(Interrupt::supervisor_software, false);
+    write(4, 0xfffffffe);
+    CHECK(!pending(1, Interrupt::supervisor_software));
+    write(4, 0xffffffff);
+    CHECK(pending(1, Interrupt::supervisor_software));
+    CHECK(control.errors.empty());
+}
+
+TEST_CASE_METHOD(SswiBench, "SSWI: words alone, and of harts that exist") {
+    write(12, 1);
+    CHECK(read(12) == 0);
+    read(AclintSswi::kSize - 4);
+    CHECK(control.errors.size() == 3);
+    CHECK(control.errors[0] == "ACLINT SSWI: write to 0xc, where no register is");
+    for (const unsigned size : {1, 2, 8}) {
+        write(0, 1, size);
+        CHECK(status == DeviceStatus::bus_error);
+        read(0, size);
+        CHECK(status == DeviceStatus::bus_error);
+    }
+    write(2, 1);
+    CHECK(status == DeviceStatus::bus_error);
+    CHECK(!pending(0, Interrupt::supervisor_software));
 }
 
 TEST_CASE("who passes on a value that is overtaken passes on the newer one") {

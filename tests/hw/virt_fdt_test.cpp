@@ -205,6 +205,31 @@ TEST_CASE("the tree of two harts says what the board has") {
     }
 }
 
+// Values that QEMU's tree has (-M virt,aclint=on -smp 2,dumpdtb=), but for the order of properties, harts and handles, and
+// for the size of mtime, which QEMU makes as large as reaches to the end of a CLINT.
+TEST_CASE("with aclint=on there are three devices in the place of the CLINT") {
+    const Decompiled tree = decompile(make_device_tree({.harts = 2, .ram_size = 0x8000000, .aclint = true}));
+    INFO(tree.source);
+    CHECK(tree.complaints == "");
+    CHECK(tree.source.find("clint@") == std::string::npos);
+    CHECK(properties(tree.source, "mswi@2000000") ==
+          "compatible = \"riscv,aclint-mswi\";\n"
+          "reg = <0x00 0x2000000 0x00 0x4000>;\n"
+          "interrupt-controller;\n"
+          "#interrupt-cells = <0x00>;\n"
+          "interrupts-extended = <0x04 0x03 0x06 0x03>;\n");
+    CHECK(properties(tree.source, "mtimer@200bff8") ==
+          "compatible = \"riscv,aclint-mtimer\";\n"
+          "reg = <0x00 0x200bff8 0x00 0x08 0x00 0x2004000 0x00 0x7ff8>;\n"
+          "interrupts-extended = <0x04 0x07 0x06 0x07>;\n");
+    CHECK(properties(tree.source, "sswi@2f00000") ==
+          "compatible = \"riscv,aclint-sswi\";\n"
+          "reg = <0x00 0x2f00000 0x00 0x4000>;\n"
+          "interrupt-controller;\n"
+          "#interrupt-cells = <0x00>;\n"
+          "interrupts-extended = <0x04 0x01 0x06 0x01>;\n");
+}
+
 TEST_CASE("large and small trees") {
     CHECK(decompile(make_device_tree({.harts = 1, .ram_size = 0x8000000})).complaints == "");
     const Decompiled large = decompile(

@@ -337,6 +337,46 @@ TEST_CASE_METHOD(Board, "the board's memory map") {
     CHECK(board->cpu(1).hart().reset_pc() == 0x1000);
 }
 
+TEST_CASE_METHOD(Board, "aclint=on: the CLINT's registers in two pieces, and SSWI") {
+    config.boot.aclint = true;
+    build();
+    const std::string views = board->topology().describe_views();
+    INFO(views);
+    // What lies side by side is one range here; QEMU's info mtree shows two.
+    for (const char* range :
+         {"  0000000002000000-000000000200bfff i/o", "  0000000002f00000-0000000002f03fff i/o"}) {
+        CHECK(views.find(range) != std::string::npos);
+    }
+    uint64_t value = 0;
+    CHECK(reader->device_read(0x200c000, 4, &value) != DeviceStatus::ok);
+    write(0x2000004, 1);
+    CHECK(harts[1]->pending(riscv::Interrupt::machine_software));
+    write(0x2004008, 0x123456789, 8);
+    CHECK(harts[1]->mtimecmp() == 0x123456789);
+    CHECK(read(0x200bff8, 8) == test::kFakeTime);
+    write(0x2f00004, 1);
+    CHECK(harts[1]->pending(riscv::Interrupt::supervisor_software));
+    CHECK(!harts[0]->pending(riscv::Interrupt::supervisor_software));
+}
+
+TEST_CASE("the heap that semihosting tells is the largest gap between what was loaded") {
+    const auto gap = [](uint64_t end, std::vector<LoadSegment> segments) {
+        const auto heap = virt::largest_gap(0x80000000, end, segments);
+        return std::pair(heap.base, heap.limit);
+    };
+    const auto at = [](uint64_t from, uint64_t size) {
+        return LoadSegment{.paddr = from, .memory_size = size, .bytes = {}};
+    };
+    using Gap = std::pair<uint64_t, uint64_t>;
+    CHECK(gap(0x80100000, {}) == Gap(0x80000000, 0x80100000));
+    CHECK(gap(0x80100000, {at(0x80000000, 0x1235), at(0x800f0000, 0x8000)}) == Gap(0x80001240, 0x800f0000));
+    // In any order, within each other; and what lies elsewhere takes nothing.
+    CHECK(gap(0x80100000, {at(0x80080008, 8), at(0x80000000, 0x10000), at(0x80000100, 0x10),
+                           at(0x1000, 0x100)}) == Gap(0x80080010, 0x80100000));
+    CHECK(gap(0x80100000, {at(0x80000000, 0x100000)}) == Gap(0x80000000, 0x80000000));
+    CHECK(gap(0x80100000, {at(0x20000000, 0x10), at(0x80010000, 0x10000)}) == Gap(0x80020000, 0x80100000));
+}
+
 TEST_CASE_METHOD(Board, "devices answer where they should, on the lines they should") {
     build();
     PageTarget page;

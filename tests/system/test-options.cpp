@@ -321,10 +321,57 @@ TEST_CASE("-machine: what the board is anyway, and where its tree goes", "[optio
     const Options options = good({"-M", "virt,acpi=off,aclint=off,aia=none,usb=no,dumpdtb=a.dtb,accel=tcg"});
     CHECK(options.dump_tree == "a.dtb");
     CHECK(options.accelerators[0].name == "tcg");
-    CHECK(bad({"-M", "virt,aclint=on"}) == "-M: aclint=on is not supported (only off)");
+    REQUIRE(options.switches.size() == 1);
+    CHECK(options.switches[0] == std::pair(&hw::BootConfig::aclint, false));
+    CHECK(good({"-M", "virt,aclint=on"}).switches[0] == std::pair(&hw::BootConfig::aclint, true));
+    CHECK(good({"-M", "virt,aclint"}).switches[0].second);
+    CHECK(bad({"-M", "virt,aclint=maybe"}) == "-M: aclint is 'on' or 'off', not 'maybe'");
     CHECK(bad({"-M", "virt,acpi=on"}) == "-M: acpi=on is not supported (only off|auto)");
     CHECK(bad({"-M", "virt,dumpdtb="}) == "-M: 'dumpdtb' needs a value");
     CHECK(bad({"-M", "virt,pflash2=p"}) == "-M: machine 'virt' has no property 'pflash2'");
+}
+
+TEST_CASE("semihosting: on, off, its arguments and its line", "[options]") {
+    CHECK(!good({}).semihosting);
+    CHECK(good({"-semihosting"}).semihosting);
+    CHECK(!good({"-semihosting", "-semihosting-config", "enable=off"}).semihosting);
+    CHECK(!good({"-semihosting-config", "off"}).semihosting);
+    const Options options = good({"-semihosting-config", "enable=on,target=native,userspace=on,arg=a,,b,arg=",
+                                  "-semihosting-config", "arg=c,target=auto"});
+    REQUIRE(options.semihosting);
+    CHECK(options.semihosting->user_mode);
+    CHECK(options.semihosting->arguments == std::vector<std::string>{"a,b", "", "c"});
+    CHECK(!options.semihosting->line);
+    CHECK(!options.semihosting->shared);
+    // The serial port's line is shared, another one its own.
+    const Options shared =
+        good({"-chardev", "stdio,id=con,mux=on", "-serial", "chardev:con", "-mon",
+              "chardev=con,mode=readline", "-semihosting-config", "enable=on,chardev=con"});
+    CHECK(shared.semihosting->shared);
+    CHECK(!shared.semihosting->line);
+    const Options own = good({"-chardev", "file,id=f,path=x", "-semihosting-config", "chardev=f"});
+    REQUIRE(own.semihosting->line);
+    CHECK(own.semihosting->line->kind == SerialChoice::Kind::file);
+    CHECK(good({"-chardev", "stdio,id=c", "-serial", "null", "-monitor", "none", "-semihosting-config",
+                "chardev=c"})
+              .semihosting->line->kind == SerialChoice::Kind::stdio);
+
+    CHECK(bad({"-semihosting-config", "target=gdb"}) ==
+          "-semihosting-config: target=gdb is not supported: the emulator does the calls itself (native, "
+          "auto)");
+    CHECK(bad({"-semihosting-config", "enable=maybe"}) ==
+          "-semihosting-config: enable is 'on' or 'off', not 'maybe'");
+    CHECK(bad({"-semihosting-config", "color=on"}) ==
+          "-semihosting-config: unknown parameter 'color' (there are enable, target, chardev, userspace and "
+          "arg)");
+    CHECK(bad({"-semihosting-config", "chardev="}) == "-semihosting-config: 'chardev' needs a value");
+    CHECK(bad({"-semihosting-config", "chardev=x"}) == "-semihosting-config: there is no chardev 'x'");
+    CHECK(bad({"-chardev", "stdio,id=c", "-semihosting-config", "chardev=c"}) ==
+          "-semihosting-config: stdio is another's (-serial null -monitor none)");
+    CHECK(bad({"-chardev", "pty,id=c", "-qmp", "chardev:c", "-semihosting-config", "chardev=c"}) ==
+          "-semihosting-config: chardev 'c' is used already");
+    CHECK(bad({"-chardev", "pty,id=c,mux=on", "-semihosting-config", "chardev=c"}) ==
+          "-semihosting-config: chardev 'c' can be shared with the serial port alone");
 }
 
 TEST_CASE("-fw_cfg: a file's or its own text", "[options]") {

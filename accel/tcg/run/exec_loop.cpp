@@ -397,11 +397,12 @@ bool ExecLoop::deliver(Vcpu& vcpu) {
     const uint64_t pc = header.pc;
     backend_.collect_fp_flags(vcpu.state());
     header.raised = 0;
-    const bool delivered = guest_.deliver(vcpu.state());
-    vcpu.look_at_interrupts = true;
     if (clock_ != nullptr) {
+        // Before the guest is told, who may ask for a stop: there is nothing left to be counted then.
         clock_->advance(vcpu.executor(), 1);
     }
+    const bool delivered = guest_.deliver(vcpu.state());
+    vcpu.look_at_interrupts = true;
     vcpu.counters.exceptions.add();
     if (logged(vcpu, LogItem::int_)) {
         log_line(vcpu, fmt::format("cpu {}: exception at {:#x}, to {:#x}\n", vcpu.index, pc, header.pc));

@@ -22,6 +22,8 @@ struct BootConfig {
     unsigned cpus = 1;
     std::string cpu = {};   // their model, as MachineType::check_cpu takes it; empty: the first
     uint64_t ram_size = 0;  // bytes, a positive multiple of the page size
+    // The board's switches (MachineType::switches). RISC-V: three ACLINT devices in the place of the CLINT.
+    bool aclint = false;
     std::optional<BootFile> firmware =
         {};  // -bios; none: the kernel, or what is at the start of RAM, runs first
     std::optional<BootFile> kernel = {};

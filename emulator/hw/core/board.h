@@ -21,6 +21,10 @@
 #include "emulator/memory/topology.h"
 #include "weft/guest.h"
 
+namespace weft::semihosting {
+class Host;
+}
+
 namespace weft::hw {
 
 // A CPU and what it sees. Belongs to its board.
@@ -71,6 +75,7 @@ struct BoardBackends {
         flash;  // images, by unit; null: none. No more than MachineType::flashes
     std::vector<backend::NetBackend*>
         networks;  // those that devices are connected to: they run while the vCPUs do
+    semihosting::Host* semihosting = nullptr;  // does its CPUs' calls; null: there are none
 };
 
 // A board that can be made: its files were read and its memory planned, nothing is opened and nothing allocated.
@@ -97,6 +102,12 @@ struct FixedProperty {
     const char* values;  // with | between them
 };
 
+// A property of -machine that is on or off, and off where it is not given.
+struct MachineSwitch {
+    const char* name;
+    bool BootConfig::* member;  // what it sets
+};
+
 // A kind of board that -machine names.
 struct MachineType {
     const char* name;
@@ -108,6 +119,7 @@ struct MachineType {
     std::span<const DeviceType* const>
         parts;  // what the board itself is made of, as far as -global changes it
     std::span<const FixedProperty> fixed;
+    std::span<const MachineSwitch> switches;
     // Whether the board has the buses that these name, and room on them.
     Result<> (*check_devices)(std::span<const DeviceConfig> devices);
     std::vector<CpuChoice> (*cpu_models)();  // the first is the default

@@ -23,6 +23,7 @@ namespace {
 using namespace virt;
 
 static_assert(kPlic.size == Plic::kSize && kClint.size == Clint::kSize && kUart.size == Uart16550::kSize);
+static_assert(kAclintSswi.size == AclintSswi::kSize && kAclintMswi.base == kClint.base);
 static_assert(kRtc.size == GoldfishRtc::kSize && kTestFinisher.size == TestFinisher::kSize);
 static_assert(kFwCfg.size == FwCfg::kSize && kFlash.size == CfiFlash::kSize);
 static_assert(kPciEcam.size == PciHost::kEcamSize && kPciIo.size == PciHost::kIoSize);
@@ -252,7 +253,7 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
         root_->add_subregion(kResetRom.base, topology_.rom(std::move(rom)));
         root_->add_subregion(kTestFinisher.base, finisher_.region());
         root_->add_subregion(kRtc.base, rtc_.region());
-        root_->add_subregion(kClint.base, clint_.region());
+        add_clint(config, control);
         root_->add_subregion(kPlic.base, plic_.region());
         root_->add_subregion(kUart.base, uart_.region());
         root_->add_subregion(kFwCfg.base, fw_cfg_.region());
@@ -265,10 +266,41 @@ VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan
     }
     // Not within the transaction: where the guest does it, one begins under the bridge's lock.
     plug_pci(config, control);
+    add_semihosting(config, control);
     load_images();
 }
 
 VirtBoard::~VirtBoard() = default;
+
+void VirtBoard::add_semihosting(const VirtConfig& config, MachineControl& control) {
+    if (config.semihosting == nullptr) {
+        return;
+    }
+    std::vector<LoadSegment> used = segments_;
+    used.push_back({.paddr = device_tree_address_, .memory_size = device_tree_.size(), .bytes = {}});
+    const auto heap = largest_gap(kRamBase, kRamBase + config.boot.ram_size, used);
+    for (const auto& cpu : cpus_) {
+        semihosting_.push_back(std::make_unique<HartSemihosting>(*config.semihosting, control, heap));
+        cpu->hart().set_semihosting(semihosting_.back().get());
+    }
+    semihosting_host_ = config.semihosting;
+}
+
+// The registers of ACLINT's MSWI and MTIMER are those of the CLINT, at the same addresses (RISC-V ACLINT specification 1.0, chapter
+// "Introduction"): the CLINT is seen in two pieces, and nothing behind them.
+void VirtBoard::add_clint(const VirtConfig& config, MachineControl& control) {
+    if (!config.boot.aclint) {
+        root_->add_subregion(kClint.base, clint_.region());
+        return;
+    }
+    sswi_ = std::make_unique<AclintSswi>(topology_, control, harts_);
+    for (const auto& [name, range] :
+         {std::pair("riscv.aclint.mswi", kAclintMswi), std::pair("riscv.aclint.mtimer", kAclintMtimer)}) {
+        root_->add_subregion(range.base,
+                             topology_.alias(name, clint_.region(), range.base - kClint.base, range.size));
+    }
+    root_->add_subregion(kAclintSswi.base, sswi_->region());
+}
 
 void VirtBoard::add_virtio(const VirtConfig& config, MachineControl& control) {
     const Slots slots = *assign_slots(config.devices);
@@ -321,6 +353,12 @@ void VirtBoard::reset() {
     uart_.reset();
     rtc_.reset();
     clint_.reset();
+    for (const auto& hart : semihosting_) {
+        hart->reset();
+    }
+    if (semihosting_host_ != nullptr) {
+        semihosting_host_->reset();
+    }
     // After those that drive its inputs.
     plic_.reset();
     load_images();
@@ -379,13 +417,15 @@ class VirtPlan final : public BoardPlan {
   public:
     // Of the configuration, the files are in the plan already.
     VirtPlan(const BootConfig& config, BootPlan plan)
-        : cpus_(config.cpus), ram_size_(config.ram_size), plan_(std::move(plan)) {}
+        : cpus_(config.cpus), ram_size_(config.ram_size), aclint_(config.aclint), plan_(std::move(plan)) {}
 
     Result<std::unique_ptr<Board>> build(const BoardBackends& backends, MachineControl& control) override {
         VirtConfig config;
         config.boot.cpus = cpus_;
         config.boot.ram_size = ram_size_;
+        config.boot.aclint = aclint_;
         config.serial = backends.serial;
+        config.semihosting = backends.semihosting;
         std::copy_n(backends.flash.begin(), std::min<size_t>(backends.flash.size(), kFlashes),
                     config.flash.begin());
         auto devices = place_devices(backends.devices);
@@ -406,6 +446,7 @@ class VirtPlan final : public BoardPlan {
   private:
     const unsigned cpus_;
     const uint64_t ram_size_;
+    const bool aclint_;
     BootPlan plan_;
 };
 

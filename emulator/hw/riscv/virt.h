@@ -22,7 +22,9 @@
 #include "emulator/hw/fw_cfg/fw_cfg.h"
 #include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/pci/host.h"
+#include "emulator/hw/riscv/aclint_sswi.h"
 #include "emulator/hw/riscv/clint.h"
+#include "emulator/hw/riscv/hart_semihosting.h"
 #include "emulator/hw/riscv/plic.h"
 #include "emulator/hw/riscv/virt_boot.h"
 #include "emulator/hw/riscv/virt_map.h"
@@ -48,6 +50,8 @@ struct VirtConfig {
     std::vector<Device> devices;
     // Of the virtio slots' registers; QEMU's default.
     VirtioMmioLayout virtio_layout = VirtioMmioLayout::legacy;
+
+    semihosting::Host* semihosting = nullptr;  // null: there is none; outlives the board
 
     // Makes /chosen/rng-seed the same in every run; none: from the host's random numbers.
     std::optional<uint64_t> rng_seed;
@@ -111,6 +115,8 @@ class VirtBoard final : public Board {
     VirtBoard(const VirtConfig& config, MachineControl& control, virt::BootPlan plan,
               std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom, Flashes flashes,
               std::unique_ptr<mem::Topology> topology);
+    void add_clint(const VirtConfig& config, MachineControl& control);
+    void add_semihosting(const VirtConfig& config, MachineControl& control);
     void add_virtio(const VirtConfig& config, MachineControl& control);
     void add_pci(const VirtConfig& config);
     void plug_pci(const VirtConfig& config, MachineControl& control);
@@ -132,12 +138,16 @@ class VirtBoard final : public Board {
     TestFinisher finisher_;
     Plic plic_;
     Clint clint_;
+    std::unique_ptr<AclintSswi> sswi_;  // null: the board has none
     GoldfishRtc rtc_;
     Uart16550 uart_;
     FwCfg fw_cfg_;
     const Flashes flashes_;
     PciHost pci_;
     std::array<std::unique_ptr<VirtioMmio>, virt::kVirtioSlots> virtio_;
+
+    semihosting::Host* semihosting_host_ = nullptr;
+    std::vector<std::unique_ptr<HartSemihosting>> semihosting_;  // of each hart; empty without a host
 
     const std::vector<LoadSegment> segments_;
     const std::vector<uint8_t> reset_rom_;
@@ -154,9 +164,10 @@ Result<std::unique_ptr<BoardPlan>> plan_board(const BootConfig& config);
 Result<> check_devices(std::span<const DeviceConfig> devices);
 
 inline constexpr FixedProperty kFixed[] = {
-    {"acpi", "off|auto"}, {"aclint", "off"},      {"aia", "none"},         {"iommu-sys", "off|auto"},
-    {"usb", "off"},       {"graphics", "on|off"}, {"mem-merge", "on|off"}, {"dump-guest-core", "on|off"},
+    {"acpi", "off|auto"},   {"aia", "none"},         {"iommu-sys", "off|auto"},     {"usb", "off"},
+    {"graphics", "on|off"}, {"mem-merge", "on|off"}, {"dump-guest-core", "on|off"},
 };
+inline constexpr MachineSwitch kSwitches[] = {{"aclint", &BootConfig::aclint}};
 inline constexpr const DeviceType* kParts[] = {&kVirtioMmioType};
 
 inline constexpr MachineType kMachineType = {
@@ -168,6 +179,7 @@ inline constexpr MachineType kMachineType = {
     .flashes = kFlashes,
     .parts = kParts,
     .fixed = kFixed,
+    .switches = kSwitches,
     .check_devices = check_devices,
     .cpu_models = cpu_models,
     .check_cpu = check_cpu,

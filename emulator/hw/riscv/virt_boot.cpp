@@ -144,6 +144,7 @@ class Planner {
                                                   .cpu = plan_.cpu,
                                                   .ram_size = config_.ram_size,
                                                   .bootargs = config_.append,
+                                                  .aclint = config_.aclint,
                                                   .initrd = initrd_});
             return {};
         }

@@ -9,6 +9,7 @@
 #include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/pci/function.h"
+#include "emulator/hw/riscv/clint.h"
 #include "emulator/hw/riscv/plic.h"
 #include "emulator/hw/riscv/virt_map.h"
 
@@ -147,7 +148,11 @@ class Builder {
         tree_.flag("ranges");
         add_test();
         add_rtc();
-        add_clint();
+        if (config_.aclint) {
+            add_aclint();
+        } else {
+            add_clint();
+        }
         add_plic();
         add_uart();
         // The highest slot is the first to be filled: kernels number disks in the order of the tree.
@@ -176,12 +181,13 @@ class Builder {
         add_interrupt(kRtcIrq);
     }
 
-    // Pairs of a hart's interrupt controller and a number, for two interrupts of every hart.
-    void add_hart_interrupts(riscv::Interrupt first, riscv::Interrupt second) {
+    // Pairs of a hart's interrupt controller and a number, for these interrupts of every hart.
+    void add_hart_interrupts(std::initializer_list<riscv::Interrupt> interrupts) {
         std::vector<uint32_t> cells;
         for (unsigned hart = 0; hart < config_.harts; ++hart) {
-            cells.insert(cells.end(), {intc_handle(hart), static_cast<uint32_t>(first), intc_handle(hart),
-                                       static_cast<uint32_t>(second)});
+            for (const riscv::Interrupt interrupt : interrupts) {
+                cells.insert(cells.end(), {intc_handle(hart), static_cast<uint32_t>(interrupt)});
+            }
         }
         tree_.cells("interrupts-extended", cells);
     }
@@ -190,7 +196,41 @@ class Builder {
         const DeviceTreeNode node(tree_, at("clint", kClint.base));
         tree_.texts("compatible", {"sifive,clint0", "riscv,clint0"});
         tree_.reg(kClint.base, kClint.size);
-        add_hart_interrupts(riscv::Interrupt::machine_software, riscv::Interrupt::machine_timer);
+        add_hart_interrupts({riscv::Interrupt::machine_software, riscv::Interrupt::machine_timer});
+    }
+
+    void add_aclint() {
+        add_software_interrupts("mswi", "riscv,aclint-mswi", kAclintMswi, riscv::Interrupt::machine_software);
+        add_machine_timer();
+        add_software_interrupts("sswi", "riscv,aclint-sswi", kAclintSswi,
+                                riscv::Interrupt::supervisor_software);
+    }
+
+    // As OpenSBI reads it: first where mtime is, then the compare registers.
+    void add_machine_timer() {
+        constexpr uint64_t kTime = kClint.base + Clint::kMtime;
+        const DeviceTreeNode node(tree_, at("mtimer", kTime));
+        tree_.text("compatible", "riscv,aclint-mtimer");
+        const std::array<Range, 2> ranges = {{{kTime, kAclintMtimer.base + kAclintMtimer.size - kTime},
+                                              {kAclintMtimer.base, kTime - kAclintMtimer.base}}};
+        std::vector<uint32_t> cells;
+        for (const Range& range : ranges) {
+            for (const uint64_t part : {range.base >> 32, range.base, range.size >> 32, range.size}) {
+                cells.push_back(static_cast<uint32_t>(part));
+            }
+        }
+        tree_.cells("reg", cells);
+        add_hart_interrupts({riscv::Interrupt::machine_timer});
+    }
+
+    void add_software_interrupts(const char* name, const char* compatible, Range range,
+                                 riscv::Interrupt interrupt) {
+        const DeviceTreeNode node(tree_, at(name, range.base));
+        tree_.text("compatible", compatible);
+        tree_.reg(range.base, range.size);
+        tree_.flag("interrupt-controller");
+        tree_.cell("#interrupt-cells", 0);
+        add_hart_interrupts({interrupt});
     }
 
     void add_plic() {
@@ -202,7 +242,7 @@ class Builder {
         tree_.cell("#interrupt-cells", 1);
         tree_.flag("interrupt-controller");
         tree_.cell("riscv,ndev", Plic::kSources - 1);
-        add_hart_interrupts(riscv::Interrupt::machine_external, riscv::Interrupt::supervisor_external);
+        add_hart_interrupts({riscv::Interrupt::machine_external, riscv::Interrupt::supervisor_external});
     }
 
     void add_uart() {

@@ -18,6 +18,7 @@ struct DeviceTreeConfig {
     riscv::CpuModel cpu = riscv::kRv64;
     uint64_t ram_size = 0;
     std::string bootargs = {};
+    bool aclint = false;  // in the place of the CLINT
     struct Initrd {
         uint64_t start, end;
     };

@@ -13,6 +13,10 @@ inline constexpr Range kResetRom{0x1000, 0xf000};
 inline constexpr Range kTestFinisher{0x100000, 0x1000};
 inline constexpr Range kRtc{0x101000, 0x1000};
 inline constexpr Range kClint{0x2000000, 0x10000};
+// What lies there and beside it with aclint=on.
+inline constexpr Range kAclintMswi{0x2000000, 0x4000};
+inline constexpr Range kAclintMtimer{0x2004000, 0x8000};
+inline constexpr Range kAclintSswi{0x2f00000, 0x4000};
 inline constexpr Range kPlic{0xc000000, 0x600000};
 inline constexpr Range kUart{0x10000000, 0x100};
 inline constexpr Range kVirtio{0x10001000, 0x1000};  // the first of kVirtioSlots

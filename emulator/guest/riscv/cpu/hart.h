@@ -28,6 +28,8 @@ enum class Interrupt : unsigned {
 inline constexpr uint64_t kTimebaseHz = 10'000'000;
 inline constexpr uint64_t kNsPerTick = 1'000'000'000 / kTimebaseHz;
 
+class SemihostingCalls;
+
 class Hart {
   public:
     Hart(uint64_t hart_id, uint64_t reset_pc) : hart_id_(hart_id), reset_pc_(reset_pc) {}
@@ -41,6 +43,10 @@ class Hart {
     void attach(State* state) { state_ = state; }
     State& state() const { return *state_; }
     bool attached() const { return state_ != nullptr; }
+
+    // Who does the hart's semihosting calls, and outlives it; null: its breakpoints are all exceptions. Before the hart runs.
+    void set_semihosting(SemihostingCalls* calls) { semihosting_ = calls; }
+    SemihostingCalls* semihosting() const { return semihosting_; }
 
     // Drives an interrupt line of a device (not a timer). Any thread; wakes the hart where the level rose.
     // supervisor_software is the SSIP bit itself, which software writes too; the others are lines of their
@@ -79,6 +85,7 @@ class Hart {
     const uint64_t reset_pc_;
     State* state_ = nullptr;
     std::optional<uint64_t> fixed_entropy_;  // the generator's state
+    SemihostingCalls* semihosting_ = nullptr;
 
     // Serialises the computation and the setting of the deadline, which the vCPU's thread (its CSRs) and
     // others (the CLINT) do. What the vCPU's thread alone may read is copied here for the others. Innermost

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/exception.h"
+#include "emulator/guest/riscv/cpu/semihosting.h"
 #include "weft/guest.h"
 
 namespace weft::riscv {
@@ -124,6 +125,9 @@ void enter_trap(State& state, uint64_t cause, uint64_t tval) {
 
 bool deliver(void* state_pointer) {
     State& state = *static_cast<State*>(state_pointer);
+    if (semihosting_call(state)) {
+        return true;
+    }
     enter_trap(state, state.exception_cause, state.exception_tval);
     return true;
 }

@@ -12,7 +12,7 @@ namespace weft::riscv {
 // mcause and scause of an interrupt.
 inline constexpr uint64_t kCauseInterrupt = uint64_t{1} << 63;
 
-// GuestArch::deliver: enters the handler of the recorded exception. True.
+// GuestArch::deliver: enters the handler of the recorded exception, unless it is a semihosting call (semihosting.h). True.
 bool deliver(void* state);
 
 // Enters the handler of an interrupt that may be taken now.
