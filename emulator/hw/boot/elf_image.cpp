@@ -82,7 +82,8 @@ Result<LoadedImage> load_elf_from(const BootFile& file, uint64_t base) {
         return image;
     }
     if (image->high > UINT64_MAX - base) {
-        return fail(fmt::format("{}: ELF file of {:#x} bytes does not fit above {:#x}", file.name, image->high, base));
+        return fail(fmt::format("{}: ELF file of {:#x} bytes does not fit above {:#x}", file.name,
+                                image->high, base));
     }
     for (LoadSegment& segment : image->segments) {
         segment.paddr += base;

@@ -1,0 +1,71 @@
+"""What guests are made of: Debian's packages, unpacked in the cache."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from .console import Failure
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Folders in the cache's `guests`, and the packages in them: architecture, whether with all they depend on, names.
+SETS = {
+    "firmware": ("riscv64", False, ["u-boot-qemu", "qemu-efi-riscv64", "grub-efi-riscv64-bin", "opensbi"]),
+    # Programs for this machine, of the same release as grub's modules.
+    "grub": ("amd64", True, ["grub-common"]),
+}
+# Made by scripts/fetch-guest and scripts/make-initramfs.
+KERNEL = ["Image", "vmlinuz", "fw_dynamic.bin", "initramfs.cpio.gz"]
+TOOLS = {"mke2fs": "e2fsprogs", "sfdisk": "fdisk", "mformat": "mtools", "mcopy": "mtools", "qemu-img": "qemu-utils"}
+
+
+class Files:
+    """Paths by the names that the table of guests uses. `guests` and `kernel` are folders: CACHE/guests and CACHE/guest."""
+
+    def __init__(self, guests, kernel):
+        self.guests = pathlib.Path(guests)
+        self.kernel = pathlib.Path(kernel)
+        self.image, self.vmlinuz, self.fw_dynamic, self.initrd = (self.kernel / name for name in KERNEL)
+        firmware = self.guests / "firmware"
+        self.opensbi = firmware / "usr/lib/riscv64-linux-gnu/opensbi/generic"
+        self.uboot = firmware / "usr/lib/u-boot"
+        self.efi = firmware / "usr/share/qemu-efi-riscv64"
+
+    def missing(self):
+        """What is not there, as texts; scripts/guests fetches files, scripts/deps installs programs."""
+        path = "/usr/sbin:/sbin:/usr/bin:/bin"
+        return [str(self.guests / name) for name in SETS if not (self.guests / name / ".packages").is_file()] + \
+            [str(self.kernel / name) for name in KERNEL if not (self.kernel / name).is_file()] + \
+            sorted({package for tool, package in TOOLS.items() if not shutil.which(tool, path=path)})
+
+    def grub_mkimage(self, image, modules, early, prefix):
+        """grub as an EFI program with these modules, which begins with the commands `early`."""
+        host = self.guests / "grub"
+        early_file = image.with_suffix(".early")
+        early_file.write_text(early)
+        # Started with the loader and libraries of its own release: the host's may be older.
+        command = [host / "usr/lib64/ld-linux-x86-64.so.2", "--inhibit-cache", "--library-path",
+                   host / "usr/lib/x86_64-linux-gnu", host / "usr/bin/grub-mkimage", "-d",
+                   self.guests / "firmware/usr/lib/grub/riscv64-efi", "-O", "riscv64-efi", "-o", image, "-p", prefix,
+                   "-c", early_file, *modules]
+        result = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        if result.returncode != 0:
+            raise Failure("grub-mkimage: " + result.stdout.strip())
+        return image
+
+
+def fetch(cache, mirror, record):
+    """Fills the cache where something is missing, or anew where the newest is to be recorded."""
+    mirror_option = ["--mirror", mirror] if mirror else []
+    subprocess.run([ROOT / "scripts/fetch-guest", *mirror_option], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([ROOT / "scripts/make-initramfs"], check=True, stdin=subprocess.DEVNULL)
+    for name, (arch, closure, packages) in SETS.items():
+        made = pathlib.Path(cache) / "guests" / name
+        if (made / ".packages").is_file() and not record:
+            continue
+        command = [sys.executable, "-B", ROOT / "scripts/lib/debian.py", "--cache", cache, *mirror_option, "fetch",
+                   "--suite", "trixie", "--arch", arch, "--set", "guests-" + name, *(["--closure"] if closure else []),
+                   *(["--record"] if record else []), "--into", made, *packages]
+        versions = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+        (made / ".packages").write_bytes(versions)
