@@ -14,7 +14,7 @@ from .console import Failure
 def parse(arguments, root):
     parser = argparse.ArgumentParser(
         prog="guests", description="Firmware and distributions as guests, by the command lines of their documentation.")
-    parser.add_argument("names", nargs="+", metavar="NAME", help="a guest; 'all'; or 'list', which tells of them; or 'fetch', which "
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a guest; 'all'; 'list', which tells of them; 'fetch NAME...', which "
                                                                  "only fills the cache")
     parser.add_argument("--peer", action="store_true", help="also under QEMU (scripts/fetch-peer)")
     parser.add_argument("--build", type=pathlib.Path, default=root / "build/release",
@@ -69,14 +69,16 @@ def main(arguments=None):
         return 0
     run.stoppable()
     try:
-        if arguments.names != ["fetch"]:
-            guests, found = chosen(arguments.names), programs(arguments, cache)
-        guest_files.fetch(cache, arguments.mirror, arguments.record)
-        files = guest_files.Files(cache / "guests", cache / "guest")
-        if missing := files.missing():
-            raise Failure("missing: %s; scripts/deps installs Debian packages" % ", ".join(missing))
-        if arguments.names == ["fetch"]:
+        only_fetch = arguments.names[0] == "fetch"
+        guests = chosen(arguments.names[only_fetch:] or ["all"])
+        found = {} if only_fetch else programs(arguments, cache)
+        sets = sorted({name for guest in guests for name in guest.needs})
+        guest_files.fetch(cache, sets, arguments.mirror, arguments.record)
+        if only_fetch:
             return 0
+        files = guest_files.Files(cache / "guests", cache / "guest")
+        if missing := files.missing(sets):
+            raise Failure("missing: %s; scripts/deps installs Debian packages" % ", ".join(missing))
         well = True
         print("| Guest | What | " + " | ".join("%s, s" % name for name in found) + " |")
         print("|---|---|" + "---|" * len(found))

@@ -32,8 +32,9 @@ def tree(folder, files):
     return folder
 
 
-def ext4(image, folder, mib, label):
-    run("mke2fs", "-q", "-t", "ext4", "-L", label, "-E", "root_owner=0:0", "-d", folder, image, "%dM" % mib)
+def ext4(image, folder, mib, label, within=()):
+    """`within`: a command that mke2fs runs in."""
+    run(*within, "mke2fs", "-q", "-t", "ext4", "-L", label, "-E", "root_owner=0:0", "-d", folder, image, "%dM" % mib)
     return image
 
 

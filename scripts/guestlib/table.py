@@ -12,7 +12,7 @@ import dataclasses
 import shutil
 import typing
 
-from . import images
+from . import debian_image, images
 
 WORKED = r"^WEFT work=ok$"
 PANIC = r"Kernel panic|^WEFT differs"
@@ -52,6 +52,7 @@ class Guest:
     prepare: typing.Callable = lambda files, work: None
     finish: typing.Callable = lambda files, work: None
     without_peer: str = ""  # why QEMU 11 is not asked
+    needs: tuple = ("firmware",)  # sets of packages: files.py
 
 
 # ---- images ----
@@ -98,6 +99,11 @@ def grub_disk(files, work):
                               % CHECK})
     images.gpt(work / "disk.img", [(images.ESP, images.fat(work / "esp.img", work / "esp", 40, "ESP")),
                                    (images.LINUX, images.ext4(work / "root.img", work / "root", 80, "rootfs"))])
+
+
+def debian_disk(files, work):
+    debian_image.root_image(files, work / "root.img")
+    debian_image.initrd(files, work / "initrd.img")
 
 
 # ---- command lines ----
@@ -149,6 +155,17 @@ EFI_START = [wait("Press ESCAPE within 5 seconds for boot options"), types("\r")
 SHELL = r"^Shell> "
 EFI_SHELL = [*EFI_START, wait("any other key to continue"), types("\r"), mark(SHELL)]
 
+ROOT = r"^READY# "
+# Bounded by operations, so that each stressor does all that it verifies.
+STRESS = ("stress-ng --verify --temp-path /tmp --cpu 1 --cpu-ops 100 --atomic 1 --atomic-ops 50 --mmap 1 --mmap-ops 2 "
+          "--context 1 --context-ops 500 --signal 1 --signal-ops 5000 --vm 1 --vm-ops 500 --vm-bytes 32M")
+DEBIAN = [mark("^guest login: ", PANIC + "|emergency mode"), types("root\n"), wait(r"^[^\n]*# "), types("PS1='READY# '\n"), wait(ROOT),
+          types("systemctl is-system-running --wait\n"), wait("^running$", "^degraded$"), wait(ROOT),
+          types("apt-get -q update && apt-get -q -y install hello && hello\n"), wait("^Hello, world!$", "^E: "), wait(ROOT),
+          types("dpkg -s hello\n"), wait("^Status: install ok installed$"), wait(ROOT),
+          types(STRESS + "\n"), wait(r"failed: 0$", "unsuccessful"), wait("successful run completed"), wait(ROOT),
+          types("poweroff\n"), wait("reboot: Power down", PANIC), end()]
+
 GUESTS = [
     Guest("uboot-m", "U-Boot as -bios, in M mode: its commands, power-off",
           lambda files, work: ["-nographic", "-machine", "virt", "-bios", files.uboot / "qemu-riscv64/u-boot.bin"],
@@ -191,20 +208,27 @@ GUESTS = [
           [[*EFI_START, *LINUX_WORKS]], prepare=efi),
     Guest("edk2-grub", "EDK2, grub from a GPT disk (if=virtio), Debian's kernel: Debian's README of qemu-efi-riscv64",
           efi_readme("virt,acpi=off", ["-drive", "file=%(disk)s,format=raw,if=virtio"]),
-          [[*EFI_START, *LINUX_WORKS]], prepare=grub_disk),
+          [[*EFI_START, *LINUX_WORKS]], prepare=grub_disk, needs=("firmware", "grub")),
     Guest("edk2-grub-mmio", "the same with virtio-blk-device",
           efi_readme("virt,acpi=off", ["-drive", "file=%(disk)s,format=raw,if=none,id=hd",
                                        "-device", "virtio-blk-device,drive=hd"]),
-          [[*EFI_START, *LINUX_WORKS]], prepare=grub_disk),
+          [[*EFI_START, *LINUX_WORKS]], prepare=grub_disk, needs=("firmware", "grub")),
     Guest("edk2-grub-pci", "the same with virtio-blk-pci and without acpi=off",
           efi_readme("virt", ["-drive", "file=%(disk)s,format=raw,if=none,id=hd", "-device", "virtio-blk-pci,drive=hd"]),
-          [[*EFI_START, *LINUX_WORKS]], prepare=grub_disk),
+          [[*EFI_START, *LINUX_WORKS]], prepare=grub_disk, needs=("firmware", "grub")),
     Guest("kunit", "the command line of Linux's kunit.py",
           lambda files, work: ["-nodefaults", "-m", "1024", "-kernel", files.image, "-initrd", files.initrd,
                                "-append", "mem=1G console=tty kunit_shutdown=halt console=ttyS0 kunit_shutdown=reboot weft.check",
                                "-no-reboot", "-nographic", "-accel", "kvm", "-accel", "hvf", "-accel", "tcg",
                                "-serial", "stdio", "-machine", "virt", "-cpu", "rv64",
                                "-bios", files.fw_dynamic],
-          [LINUX_WORKS]),
+          [LINUX_WORKS], needs=()),
+    Guest("debian", "Debian trixie with systemd on 4 CPUs: login, apt, stress-ng --verify, a clean power-off",
+          lambda files, work: ["-machine", "virt", "-smp", "4", "-m", "1G", "-nographic", "-kernel", files.image,
+                               "-initrd", work / "initrd.img", "-append", "root=LABEL=rootfs rw console=ttyS0",
+                               "-drive", "file=%s,format=raw,if=none,id=hd0" % (work / "root.img"),
+                               "-device", "virtio-blk-device,drive=hd0", "-device", "virtio-rng-device"],
+          [DEBIAN], prepare=debian_disk, finish=lambda files, work: debian_image.check(work / "root.img"),
+          needs=("debian", "modules", "hello")),
 ]
 BY_NAME = {guest.name: guest for guest in GUESTS}

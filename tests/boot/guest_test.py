@@ -29,7 +29,7 @@ def main():
         print("skipped: WEFT_GUESTS_DIR or WEFT_GUEST_DIR is not set")
         return SKIP
     files = guest_files.Files(guests, kernel)
-    if missing := files.missing():
+    if missing := files.missing(table.BY_NAME[name].needs):
         print("skipped: missing: %s" % ", ".join(missing))
         return SKIP
     run.stoppable()
