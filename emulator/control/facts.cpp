@@ -8,17 +8,7 @@
 #include <fstream>
 #include <memory>
 
-#include "base/text_values.h"
-
 namespace weft::control {
-
-Version version_numbers(const std::string& text) {
-    const std::vector<std::string> words = split(text, '.');
-    const auto number = [&words](size_t index) {
-        return index < words.size() ? static_cast<unsigned>(parse_uint(words[index]).value_or(0)) : 0;
-    };
-    return {number(0), number(1), number(2)};
-}
 
 std::string uuid_or_zeros(const MachineFacts& facts) {
     return facts.uuid.empty() ? "00000000-0000-0000-0000-000000000000" : facts.uuid;

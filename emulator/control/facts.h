@@ -51,12 +51,6 @@ struct MachineFacts {
     std::vector<std::string> option_names = {};  // of options that take a value, without dashes
 };
 
-// "1.2.3" as its three numbers; zeros for what is not there.
-struct Version {
-    unsigned major = 0, minor = 0, micro = 0;
-};
-Version version_numbers(const std::string& text);
-
 // What -uuid says, or zeros.
 std::string uuid_or_zeros(const MachineFacts& facts);
 

@@ -12,7 +12,6 @@ control::MachineFacts machine_facts(const Options& options,
     control::MachineFacts facts;
     facts.version = WEFT_VERSION;
     facts.architecture = "riscv64";
-    facts.accelerator = options.accelerators.front().name;
     facts.name = options.name;
     facts.uuid = options.uuid;
     facts.cpu_model = options.cpu.substr(0, options.cpu.find(','));

@@ -100,4 +100,14 @@ Result<> accept_boot(RawOptions&, const std::string& value) {
     return accept_keys(value, kKeys);
 }
 
+Result<> accept_overcommit(RawOptions&, const std::string& value) {
+    static constexpr Key kKeys[] = {{"mem-lock", "off"}, {"cpu-pm", "off"}};
+    return accept_keys(value, kKeys);
+}
+
+Result<> accept_msg(RawOptions&, const std::string& value) {
+    static constexpr Key kKeys[] = {{"timestamp", "on|off"}, {"guest-name", "on|off"}};
+    return accept_keys(value, kKeys);
+}
+
 }  // namespace weft::sys

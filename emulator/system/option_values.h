@@ -89,6 +89,8 @@ Result<> accept_name(RawOptions& raw, const std::string& value);
 Result<> accept_uuid(RawOptions& raw, const std::string& value);
 Result<> accept_rtc(RawOptions& raw, const std::string& value);
 Result<> accept_boot(RawOptions& raw, const std::string& value);
+Result<> accept_overcommit(RawOptions& raw, const std::string& value);
+Result<> accept_msg(RawOptions& raw, const std::string& value);
 
 // option_devices.cpp
 Result<> parse_device(RawOptions& raw, const std::string& value);

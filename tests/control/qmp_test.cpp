@@ -75,7 +75,7 @@ std::string error(const std::string& error_class, const std::string& text) {
 std::string generic(const std::string& text) { return error("GenericError", text); }
 
 const std::string kGreeting =
-    R"({"QMP": {"capabilities": [], "version": {"package": "weft 1.2.3", "qemu": {"major": 1, "micro": 3, "minor": 2}}}})";
+    R"({"QMP": {"capabilities": [], "version": {"package": "weft 1.2.3", "qemu": {"major": 11, "micro": 0, "minor": 1}}}})";
 
 }  // namespace
 
@@ -214,6 +214,7 @@ TEST_CASE("each command answers", "[qmp]") {
         {"human-monitor-command", {{{"command-line", "info status"}}}},
         {"qom-list", {{{"path", "/machine"}}}},
         {"qom-get", {{{"path", "/machine"}, {"property", "type"}}}},
+        {"qom-list-properties", {{{"typename", "virt-machine"}}}},
         {"device-list-properties", {{{"typename", "virtio-blk-device"}}}},
         {"memsave", {{{"val", 0x1000}, {"size", 4}, {"filename", file}}}},
         {"pmemsave", {{{"val", 0x1000}, {"size", 4}, {"filename", file}}}},
@@ -266,6 +267,13 @@ TEST_CASE("what the answers say", "[qmp]") {
     CHECK(returns("device-list-properties", {{"typename", "x"}}) ==
           R"({"class":"DeviceNotFound","desc":"there is no kind of device \"x\""})");
     CHECK(returns("device-list-properties", {{"typename", "rv64-riscv-cpu"}}) == "[]");
+    CHECK(returns("device-list-properties", {{"typename", "virt-machine"}}) ==
+          R"({"class":"DeviceNotFound","desc":"there is no kind of device \"virt-machine\""})");
+    CHECK(returns("qom-list-properties", {{"typename", "virt-machine"}}) == "[]");
+    CHECK(returns("qom-list-properties", {{"typename", "virtio-rng-pci"}}) ==
+          returns("device-list-properties", {{"typename", "virtio-rng-pci"}}));
+    CHECK(returns("qom-list-properties", {{"typename", "x"}}) ==
+          R"({"class":"DeviceNotFound","desc":"there is no kind of object \"x\""})");
     CHECK(returns("query-command-line-options", {{"option", "m"}}) == R"([{"option":"m","parameters":[]}])");
     CHECK(returns("human-monitor-command", {{"command-line", "info registers"}, {"cpu-index", 2}})
               .starts_with(R"("CPU 2\r\nx2\r\n)"));
@@ -278,6 +286,14 @@ TEST_CASE("what the answers say", "[qmp]") {
     CHECK(cpu_types.dump().find(R"({"name":"rv64-riscv-cpu","parent":"riscv-cpu"})") != std::string::npos);
     CHECK(cpu_types.dump().find("virtio") == std::string::npos);
     CHECK(talk.ask("qom-list-types")["return"].dump().find("virtio-blk-device") != std::string::npos);
+    // What libvirt goes by: a version that it takes, the accelerator, where virtio devices go, and a kind without which its daemon crashes.
+    CHECK(talk.ask("query-version")["return"]["qemu"]["major"] == 11);
+    for (const char* name : {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin"}) {
+        INFO(name);
+        CHECK(returns("qom-list-types", {{"implements", "object"}}).find(name) != std::string::npos);
+        CHECK(returns("qom-list-properties", {{"typename", name}}) == "[]");
+    }
+    CHECK_FALSE(talk.ask("query-machines")["return"][0].contains("default-ram-id"));
     talk.machine.refuse = true;
     CHECK(returns("cont") == R"({"class":"GenericError","desc":"out of threads"})");
     talk.machine.is_running = false;

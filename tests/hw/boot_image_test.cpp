@@ -98,6 +98,28 @@ TEST_CASE("the segments of an ELF file go to their physical addresses") {
     CHECK(load_kernel(file, 0x80400000, 1 << 20)->entry == 0x80200000);
 }
 
+TEST_CASE("firmware that is position-independent and linked at 0 goes to the start of RAM") {
+    constexpr uint64_t kBase = 0x80000000;
+    Bytes bytes = make_elf({{1, 176, 0, 4, 0x100}, {1, 180, 0x40000, 2, 0x200}}, 0x10);
+    CHECK(load_firmware({"fw.elf", bytes}, kBase)->low == 0);
+    put<uint16_t>(bytes, 16, 3);  // ET_DYN
+    const auto image = load_firmware({"fw.elf", bytes}, kBase);
+    REQUIRE(image);
+    CHECK(image->segments ==
+          std::vector<LoadSegment>{{kBase, 0x100, {1, 2, 3, 4}}, {kBase + 0x40000, 0x200, {5, 6}}});
+    CHECK(image->entry == kBase + 0x10);
+    CHECK(image->low == kBase);
+    CHECK(image->high == kBase + 0x40200);
+    CHECK(load_elf({"fw.elf", bytes})->low == 0);
+    // One that is linked elsewhere stays there.
+    Bytes placed = make_elf({{1, 120, 0x80400000, 4, 4}}, 0x80400000);
+    put<uint16_t>(placed, 16, 3);
+    CHECK(load_firmware({"fw.elf", placed}, kBase)->low == 0x80400000);
+    put<uint64_t>(bytes, 64 + 56 + 24, UINT64_MAX - 0x200);
+    CHECK(error_of(load_firmware({"fw.elf", bytes}, kBase)) ==
+          "fw.elf: ELF file of 0xffffffffffffffff bytes does not fit above 0x80000000");
+}
+
 TEST_CASE("ELF files that are none for this machine are refused") {
     const Bytes good = make_elf({{1, 120, 0x80000000, 4, 4}}, 0x80000000);
     REQUIRE(load_elf({"good", good}));

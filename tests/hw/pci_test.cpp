@@ -138,6 +138,11 @@ TEST_CASE_METHOD(PciBench, "base addresses tell their sizes and move regions") {
     CHECK(read(kIo + 0xff8c, 2) == 0xffff);
     set_config(where, 0x10, 0xff00);
     CHECK(read(kIo + 0xff0c, 2) == 256);
+    // At zero as well, where EDK2 puts it.
+    set_config(where, 0x10, 0);
+    CHECK(read(kIo + 0x0c, 2) == 256);
+    set_config(where, 0x10, 0xff00);
+    CHECK(read(kIo + 0x0c, 2) == 0xffff);
     // Bits of the command register turn each off.
     set_config(where, 4, 2, 2);
     CHECK(is_there(kMemory));

@@ -401,7 +401,9 @@ TEST_CASE("options that ask for what is so anyway", "[options]") {
           "-uuid",       "01234567-89ab-cdef-0123-456789ABCDEF",
           "-rtc",        "base=utc,clock=host",
           "-boot",       "order=c,splash-time=0,menu=on",
-          "-boot",       "c"});
+          "-boot",       "c",
+          "-overcommit", "mem-lock=off",
+          "-msg",        "timestamp=on"});
     CHECK(bad({"-display", "gtk"}) ==
           "-display: 'gtk' is not supported: there is no display ('none' is accepted)");
     CHECK(bad({"-vga", "std"}) == "-vga: 'std' is not supported: there is no display ('none' is accepted)");
@@ -411,6 +413,7 @@ TEST_CASE("options that ask for what is so anyway", "[options]") {
     CHECK(bad({"-uuid", "01234567-89ab-cdef-0123-456789ABCDEG"}).find("is no UUID") != std::string::npos);
     CHECK(bad({"-rtc", "base=localtime"}) == "-rtc: base=localtime is not supported (only utc)");
     CHECK(bad({"-boot", "colour=c"}).starts_with("-boot: unknown parameter 'colour' (there are 'order', "));
+    CHECK(bad({"-overcommit", "mem-lock=on"}) == "-overcommit: mem-lock=on is not supported (only off)");
     CHECK(bad({"-boot", "menu=2"}) == "-boot: menu=2 is not supported (only on|off)");
 }
 

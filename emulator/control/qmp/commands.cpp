@@ -33,7 +33,7 @@ Answer negotiate(Subject&, const Json&) { return Json::object(); }
 
 constexpr Command kCommands[] = {
     {"qmp_capabilities", kEnable, "ends the negotiation; there is no capability to enable", negotiate},
-    {"query-version", {}, "weft's version", query_version},
+    {"query-version", {}, "the version of QEMU's interface, and weft's", query_version},
     {"query-commands", {}, "the names of these commands", query_commands},
     {"query-command-line-options", kOption, "the options, without their parameters",
      query_command_line_options},
@@ -62,10 +62,14 @@ constexpr Command kCommands[] = {
     {"query-jobs", {}, "none", nothing_of_the_kind},
     {"query-iothreads", {}, "none", nothing_of_the_kind},
     {"query-mice", {}, "none", nothing_of_the_kind},
+    {"query-migrate-capabilities", {}, "none: there is no migration", nothing_of_the_kind},
+    {"query-tpm-models", {}, "none", nothing_of_the_kind},
+    {"query-tpm-types", {}, "none", nothing_of_the_kind},
     {"query-balloon", {}, "an error: there is none", query_balloon},
     {"qom-list-types", kListTypes, "the kinds of devices, CPUs and boards", qom_list_types},
     {"qom-list", kPath, "properties of the machine", qom_list},
     {"qom-get", kPathProperty, "the machine's type", qom_get},
+    {"qom-list-properties", kTypename, "the properties of a kind of objects", qom_list_properties},
     {"device-list-properties", kTypename, "the properties of a kind of devices", device_list_properties},
     {"x-accel-stats", {}, "the accelerator's report, as `info jit`", x_accel_stats},
     {"stop", {}, "stops all CPUs", stop},

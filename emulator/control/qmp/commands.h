@@ -96,6 +96,7 @@ Answer qom_list_types(Subject& subject, const Json& arguments);
 Answer qom_list(Subject& subject, const Json& arguments);
 Answer qom_get(Subject& subject, const Json& arguments);
 Answer device_list_properties(Subject& subject, const Json& arguments);
+Answer qom_list_properties(Subject& subject, const Json& arguments);
 // schema.cpp:
 Answer query_commands(Subject& subject, const Json& arguments);
 Answer query_command_line_options(Subject& subject, const Json& arguments);

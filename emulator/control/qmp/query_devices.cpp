@@ -62,6 +62,14 @@ std::vector<ObjectType> object_types(const MachineFacts& facts) {
         }
     }
     types.push_back({"none-machine", {"machine"}});
+    // A part of the board; by it libvirt learns that there are slots for virtio devices besides PCI.
+    types.push_back({"virtio-mmio", {"sys-bus-device", "device"}});
+    types.push_back({facts.accelerator + "-accel", {"accel"}});
+    for (const char* rng : {"rng-random", "rng-builtin"}) {
+        types.push_back({rng, {"rng-backend"}});
+    }
+    // -object does not make one, but libvirt takes it for granted: its daemon crashes where this kind is unknown.
+    types.push_back({"memory-backend-file", {"memory-backend"}});
     for (ObjectType& type : types) {
         type.ancestors.push_back("object");
     }
@@ -151,13 +159,21 @@ Answer qom_get(Subject& subject, const Json& arguments) {
     return fmt::format("{}-machine", machine == nullptr ? "none" : machine->name);
 }
 
-Answer device_list_properties(Subject& subject, const Json& arguments) {
-    const std::string name = arguments["typename"];
-    const auto device = std::ranges::find_if(subject.facts.device_types,
-                                             [&](const hw::DeviceType* type) { return type->name == name; });
+namespace {
+
+// Those of a kind of object that descends from `ancestor`. Only devices have some that can be set.
+Answer list_properties(const MachineFacts& facts, const std::string& name, const char* ancestor) {
+    const std::vector<ObjectType> types = object_types(facts);
+    const auto type = std::ranges::find(types, name, &ObjectType::name);
+    if (type == types.end() || std::ranges::count(type->ancestors, ancestor) == 0) {
+        return not_found(fmt::format("kind of {}", ancestor).c_str(), name);
+    }
     Json list = Json::array();
-    if (device != subject.facts.device_types.end()) {
-        for (const hw::DeviceProperty& property : (*device)->properties) {
+    for (const hw::DeviceType* device : facts.device_types) {
+        if (device->name != name) {
+            continue;
+        }
+        for (const hw::DeviceProperty& property : device->properties) {
             Json entry{
                 {"name", property.name}, {"type", type_of(property.kind)}, {"description", property.help}};
             if (property.kind == hw::PropertyKind::on_off && property.default_value != nullptr) {
@@ -165,15 +181,18 @@ Answer device_list_properties(Subject& subject, const Json& arguments) {
             }
             list.push_back(std::move(entry));
         }
-        return list;
     }
-    // CPUs have no properties.
-    for (const ObjectType& type : object_types(subject.facts)) {
-        if (type.name == name && std::ranges::count(type.ancestors, "device") != 0) {
-            return list;
-        }
-    }
-    return not_found("kind of device", name);
+    return list;
+}
+
+}  // namespace
+
+Answer device_list_properties(Subject& subject, const Json& arguments) {
+    return list_properties(subject.facts, arguments["typename"], "device");
+}
+
+Answer qom_list_properties(Subject& subject, const Json& arguments) {
+    return list_properties(subject.facts, arguments["typename"], "object");
 }
 
 }  // namespace weft::control::qmp

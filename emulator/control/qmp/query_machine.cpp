@@ -8,14 +8,18 @@ namespace weft::control::qmp {
 
 namespace {
 
+// QEMU's version that commands, answers and options are compared with.
+constexpr struct {
+    unsigned major, minor, micro;
+} kInterface{11, 1, 0};
+
 std::string cpu_type(const std::string& model) { return model + "-riscv-cpu"; }
 
 }  // namespace
 
-// In the place of QEMU's number: clients look for it there.
+// The number is that of QEMU's interface, which clients go by (libvirt refuses one below 4.2); weft's own is the package.
 Answer query_version(Subject& subject, const Json&) {
-    const Version version = version_numbers(subject.facts.version);
-    return Json{{"qemu", {{"major", version.major}, {"minor", version.minor}, {"micro", version.micro}}},
+    return Json{{"qemu", {{"major", kInterface.major}, {"minor", kInterface.minor}, {"micro", kInterface.micro}}},
                 {"package", fmt::format("weft {}", subject.facts.version)}};
 }
 
@@ -49,8 +53,8 @@ Answer query_machines(Subject& subject, const Json&) {
                    {"numa-mem-supported", false},
                    {"deprecated", false},
                    {"acpi", false},
-                   {"default-cpu-type", cpu_type(type.cpu_models().front().name)},
-                   {"default-ram-id", "ram"}};
+                   // No default-ram-id: clients would give the board's RAM by -object and memory-backend=.
+                   {"default-cpu-type", cpu_type(type.cpu_models().front().name)}};
         if (list.empty()) {
             entry["is-default"] = true;
         }

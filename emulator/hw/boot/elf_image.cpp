@@ -76,4 +76,22 @@ Result<LoadedImage> load_elf(const BootFile& file) {
     return image;
 }
 
+Result<LoadedImage> load_elf_from(const BootFile& file, uint64_t base) {
+    auto image = load_elf(file);
+    if (!image || image->low != 0 || read_field<Elf64_Ehdr>(file.bytes, 0).e_type != ET_DYN) {
+        return image;
+    }
+    if (image->high > UINT64_MAX - base) {
+        return fail(fmt::format("{}: ELF file of {:#x} bytes does not fit above {:#x}", file.name,
+                                image->high, base));
+    }
+    for (LoadSegment& segment : image->segments) {
+        segment.paddr += base;
+    }
+    image->low = base;
+    image->high += base;
+    image->entry += base;
+    return image;
+}
+
 }  // namespace weft::hw

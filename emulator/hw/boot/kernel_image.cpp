@@ -60,7 +60,7 @@ Result<LoadedImage> load_raw(const BootFile& file, uint64_t base) {
 }
 
 Result<LoadedImage> load_firmware(const BootFile& file, uint64_t base) {
-    return is_elf(file.bytes) ? load_elf(file) : load_raw(file, base);
+    return is_elf(file.bytes) ? load_elf_from(file, base) : load_raw(file, base);
 }
 
 Result<LoadedImage> load_kernel(const BootFile& file, uint64_t base, uint64_t limit) {

@@ -138,7 +138,8 @@ void PciFunction::reset() {
     reset_device();
 }
 
-// UINT64_MAX: not decoded. So are addresses that no memory can be at: all ones, which drivers write to learn the size, and zero.
+// UINT64_MAX: not decoded. So are addresses that nothing can be at: all ones, which drivers write to learn the size, and, of memory,
+// zero. I/O may be at zero: the board's window begins there, and EDK2 gives that address to the first device.
 uint64_t PciFunction::bar_address(unsigned index, const Bar& bar) const {
     const uint16_t command = static_cast<uint16_t>(get(pci::kCommand, 2));
     const bool io = bar.kind == BarKind::io;
@@ -153,7 +154,7 @@ uint64_t PciFunction::bar_address(unsigned index, const Bar& bar) const {
         limit = UINT64_MAX;
     }
     const uint64_t last = address + bar.region->last();
-    return address == 0 || last < address || last >= limit ? UINT64_MAX : address;
+    return (address == 0 && !io) || last < address || last >= limit ? UINT64_MAX : address;
 }
 
 // Regions and bus mastering as the registers say.

@@ -1,0 +1,1 @@
+"""Firmware and distribution images as guests: see scripts/guests."""
