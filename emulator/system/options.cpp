@@ -172,7 +172,8 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the monitor and QMP tell it; the guest does not"},
     {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
     {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
-    {"overcommit", nullptr, "[mem-lock=off][,cpu-pm=off]", nullptr, accept_overcommit, "memory is not locked"},
+    {"overcommit", nullptr, "[mem-lock=off][,cpu-pm=off]", nullptr, accept_overcommit,
+     "memory is not locked"},
     {"msg", nullptr, "[timestamp=on|off]", nullptr, accept_msg, "messages have no time"},
 };
 

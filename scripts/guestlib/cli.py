@@ -8,7 +8,7 @@ import sys
 
 from . import files as guest_files
 from . import run, table
-from .console import Failure
+from .console import Failure, Stopped
 
 
 def parse(arguments, root):
@@ -54,6 +54,8 @@ def one(guest, name, program, files, arguments):
     try:
         return "%.1f" % run.run(guest, [program], files, arguments.limit,
                                 arguments.logs / ("%s.%s.log" % (guest.name, name.lower()))), True
+    except Stopped:
+        raise
     except (Failure, OSError) as failure:
         return "failed: %s" % failure, False
 

@@ -15,6 +15,10 @@ class Failure(Exception):
     """What the guest did not do, in one line; `console` has what it printed."""
 
 
+class Stopped(Failure):
+    """Told to end by a signal: no other guest is begun."""
+
+
 class Console:
     """One run of an emulator, of at most `limit` seconds (None: it has none). Starts at once; `close` ends it, whatever state it is in."""
 

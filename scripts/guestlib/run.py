@@ -5,7 +5,7 @@ import pathlib
 import signal
 import tempfile
 
-from .console import Console, Failure
+from .console import Console, Stopped
 
 
 def play(console, steps):
@@ -51,5 +51,5 @@ def run(guest, program, files, limit=None, log=None):
 def stoppable():
     """SIGTERM takes the way of an error, so that no emulator goes on running."""
     def stop(number, frame):
-        raise Failure("stopped by signal %d" % number)
+        raise Stopped("stopped by signal %d" % number)
     signal.signal(signal.SIGTERM, stop)

@@ -288,7 +288,8 @@ TEST_CASE("what the answers say", "[qmp]") {
     CHECK(talk.ask("qom-list-types")["return"].dump().find("virtio-blk-device") != std::string::npos);
     // What libvirt goes by: a version that it takes, the accelerator, where virtio devices go, and a kind without which its daemon crashes.
     CHECK(talk.ask("query-version")["return"]["qemu"]["major"] == 11);
-    for (const char* name : {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin"}) {
+    for (const char* name :
+         {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin"}) {
         INFO(name);
         CHECK(returns("qom-list-types", {{"implements", "object"}}).find(name) != std::string::npos);
         CHECK(returns("qom-list-properties", {{"typename", name}}) == "[]");

@@ -19,8 +19,9 @@ std::string cpu_type(const std::string& model) { return model + "-riscv-cpu"; }
 
 // The number is that of QEMU's interface, which clients go by (libvirt refuses one below 4.2); weft's own is the package.
 Answer query_version(Subject& subject, const Json&) {
-    return Json{{"qemu", {{"major", kInterface.major}, {"minor", kInterface.minor}, {"micro", kInterface.micro}}},
-                {"package", fmt::format("weft {}", subject.facts.version)}};
+    return Json{
+        {"qemu", {{"major", kInterface.major}, {"minor", kInterface.minor}, {"micro", kInterface.micro}}},
+        {"package", fmt::format("weft {}", subject.facts.version)}};
 }
 
 Answer query_status(Subject& subject, const Json&) {
