@@ -1,4 +1,4 @@
-// -drive, -hda, -blockdev: what disks are made of.
+// -drive, -hda, -cdrom, -blockdev: what disks are made of.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,7 +20,6 @@ constexpr Accepted kAccepted[] = {
     {"aio", "threads|native|io_uring"},
     {"discard", "ignore|off|unmap|on"},
     {"detect-zeroes", "off|on|unmap"},
-    {"media", "disk"},
     {"bus", nullptr},
     {"copy-on-read", "off"},
     {"werror", "enospc|report"},
@@ -86,12 +85,12 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         return {};
     }
     const auto accepted = std::ranges::find(kAccepted, item.key, &Accepted::key);
-    constexpr std::array<const char*, 8> kOwn = {"file", "file.filename", "id",   "format",
-                                                 "if",   "cache",         "unit", "index"};
+    constexpr std::array<const char*, 9> kOwn = {"file",  "file.filename", "id",    "format", "if",
+                                                 "cache", "unit",          "index", "media"};
     if (accepted == std::end(kAccepted) && std::ranges::find(kOwn, item.key) == kOwn.end()) {
         return fail(
-            fmt::format("unknown parameter {} (there are file, format, if, id, readonly, snapshot and cache; "
-                        "aio, discard, media, index and unit are accepted)",
+            fmt::format("unknown parameter {} (there are file, format, if, id, readonly, snapshot, "
+                        "cache and media; aio, discard, index and unit are accepted)",
                         in_quotes(item.key)));
     }
     const Result<std::string> text = value_of(item);
@@ -110,6 +109,11 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         if (!drive.unit) {
             return fail(fmt::format("{} is a number, not {}", item.key, in_quotes(*text)));
         }
+    } else if (item.key == "media") {
+        if (*text != "disk" && *text != "cdrom") {
+            return fail(fmt::format("media is 'disk' or 'cdrom', not {}", in_quotes(*text)));
+        }
+        drive.cdrom = *text == "cdrom";
     } else if (item.key == "cache") {
         const auto cache = std::ranges::find_if(kCaches, [&](const auto& row) { return *text == row.name; });
         if (cache == std::end(kCaches)) {
@@ -259,6 +263,7 @@ Result<> parse_drive(RawOptions& raw, const std::string& value) {
     if (drive.file.empty()) {
         return fail("a file must be named: file=PATH");
     }
+    drive.read_only = drive.read_only || drive.cdrom;
     if (Result<> free = check_name(raw, drive.id); !free) {
         return free;
     }
@@ -266,15 +271,24 @@ Result<> parse_drive(RawOptions& raw, const std::string& value) {
     return {};
 }
 
-Result<> parse_hard_disk(RawOptions& raw, const std::string& value) {
-    if (value.empty()) {
+namespace {
+
+Result<> add_drive(RawOptions& raw, const std::string& file, bool cdrom) {
+    if (file.empty()) {
         return fail("the value is empty");
     }
     DriveChoice drive;
-    drive.file = value;
+    drive.file = file;
+    drive.cdrom = cdrom;
+    drive.read_only = cdrom;
     raw.options.drives.push_back(std::move(drive));
     return {};
 }
+
+}  // namespace
+
+Result<> parse_hard_disk(RawOptions& raw, const std::string& value) { return add_drive(raw, value, false); }
+Result<> parse_cdrom(RawOptions& raw, const std::string& value) { return add_drive(raw, value, true); }
 
 Result<> parse_blockdev(RawOptions& raw, const std::string& value) {
     if (value.starts_with("{")) {

@@ -71,6 +71,7 @@ Result<> choose_semihosting(RawOptions& raw);
 // option_blocks.cpp
 Result<> parse_drive(RawOptions& raw, const std::string& value);
 Result<> parse_hard_disk(RawOptions& raw, const std::string& value);
+Result<> parse_cdrom(RawOptions& raw, const std::string& value);
 Result<> parse_blockdev(RawOptions& raw, const std::string& value);
 // Makes drives of block nodes, before devices look for them.
 Result<> choose_blocks(RawOptions& raw);

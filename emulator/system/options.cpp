@@ -125,6 +125,8 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
+    {"cdrom", nullptr, "FILE", nullptr, parse_cdrom,
+     "the same as -drive file=FILE,media=cdrom: a disk that is only read"},
     {"blockdev", nullptr, "driver=raw|qcow2|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
      "a node that -device names as its drive: file.filename=PATH with raw or\n"
      "qcow2, filename=PATH with file; read-only=on"},

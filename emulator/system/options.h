@@ -49,6 +49,7 @@ struct DriveChoice {
     bool attach = true;                 // if=virtio: the board makes a disk of it; if=none: a -device does
     bool flash = false;                 // if=pflash: a flash memory's
     std::optional<uint64_t> unit = {};  // which one; none: the next
+    bool cdrom = false;                 // media=cdrom: read-only, whatever else was said
     bool snapshot = false;              // writes go to a temporary file
     bool write_through = false;         // writes are on the host's disk when the guest hears of them
 };

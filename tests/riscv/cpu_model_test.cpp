@@ -211,6 +211,13 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK(mmu_type(parsed("rva22s64,sv57=on")) == std::string("riscv,sv57"));
     CHECK(mmu_type(parsed("rva22s64")) == std::string("riscv,sv39"));
     CHECK(mmu_type(parsed("rva22u64")) == std::string("riscv,none"));
+    // S mode without page tables, and harts without protection.
+    CHECK(parsed("rv64,mmu=off").extensions.has(Extension::s));
+    CHECK(mmu_type(parsed("rv64,mmu=off")) == std::string("riscv,none"));
+    CHECK(parsed("rv64,sv39=off").extensions == parsed("rv64,mmu=off").extensions);
+    CHECK(parsed("rv64,mmu=off,mmu=on").extensions == kRv64.extensions);
+    CHECK(kRv64.extensions.has(Extension::pmp));
+    CHECK_FALSE(parsed("max,pmp=off").extensions.has_any({Extension::pmp, Extension::smepmp}));
     // What QEMU's users turn off, or leave on.
     CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);
 }
@@ -222,7 +229,8 @@ TEST_CASE("-cpu: what cannot be is said in one line") {
     CHECK(refused("rv64,zba") == "property 'zba' is 'on' or 'off', not ''");
     CHECK(refused("rv64,zba=maybe") == "property 'zba' is 'on' or 'off', not 'maybe'");
     CHECK(refused("rv64,v=on") == "property 'v' cannot be on: weft does not have this");
-    CHECK(refused("rv64,mmu=off") == "property 'mmu' cannot be off: weft has no CPU without it");
+    CHECK(refused("max,pmp=off,smepmp=on") == "property 'smepmp' needs 'pmp', which is off");
+    CHECK(refused("rv64,mmu=off,sv48=on") == "property 'sv48' needs 'sv39', which is off");
     CHECK(refused("rv64,u=off") == "property 'u' cannot be off: weft has no CPU without it");
     CHECK(refused("rv64,zca=off,c=on") == "property 'c' needs 'zca', which is off");
     CHECK(refused("rv64,f=off") == "property 'd' needs 'f', which is off");

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "emulator/guest/riscv/cpu/pmp.h"
 #include "tests/riscv/fake_hart.h"
 
 namespace weft::riscv {
@@ -361,6 +362,26 @@ TEST_CASE("satp takes Bare, Sv39, Sv48 and Sv57, and ignores other modes entirel
         CHECK(fake.csr_read(0x180) == (legal ? mode << 60 | rest : uint64_t{8} << 60 | 0x1234));
     }
     CHECK(fake.flushes.empty());
+}
+
+TEST_CASE("without page tables satp stays Bare", "[csr]") {
+    const CpuModel model = model_of("rv64,mmu=off");
+    FakeHart fake(0, model);
+    fake.csr_write(0x180, uint64_t{8} << 60 | 0x1234);
+    CHECK(fake.csr_read(0x180) == 0);
+}
+
+TEST_CASE("without protection its registers are not there, and nothing is protected", "[csr]") {
+    const CpuModel model = model_of("max,pmp=off");
+    FakeHart fake(0, model);
+    for (const unsigned number : {0x3a0u, 0x3a2u, 0x3aeu, 0x3b0u, 0x3bfu, 0x3efu}) {
+        CAPTURE(number);
+        fake.csr_read(number);
+        CHECK(fake.csr_illegal());
+    }
+    for (const Priv priv : {Priv::user, Priv::supervisor, Priv::machine}) {
+        CHECK(pmp_allows(fake.state(), 0x8000'0000, 8, priv, 7));
+    }
 }
 
 TEST_CASE("mstatus.TVM takes satp from S mode", "[csr]") {

@@ -150,7 +150,15 @@ TEST_CASE("-drive as scripts write it", "[options]") {
     CHECK(bad({"-drive", "file=a,cache=fast"}) ==
           "-drive: unknown cache mode 'fast' (there is 'writeback', 'none', 'unsafe', 'writethrough', "
           "'directsync')");
-    CHECK(bad({"-drive", "file=a,media=cdrom"}) == "-drive: media=cdrom is not supported (only disk)");
+    CHECK_FALSE(hda.drives[0].read_only);
+    const Options cdrom = good({"-cdrom", "a,b"});
+    CHECK(cdrom.drives[0].file == "a,b");
+    CHECK(cdrom.drives[0].read_only);
+    CHECK(cdrom.devices.size() == 1);
+    CHECK(good({"-drive", "file=a,media=cdrom"}).drives[0].read_only);
+    CHECK(good({"-drive", "media=cdrom,file=a,readonly=off"}).drives[0].read_only);
+    CHECK(bad({"-drive", "file=a,media=tape"}) == "-drive: media is 'disk' or 'cdrom', not 'tape'");
+    CHECK(bad({"-cdrom", ""}) == "-cdrom: the value is empty");
     CHECK(bad({"-drive", "file=a,index=x"}) == "-drive: index is a number, not 'x'");
     CHECK(bad({"-drive", "file=a,werror=stop"}) ==
           "-drive: werror=stop is not supported (only enospc|report)");

@@ -46,8 +46,9 @@ void set_status(State& state, uint64_t value, uint64_t writable) {
 bool has_mode(const State& state, SatpMode mode) {
     switch (mode) {
         case SatpMode::bare:
-        case SatpMode::sv39:
             return true;
+        case SatpMode::sv39:
+            return has(state, Extension::sv39);
         case SatpMode::sv48:
             return has(state, Extension::sv48);
         case SatpMode::sv57:

@@ -91,6 +91,9 @@ bool adds_machine_code(const State& state, uint8_t cfg) {
 }  // namespace
 
 PmpResult pmp_range(const State& state, uint64_t paddr, uint64_t size, Priv priv) {
+    if (!has(state, Extension::pmp)) {
+        return {kAllProt, false};
+    }
     const uint64_t end = paddr + size;
     for (unsigned i = 0; i < kPmpEntries; ++i) {
         const uint8_t cfg = state.pmpcfg[i];

@@ -36,7 +36,7 @@ constexpr AbsentModel kAbsentModels[] = {
     {"rva23u64", "it has the vector extension, which weft does not have"},
 };
 
-// Properties of QEMU's that are off, always, and those that are on, always.
+// Properties of QEMU's that are off, always.
 constexpr std::string_view kAlwaysOff[] = {
     "e",       "h",       "v",        "q",           "zicfilp",  "zicfiss",  "zilsd",    "zclsd",
     "zalasr",  "zama16b", "zfbfmin",  "zce",         "zcf",      "zcmp",     "zcmt",     "zdinx",
@@ -48,7 +48,8 @@ constexpr std::string_view kAlwaysOff[] = {
     "smnpm",   "smrnmi",  "ssaia",    "ssccfg",      "sscofpmf", "sscsrind", "ssctr",    "ssdbltrp",
     "ssnpm",   "sspm",    "supm",     "svrsw60t59b",
 };
-constexpr std::string_view kAlwaysOn[] = {"mmu", "pmp"};
+// What it calls all schemes of translation: the others go with the first one.
+constexpr std::string_view kMmu = "mmu";
 
 // Without these there is no hart of weft's.
 constexpr ExtensionSet kRequired = {Extension::i, Extension::u, Extension::zicsr};
@@ -71,6 +72,7 @@ constexpr Part kParts[] = {
     {Extension::sv48, Extension::sv39},
     {Extension::sv57, Extension::sv39},
     {Extension::sv57, Extension::sv48},
+    {Extension::smepmp, Extension::pmp},
     {Extension::ssstateen, Extension::smstateen},
     {Extension::smstateen, Extension::ssstateen},
     {Extension::zknd, Extension::zkn},
@@ -85,7 +87,8 @@ constexpr Part kParts[] = {
 };
 
 const ExtensionDesc* find_property(std::string_view name) {
-    const auto* const found = std::ranges::find(kExtensions, name, &ExtensionDesc::name);
+    const auto* const found = std::ranges::find(
+        kExtensions, name == kMmu ? extension_name(Extension::sv39) : name, &ExtensionDesc::name);
     return found == kExtensions.end() || found->naming == Naming::derived ? nullptr : found;
 }
 
@@ -95,9 +98,7 @@ class Builder {
 
     Result<> apply(const KeyValue& item) {
         const ExtensionDesc* const extension = find_property(item.key);
-        const bool always_on = std::ranges::find(kAlwaysOn, item.key) != std::end(kAlwaysOn);
-        if (extension == nullptr && !always_on &&
-            std::ranges::find(kAlwaysOff, item.key) == std::end(kAlwaysOff)) {
+        if (extension == nullptr && std::ranges::find(kAlwaysOff, item.key) == std::end(kAlwaysOff)) {
             return fail(
                 fmt::format("CPU {} has no property {}", in_quotes(model_.name), in_quotes(item.key)));
         }
@@ -111,9 +112,9 @@ class Builder {
         if (extension != nullptr) {
             return set(*extension, on);
         }
-        if (on != always_on) {
-            return fail(fmt::format("property {} cannot be {}: weft {}", in_quotes(item.key),
-                                    on ? "on" : "off", on ? "does not have this" : "has no CPU without it"));
+        if (on) {
+            return fail(
+                fmt::format("property {} cannot be on: weft does not have this", in_quotes(item.key)));
         }
         return {};
     }

@@ -36,6 +36,7 @@ inline constexpr auto kImplications = std::to_array<Implication>({
      {Extension::zbkb, Extension::zbkc, Extension::zbkx, Extension::zkne, Extension::zknd, Extension::zknh}},
     {Extension::zks, {Extension::zbkb, Extension::zbkc, Extension::zbkx, Extension::zksed, Extension::zksh}},
     {Extension::zkr, {Extension::zicsr}},
+    {Extension::smepmp, {Extension::pmp}},
     {Extension::zicntr, {Extension::zicsr}},
     {Extension::zihpm, {Extension::zicsr}},
     {Extension::zabha, {Extension::zaamo}},
@@ -62,7 +63,7 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     {Extension::sstvala, {Extension::s}},
     {Extension::sstvecd, {Extension::s}},
     {Extension::ssu64xl, {Extension::s}},
-    {Extension::s, {Extension::u, Extension::sv39}},
+    {Extension::s, {Extension::u}},
     {Extension::u, {Extension::zicsr}},
     {Extension::sv48, {Extension::sv39}},
     {Extension::sv57, {Extension::sv48}},
@@ -89,6 +90,9 @@ inline constexpr auto kDerivations = std::to_array<Derivation>({
     {Extension::zcb_zba, Derivation::Rule::all, {Extension::zcb, Extension::zba}},
     {Extension::zcb_zbb, Derivation::Rule::all, {Extension::zcb, Extension::zbb}},
     {Extension::mseccfg, Derivation::Rule::any, {Extension::smepmp, Extension::zkr}},
+    // Unless they are off: S mode without page tables, and harts without protection.
+    {Extension::sv39, Derivation::Rule::all, {Extension::s}},
+    {Extension::pmp, Derivation::Rule::all, {}},
     {Extension::priv, Derivation::Rule::all, {}},
 });
 

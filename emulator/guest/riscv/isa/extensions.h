@@ -91,6 +91,7 @@ enum class Naming : uint8_t {
     X(sv39,         0,   hidden)  /* the translation schemes of S mode */      \
     X(sv48,         0,   hidden)                                               \
     X(sv57,         0,   hidden)                                               \
+    X(pmp,          0,   hidden)  /* physical memory protection */             \
     X(zbb_zbkb,     0,   derived) /* what both have */                         \
     X(zbc_zbkc,     0,   derived)                                              \
     X(zkne_zknd,    0,   derived)                                              \
