@@ -39,9 +39,10 @@ TEST_CASE("drives and devices", "[options]") {
     CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none', 'virtio' or 'pflash', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
     CHECK(bad({"-drive", "file=a,colour=none"}) ==
-          "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot and cache; "
+          "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot, cache and "
+          "media; "
           "aio, "
-          "discard, media, index and unit are accepted)");
+          "discard, index and unit are accepted)");
     CHECK(bad({"-drive", "file=a,id=x", "-drive", "file=b,id=x"}) == "-drive: two drives have the id 'x'");
     CHECK(bad({"-device", "e1000"}) == "-device: unknown device 'e1000' (-device help lists them)");
     CHECK(bad({"-device", "virtio-blk-device"}) == "-device: device 'virtio-blk-device' needs drive=ID");
