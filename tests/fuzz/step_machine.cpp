@@ -295,12 +295,12 @@ const ir::Unit& StepMachine::translate(const HartImage& before, uint32_t bits) {
 }
 
 bool StepMachine::needs_hart(const ir::Unit& unit) {
-    // These need registers, memory and flags alone.
-    constexpr uint32_t kHelpers[] = {riscv::kHelperRaise,  riscv::kHelperAmo,   riscv::kHelperCas,
-                                     riscv::kHelperSoftFp, riscv::kHelperClmul, riscv::kHelperClmulh,
-                                     riscv::kHelperXperm4, riscv::kHelperXperm8};
+    // These need registers, memory and flags alone, and pure ones nothing.
+    constexpr uint32_t kHelpers[] = {riscv::kHelperRaise, riscv::kHelperAmo, riscv::kHelperCas,
+                                     riscv::kHelperSoftFp};
     return std::any_of(unit.ops, unit.ops + unit.op_count, [&](const ir::Op& op) {
-        return op.code == ir::Opcode::call && std::ranges::find(kHelpers, op.aux) == std::end(kHelpers);
+        return op.code == ir::Opcode::call && guest().helpers[op.aux].effects != kHelperPure &&
+               std::ranges::find(kHelpers, op.aux) == std::end(kHelpers);
     });
 }
 
