@@ -68,7 +68,9 @@ class MemoryFile final : public backend::ImageFile {
     void fail_writes(unsigned after, unsigned failures) { writes_left_ = after, write_failures_ = failures; }
     void fail_syncs(unsigned after) { syncs_left_ = after, sync_failures_ = 1; }
     // Once: `what` happens before the next reading of a byte at `offset`.
-    void before_read(uint64_t offset, std::function<void()> what) { at_ = offset, before_read_ = std::move(what); }
+    void before_read(uint64_t offset, std::function<void()> what) {
+        at_ = offset, before_read_ = std::move(what);
+    }
     // Longer it does not become.
     void limit(uint64_t size) { limit_ = size; }
 
