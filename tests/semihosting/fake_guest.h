@@ -27,13 +27,17 @@ class FakeGuest : public Guest {
 
     size_t read(uint64_t address, std::span<uint8_t> bytes) override {
         const size_t there = available(address, bytes.size());
-        std::copy_n(memory.begin() + static_cast<ptrdiff_t>(address - kBase), there, bytes.begin());
+        if (there != 0) {
+            std::copy_n(memory.begin() + static_cast<ptrdiff_t>(address - kBase), there, bytes.begin());
+        }
         return there;
     }
     size_t write(uint64_t address, std::span<const uint8_t> bytes) override {
         size_t there = available(address, bytes.size());
         there = std::min<size_t>(there, address < frozen_from ? frozen_from - address : 0);
-        std::copy_n(bytes.begin(), there, memory.begin() + static_cast<ptrdiff_t>(address - kBase));
+        if (there != 0) {
+            std::copy_n(bytes.begin(), there, memory.begin() + static_cast<ptrdiff_t>(address - kBase));
+        }
         return there;
     }
     void end(int exit_code) override { ends.push_back(exit_code); }
