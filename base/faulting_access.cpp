@@ -281,16 +281,54 @@ WEFT_FOR_WIDTH(uint32_t)
 WEFT_FOR_WIDTH(uint64_t)
 #undef WEFT_FOR_WIDTH
 
-size_t copy_in(void* to, uint64_t from, size_t size, Fault* fault) {
-    auto* const out = static_cast<uint8_t*>(to);
+namespace {
+
+// Aligned: to whoever writes words meanwhile two of them.
+constexpr size_t kBlock = 16;
+using Block = long long __attribute__((vector_size(kBlock)));
+
+bool load_block(uint64_t address, uint8_t* out, Fault* fault) {
+    uint32_t failed = 0;
+    Block loaded;
+    asm volatile(WEFT_MAY_FAULT("movaps (%%rdi), %[loaded]")
+                 : [loaded] "=x"(loaded), "+D"(address), "+d"(failed)
+                 :
+                 : "memory");
+    if (failed != 0) [[unlikely]] {
+        *fault = {address, Access::load, failed};
+        return false;
+    }
+    std::memcpy(out, &loaded, sizeof(loaded));
+    return true;
+}
+
+size_t copy_in_words(uint8_t* to, uint64_t from, size_t size, Fault* fault) {
     return in_steps(from, size, [=]<class T>(T, size_t done) {
         T value;
         if (!load_for(Access::load, from + done, &value, fault)) {
             return false;
         }
-        std::memcpy(out + done, &value, sizeof(T));
+        std::memcpy(to + done, &value, sizeof(T));
         return true;
     });
+}
+
+}  // namespace
+
+size_t copy_in(void* to, uint64_t from, size_t size, Fault* fault) {
+    auto* const out = static_cast<uint8_t*>(to);
+    const size_t head = std::min<size_t>(size, -from % kBlock);
+    size_t done = copy_in_words(out, from, head, fault);
+    if (done != head) {
+        return done;
+    }
+    while (size - done >= kBlock) {
+        if (!load_block(from + done, out + done, fault)) {
+            return done;  // a page is more than a block
+        }
+        done += kBlock;
+    }
+    return done + copy_in_words(out + done, from + done, size - done, fault);
 }
 
 size_t copy_out(uint64_t to, const void* from, size_t size, Fault* fault) {

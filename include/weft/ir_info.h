@@ -53,6 +53,13 @@ struct OpInfo {
     uint16_t flags;
 };
 
+// What passes ask of every op, of OpInfo: small, so that the table of it stays in the cache.
+struct OpShape {
+    uint16_t flags;
+    uint8_t outputs;  // how many; of calls the helper says it
+    bool fp_letters;  // an argument's letter is a floating-point type, whatever the op's own type is
+};
+
 inline constexpr std::array<OpInfo, kOpcodeCount> kOpInfo = {{
 #define WEFT_IR_INFO(name, outputs, inputs, aux, types, flags) \
     OpInfo{#name, outputs, inputs, Aux::aux, TypeSet::types, static_cast<uint16_t>(flags)},
@@ -62,32 +69,25 @@ inline constexpr std::array<OpInfo, kOpcodeCount> kOpInfo = {{
 
 namespace detail {
 
-consteval std::array<uint8_t, kOpcodeCount> output_counts() {
-    std::array<uint8_t, kOpcodeCount> counts{};
+consteval std::array<OpShape, kOpcodeCount> shapes() {
+    constexpr std::string_view kFpLetters = "sd";
+    std::array<OpShape, kOpcodeCount> found{};
     for (size_t i = 0; i < kOpcodeCount; ++i) {
-        counts[i] = static_cast<uint8_t>(kOpInfo[i].outputs.size());
-    }
-    return counts;
-}
-
-// Ops with an argument whose letter is a floating-point type, whatever the op's own type is.
-consteval std::array<bool, kOpcodeCount> fp_letters() {
-    std::array<bool, kOpcodeCount> found{};
-    for (size_t i = 0; i < kOpcodeCount; ++i) {
-        found[i] = kOpInfo[i].outputs.find_first_of("sd") != std::string_view::npos ||
-                   kOpInfo[i].inputs.find_first_of("sd") != std::string_view::npos;
+        const OpInfo& info = kOpInfo[i];
+        found[i] = {info.flags, static_cast<uint8_t>(info.outputs.size()),
+                    info.outputs.find_first_of(kFpLetters) != std::string_view::npos ||
+                        info.inputs.find_first_of(kFpLetters) != std::string_view::npos};
     }
     return found;
 }
 
 }  // namespace detail
 
-// What is asked of every op, in tables that stay in the cache.
-inline constexpr std::array<uint8_t, kOpcodeCount> kOutputCounts = detail::output_counts();
-inline constexpr std::array<bool, kOpcodeCount> kFpLetters = detail::fp_letters();
+inline constexpr std::array<OpShape, kOpcodeCount> kOpShapes = detail::shapes();
 
 constexpr const OpInfo& info(Opcode code) { return kOpInfo[static_cast<unsigned>(code)]; }
-constexpr bool has_flag(Opcode code, OpFlag flag) { return (info(code).flags & flag) != 0; }
+constexpr const OpShape& shape(Opcode code) { return kOpShapes[static_cast<unsigned>(code)]; }
+constexpr bool has_flag(Opcode code, OpFlag flag) { return (shape(code).flags & flag) != 0; }
 
 constexpr bool is_int(Type type) { return type == Type::i32 || type == Type::i64; }
 constexpr bool is_fp(Type type) { return type == Type::f32 || type == Type::f64; }

@@ -13,7 +13,7 @@ inline unsigned output_count(const ir::Op& op, std::span<const HelperDesc> helpe
     if (op.code == ir::Opcode::call) [[unlikely]] {
         return helpers[op.aux].signature.result == ir::Type::none ? 0 : 1;
     }
-    return ir::kOutputCounts[static_cast<unsigned>(op.code)];
+    return ir::shape(op.code).outputs;
 }
 
 }  // namespace weft::tcg

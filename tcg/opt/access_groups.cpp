@@ -23,7 +23,7 @@ void AccessGroups::plan(const ir::Unit& unit, std::span<const HelperDesc> helper
             join(op, i);
         }
         // Control comes to a label from elsewhere; what a helper writes nobody knows.
-        if ((ir::info(op.code).flags & (ir::flag_block_start | ir::flag_call)) != 0) {
+        if ((ir::shape(op.code).flags & (ir::flag_block_start | ir::flag_call)) != 0) {
             close_all();
         }
         for (unsigned output = output_count(op, helpers); output-- > 0;) {

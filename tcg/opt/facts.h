@@ -10,9 +10,9 @@ namespace weft::tcg {
 
 struct Facts {
     // Bits that are surely zero. Those above the type's width count as zero.
-    uint64_t zeros = 0;
+    uint64_t zeros;
     // How many of the type's topmost bits are surely equal to each other; at least 1.
-    uint8_t signs = 1;
+    uint8_t signs;
 
     static Facts unknown(ir::Type type) { return {ir::width(type) == 64 ? 0 : ~uint64_t{0} << 32, 1}; }
     static Facts of_constant(ir::Type type, uint64_t value);

@@ -1,4 +1,5 @@
 // Folding, and identities of arithmetic and logic.
+#include <array>
 #include <bit>
 
 #include "tcg/opt/optimizer.h"
@@ -70,16 +71,40 @@ bool fold_unary(Opcode code, T a, uint32_t field, uint64_t* result) {
     return compute.template operator()<neg, not_, clz, ctz, ctpop, bswap>();
 }
 
+// Ops that may be computed ahead: of integers or bits alone, without effects.
+constexpr bool folds(const ir::OpInfo& info) {
+    return info.outputs.size() == 1 && !info.inputs.empty() &&
+           (info.flags & ~uint32_t{ir::flag_commutes}) == 0 && info.name != "mov";
+}
+
+constexpr bool has_rules(const ir::OpInfo& info) {
+    return folds(info) || info.name == "brcond" || info.name == "funbox";
+}
+
+template <bool (*kHas)(const ir::OpInfo&)>
+consteval std::array<bool, ir::kOpcodeCount> table_of() {
+    std::array<bool, ir::kOpcodeCount> table{};
+    for (size_t i = 0; i < ir::kOpcodeCount; ++i) {
+        table[i] = kHas(ir::kOpInfo[i]);
+    }
+    return table;
+}
+constexpr std::array<bool, ir::kOpcodeCount> kFolds = table_of<folds>();
+constexpr std::array<bool, ir::kOpcodeCount> kRuled = table_of<has_rules>();
+
+bool folds(Opcode code) { return kFolds[static_cast<unsigned>(code)]; }
+
 }  // namespace
 
+bool Optimizer::has_rules(Opcode code) { return kRuled[static_cast<unsigned>(code)]; }
+
 Optimizer::Step Optimizer::simplify(Op& op) {
-    const ir::OpInfo& info = ir::info(op.code);
     uint64_t value = 0;
-    if (options_.simplify && (info.flags & ir::flag_commutes) != 0 && is_constant(op.args[1], &value) &&
+    if (options_.simplify && ir::has_flag(op.code, ir::flag_commutes) && is_constant(op.args[1], &value) &&
         !is_constant(op.args[2], &value)) {
         std::swap(op.args[1], op.args[2]);
     }
-    if (options_.fold_constants) {
+    if (options_.fold_constants && folds(op.code)) {
         if (const Step step = fold(op); step != Step::keep) {
             return step;
         }
@@ -128,23 +153,33 @@ Optimizer::Step Optimizer::simplify(Op& op) {
             return logic_rules(op);
         case fsgnj:
             return options_.simplify && same(op.args[1], op.args[2]) ? to_mov(op, op.args[1]) : Step::keep;
+        case add:
+        case sub:
+        case neg:
+        case mul:
+        case mulsh:
+        case muluh:
+        case mulsuh:
+        case divs:
+        case divu:
+        case rems:
+        case remu:
+        case smin:
+        case smax:
+        case umin:
+        case umax:
+            return arithmetic_rules(op);
         default:
-            return info.types == ir::TypeSet::ints && info.outputs == "T" && info.aux == ir::Aux::none
-                       ? arithmetic_rules(op)
-                       : Step::keep;
+            return Step::keep;
     }
 }
 
 // Ops of constants alone. Conditions are decided by condition_rules().
 Optimizer::Step Optimizer::fold(Op& op) {
-    const ir::OpInfo& info = ir::info(op.code);
-    if (info.outputs.size() != 1 || (info.flags & ~uint32_t{ir::flag_commutes}) != 0) {
-        return Step::keep;
-    }
     uint64_t a = 0;
     uint64_t b = 0;
     uint64_t result = 0;
-    if (op.arg_count < 2 || op.code == Opcode::mov || !is_constant(op.args[1], &a)) {
+    if (!is_constant(op.args[1], &a)) {
         return Step::keep;
     }
     const bool wide = op.type == Type::i64;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "tcg/ir/outputs.h"
 #include "weft/ir_info.h"
@@ -33,7 +34,15 @@ unsigned rank(const ir::Temp& temp) {
 
 // Ops that only compute, from their operands alone: those that may be looked through.
 bool is_computation(const Op& op) {
-    return ir::info(op.code).flags == ir::flag_none || ir::info(op.code).flags == ir::flag_commutes;
+    return (ir::shape(op.code).flags & ~uint32_t{ir::flag_commutes}) == ir::flag_none;
+}
+
+// Whether globals may be looked at there.
+bool observes(const Op& op, uint32_t helper_effects) {
+    constexpr uint16_t kLooks =
+        ir::flag_may_fault | ir::flag_block_end | ir::flag_cond_branch | ir::flag_exit;
+    return (ir::shape(op.code).flags & kLooks) != 0 || op.code == Opcode::exit_check ||
+           (helper_effects & (kHelperReadsGlobals | kHelperWritesGlobals | kHelperMayRaise)) != 0;
 }
 
 // Most inputs of ops that make integers, helper calls apart.
@@ -55,7 +64,7 @@ unsigned Optimizer::outputs(const Op& op) const { return output_count(op, helper
 
 void Optimizer::count_inputs(const Op& op, int change) {
     for (unsigned i = outputs(op); i < op.arg_count; ++i) {
-        values_[op.args[i]].uses += static_cast<uint32_t>(change);
+        values_.uses(op.args[i]).reads += static_cast<uint32_t>(change);
     }
 }
 
@@ -63,9 +72,12 @@ void Optimizer::count(const ir::Unit& unit) {
     label_refs_.assign(unit.label_count, 0);
     for (uint32_t i = 0; i < unit.op_count; ++i) {
         const Op& op = unit.ops[i];
-        count_inputs(op, 1);
-        for (unsigned j = 0; j < outputs(op); ++j) {
-            ++values_[op.args[j]].defs;
+        const unsigned results = outputs(op);
+        for (unsigned j = 0; j < results; ++j) {
+            ++values_.uses(op.args[j]).writes;
+        }
+        for (unsigned j = results; j < op.arg_count; ++j) {
+            ++values_.uses(op.args[j]).reads;
         }
         if (op.code == Opcode::br) {
             ++label_refs_[op.aux];
@@ -88,8 +100,13 @@ void Optimizer::optimize(ir::Unit& unit, std::span<const HelperDesc> helpers) {
     const uint32_t op_count = unit.op_count;
     for (uint32_t i = 0; i < op_count; ++i) {
         // Ops are written back in place: never more of them than were read.
-        next_ = i + 1 < op_count ? &unit.ops[i + 1] : nullptr;
-        visit(unit.ops[i]);
+        const Op& op = unit.ops[i];
+        if (op.code == Opcode::insn_start && !unreachable_) {  // two of five
+            pass(op);
+            continue;
+        }
+        next_ = i + 1 < op_count ? &op + 1 : nullptr;
+        visit(op);
     }
     unit.op_count = written_;
     if (tombstones_ || slot_dropped_) {
@@ -117,7 +134,7 @@ void Optimizer::compact() {
 void Optimizer::drop_unreachable(const Op& op) {
     count_inputs(op, -1);
     for (unsigned i = 0; i < outputs(op); ++i) {
-        --values_[op.args[i]].defs;
+        --values_.uses(op.args[i]).writes;
     }
     if (op.code == Opcode::br) {
         --label_refs_[op.aux];
@@ -151,99 +168,124 @@ void Optimizer::visit_label(const Op& op) {
         return;  // nobody comes here but from above
     }
     unreachable_ = false;
-    last_observed_ = static_cast<int32_t>(written_);
     unit_->ops[written_++] = op;
+    last_observed_ = written_;
     values_.forget_all();
 }
 
-void Optimizer::visit(Op op) {
-    if (op.code == Opcode::set_label) {
-        visit_label(op);
+// An op without arguments, which no rule changes: half of all ops.
+void Optimizer::pass(const Op& op) {
+    unit_->ops[written_++] = op;
+    if (observes(op, 0)) {
+        last_observed_ = written_;
+    }
+    unreachable_ = ir::has_flag(op.code, ir::flag_block_end);
+}
+
+void Optimizer::visit(const Op& read) {
+    if (read.code == Opcode::set_label) {
+        visit_label(read);
         return;
     }
     if (unreachable_ && options_.unreachable) {
-        drop_unreachable(op);
+        drop_unreachable(read);
         return;
     }
-    if (op.code == Opcode::discard) {
-        count_inputs(op, -1);
+    if (read.arg_count == 0 && read.code != Opcode::call) {
+        pass(read);
         return;
     }
-    count_inputs(op, -1);
+    if (read.code == Opcode::discard) {
+        count_inputs(read, -1);
+        return;
+    }
+    Op op = read;
     if (options_.propagate_copies) {
         for (unsigned i = outputs(op); i < op.arg_count; ++i) {
             op.args[i] = values_.resolve(op.args[i]);
         }
     }
-    // A rule may make another one applicable; the number of rounds bounds the work.
-    constexpr int kRounds = 4;
-    const uint32_t label = op.code == Opcode::brcond ? op.args[ir::kBrcondLabelArg] : 0;
-    for (int round = 0; round < kRounds; ++round) {
-        const Step step = simplify(op);
-        if (step == Step::drop) {
-            --label_refs_[label];
-            return;
-        }
-        if (step == Step::keep) {
-            break;
-        }
+    if (apply_rules(op) == Step::drop) {
+        count_inputs(read, -1);
+        --label_refs_[read.args[ir::kBrcondLabelArg]];
+        return;
     }
     if (op.code == Opcode::mov) {
+        count_inputs(read, -1);
         emit_mov(op);
-    } else {
-        emit(op);
+        return;
     }
-    if ((ir::info(op.code).flags & ir::flag_block_end) != 0) {
-        unreachable_ = true;
+    recount(read, op);
+    emit(op);
+    unreachable_ = ir::has_flag(op.code, ir::flag_block_end);
+}
+
+Optimizer::Step Optimizer::apply_rules(Op& op) {
+    // A rule may make another one applicable; the number of rounds bounds the work.
+    constexpr int kRounds = 4;
+    for (int round = 0; round < kRounds && has_rules(op.code); ++round) {
+        const Step step = simplify(op);
+        if (step != Step::changed) {
+            return step;
+        }
+    }
+    return Step::keep;
+}
+
+// The op that was read becomes another one.
+void Optimizer::recount(const Op& before, const Op& after) {
+    if (before.arg_count != after.arg_count ||
+        std::memcmp(before.args, after.args, sizeof(before.args)) != 0) {
+        count_inputs(before, -1);
+        count_inputs(after, 1);
     }
 }
 
+// `op` is counted already.
 void Optimizer::emit(const Op& op) {
-    const uint16_t flags = ir::info(op.code).flags;
     const uint32_t effects = op.code == Opcode::call ? helpers_[op.aux].effects : 0;
-    const auto index = written_++;
-    const auto place = static_cast<int32_t>(index);
+    const uint32_t index = written_++;
+    const OpPlace place = written_;
     unit_->ops[index] = op;
-    count_inputs(op, 1);
     const unsigned results = outputs(op);
     for (unsigned i = results; i < op.arg_count; ++i) {
-        values_[op.args[i]].last_use = place;
+        values_.uses(op.args[i]).last_use = place;
     }
-    constexpr uint16_t kLooks =
-        ir::flag_may_fault | ir::flag_block_end | ir::flag_cond_branch | ir::flag_exit;
-    if ((flags & kLooks) != 0 || op.code == Opcode::exit_check ||
-        (effects & (kHelperReadsGlobals | kHelperWritesGlobals | kHelperMayRaise)) != 0) {
+    if (observes(op, effects)) {
         last_observed_ = place;
     }
     if ((effects & kHelperWritesGlobals) != 0) {
         values_.forget_globals();
     }
-    emit_results(op, index, results);
+    if (results != 0) {
+        emit_results(op, place, results);
+    }
 }
 
-void Optimizer::emit_results(const Op& op, uint32_t index, unsigned results) {
-    if (results == 0) {
-        return;
+// What the op says of its result.
+Facts Optimizer::facts_of_result(const Op& op, Type type, unsigned results) const {
+    if (!options_.known_bits || !ir::is_int(type) || op.code == Opcode::call) {
+        return Facts::unknown(type);
     }
+    if (ir::has_flag(op.code, ir::flag_may_fault)) {
+        return result_facts(op, type, {});  // what is read from memory does not follow from the operands
+    }
+    std::array<KnownValue, kMaxIntInputs> inputs;
+    const unsigned count = op.arg_count - results;
+    for (unsigned i = 0; i < count; ++i) {
+        inputs[i] = values_.known_value(op.args[results + i]);
+    }
+    return result_facts(op, type, {inputs.data(), count});
+}
+
+void Optimizer::emit_results(const Op& op, OpPlace place, unsigned results) {
     const TempIndex d = op.args[0];
-    const Type type = values_.temp(d).type;
-    Facts made = Facts::unknown(type);
-    if (options_.known_bits && ir::is_int(type) && op.code != Opcode::call) {
-        std::array<KnownValue, kMaxIntInputs> inputs;
-        const unsigned count = op.arg_count - results;
-        for (unsigned i = 0; i < count; ++i) {
-            KnownValue& input = inputs[i];
-            const TempIndex t = op.args[results + i];
-            input.constant = is_constant(t, &input.value);
-            input.facts = ir::is_int(values_.temp(t).type) ? values_.facts(t) : Facts::unknown(Type::i64);
-        }
-        made = result_facts(op, type, {inputs.data(), count});
-    }
+    const Facts made = facts_of_result(op, values_.temp(d).type, results);
     Value& value = values_.write(d);
     value.facts = made;
-    value.last_def = static_cast<int32_t>(index);
+    values_.uses(d).last_def = place;
     if (is_computation(op)) {
-        value.made_by = static_cast<int32_t>(index);
+        value.made_by = place;
         value.made_at = value.version;
     }
     if (options_.unbox) {
@@ -257,15 +299,15 @@ void Optimizer::emit_results(const Op& op, uint32_t index, unsigned results) {
 
 // Lets the op that made `from` write `to` instead, if nobody can tell.
 bool Optimizer::coalesce(TempIndex to, TempIndex from) {
-    const Value& source = values_[from];
-    const Value& target = values_[to];
+    const Uses& source = values_.uses(from);
+    const Uses& target = values_.uses(to);
     // visit() has taken this mov's own use out already.
-    if (!options_.coalesce || values_.temp(from).kind != TempKind::ebb || source.uses != 0 ||
-        source.defs != 1 || !values_.known(from) || source.last_def == kNoOp) {
+    if (!options_.coalesce || values_.temp(from).kind != TempKind::ebb || source.reads != 0 ||
+        source.writes != 1 || !values_.known(from) || source.last_def == kNoOp) {
         return false;
     }
-    const int32_t maker = source.last_def;
-    Op& op = unit_->ops[maker];
+    const OpPlace maker = source.last_def;
+    Op& op = unit_->ops[maker - 1];
     // A helper's result arrives after the helper wrote globals of its own, and is void if it raised.
     if (op.code == Opcode::call || outputs(op) != 1 || op.args[0] != from) {
         return false;
@@ -285,12 +327,12 @@ void Optimizer::emit_mov(const Op& op) {
         return;  // it has that value already
     }
     const bool merged = coalesce(d, s);
-    int32_t place = values_[s].last_def;
+    OpPlace place = values_.uses(s).last_def;
     if (!merged) {
-        place = static_cast<int32_t>(written_);
         unit_->ops[written_++] = op;
+        place = written_;
         count_inputs(op, 1);
-        values_[s].last_use = place;
+        values_.uses(s).last_use = place;
     }
     uint64_t ignored = 0;
     const Facts facts = ir::is_int(op.type) ? values_.facts(s) : Facts::unknown(op.type);
@@ -299,12 +341,12 @@ void Optimizer::emit_mov(const Op& op) {
     const TempIndex single = op.type == Type::f64 ? values_.single_of(root) : kNoTemp;
     // If the f32 `s` is what funbox of another temp was known to be, `d` is it now.
     const TempIndex boxed =
-        merged && unit_->ops[place].code == Opcode::funbox ? unit_->ops[place].args[1] : kNoTemp;
+        merged && unit_->ops[place - 1].code == Opcode::funbox ? unit_->ops[place - 1].args[1] : kNoTemp;
     const bool is_single = boxed != kNoTemp && values_.single_of(boxed) == s;
 
     Value& value = values_.write(d);
     value.facts = facts;
-    value.last_def = place;
+    values_.uses(d).last_def = place;
     if (source_known) {
         value.made_by = source.made_by;
         value.made_at = source.made_at;
@@ -340,13 +382,13 @@ const Op* Optimizer::made_by(TempIndex t, Type type) const {
     if (!options_.combine || !values_.known(t) || values_[t].made_by == kNoOp) {
         return nullptr;
     }
-    const Op& op = unit_->ops[values_[t].made_by];
+    const Op& op = unit_->ops[values_[t].made_by - 1];
     return op.type == type || op.type == Type::none ? &op : nullptr;
 }
 
 bool Optimizer::still(TempIndex t, unsigned index) const {
     const Value& value = values_[values_.resolve(t)];
-    return values_.version(unit_->ops[value.made_by].args[index]) < value.made_at;
+    return values_.version(unit_->ops[value.made_by - 1].args[index]) < value.made_at;
 }
 
 Optimizer::Step Optimizer::to_mov(Op& op, TempIndex source) {
@@ -405,11 +447,14 @@ Optimizer::Step Optimizer::to_field(Op& op, Opcode code, TempIndex a, unsigned p
 // reads it. The caller then uses the value from before the first.
 bool Optimizer::undo_shift_in_place(const Op& op) {
     const TempIndex a = op.args[1];
-    const Value& value = values_[a];
-    const int32_t maker = value.made_by;
-    if (maker == kNoOp || value.last_def != maker || value.last_use > maker ||
-        (values_.temp(a).kind != TempKind::ebb && last_observed_ > maker) || unit_->ops[maker].args[0] != a ||
-        unit_->ops[maker].args[1] != a) {
+    const Uses& uses = values_.uses(a);
+    const OpPlace maker = values_[a].made_by;
+    if (maker == kNoOp || uses.last_def != maker || uses.last_use > maker ||
+        (values_.temp(a).kind != TempKind::ebb && last_observed_ > maker)) {
+        return false;
+    }
+    Op& shift = unit_->ops[maker - 1];
+    if (shift.args[0] != a || shift.args[1] != a) {
         return false;
     }
     // The shifted value must be gone at once: overwritten by this op, or by a mov of its result.
@@ -418,8 +463,8 @@ bool Optimizer::undo_shift_in_place(const Op& op) {
     if (!overwritten) {
         return false;
     }
-    count_inputs(unit_->ops[maker], -1);
-    unit_->ops[maker] = kTombstone;
+    count_inputs(shift, -1);
+    shift = kTombstone;
     tombstones_ = true;
     values_.write(a);
     return true;

@@ -46,12 +46,16 @@ class Optimizer {
 
     // ---- the walk (optimizer.cpp) ----
     void count(const ir::Unit& unit);
-    void visit(Op op);
+    void visit(const Op& read);
     void visit_label(const Op& op);
+    void pass(const Op& op);
+    void recount(const Op& before, const Op& after);
+    Step apply_rules(Op& op);
     void remove_branch_to(uint32_t label);
     void drop_unreachable(const Op& op);
     void emit(const Op& op);
-    void emit_results(const Op& op, uint32_t index, unsigned outputs);
+    void emit_results(const Op& op, OpPlace place, unsigned results);
+    Facts facts_of_result(const Op& op, ir::Type type, unsigned results) const;
     void emit_mov(const Op& op);
     bool coalesce(TempIndex to, TempIndex from);
     void count_inputs(const Op& op, int change);
@@ -59,6 +63,8 @@ class Optimizer {
     unsigned outputs(const Op& op) const;
 
     // ---- rules (integer_rules.cpp, field_rules.cpp, condition_rules.cpp) ----
+    // Whether there is a rule for such an op at all.
+    static bool has_rules(ir::Opcode code);
     Step simplify(Op& op);
     Step fold(Op& op);
     Step arithmetic_rules(Op& op);
@@ -108,9 +114,9 @@ class Optimizer {
     ir::Unit* unit_ = nullptr;
     Values values_;
     std::vector<uint16_t> label_refs_;
-    const Op* next_ = nullptr;    // the op that follows the visited one, as it was; null at the end
-    uint32_t written_ = 0;        // ops written so far
-    int32_t last_observed_ = -1;  // the last written op at which globals may be looked at
+    const Op* next_ = nullptr;       // the op that follows the visited one, as it was; null at the end
+    uint32_t written_ = 0;           // ops written so far
+    OpPlace last_observed_ = kNoOp;  // the last written op at which globals may be looked at
     bool unreachable_ = false;
     bool slot_dropped_ = false;
     bool tombstones_ = false;

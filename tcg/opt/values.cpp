@@ -1,7 +1,5 @@
 #include "tcg/opt/values.h"
 
-#include <algorithm>
-
 namespace weft::tcg {
 
 using ir::TempIndex;
@@ -9,15 +7,24 @@ using ir::TempKind;
 
 void Values::begin(ir::Unit& unit) {
     unit_ = &unit;
-    values_.assign(unit.temp_count, Value{});
-    constants_.fill(CachedConstant{});
-    clock_ = 0;
+    constexpr uint32_t kLate = ~uint32_t{0} / 2;  // more than the writes of one unit are left
+    if (clock_ > kLate) {
+        clock_ = 0;
+        values_.clear();
+        constants_.fill(CachedConstant{});
+    }
+    if (values_.size() < unit.temp_count) {
+        values_.resize(unit.temp_count);
+    }
+    uses_.assign(unit.temp_count, Uses{});
     globals_version_ = 0;
     forget_all();
+    unit_began_ = clock_;
     for (uint32_t i = unit.global_count; i < unit.temp_count; ++i) {
         const ir::Temp& temp = unit.temps[i];
         if (temp.kind == TempKind::constant) {
-            cached(temp.type, temp.value) = CachedConstant{temp.value, temp.type, static_cast<uint16_t>(i)};
+            cached(temp.type, temp.value) =
+                CachedConstant{temp.value, unit_began_, temp.type, static_cast<uint16_t>(i)};
         }
     }
 }
@@ -45,7 +52,7 @@ TempIndex Values::constant(ir::Type type, uint64_t value) {
         value = static_cast<uint32_t>(value);
     }
     CachedConstant& entry = cached(type, value);
-    if (entry.index != kNoTemp && entry.type == type && entry.value == value) {
+    if (entry.unit == unit_began_ && entry.type == type && entry.value == value) {
         return entry.index;
     }
     if (unit_->temp_count == ir::kMaxTemps) {
@@ -60,8 +67,11 @@ TempIndex Values::constant(ir::Type type, uint64_t value) {
     }
     const auto index = static_cast<uint16_t>(unit_->temp_count++);
     unit_->temps[index] = ir::Temp{type, TempKind::constant, 0, 0, value};
-    values_.emplace_back();
-    entry = CachedConstant{value, type, index};
+    uses_.emplace_back();
+    if (values_.size() < uses_.size()) {
+        values_.emplace_back();
+    }
+    entry = CachedConstant{value, unit_began_, type, index};
     return index;
 }
 

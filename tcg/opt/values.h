@@ -2,7 +2,8 @@
 //
 // A clock counts writes. A temp's version is the clock at its last write, or at the last event that made everything known
 // of it void (a label; for globals a helper that writes them). A statement about a temp holds while the temp has the
-// version it was made for, so that a write takes all of them back at once.
+// version it was made for, so that a write takes all of them back at once. The clock goes on from unit to unit: what was known in
+// an earlier one is void without being cleared.
 #pragma once
 
 #include <algorithm>
@@ -16,27 +17,33 @@
 namespace weft::tcg {
 
 inline constexpr uint16_t kNoTemp = 0xffff;
-inline constexpr int32_t kNoOp = -1;
+// A place in the ops written so far, as its index plus 1.
+using OpPlace = uint32_t;
+inline constexpr OpPlace kNoOp = 0;
 
+// What is known of a temp. All zeros: nothing.
 struct Value {
     Facts facts;
-    uint32_t version = 0;
+    uint32_t version;
     // This temp equals `copy` while that has version `copy_version`.
-    uint16_t copy = kNoTemp;
+    uint16_t copy;
     // An f64: funbox of it, while the two have these versions.
-    uint16_t single = kNoTemp;
-    uint32_t copy_version = 0;
-    uint32_t single_version = 0;
-    uint32_t single_self = 0;
+    uint16_t single;
+    uint32_t copy_version;
+    uint32_t single_version;
+    uint32_t single_self;
     // The written op that made the value, when the clock said `made_at`.
-    int32_t made_by = kNoOp;
-    uint32_t made_at = 0;
-    // Places in the ops written so far.
-    int32_t last_use = kNoOp;
-    int32_t last_def = kNoOp;
-    // Reads and writes in the whole unit, kept up to date while ops change.
-    uint32_t uses = 0;
-    uint32_t defs = 0;
+    OpPlace made_by;
+    uint32_t made_at;
+};
+
+// Who reads and writes a temp in this unit.
+struct Uses {
+    OpPlace last_use;
+    OpPlace last_def;
+    // In the whole unit, kept up to date while ops change.
+    uint32_t reads;
+    uint32_t writes;
 };
 
 class Values {
@@ -45,6 +52,8 @@ class Values {
 
     Value& operator[](ir::TempIndex t) { return values_[t]; }
     const Value& operator[](ir::TempIndex t) const { return values_[t]; }
+    Uses& uses(ir::TempIndex t) { return uses_[t]; }
+    const Uses& uses(ir::TempIndex t) const { return uses_[t]; }
     const ir::Temp& temp(ir::TempIndex t) const { return unit_->temps[t]; }
     bool is_global(ir::TempIndex t) const { return t < unit_->global_count; }
 
@@ -60,6 +69,8 @@ class Values {
     ir::TempIndex resolve(ir::TempIndex t) const;
     bool constant_value(ir::TempIndex t, uint64_t* value) const;
     Facts facts(ir::TempIndex t) const;
+    // All that is known of a value; of what is no integer, nothing.
+    KnownValue known_value(ir::TempIndex t) const;
     void set_copy(ir::TempIndex t, ir::TempIndex of);
     void set_single(ir::TempIndex of, ir::TempIndex single);
     // The f32 temp that holds funbox of `t`, or kNoTemp.
@@ -70,9 +81,10 @@ class Values {
 
   private:
     struct CachedConstant {
-        uint64_t value = 0;
-        ir::Type type = ir::Type::none;
-        uint16_t index = kNoTemp;
+        uint64_t value;
+        uint32_t unit;  // unit_began_ of the unit that has it
+        ir::Type type;
+        uint16_t index;
     };
     static constexpr unsigned kConstantCache = 128;
 
@@ -81,9 +93,12 @@ class Values {
     }
 
     ir::Unit* unit_ = nullptr;
+    // By temp; of the first, there may be more.
     std::vector<Value> values_;
+    std::vector<Uses> uses_;
     std::array<CachedConstant, kConstantCache> constants_{};
     uint32_t clock_ = 0;
+    uint32_t unit_began_ = 0;  // by the clock
     uint32_t block_version_ = 0;
     uint32_t globals_version_ = 0;
 };
@@ -133,6 +148,19 @@ inline Facts Values::facts(ir::TempIndex t) const {
         return Facts::of_constant(resolved.type, resolved.value);
     }
     return known(t) ? values_[t].facts : Facts::unknown(resolved.type);
+}
+
+inline KnownValue Values::known_value(ir::TempIndex t) const {
+    t = resolve(t);
+    const ir::Temp& resolved = temp(t);
+    const bool constant = resolved.kind == ir::TempKind::constant;
+    if (!ir::is_int(resolved.type)) {
+        return {Facts::unknown(ir::Type::i64), constant, resolved.value};
+    }
+    if (constant) {
+        return {Facts::of_constant(resolved.type, resolved.value), true, resolved.value};
+    }
+    return {known(t) ? values_[t].facts : Facts::unknown(resolved.type), false, 0};
 }
 
 }  // namespace weft::tcg

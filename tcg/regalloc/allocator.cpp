@@ -1,5 +1,6 @@
 #include "tcg/regalloc/allocator.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/assert.h"
@@ -11,25 +12,39 @@ namespace weft::tcg {
 using ir::TempIndex;
 using ir::TempKind;
 
-void Allocator::begin(const ir::Unit& unit, std::span<const UnitPin> pins) {
-    unit_ = &unit;
+void Allocator::pin(TempIndex global, ir::Type type, HostReg reg) {
+    pinned_[global] = reg;
+    first_states_[global].in_memory = false;
+    local_ &= ~mask_of(reg);
+    (ir::is_fp(type) ? fp_all_ : int_all_) |= mask_of(reg);
+}
+
+// What all units begin with: what is pinned in all of them.
+void Allocator::begin_first(const ir::Unit& unit) {
+    pinned_.assign(unit.global_count, kNoReg);
+    first_states_.assign(unit.global_count, State{kNoReg, true, -1});
     local_ = file_.int_regs | file_.fp_regs;
-    pinned_ = file_.pinned;
-    for (const UnitPin& pin : pins) {
-        pinned_[pin.global] = pin.reg;
-        local_ &= ~mask_of(pin.reg);
-    }
     int_all_ = file_.int_regs;
     fp_all_ = file_.fp_regs;
     for (uint32_t i = 0; i < unit.global_count; ++i) {
-        if (pinned_[i] != kNoReg) {
-            (ir::is_fp(unit.temps[i].type) ? fp_all_ : int_all_) |= mask_of(pinned_[i]);
+        if (file_.pinned[i] != kNoReg) {
+            pin(static_cast<TempIndex>(i), unit.temps[i].type, file_.pinned[i]);
         }
     }
-    states_.assign(unit.temp_count, State{});
-    for (uint32_t i = 0; i < unit.global_count; ++i) {
-        states_[i].in_memory = pinned_[i] == kNoReg;
+}
+
+void Allocator::begin(const ir::Unit& unit, std::span<const UnitPin> pins) {
+    unit_ = &unit;
+    if (pins_ != 0 || pinned_.empty()) {
+        begin_first(unit);
     }
+    pins_ = pins.size();
+    for (const UnitPin& more : pins) {
+        pin(more.global, unit.temps[more.global].type, more.reg);
+    }
+    states_.resize(unit.temp_count);
+    std::ranges::copy(first_states_, states_.begin());
+    std::fill(states_.begin() + unit.global_count, states_.end(), State{});
     unit_temps_.clear();
     for (uint32_t i = unit.global_count; i < unit.temp_count; ++i) {
         if (unit.temps[i].kind == TempKind::unit) {
@@ -211,6 +226,9 @@ HostReg Allocator::scratch(RegMask allowed) {
 void Allocator::release_dead(uint32_t index) {
     const ir::Op& op = unit_->ops[index];
     const OpLife& life = liveness_.of(index);
+    if (life.dead == 0) {
+        return;
+    }
     for (unsigned i = output_count(op, helpers_); i < op.arg_count; ++i) {
         const auto t = static_cast<TempIndex>(op.args[i]);
         if ((life.dead >> i & 1) != 0 && !is_constant(t) && !is_pinned(t)) {
@@ -320,9 +338,12 @@ void Allocator::forget_registers() {
 }
 
 void Allocator::begin_block() {
+    forget_globals();
     forget_registers();
-    for (uint32_t i = 0; i < unit_->global_count; ++i) {
-        states_[i].in_memory = pinned_[i] == kNoReg;
+    if constexpr (WEFT_DEBUG != 0) {
+        for (uint32_t i = 0; i < unit_->global_count; ++i) {
+            WEFT_ASSERT(states_[i].in_memory == (pinned_[i] == kNoReg));
+        }
     }
     for (const TempIndex t : unit_temps_) {
         place_of(t);

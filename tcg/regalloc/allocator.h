@@ -130,6 +130,8 @@ class Allocator {
         int16_t slot = -1;
     };
 
+    void begin_first(const ir::Unit& unit);
+    void pin(ir::TempIndex global, ir::Type type, HostReg reg);
     HostReg allocate(RegMask allowed, HostReg preferred);
     void spill(HostReg reg);
     void drop(ir::TempIndex t);
@@ -157,7 +159,9 @@ class Allocator {
     RegMask owned_ = 0;  // registers with an owner
     RegMask kept_ = 0;   // without an owner, but worth keeping
     std::array<uint16_t, 32> owner_{};
-    std::vector<HostReg> pinned_;  // by global, in this unit
+    std::vector<HostReg> pinned_;      // by global, in this unit
+    size_t pins_ = 0;                  // of them in this unit alone
+    std::vector<State> first_states_;  // of the globals, where a unit begins
     std::vector<State> states_;
     std::vector<int16_t> free_slots_;
     std::vector<ir::TempIndex> unit_temps_;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "tcg/regalloc/temp_set.h"
 #include "weft/guest.h"
 #include "weft/ir_info.h"
 
@@ -27,15 +28,17 @@ class Liveness {
     const OpLife& of(uint32_t op) const { return ops_[op]; }
 
   private:
-    void all_globals(const ir::Unit& unit, bool needed);
-    void end_of_block(const ir::Unit& unit, bool leaves_unit);
-    void visit(const ir::Unit& unit, uint32_t index);
+    OpLife visit(const ir::Op& op);
+    bool needs_result(const ir::Op& op, unsigned outputs) const;
 
     std::span<const HelperDesc> helpers_;
     // Kept from unit to unit, so that a compilation allocates nothing once they have grown.
     std::vector<OpLife> ops_;
-    std::vector<uint8_t> needed_;  // by temp
-    std::vector<ir::TempIndex> unit_temps_;
+    TempSet needed_;
+    // What is needed behind an op that leaves the unit, and behind one that goes to a label: all globals, and those with all temps
+    // of kind unit.
+    TempSet outside_;
+    TempSet across_;
 };
 
 }  // namespace weft::tcg

@@ -13,8 +13,11 @@ using ir::TempIndex;
 // The op behind the last branch that leads back; its goto_tb may stand anywhere behind.
 bool LoopRegisters::find_body(const ir::Unit& unit, uint32_t* end) const {
     *end = 0;
-    for (uint32_t i = 0; i < unit.op_count; ++i) {
+    // Most stand at the unit's end.
+    unsigned left = unit.goto_tb_count;
+    for (uint32_t i = unit.op_count; i-- > 0 && left != 0;) {
         const ir::Op& op = unit.ops[i];
+        left -= op.code == Opcode::goto_tb || op.code == Opcode::return_point;
         if (op.code != Opcode::goto_tb || ir::goto_tb_offset(op.aux) != start_) {
             continue;
         }

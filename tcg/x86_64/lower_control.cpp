@@ -85,9 +85,6 @@ bool UnitCompiler::lower_control(const ir::Op& op) {
         case Opcode::brcond:
             brcond(op);
             break;
-        case Opcode::insn_start:
-            insn_start(op);
-            break;
         case Opcode::exit_check:
             check_ = &op;
             break;
@@ -176,39 +173,43 @@ void UnitCompiler::brcond(const ir::Op& op) {
     values_.end_op(op_index_);
 }
 
+// The transfer behind the label at op `index`, if a branch may be that itself; else kNoSideExit.
+uint32_t UnitCompiler::side_exit(uint32_t index) const {
+    const uint32_t transfer = index + 2;
+    if (index == 0 || transfer >= unit_->op_count) {
+        return kNoSideExit;
+    }
+    const ir::Op* const label = &unit_->ops[index];
+    if (label[1].code != Opcode::exit_check || label[2].code != Opcode::goto_tb ||
+        !ir::has_flag(label[-1].code, ir::flag_block_end)) {
+        return kNoSideExit;
+    }
+    // A loop stores its registers where it is left: there the branch alone is not enough.
+    const bool direct =
+        loop_.any() ? loop_.leads_back(label[2].aux) : (label[1].cond & 1) == 0 && in_unit_page(label[2]);
+    return direct ? transfer : kNoSideExit;
+}
+
 void UnitCompiler::find_side_exits() {
     side_exits_.assign(unit_->label_count, kNoSideExit);
     if (!target_.direct_side_exits || target_.count_insns) {
         return;
     }
-    const auto is = [this](uint32_t index, Opcode code) {
-        return index < unit_->op_count && unit_->ops[index].code == code;
-    };
-    for (uint32_t i = 1; i < unit_->op_count; ++i) {
-        if (!is(i, Opcode::set_label) || !is(i + 1, Opcode::exit_check) || !is(i + 2, Opcode::goto_tb)) {
-            continue;
-        }
-        // A loop stores its registers where it is left: there the branch alone is not enough.
-        const uint32_t aux = unit_->ops[i + 2].aux;
-        const bool direct = loop_.any()
-                                ? loop_.leads_back(aux)
-                                : (unit_->ops[i + 1].cond & 1) == 0 && in_unit_page(unit_->ops[i + 2]);
-        if (direct && ir::has_flag(unit_->ops[i - 1].code, ir::flag_block_end)) {
-            side_exits_[unit_->ops[i].aux] = i + 2;
+    branches_.assign(unit_->label_count, 0);
+    for (uint32_t i = 0; i < unit_->op_count; ++i) {
+        const ir::Op& op = unit_->ops[i];
+        if (op.code == Opcode::set_label) {
+            side_exits_[op.aux] = side_exit(i);
+        } else if (op.code == Opcode::brcond) {
+            ++branches_[op.args[ir::kBrcondLabelArg]];
+        } else if (op.code == Opcode::br) {
+            branches_[op.aux] += 2;
         }
     }
     // Two jumps cannot be linked by one patch.
-    branched_.assign(unit_->label_count, false);
-    for (uint32_t i = 0; i < unit_->op_count; ++i) {
-        const ir::Op& op = unit_->ops[i];
-        if (op.code == Opcode::br) {
-            side_exits_[op.aux] = kNoSideExit;
-        } else if (op.code == Opcode::brcond) {
-            const uint16_t label = op.args[ir::kBrcondLabelArg];
-            if (branched_[label]) {
-                side_exits_[label] = kNoSideExit;
-            }
-            branched_[label] = true;
+    for (uint32_t label = 0; label < unit_->label_count; ++label) {
+        if (branches_[label] != 1) {
+            side_exits_[label] = kNoSideExit;
         }
     }
 }

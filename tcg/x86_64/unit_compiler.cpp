@@ -53,8 +53,11 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     liveness_.analyse(unit);
     values_.begin(unit, loop_.chosen());
     for (op_index_ = 0; op_index_ < unit.op_count && !assembler.overflowed(); ++op_index_) {
-        if (!liveness_.of(op_index_).removed) {
-            lower(unit.ops[op_index_]);
+        const ir::Op& op = unit.ops[op_index_];
+        if (op.code == Opcode::insn_start) {  // two of five
+            insn_start(op);
+        } else if (!liveness_.of(op_index_).removed) {
+            lower(op);
         }
     }
     end_insn();
@@ -80,9 +83,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
 namespace {
 
 // Whether an op's arguments may lie in xmm registers.
-bool touches_fp(const ir::Op& op) {
-    return ir::is_fp(op.type) || ir::kFpLetters[static_cast<unsigned>(op.code)];
-}
+bool touches_fp(const ir::Op& op) { return ir::is_fp(op.type) || ir::shape(op.code).fp_letters; }
 
 }  // namespace
 

@@ -124,6 +124,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
 
     // ---- control (lower_control.cpp) ----
     // Finds the labels that stand for nothing but a goto_tb, reached from one brcond: its jump is the one that is linked.
+    uint32_t side_exit(uint32_t index) const;
     void find_side_exits();
     uint32_t patchable_jcc(Cond cond);
     void insn_start(const ir::Op& op);
@@ -327,7 +328,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     Label store_loop_, leave_loop_, loop_fault_;
     std::vector<Label> labels_;
     std::vector<uint32_t> side_exits_;  // by label: the op that is its goto_tb, or kNoSideExit
-    std::vector<bool> branched_;        // by label: a brcond aims at it
+    std::vector<uint32_t> branches_;    // by label: how many brconds aim at it; a br counts twice
     std::vector<Stub> stubs_;
     std::vector<InsnRow> insns_;
     std::vector<uint16_t> outside_;

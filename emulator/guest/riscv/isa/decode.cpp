@@ -90,6 +90,10 @@ struct IndexEntry {
     uint16_t row;      // in kInsns
     Extension extension;
     bool more_rules;  // than that
+
+    bool is_met(uint32_t bits, const ExtensionSet& extensions) const {
+        return (bits & mask) == match && (bits & nonzero) != 0 && extensions.has(extension);
+    }
 };
 
 constexpr IndexEntry make_entry(uint16_t row) {
@@ -144,16 +148,27 @@ bool obeys_rules(const InsnDesc& desc, uint32_t bits, const ExtensionSet& extens
              (bits == kFenceTso || (bits == kPause && extensions.has(Extension::zihintpause))));
 }
 
+// From `entry` on, which is met but for its rules.
+[[gnu::noinline]] const InsnDesc* find_by_rules(const IndexEntry* entry, const IndexEntry* end, uint32_t bits,
+                                                const ExtensionSet& extensions) {
+    for (; entry != end; ++entry) {
+        if (entry->is_met(bits, extensions) &&
+            (!entry->more_rules || obeys_rules(kInsns[entry->row], bits, extensions))) {
+            return &kInsns[entry->row];
+        }
+    }
+    return nullptr;
+}
+
 }  // namespace
 
+// Few rows have rules that need a call; without one no register is saved.
 const InsnDesc* find_insn(uint32_t bits, const ExtensionSet& extensions) {
     const unsigned bucket = (bits & kQuadrantMask) != 3 ? bucket16(bits) : bucket32(bits);
     const IndexEntry* const end = &kIndex.entries[0] + kIndex.first[bucket + 1];
     for (const IndexEntry* entry = &kIndex.entries[0] + kIndex.first[bucket]; entry != end; ++entry) {
-        if ((bits & entry->mask) == entry->match && (bits & entry->nonzero) != 0 &&
-            extensions.has(entry->extension) &&
-            (!entry->more_rules || obeys_rules(kInsns[entry->row], bits, extensions))) {
-            return &kInsns[entry->row];
+        if (entry->is_met(bits, extensions)) {
+            return entry->more_rules ? find_by_rules(entry, end, bits, extensions) : &kInsns[entry->row];
         }
     }
     return nullptr;
