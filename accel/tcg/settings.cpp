@@ -114,6 +114,7 @@ constexpr std::array kSwitches = {
     Switch{"link-pages", nullptr, nullptr, &Settings::link_pages},
     Switch{"return-stack", nullptr, nullptr, &Settings::return_stack},
     Switch{"inline-csrs", nullptr, nullptr, &Settings::inline_csrs},
+    Switch{"inner-branches", nullptr, nullptr, &Settings::inner_branches},
     Switch{"pages-ahead", nullptr, nullptr, &Settings::pages_ahead},
 };
 

@@ -13,7 +13,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 9;
+inline constexpr uint32_t kGuestAbiVersion = 10;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -47,6 +47,8 @@ struct TranslateRequest {
     bool return_points;
     // Registers of the guest's that are a word of its state are read and written by IR, without a helper.
     bool inline_csrs;
+    // Forward branches may lead on within the unit. Nobody counts instructions then (see exit_check in weft/ir.h).
+    bool inner_branches;
 };
 
 // Why GuestArch::run() stopped.

@@ -27,7 +27,8 @@
 //    last return_point which nothing has returned to. A call has no such bit.
 //  - exit_check stands directly before a transfer and says how many of the unit's instructions are complete there: before
 //    every goto_tb and lookup_and_goto_ptr, and before each exit_tb that is reached (else it counts as none). Front
-//    ends make no loops in a unit: its n-th insn_start begins the n-th instruction of every path that gets there.
+//    ends make no loops in a unit: its n-th insn_start begins the n-th instruction of every path that gets there. With
+//    TranslateRequest::inner_branches it is so for the path alone that has all of them; others have fewer.
 #pragma once
 
 #include <cstdint>

@@ -154,7 +154,8 @@ Result<> Generator::translate(std::span<const uint8_t> code, bool fixed_pages) {
                                    .one_insn_per_tb = false,
                                    .fixed_pages = fixed_pages,
                                    .return_points = true,
-                                   .inline_csrs = true};
+                                   .inline_csrs = true,
+                                   .inner_branches = true};
     ir::Unit& unit = memory_->begin_unit();
     if (guest().translate(&request, &unit) != TranslateStatus::ok) {
         return fail("it is not translated at once");

@@ -285,8 +285,13 @@ const ir::Unit& StepMachine::translate(const HartImage& before, uint32_t bits) {
     set(before);
     const auto offset = static_cast<uint32_t>(before.pc & (kPageSize - 1));
     const unsigned size = riscv::insn_size(static_cast<uint16_t>(bits));
-    const TranslateRequest request{
-        guest().model, tb_flags(), code_.data() + offset, size, offset, 1, false, false, false, false};
+    TranslateRequest request{};
+    request.model = guest().model;
+    request.tb_flags = tb_flags();
+    request.code = code_.data() + offset;
+    request.code_size = size;
+    request.page_offset = offset;
+    request.max_insns = 1;
     WEFT_ASSERT(guest().translate(&request, &unit_memory_.begin_unit()) == TranslateStatus::ok);
     const ir::Unit& unit = unit_memory_.unit();
     WEFT_ASSERT(unit.insn_count == 1 && unit.guest_size == size);

@@ -63,7 +63,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                    (choice & 1u << 30) != 0,
                                    (choice & 1u << 31) != 0,
                                    (choice & 1u << 10) == 0,
-                                   (choice & 1u << 12) == 0};
+                                   (choice & 1u << 12) == 0,
+                                   (choice & 1u << 9) == 0};
     tcg::UnitMemory memory(names().globals);
     ir::Unit& unit = memory.begin_unit();
     const TranslateStatus status = guest().translate(&request, &unit);

@@ -47,7 +47,8 @@ TranslateStatus translate_code(TestUnit* unit, const Code& code, const Translate
                                    options.one_insn_per_tb,
                                    options.fixed_pages,
                                    options.return_points,
-                                   options.inline_csrs};
+                                   options.inline_csrs,
+                                   options.inner_branches};
     return translate(&request, &unit->unit());
 }
 

@@ -67,6 +67,7 @@ struct TranslateOptions {
     bool fixed_pages = false;
     bool return_points = false;
     bool inline_csrs = false;
+    bool inner_branches = false;
 };
 
 TranslateStatus translate_code(TestUnit* unit, const Code& code, const TranslateOptions& options = {});

@@ -304,6 +304,101 @@ TEST_CASE("branches end a unit when its slots are used up") {
     CHECK(leaving.count(Opcode::lookup_and_goto_ptr) == 20);
 }
 
+// j distance
+uint32_t j(int32_t distance) { return jal(distance) & ~0xf80u; }
+
+TEST_CASE("a forward branch stays in a unit that may have such, if it comes to where that leads") {
+    const Code code = Code().word(beq(8)).word(kAddi).word(kAddi).word(kRet);
+    TestUnit unit;
+    REQUIRE_GOOD(unit, code, {.page_offset = 0x200, .inner_branches = true});
+    CHECK(unit.unit().insn_count == 4);
+    CHECK(unit.count(Opcode::brcond) == 1);
+    CHECK(unit.count(Opcode::goto_tb) == 0);
+    const auto ops = unit.ops();
+    for (size_t i = 0; i < ops.size(); ++i) {
+        if (ops[i].code == Opcode::set_label) {
+            CHECK(ops.at(i + 1).code == Opcode::insn_start);
+            CHECK(ops.at(i + 1).aux == 0x208);
+        }
+    }
+    CHECK(unit.count(Opcode::set_label) == 1);
+
+    TestUnit leaving;
+    REQUIRE_GOOD(leaving, code, {.page_offset = 0x200});
+    CHECK(goto_target(leaving.ops_of(Opcode::goto_tb).at(0)) == 0x208);
+
+    TestUnit shorter;
+    REQUIRE_GOOD(shorter, code, {.page_offset = 0x200, .max_insns = 2, .inner_branches = true});
+    CHECK(shorter.count(Opcode::goto_tb) == 2);
+
+    TestUnit single;
+    REQUIRE_GOOD(single, code, {.one_insn_per_tb = true, .inner_branches = true});
+    CHECK(single.unit().insn_count == 1);
+    CHECK(single.count(Opcode::lookup_and_goto_ptr) == 2);
+}
+
+TEST_CASE("inner branches take no slots") {
+    Code code;
+    for (unsigned i = 0; i < 20; ++i) {
+        code.word(beq(8)).word(kAddi);
+    }
+    TestUnit unit;
+    REQUIRE_GOOD(unit, code.word(kRet), {.inner_branches = true});
+    CHECK(unit.unit().insn_count == 41);
+    CHECK(unit.count(Opcode::goto_tb) == 0);
+}
+
+TEST_CASE("branches that lead backwards or behind the page leave the unit") {
+    TestUnit unit;
+    REQUIRE_GOOD(unit, Code().word(kAddi).word(beq(-4)).word(beq(16)).word(kAddi).word(kAddi),
+                 {.page_offset = kPageSize - 20, .inner_branches = true});
+    CHECK(unit.count(Opcode::set_label) == 2);
+    CHECK(unit.unit().insn_count == 5);
+}
+
+TEST_CASE("both sides of a fork are in a unit that may have inner branches") {
+    // beq else; addi; j end; else: addi; end: ret
+    const Code code = Code().word(beq(12)).word(kAddi).word(j(8)).word(kAddi).word(kRet);
+    TestUnit unit;
+    REQUIRE_GOOD(unit, code, {.inner_branches = true});
+    CHECK(unit.unit().insn_count == 5);
+    CHECK(unit.count(Opcode::br) == 1);
+    CHECK(unit.count(Opcode::goto_tb) == 0);
+
+    // The end is not reached: the jump has an exit of its own.
+    TestUnit shorter;
+    REQUIRE_GOOD(shorter, code, {.max_insns = 4, .inner_branches = true});
+    CHECK(shorter.count(Opcode::br) == 1);
+    const auto exits = shorter.ops_of(Opcode::goto_tb);
+    REQUIRE(exits.size() == 2);
+    CHECK(goto_target(exits[0]) == 16);
+    CHECK(goto_target(exits[1]) == 16);
+
+    TestUnit plain;
+    REQUIRE_GOOD(plain, code);
+    CHECK(plain.unit().insn_count == 3);
+
+    // No branch has led behind the jump, or it is a call.
+    TestUnit jumping;
+    REQUIRE_GOOD(jumping, Code().word(beq(16)).word(kAddi).word(j(8)).word(kAddi).word(kRet),
+                 {.inner_branches = true});
+    CHECK(jumping.unit().insn_count == 3);
+    TestUnit calling;
+    REQUIRE_GOOD(calling, Code().word(beq(12)).word(kAddi).word(jal(8)).word(kAddi).word(kRet),
+                 {.inner_branches = true});
+    CHECK(calling.unit().insn_count == 3);
+}
+
+TEST_CASE("what is known of an address is forgotten where paths meet") {
+    const Code code = Code().word(beq(8)).word(auipc(1)).word(jalr(4));
+    TestUnit unit;
+    REQUIRE_GOOD(unit, code, {.fixed_pages = true, .inner_branches = true});
+    CHECK(unit.count(Opcode::lookup_and_goto_ptr) == 1);
+    TestUnit known;
+    REQUIRE_GOOD(known, code, {.fixed_pages = true});
+    CHECK(known.count(Opcode::lookup_and_goto_ptr) == 0);
+}
+
 TEST_CASE("a branch on one register is a jump or nothing") {
     TestUnit always;
     REQUIRE_GOOD(always, Code().word(0x00000463).word(kAddi));  // beq zero, zero, 8
@@ -657,8 +752,11 @@ TEST_CASE("units of random instructions keep the rules of IR") {
         const TbFlags flags(kPrivs[level], kModes[level], kModes[level], fp,
                             fp == FpState::off ? 0 : static_cast<unsigned>(random() % 8));
         TestUnit unit;
-        const TranslateStatus status = translate_code(
-            &unit, code, {.page_offset = static_cast<uint32_t>(random() % 2048 * 2), .flags = flags});
+        const TranslateStatus status =
+            translate_code(&unit, code,
+                           {.page_offset = static_cast<uint32_t>(random() % 2048 * 2),
+                            .flags = flags,
+                            .inner_branches = random() % 2 == 0});
         if (status != TranslateStatus::need_more && (status != TranslateStatus::ok || unit.faults() != "")) {
             FAIL("round " << round << ": " << unit.faults());
         }

@@ -29,7 +29,7 @@ uint64_t store_identity(const tcg::Backend& backend, const GuestArch& guest, con
     }
     const tcg::OptimizeOptions& optimize = settings.optimize;
     uint64_t hash = hash_words(code, in_process, settings.link_pages, settings.return_stack,
-                               settings.one_insn_per_tb, settings.inline_csrs);
+                               settings.one_insn_per_tb, settings.inline_csrs, settings.inner_branches);
     hash = hash_step(hash, guest.model_id);
     hash = hash_step(hash, hash_words(optimize.propagate_copies, optimize.fold_constants, optimize.simplify,
                                       optimize.known_bits, optimize.combine, optimize.unbox,

@@ -212,6 +212,7 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     request.fixed_pages = cache_.pages().in_process() && cache_.settings().link_pages;
     request.return_points = cache_.settings().return_stack;
     request.inline_csrs = cache_.settings().inline_csrs;
+    request.inner_branches = cache_.settings().inner_branches && cache_.settings().clock != ClockKind::insn;
     ir::Unit& unit = memory_.begin_unit();
     const TranslateStatus status =
         unit.error != ir::UnitError::none ? TranslateStatus::too_big : guest_.translate(&request, &unit);

@@ -65,13 +65,15 @@ void timers_changed(State& state) {
     state.timers_seen = (state.mie & kTimers) == 0 ? 0 : due_timers(state, time_of(state)) & state.mie;
 }
 
-void interrupts_changed(State& state) {
+bool interrupts_changed(State& state) {
     // No look at the clock: a timer that came due since the last one has its deadline to announce it.
     const uint64_t pending = (external_bits(state) | state.timers_seen) & state.mie;
-    if (deliverable_interrupts(state, pending) != 0) {
-        const StateHeader& header = state_header(&state);
-        header.services->kick(header.vcpu);
+    if (deliverable_interrupts(state, pending) == 0) {
+        return false;
     }
+    const StateHeader& header = state_header(&state);
+    header.services->kick(header.vcpu);
+    return true;
 }
 
 bool take_interrupt(void* state_pointer) {

@@ -26,9 +26,9 @@ uint64_t deliverable_interrupts(const State& state, uint64_t pending);
 // After mie's timer bits, menvcfg.STCE or stimecmp changed: sets the deadline anew. On the vCPU's thread.
 void timers_changed(State& state);
 
-// After anything changed that may let a pending interrupt through: asks the accelerator to look. On the
-// vCPU's thread.
-void interrupts_changed(State& state);
+// After anything changed that may let a pending interrupt through: asks the accelerator to look, if one may be taken now, and
+// returns that. On the vCPU's thread.
+bool interrupts_changed(State& state);
 
 // GuestArch::take_interrupt and has_work.
 bool take_interrupt(void* state);

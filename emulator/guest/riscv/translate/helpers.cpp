@@ -31,6 +31,8 @@ uint64_t csr(State* state, uint32_t number, uint64_t operand, uint32_t op, uint3
     return old;
 }
 
+uint64_t interrupts_due(State* state) { return interrupts_changed(*state) ? 1 : 0; }
+
 // 3.3.2.
 uint64_t mret(State* state, uint32_t insn) {
     if (state->priv != Priv::machine) {
@@ -161,6 +163,7 @@ const std::array<HelperDesc, kHelperCount> kHelpers = [] {
     std::array<HelperDesc, kHelperCount> table{};
     table[kHelperRaise] = make_helper<&raise>("raise", kHelperMayRaise | kHelperNoReturn);
     table[kHelperCsr] = make_helper<&csr>("csr", kHelperMayRaise);
+    table[kHelperInterruptsDue] = make_helper<&interrupts_due>("interrupts_due", kHelperSideEffects);
     table[kHelperMret] = make_helper<&mret>("mret", kHelperMayRaise);
     table[kHelperSret] = make_helper<&sret>("sret", kHelperMayRaise);
     table[kHelperWfi] = make_helper<&wfi>("wfi", kHelperMayRaise);

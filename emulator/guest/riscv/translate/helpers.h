@@ -11,8 +11,9 @@
 namespace weft::riscv {
 
 enum HelperId : uint32_t {
-    kHelperRaise,      // raise(state, cause, tval): always raises
-    kHelperCsr,        // csr(state, number, operand, CsrOp) -> old value; may raise illegal instruction
+    kHelperRaise,  // raise(state, cause, tval): always raises
+    kHelperCsr,    // csr(state, number, operand, CsrOp) -> old value; may raise illegal instruction
+    kHelperInterruptsDue,  // interrupts_due(state) -> 1 where one may be taken now, which the accelerator is told, else 0
     kHelperMret,       // mret(state) -> pc; may raise
     kHelperSret,       // sret(state) -> pc; may raise
     kHelperWfi,        // wfi(state): may raise (mstatus.TW); the unit then leaves by exit_tb halt
@@ -49,6 +50,7 @@ enum SfenceFlags : uint32_t { kSfenceHasAddress = 1, kSfenceHasAsid = 2 };
 // (`insn`), so that what they raise is precise.
 //   raise(State*, uint32_t cause, uint64_t tval)
 //   csr(State*, uint32_t number, uint64_t operand, uint32_t op, uint32_t insn) -> uint64_t
+//   interrupts_due(State*) -> uint64_t
 //   mret(State*, uint32_t insn) -> uint64_t        sret(State*, uint32_t insn) -> uint64_t
 //   wfi(State*, uint32_t insn)                      wrs_nto(State*, uint32_t insn)
 //   sfence_vma(State*, uint64_t address, uint64_t asid, uint32_t flags, uint32_t insn)

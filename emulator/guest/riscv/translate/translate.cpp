@@ -72,13 +72,17 @@ TranslateStatus Translator::run() {
         request_.one_insn_per_tb ? 1 : std::min(std::max(request_.max_insns, 1u), kMaxUnitInsns);
     Insn insn;
     while (fetch(&insn)) {
+        if (offset() == next_join_) {
+            join();
+        }
         translate_insn(insn);
         offset_ += size_;
         if (!b_.ok()) {
             return TranslateStatus::too_big;
         }
         // A slot is always left for the fall-through; a straddling instruction is past the page here.
-        if (ended_ || insns_ >= limit || offset_ >= kPageSize || linked_side_exits_ == ir::kMaxGotoTb - 1) {
+        if (ended_ || insns_ >= limit || offset_ >= kPageSize ||
+            linked_side_exits_ + unit_.goto_tb_count >= ir::kMaxGotoTb - 1) {
             break;
         }
     }
@@ -133,6 +137,10 @@ bool Translator::knows_target(const Insn& insn, int32_t* target) const {
 }
 
 void Translator::end_with_jump(int32_t target, JumpHint hint) {
+    if (joins_next() && !hint.is_call() && may_stay(target)) {
+        b_.br(new_side_exit(target));
+        return;
+    }
     transfer(target, offset(), insns_, hint);
     ended_ = true;
 }
@@ -155,6 +163,18 @@ void Translator::end_with_exit(ir::ExitReason reason, ir::I64 pc) {
     ended_ = true;
 }
 
+void Translator::exit_here() {
+    const ir::I64 pc = b_.pc_add(next_offset());
+    b_.exit_check(insns_, false);
+    b_.exit_tb(ir::ExitReason::lookup, pc);
+}
+
+void Translator::exit_if(ir::Cond cond, ir::I64 a, ir::I64 b) {
+    const ir::Label label = b_.new_label();
+    b_.brcond(cond, a, b, label);
+    side_exits_[side_exit_count_++] = SideExit{label.index, next_offset(), offset(), insns_, true};
+}
+
 void Translator::raise_here(Exception cause, ir::I64 tval) {
     b_.call(kHelperRaise, b_.imm32(static_cast<uint32_t>(cause)), tval);
     // Never reached; a unit's end is an op all the same.
@@ -175,17 +195,54 @@ void Translator::raise(Exception cause, ir::I64 tval) {
 }
 
 void Translator::branch(ir::Cond cond, ir::I64 a, ir::I64 b, int32_t target) {
+    b_.brcond(cond, a, b, new_side_exit(target));
+}
+
+bool Translator::may_stay(int32_t target) const {
+    return request_.inner_branches && target > offset() && target < kPageEnd;
+}
+
+ir::Label Translator::new_side_exit(int32_t target) {
     const ir::Label label = b_.new_label();
-    b_.brcond(cond, a, b, label);
-    side_exits_[side_exit_count_++] = SideExit{label, target, offset(), insns_};
+    side_exits_[side_exit_count_++] = SideExit{label.index, target, offset(), insns_, false};
     linked_side_exits_ += may_link(target) ? 1 : 0;
+    if (may_stay(target)) {
+        next_join_ = std::min(next_join_, target);
+    }
+    return label;
+}
+
+void Translator::join() {
+    const int32_t here = offset();
+    known_ = {};
+    next_join_ = kNoJoin;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < side_exit_count_; ++i) {
+        const SideExit& exit = side_exits_[i];
+        if (!exit.by_loop && exit.target == here) {
+            b_.set_label({exit.label});
+            linked_side_exits_ -= links(exit) ? 1 : 0;
+            continue;
+        }
+        if (!exit.by_loop && exit.target > here && exit.target < kPageEnd) {
+            next_join_ = std::min(next_join_, exit.target);
+        }
+        side_exits_[kept++] = exit;
+    }
+    side_exit_count_ = kept;
 }
 
 void Translator::emit_side_exits() {
     for (uint32_t i = 0; i < side_exit_count_; ++i) {
         const SideExit& exit = side_exits_[i];
-        b_.set_label(exit.label);
-        transfer(exit.target, exit.source, exit.insns);
+        b_.set_label({exit.label});
+        if (exit.by_loop) {
+            const ir::I64 pc = b_.pc_add(exit.target);
+            b_.exit_check(exit.insns, false);
+            b_.exit_tb(ir::ExitReason::lookup, pc);
+        } else {
+            transfer(exit.target, exit.source, exit.insns);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
+#include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/isa/csr_numbers.h"
 #include "emulator/guest/riscv/translate/translator.h"
 
@@ -91,6 +92,52 @@ void access_word_csr(Translator& t, const Insn& insn, const CsrDesc& desc, CsrOp
     }
 }
 
+// sstatus as S mode reads it (csr_status.cpp), of the word that has it. While a unit runs, FS is what its TB flags say.
+I64 sstatus_of(Translator& t, I64 mstatus) {
+    const uint64_t dirty = t.flags().fp() == FpState::dirty ? kStatusSd : 0;
+    return t.b().or_(t.b().and_(mstatus, t.b().imm(kSstatusWritable)), t.b().imm(kStatusUxl64 | dirty));
+}
+
+void call_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
+    // Into a temp first: the helper may raise, and then rd keeps its value.
+    const I64 old = t.b().call_value<I64>(kHelperCsr, t.b().imm32(static_cast<unsigned>(insn.imm)), operand,
+                                          t.b().imm32(static_cast<uint32_t>(op)), bits_of(t, insn));
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, old);
+    }
+}
+
+// CSRRS and CSRRC of sstatus in S mode that change no more than SIE, as kernels do all the time. What is known only when it runs
+// is looked at then.
+void change_sie(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
+    ir::Builder& b = t.b();
+    constexpr auto kMstatus = static_cast<int32_t>(offsetof(State, mstatus));
+    const bool immediate = insn.desc->format == Format::csri;
+    if (!immediate) {
+        const ir::Label only_sie = b.new_label();
+        b.brcond(ir::Cond::tsteq, operand, b.imm(~kStatusSie), only_sie);
+        call_csr(t, insn, op, operand);
+        t.exit_here();
+        b.set_label(only_sie);
+    }
+    const I64 old = b.load_state<I64>(Opcode::ld, kMstatus);
+    const I64 bits = immediate ? b.imm(insn.rs1 & kStatusSie) : operand;
+    b.store_state(Opcode::st, combine(t, op, old, bits), kMstatus);
+    if (insn.rd != 0) {  // last: it may be the operand
+        t.set_x(insn.rd, sstatus_of(t, old));
+    }
+    if (op == CsrOp::set) {
+        // What SIE lets through is taken before the next instruction (privileged specification 3.1.9).
+        t.exit_if(ir::Cond::ne, b.call_value<I64>(kHelperInterruptsDue), b.imm(0));
+    }
+}
+
+// Register operands of CSRRC are more than SIE where kernels have them.
+bool changes_sie(const Translator& t, const Insn& insn, CsrOp op) {
+    return insn.imm == kCsrSstatus && t.flags().priv() == Priv::supervisor && t.inlines_csrs() &&
+           (op == CsrOp::set || (op == CsrOp::clear && insn.desc->format == Format::csri));
+}
+
 void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     const unsigned csr = static_cast<unsigned>(insn.imm);
     if (csr == kCsrFflags || csr == kCsrFrm || csr == kCsrFcsr) {
@@ -104,13 +151,11 @@ void access_csr(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
         access_word_csr(t, insn, *desc, op, operand);
         return;
     }
-    ir::Builder& b = t.b();
-    // Into a temp first: the helper may raise, and then rd keeps its value.
-    const I64 old = b.call_value<I64>(kHelperCsr, b.imm32(csr), operand, b.imm32(static_cast<uint32_t>(op)),
-                                      bits_of(t, insn));
-    if (insn.rd != 0) {
-        t.set_x(insn.rd, old);
+    if (changes_sie(t, insn, op)) {
+        change_sie(t, insn, op, operand);
+        return;
     }
+    call_csr(t, insn, op, operand);
     if (writes && !stores_word) {
         t.end_with_exit();
     }

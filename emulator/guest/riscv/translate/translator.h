@@ -2,7 +2,8 @@
 // to translate*.cpp.
 //
 // How units end. A unit runs on across conditional branches: the taken sides leave by *side exits*, which are
-// emitted behind the unit's last instruction. It ends
+// emitted behind the unit's last instruction; but where a unit may have inner branches and comes to what one of them leads to,
+// that branch stays in it. Behind a jump a unit goes on only where a branch has led. It ends
 //  - by goto_tb where the next pc is in the unit's page, or near it in a process, and cannot be that of an instruction
 //    which straddles a page's end;
 //  - by lookup_and_goto_ptr for any other pc;
@@ -178,14 +179,22 @@ class Translator {
     void end_with_exit(ir::ExitReason reason, ir::I64 pc);
     // Leaves for page_pc + target if (a cond b), else goes on.
     void branch(ir::Cond cond, ir::I64 a, ir::I64 b, int32_t target);
+    // As end_with_exit(), if (a cond b); others go on. Nothing of the instruction is left to do.
+    void exit_if(ir::Cond cond, ir::I64 a, ir::I64 b);
+    // The same on the path at hand: others, which a label leads to, go on.
+    void exit_here();
 
   private:
+    // Without initial values: there is room for many, and most units have few.
     struct SideExit {
-        ir::Label label;
+        uint16_t label;  // ir::Label::index
         int32_t target;  // page offset
         int32_t source;  // page offset of the branch
         uint32_t insns;  // completed when the branch is taken
+        bool by_loop;    // as end_with_exit()
     };
+
+    static constexpr int32_t kNoJoin = INT32_MAX;
 
     // Fetches and decodes the instruction at offset_. False: it reaches past the bytes or the page.
     bool fetch(Insn* insn) const;
@@ -198,6 +207,14 @@ class Translator {
     void say_call(JumpHint hint);
     void transfer(int32_t target, int32_t source, uint32_t insns, JumpHint hint = {});
     void emit_side_exits();
+    // Whether a branch from the instruction at hand to that page offset may stay in the unit, if that comes to it.
+    bool may_stay(int32_t target) const;
+    ir::Label new_side_exit(int32_t target);
+    // Whether it may become a goto_tb.
+    bool links(const SideExit& exit) const { return !exit.by_loop && may_link(exit.target); }
+    // Side exits that lead to the instruction at offset_ do not leave the unit.
+    void join();
+    bool joins_next() const { return next_offset() == next_join_; }
 
     // A register that was made from the pc last, while it is that: page_pc + offset. Number 0: none.
     struct KnownAddress {
@@ -221,6 +238,8 @@ class Translator {
     std::array<SideExit, kMaxUnitInsns> side_exits_;
     uint32_t side_exit_count_ = 0;
     uint32_t linked_side_exits_ = 0;  // those that will take a goto_tb slot
+    int32_t next_join_ =
+        kNoJoin;  // the nearest page offset in front that a side exit leads to which may stay in the unit
 };
 
 }  // namespace weft::riscv
