@@ -46,6 +46,8 @@ class CodeUsers {
           capacity_(capacity) {}
 
     uint32_t capacity() const { return capacity_; }
+    // Whether there has never been more than one, as far as this thread knows. Any thread.
+    bool alone() const { return used_.load(std::memory_order_relaxed) <= 1; }
     CodeUser* at(uint32_t index) const {
         return index < used_.load(std::memory_order_seq_cst) ? place(index).load(std::memory_order_seq_cst)
                                                              : nullptr;

@@ -62,6 +62,7 @@ class TranslationCache {
     // Told of all that is generated from now on; null: nobody is. Before anything is translated; outlives the cache's use.
     void set_observer(CodeObserver* observer) { observer_ = observer; }
     CodeObserver* observer() const { return observer_; }
+    const CodeUsers& users() const { return users_; }
     const GuestArch& guest() const { return guest_; }
     const HostServices& host() const { return host_; }
     const Settings& settings() const { return settings_; }

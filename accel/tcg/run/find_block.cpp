@@ -77,14 +77,18 @@ Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* 
         return Found::fault;
     }
     if (!page->device) {
-        // Before the table is searched: it seldom has what this vCPU meets for one of the first times.
-        if (may_interpret && vcpu.visits.cold(pc)) {
+        // What a vCPU meets for one of the first times the table has only if another one has made it.
+        const bool alone = cache_.users().alone();
+        if (alone && may_interpret && vcpu.visits.cold(pc)) {
             return Found::rare;
         }
         found->tb = block_at_pc(vcpu, pc, *page);
         if (found->tb != nullptr) {
             vcpu.counters.lookup_table.add();
             return Found::code;
+        }
+        if (!alone && may_interpret && vcpu.visits.cold(pc)) {
+            return Found::rare;
         }
     }
     vcpu.counters.lookup_miss.add();
