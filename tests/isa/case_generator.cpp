@@ -249,8 +249,18 @@ class Generator {
         if (has_operand(desc.format, 'S') && chance(35)) {
             add_fresh_operand(desc, decode(*bits).rs1);
         }
+        const uint32_t begin = sequence().size();
         sequence().add(*bits);
+        if (is_exact_rounding(desc.id)) {
+            // The peer leaves it out, and what it raises, where its result is overwritten unread.
+            sequence().add(fmv_x_d(free_register(), decode(*bits).rd));
+            sequence().close_group(begin);
+        }
         after_simple(desc);
+    }
+
+    static bool is_exact_rounding(InsnId id) {
+        return id == InsnId::froundnx_h || id == InsnId::froundnx_s || id == InsnId::froundnx_d;
     }
 
     // NaNs and infinities spread: an operand is loaded now and then.

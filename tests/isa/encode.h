@@ -50,6 +50,7 @@ constexpr uint32_t bne(uint32_t rs1, uint32_t rs2) { return rs2 << 20 | rs1 << 1
 constexpr uint32_t sd(uint32_t rs2, uint32_t rs1, int32_t imm) {
     return bit_range(imm, 11, 5, 25) | rs2 << 20 | rs1 << 15 | 3 << 12 | bit_range(imm, 4, 0, 7) | 0x23;
 }
+constexpr uint32_t fmv_x_d(uint32_t rd, uint32_t rs1) { return 0xe2000053 | rs1 << 15 | rd << 7; }
 constexpr uint32_t ld(uint32_t rd, uint32_t rs1, int32_t imm) { return encode_i(0x03, 3, rd, rs1, imm); }
 constexpr uint32_t flh(uint32_t rd, uint32_t rs1, int32_t imm) { return encode_i(0x07, 1, rd, rs1, imm); }
 constexpr uint32_t flw(uint32_t rd, uint32_t rs1, int32_t imm) { return encode_i(0x07, 2, rd, rs1, imm); }
