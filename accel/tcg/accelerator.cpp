@@ -355,6 +355,34 @@ bool Accelerator::halted(const Vcpu& vcpu) {
     return vcpu.halted;
 }
 
+// ---- for saving ----
+
+// A vCPU whose turn ended with the clock has not been told to stop, which collects them.
+bool Accelerator::complete_state(Vcpu& vcpu) {
+    MutexLock lock(control_);
+    WEFT_ASSERT(!running_);
+    run_on(
+        vcpu, VcpuWork::sync,
+        [](void*, void* state) { state_header(state).vcpu->cache.backend().collect_fp_flags(state); },
+        nullptr);
+    return vcpu.halted;
+}
+
+void Accelerator::state_replaced(Vcpu& vcpu, bool halted) {
+    MutexLock lock(control_);
+    WEFT_ASSERT(!running_);
+    run_on(
+        vcpu, VcpuWork::sync, [](void*, void* state) { state_header(state).vcpu->state_replaced(); },
+        nullptr);
+    vcpu.halted = halted;
+}
+
+void Accelerator::set_now_ns(uint64_t ns) {
+    MutexLock lock(control_);
+    WEFT_ASSERT(!running_);
+    insn_clock_->set_now_ns(ns);
+}
+
 // ---- for any thread ----
 
 void Accelerator::hold() {

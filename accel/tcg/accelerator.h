@@ -47,12 +47,18 @@ class Accelerator final : public ReportSource {
     void set_debug_run(Vcpu& vcpu, DebugRun run) WEFT_EXCLUDES(control_);
     bool halted(const Vcpu& vcpu) WEFT_EXCLUDES(control_);
 
+    // SaveOps.
+    bool complete_state(Vcpu& vcpu) WEFT_EXCLUDES(control_);
+    void state_replaced(Vcpu& vcpu, bool halted) WEFT_EXCLUDES(control_);
+    // With the instruction clock.
+    void set_now_ns(uint64_t ns) WEFT_EXCLUDES(control_);
+
     void run_on(Vcpu& vcpu, VcpuWork kind, void (*fn)(void* opaque, void* state), void* opaque) override;
     void ram_write_begins(RamWrite& write);
     void ram_written(RamWrite& write);
     void topology_changed(void (*done)(void* opaque), void* opaque);
 
-    // Null with the host's clock. VirtualTimeOps are its functions, but for hold().
+    // Null with the host's clock. VirtualTimeOps are its functions, but for hold() and set_now_ns().
     InsnClock* insn_clock() const { return insn_clock_.get(); }
     void hold();
     // Something could not be done for want of memory, and nobody waits for an error: the machine is told to stop.

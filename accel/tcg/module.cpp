@@ -163,7 +163,9 @@ void set_virtual_timer(AccelInstance* instance, uint64_t deadline_ns, void (*fn)
 
 void hold(AccelInstance* instance) { instance->accelerator->hold(); }
 
-constexpr VirtualTimeOps kVirtualTime = {&virtual_now_ns, &set_virtual_timer, &hold};
+void set_now_ns(AccelInstance* instance, uint64_t ns) { instance->accelerator->set_now_ns(ns); }
+
+constexpr VirtualTimeOps kVirtualTime = {&virtual_now_ns, &set_virtual_timer, &hold, &set_now_ns};
 
 const VirtualTimeOps* virtual_time(AccelInstance* instance) {
     return instance->accelerator != nullptr && instance->accelerator->insn_clock() != nullptr ? &kVirtualTime
@@ -254,9 +256,26 @@ const DebugOps* debug(AccelInstance* instance) {
     return instance->accelerator != nullptr ? &kDebug : nullptr;
 }
 
+// ---- saving ----
+
+void state_replaced(AccelInstance* instance, Vcpu* vcpu, bool halted) {
+    or_stop(instance, [&] { instance->accelerator->state_replaced(*vcpu, halted); });
+}
+
+bool complete_state(AccelInstance* instance, Vcpu* vcpu) {
+    bool halted = false;
+    or_stop(instance, [&] { halted = instance->accelerator->complete_state(*vcpu); });
+    return halted;
+}
+
+constexpr SaveOps kSave = {&complete_state, &state_replaced};
+
+const SaveOps* save(AccelInstance* instance) { return instance->accelerator != nullptr ? &kSave : nullptr; }
+
 constexpr AccelOps kOps = {&destroy, &vcpu_create, &vcpu_destroy,     &resume,      &pause,
                            &reset,   &vcpu_run,    &ram_write_begins, &ram_written, &topology_changed,
-                           &report,  &services,    &virtual_time,     &process,     &debug};
+                           &report,  &services,    &virtual_time,     &process,     &debug,
+                           &save};
 
 }  // namespace
 

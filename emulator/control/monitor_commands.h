@@ -15,6 +15,7 @@ namespace weft::control {
 
 // What weft's boards do not have.
 inline constexpr const char* kNoWakeup = "the guest is not suspended: it cannot be";
+inline constexpr const char* kNoMachineToSave = "there is no machine to save or load";
 inline constexpr const char* kNoNmi = "the board has no non-maskable interrupt";
 
 // A command as it was called.
@@ -99,6 +100,16 @@ Result<> info_stats(const MonitorCall& call);
 Result<> info_tlb(const MonitorCall& call);
 Result<> info_tb_list(const MonitorCall& call);
 Result<> info_tb(const MonitorCall& call);
+
+// monitor_saved.cpp:
+Result<> monitor_migrate(const MonitorCall& call);
+Result<> monitor_migrate_cancel(const MonitorCall& call);
+Result<> monitor_migrate_incoming(const MonitorCall& call);
+Result<> info_migrate(const MonitorCall& call);
+Result<> monitor_savevm(const MonitorCall& call);
+Result<> monitor_loadvm(const MonitorCall& call);
+Result<> monitor_delvm(const MonitorCall& call);
+Result<> info_snapshots(const MonitorCall& call);
 
 // The CPU that a word names, if it is there.
 Result<unsigned> cpu_named(const MonitorCall& call, const std::string& word);

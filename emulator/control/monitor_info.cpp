@@ -25,9 +25,9 @@ Result<> info_version(const MonitorCall& call) {
 
 // As QEMU says it.
 Result<> info_status(const MonitorCall& call) {
-    call.say(call.machine.running()   ? "VM status: running\n"
-             : call.machine.started() ? "VM status: paused\n"
-                                      : "VM status: paused (prelaunch)\n");
+    const std::string_view state = call.machine.run_state();
+    call.say(state == "running" || state == "paused" ? fmt::format("VM status: {}\n", state)
+                                                     : fmt::format("VM status: paused ({})\n", state));
     return {};
 }
 

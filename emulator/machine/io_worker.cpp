@@ -41,6 +41,13 @@ void IoWorker::drain() {
     }
 }
 
+void IoWorker::drain_all() {
+    MutexLock lock(mutex_);
+    while (done_ != asked_) {
+        changed_.wait(mutex_);
+    }
+}
+
 void IoWorker::work() {
     MutexLock lock(mutex_);
     while (true) {

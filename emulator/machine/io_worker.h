@@ -24,6 +24,8 @@ class IoWorker {
 
     // Returns once everything asked for before the call is done. Not from the worker's thread.
     void drain();
+    // The same of what that asks for in turn. While nobody else asks: else there may be no end.
+    void drain_all();
 
   private:
     struct Request {

@@ -81,7 +81,10 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
       },
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->end(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this),
-      networks_(config.backends.networks) {}
+      networks_(config.backends.networks),
+      disks_(config.disks),
+      snapshot_(config.snapshot),
+      made_ns_(monotonic_ns()) {}
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw::BoardPlan& plan,
                                                  MainLoop& loop, Log& log, loader::AccelChain& accel) {
@@ -92,6 +95,17 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw
     }
     if (done) {
         done = machine->create_vcpus();
+    }
+    if (done && config.incoming) {
+        machine->awaited_ = true;
+        machine->runs_when_there_ = !config.start_stopped;
+        done = machine->saved_->check();
+        if (done && *config.incoming != "defer") {
+            auto channel = backend::Channel::open_input(*config.incoming);
+            done = channel ? Result<>() : std::unexpected(channel.error());
+            machine->incoming_ = channel ? std::move(*channel) : nullptr;
+        }
+        done = done ? done : std::unexpected(done.error().within("-incoming"));
     }
     if (!done) {
         return std::unexpected(done.error());
@@ -167,12 +181,21 @@ Result<> Machine::create_vcpus() {
     for (const VcpuHandle& vcpu : vcpus_) {
         vcpus.push_back(vcpu.vcpu);
     }
+    saved_ = std::make_unique<SavedMachine>(SavedMachine::Machine{*board_, *ops_, accel_, time_, vcpus});
+    migration_ = std::make_unique<Migration>(loop_, [this](MigrationInfo::Status status) {
+        for (MachineListener* listener : listeners_) {
+            if (tells_status_) {
+                listener->migration_changed(status);
+            }
+        }
+    });
     debug_ = std::make_unique<MachineDebug>(
         MachineDebug::Parts{*this, loop_, *board_, *ops_, accel_, std::move(vcpus)});
     return {};
 }
 
 Machine::~Machine() {
+    migration_.reset();  // reads memory, or is about to
     if (accel_ != nullptr) {
         for (const VcpuHandle& vcpu : vcpus_) {
             ops_->vcpu_destroy(accel_, vcpu.vcpu);
@@ -191,7 +214,18 @@ Machine::~Machine() {
 }
 
 Result<int> Machine::run() {
-    if (!start_stopped_) {
+    if (awaited_) {
+        if (incoming_ != nullptr) {
+            if (Result<> begun = begin_receiving(std::move(incoming_)); !begun) {
+                return std::unexpected(begun.error());
+            }
+        }
+    } else if (snapshot_) {
+        if (Result<> loaded = load_snapshot(*snapshot_); !loaded) {
+            return std::unexpected(loaded.error().within("-loadvm"));
+        }
+    }
+    if (!awaited_ && !start_stopped_) {
         if (Result<> started = set_running(true); !started) {
             return std::unexpected(started.error());
         }
@@ -200,6 +234,7 @@ Result<int> Machine::run() {
     if (loop_.out_of_memory()) {
         fatal("out of memory");
     }
+    migration_->abandon();
     if (running_) {
         ops_->pause(accel_);
         run_networks(false);
@@ -212,6 +247,10 @@ Result<int> Machine::run() {
 
 // Under -no-reboot a reset ends the machine.
 void Machine::reset() {
+    if (migration_->sending()) {
+        reset_deferred_ = true;
+        return;
+    }
     MachineCause cause = MachineCause::guest_reset;
     {
         MutexLock lock(mutex_);
@@ -353,10 +392,18 @@ void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
 }
 
 Result<> Machine::set_running(bool running) {
+    if (awaited_) {
+        runs_when_there_ = running;
+        return {};
+    }
     if (running == running_) {
         return {};
     }
+    if (running && migration_->sending()) {
+        return fail("it is being sent elsewhere (migrate_cancel ends that)");
+    }
     if (running) {
+        sent_ = false;
         debug_->before_running();
         loader::ErrorCollector errors;
         if (!ops_->resume(accel_, errors.sink())) {

@@ -23,14 +23,20 @@
 #include "emulator/machine/machine_config.h"
 #include "emulator/machine/machine_debug.h"
 #include "emulator/machine/main_loop.h"
+#include "emulator/machine/migration.h"
 #include "emulator/machine/operations.h"
+#include "emulator/machine/saved_machine.h"
 #include "emulator/memory/topology.h"
 #include "weft/accel.h"
 
 namespace weft::machine {
 
 // Made, run and destroyed on the main loop's thread; the functions of MachineControl are for any.
-class Machine final : public hw::MachineControl, public MachineOperations, private mem::TopologyListener {
+class Machine final : public hw::MachineControl,
+                      public MachineOperations,
+                      public MigrationOperations,
+                      public SnapshotOperations,
+                      private mem::TopologyListener {
   public:
     // Builds the board and an instance of the first accelerator of `accel` that can be made. Loop and log outlive the
     // machine; the plan is used up.
@@ -68,6 +74,9 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     Result<> set_running(bool running) override;
     bool running() const override { return running_; }
     bool started() const override { return started_; }
+    const char* run_state() const override;
+    MigrationOperations* migrations() override { return this; }
+    SnapshotOperations* snapshots() override { return this; }
     unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
     void dump_registers(unsigned cpu, const TextSink& sink) override;
     void dump_cpus(const TextSink& sink) override;
@@ -78,8 +87,23 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     void add_listener(MachineListener& listener) override { listeners_.push_back(&listener); }
     void remove_listener(MachineListener& listener) override { std::erase(listeners_, &listener); }
 
+    // MigrationOperations: machine_migration.cpp, as what belongs to them below.
+    Result<> send(const std::string& uri, bool wait) override;
+    Result<> receive(const std::string& uri) override;
+    void cancel_sending() override;
+    MigrationInfo migration() const override { return migration_->info(); }
+    void tell_status(bool tell) override { tells_status_ = tell; }
+    bool tells_status() const override { return tells_status_; }
+
+    // SnapshotOperations: machine_snapshots.cpp
+    Result<> save_snapshot(const std::string& name) override;
+    Result<> load_snapshot(const std::string& name) override;
+    Result<> delete_snapshot(const std::string& name) override;
+    Result<std::vector<backend::SnapshotInfo>> list_snapshots() override;
+
   private:
     class Paused;
+    class Stopped;
     struct VcpuHandle {
         Vcpu* vcpu;
         void* state;
@@ -102,6 +126,21 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     // mem::TopologyListener
     void topology_changed(void (*done)(void* opaque), void* opaque) override;
 
+    Result<> begin_receiving(std::unique_ptr<backend::Channel> channel);
+    Result<> stop_to_save();
+    Result<bool> load(const saved::StagedMachine& staged);
+    void sent(const Result<>& how, bool ran);
+    Result<> received(Result<saved::StagedMachine> staged);
+    bool about_to_end();
+    struct SnapshotDisk {
+        std::string name;
+        backend::DiskSnapshots* snapshots;
+    };
+    Result<std::vector<SnapshotDisk>> snapshot_disks();
+    Result<> check_not_transferred();
+    Result<> keep(const std::string& name, std::span<const SnapshotDisk> disks, bool ran);
+    Result<> restore(const std::string& name, std::span<const SnapshotDisk> disks);
+
     MainLoop& loop_;
     Log& log_;
     const bool no_reboot_;
@@ -118,6 +157,9 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     WorkQueue::Work reset_work_;
 
     const std::vector<backend::NetBackend*> networks_;
+    const std::vector<NamedDisk> disks_;
+    const std::optional<std::string> snapshot_;  // that it begins with
+    const uint64_t made_ns_;
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
 
@@ -129,10 +171,18 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     std::unique_ptr<DeterministicIo> deterministic_io_;
     std::vector<VcpuHandle> vcpus_;
     std::unique_ptr<MachineDebug> debug_;  // made before anything runs
+    std::unique_ptr<SavedMachine> saved_;
+    std::unique_ptr<Migration> migration_;
+    std::unique_ptr<backend::Channel> incoming_;  // -incoming's, until run()
     // The loop's thread.
     bool running_ = false;
     bool started_ = false;
     bool ended_ = false;
+    bool awaited_ = false;         // a saved machine is to come, and nothing runs before
+    bool runs_when_there_ = true;  // it goes on then, if it ran where it was saved
+    bool sent_ = false;            // and has not run since
+    bool tells_status_ = false;    // to listeners
+    bool reset_deferred_ = false;  // until it has been sent
     std::vector<MachineListener*> listeners_;
 };
 

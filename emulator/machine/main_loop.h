@@ -35,6 +35,9 @@ class MainLoop final : public backend::EventLoop {
         timers_->set(deadline_ns, fn, opaque);
     }
 
+    // Device timers wait while they are held. The loop's thread only.
+    void hold_timers(bool held) { timers_->hold(held); }
+
     // Serves sources until quit(). What was posted before a quit() in the same batch runs.
     void run();
     // The loop's thread only.

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "base/error.h"
+#include "emulator/machine/migration_operations.h"
+#include "emulator/machine/snapshot_operations.h"
 #include "weft/guest.h"
 
 namespace weft::machine {
@@ -32,6 +34,8 @@ class MachineListener {
     // The main loop ends after this.
     virtual void ends(MachineCause cause) = 0;
     virtual void powerdown_requested() = 0;
+    // A transfer of the machine has another status, where MigrationOperations::tell_status() has asked for it.
+    virtual void migration_changed(MigrationInfo::Status) {}
 };
 
 // All of it is called on the main loop's thread.
@@ -48,6 +52,13 @@ class MachineOperations {
     virtual bool running() const = 0;
     // Whether the vCPUs have ever run.
     virtual bool started() const = 0;
+    // As QMP names it: running, paused, prelaunch; inmigrate, while a saved machine is awaited; postmigrate, since it was sent.
+    virtual const char* run_state() const {
+        return running() ? "running" : started() ? "paused" : "prelaunch";
+    }
+    // Null: there is nothing to save or load.
+    virtual MigrationOperations* migrations() { return nullptr; }
+    virtual SnapshotOperations* snapshots() { return nullptr; }
 
     virtual unsigned cpu_count() const = 0;
     // The registers of CPU `cpu`, which is below cpu_count(), as its architecture writes them. Stops running vCPUs meanwhile,

@@ -44,6 +44,12 @@ void TimerQueue::set(uint64_t deadline_ns, Function fn, void* opaque) {
     arm();
 }
 
+void TimerQueue::hold(bool held) {
+    MutexLock lock(mutex_);
+    held_ = held;
+    arm();
+}
+
 void TimerQueue::run_due() {
     uint64_t expirations = 0;
     // Nothing to read where the deadline was moved since the loop woke up; what is due is decided below.
@@ -53,7 +59,7 @@ void TimerQueue::run_due() {
         MutexLock lock(mutex_);
         const uint64_t now = monotonic_ns();
         for (const auto& [opaque, timer] : timers_) {
-            if (timer.deadline_ns <= now) {
+            if (timer.deadline_ns <= now && !held_) {
                 due.emplace_back(opaque, timer);
             }
         }
@@ -70,7 +76,7 @@ void TimerQueue::run_due() {
 
 void TimerQueue::arm() {
     itimerspec setting{};  // all zero: disarmed
-    if (!timers_.empty()) {
+    if (!timers_.empty() && !held_) {
         const auto first =
             std::ranges::min_element(timers_, {}, [](const auto& entry) { return entry.second.deadline_ns; });
         // Zero would disarm it; a deadline in the past fires at once, as it should.

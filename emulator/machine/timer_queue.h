@@ -30,6 +30,9 @@ class TimerQueue {
     // also from within a callback. A callback that run_due() has begun is not stopped by this.
     void set(uint64_t deadline_ns, Function fn, void* opaque);
 
+    // Held, none is due, however late; until it is let go. The owner's thread only.
+    void hold(bool held);
+
     // Calls what is due, without a lock held. The owner's thread only.
     void run_due();
 
@@ -45,6 +48,7 @@ class TimerQueue {
     const UniqueFd timer_;                                   // a timerfd, set to the earliest deadline
     Mutex mutex_;                                            // a leaf
     std::map<void*, Timer> timers_ WEFT_GUARDED_BY(mutex_);  // a machine has a handful
+    bool held_ WEFT_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace weft::machine

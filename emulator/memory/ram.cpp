@@ -68,6 +68,15 @@ void RamSpace::remove(const RamBlock& block) {
     }
 }
 
+std::vector<const RamBlock*> RamSpace::blocks() const {
+    const MutexLock lock(mutex_);
+    std::vector<const RamBlock*> all;
+    for (const auto& [offset, block] : by_offset_) {
+        all.push_back(block);
+    }
+    return all;
+}
+
 uint64_t RamSpace::hash() const {
     // Four sums side by side: one alone would wait for its multiplications. Each step can be undone, so that no two words
     // in one place give the same.

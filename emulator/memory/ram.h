@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/mapping.h"
@@ -99,6 +100,8 @@ class RamSpace : public std::enable_shared_from_this<RamSpace> {
     // The offset of the byte at `host`.
     std::optional<uint64_t> offset_of(const uint8_t* host) const;
 
+    // All blocks, by their offsets. The caller knows that they stay.
+    std::vector<const RamBlock*> blocks() const;
     // A number that depends on the offsets, sizes and contents of all blocks. While nobody writes to them.
     uint64_t hash() const;
 

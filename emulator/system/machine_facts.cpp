@@ -7,6 +7,11 @@
 
 namespace weft::sys {
 
+std::string drive_name(const Options& options, size_t number) {
+    const std::string& id = options.drives[number].id;
+    return id.empty() ? fmt::format("virtio{}", number) : id;
+}
+
 control::MachineFacts machine_facts(const Options& options,
                                     std::span<const std::unique_ptr<backend::BlockBackend>> drives) {
     control::MachineFacts facts;
@@ -26,7 +31,7 @@ control::MachineFacts machine_facts(const Options& options,
     for (size_t i = 0; i < drives.size(); ++i) {
         const DriveChoice& drive = options.drives[i];
         if (drives[i] != nullptr) {
-            facts.disks.push_back({.name = drive.id.empty() ? fmt::format("virtio{}", i) : drive.id,
+            facts.disks.push_back({.name = drive_name(options, i),
                                    .file = drive.file,
                                    .size = drives[i]->size(),
                                    .read_only = drives[i]->read_only(),

@@ -13,6 +13,8 @@ inline machine::MachineConfig machine_config(const Options& options) {
         .max_cpus = options.max_cpus,
         .no_reboot = options.no_reboot,
         .start_stopped = options.start_stopped,
+        .incoming = options.incoming,
+        .snapshot = options.load_snapshot,
         .backends = {},
     };
 }

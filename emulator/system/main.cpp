@@ -293,6 +293,11 @@ Result<int> run(const Options& options, Background* background) {
     for (const std::optional<size_t>& index : options.flash) {
         config.backends.flash.push_back(index ? (*drives)[*index].get() : nullptr);
     }
+    for (size_t i = 0; i < drives->size(); ++i) {
+        if ((*drives)[i] != nullptr) {
+            config.disks.push_back({drive_name(options, i), (*drives)[i].get()});
+        }
+    }
     config.backends.parts = options.parts;
     std::optional<semihosting::Host> semihosting;
     if (options.semihosting) {

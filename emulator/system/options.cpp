@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/option_table.h"
+#include "emulator/backend/stream/channel.h"
 #include "emulator/hw/device_types.h"
 #include "emulator/hw/machine_types.h"
 #include "emulator/system/option_values.h"
@@ -33,6 +34,16 @@ Result<> set_flag(RawOptions& raw, const std::string&) {
 
 Result<> set_append(RawOptions& raw, const std::string& value) {
     raw.options.append = value;  // may be empty
+    return {};
+}
+
+Result<> set_incoming(RawOptions& raw, const std::string& value) {
+    if (value != "defer") {
+        if (Result<> known = backend::Channel::check(value); !known) {
+            return known;
+        }
+    }
+    raw.options.incoming = value;
     return {};
 }
 
@@ -157,6 +168,11 @@ constexpr OptionDesc kRunOptions[] = {
      "exit where the guest asks for a reset"},
     {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
      "do not start; the monitor's 'cont' does"},
+    {"incoming", nullptr, "URI|defer", nullptr, set_incoming,
+     "load a machine that was saved by 'migrate' from file:PATH, exec:COMMAND,\n"
+     "unix:PATH, tcp:HOST:PORT or fd:N; defer: from where the monitor or QMP says"},
+    {"loadvm", nullptr, "NAME", nullptr, set_text<&Options::load_snapshot>,
+     "begin as the monitor's 'savevm NAME' has kept machine and disks"},
     {"pidfile", nullptr, "FILE", nullptr, set_text<&Options::pid_file>,
      "write the process's number there; removed at the end"},
     {"daemonize", nullptr, nullptr, nullptr, set_flag<&Options::daemonize>,
@@ -285,6 +301,13 @@ Result<> choose_accelerators(RawOptions& raw) {
     return {};
 }
 
+Result<> check_saved(const Options& options) {
+    if (options.load_snapshot && options.incoming) {
+        return fail("-loadvm and -incoming exclude each other");
+    }
+    return {};
+}
+
 Result<> check_boot(const Options& options) {
     if (!options.kernel) {
         if (options.initrd) {
@@ -309,6 +332,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;
+        done = done ? check_saved(raw.options) : done;
     }
     if (!done) {
         return std::unexpected(done.error());

@@ -153,6 +153,9 @@ struct Options {
 
     bool no_reboot = false;
     bool start_stopped = false;
+    std::optional<std::string> incoming;  // -incoming: where the machine comes from, or "defer"
+
+    std::optional<std::string> load_snapshot;  // -loadvm
 
     bool perf_map = false;  // -perfmap and -jitdump: properties of each accelerator
     bool jitdump = false;

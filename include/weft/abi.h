@@ -13,7 +13,7 @@
 namespace weft {
 
 // Raised when weft/accel.h changes its meaning or layout.
-inline constexpr uint32_t kAccelAbiVersion = 8;
+inline constexpr uint32_t kAccelAbiVersion = 9;
 
 // A module and an emulator built with different sanitizers cannot share a process.
 enum class SanitizerMode : uint32_t { none, address, thread };

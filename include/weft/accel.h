@@ -117,6 +117,9 @@ struct VirtualTimeOps {
     // No vCPU runs on, after the few instructions that it takes to stop at a place that depends on the guest alone, until
     // the next resume: for devices that end or reset the machine. On the vCPUs' thread; does nothing on others.
     void (*hold)(AccelInstance* instance);
+    // The time goes on from `ns`, forwards or backwards. Timers and deadlines stay at the times that they are set to. While all
+    // vCPUs are paused.
+    void (*set_now_ns)(AccelInstance* instance, uint64_t ns);
 };
 
 // How a vCPU goes on.
@@ -135,6 +138,17 @@ struct DebugOps {
     void (*set_run)(AccelInstance* instance, Vcpu* vcpu, DebugRun run);
     // Whether the vCPU waits for an interrupt.
     bool (*halted)(AccelInstance* instance, Vcpu* vcpu);
+};
+
+// For machines whose state is saved, and replaced by a saved one. While all vCPUs are paused.
+struct SaveOps {
+    // What the host holds of the vCPU's state (accrued floating-point exceptions) is in it when this returns, until it runs. Whether
+    // the vCPU waits for an interrupt. Also before the state is replaced.
+    bool (*complete_state)(AccelInstance* instance, Vcpu* vcpu);
+    // What lies behind the state pointer, and StateHeader::pc and fp_flags, were replaced on the vCPU's thread: what was derived from
+    // those before is forgotten, and the vCPU looks at its interrupts before anything else. `halted`: it waits for one. Writes of RAM
+    // are announced as all others (ram_written).
+    void (*state_replaced)(AccelInstance* instance, Vcpu* vcpu, bool halted);
 };
 
 // Functions on an instance. Any thread that is no vCPU's, unless said otherwise; none may be called with a lock held that
@@ -187,6 +201,9 @@ struct AccelOps {
 
     // nullptr where machines cannot be debugged.
     const DebugOps* (*debug)(AccelInstance* instance);
+
+    // nullptr where machines cannot be saved.
+    const SaveOps* (*save)(AccelInstance* instance);
 };
 
 // Why ProcessOps::enter came back.

@@ -134,6 +134,19 @@ TEST_CASE("what may be sent, at once and in pieces", "[qmp]") {
          R"({"error": {"class": "CommandNotFound", "desc": "there is no command \"nope\""}, "id": 1})"
          "\n"},
         {R"({"execute":"savevm"})", error("CommandNotFound", R"(there is no command \"savevm\")")},
+        // Of a machine that cannot be saved.
+        {R"({"execute":"migrate","arguments":{"uri":"file:x"}})",
+         generic("there is no machine to save or load")},
+        {R"({"execute":"migrate","arguments":{"uri":"file:x","blk":true}})",
+         generic("argument 'blk': the machine is saved in one way, without disks")},
+        {R"({"execute":"migrate_cancel"})", generic("there is no machine to save or load")},
+        {R"({"execute":"query-migrate"})", generic("there is no machine to save or load")},
+        {R"({"execute":"query-migrate-capabilities"})",
+         R"({"return": [{"capability": "events", "state": false}]})"
+         "\n"},
+        {R"({"execute":"human-monitor-command","arguments":{"command-line":"savevm a"}})",
+         R"({"return": "savevm: there is no machine to save or load\r\n"})"
+         "\n"},
         {R"({"execute":"human-monitor-command"})", generic("argument 'command-line' is missing")},
         {R"({"execute":"human-monitor-command","arguments":{"command-line":3}})",
          generic("argument 'command-line' must be of type string")},
@@ -212,6 +225,11 @@ TEST_CASE("each command answers", "[qmp]") {
         {"device_add", {{{"driver", "virtio-blk-device"}, {"drive", "x"}}, "GenericError"}},
         {"device_del", {{{"id", "x"}}, "GenericError"}},
         {"human-monitor-command", {{{"command-line", "info status"}}}},
+        {"migrate", {{{"uri", "file:x"}}, "GenericError"}},
+        {"migrate_cancel", {Json::object(), "GenericError"}},
+        {"migrate-incoming", {{{"uri", "file:x"}}, "GenericError"}},
+        {"migrate-set-capabilities", {{{"capabilities", Json::array()}}, "GenericError"}},
+        {"query-migrate", {Json::object(), "GenericError"}},
         {"qom-list", {{{"path", "/machine"}}}},
         {"qom-get", {{{"path", "/machine"}, {"property", "type"}}}},
         {"qom-list-properties", {{{"typename", "virt-machine"}}}},
@@ -450,7 +468,10 @@ TEST_CASE("docs/monitor.md has each command as it is", "[qmp][monitor]") {
         has(fmt::format("| `{}` | {} | {} |", command.name, arguments, command.help));
     }
     for (const control::qmp::Event& event : control::qmp::events()) {
-        has(fmt::format("| `{}` | {} | {} |", event.name, event.has_cause ? "`guest`, `reason`" : "",
+        has(fmt::format("| `{}` | {} | {} |", event.name,
+                        event.data == control::qmp::EventData::cause    ? "`guest`, `reason`"
+                        : event.data == control::qmp::EventData::status ? "`status`"
+                                                                        : "",
                         event.help));
     }
     for (const control::MonitorCommand& command : control::monitor_commands()) {

@@ -3,9 +3,11 @@
 // An input changes bytes of an image that is sound (kPatched), or is the image itself.
 #include <algorithm>
 #include <array>
+#include <string>
 #include <vector>
 
 #include "base/assert.h"
+#include "emulator/backend/block/disk_snapshots.h"
 #include "emulator/backend/block/qcow2/big_endian.h"
 #include "emulator/backend/block/qcow2/image.h"
 #include "entry.h"
@@ -93,6 +95,42 @@ std::vector<uint8_t> image_of(fuzz::Bytes& bytes, uint8_t way) {
     return image;
 }
 
+void check_message(const Error& error);
+
+// Snapshots of whatever it holds. What was made can be listed, applied and deleted; what it held then it holds again.
+void use_snapshots(BlockBackend& disk, uint16_t place) {
+    DiskSnapshots& snapshots = *disk.snapshots();
+    const auto told = [](const auto& done) {
+        if (!done) {
+            check_message(done.error());
+        }
+        return done.has_value();
+    };
+    const std::string name = std::to_string(place >> 13);
+    std::array<uint8_t, 512> before{};
+    std::array<uint8_t, 512> after{};
+    std::array<uint8_t, 16> state{};
+    if ((place & 64) != 0) {
+        told(snapshots.apply(name));
+        told(snapshots.read_state(name, place, state));
+        told(snapshots.remove(name));
+        return;
+    }
+    auto writer = snapshots.begin_state();
+    if (!told(writer) || !told((*writer)->write(std::vector<uint8_t>(place, uint8_t{7})))) {
+        return;
+    }
+    if (told(disk.read(0, before)) && told(snapshots.create({.id = {}, .name = name}, std::move(*writer)))) {
+        WEFT_ASSERT(told(snapshots.list()));
+        if (told(disk.write(0, std::array<uint8_t, 512>{1})) && told(snapshots.apply(name))) {
+            WEFT_ASSERT(disk.read(0, after).has_value() && before == after);
+        }
+        const auto got = snapshots.read_state(name, 0, state);
+        WEFT_ASSERT(got.has_value() && *got == std::min<size_t>(place, state.size()));
+        WEFT_ASSERT(*got == 0 || state[0] == 7);
+    }
+}
+
 void check_message(const Error& error) { WEFT_ASSERT(error.message().find('\n') == std::string::npos); }
 
 }  // namespace
@@ -135,6 +173,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         if ((place & 8) != 0) {
             static_cast<void>((*disk)->flush());
+        }
+        if ((place & 48) == 48 && !read_only) {
+            use_snapshots(**disk, place);
         }
     }
     WEFT_ASSERT(image.size() <= kLimit && image[0] == 'Q');

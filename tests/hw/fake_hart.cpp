@@ -1,5 +1,6 @@
 // The part of a hart that devices call, without an accelerator behind it: levels and compare values end in its state.
 #include "emulator/guest/riscv/cpu/debug_registers.h"
+#include "emulator/guest/riscv/cpu/saved_state.h"
 #include "emulator/guest/riscv/cpu/semihosting.h"
 #include "emulator/guest/riscv/guest_arch.h"
 #include "tests/hw/support.h"
@@ -26,6 +27,9 @@ std::optional<std::string> debug_description(std::string_view, const CpuModel&) 
 std::string read_debug_register(const State&, unsigned) { return {}; }
 bool write_debug_register(State&, unsigned, std::string_view) { return false; }
 std::optional<uint64_t> debug_translate(State&, uint64_t) { return std::nullopt; }
+
+// Nor are harts saved.
+void visit_state(State&, StateVisitor&) {}
 
 // Nothing runs here.
 size_t load_bytes(State&, uint64_t, std::span<uint8_t>) { return 0; }

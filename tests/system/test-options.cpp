@@ -457,3 +457,19 @@ TEST_CASE("-help names every option in lines that fit a terminal", "[options]") 
         CHECK(line.size() <= 85);
     }
 }
+
+TEST_CASE("-incoming and -loadvm", "[options]") {
+    for (const char* uri :
+         {"defer", "file:/a,b", "exec:gzip -dc x", "unix:/p", "tcp::44", "tcp:[::1]:44", "fd:7"}) {
+        CHECK(good({"-incoming", uri}).incoming == uri);
+    }
+    CHECK(bad({"-incoming", "carrier:pigeon"}) ==
+          "-incoming: 'carrier:pigeon' is none of file:PATH, exec:COMMAND, unix:PATH, tcp:HOST:PORT, fd:N");
+    CHECK(bad({"-incoming", "file"}) == "-incoming: 'file' says what it is, and not which");
+    CHECK(bad({"-incoming", "exec:"}) == "-incoming: 'exec:' says what it is, and not which");
+    CHECK(bad({"-incoming", "tcp:host"}) == "-incoming: tcp:host has no port");
+    CHECK(bad({"-incoming", "fd:x"}) == "-incoming: 'x' is no number of a descriptor");
+    CHECK(good({"-loadvm", "a"}).load_snapshot == "a");
+    CHECK(bad({"-loadvm", ""}) == "-loadvm: the value is empty");
+    CHECK(bad({"-loadvm", "a", "-incoming", "defer"}) == "-loadvm and -incoming exclude each other");
+}

@@ -73,6 +73,12 @@ void InsnClock::jump_to(uint64_t ns) {
     published_.store(time_, std::memory_order_relaxed);
 }
 
+void InsnClock::set_now_ns(uint64_t ns) {
+    time_ = ns;
+    stop_ = ns;
+    published_.store(ns, std::memory_order_relaxed);
+}
+
 void InsnClock::set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) {
     {
         MutexLock lock(mutex_);

@@ -76,6 +76,8 @@ class InsnClock {
     void advance(const Executor& vcpu, uint64_t insns);
     // All vCPUs are halted until `ns`.
     void jump_to(uint64_t ns);
+    // The time is another; a segment begins. While that thread is parked.
+    void set_now_ns(uint64_t ns);
 
     // ---- timers: any thread ----
     void set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* opaque) WEFT_EXCLUDES(mutex_);

@@ -109,13 +109,17 @@ void Vcpu::grow_jump_cache() {
     }
 }
 
-void Vcpu::reset() {
+void Vcpu::state_replaced() {
     forget_memory();
     rounding_known = false;
     halted = false;
     look_at_interrupts = true;
     short_turn = 0;
     header().raised = 0;
+}
+
+void Vcpu::reset() {
+    state_replaced();
     guest.reset(state(), guest.model);
 }
 

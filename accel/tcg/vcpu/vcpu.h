@@ -85,6 +85,8 @@ struct Vcpu final : accel::CodeUser {
     void out_of_memory();
     // Gives it a larger jump cache, if there is memory. Its thread, between two units.
     void grow_jump_cache();
+    // The guest's state was replaced by another: nothing is left that was derived from the one before, and it is not halted.
+    void state_replaced();
     // Back to reset values.
     void reset();
     // It never runs again, and nobody has a pointer to it any more.

@@ -8,6 +8,8 @@
 
 namespace weft::backend {
 
+class DiskSnapshots;  // disk_snapshots.h
+
 class BlockBackend {
   public:
     virtual ~BlockBackend() = default;
@@ -20,6 +22,9 @@ class BlockBackend {
     virtual Result<> read(uint64_t offset, std::span<uint8_t> data) = 0;
     virtual Result<> write(uint64_t offset, std::span<const uint8_t> data) = 0;
     virtual Result<> flush() = 0;
+
+    // Null: it keeps none.
+    virtual DiskSnapshots* snapshots() { return nullptr; }
 };
 
 }  // namespace weft::backend

@@ -24,6 +24,14 @@ constexpr Parameter kPath[] = {{"path", Kind::text, false}};
 constexpr Parameter kPathProperty[] = {{"path", Kind::text, false}, {"property", Kind::text, false}};
 constexpr Parameter kFlat[] = {{"flat", Kind::boolean, true}};
 constexpr Parameter kId[] = {{"id", Kind::text, false}};
+// There is one way to save a machine: what the last three ask for is refused where it is another.
+constexpr Parameter kMigrate[] = {{"uri", Kind::text, false},
+                                  {"detach", Kind::boolean, true},
+                                  {"resume", Kind::boolean, true},
+                                  {"blk", Kind::boolean, true},
+                                  {"inc", Kind::boolean, true}};
+constexpr Parameter kUri[] = {{"uri", Kind::text, false}};
+constexpr Parameter kCapabilities[] = {{"capabilities", Kind::array, false}};
 // Besides the properties of the driver.
 constexpr Parameter kDeviceAdd[] = {
     {"driver", Kind::text, false}, {"bus", Kind::text, true}, {"id", Kind::text, true}};
@@ -62,7 +70,13 @@ constexpr Command kCommands[] = {
     {"query-jobs", {}, "none", nothing_of_the_kind},
     {"query-iothreads", {}, "none", nothing_of_the_kind},
     {"query-mice", {}, "none", nothing_of_the_kind},
-    {"query-migrate-capabilities", {}, "none: there is no migration", nothing_of_the_kind},
+    {"migrate", kMigrate, "saves the machine to `file:`, `exec:`, `unix:`, `tcp:` or `fd:`; returns at once",
+     migrate},
+    {"migrate_cancel", {}, "ends that; the machine goes on", migrate_cancel},
+    {"migrate-incoming", kUri, "loads a machine from there, with `-incoming defer`", migrate_incoming},
+    {"migrate-set-capabilities", kCapabilities, "turns `events` on or off", migrate_set_capabilities},
+    {"query-migrate", {}, "how far the machine is saved or loaded", query_migrate},
+    {"query-migrate-capabilities", {}, "`events`, and whether it is on", query_migrate_capabilities},
     {"query-tpm-models", {}, "none", nothing_of_the_kind},
     {"query-tpm-types", {}, "none", nothing_of_the_kind},
     {"query-balloon", {}, "an error: there is none", query_balloon},
@@ -87,11 +101,12 @@ constexpr Command kCommands[] = {
 };
 
 constexpr Event kEvents[] = {
-    {"STOP", false, "the CPUs have stopped"},
-    {"RESUME", false, "the CPUs run again"},
-    {"RESET", true, "the machine was reset"},
-    {"SHUTDOWN", true, "the machine ends, and the emulator with it"},
-    {"POWERDOWN", false, "`system_powerdown` was asked for"},
+    {"STOP", EventData::none, "the CPUs have stopped"},
+    {"RESUME", EventData::none, "the CPUs run again"},
+    {"RESET", EventData::cause, "the machine was reset"},
+    {"SHUTDOWN", EventData::cause, "the machine ends, and the emulator with it"},
+    {"POWERDOWN", EventData::none, "`system_powerdown` was asked for"},
+    {"MIGRATION", EventData::status, "how far the machine is saved or loaded, with the capability `events`"},
 };
 
 bool is_of(const Json& value, Kind kind) {

@@ -51,9 +51,16 @@ const Command* find_command(std::string_view name);
 // Whether `arguments`, an object, are those of the command.
 std::expected<void, Failure> check_arguments(const Command& command, const Json& arguments);
 
+// What an event has as its data.
+enum class EventData : uint8_t {
+    none,
+    cause,   // guest, and the reason
+    status,  // status
+};
+
 struct Event {
     const char* name;
-    bool has_cause;  // data: guest, and the reason
+    EventData data;
     const char* help;
 };
 std::span<const Event> events();
@@ -71,6 +78,13 @@ Answer device_del(Subject& subject, const Json& arguments);
 Answer human_monitor_command(Subject& subject, const Json& arguments);
 Answer memsave(Subject& subject, const Json& arguments);
 Answer pmemsave(Subject& subject, const Json& arguments);
+// migration_commands.cpp:
+Answer migrate(Subject& subject, const Json& arguments);
+Answer migrate_cancel(Subject& subject, const Json& arguments);
+Answer migrate_incoming(Subject& subject, const Json& arguments);
+Answer migrate_set_capabilities(Subject& subject, const Json& arguments);
+Answer query_migrate(Subject& subject, const Json& arguments);
+Answer query_migrate_capabilities(Subject& subject, const Json& arguments);
 // query_machine.cpp:
 Answer query_version(Subject& subject, const Json& arguments);
 Answer query_status(Subject& subject, const Json& arguments);

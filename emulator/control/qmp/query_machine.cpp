@@ -25,9 +25,7 @@ Answer query_version(Subject& subject, const Json&) {
 }
 
 Answer query_status(Subject& subject, const Json&) {
-    const machine::MachineOperations& machine = subject.machine;
-    const char* const status = machine.running() ? "running" : machine.started() ? "paused" : "prelaunch";
-    return Json{{"running", machine.running()}, {"status", status}};
+    return Json{{"running", subject.machine.running()}, {"status", subject.machine.run_state()}};
 }
 
 Answer query_name(Subject& subject, const Json&) {

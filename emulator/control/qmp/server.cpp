@@ -33,6 +33,12 @@ void Server::event(const char* name, std::optional<machine::MachineCause> cause)
     }
 }
 
+void Server::migration_changed(machine::MigrationInfo::Status status) {
+    if (open_) {
+        session_.status_event("MIGRATION", machine::status_name(status));
+    }
+}
+
 void Server::send(std::string_view text) {
     if (open_ && !line_.write_whole({reinterpret_cast<const uint8_t*>(text.data()), text.size()})) {
         open_ = !line_.hang_up();

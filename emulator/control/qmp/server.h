@@ -31,6 +31,7 @@ class Server final : private backend::CharBackend::Receiver, private machine::Ma
     void was_reset(machine::MachineCause cause) override { event("RESET", cause); }
     void ends(machine::MachineCause cause) override { event("SHUTDOWN", cause); }
     void powerdown_requested() override { event("POWERDOWN"); }
+    void migration_changed(machine::MigrationInfo::Status status) override;
 
     void event(const char* name, std::optional<machine::MachineCause> cause = {});
     void send(std::string_view text);

@@ -81,6 +81,13 @@ Reason reason_of(machine::MachineCause cause) {
     return {false, "host-error"};
 }
 
+Json event_object(const char* name) {
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    return {{"event", name},
+            {"timestamp", {{"seconds", now.count() / 1'000'000}, {"microseconds", now.count() % 1'000'000}}}};
+}
+
 // As QEMU's, so that clients that read lines see them end.
 std::string line_of(const Json& value, bool pretty) { return json_text(value, pretty) + "\r\n"; }
 
@@ -102,16 +109,20 @@ void Session::event(const char* name, std::optional<machine::MachineCause> cause
     if (!negotiated_) {
         return;
     }
-    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    Json event{
-        {"event", name},
-        {"timestamp", {{"seconds", now.count() / 1'000'000}, {"microseconds", now.count() % 1'000'000}}}};
+    Json event = event_object(name);
     if (cause) {
         const Reason reason = reason_of(*cause);
         event["data"] = {{"guest", reason.guest}, {"reason", reason.name}};
     }
     send_(line_of(event, pretty_));
+}
+
+void Session::status_event(const char* name, const char* status) {
+    if (negotiated_) {
+        Json event = event_object(name);
+        event["data"] = {{"status", status}};
+        send_(line_of(event, pretty_));
+    }
 }
 
 void Session::text(const std::string& json) {

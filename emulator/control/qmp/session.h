@@ -27,6 +27,8 @@ class Session final : private JsonStream::Receiver {
 
     // One of commands.h's events(), for clients that have negotiated.
     void event(const char* name, std::optional<machine::MachineCause> cause = {});
+    // The same of one whose data is a status.
+    void status_event(const char* name, const char* status);
 
   private:
     void text(const std::string& json) override;

@@ -94,6 +94,44 @@ void Uart16550::reset() {
     update_irq();
 }
 
+void Uart16550::visit_state(StateVisitor& visitor) {
+    // More than the slowest line takes for four characters.
+    constexpr uint64_t kLongestTimeout = uint64_t{1} << 40;
+    const MutexLock lock(mutex_);
+    visitor.bytes("fifo", fifo_);
+    visitor.number("first", fifo_first_, kFifoSize - 1);
+    visitor.number("count", fifo_count_, kFifoSize);
+    visitor.flag("timeout pending", timeout_pending_);
+    visitor.flag("transmit pending", transmit_pending_);
+    visitor.number("IER", interrupt_enable_, uint8_t{0xf});
+    visitor.number("FCR", fifo_control_);
+    visitor.number("LCR", line_control_);
+    visitor.number("MCR", modem_control_, kModemMask);
+    visitor.number("LSR", line_errors_, kLineErrors);
+    visitor.number("MSR", modem_changes_, uint8_t{0xf});
+    visitor.number("SCR", scratch_);
+    visitor.number("divisor", divisor_);
+    const uint64_t now = control_.now_ns();
+    const bool runs = visitor.value<uint8_t>("timer", timer_running_ ? 1 : 0, 1) != 0;
+    const uint64_t left = visitor.value(
+        "timeout in",
+        runs && timeout_at_ns_ > now && visitor.saves() ? std::min(timeout_at_ns_ - now, kLongestTimeout) : 0,
+        kLongestTimeout);
+    if (visitor.loads()) {
+        if (timer_running_) {
+            timer_running_ = false;
+            control_.set_timer(UINT64_MAX, nullptr, this);
+        }
+        if (runs) {
+            arm(left);
+        }
+        // The line behind it may have what it could not bring before.
+        starved_ = true;
+        update_irq();
+        resume_backend();
+    }
+}
+
 void Uart16550::set_registers_to_reset() {
     interrupt_enable_ = 0;
     fifo_control_ = 0;
@@ -156,9 +194,14 @@ void Uart16550::start_timeout() {
                           ((line_control_ & 4) != 0 ? 2 : 1);
     const uint64_t divisor = divisor_ != 0 ? divisor_ : 1;
     const uint64_t duration = 4 * bits * 16 * divisor * 1'000'000'000 / kClockHz;
+    arm(duration);
+}
+
+void Uart16550::arm(uint64_t duration_ns) {
     timer_running_ = true;
+    timeout_at_ns_ = control_.now_ns() + duration_ns;
     control_.set_timer(
-        control_.now_ns() + duration, [](void* opaque) { static_cast<Uart16550*>(opaque)->timeout(); }, this);
+        timeout_at_ns_, [](void* opaque) { static_cast<Uart16550*>(opaque)->timeout(); }, this);
 }
 
 void Uart16550::stop_timeout() {

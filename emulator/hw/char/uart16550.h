@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/backend/char/char_backend.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
@@ -31,6 +32,7 @@ class Uart16550 final : private backend::CharBackend::Receiver {
     const mem::RegionPtr& region() const { return region_; }
     // Master reset; received characters are dropped.
     void reset();
+    void visit_state(StateVisitor& visitor);
 
   private:
     friend struct MmioOps<Uart16550>;
@@ -57,6 +59,7 @@ class Uart16550 final : private backend::CharBackend::Receiver {
     void clear_receiver() WEFT_REQUIRES(mutex_);
     void received() WEFT_REQUIRES(mutex_);
     void start_timeout() WEFT_REQUIRES(mutex_);
+    void arm(uint64_t duration_ns) WEFT_REQUIRES(mutex_);
     void stop_timeout() WEFT_REQUIRES(mutex_);
     void timeout();
     void resume_backend() WEFT_REQUIRES(mutex_);
@@ -73,6 +76,7 @@ class Uart16550 final : private backend::CharBackend::Receiver {
     unsigned fifo_count_ WEFT_GUARDED_BY(mutex_) = 0;
     bool starved_ WEFT_GUARDED_BY(mutex_) = false;  // the backend was told that there is no room
     bool timer_running_ WEFT_GUARDED_BY(mutex_) = false;
+    uint64_t timeout_at_ns_ WEFT_GUARDED_BY(mutex_) = 0;  // while it runs
     bool timeout_pending_ WEFT_GUARDED_BY(mutex_) = false;
     bool transmit_pending_ WEFT_GUARDED_BY(mutex_) =
         false;  // "holding register empty" is still to be reported

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -18,6 +19,7 @@
 #include "emulator/hw/core/debug_cpu.h"
 #include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/machine_control.h"
+#include "emulator/hw/core/saved_part.h"
 #include "emulator/memory/topology.h"
 #include "weft/guest.h"
 
@@ -42,6 +44,9 @@ class BoardCpu {
     virtual std::string name() const = 0;
     // For a debugger, once the state is attached.
     virtual DebugCpu& debug() = 0;
+    // Its state, as SavedPart::visit; on the vCPU's thread.
+    virtual void visit_state(StateVisitor& visitor) = 0;
+    virtual uint32_t state_version() const = 0;
 };
 
 // The owner makes a vCPU for every CPU and attaches its state before anything runs. Readers of the address spaces are
@@ -58,6 +63,11 @@ class Board {
     // Brings devices to their reset state, images back into memory and new random numbers into the device tree. All vCPUs are
     // paused and were reset before. Not needed before the first start.
     virtual void reset() = 0;
+
+    // All parts but CPUs and memory, in the order in which they are loaded: before the CPUs.
+    virtual std::vector<SavedPart> saved_parts() = 0;
+    // What must be equal where a saved machine is loaded: names, and what they are here, a word or a line each.
+    virtual std::vector<std::pair<std::string, std::string>> saved_facts() const = 0;
 
     // Makes /chosen/rng-seed, and what harts have for entropy, the same in every run from now on, and writes the device tree anew. While no vCPU runs.
     virtual void set_rng_seed(uint64_t seed) = 0;

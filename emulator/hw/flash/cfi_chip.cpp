@@ -178,6 +178,22 @@ void CfiChip::setup(Next next) {
     next_ = next;
 }
 
+void CfiChip::visit_state(StateVisitor& visitor) {
+    visitor.choice("shown", shown_, Shown::query);
+    const Next next = visitor.choice("next", next_, Next::confirm);
+    visitor.number("status", status_);
+    visitor.bits("locked", locked_);
+    visitor.number("buffer's block", buffer_block_, kBlocks - 1);
+    const uint32_t left = visitor.number("words to come", buffer_left_, UINT16_MAX + 1);
+    // A count that is too large was refused, and stays until the next.
+    visitor.require(next != Next::data || (left != 0 && left <= kBufferWords),
+                    "it waits for words that do not come");
+    visitor.list("buffer", buffer_, kBufferWords, [&](Buffered& one) {
+        visitor.number("word", one.word, kWords - 1);
+        visitor.number("value", one.value);
+    });
+}
+
 void CfiChip::sequence_error() {
     next_ = Next::command;
     status_ |= kProgramError | kEraseError;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/state_visitor.h"
+
 namespace weft::hw {
 
 // The chip's cells, by 16-bit words. Programming clears bits, erasing sets those of a block.
@@ -47,6 +49,8 @@ class CfiChip {
     uint16_t read(uint32_t word) const;
     // `mask`: 0xffff, or the byte that is written. Commands are in the low byte.
     void write(uint32_t word, uint16_t value, uint16_t mask);
+    // The cells are their owner's.
+    void visit_state(StateVisitor& visitor);
     // What was started could not be kept: the status says that it failed.
     void fail() { status_ |= kProgramError | kEraseError; }
 

@@ -76,6 +76,39 @@ void CfiFlash::reset() {
     show_as_rom(true);
 }
 
+void CfiFlash::visit_state(StateVisitor& visitor) {
+    const MutexLock lock(mutex_);
+    for (CfiChip& chip : chips_) {
+        chip.visit_state(visitor);
+    }
+    const bool rom = visitor.value<uint8_t>("seen as ROM", is_rom_ ? 1 : 0, 1) != 0;
+    const unsigned reads = visitor.value("reads as a device", array_reads_, kReadsUntilRom);
+    visitor.require(!rom || reads == 0, "it is seen as ROM and read as a device");
+    if (visitor.loads()) {
+        show_as_rom(rom);
+        array_reads_ = reads;
+        keep_all();
+    }
+}
+
+// In pieces, of which those that are equal are left alone.
+void CfiFlash::keep_all() {
+    if (image_ == nullptr || read_only()) {
+        return;
+    }
+    std::vector<uint8_t> kept(kBlockSize);
+    std::vector<uint8_t> cells(kBlockSize);
+    for (uint64_t at = 0; at != kSize; at += kBlockSize) {
+        guest_ram::read(cells.data(), cells_->host() + at, cells.size());
+        if (const Result<> read = image_->read(at, kept); read && kept == cells) {
+            continue;
+        }
+        changed_from_ = std::min(changed_from_, at);
+        changed_to_ = std::max(changed_to_, at + kBlockSize);
+    }
+    keep_changes();
+}
+
 void CfiFlash::show_as_rom(bool rom) {
     if (is_rom_ != rom) {
         rom_->set_enabled(rom);

@@ -34,6 +34,8 @@ class CfiFlash {
     const mem::RegionPtr& region() const { return region_; }
     // The cells keep what they hold.
     void reset();
+    // The cells are memory, and were loaded before: what differs from the image then is written to it.
+    void visit_state(StateVisitor& visitor);
 
   private:
     // One chip's half of each 32-bit word.
@@ -61,6 +63,7 @@ class CfiFlash {
     void show_as_rom(bool rom) WEFT_REQUIRES(mutex_);
     void write_chip(uint64_t offset, unsigned size, uint16_t value) WEFT_REQUIRES(mutex_);
     void keep_changes() WEFT_REQUIRES(mutex_);
+    void keep_all() WEFT_REQUIRES(mutex_);
 
     static DeviceStatus read(void* opaque, uint64_t offset, unsigned size, uint64_t* value);
     static DeviceStatus write(void* opaque, uint64_t offset, unsigned size, uint64_t value);

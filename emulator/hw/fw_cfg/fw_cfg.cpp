@@ -90,12 +90,25 @@ void FwCfg::reset() {
     dma_high_ = 0;
 }
 
+void FwCfg::visit_state(StateVisitor& visitor) {
+    const MutexLock lock(mutex_);
+    const uint16_t key = visitor.value("key", key_);
+    const uint64_t position = visitor.value("position", position_);
+    const uint32_t high = visitor.value("DMA address", dma_high_);
+    if (visitor.loads()) {
+        select(key);
+        position_ = position;
+        dma_high_ = high;
+    }
+}
+
 void FwCfg::guest_error(const std::string& reason) {
     control_.guest_error(fmt::format("fw_cfg: {}", reason).c_str());
 }
 
 // Bit 14 asks for writing, which no item here allows.
 void FwCfg::select(uint16_t key) {
+    key_ = key;
     selected_ = items_.find(key & ~uint16_t{0x4000});
     position_ = 0;
 }

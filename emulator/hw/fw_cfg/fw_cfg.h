@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/shared_bytes.h"
+#include "base/state_visitor.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
 #include "emulator/memory/reader.h"
@@ -66,6 +67,8 @@ class FwCfg {
 
     const mem::RegionPtr& region() const { return region_; }
     void reset();
+    // What is being read, and from where on: not the items.
+    void visit_state(StateVisitor& visitor);
 
   private:
     friend struct MmioOps<FwCfg>;
@@ -83,7 +86,8 @@ class FwCfg {
     const FwCfgItems items_;
     Mutex mutex_;
     mem::Reader dma_ WEFT_GUARDED_BY(mutex_);
-    const SharedBytes* selected_ WEFT_GUARDED_BY(mutex_);
+    uint16_t key_ WEFT_GUARDED_BY(mutex_) = FwCfgItems::kSignature;
+    const SharedBytes* selected_ WEFT_GUARDED_BY(mutex_);  // by key_; null: there is none
     uint64_t position_ WEFT_GUARDED_BY(mutex_) = 0;
     uint32_t dma_high_ WEFT_GUARDED_BY(mutex_) = 0;
     const mem::RegionPtr region_;

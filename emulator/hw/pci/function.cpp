@@ -138,6 +138,22 @@ void PciFunction::reset() {
     reset_device();
 }
 
+void PciFunction::visit_state(StateVisitor& visitor) {
+    std::array<uint32_t, kConfigSize / 4> words{};
+    for (unsigned i = 0; i < words.size(); ++i) {
+        words[i] = get(4 * i, 4);
+    }
+    visitor.numbers("configuration", std::span(words));
+    if (visitor.loads()) {
+        for (unsigned i = 0; i < kConfigSize; ++i) {
+            const auto saved = static_cast<uint8_t>(words[i / 4] >> 8 * (i % 4));
+            config_[i] = static_cast<uint8_t>((initial_[i] & ~writable_[i]) | (saved & writable_[i]));
+        }
+        map();
+    }
+    visit_device(visitor);
+}
+
 // UINT64_MAX: not decoded. So are addresses that nothing can be at: all ones, which drivers write to learn the size, and, of memory,
 // zero. I/O may be at zero: the board's window begins there, and EDK2 gives that address to the first device.
 uint64_t PciFunction::bar_address(unsigned index, const Bar& bar) const {

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/memory/topology.h"
 
@@ -99,6 +100,13 @@ class PciFunction {
     // The machine's. Under the bridge's lock.
     void reset();
 
+    // Whether visit_state() visits all that it has. Where it does not, machines that have it are not saved.
+    virtual bool can_be_saved() const { return false; }
+    // What it is, for who compares two machines.
+    uint32_t vendor_and_device() const { return get(pci::kVendor, 4); }
+    // Under the bridge's lock. Of the configuration space what the guest may write is loaded.
+    void visit_state(StateVisitor& visitor);
+
     // Asserts or releases INTA. Under the device's own lock.
     void set_interrupt(bool level);
 
@@ -127,6 +135,8 @@ class PciFunction {
     virtual void config_written(unsigned offset, unsigned size);
     // The machine's reset, besides the configuration space.
     virtual void reset_device() {}
+    // As SavedPart::visit, of all but the configuration space, which has been loaded before.
+    virtual void visit_device(StateVisitor&) {}
 
   private:
     struct Bar {

@@ -39,6 +39,13 @@ constexpr PciFunction::Identity kBridge = {
     .subsystem = 0x1100,
 };
 
+// It has nothing but its configuration space.
+class RootFunction final : public PciFunction {
+  public:
+    using PciFunction::PciFunction;
+    bool can_be_saved() const override { return true; }
+};
+
 std::optional<unsigned> hex(std::string_view text, unsigned max) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
@@ -65,7 +72,7 @@ PciHost::PciHost(mem::Topology& topology, mem::RegionPtr memory,
       site_{topology, std::move(memory), bus_space(topology, "pci-memory", mem::kEntireSpace),
             bus_space(topology, "pci-io", kIoSize), wires_},
       ecam_(topology.io("pcie-ecam", kEcamSize, kEcamOps, this, &mutex_)) {
-    plug({0, 0}, std::make_unique<PciFunction>(site_, "gpex-root", kBridge), false);
+    plug({0, 0}, std::make_unique<RootFunction>(site_, "gpex-root", kBridge), false);
 }
 
 void PciHost::plug(PciAddress address, std::unique_ptr<PciFunction> function, bool multifunction) {
@@ -82,6 +89,22 @@ void PciHost::reset() {
             function->reset();
         }
     }
+}
+
+std::vector<PciHost::Plugged> PciHost::plugged() const {
+    const MutexLock lock(mutex_);
+    std::vector<Plugged> all;
+    for (unsigned index = 0; index < kFunctions; ++index) {
+        if (const PciFunction* const function = functions_[index].get(); function != nullptr) {
+            all.push_back({{index / 8, index % 8}, function->vendor_and_device(), function->can_be_saved()});
+        }
+    }
+    return all;
+}
+
+void PciHost::visit_state(PciAddress address, StateVisitor& visitor) {
+    const MutexLock lock(mutex_);
+    functions_[address.index()]->visit_state(visitor);
 }
 
 // Bits 27 to 20 are the bus, 19 to 15 the slot, 14 to 12 the function.

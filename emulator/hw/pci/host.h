@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/mutex.h"
@@ -45,6 +46,16 @@ class PciHost {
     void plug(PciAddress address, std::unique_ptr<PciFunction> function, bool multifunction);
     void reset();
 
+    // Of each function that there is: where, what, and whether it can be saved.
+    struct Plugged {
+        PciAddress address;
+        uint32_t vendor_and_device;
+        bool can_be_saved;
+    };
+    std::vector<Plugged> plugged() const;
+    // The function at an address where there is one.
+    void visit_state(PciAddress address, StateVisitor& visitor);
+
   private:
     friend struct MmioOps<PciHost>;
 
@@ -54,7 +65,7 @@ class PciHost {
 
     PciWires wires_;
     const PciSite site_;
-    Mutex mutex_;
+    mutable Mutex mutex_;
     std::array<std::unique_ptr<PciFunction>, kFunctions> functions_ WEFT_GUARDED_BY(mutex_);
     const mem::RegionPtr ecam_;
 };

@@ -32,6 +32,21 @@ void Clint::reset() {
     write_mtime(UINT64_MAX, 0);
 }
 
+void Clint::visit_state(StateVisitor& visitor) {
+    const uint64_t mtime = visitor.value("mtime", targets_[0].hart->time());
+    if (visitor.loads()) {
+        write_mtime(UINT64_MAX, mtime);
+    }
+    for (size_t i = 0; i < hart_count_; ++i) {
+        const uint32_t msip = visitor.value("msip", targets_[i].msip.load(), uint32_t{1});
+        const uint64_t mtimecmp = visitor.value("mtimecmp", targets_[i].mtimecmp.load());
+        if (visitor.loads()) {
+            write_msip(targets_[i], msip);
+            write_mtimecmp(targets_[i], UINT64_MAX, mtimecmp);
+        }
+    }
+}
+
 void Clint::write_msip(Target& target, uint32_t value) {
     target.msip.store(value & 1);
     deliver_latest(target.msip, [&](uint32_t msip) {

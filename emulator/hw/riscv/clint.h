@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/state_visitor.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
@@ -28,6 +29,8 @@ class Clint {
     const mem::RegionPtr& region() const { return region_; }
     // No software interrupt, no timer, mtime 0. Harts are attached and paused.
     void reset();
+    // mtime goes on from the saved one. Harts are attached and paused.
+    void visit_state(StateVisitor& visitor);
 
   private:
     friend struct MmioOps<Clint>;

@@ -41,6 +41,27 @@ void Plic::reset() {
     }
 }
 
+void Plic::visit_state(StateVisitor& visitor) {
+    const MutexLock lock(mutex_);
+    visitor.numbers("priority", std::span(priority_), kMaxPriority);
+    visitor.numbers("level", std::span(level_));
+    visitor.numbers("pending", std::span(pending_));
+    visitor.numbers("forwarded", std::span(forwarded_));
+    for (Context& context : contexts_) {
+        visitor.numbers("enabled", std::span(context.enabled));
+        visitor.number("threshold", context.threshold, kMaxPriority);
+        visitor.flag("raised", context.raised);
+        if (visitor.loads()) {
+            context.hart->set_interrupt(context.interrupt, context.raised);
+        }
+    }
+    // There is no source 0, whose priority and bits stand for "none".
+    if (visitor.loads()) {
+        priority_[0] = 0;
+        pending_[0] &= ~1u;
+    }
+}
+
 void Plic::set_input(unsigned source, bool level) {
     WEFT_ASSERT(source != 0 && source < kSources);
     const MutexLock lock(mutex_);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
@@ -36,6 +37,8 @@ class Plic final : public InterruptSink {
     const mem::RegionPtr& region() const { return region_; }
     // All registers to zero; levels of inputs stay what devices made them. Harts are attached and paused.
     void reset();
+    // After those that drive its inputs, whose levels are among what is saved. Harts are attached and paused.
+    void visit_state(StateVisitor& visitor);
 
     // Lock order: a device's lock, then this one.
     void set_input(unsigned source, bool level) override;

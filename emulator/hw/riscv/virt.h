@@ -75,6 +75,8 @@ class VirtCpu final : public BoardCpu, private DebugCpu {
     void attach(void* state) override { hart_.attach(static_cast<riscv::State*>(state)); }
     std::string name() const override;
     DebugCpu& debug() override { return *this; }
+    void visit_state(StateVisitor& visitor) override;
+    uint32_t state_version() const override;
 
   private:
     // DebugCpu
@@ -106,6 +108,8 @@ class VirtBoard final : public Board {
     unsigned cpu_count() const override { return static_cast<unsigned>(cpus_.size()); }
     VirtCpu& cpu(unsigned index) override { return *cpus_[index]; }
     void reset() override;
+    std::vector<SavedPart> saved_parts() override;  // virt_saved.cpp, as saved_facts()
+    std::vector<std::pair<std::string, std::string>> saved_facts() const override;
     void set_rng_seed(uint64_t seed) override;
     const std::vector<uint8_t>& device_tree() const override { return device_tree_; }
 

@@ -44,6 +44,23 @@ void GoldfishRtc::reset() {
     update_irq();
 }
 
+void GoldfishRtc::visit_state(StateVisitor& visitor) {
+    const MutexLock lock(mutex_);
+    visitor.number("offset", offset_);
+    visitor.number("alarm", alarm_);
+    visitor.number("TIME_HIGH", latched_high_);
+    visitor.flag("pending", pending_);
+    visitor.flag("enabled", enabled_);
+    const bool runs = visitor.value<uint8_t>("armed", running_ ? 1 : 0, 1) != 0;
+    if (visitor.loads()) {
+        disarm();
+        if (runs) {
+            arm();
+        }
+        update_irq();
+    }
+}
+
 uint64_t GoldfishRtc::now() { return control_.wall_clock_ns() + offset_; }
 
 void GoldfishRtc::set_time(uint64_t time) {

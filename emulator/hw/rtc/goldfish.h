@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/mmio.h"
@@ -24,6 +25,8 @@ class GoldfishRtc {
     const mem::RegionPtr& region() const { return region_; }
     // No alarm, no interrupt; the time that the guest set stays.
     void reset();
+    // The guest's time goes on with the host's, with what the guest made it differ by.
+    void visit_state(StateVisitor& visitor);
 
   private:
     friend struct MmioOps<GoldfishRtc>;

@@ -84,6 +84,15 @@ void VirtioBlk::schedule() {
     }
 }
 
+// All requests that were made are done, but where the driver is stopped half-way: then it has a reset to come.
+void VirtioBlk::visit_state(StateVisitor& visitor) {
+    const uint64_t size = visitor.value("size", backend_.size());
+    visitor.require(size == backend_.size(), "the disk has another size here");
+    if (visitor.loads()) {
+        schedule();
+    }
+}
+
 void VirtioBlk::run() {
     MutexLock lock(transport_->mutex());
     const bool again = drain(lock);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/hw/virtio/virtqueue.h"
 
 namespace weft::hw {
@@ -49,6 +50,11 @@ class VirtioDevice {
     virtual void reset() {}
     // The driver put chains into queue `index`.
     virtual void notify(unsigned index) = 0;
+    // Whether visit_state() visits all that the device has besides what its transport knows of it. Where it does not, machines that have
+    // the device are not saved.
+    virtual bool can_be_saved() const { return false; }
+    // As SavedPart::visit. Queues have been loaded before; what the device does later, it asks for anew where it loads.
+    virtual void visit_state(StateVisitor&) {}
 };
 
 }  // namespace weft::hw

@@ -74,6 +74,21 @@ void VirtioMmio::reset_locked() {
     VirtioRegisters::reset_locked();
 }
 
+void VirtioMmio::visit_state(StateVisitor& visitor) {
+    constexpr uint32_t kMostShift = 31;
+    const MutexLock lock(mutex_);
+    if (device_ == nullptr) {
+        return;
+    }
+    visitor.number("page shift", page_shift_, kMostShift);
+    for (LegacyQueue& legacy : legacy_queues_) {
+        visitor.number("page", legacy.page);
+        const uint32_t alignment = visitor.number("alignment", legacy.alignment);
+        visitor.require(is_power_of_two(alignment), "a queue's alignment is no power of two");
+    }
+    visit_registers(visitor);
+}
+
 uint64_t VirtioMmio::offered_features() const {
     const uint64_t features = common_features();
     // 4.2.4: the legacy interface has 32 of them. It must be told there that descriptors are cut anywhere.

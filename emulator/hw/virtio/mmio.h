@@ -30,6 +30,12 @@ class VirtioMmio final : private VirtioRegisters {
     // The machine's: unlike the driver's reset it forgets the size of the guest's pages, too.
     void reset();
 
+    // What is plugged in, by its number (virtio 1.2, section 5); 0: nothing.
+    uint32_t device_id() const { return device_ != nullptr ? device_->id() : 0; }
+    VirtioMmioLayout layout() const { return layout_; }
+    bool can_be_saved() const { return device_ == nullptr || device_->can_be_saved(); }
+    void visit_state(StateVisitor& visitor);
+
   private:
     friend struct MmioOps<VirtioMmio>;
 

@@ -113,6 +113,25 @@ void VirtioNet::reset() {
     }
 }
 
+void VirtioNet::visit_state(StateVisitor& visitor) {
+    visitor.bytes("configuration", config_);
+    visitor.list("room", room_, kQueueSize, [&](VirtioChain& chain) {
+        chain.visit_state(visitor);
+        visitor.require(chain.readable_size == 0 && chain.writable_size >= kLegacyHeaderSize,
+                        "room for a frame that there is none in");
+    });
+    if (visitor.loads()) {
+        // What the network has for the driver of before is nobody's.
+        restarted_ = true;
+        if (backend_ != nullptr) {
+            backend_->wake();
+        } else if (!discarding_) {
+            discarding_ = true;
+            discard_later();
+        }
+    }
+}
+
 bool VirtioNet::restarted() WEFT_NO_THREAD_SAFETY_ANALYSIS {
     const MutexLock lock(transport_->mutex());
     return std::exchange(restarted_, false);

@@ -39,6 +39,9 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
     void attach(VirtioTransport& transport) override;
     void reset() override;
     void notify(unsigned index) override;
+    bool can_be_saved() const override { return true; }
+    // The network behind it is not part of it: its connections end.
+    void visit_state(StateVisitor& visitor) override;
 
   private:
     struct Header;

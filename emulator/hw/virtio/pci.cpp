@@ -165,6 +165,11 @@ void VirtioPci::reset_device() {
     reset_locked();
 }
 
+void VirtioPci::visit_device(StateVisitor& visitor) {
+    const MutexLock lock(mutex_);
+    visit_registers(visitor);
+}
+
 // ---- the window in the configuration space ----
 
 bool VirtioPci::window(uint32_t* offset, unsigned* size) const {

@@ -27,6 +27,8 @@ class VirtioPci final : public PciFunction, private VirtioRegisters {
     VirtioPci(const PciSite& site, MachineControl& control, std::unique_ptr<VirtioDevice> device,
               bool transitional);
 
+    bool can_be_saved() const override { return device_->can_be_saved(); }
+
   private:
     static const mem::MemoryRegionOps kModernOps, kLegacyOps;
 
@@ -34,6 +36,7 @@ class VirtioPci final : public PciFunction, private VirtioRegisters {
     void before_config_read(unsigned offset, unsigned size) override;
     void config_written(unsigned offset, unsigned size) override;
     void reset_device() override;
+    void visit_device(StateVisitor& visitor) override;
     // VirtioRegisters
     void set_irq(bool level) override { set_interrupt(level); }
     uint64_t offered_features() const override;

@@ -37,6 +37,31 @@ void VirtioRegisters::reset_locked() {
     }
 }
 
+void VirtioRegisters::visit_registers(StateVisitor& visitor) {
+    const uint64_t offered = visitor.value("offered features", offered_features());
+    visitor.require(offered == offered_features(),
+                    "the device offers other features here than where it was saved");
+    const auto count = visitor.value("queues", static_cast<uint32_t>(queues_.size()));
+    visitor.require(count == queues_.size(), "the device has another number of queues here");
+    if (visitor.error()) {
+        return;
+    }
+    for (Virtqueue& queue : queues_) {
+        queue.visit_state(visitor);
+    }
+    visitor.number("driver features", driver_features_);
+    visitor.number("device features select", device_features_select_);
+    visitor.number("driver features select", driver_features_select_);
+    visitor.number("queue select", queue_select_);
+    visitor.number("interrupt status", interrupt_status_);
+    visitor.number("status", status_, uint32_t{0xff});
+    visitor.flag("started by notification", started_by_notification_);
+    device_->visit_state(visitor);
+    if (visitor.loads()) {
+        set_irq(interrupt_status_ != 0);
+    }
+}
+
 bool VirtioRegisters::running() const {
     if ((status_ & kNeedsReset) != 0) {
         return false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/virtio/device.h"
 #include "emulator/memory/reader.h"
@@ -55,6 +56,8 @@ class VirtioRegisters : private VirtioTransport {
     void acknowledge(uint32_t interrupts) WEFT_REQUIRES(mutex_);
     // The driver's; transports with more to forget do so, too.
     virtual void reset_locked() WEFT_REQUIRES(mutex_);
+    // All that there is besides what transports add, the device's state at the end.
+    void visit_registers(StateVisitor& visitor) WEFT_REQUIRES(mutex_);
     // Whether the driver is one of the legacy interface, as far as it has said.
     bool legacy_driver() const WEFT_REQUIRES(mutex_) { return (driver_features_ & kVirtioVersion1) == 0; }
     void guest_error(const std::string& reason);

@@ -38,6 +38,16 @@ void VirtioRng::schedule() {
     control_.run_io([](void* opaque) { static_cast<VirtioRng*>(opaque)->run(); }, this);
 }
 
+// A request may wait for a backend that has no bytes now.
+void VirtioRng::visit_state(StateVisitor& visitor) {
+    visitor.maybe("waiting", waiting_, [&](VirtioChain& chain) { chain.visit_state(visitor); });
+    visitor.maybe("seed", random_state_, [&](uint64_t& state) { visitor.number("state", state); });
+    if (visitor.loads()) {
+        control_.set_timer(UINT64_MAX, nullptr, this);
+        schedule();
+    }
+}
+
 void VirtioRng::run() {
     MutexLock lock(transport_->mutex());
     const Outcome outcome = drain(lock);

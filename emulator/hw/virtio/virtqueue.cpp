@@ -73,17 +73,24 @@ void Virtqueue::set_ring(uint64_t address, uint32_t alignment) {
     used_ = align_up(available_ + kRingEntries + kAvailEntry * size_ + 2, alignment);
 }
 
-Result<> Virtqueue::enable(uint64_t features) {
-    if (size_ > max_size_ || !is_power_of_two(size_)) {
-        return fail(fmt::format("queue size {} is no power of two up to {}", size_, max_size_));
+Result<> Virtqueue::check(const Setup& setup) const {
+    const auto& [size, descriptors, available, used] = setup;
+    if (size > max_size_ || !is_power_of_two(size)) {
+        return fail(fmt::format("queue size {} is no power of two up to {}", size, max_size_));
     }
-    if (!is_aligned(descriptors_, 16) || !is_aligned(available_, 2) || !is_aligned(used_, 4)) {
-        return fail(
-            fmt::format("queue at {:#x}, {:#x}, {:#x} is not aligned", descriptors_, available_, used_));
+    if (!is_aligned(descriptors, 16) || !is_aligned(available, 2) || !is_aligned(used, 4)) {
+        return fail(fmt::format("queue at {:#x}, {:#x}, {:#x} is not aligned", descriptors, available, used));
     }
     // So that sums of these with offsets into the queue never wrap.
-    if (std::max({descriptors_, available_, used_}) > UINT64_MAX - (uint64_t{1} << 20)) {
+    if (std::max({descriptors, available, used}) > UINT64_MAX - (uint64_t{1} << 20)) {
         return fail("queue at the end of the address space");
+    }
+    return {};
+}
+
+Result<> Virtqueue::enable(uint64_t features) {
+    if (Result<> checked = check({size_, descriptors_, available_, used_}); !checked) {
+        return checked;
     }
     ready_ = true;
     ++life_;
@@ -101,6 +108,41 @@ void Virtqueue::reset() {
     descriptors_ = 0;
     available_ = 0;
     used_ = 0;
+}
+
+void Virtqueue::visit_state(StateVisitor& visitor) {
+    Setup setup{};
+    setup.size = visitor.number("size", size_);
+    setup.descriptors = visitor.number("descriptors", descriptors_);
+    setup.available = visitor.number("available", available_);
+    setup.used = visitor.number("used", used_);
+    const bool ready = visitor.flag("ready", ready_);
+    const Result<> checked = ready ? check(setup) : Result<>();
+    visitor.require(checked.has_value(), checked ? "" : checked.error().message().c_str());
+    visitor.number("life", life_);
+    visitor.flag("event index", event_index_);
+    visitor.flag("indirect", indirect_);
+    visitor.number("next available", next_available_);
+    visitor.number("used index", used_index_);
+    visitor.number("interrupted at", interrupted_at_);
+}
+
+void VirtioChain::visit_state(StateVisitor& visitor) {
+    visitor.number("head", head);
+    visitor.number("life", life);
+    const auto visit_parts = [&](const char* name, std::vector<Part>& parts, uint64_t& sum) {
+        uint64_t size = 0;
+        visitor.list(name, parts, kMaxParts + 1, [&](Part& part) {
+            visitor.number("address", part.address);
+            size += visitor.number("size", part.size);
+        });
+        if (!visitor.saves()) {
+            sum = size;
+        }
+    };
+    // A chain that is visited to be checked or loaded is a new one.
+    visit_parts("readable", readable, readable_size);
+    visit_parts("writable", writable, writable_size);
 }
 
 Result<Virtqueue::Descriptor> Virtqueue::descriptor(mem::Reader& dma, uint64_t table, uint32_t index) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/state_visitor.h"
 #include "emulator/memory/reader.h"
 
 namespace weft::hw {
@@ -34,6 +35,9 @@ struct VirtioChain {
     // Copies between `data` and the bytes from `offset` on, which lie within the size. False: guest memory that is no RAM.
     bool read(mem::Reader& dma, uint64_t offset, std::span<uint8_t> data) const;
     bool write(mem::Reader& dma, uint64_t offset, std::span<const uint8_t> data) const;
+
+    // Of one that a device keeps.
+    void visit_state(StateVisitor& visitor);
 };
 
 // Guarded by its device's lock, as is the reader handed in.
@@ -64,6 +68,7 @@ class Virtqueue {
     // was enabled again. Then nothing of the chain may be touched any more.
     bool owns(const VirtioChain& chain) const { return ready_ && chain.life == life_; }
     void reset();
+    void visit_state(StateVisitor& visitor);
 
     // Takes the next chain, if there is one. An error means that the driver broke the rules, and the device needs a reset.
     Result<std::optional<VirtioChain>> pop(mem::Reader& dma);
@@ -83,6 +88,12 @@ class Virtqueue {
         uint32_t size;
         uint16_t flags, next;
     };
+    // What enable() demands of what the driver set up.
+    struct Setup {
+        uint16_t size;
+        uint64_t descriptors, available, used;
+    };
+    Result<> check(const Setup& setup) const;
     Result<Descriptor> descriptor(mem::Reader& dma, uint64_t table, uint32_t index) const;
     Result<> collect(mem::Reader& dma, VirtioChain& chain) const;
     Result<uint16_t> available_index(mem::Reader& dma) const;

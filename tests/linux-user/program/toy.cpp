@@ -107,6 +107,7 @@ const AccelOps kOps = {
     .process =
         [](AccelInstance* instance) { return instance->toy->has_process_mode ? &kProcessOps : nullptr; },
     .debug = nullptr,
+    .save = nullptr,
 };
 
 const AccelDescriptor kToyAccelerator = {

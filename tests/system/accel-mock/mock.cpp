@@ -264,9 +264,11 @@ const ProcessOps* process(AccelInstance*) { return nullptr; }
 
 const DebugOps* debug(AccelInstance*) { return nullptr; }
 
-constexpr AccelOps kOps = {destroy, vcpu_create, vcpu_destroy,     resume,      pause,
-                           reset,   vcpu_run,    ram_write_begins, ram_written, topology_changed,
-                           report,  services,    virtual_time,     process,     debug};
+const SaveOps* save(AccelInstance*) { return nullptr; }
+
+constexpr AccelOps kOps = {
+    destroy,     vcpu_create,      vcpu_destroy, resume,   pause,        reset,   vcpu_run, ram_write_begins,
+    ram_written, topology_changed, report,       services, virtual_time, process, debug,    save};
 
 }  // namespace
 

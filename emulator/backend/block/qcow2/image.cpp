@@ -21,7 +21,7 @@ Result<std::unique_ptr<Image>> Image::open(const std::string& name, std::unique_
     Result<> opened = image->file_.open();
     if (opened) {
         const MutexLock lock(image->mutex_);
-        opened = image->metadata_.open(!settings.read_only);
+        opened = image->metadata_->open(!settings.read_only);
     }
     image->opened_ = opened.has_value();
     return opened ? Result<std::unique_ptr<Image>>(std::move(image)) : std::unexpected(opened.error());
@@ -34,14 +34,14 @@ Image::Image(std::string name, std::unique_ptr<ImageFile> file, const Header& he
       settings_(settings),
       file_(std::move(file)),
       backing_(std::move(backing)),
-      metadata_(file_, header_) {}
+      metadata_(std::in_place, file_, header_) {}
 
 Image::~Image() {
     if (settings_.read_only || !opened_) {
         return;
     }
     const MutexLock lock(mutex_);
-    if (const Result<> closed = metadata_.close(); !closed) {
+    if (const Result<> closed = metadata_->close(); !closed) {
         print_warning(
             fmt::format("{}: what was written last may be missing: {}", name_, closed.error().message()));
     }
@@ -55,7 +55,7 @@ Result<Image::Extent> Image::extent_at(uint64_t offset) {
     if (offset >= header_.size) {
         return extent;  // the rest of the last cluster
     }
-    const Result<L2Entry> entry = metadata_.entry(offset >> header_.cluster_bits);
+    const Result<L2Entry> entry = metadata_->entry(offset >> header_.cluster_bits);
     if (!entry) {
         return std::unexpected(entry.error());
     }
@@ -158,12 +158,12 @@ Result<size_t> Image::read_piece(uint64_t offset, std::span<uint8_t> data) {
         if (extent->kind == Kind::compressed) {
             done = read_compressed(extent->descriptor, offset, piece);
         } else {
-            const uint64_t freed = metadata_.freed();
+            const uint64_t freed = metadata_->freed();
             lock.unlock();
             done = read_place(*extent, offset, piece);
             lock.lock();
             // A cluster of the image's own stays where it is. Another one's place may have become free meanwhile, and somebody else's.
-            if (extent->kind == Kind::data && !extent->own && metadata_.freed() != freed) {
+            if (extent->kind == Kind::data && !extent->own && metadata_->freed() != freed) {
                 continue;
             }
         }
@@ -219,9 +219,9 @@ void Image::release(const L2Entry& entry) {
         if (unpacked_descriptor_ == entry.descriptor) {
             unpacked_descriptor_ = 0;  // others may be compressed there later
         }
-        metadata_.release(place.offset, place.size);
+        metadata_->release(place.offset, place.size);
     } else if (entry.offset() != 0) {
-        metadata_.release(entry.offset(), header_.cluster_size());
+        metadata_->release(entry.offset(), header_.cluster_size());
     }
 }
 
@@ -229,7 +229,7 @@ void Image::release(const L2Entry& entry) {
 Result<uint64_t> Image::count_new(uint64_t cluster, uint64_t limit) {
     uint64_t count = 0;
     for (; count != limit; ++count) {
-        const Result<L2Entry> entry = metadata_.entry(cluster + count);
+        const Result<L2Entry> entry = metadata_->entry(cluster + count);
         if (!entry) {
             return std::unexpected(entry.error());
         }
@@ -255,11 +255,11 @@ bool Image::rewritten(const L2Entry& entry, bool fresh) const {
 Result<> Image::write_run(const NewData& what, std::span<const uint8_t> data) {
     const uint64_t size = header_.cluster_size();
     const uint64_t part = header_.subcluster_size();
-    if (!metadata_.data_place(what.host, what.count * size)) {
+    if (!metadata_->data_place(what.host, what.count * size)) {
         return fail(fmt::format("it is damaged: data and a table at {:#x}", what.host));
     }
-    const Result<L2Entry> first = metadata_.entry(what.cluster);
-    const Result<L2Entry> last = first ? metadata_.entry(what.cluster + what.count - 1) : first;
+    const Result<L2Entry> first = metadata_->entry(what.cluster);
+    const Result<L2Entry> last = first ? metadata_->entry(what.cluster + what.count - 1) : first;
     if (!last) {
         return std::unexpected(last.error());
     }
@@ -286,7 +286,7 @@ Result<> Image::set_entries(const NewData& what, uint64_t& done) {
     const uint64_t size = header_.cluster_size();
     const uint64_t part = header_.subcluster_size();
     for (; done != what.count; ++done) {
-        const Result<L2Entry> old = metadata_.entry(what.cluster + done);
+        const Result<L2Entry> old = metadata_->entry(what.cluster + done);
         if (!old) {
             return std::unexpected(old.error());
         }
@@ -295,7 +295,7 @@ Result<> Image::set_entries(const NewData& what, uint64_t& done) {
         const L2Entry entry =
             written_entry(header_, *old, what.host + done * size, static_cast<unsigned>(from / part),
                           static_cast<unsigned>((to - 1) / part), rewritten(*old, what.fresh));
-        if (Result<> set = metadata_.set_entry(what.cluster + done, entry); !set) {
+        if (Result<> set = metadata_->set_entry(what.cluster + done, entry); !set) {
             return set;
         }
         if (what.fresh) {
@@ -310,7 +310,7 @@ Result<size_t> Image::write_new(uint64_t offset, std::span<const uint8_t> data) 
     const uint64_t size = header_.cluster_size();
     NewData what{.cluster = offset >> header_.cluster_bits, .count = 1, .from = offset % size};
     const uint64_t in_table = header_.l2_entries() - what.cluster % header_.l2_entries();
-    const Result<> own = metadata_.own_table(what.cluster);
+    const Result<> own = metadata_->own_table(what.cluster);
     const Result<uint64_t> wanted =
         own ? count_new(what.cluster, std::min(in_table, div_round_up(what.from + data.size(), size)))
             : std::unexpected(own.error());
@@ -319,7 +319,7 @@ Result<size_t> Image::write_new(uint64_t offset, std::span<const uint8_t> data) 
     }
     Refcounts::Run run;
     if (*wanted != 0) {
-        const Result<Refcounts::Run> taken = metadata_.allocate(*wanted);
+        const Result<Refcounts::Run> taken = metadata_->allocate(*wanted);
         if (!taken) {
             return std::unexpected(taken.error());
         }
@@ -328,7 +328,7 @@ Result<size_t> Image::write_new(uint64_t offset, std::span<const uint8_t> data) 
         what.fresh = true;
         what.host = run.first << header_.cluster_bits;
     } else {
-        const Result<L2Entry> entry = metadata_.entry(what.cluster);
+        const Result<L2Entry> entry = metadata_->entry(what.cluster);
         if (!entry) {
             return std::unexpected(entry.error());
         }
@@ -340,7 +340,7 @@ Result<size_t> Image::write_new(uint64_t offset, std::span<const uint8_t> data) 
     done = done ? set_entries(what, set) : done;
     if (!done) {
         if (what.fresh) {
-            metadata_.take_back({.first = run.first + set, .count = run.count - set});
+            metadata_->take_back({.first = run.first + set, .count = run.count - set});
         }
         return std::unexpected(done.error());
     }
@@ -349,7 +349,7 @@ Result<size_t> Image::write_new(uint64_t offset, std::span<const uint8_t> data) 
 
 Result<size_t> Image::write_piece(uint64_t offset, std::span<const uint8_t> data) {
     MutexLock lock(mutex_);
-    if (Result<> begun = metadata_.begin_writing(); !begun) {
+    if (Result<> begun = metadata_->begin_writing(); !begun) {
         return std::unexpected(begun.error());
     }
     const Result<Extent> extent = find(offset, data.size());
@@ -359,7 +359,7 @@ Result<size_t> Image::write_piece(uint64_t offset, std::span<const uint8_t> data
     if (!extent->own) {
         return write_new(offset, data);
     }
-    if (!metadata_.data_place(extent->host, extent->length)) {
+    if (!metadata_->data_place(extent->host, extent->length)) {
         return fail(fmt::format("it is damaged: data and a table at {:#x}", extent->host));
     }
     // A cluster of the image's own stays where it is.
@@ -389,7 +389,7 @@ Result<> Image::flush() {
         return {};
     }
     const MutexLock lock(mutex_);
-    const Result<> flushed = metadata_.flush();
+    const Result<> flushed = metadata_->flush();
     return flushed ? flushed : named(flushed.error());
 }
 

@@ -2,16 +2,18 @@
 // in QEMU's sources. metadata.h has the order of writes.
 //
 // Not there, and refused when the image is opened: encryption, external data files, features without a name here. Clusters are compressed by
-// others only; snapshots are kept as they are. Nothing becomes unallocated: the device offers neither discarding nor writing of zeros.
+// others only. Nothing becomes unallocated: the device offers neither discarding nor writing of zeros.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/mutex.h"
 #include "emulator/backend/block/block_backend.h"
 #include "emulator/backend/block/image_file.h"
+#include "emulator/backend/block/qcow2/image_snapshots.h"
 #include "emulator/backend/block/qcow2/metadata.h"
 
 namespace weft::backend::qcow2 {
@@ -23,6 +25,8 @@ struct ImageSettings {
 
 class Image final : public BlockBackend {
   public:
+    friend class ImageSnapshots;  // whose image it is
+
     // `name` begins messages. `header` was read from `file`, which is locked by now and is this image's alone if it is written to.
     // `backing` is what is read where the image has nothing; null: zeros. Errors name no image.
     static Result<std::unique_ptr<Image>> open(const std::string& name, std::unique_ptr<ImageFile> file,
@@ -34,6 +38,8 @@ class Image final : public BlockBackend {
     uint64_t size() const override { return header_.size; }
     bool read_only() const override { return settings_.read_only; }
     const char* format() const override { return "qcow2"; }
+    // Where it is written to.
+    DiskSnapshots* snapshots() override { return settings_.read_only ? nullptr : &snapshots_; }
     // Data of clusters that are allocated already is read and written without a lock; what allocates, and compressed clusters, one
     // at a time. What lies behind the end of the file reads as zeros.
     Result<> read(uint64_t offset, std::span<uint8_t> data) override;
@@ -83,18 +89,19 @@ class Image final : public BlockBackend {
     void release(const L2Entry& entry) WEFT_REQUIRES(mutex_);
 
     const std::string name_;
-    const Header header_;
+    Header header_;  // where tables are changes with snapshots, under mutex_; all else is constant
     const ImageSettings settings_;
     OrderedFile file_;
     const std::unique_ptr<BlockBackend> backing_;
     bool opened_ = false;
 
     Mutex mutex_;
-    Metadata metadata_ WEFT_GUARDED_BY(mutex_);
+    std::optional<Metadata> metadata_ WEFT_GUARDED_BY(mutex_);  // there, but for moments
     // The compressed cluster that was read last; 0: none.
     uint64_t unpacked_descriptor_ WEFT_GUARDED_BY(mutex_) = 0;
     std::vector<uint8_t> unpacked_ WEFT_GUARDED_BY(mutex_);
     std::vector<uint8_t> packed_ WEFT_GUARDED_BY(mutex_);
+    ImageSnapshots snapshots_{*this};
 };
 
 }  // namespace weft::backend::qcow2

@@ -58,6 +58,11 @@ class Metadata {
     // Whether guest data may be written to these bytes of the file: no table is there.
     bool data_place(uint64_t offset, uint64_t size) const;
 
+    // The cluster's reference count; 0 where it has none.
+    Result<uint64_t> reference_count(uint64_t cluster) { return refcounts_.get(cluster); }
+    // The L1 table, as the image has it after close().
+    const std::vector<uint64_t>& l1() const { return l1_; }
+
     // Before anything else changes: what the header asks for.
     Result<> begin_writing();
     Result<> flush();

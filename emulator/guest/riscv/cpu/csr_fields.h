@@ -22,6 +22,7 @@ uint64_t read_misa(const State& state, unsigned number);
 bool fp_enabled(const State& state, unsigned number);
 uint64_t read_fp(const State& state, unsigned number);  // fflags, frm, fcsr
 void write_fp(State& state, unsigned number, uint64_t value, uint64_t mask);
+bool satp_mode_there(const State& state, uint64_t satp);  // whether the hart has the mode
 bool satp_allowed(const State& state, unsigned number);
 void write_satp(State& state, unsigned number, uint64_t value, uint64_t mask);
 

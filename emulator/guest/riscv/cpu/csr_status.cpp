@@ -103,6 +103,8 @@ void write_fp(State& state, unsigned number, uint64_t value, uint64_t) {
     state.mstatus |= kStatusFs;
 }
 
+bool satp_mode_there(const State& state, uint64_t satp) { return has_mode(state, satp_mode(satp)); }
+
 // 3.1.6.5: TVM takes satp (and SFENCE.VMA) from S mode.
 bool satp_allowed(const State& state, unsigned) {
     return state.priv == Priv::machine || (state.mstatus & kStatusTvm) == 0;

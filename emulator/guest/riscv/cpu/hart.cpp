@@ -85,6 +85,21 @@ void Hart::set_time_offset(uint64_t ticks) {
     header.services->kick(header.vcpu);
 }
 
+void Hart::visit_state(StateVisitor& visitor) {
+    visitor.maybe("entropy", fixed_entropy_,
+                  [&](uint64_t& generator) { visitor.number("generator", generator); });
+}
+
+void Hart::rearm_anew(State& state) {
+    {
+        MutexLock lock(timer_mutex_);
+        deadline_ns_.store(UINT64_MAX, std::memory_order_relaxed);
+        const StateHeader& header = state_header(&state);
+        header.services->set_deadline(header.vcpu, UINT64_MAX);
+    }
+    rearm(state);
+}
+
 void Hart::rearm(State& state) {
     MutexLock lock(timer_mutex_);
     machine_timer_enabled_ = (state.mie & kIntMti) != 0;

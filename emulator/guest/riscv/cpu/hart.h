@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/mutex.h"
+#include "base/state_visitor.h"
 #include "emulator/guest/riscv/cpu/state.h"
 #include "weft/guest.h"
 
@@ -70,9 +71,14 @@ class Hart {
     // The next 16 bits of it; nothing where the host's are wanted. On the vCPU's thread.
     std::optional<uint16_t> next_fixed_entropy();
 
+    // What the hart has beside its state (saved_state.h). On the vCPU's thread, while it is paused.
+    void visit_state(StateVisitor& visitor);
+
     // For the rest of the hart, on its vCPU's thread. Takes note of mie, menvcfg and stimecmp in `state` and
     // sets the deadline to the next compare value that an enabled timer waits for.
     void rearm(State& state);
+    // The same after `state` was replaced, whatever deadline was set before: that may have come, or be of another time.
+    void rearm_anew(State& state);
     // The same, with mtimecmp out of reach, for a reset.
     void reset_timers(State& state);
     // The deadline that was set last: UINT64_MAX for none.
