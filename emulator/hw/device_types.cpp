@@ -1,5 +1,8 @@
 #include "emulator/hw/device_types.h"
 
+#include <utility>
+
+#include "emulator/hw/virtio/9p.h"
 #include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/net.h"
 #include "emulator/hw/virtio/rng.h"
@@ -8,13 +11,20 @@ namespace weft::hw {
 
 std::span<const DeviceType* const> device_types() {
     static constexpr const DeviceType* kTypes[] = {
-        &kVirtioBlkType,    &kVirtioNetType,    &kVirtioRngType,
-        &kVirtioBlkPciType, &kVirtioNetPciType, &kVirtioRngPciType,
+        &kVirtioBlkType,    &kVirtioNetType,    &kVirtioRngType,    &kVirtio9pType,
+        &kVirtioBlkPciType, &kVirtioNetPciType, &kVirtioRngPciType, &kVirtio9pPciType,
     };
     return kTypes;
 }
 
 const DeviceType* find_device_type(std::string_view name) {
+    // Other names, which are QEMU's.
+    static constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
+        {"virtio-9p", "virtio-9p-pci"},
+    };
+    for (const auto& [alias, type] : kAliases) {
+        name = name == alias ? type : name;
+    }
     for (const DeviceType* type : device_types()) {
         if (name == type->name) {
             return type;

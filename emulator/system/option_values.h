@@ -109,6 +109,10 @@ Result<> check_references(RawOptions& raw);
 // The same of networks; gives addresses to cards that have none.
 Result<> check_networks(RawOptions& raw);
 
+// option_folders.cpp
+Result<> parse_fsdev(RawOptions& raw, const std::string& value);
+Result<> parse_virtfs(RawOptions& raw, const std::string& value);
+
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
 
 bool is_help(const std::string& word);
