@@ -311,7 +311,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step :
              {choose_machine, choose_accelerators, choose_lines, choose_semihosting, choose_blocks,
-              choose_flash, choose_devices, check_references, check_networks}) {
+              choose_flash, choose_devices, choose_device_lines, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

@@ -144,9 +144,10 @@ struct Options {
     // Images of flash memories, by unit: indices into drives. No more than MachineType::flashes.
     std::vector<std::optional<size_t>> flash;
     std::vector<FwCfgChoice> fw_cfg;
-    std::vector<ObjectChoice> objects;    // ids are distinct
-    std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
-    std::vector<FolderChoice> folders;    // ids are distinct
+    std::vector<ObjectChoice> objects;       // ids are distinct
+    std::vector<NetworkChoice> networks;     // ids are distinct; each is one device's at most
+    std::vector<FolderChoice> folders;       // ids are distinct
+    std::vector<SerialChoice> device_lines;  // -chardev that devices name; ids are distinct, none is shared
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
 

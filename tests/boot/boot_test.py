@@ -19,6 +19,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -494,6 +495,65 @@ def share(model="none", device="virtio-9p-pci", options="msize=262144", accel="t
     return case
 
 
+class PortServer:
+    """The other end of weft.port: what it hears there."""
+
+    def __init__(self, path):
+        self.heard = b""
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(1)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        connection = self.listener.accept()[0]
+        connection.sendall(b"hello guest\n" + numbers(1, 60000)[:300000])
+        while not self.heard.endswith(b"\n200000\n"):
+            piece = connection.recv(65536)
+            if not piece:
+                return
+            self.heard += piece
+        connection.sendall(b"all of it\n")
+        # Until the machine has gone.
+        while connection.recv(65536):
+            pass
+
+
+def console_ports(emulator, modules, guest):
+    """The kernel's console on a virtio console, and a port by its name; the same on QEMU."""
+
+    def extra(folder):
+        folder = pathlib.Path(folder)
+        return PortServer(folder / "socket"), (
+            "-device", "virtio-serial-pci", "-chardev", "file,id=c0,path=%s" % (folder / "console"),
+            "-device", "virtconsole,chardev=c0", "-chardev", "socket,id=c1,path=%s" % (folder / "socket"),
+            "-device", "virtserialport,chardev=c1,name=org.example.port")
+
+    def console_lines(folder):
+        text = (pathlib.Path(folder) / "console").read_bytes().decode().replace("\r", "").split("\n")
+        return weft_lines(text)
+
+    append = "console=hvc0 weft.port"
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as peer_folder:
+        server, options = extra(folder)
+        run = Run(emulator, modules, guest, "tcg", 2, append, options)
+        yield run
+        run.ended()
+        lines = console_lines(folder)
+        expected = ["WEFT console=ttyS0 hvc0", "WEFT port=org.example.port", "WEFT heard=hello guest",
+                    "WEFT received=%s" % hashlib.sha256(numbers(1, 60000)[:300000]).hexdigest(), "WEFT heard=all of it"]
+        if lines != expected:
+            raise Failure("the guest printed %s on its console" % lines)
+        if server.heard != numbers(1, 200000):
+            raise Failure("of the guest's numbers %d bytes came" % len(server.heard))
+        peer, options = extra(peer_folder)
+        if peer_lines(guest, append, options) is None:
+            return
+        if console_lines(peer_folder) != lines or peer.heard != server.heard:
+            raise Failure("on QEMU the guest printed %s" % console_lines(peer_folder))
+
+
 def random_bytes(run):
     return bytes.fromhex("".join(line[12:] for line in run.lines if line.startswith("WEFT random=")))
 
@@ -652,6 +712,7 @@ CASES = {
     "share-mmio": share(device="virtio-9p-device", options="msize=8192,cache=mmap"),
     "share-mapped": share(model="mapped-xattr"),
     "share-insn": share(accel="tcg,thread=single,clock=insn"),
+    "console": console_ports,
     "reboot": reboots,
     "no-reboot": no_reboot,
     "soak": plain("tcg", 1, 5),
