@@ -10,7 +10,7 @@ namespace weft::hw {
 
 std::span<const DeviceType* const> device_types();
 
-// By name; null: there is none.
+// By name, or by another one that QEMU has for it; null: there is none.
 const DeviceType* find_device_type(std::string_view name);
 
 }  // namespace weft::hw

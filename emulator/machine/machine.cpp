@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/messages.h"
 #include "base/text_values.h"
 #include "emulator/accel/text_sinks.h"
@@ -123,6 +124,20 @@ Result<> Machine::build_board(const MachineConfig& config, hw::BoardPlan& plan) 
         return std::unexpected(io.error());
     }
     io_ = std::move(*io);
+    const bool shares_folders = std::ranges::any_of(
+        config.backends.devices,
+        [](const hw::DeviceConfig& device) { return !device.reference(hw::PropertyKind::fsdev).empty(); });
+    if (shares_folders) {
+        Result<std::unique_ptr<IoWorker>> file_io = IoWorker::create(
+            [](void* self) {
+                static_cast<Machine*>(self)->fatal("out of memory: a shared folder's request cannot be done");
+            },
+            this);
+        if (!file_io) {
+            return std::unexpected(file_io.error());
+        }
+        file_io_ = std::move(*file_io);
+    }
     Result<std::unique_ptr<hw::Board>> board = plan.build(config.backends, *this);
     if (!board) {
         return std::unexpected(board.error());
@@ -207,6 +222,7 @@ Machine::~Machine() {
         ops_->destroy(accel_);
     }
     io_.reset();
+    file_io_.reset();
     board_.reset();
     // Nobody is left who could ask for anything.
     loop_.cancel(shutdown_work_);
@@ -339,6 +355,9 @@ void Machine::run_networks(bool running) {
 
 void Machine::drain_io() {
     io_->drain();
+    if (file_io_ != nullptr) {
+        file_io_->drain();
+    }
     if (deterministic_io_ != nullptr) {
         deterministic_io_->drain();
     }
@@ -384,6 +403,15 @@ void Machine::run_io(void (*fn)(void* opaque), void* opaque) {
         deterministic_io_->run(fn, opaque);
     } else {
         io_->run(fn, opaque);
+    }
+}
+
+void Machine::run_file_io(void (*fn)(void* opaque), void* opaque) {
+    if (deterministic_io_ != nullptr) {
+        deterministic_io_->run(fn, opaque);
+    } else {
+        WEFT_ASSERT(file_io_ != nullptr);  // build_board() saw the device
+        file_io_->run(fn, opaque);
     }
 }
 

@@ -63,6 +63,7 @@ class Machine final : public hw::MachineControl,
     uint64_t wall_clock_ns() override;
     std::optional<uint64_t> random_seed() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
+    void run_file_io(void (*fn)(void* opaque), void* opaque) override;
 
     // The user's signal asks the machine to end. Any thread.
     void end_by_signal() { end_with(0, MachineCause::signal); }
@@ -162,6 +163,7 @@ class Machine final : public hw::MachineControl,
     const uint64_t made_ns_;
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
+    std::unique_ptr<IoWorker> file_io_;  // null: no device shares a folder
 
     AccelConfig accel_config_{};
     const AccelOps* ops_ = nullptr;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/assert.h"
 #include "emulator/backend/char/char_file.h"
 #include "emulator/backend/char/char_mux.h"
 #include "emulator/backend/char/char_null.h"
@@ -88,18 +89,20 @@ Result<std::unique_ptr<Console>> Console::open(const Options& options, machine::
         std::ranges::any_of(options.qmp, [](const QmpChoice& qmp) { return qmp.line.kind == Kind::stdio; });
     const bool semihosting_on_stdio =
         options.semihosting && options.semihosting->line && options.semihosting->line->kind == Kind::stdio;
-    if (on_terminal || qmp_on_stdio || semihosting_on_stdio) {
+    const bool device_on_stdio = std::ranges::any_of(
+        options.device_lines, [](const SerialChoice& line) { return line.kind == Kind::stdio; });
+    if (on_terminal || qmp_on_stdio || semihosting_on_stdio || device_on_stdio) {
         console->stdio_ = std::make_unique<backend::CharStdio>(loop, STDIN_FILENO, STDOUT_FILENO);
     }
-    for (const auto step :
-         {&Console::open_serial, &Console::open_monitor, &Console::open_qmp, &Console::open_semihosting}) {
+    for (const auto step : {&Console::open_serial, &Console::open_monitor, &Console::open_qmp,
+                            &Console::open_semihosting, &Console::open_device_lines}) {
         if (Result<> opened = (console.get()->*step)(options, loop); !opened) {
             return std::unexpected(opened.error());
         }
     }
     // Last: whoever ends the program while a line waits for its client has the terminal as it was. Who writes QMP by hand sees
     // what he types.
-    if (on_terminal || semihosting_on_stdio) {
+    if (on_terminal || semihosting_on_stdio || device_on_stdio) {
         // With the mux, Ctrl-A x quits and Ctrl-C is the guest's; otherwise Ctrl-C is the only way out.
         console->terminal_ = std::make_unique<backend::RawTerminal>(STDIN_FILENO, kind != Kind::mux_stdio);
     }
@@ -201,6 +204,29 @@ Result<> Console::open_semihosting(const Options& options, machine::MainLoop& lo
     name_line(*choice, "semihosting", line);
     semihosting_.emplace(*line, true);
     return {};
+}
+
+Result<> Console::open_device_lines(const Options& options, machine::MainLoop& loop) {
+    for (const SerialChoice& choice : options.device_lines) {
+        backend::CharBackend* line = stdio_.get();
+        if (choice.kind != SerialChoice::Kind::stdio) {
+            auto opened = open_line(choice, "chardev", choice.id.c_str(), loop);
+            if (!opened) {
+                return std::unexpected(opened.error());
+            }
+            own_device_lines_.push_back(std::move(*opened));
+            line = own_device_lines_.back().get();
+        }
+        name_line(choice, choice.id, line);
+        device_lines_[choice.id] = line;
+    }
+    return {};
+}
+
+backend::CharBackend& Console::device_line(const std::string& id) {
+    const auto line = device_lines_.find(id);
+    WEFT_ASSERT(line != device_lines_.end());
+    return *line->second;
 }
 
 void Console::name_line(const SerialChoice& choice, const std::string& label,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ class Console {
     // Null: the options ask for no semihosting.
     semihosting::Console* semihosting() { return semihosting_ ? &*semihosting_ : nullptr; }
 
+    // The line of Options::device_lines of that id.
+    backend::CharBackend& device_line(const std::string& id);
+
     // Ties the monitor, QMP and the terminal's keys to a machine; they go with detach(), before the machine does.
     void attach(machine::MachineOperations& target, const control::MachineFacts& facts);
     void detach();
@@ -68,6 +72,7 @@ class Console {
     Result<> open_serial(const Options& options, machine::MainLoop& loop);
     Result<> open_monitor(const Options& options, machine::MainLoop& loop);
     Result<> open_qmp(const Options& options, machine::MainLoop& loop);
+    Result<> open_device_lines(const Options& options, machine::MainLoop& loop);
     Result<> open_semihosting(const Options& options, machine::MainLoop& loop);
 
     std::unique_ptr<backend::RawTerminal> terminal_;
@@ -80,7 +85,9 @@ class Console {
     bool monitor_needs_returns_ = false;            // nobody else makes line ends of its line feeds
     std::vector<QmpLine> qmp_;
     std::vector<NamedLine> lines_;
-    std::unique_ptr<backend::CharStdio> standard_error_;  // semihosting's, where it is given no line
+    std::vector<std::unique_ptr<backend::CharBackend>> own_device_lines_;
+    std::map<std::string, backend::CharBackend*> device_lines_;  // by their ids; one may be the terminal
+    std::unique_ptr<backend::CharStdio> standard_error_;         // semihosting's, where it is given no line
     std::unique_ptr<backend::CharBackend>
         own_semihosting_line_;  // null: standard error, the terminal or the serial port's
     std::optional<semihosting::Console> semihosting_;

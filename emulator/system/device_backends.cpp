@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emulator/backend/fs/local_folder.h"
 #include "emulator/backend/net/user_net.h"
 #include "emulator/backend/rng/rng_host.h"
 
@@ -49,6 +50,18 @@ Result<DeviceBackends> DeviceBackends::open(const Options& options) {
         }
         backends.networks_.emplace(id, std::move(*made));
     }
+    for (const DeviceChoice& device : options.devices) {
+        const std::string id = device.config.reference(hw::PropertyKind::fsdev);
+        const auto choice = std::ranges::find(options.folders, id, &FolderChoice::id);
+        if (choice == options.folders.end() || backends.folders_.contains(id)) {
+            continue;
+        }
+        Result<std::unique_ptr<backend::LocalFolder>> folder = backend::LocalFolder::open(choice->folder);
+        if (!folder) {
+            return std::unexpected(folder.error().within("-fsdev"));
+        }
+        backends.folders_.emplace(id, std::move(*folder));
+    }
     return backends;
 }
 
@@ -60,6 +73,10 @@ void DeviceBackends::connect(hw::DeviceConfig& device) const {
     const auto network = networks_.find(device.reference(hw::PropertyKind::netdev));
     if (network != networks_.end()) {
         device.connect(*network->second);
+    }
+    const auto folder = folders_.find(device.reference(hw::PropertyKind::fsdev));
+    if (folder != folders_.end()) {
+        device.connect(*folder->second);
     }
 }
 

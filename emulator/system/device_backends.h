@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "emulator/backend/fs/fs_backend.h"
 #include "emulator/backend/net/net_backend.h"
 #include "emulator/backend/rng/rng_backend.h"
 #include "emulator/hw/core/device_type.h"
@@ -29,6 +30,7 @@ class DeviceBackends {
     // By their ids.
     std::map<std::string, std::unique_ptr<backend::RngBackend>> rngs_;
     std::map<std::string, std::unique_ptr<backend::NetBackend>> networks_;
+    std::map<std::string, std::unique_ptr<backend::FsBackend>> folders_;
 };
 
 }  // namespace weft::sys

@@ -138,7 +138,7 @@ Result<Drives> open_drives(const Options& options) {
 }
 
 std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Drives& drives,
-                                                const DeviceBackends& backends) {
+                                                const DeviceBackends& backends, Console& console) {
     std::vector<hw::DeviceConfig> devices;
     for (const DeviceChoice& device : options.devices) {
         devices.push_back(device.config);
@@ -146,6 +146,12 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
             devices.back().connect(*drives[*device.drive]);
         }
         backends.connect(devices.back());
+        for (hw::DeviceConfig& child : devices.back().children()) {
+            const std::string line = child.reference(hw::PropertyKind::chardev);
+            if (!line.empty()) {
+                child.connect(console.device_line(line));
+            }
+        }
     }
     return devices;
 }
@@ -289,7 +295,7 @@ Result<int> run(const Options& options, Background* background) {
     }
     machine::MachineConfig config = machine_config(options);
     config.backends.serial = &(*console)->serial();
-    config.backends.devices = connected_devices(options, *drives, *backends);
+    config.backends.devices = connected_devices(options, *drives, *backends, **console);
     for (const std::optional<size_t>& index : options.flash) {
         config.backends.flash.push_back(index ? (*drives)[*index].get() : nullptr);
     }

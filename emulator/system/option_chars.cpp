@@ -469,7 +469,7 @@ Result<> choose_lines(RawOptions& raw) {
     options.qmp = raw.qmp;
     if (raw.serial) {
         options.serial = *raw.serial;
-    } else if (monitor == true || qmp_on_stdio) {
+    } else if (monitor == true || qmp_on_stdio || device_on_stdio(raw)) {
         options.serial.kind = Kind::null;
     } else if (monitor == false) {
         options.serial.kind = Kind::stdio;
@@ -482,8 +482,9 @@ Result<> choose_lines(RawOptions& raw) {
             "-monitor: the serial port's line has the monitor already (-serial without mon: or mux=on leaves "
             "it)");
     }
-    options.monitor_on_stdio = monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio &&
-                                                !raw.serial->shared && !qmp_on_stdio);
+    options.monitor_on_stdio =
+        monitor.value_or(raw.nographic && raw.serial && !serial_on_stdio && !raw.serial->shared &&
+                         !qmp_on_stdio && !device_on_stdio(raw));
     return choose_gdb_line(raw);
 }
 

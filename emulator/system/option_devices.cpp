@@ -199,16 +199,32 @@ Result<> choose_devices(RawOptions& raw) {
     if (!done) {
         return done;
     }
+    std::vector<hw::DeviceConfig> children;  // of other devices
     for (const RawOptions::Device& device : raw.devices) {
         Result<hw::DeviceConfig> config = make_config(raw, *device.type, device.items);
         if (!config) {
             return std::unexpected(config.error().within("-device"));
+        }
+        if (config->type().bus == hw::Bus::virtio_serial) {
+            children.push_back(std::move(*config));
+            continue;
         }
         const Result<std::optional<size_t>> drive = find_drive(options, config->drive_id(), used);
         if (!drive) {
             return std::unexpected(drive.error());
         }
         options.devices.push_back({std::move(*config), *drive});
+    }
+    for (hw::DeviceConfig& child : children) {
+        if (Result<> plugged = plug_into_device(options, std::move(child)); !plugged) {
+            return std::unexpected(plugged.error().within("-device"));
+        }
+    }
+    for (const DeviceChoice& device : options.devices) {
+        const auto check = device.config.type().check;
+        if (Result<> fits = check != nullptr ? check(device.config) : Result<>(); !fits) {
+            return std::unexpected(fits.error().within("-device"));
+        }
     }
     if (options.devices.size() > options.machine->max_devices) {
         return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",

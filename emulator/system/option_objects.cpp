@@ -66,6 +66,11 @@ Result<> check_references(RawOptions& raw) {
             std::ranges::find(raw.options.objects, rng, &ObjectChoice::id) == raw.options.objects.end()) {
             return fail(fmt::format("-device: there is no object with the id {}", in_quotes(rng)));
         }
+        const std::string fsdev = device.config.reference(hw::PropertyKind::fsdev);
+        if (!fsdev.empty() &&
+            std::ranges::find(raw.options.folders, fsdev, &FolderChoice::id) == raw.options.folders.end()) {
+            return fail(fmt::format("-device: there is no fsdev with the id {}", in_quotes(fsdev)));
+        }
     }
     return {};
 }

@@ -109,6 +109,18 @@ Result<> check_references(RawOptions& raw);
 // The same of networks; gives addresses to cards that have none.
 Result<> check_networks(RawOptions& raw);
 
+// option_ports.cpp
+// Plugs a device into the bus of another one, of those there are.
+Result<> plug_into_device(Options& options, hw::DeviceConfig child);
+// Makes Options::device_lines, after choose_lines() and choose_devices().
+Result<> choose_device_lines(RawOptions& raw);
+// Whether a device is to have the terminal.
+bool device_on_stdio(const RawOptions& raw);
+
+// option_folders.cpp
+Result<> parse_fsdev(RawOptions& raw, const std::string& value);
+Result<> parse_virtfs(RawOptions& raw, const std::string& value);
+
 Result<> parse_log_items(RawOptions& raw, const std::string& value);
 
 bool is_help(const std::string& word);

@@ -160,6 +160,12 @@ constexpr OptionDesc kDeviceOptions[] = {
      "ipv6="},
     {"nic", nullptr, "user|none[,model=virtio][,mac=MAC][,...]", nullptr, parse_nic,
      "a network card and its network at once; the rest as for -netdev"},
+    {"fsdev", nullptr, "local,id=ID,path=DIR,security_model=none|...[,KEY=VALUE...]", nullptr, parse_fsdev,
+     "a folder that a -device virtio-9p-pci,fsdev=ID,mount_tag=TAG shares with the\n"
+     "guest; security_model: none, passthrough or mapped-xattr; readonly=on,\n"
+     "multidevs=remap|forbid|warn, writeout=immediate, fmode=, dmode="},
+    {"virtfs", nullptr, "local,path=DIR,mount_tag=TAG,security_model=none|...[,KEY=VALUE...]", nullptr,
+     parse_virtfs, "such a folder and its device, virtio-9p-pci, at once; the rest as for -fsdev"},
     {"net", nullptr, "none", nullptr, parse_net, "no network, as without this option"},
 };
 
@@ -328,7 +334,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step :
              {choose_machine, choose_accelerators, choose_lines, choose_semihosting, choose_blocks,
-              choose_flash, choose_devices, check_references, check_networks}) {
+              choose_flash, choose_devices, choose_device_lines, check_references, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

@@ -17,6 +17,7 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/backend/block/disk_image.h"
 #include "emulator/backend/char/stream_socket.h"
+#include "emulator/backend/fs/shared_folder.h"
 #include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
@@ -73,6 +74,12 @@ struct ObjectChoice {
 struct NetworkChoice {
     std::string id;
     backend::UserNetConfig user;
+};
+
+// -fsdev, or the folder of a -virtfs.
+struct FolderChoice {
+    std::string id;
+    backend::SharedFolderConfig folder;
 };
 
 struct DeviceChoice {
@@ -137,8 +144,10 @@ struct Options {
     // Images of flash memories, by unit: indices into drives. No more than MachineType::flashes.
     std::vector<std::optional<size_t>> flash;
     std::vector<FwCfgChoice> fw_cfg;
-    std::vector<ObjectChoice> objects;    // ids are distinct
-    std::vector<NetworkChoice> networks;  // ids are distinct; each is one device's at most
+    std::vector<ObjectChoice> objects;       // ids are distinct
+    std::vector<NetworkChoice> networks;     // ids are distinct; each is one device's at most
+    std::vector<FolderChoice> folders;       // ids are distinct
+    std::vector<SerialChoice> device_lines;  // -chardev that devices name; ids are distinct, none is shared
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
 

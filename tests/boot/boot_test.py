@@ -17,7 +17,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,10 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts"
 
 class Failure(Exception):
     pass
+
+
+class Skipped(Exception):
+    """Something is missing on this host."""
 
 
 class Stopped(Failure):
@@ -390,6 +396,164 @@ def net(smp, device="virtio-net-device"):
     return case
 
 
+# QEMU with the same guest and folder: what the guest's programs print, and what they leave, is compared with that.
+def peer_lines(guest, append, extra):
+    """What the guest prints on QEMU; None where there is none."""
+    folder = os.environ.get("WEFT_PEER_DIR")
+    if not folder:
+        return None
+    command = [pathlib.Path(folder) / "bin/qemu-system-riscv64", "-M", "virt", "-m", "512M", "-nographic", "-bios",
+               guest.firmware, "-kernel", guest.image, "-initrd", guest.initramfs, "-append", "console=ttyS0 " + append, *extra]
+    text = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout
+    return text.decode("utf-8", "replace").replace("\r", "").split("\n")
+
+
+def weft_lines(lines):
+    return [line for line in lines if line.startswith("WEFT ")]
+
+
+SHARE_SCRIPT = """mkdir $1/work
+$1/share-check $1/work
+sha256sum <$1/work/data >$1/sum
+echo "WEFT kinds=$(ls -l $1/work | cut -c1-10 | sort | uniq -c | tr -s ' ' | tr '\\n' ,)"
+mknod $1/work/pipe p || echo "WEFT mknod=failed"
+mknod $1/work/device c 1 3 2>/dev/null
+chown 5:6 $1/work/pipe
+"""
+
+
+def left_behind(work, guest_view):
+    """What the guest's programs left there: names with kinds, permissions, sizes; owners by `guest_view`, a function."""
+    found = {}
+    for path in sorted(work.rglob("*")):
+        facts = os.lstat(path)
+        size = facts.st_size if path.is_file() or path.is_symlink() else None
+        found[str(path.relative_to(work))] = (*guest_view(path, facts), size)
+    return found
+
+
+def host_view(path, facts):
+    return facts.st_mode, facts.st_uid, facts.st_gid, facts.st_nlink
+
+
+def mapped_view(path, facts):
+    """The guest's, out of the attributes; the host's own mode beside it."""
+    numbers = [os.getxattr(path, "user.virtfs." + name, follow_symlinks=False).hex() for name in ("mode", "uid", "gid")]
+    return (*numbers, facts.st_mode, facts.st_nlink)
+
+
+def share(model="none", device="virtio-9p-pci", options="msize=262144", accel="tcg"):
+    """A guest runs a program out of a shared folder, in that folder; both are looked at from here, and the same is done on QEMU."""
+
+    def prepare(folder):
+        folder = pathlib.Path(folder)
+        (folder / "run").write_text(SHARE_SCRIPT)
+        shutil.copy(os.environ["WEFT_SHARE_CHECK"], folder / "share-check")
+        if model.startswith("mapped"):
+            # It keeps the host's permissions where no attributes are.
+            (folder / "share-check").chmod(0o755)
+        return ("-fsdev", "local,id=f0,path=%s,security_model=%s" % (folder, model),
+                "-device", device + ",fsdev=f0,mount_tag=share")
+
+    def look(folder):
+        folder = pathlib.Path(folder)
+        data = (folder / "work/data").read_bytes()
+        if data != bytes((i * 31 + (i >> 8) * 7) & 0xFF for i in range(300000)):
+            raise Failure("what the guest wrote is not in the file")
+        if (folder / "sum").read_text().split()[0] != hashlib.sha256(data).hexdigest():
+            raise Failure("what the guest read is not in the file")
+        return left_behind(folder / "work", mapped_view if model.startswith("mapped") else host_view)
+
+    def case(emulator, modules, guest):
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as peer_folder:
+            try:
+                os.setxattr(folder, "user.weft", b"")
+                os.removexattr(folder, "user.weft")
+            except OSError:
+                raise Skipped("the temporary folder takes no extended attributes")
+            run = Run(emulator, modules, guest, accel, 1, "weft.share=" + options, prepare(folder))
+            yield run
+            run.ended()
+            for name in ("writes", "renames", "unlinked", "long-folder", "attributes", "locks", "mapping"):
+                run.has("WEFT share %s=ok" % name)
+            if any("failed" in line for line in weft_lines(run.lines)):
+                raise Failure("the guest reports failures")
+            found = look(folder)
+            devices = 1 if model.startswith("mapped") or os.geteuid() == 0 else 0
+            if len(found) != 1200 + 8 + devices:
+                raise Failure("the guest left %d files" % len(found))
+            lines = peer_lines(guest, "weft.share=" + options, prepare(peer_folder))
+            if lines is None:
+                return
+            if weft_lines(lines) != weft_lines(run.lines):
+                raise Failure("on QEMU the guest printed %s" % weft_lines(lines))
+            expected = look(peer_folder)
+            for name in expected.keys() | found.keys():
+                if expected.get(name) != found.get(name):
+                    raise Failure("%s: weft %s, QEMU %s" % (name, found.get(name), expected.get(name)))
+
+    return case
+
+
+class PortServer:
+    """The other end of weft.port: what it hears there."""
+
+    def __init__(self, path):
+        self.heard = b""
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(1)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        connection = self.listener.accept()[0]
+        connection.sendall(b"hello guest\n" + numbers(1, 60000)[:300000])
+        while not self.heard.endswith(b"\n200000\n"):
+            piece = connection.recv(65536)
+            if not piece:
+                return
+            self.heard += piece
+        connection.sendall(b"all of it\n")
+        # Until the machine has gone.
+        while connection.recv(65536):
+            pass
+
+
+def console_ports(emulator, modules, guest):
+    """The kernel's console on a virtio console, and a port by its name; the same on QEMU."""
+
+    def extra(folder):
+        folder = pathlib.Path(folder)
+        return PortServer(folder / "socket"), (
+            "-device", "virtio-serial-pci", "-chardev", "file,id=c0,path=%s" % (folder / "console"),
+            "-device", "virtconsole,chardev=c0", "-chardev", "socket,id=c1,path=%s" % (folder / "socket"),
+            "-device", "virtserialport,chardev=c1,name=org.example.port")
+
+    def console_lines(folder):
+        text = (pathlib.Path(folder) / "console").read_bytes().decode().replace("\r", "").split("\n")
+        return weft_lines(text)
+
+    append = "console=hvc0 weft.port"
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as peer_folder:
+        server, options = extra(folder)
+        run = Run(emulator, modules, guest, "tcg", 2, append, options)
+        yield run
+        run.ended()
+        lines = console_lines(folder)
+        expected = ["WEFT console=ttyS0 hvc0", "WEFT port=org.example.port", "WEFT heard=hello guest",
+                    "WEFT received=%s" % hashlib.sha256(numbers(1, 60000)[:300000]).hexdigest(), "WEFT heard=all of it"]
+        if lines != expected:
+            raise Failure("the guest printed %s on its console" % lines)
+        if server.heard != numbers(1, 200000):
+            raise Failure("of the guest's numbers %d bytes came" % len(server.heard))
+        peer, options = extra(peer_folder)
+        if peer_lines(guest, append, options) is None:
+            return
+        if console_lines(peer_folder) != lines or peer.heard != server.heard:
+            raise Failure("on QEMU the guest printed %s" % console_lines(peer_folder))
+
+
 def random_bytes(run):
     return bytes.fromhex("".join(line[12:] for line in run.lines if line.startswith("WEFT random=")))
 
@@ -544,6 +708,11 @@ CASES = {
     "net": net(1),
     "net-smp2": net(2),
     "net-pci": net(2, "virtio-net-pci"),
+    "share": share(),
+    "share-mmio": share(device="virtio-9p-device", options="msize=8192,cache=mmap"),
+    "share-mapped": share(model="mapped-xattr"),
+    "share-insn": share(accel="tcg,thread=single,clock=insn"),
+    "console": console_ports,
     "reboot": reboots,
     "no-reboot": no_reboot,
     "soak": plain("tcg", 1, 5),
@@ -567,6 +736,9 @@ def main():
         run = next(case)
         for run in case:
             pass
+    except Skipped as skipped:
+        print("skipped: %s" % skipped)
+        return SKIP
     except Failure as failure:
         if run is not None:
             print(run.text)

@@ -86,9 +86,11 @@ TEST_CASE("the devices there are have defaults that hold, and one reference of a
     for (const DeviceType* type : device_types()) {
         INFO(type->name);
         CHECK(find_device_type(type->name) == type);
-        CHECK(type->make_virtio != nullptr);
+        // What is plugged into another device is made by that one.
+        CHECK((type->make_virtio != nullptr) == (type->bus != Bus::virtio_serial));
         CHECK((type->make_pci != nullptr) == (type->bus == Bus::pci));
-        for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev}) {
+        for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev,
+                                        PropertyKind::fsdev, PropertyKind::chardev}) {
             CHECK(DeviceConfig(*type).reference(kind).empty());
             CHECK(std::ranges::count(type->properties, kind, &DeviceProperty::kind) <= 1);
         }

@@ -51,6 +51,8 @@ class FakeControl : public MachineControl {
         io_.push_back({fn, opaque});
     }
 
+    void run_file_io(void (*fn)(void* opaque), void* opaque) override { run_io(fn, opaque); }
+
     // Both clocks go on; timers that are due are called, in order.
     void advance(uint64_t ns) {
         const uint64_t end = clock + ns;

@@ -18,7 +18,12 @@ class CharFile final : public CharBackend {
 
     // Straight into the file. The first failure is told as a warning; nothing is written after it.
     void write(std::span<const uint8_t> data) override;
-    void set_receiver(Receiver*) override {}
+    // A file is always there.
+    void set_receiver(Receiver* receiver) override {
+        if (receiver != nullptr) {
+            receiver->opened();
+        }
+    }
     void accept_input() override {}
 
   private:

@@ -50,10 +50,12 @@ struct ObjectType {
 std::vector<ObjectType> object_types(const MachineFacts& facts) {
     std::vector<ObjectType> types;
     for (const hw::DeviceType* device : facts.device_types) {
-        types.push_back({device->name, {device->bus == hw::Bus::virtio ? "virtio-device" : "device"}});
-        if (device->bus == hw::Bus::virtio) {
-            types.back().ancestors.push_back("device");
+        types.push_back({device->name, {}});
+        if (device->bus == hw::Bus::virtio || device->bus == hw::Bus::virtio_serial) {
+            types.back().ancestors.push_back(device->bus == hw::Bus::virtio ? "virtio-device"
+                                                                            : "virtio-serial-port");
         }
+        types.back().ancestors.push_back("device");
     }
     for (const hw::MachineType& machine : facts.machine_types) {
         types.push_back({fmt::format("{}-machine", machine.name), {"machine"}});

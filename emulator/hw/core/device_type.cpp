@@ -16,6 +16,8 @@ const char* bus_name(Bus bus) {
             return "virtio-bus";
         case Bus::pci:
             return "PCI";
+        case Bus::virtio_serial:
+            return "virtio-serial-bus";
         case Bus::board:
             return "board";
     }
@@ -36,6 +38,8 @@ const char* placeholder(PropertyKind kind) {
         case PropertyKind::drive:
         case PropertyKind::rng:
         case PropertyKind::netdev:
+        case PropertyKind::fsdev:
+        case PropertyKind::chardev:
             return "ID";
     }
     return "";
@@ -55,6 +59,10 @@ std::string allowed(const DeviceProperty& property) {
             return "an address XX:XX:XX:XX:XX:XX of one card";
         case PropertyKind::netdev:
             return "the id of a -netdev";
+        case PropertyKind::fsdev:
+            return "the id of a -fsdev";
+        case PropertyKind::chardev:
+            return "the id of a -chardev";
         case PropertyKind::rng:
             return "the id of an -object that gives random bytes";
     }
@@ -128,9 +136,7 @@ Result<> DeviceConfig::take(const KeyValue& item) {
         return fail(fmt::format("{} needs a value", in_quotes(item.key)));
     }
     if (!known) {
-        if (item.key == "bus") {
-            bus_ = *item.value;
-        }
+        (item.key == "bus" ? bus_ : id_) = *item.value;
         return {};
     }
     const auto index = static_cast<size_t>(property - type_->properties.begin());
@@ -198,6 +204,8 @@ Result<> DeviceConfig::set(size_t index, const std::string& text) {
         case PropertyKind::drive:
         case PropertyKind::rng:
         case PropertyKind::netdev:
+        case PropertyKind::fsdev:
+        case PropertyKind::chardev:
             values_[index] = text;
             break;
     }
@@ -264,6 +272,11 @@ backend::BlockBackend& DeviceConfig::drive() const {
     return *drive_;
 }
 
+backend::FsBackend& DeviceConfig::fsdev() const {
+    WEFT_ASSERT(fsdev_ != nullptr);
+    return *fsdev_;
+}
+
 std::optional<MacAddress> parse_mac(std::string_view text) {
     const std::vector<std::string> parts = split(text, ':');
     MacAddress mac{};
@@ -310,7 +323,8 @@ std::string device_properties_text(const DeviceType& type) {
     }
     text += "  id=<any name>\n      what the device is called\n";
     if (type.bus != Bus::board) {
-        text += "  bus=<a bus of the board's>\n      where the device goes\n";
+        text += fmt::format("  bus=<a bus of {}>\n      where the device goes\n",
+                            type.bus == Bus::virtio_serial ? "a virtio-serial device's" : "the board's");
     }
     return text;
 }

@@ -20,6 +20,11 @@
 #include "emulator/backend/rng/rng_backend.h"
 #include "emulator/hw/core/machine_control.h"
 
+namespace weft::backend {
+class CharBackend;
+class FsBackend;
+}  // namespace weft::backend
+
 namespace weft::hw {
 
 class DeviceConfig;
@@ -33,13 +38,16 @@ enum class PropertyKind {
     on_off,
     mac,  // the address of a network card, 52:54:00:12:34:56; at most one of a device
     // References, by id: what the device is to be connected to. At most one of each kind of a device.
-    drive,   // a -drive
-    rng,     // an -object that gives random bytes
-    netdev,  // a -netdev
+    drive,    // a -drive
+    rng,      // an -object that gives random bytes
+    netdev,   // a -netdev
+    fsdev,    // a -fsdev
+    chardev,  // a -chardev
 };
 
 constexpr bool is_reference(PropertyKind kind) {
-    return kind == PropertyKind::drive || kind == PropertyKind::rng || kind == PropertyKind::netdev;
+    return kind == PropertyKind::drive || kind == PropertyKind::rng || kind == PropertyKind::netdev ||
+           kind == PropertyKind::fsdev || kind == PropertyKind::chardev;
 }
 
 using MacAddress = std::array<uint8_t, 6>;
@@ -59,7 +67,8 @@ struct DeviceProperty {
 enum class Bus {
     virtio,
     pci,
-    board,  // nothing: a part of a board, which -global changes and -device does not add
+    virtio_serial,  // a virtio-serial-bus, which another device has
+    board,          // nothing: a part of a board, which -global changes and -device does not add
 };
 
 struct DeviceType {
@@ -73,6 +82,11 @@ struct DeviceType {
     // Bus::pci: the same.
     std::unique_ptr<PciFunction> (*make_pci)(const DeviceConfig& config, const PciSite& site,
                                              MachineControl& control) = nullptr;
+    // The bus that the device itself has, if any: what is plugged into it are DeviceConfig::children(), which the device makes
+    // and the board does not see.
+    std::optional<Bus> own_bus = std::nullopt;
+    // What does not fit together of the device and its children; null: nothing is to be checked.
+    Result<> (*check)(const DeviceConfig& config) = nullptr;
 };
 
 // What every device on PCI may be told.
@@ -96,8 +110,16 @@ class DeviceConfig {
 
     const DeviceType& type() const { return *type_; }
 
-    // The bus that was named; empty: any of the type's kind. What buses there are, the board knows.
+    // How it is called; empty: not at all.
+    const std::string& id() const { return id_; }
+
+    // The bus that was named; empty: any of the type's kind. What buses there are, the board knows, and of those that devices
+    // have, whoever makes the tree of devices.
     const std::string& bus() const { return bus_; }
+
+    // What is plugged into the device's own bus, in the order of the command line.
+    const std::vector<DeviceConfig>& children() const { return children_; }
+    std::vector<DeviceConfig>& children() { return children_; }
 
     // Bus::pci.
     const PciProperties& pci() const { return pci_; }
@@ -120,10 +142,14 @@ class DeviceConfig {
     void connect(backend::BlockBackend& drive) { drive_ = &drive; }
     void connect(backend::RngBackend& rng) { rng_ = &rng; }
     void connect(backend::NetBackend& netdev) { netdev_ = &netdev; }
+    void connect(backend::FsBackend& fsdev) { fsdev_ = &fsdev; }
+    void connect(backend::CharBackend& chardev) { chardev_ = &chardev; }
     // Of a reference that must be given; the others may be null.
     backend::BlockBackend& drive() const;
     backend::RngBackend* rng() const { return rng_; }
     backend::NetBackend* netdev() const { return netdev_; }
+    backend::FsBackend& fsdev() const;
+    backend::CharBackend* chardev() const { return chardev_; }
 
   private:
     // In the order of the type's properties; of a reference, its id.
@@ -139,11 +165,14 @@ class DeviceConfig {
     const DeviceType* type_;
     std::vector<Value> values_;
     std::vector<bool> given_;  // in the order of the properties: by the user
-    std::string bus_;
+    std::string id_, bus_;
+    std::vector<DeviceConfig> children_;
     PciProperties pci_;
     backend::BlockBackend* drive_ = nullptr;
     backend::RngBackend* rng_ = nullptr;
     backend::NetBackend* netdev_ = nullptr;
+    backend::FsBackend* fsdev_ = nullptr;
+    backend::CharBackend* chardev_ = nullptr;
 };
 
 // 52:54:00:12:34:56, either case; not that of a group.

@@ -35,6 +35,10 @@ class MachineControl {
     // Runs fn(opaque) on the machine's I/O worker thread (or on the vCPUs' thread, where the accelerator makes the time),
     // in the order of the calls: for block requests. Any thread.
     virtual void run_io(void (*fn)(void* opaque), void* opaque) = 0;
+
+    // The same on another worker, for files and folders that guests share with the host: a folder that is slow, or hangs as those of
+    // networks do, holds up no disk.
+    virtual void run_file_io(void (*fn)(void* opaque), void* opaque) = 0;
 };
 
 }  // namespace weft::hw

@@ -75,7 +75,9 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {1, 0x1000, 0x020000},  // network: Ethernet
     {2, 0x1001, 0x010000},  // block: SCSI
+    {3, 0x1003, 0x078000},  // console: other communication
     {4, 0x1005, 0x00ff00},  // entropy: none
+    {9, 0x1009, 0x00ff00},  // 9P: none
 };
 
 PciFunction::Identity identity(uint32_t id, bool transitional) {
