@@ -100,15 +100,17 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw
 }
 
 Result<> Machine::build_board(const MachineConfig& config, hw::BoardPlan& plan) {
-    Result<std::unique_ptr<IoWorker>> io = IoWorker::create(
-        [](void* self) {
-            static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done");
-        },
-        this);
-    if (!io) {
-        return std::unexpected(io.error());
+    const auto out_of_memory = [](void* self) {
+        static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done");
+    };
+    Result<std::unique_ptr<IoWorker>> io = IoWorker::create(out_of_memory, this);
+    Result<std::unique_ptr<IoPool>> disk_io =
+        io ? IoPool::create(out_of_memory, this) : std::unexpected(io.error());
+    if (!disk_io) {
+        return std::unexpected(disk_io.error());
     }
     io_ = std::move(*io);
+    disk_io_ = std::move(*disk_io);
     Result<std::unique_ptr<hw::Board>> board = plan.build(config.backends, *this);
     if (!board) {
         return std::unexpected(board.error());
@@ -184,6 +186,7 @@ Machine::~Machine() {
         ops_->destroy(accel_);
     }
     io_.reset();
+    disk_io_.reset();
     board_.reset();
     // Nobody is left who could ask for anything.
     loop_.cancel(shutdown_work_);
@@ -300,6 +303,7 @@ void Machine::run_networks(bool running) {
 
 void Machine::drain_io() {
     io_->drain();
+    disk_io_->drain();
     if (deterministic_io_ != nullptr) {
         deterministic_io_->drain();
     }
@@ -348,6 +352,14 @@ void Machine::run_io(void (*fn)(void* opaque), void* opaque) {
     }
 }
 
+void Machine::run_io_beside(void (*fn)(void* opaque), void* opaque) {
+    if (deterministic_io_ != nullptr) {
+        deterministic_io_->run(fn, opaque);
+    } else {
+        disk_io_->run(fn, opaque);
+    }
+}
+
 void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
     ops_->topology_changed(accel_, done, opaque);
 }
@@ -366,6 +378,8 @@ Result<> Machine::set_running(bool running) {
     } else {
         ops_->pause(accel_);
         run_networks(false);
+        // What a disk is at is done, so that memory and image stand still. With the accelerator's time, requests have their own.
+        disk_io_->drain();
     }
     const bool stops = running_ && !running;
     running_ = running;

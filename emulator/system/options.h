@@ -52,6 +52,8 @@ struct DriveChoice {
     bool cdrom = false;                 // media=cdrom: read-only, whatever else was said
     bool snapshot = false;              // writes go to a temporary file
     bool write_through = false;         // writes are on the host's disk when the guest hears of them
+    bool unmap = false;                 // what the guest discards is given back to the host
+    backend::DetectZeroes detect_zeroes = backend::DetectZeroes::off;
 };
 
 // -fw_cfg: a file that the guest's firmware reads by its name.
