@@ -17,6 +17,7 @@
 #include "emulator/accel/accel_chain.h"
 #include "emulator/backend/block/disk_image.h"
 #include "emulator/backend/char/stream_socket.h"
+#include "emulator/backend/net/line_net_config.h"
 #include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
@@ -74,7 +75,9 @@ struct ObjectChoice {
 // -netdev, or the network of a -nic.
 struct NetworkChoice {
     std::string id;
-    backend::UserNetConfig user;
+    backend::UserNetConfig user = {};
+    std::string kind = "user";  // else: that of `line`
+    std::optional<backend::LineNetConfig> line = {};
 };
 
 struct DeviceChoice {
