@@ -115,15 +115,17 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw
 }
 
 Result<> Machine::build_board(const MachineConfig& config, hw::BoardPlan& plan) {
-    Result<std::unique_ptr<IoWorker>> io = IoWorker::create(
-        [](void* self) {
-            static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done");
-        },
-        this);
-    if (!io) {
-        return std::unexpected(io.error());
+    const auto out_of_memory = [](void* self) {
+        static_cast<Machine*>(self)->fatal("out of memory: a disk request cannot be done");
+    };
+    Result<std::unique_ptr<IoWorker>> io = IoWorker::create(out_of_memory, this);
+    Result<std::unique_ptr<IoPool>> disk_io =
+        io ? IoPool::create(out_of_memory, this) : std::unexpected(io.error());
+    if (!disk_io) {
+        return std::unexpected(disk_io.error());
     }
     io_ = std::move(*io);
+    disk_io_ = std::move(*disk_io);
     const bool shares_folders = std::ranges::any_of(
         config.backends.devices,
         [](const hw::DeviceConfig& device) { return !device.reference(hw::PropertyKind::fsdev).empty(); });
@@ -223,6 +225,7 @@ Machine::~Machine() {
     }
     io_.reset();
     file_io_.reset();
+    disk_io_.reset();
     board_.reset();
     // Nobody is left who could ask for anything.
     loop_.cancel(shutdown_work_);
@@ -358,6 +361,7 @@ void Machine::drain_io() {
     if (file_io_ != nullptr) {
         file_io_->drain();
     }
+    disk_io_->drain();
     if (deterministic_io_ != nullptr) {
         deterministic_io_->drain();
     }
@@ -415,6 +419,14 @@ void Machine::run_file_io(void (*fn)(void* opaque), void* opaque) {
     }
 }
 
+void Machine::run_io_beside(void (*fn)(void* opaque), void* opaque) {
+    if (deterministic_io_ != nullptr) {
+        deterministic_io_->run(fn, opaque);
+    } else {
+        disk_io_->run(fn, opaque);
+    }
+}
+
 void Machine::topology_changed(void (*done)(void* opaque), void* opaque) {
     ops_->topology_changed(accel_, done, opaque);
 }
@@ -441,6 +453,8 @@ Result<> Machine::set_running(bool running) {
     } else {
         ops_->pause(accel_);
         run_networks(false);
+        // What a disk is at is done, so that memory and image stand still. With the accelerator's time, requests have their own.
+        disk_io_->drain();
     }
     const bool stops = running_ && !running;
     running_ = running;

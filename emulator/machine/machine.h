@@ -19,6 +19,7 @@
 #include "emulator/hw/core/board.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/machine/deterministic_io.h"
+#include "emulator/machine/io_pool.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/machine_config.h"
 #include "emulator/machine/machine_debug.h"
@@ -64,6 +65,9 @@ class Machine final : public hw::MachineControl,
     std::optional<uint64_t> random_seed() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
     void run_file_io(void (*fn)(void* opaque), void* opaque) override;
+    void run_io_beside(void (*fn)(void* opaque), void* opaque) override;
+    unsigned io_threads() override { return deterministic_io_ != nullptr ? 1 : IoPool::kThreads; }
+    unsigned max_vcpus() override { return max_cpus_; }
 
     // The user's signal asks the machine to end. Any thread.
     void end_by_signal() { end_with(0, MachineCause::signal); }
@@ -164,6 +168,7 @@ class Machine final : public hw::MachineControl,
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
     std::unique_ptr<IoWorker> file_io_;  // null: no device shares a folder
+    std::unique_ptr<IoPool> disk_io_;
 
     AccelConfig accel_config_{};
     const AccelOps* ops_ = nullptr;

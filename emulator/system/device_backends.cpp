@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emulator/backend/fs/local_folder.h"
+#include "emulator/backend/net/line_net.h"
 #include "emulator/backend/net/user_net.h"
 #include "emulator/backend/rng/rng_host.h"
 
@@ -19,6 +20,16 @@ Result<std::unique_ptr<backend::RngBackend>> open_rng(const ObjectChoice& object
         return std::unexpected(file.error().within("-object"));
     }
     return std::move(*file);
+}
+
+Result<std::unique_ptr<backend::NetBackend>> open_network(
+    const NetworkChoice& network, const std::shared_ptr<backend::SlirpLibrary>& library) {
+    const auto made = [](auto result) {
+        return result ? Result<std::unique_ptr<backend::NetBackend>>(std::move(*result))
+                      : std::unexpected(result.error());
+    };
+    return network.line ? made(backend::LineNet::create(*network.line))
+                        : made(backend::UserNet::create(network.user, library));
 }
 
 }  // namespace
@@ -44,7 +55,7 @@ Result<DeviceBackends> DeviceBackends::open(const Options& options) {
         if (network == options.networks.end()) {
             continue;
         }
-        Result<std::unique_ptr<backend::UserNet>> made = backend::UserNet::create(network->user, library);
+        Result<std::unique_ptr<backend::NetBackend>> made = open_network(*network, library);
         if (!made) {
             return std::unexpected(made.error().within("-netdev"));
         }

@@ -41,7 +41,7 @@ control::MachineFacts machine_facts(const Options& options,
         }
     }
     for (const NetworkChoice& network : options.networks) {
-        facts.networks.push_back({network.id, "user"});
+        facts.networks.push_back({network.id, network.kind});
     }
     return facts;
 }

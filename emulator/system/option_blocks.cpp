@@ -18,8 +18,6 @@ struct Accepted {
 };
 constexpr Accepted kAccepted[] = {
     {"aio", "threads|native|io_uring"},
-    {"discard", "ignore|off|unmap|on"},
-    {"detect-zeroes", "off|on|unmap"},
     {"bus", nullptr},
     {"copy-on-read", "off"},
     {"werror", "enospc|report"},
@@ -53,6 +51,44 @@ constexpr struct {
 } kCaches[] = {
     {"writeback", false}, {"none", false}, {"unsafe", false}, {"writethrough", true}, {"directsync", true}};
 
+constexpr struct {
+    const char* name;
+    bool unmap;
+} kDiscards[] = {{"ignore", false}, {"off", false}, {"unmap", true}, {"on", true}};
+
+constexpr struct {
+    const char* name;
+    backend::DetectZeroes zeroes;
+} kDetections[] = {{"off", backend::DetectZeroes::off},
+                   {"on", backend::DetectZeroes::on},
+                   {"unmap", backend::DetectZeroes::unmap}};
+
+template <class Rows>
+Result<> set_by_name(const char* key, const Rows& rows, const std::string& value, auto& to, auto member) {
+    const auto row = std::ranges::find_if(rows, [&](const auto& one) { return value == one.name; });
+    if (row == std::end(rows)) {
+        return fail(fmt::format("{}={} is not supported (there is {})", key, value, names_of(rows)));
+    }
+    to = (*row).*member;
+    return {};
+}
+
+Result<> set_discard(DriveChoice& drive, const std::string& value) {
+    return set_by_name("discard", kDiscards, value, drive.unmap,
+                       &std::remove_cvref_t<decltype(kDiscards[0])>::unmap);
+}
+
+Result<> set_detection(DriveChoice& drive, const std::string& value) {
+    return set_by_name("detect-zeroes", kDetections, value, drive.detect_zeroes,
+                       &std::remove_cvref_t<decltype(kDetections[0])>::zeroes);
+}
+
+Result<> check_detection(const DriveChoice& drive) {
+    return drive.detect_zeroes == backend::DetectZeroes::unmap && !drive.unmap
+               ? fail("detect-zeroes=unmap needs discard=unmap")
+               : Result<>();
+}
+
 Result<> accept(const Accepted& accepted, const std::string& value) {
     if (accepted.values == nullptr) {
         return parse_size(value, 1)
@@ -85,12 +121,13 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
         return {};
     }
     const auto accepted = std::ranges::find(kAccepted, item.key, &Accepted::key);
-    constexpr std::array<const char*, 9> kOwn = {"file",  "file.filename", "id",    "format", "if",
-                                                 "cache", "unit",          "index", "media"};
+    constexpr std::array<const char*, 11> kOwn = {"file",  "file.filename", "id",           "format",
+                                                  "if",    "cache",         "unit",         "index",
+                                                  "media", "discard",       "detect-zeroes"};
     if (accepted == std::end(kAccepted) && std::ranges::find(kOwn, item.key) == kOwn.end()) {
         return fail(
             fmt::format("unknown parameter {} (there are file, format, if, id, readonly, snapshot, "
-                        "cache and media; aio, discard, index and unit are accepted)",
+                        "cache, discard, detect-zeroes and media; aio, index and unit are accepted)",
                         in_quotes(item.key)));
     }
     const Result<std::string> text = value_of(item);
@@ -114,6 +151,10 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
             return fail(fmt::format("media is 'disk' or 'cdrom', not {}", in_quotes(*text)));
         }
         drive.cdrom = *text == "cdrom";
+    } else if (item.key == "discard") {
+        return set_discard(drive, *text);
+    } else if (item.key == "detect-zeroes") {
+        return set_detection(drive, *text);
     } else if (item.key == "cache") {
         const auto cache = std::ranges::find_if(kCaches, [&](const auto& row) { return *text == row.name; });
         if (cache == std::end(kCaches)) {
@@ -168,8 +209,14 @@ struct Resolver {
         if (const auto value = take(node, "auto-read-only"); value && parse_bool(*value) != false) {
             return fail("auto-read-only=on is not supported (say read-only=on)");
         }
-        for (const char* key :
-             {"discard", "detect-zeroes", "aio", "locking", "cache.direct", "cache.no-flush"}) {
+        // The node that the device sees decides.
+        Result<> set = set_discard(drive, take(node, "discard").value_or("ignore"));
+        set = set ? set_detection(drive, take(node, "detect-zeroes").value_or("off")) : set;
+        set = set ? check_detection(drive) : set;
+        if (!set) {
+            return set;
+        }
+        for (const char* key : {"aio", "locking", "cache.direct", "cache.no-flush"}) {
             take(node, key);
         }
         if (drive.format == backend::ImageFormat::qcow2) {
@@ -262,6 +309,9 @@ Result<> parse_drive(RawOptions& raw, const std::string& value) {
     }
     if (drive.file.empty()) {
         return fail("a file must be named: file=PATH");
+    }
+    if (Result<> possible = check_detection(drive); !possible) {
+        return possible;
     }
     drive.read_only = drive.read_only || drive.cdrom;
     if (Result<> free = check_name(raw, drive.id); !free) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emulator/hw/device_types.h"
+#include "emulator/system/option_line_net.h"
 #include "emulator/system/option_user_net.h"
 #include "emulator/system/option_values.h"
 
@@ -20,7 +21,7 @@ Result<std::string> take_kind(KeyValueList& list) {
     }
     const auto type = std::ranges::find(list.items, std::string_view("type"), &KeyValue::key);
     if (type == list.items.end() || !type->value) {
-        return fail("the kind of network comes first: user");
+        return fail("the kind of network comes first: user, stream, dgram, socket or tap");
     }
     const std::string kind = *type->value;
     list.items.erase(type);
@@ -28,8 +29,10 @@ Result<std::string> take_kind(KeyValueList& list) {
 }
 
 Result<> check_kind(const std::string& kind) {
-    if (kind != "user") {
-        return fail(fmt::format("unknown kind of network {} (there is 'user')", in_quotes(kind)));
+    if (kind != "user" && !is_line_kind(kind)) {
+        return fail(fmt::format(
+            "unknown kind of network {} (there are 'user', 'stream', 'dgram', 'socket' and 'tap')",
+            in_quotes(kind)));
     }
     return {};
 }
@@ -54,15 +57,24 @@ bool has_network(const RawOptions& raw, const std::string& id) {
     return std::ranges::find(raw.options.networks, id, &NetworkChoice::id) != raw.options.networks.end();
 }
 
-Result<> add_network(RawOptions& raw, const std::string& id, std::span<const KeyValue> items) {
+Result<> add_network(RawOptions& raw, const std::string& kind, const std::string& id,
+                     std::span<const KeyValue> items) {
     if (has_network(raw, id)) {
         return fail(fmt::format("two networks have the id {}", in_quotes(id)));
+    }
+    if (is_line_kind(kind)) {
+        Result<backend::LineNetConfig> line = parse_line_net(kind, items);
+        if (!line) {
+            return std::unexpected(line.error());
+        }
+        raw.options.networks.push_back({.id = id, .kind = kind, .line = std::move(*line)});
+        return {};
     }
     Result<backend::UserNetConfig> user = parse_user_net(items);
     if (!user) {
         return std::unexpected(user.error());
     }
-    raw.options.networks.push_back({id, std::move(*user)});
+    raw.options.networks.push_back({.id = id, .user = std::move(*user)});
     return {};
 }
 
@@ -87,7 +99,7 @@ Result<> parse_netdev(RawOptions& raw, const std::string& value) {
     if (id->empty()) {
         return fail("a network needs an id");
     }
-    return add_network(raw, *id, list->items);
+    return add_network(raw, *kind, *id, list->items);
 }
 
 // A network and a card that is plugged into it.
@@ -119,7 +131,7 @@ Result<> parse_nic(RawOptions& raw, const std::string& value) {
     }
     // Ids that users cannot write begin so.
     const std::string network = id->empty() ? fmt::format("#nic{}", raw.options.networks.size()) : *id;
-    if (Result<> added = add_network(raw, network, list->items); !added) {
+    if (Result<> added = add_network(raw, *kind, network, list->items); !added) {
         return added;
     }
     KeyValueList card;

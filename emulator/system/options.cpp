@@ -132,7 +132,7 @@ constexpr OptionDesc kDeviceOptions[] = {
      "a disk image; if=virtio (the default) makes a disk of it, if=none leaves\n"
      "that to -device, if=pflash,unit=N makes it flash memory N. Commas in PATH\n"
      "are doubled. Without format=, the signature tells whether it is raw or qcow2,\n"
-     "and other formats are refused"},
+     "and other formats are refused. discard=unmap gives back what is discarded"},
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
     {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
@@ -157,7 +157,8 @@ constexpr OptionDesc kDeviceOptions[] = {
      "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
      "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
      "also net=, host=, dhcpstart=, dns=, hostname=, restrict=on, guestfwd=, tftp=,\nbootfile=, ipv4=, "
-     "ipv6="},
+     "ipv6=. Other kinds are lines to another machine, a switch or\nthe kernel: stream, dgram, socket, "
+     "tap"},
     {"nic", nullptr, "user|none[,model=virtio][,mac=MAC][,...]", nullptr, parse_nic,
      "a network card and its network at once; the rest as for -netdev"},
     {"fsdev", nullptr, "local,id=ID,path=DIR,security_model=none|...[,KEY=VALUE...]", nullptr, parse_fsdev,

@@ -18,6 +18,7 @@
 #include "emulator/backend/block/disk_image.h"
 #include "emulator/backend/char/stream_socket.h"
 #include "emulator/backend/fs/shared_folder.h"
+#include "emulator/backend/net/line_net_config.h"
 #include "emulator/backend/net/user_net_config.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
@@ -53,6 +54,8 @@ struct DriveChoice {
     bool cdrom = false;                 // media=cdrom: read-only, whatever else was said
     bool snapshot = false;              // writes go to a temporary file
     bool write_through = false;         // writes are on the host's disk when the guest hears of them
+    bool unmap = false;                 // what the guest discards is given back to the host
+    backend::DetectZeroes detect_zeroes = backend::DetectZeroes::off;
 };
 
 // -fw_cfg: a file that the guest's firmware reads by its name.
@@ -73,7 +76,9 @@ struct ObjectChoice {
 // -netdev, or the network of a -nic.
 struct NetworkChoice {
     std::string id;
-    backend::UserNetConfig user;
+    backend::UserNetConfig user = {};
+    std::string kind = "user";  // else: that of `line`
+    std::optional<backend::LineNetConfig> line = {};
 };
 
 // -fsdev, or the folder of a -virtfs.

@@ -163,6 +163,9 @@ Result<size_t> MemoryFile::read(uint64_t offset, std::span<uint8_t> data) {
 }
 
 Result<> MemoryFile::write(uint64_t offset, std::span<const uint8_t> data) {
+    if (before_write_) {
+        std::exchange(before_write_, nullptr)();
+    }
     if (fails(writes_left_, write_failures_) || offset + data.size() > limit_) {
         return fail("No space left on device");
     }
@@ -170,6 +173,15 @@ Result<> MemoryFile::write(uint64_t offset, std::span<const uint8_t> data) {
     std::ranges::copy(data, bytes_.begin() + static_cast<ptrdiff_t>(offset));
     events_.push_back({.offset = offset, .data = {data.begin(), data.end()}});
     return {};
+}
+
+Result<bool> MemoryFile::punch(uint64_t offset, uint64_t length) {
+    if (offset < bytes_.size()) {
+        const Bytes zeros(std::min<uint64_t>(length, bytes_.size() - offset));
+        std::ranges::copy(zeros, bytes_.begin() + static_cast<ptrdiff_t>(offset));
+        events_.push_back({.offset = offset, .data = zeros});
+    }
+    return true;
 }
 
 Result<> MemoryFile::sync() {
@@ -194,6 +206,7 @@ std::unique_ptr<backend::BlockBackend> image_over(MemoryFile& file,
             return file.write(offset, data);
         }
         Result<> sync() override { return file.sync(); }
+        Result<bool> punch(uint64_t offset, uint64_t length) override { return file.punch(offset, length); }
         MemoryFile& file;
     };
     auto own = std::make_unique<Borrowed>(file);

@@ -61,6 +61,8 @@ class MemoryFile final : public backend::ImageFile {
     Result<size_t> read(uint64_t offset, std::span<uint8_t> data) override;
     Result<> write(uint64_t offset, std::span<const uint8_t> data) override;
     Result<> sync() override;
+    // As events of zeros.
+    Result<bool> punch(uint64_t offset, uint64_t length) override;
 
     const Bytes& bytes() const { return bytes_; }
     const std::vector<Event>& events() const { return events_; }
@@ -71,6 +73,8 @@ class MemoryFile final : public backend::ImageFile {
     void before_read(uint64_t offset, std::function<void()> what) {
         at_ = offset, before_read_ = std::move(what);
     }
+    // Once: `what` happens before the next write, and nothing of that is written before.
+    void before_write(std::function<void()> what) { before_write_ = std::move(what); }
     // Longer it does not become.
     void limit(uint64_t size) { limit_ = size; }
 
@@ -83,6 +87,7 @@ class MemoryFile final : public backend::ImageFile {
     uint64_t limit_ = UINT64_MAX;
     uint64_t at_ = 0;
     std::function<void()> before_read_;
+    std::function<void()> before_write_;
 };
 
 // The image in such a file, which must outlive it, to be read and written.

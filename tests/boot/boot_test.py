@@ -590,7 +590,8 @@ def qcow2_bytes(image):
     return (image.parent / "back").read_bytes()
 
 
-def write_disk(emulator, modules, guest, make=raw_image, bytes_of=pathlib.Path.read_bytes, drive="format=raw"):
+def write_disk(emulator, modules, guest, make=raw_image, bytes_of=pathlib.Path.read_bytes, drive="format=raw",
+               device="virtio-blk-device"):
     """What write_disk of scripts/guest/init writes is on the disk afterwards, and nothing else has changed."""
     size = 4 << 20
     before = bytes((i * 7 + (i >> 8) * 3 + (i >> 16)) & 0xFF for i in range(size))
@@ -606,7 +607,7 @@ def write_disk(emulator, modules, guest, make=raw_image, bytes_of=pathlib.Path.r
     with tempfile.TemporaryDirectory() as folder:
         image = make(before, folder)
         run = Run(emulator, modules, guest, "tcg", 2, "weft.write",
-                  ("-drive", "file=%s,%s,if=none,id=d0" % (image, drive), "-device", "virtio-blk-device,drive=d0"))
+                  ("-drive", "file=%s,%s,if=none,id=d0" % (image, drive), "-device", device + ",drive=d0"))
         yield run
         run.ended()
         got = bytes_of(image)
@@ -626,6 +627,15 @@ def write_disk(emulator, modules, guest, make=raw_image, bytes_of=pathlib.Path.r
 
 def write_disk_qcow2(emulator, modules, guest):
     yield from write_disk(emulator, modules, guest, qcow2_image, qcow2_bytes, "format=qcow2")
+
+
+def write_disk_queues(emulator, modules, guest):
+    """With a queue for each hart, which is what a disk on PCI has unless another number is given."""
+    case = write_disk(emulator, modules, guest, drive="format=raw,discard=unmap", device="virtio-blk-pci")
+    run = next(case)
+    yield run
+    yield from case
+    run.has("WEFT queues=2")
 
 
 def no_reboot(emulator, modules, guest):
@@ -703,6 +713,7 @@ CASES = {
     "disk-pci-modern": disk_pci_modern,
     "write-disk": write_disk,
     "write-disk-qcow2": write_disk_qcow2,
+    "write-disk-queues": write_disk_queues,
     "rng": rng,
     "rng-equal": rng_equal,
     "net": net(1),

@@ -17,7 +17,7 @@ struct BlkBench : VirtioBench {
         for (size_t i = 0; i < disk.data.size(); ++i) {
             disk.data[i] = static_cast<uint8_t>(i / 512 + i);
         }
-        install(std::make_unique<VirtioBlk>(disk, control, "weft-serial-0123456789"));
+        install(std::make_unique<VirtioBlk>(disk, control, BlkSettings{.serial = "weft-serial-0123456789"}));
     }
 
     // A request with its header at kData, its data at kData + 0x1000, its status at kData + 0x100, from descriptor 0 on.
@@ -37,6 +37,11 @@ struct BlkBench : VirtioBench {
         offer(0);
     }
     unsigned result() { return load<uint8_t>(kData + 0x100); }
+    // Has another device in the slot, over the same disk.
+    void install_with(const BlkSettings& settings) {
+        control.work();
+        install(std::make_unique<VirtioBlk>(disk, control, settings));
+    }
     void go() {
         notify();
         control.work();

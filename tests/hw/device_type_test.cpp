@@ -15,6 +15,10 @@ constexpr DeviceProperty kProperties[] = {
     {"label", PropertyKind::text, "none", 0, 4, "its name"},
     {"queues", PropertyKind::number, "2", 1, 8, "how many"},
     {"fast", PropertyKind::on_off, "off", 0, 0, "whether it is"},
+    {"size", PropertyKind::power_of_two, "4", 2, 16, "how large"},
+    {"limit", PropertyKind::number, "", 1, 9, "how much; none: no limit"},
+    {"mood", PropertyKind::on_off_auto, "auto", 0, 0, "how it feels"},
+    {"way", PropertyKind::accepted, "fast|slow", 0, 0, "accepted"},
     {"luck", PropertyKind::rng, "", 0, 0, "where from"},
 };
 constexpr DeviceType kToy = {"toy", Bus::virtio, "a toy", kProperties, nullptr};
@@ -39,6 +43,11 @@ TEST_CASE("defaults, and what is given over them, by kind") {
     CHECK(plain->text("label") == "none");
     CHECK(plain->number("queues") == 2);
     CHECK_FALSE(plain->on("fast"));
+    CHECK(plain->number("size") == 4);
+    CHECK_FALSE(plain->optional_number("limit"));
+    CHECK_FALSE(plain->on_off_auto("mood"));
+    CHECK(parse("drive=d0,limit=9")->optional_number("limit") == 9);
+    CHECK(parse("drive=d0,mood=off,mood=on,way=slow")->on_off_auto("mood") == true);
     CHECK(plain->reference(PropertyKind::rng).empty());
     CHECK(plain->rng() == nullptr);
     CHECK(parse("drive=d0,luck=r1")->reference(PropertyKind::rng) == "r1");
@@ -64,6 +73,12 @@ TEST_CASE("what a device does not take is an error that says what it does") {
     CHECK(error("drive=d,queues=0") == "device 'toy': queues is a number from 1 to 8, not '0'");
     CHECK(error("drive=d,queues=9") == "device 'toy': queues is a number from 1 to 8, not '9'");
     CHECK(error("drive=d,queues=x") == "device 'toy': queues is a number from 1 to 8, not 'x'");
+    CHECK(error("drive=d,size=6") == "device 'toy': size is a power of two from 2 to 16, not '6'");
+    CHECK(error("drive=d,size=32") == "device 'toy': size is a power of two from 2 to 16, not '32'");
+    CHECK(error("drive=d,limit=0") == "device 'toy': limit is a number from 1 to 9, not '0'");
+    CHECK(error("drive=d,limit=") == "'limit' needs a value");
+    CHECK(error("drive=d,mood=low") == "device 'toy': mood is on, off or auto, not 'low'");
+    CHECK(error("drive=d,way=back") == "device 'toy': way is fast|slow, not 'back'");
     CHECK(error("drive=d,fast=2") == "device 'toy': fast is on or off, not '2'");
 }
 
@@ -77,6 +92,10 @@ TEST_CASE("help lists devices and properties") {
           "  label=<up to 4 bytes> (default: none)\n      its name\n"
           "  queues=<a number from 1 to 8> (default: 2)\n      how many\n"
           "  fast=<on or off> (default: off)\n      whether it is\n"
+          "  size=<a power of two from 2 to 16> (default: 4)\n      how large\n"
+          "  limit=<a number from 1 to 9> (default: none)\n      how much; none: no limit\n"
+          "  mood=<on, off or auto> (default: auto)\n      how it feels\n"
+          "  way=<fast|slow>\n      accepted\n"
           "  luck=<the id of an -object that gives random bytes> (default: none)\n      where from\n"
           "  id=<any name>\n      what the device is called\n"
           "  bus=<a bus of the board's>\n      where the device goes\n");

@@ -46,6 +46,8 @@ class FakeControl : public MachineControl {
     uint64_t now_ns() override { return clock; }
     uint64_t wall_clock_ns() override { return wall; }
     std::optional<uint64_t> random_seed() override { return seed; }
+    unsigned threads = 1;
+    unsigned io_threads() override { return threads; }
     void run_io(void (*fn)(void* opaque), void* opaque) override {
         const MutexLock lock(mutex_);
         io_.push_back({fn, opaque});
@@ -151,7 +153,35 @@ class FakeDisk : public backend::BlockBackend {
         return broken || broken_flush ? Result<>(fail("disk is broken")) : Result<>();
     }
 
+    struct Cleared {
+        uint64_t offset, length;
+        enum Kind { discarded, zeroed, unmapped } kind;
+        bool operator==(const Cleared&) const = default;
+    };
+    std::vector<Cleared> cleared;
+    bool at_once = false;
+    bool read_at_once(uint64_t offset, std::span<uint8_t> to) override { return at_once && read(offset, to); }
+    bool write_at_once(uint64_t offset, std::span<const uint8_t> from) override {
+        return at_once && write(offset, from);
+    }
+    Result<> discard(uint64_t offset, uint64_t length) override {
+        cleared.push_back({offset, length, Cleared::discarded});
+        return clear(offset, length);
+    }
+    Result<> write_zeroes(uint64_t offset, uint64_t length, bool unmap) override {
+        cleared.push_back({offset, length, unmap ? Cleared::unmapped : Cleared::zeroed});
+        return clear(offset, length);
+    }
+
   private:
+    Result<> clear(uint64_t offset, uint64_t length) {
+        interrupt();
+        if (broken || offset > data.size() || length > data.size() - offset) {
+            return fail("disk is broken");
+        }
+        std::fill_n(data.begin() + static_cast<ptrdiff_t>(offset), length, uint8_t{0});
+        return {};
+    }
     void interrupt() {
         if (during != nullptr) {
             during(during_opaque);

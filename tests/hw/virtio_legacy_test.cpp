@@ -33,7 +33,7 @@ struct Legacy : test::BlkBench {
 struct Modern : Legacy {
     Modern() {
         layout = VirtioMmioLayout::modern;
-        install(std::make_unique<VirtioBlk>(disk, control, ""));
+        install(std::make_unique<VirtioBlk>(disk, control, BlkSettings{}));
     }
 };
 
@@ -48,7 +48,8 @@ TEST_CASE_METHOD(Legacy, "registers of the legacy layout") {
     CHECK(read(0x34) == 0);
     CHECK(read(0x40) == 0);
     // 32 feature bits: without VERSION_1, with descriptors cut anywhere.
-    CHECK(features() == (kEventIndex | 1 << 28 | kAnyLayout | kFlush | 1 << 6 | 1 << 2));
+    CHECK(features() == (kEventIndex | 1 << 28 | kAnyLayout | 1 << 14 | 1 << 13 | 1 << 11 | 1 << 10 | kFlush |
+                         1 << 6 | 1 << 2));
     CHECK(read(0x100, 8) == 64);
     CHECK(read(0x10c, 4) == 254);
     CHECK(control.errors.empty());

@@ -47,7 +47,8 @@ TEST_CASE_METHOD(Blk, "registers before the driver starts") {
     CHECK(read(0x34) == 256);
     write(0x30, 1);
     CHECK(read(0x34) == 0);
-    CHECK(features() == (kVersion1 | kEventIndex | 1 << 28 | 1 << 9 | 1 << 6 | 1 << 2));
+    CHECK(features() == (kVersion1 | kEventIndex | 1 << 28 | 1 << 14 | 1 << 13 | 1 << 11 | 1 << 10 | 1 << 9 |
+                         1 << 6 | 1 << 2));
     write(0x14, 2);
     CHECK(read(0x10) == 0);
     CHECK(read(0xb0) == 0xffffffff);
@@ -56,7 +57,8 @@ TEST_CASE_METHOD(Blk, "registers before the driver starts") {
     CHECK(read(0x100, 4) == 64);
     CHECK(read(0x10c, 4) == 254);
     CHECK(read(0x114, 2) == 512);
-    CHECK(read(0x120, 1) == 0);
+    CHECK(read(0x120, 1) == 1);
+    CHECK(read(0x13c, 1) == 0);
     CHECK(read(0xff8, 8) == 0);
     CHECK(control.errors.empty());
     write(0x100, 1);
@@ -178,7 +180,7 @@ TEST_CASE_METHOD(Blk, "requests larger than the device's buffer") {
     for (size_t i = 0; i < disk.data.size(); ++i) {
         disk.data[i] = static_cast<uint8_t>(i >> 9 ^ i * 7);
     }
-    install(std::make_unique<VirtioBlk>(disk, control, ""));
+    install(std::make_unique<VirtioBlk>(disk, control, BlkSettings{}));
     start();
     request(0, 0, 1 << 20);
     go();

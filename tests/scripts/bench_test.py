@@ -5,8 +5,8 @@ from script_under_test import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchlib import (Failure, bare_metal, callgrind, emulators, hash_boot, inflation, latency, measure,  # noqa: E402
-                      programs, qht, results, smc)
+from benchlib import (Failure, bare_metal, callgrind, disk_net, emulators, hash_boot, inflation, latency,  # noqa: E402
+                      measure, programs, qht, results, smc)
 
 
 class Measure(unittest.TestCase):
@@ -22,6 +22,27 @@ class Measure(unittest.TestCase):
         weft, peer = measure.summary([3.0, 1.0, 2.0]), measure.summary([4.0, 9.0, 5.0])
         self.assertEqual((weft["median"], weft["min"], weft["max"]), (2.0, 1.0, 3.0))
         self.assertEqual(measure.ratio(peer, weft), 2.5)
+
+
+class DisksAndNetworks(unittest.TestCase):
+    def test_what_the_guest_printed(self):
+        lines = ["[    0.1] noise", "BENCH io read-seq-4096-1 1000 4096000 500000000", "BENCH io ask 30 30 10000000", "BENCH done"]
+        values = disk_net.parse(lines, [("read", "seq", 4096, 1), "ask"])
+        self.assertEqual(values, {"read-seq-4096-1": 8192000.0, "ask": 3000.0})
+        self.assertEqual(disk_net.speed(("read", "seq", 4096, 1), values["read-seq-4096-1"]), "2.0 k/s")
+        self.assertEqual(disk_net.speed(("read", "seq", 1 << 20, 1), 3 << 20), "3 MiB/s")
+        self.assertEqual(disk_net.speed("send", 3 << 20), "3 MiB/s")
+        self.assertEqual(disk_net.speed("ask", values["ask"]), "3.0 k/s")
+
+    def test_what_was_not_measured_is_a_failure(self):
+        with self.assertRaisesRegex(Failure, "measured nothing of send"):
+            disk_net.parse(["BENCH done"], ["send"])
+        with self.assertRaisesRegex(Failure, "BENCH io failed: connect: Connection refused"):
+            disk_net.parse(["BENCH io failed: connect: Connection refused"], ["send"])
+
+    def test_each_case_is_named_once(self):
+        names = [disk_net.case_name(case) for case in [*disk_net.DISK_CASES, *disk_net.NET_CASES]]
+        self.assertEqual(len(names), len(set(names)))
 
 
 class SecondsUntil(unittest.TestCase):

@@ -3,11 +3,14 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
+#include "emulator/machine/io_pool.h"
 #include "emulator/machine/io_worker.h"
 #include "emulator/machine/main_loop.h"
+#include "tests/support/wait.h"
 
 using namespace weft;
 
@@ -159,4 +162,45 @@ TEST_CASE("the I/O worker keeps the order, drains, and finishes before it goes",
     for (int i = 0; i < 100; ++i) {
         CHECK(order[static_cast<size_t>(i)] == i);
     }
+}
+
+TEST_CASE("the pool of I/O threads does work side by side, and draining waits for what was asked for before",
+          "[main-loop]") {
+    struct Meeting {
+        std::atomic<unsigned> there = 0;
+        std::atomic<unsigned> done = 0;
+        unsigned wanted = 0;
+        static void run(void* opaque) {
+            auto& self = *static_cast<Meeting*>(opaque);
+            ++self.there;
+            // Goes on when all are there: one thread would never.
+            test::wait_until([&] { return self.there >= self.wanted; });
+            ++self.done;
+        }
+    };
+    auto pool = machine::IoPool::create([](void*) {}, nullptr);
+    REQUIRE(pool);
+    for (const unsigned wanted : {1u, 2u, machine::IoPool::kThreads}) {
+        Meeting meeting;
+        meeting.wanted = wanted;
+        for (unsigned i = 0; i < wanted; ++i) {
+            (*pool)->run(Meeting::run, &meeting);
+        }
+        (*pool)->drain();
+        CHECK(meeting.done == wanted);
+    }
+    // What is asked for at the end is done before the pool goes; and a request that another one makes.
+    struct Chain {
+        machine::IoPool* pool;
+        std::atomic<unsigned> left = 100;
+        static void run(void* opaque) {
+            auto& self = *static_cast<Chain*>(opaque);
+            if (--self.left != 0) {
+                self.pool->run(run, opaque);
+            }
+        }
+    } chain{.pool = pool->get()};
+    (*pool)->run(Chain::run, &chain);
+    pool->reset();
+    CHECK(chain.left == 0);
 }

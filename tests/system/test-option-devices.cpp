@@ -39,10 +39,8 @@ TEST_CASE("drives and devices", "[options]") {
     CHECK(bad({"-drive", "file=a,if=ide"}) == "-drive: if is 'none', 'virtio' or 'pflash', not 'ide'");
     CHECK(bad({"-drive", "file=a,readonly=maybe"}) == "-drive: readonly is 'on' or 'off', not 'maybe'");
     CHECK(bad({"-drive", "file=a,colour=none"}) ==
-          "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot, cache and "
-          "media; "
-          "aio, "
-          "discard, index and unit are accepted)");
+          "-drive: unknown parameter 'colour' (there are file, format, if, id, readonly, snapshot, cache, "
+          "discard, detect-zeroes and media; aio, index and unit are accepted)");
     CHECK(bad({"-drive", "file=a,id=x", "-drive", "file=b,id=x"}) == "-drive: two drives have the id 'x'");
     CHECK(bad({"-device", "e1000"}) == "-device: unknown device 'e1000' (-device help lists them)");
     CHECK(bad({"-device", "virtio-blk-device"}) == "-device: device 'virtio-blk-device' needs drive=ID");
@@ -139,7 +137,15 @@ TEST_CASE("-drive as scripts write it", "[options]") {
               "unit=1,detect-zeroes=unmap,werror=report"})
             .drives[0];
     CHECK_FALSE(drive.write_through);
+    CHECK(drive.unmap);
+    CHECK(drive.detect_zeroes == backend::DetectZeroes::unmap);
     CHECK_FALSE(drive.snapshot);
+    CHECK_FALSE(good({"-drive", "file=a"}).drives[0].unmap);
+    CHECK_FALSE(good({"-drive", "file=a,discard=ignore"}).drives[0].unmap);
+    CHECK(good({"-drive", "file=a,detect-zeroes=on"}).drives[0].detect_zeroes == backend::DetectZeroes::on);
+    CHECK(bad({"-drive", "file=a,discard=maybe"}) ==
+          "-drive: discard=maybe is not supported (there is 'ignore', 'off', 'unmap', 'on')");
+    CHECK(bad({"-drive", "file=a,detect-zeroes=unmap"}) == "-drive: detect-zeroes=unmap needs discard=unmap");
     CHECK(good({"-drive", "file=a,cache=writethrough"}).drives[0].write_through);
     CHECK(good({"-drive", "file=a,cache=directsync"}).drives[0].write_through);
     CHECK(good({"-drive", "file=a,snapshot=on"}).drives[0].snapshot);
@@ -333,4 +339,35 @@ TEST_CASE("the board's slots are counted", "[options]") {
     const auto options = parse_options(arguments);
     REQUIRE_FALSE(options);
     CHECK(options.error().message() == "-device: more than 8 virtio devices");
+}
+
+TEST_CASE("what a disk's device is told", "[options]") {
+    const auto disk = [](const std::string& properties) {
+        const std::string value = "virtio-blk-device,drive=d," + properties;
+        return good({"-drive", "file=a,if=none,id=d", "-device", value.c_str()}).devices[0].config;
+    };
+    const hw::DeviceConfig config = disk(
+        "num-queues=4,queue-size=512,logical_block_size=4096,physical_block_size=4096,write-cache=off,"
+        "discard=off,ioeventfd=off,request-merging=off,werror=report,event_idx=on");
+    CHECK(config.optional_number("num-queues") == 4);
+    CHECK(config.number("queue-size") == 512);
+    CHECK(config.number("logical_block_size") == 4096);
+    CHECK(config.on_off_auto("write-cache") == false);
+    CHECK_FALSE(config.on("discard"));
+    CHECK(config.on("write-zeroes"));
+    CHECK_FALSE(disk("serial=x").optional_number("num-queues"));
+    CHECK_FALSE(disk("write-cache=auto").on_off_auto("write-cache"));
+    const auto wrong = [](const std::string& properties) {
+        const std::string value = "virtio-blk-device,drive=d," + properties;
+        const std::string message = bad({"-drive", "file=a,if=none,id=d", "-device", value.c_str()});
+        const std::string prefix = "-device: device 'virtio-blk-device': ";
+        return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+    };
+    CHECK(wrong("num-queues=0") == "num-queues is a number from 1 to 1024, not '0'");
+    CHECK(wrong("queue-size=300") == "queue-size is a power of two from 2 to 1024, not '300'");
+    CHECK(wrong("logical_block_size=256") ==
+          "logical_block_size is a power of two from 512 to 2097152, not '256'");
+    CHECK(wrong("write-cache=maybe") == "write-cache is on, off or auto, not 'maybe'");
+    CHECK(wrong("scsi=on") == "scsi is off, not 'on'");
+    CHECK(wrong("iommu_platform=on") == "iommu_platform=on is not supported (only off)");
 }

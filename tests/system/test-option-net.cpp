@@ -98,8 +98,13 @@ TEST_CASE("the parameters of a user network", "[options]") {
 }
 
 TEST_CASE("networks that cannot be", "[options]") {
-    CHECK(bad({"-netdev", "id=n"}) == "-netdev: the kind of network comes first: user");
-    CHECK(bad({"-netdev", "tap,id=n"}) == "-netdev: unknown kind of network 'tap' (there is 'user')");
+    CHECK(bad({"-netdev", "id=n"}) ==
+          "-netdev: the kind of network comes first: user, stream, dgram, socket or tap");
+    const std::string kinds = " (there are 'user', 'stream', 'dgram', 'socket' and 'tap')";
+    for (const std::string kind : {"hubport", "bridge", "vde", "vhost-user", "l2tpv3"}) {
+        CHECK(bad({"-netdev", (kind + ",id=n").c_str()}) ==
+              "-netdev: unknown kind of network '" + kind + "'" + kinds);
+    }
     CHECK(bad({"-netdev", "user"}) == "-netdev: a network needs an id");
     CHECK(bad({"-netdev", "user,id=n", "-netdev", "user,id=n"}) == "-netdev: two networks have the id 'n'");
     CHECK(wrong("smb=/x").starts_with("unknown parameter 'smb' of a user network (there are 'ipv4', "));
@@ -171,7 +176,120 @@ TEST_CASE("-nic and -net", "[options]") {
     CHECK(options.devices[1].config.mac() == hw::kFirstMac);
     CHECK(bad({"-nic", "user,model=e1000"}) ==
           "-nic: unknown model 'e1000' (there are 'virtio' and 'virtio-net-device')");
-    CHECK(bad({"-nic", "tap"}) == "-nic: unknown kind of network 'tap' (there is 'user')");
+    CHECK(bad({"-nic", "bridge"}) ==
+          "-nic: unknown kind of network 'bridge' (there are 'user', 'stream', 'dgram', 'socket' and 'tap')");
+    CHECK(good({"-nic", "socket,model=virtio,listen=:1234"}).networks[0].line->server);
     CHECK(bad({"-net", "user"}) ==
           "-net: 'user' is not 'none' (-nic makes a network with a card, -netdev and -device each of them)");
+}
+
+namespace {
+
+using Address = backend::NetAddress::Kind;
+
+backend::LineNetConfig line(const std::string& value) {
+    const Options options = good({"-netdev", value.c_str()});
+    REQUIRE(options.networks.size() == 1);
+    REQUIRE(options.networks[0].line);
+    CHECK(options.networks[0].kind == value.substr(0, value.find(',')));
+    return *options.networks[0].line;
+}
+
+std::string no_line(const std::string& value) {
+    const std::string message = bad({"-netdev", value.c_str()});
+    return message.starts_with("-netdev: ") ? message.substr(9) : message;
+}
+
+}  // namespace
+
+TEST_CASE("lines to other programs, in QEMU's forms", "[options]") {
+    using Kind = backend::LineNetConfig::Kind;
+    backend::LineNetConfig config = line("stream,id=n,server=on,addr.type=unix,addr.path=/s,,x");
+    CHECK(config.kind == Kind::stream);
+    CHECK(config.server);
+    CHECK(config.remote.kind == Address::unix_socket);
+    CHECK(config.remote.path == "/s,x");
+    config = line("stream,id=n,addr.type=inet,addr.host=::1,addr.port=77,reconnect-ms=250");
+    CHECK_FALSE(config.server);
+    CHECK(config.remote.kind == Address::inet);
+    CHECK(config.remote.host == "::1");
+    CHECK(config.remote.port == "77");
+    CHECK(config.reconnect_ms == 250);
+    CHECK(line("stream,id=n,addr.type=inet,addr.host=h,addr.port=1,reconnect=2").reconnect_ms == 2000);
+    CHECK(line("stream,id=n,addr.type=unix,addr.path=x,addr.abstract=on,addr.tight=on").remote.abstract);
+    CHECK(line("stream,id=n,addr.type=fd,addr.str=5").remote.descriptor == 5);
+    config = line("dgram,id=n,local.type=unix,local.path=a,remote.type=unix,remote.path=b");
+    CHECK(config.kind == Kind::datagram);
+    CHECK(config.local.path == "a");
+    CHECK(config.remote.path == "b");
+    CHECK(line("dgram,id=n,remote.type=inet,remote.host=230.0.0.1,remote.port=1234").local.kind ==
+          Address::none);
+    CHECK(line("dgram,id=n,local.type=fd,local.str=9").local.descriptor == 9);
+    config = line("socket,id=n,listen=:1234");
+    CHECK(config.kind == Kind::stream);
+    CHECK(config.server);
+    CHECK(config.remote.host.empty());
+    CHECK(config.remote.port == "1234");
+    config = line("socket,id=n,connect=[::1]:1234");
+    CHECK_FALSE(config.server);
+    CHECK(config.remote.host == "::1");
+    config = line("socket,id=n,udp=10.0.0.1:1,localaddr=0.0.0.0:2");
+    CHECK(config.kind == Kind::datagram);
+    CHECK(config.local.port == "2");
+    config = line("socket,id=n,mcast=230.0.0.1:1234,localaddr=127.0.0.1");
+    CHECK(config.kind == Kind::datagram);
+    CHECK(config.remote.host == "230.0.0.1");
+    CHECK(config.local.host == "127.0.0.1");
+    CHECK(line("socket,id=n,fd=7").local.descriptor == 7);
+    config = line("tap,id=n,ifname=tap0,script=no,downscript=no,vhost=off");
+    CHECK(config.kind == Kind::tap);
+    CHECK(config.device == "tap0");
+    CHECK_FALSE(config.descriptor);
+    CHECK(line("tap,id=n,fd=3,vhost=off").descriptor == 3);
+}
+
+TEST_CASE("lines that cannot be", "[options]") {
+    CHECK(no_line("stream,id=n") == "a stream needs addr.type=inet, unix or fd");
+    CHECK(no_line("stream,id=n,addr.type=vsock") == "addr.type is inet, unix or fd, not 'vsock'");
+    CHECK(no_line("stream,id=n,addr.type=unix") == "addr.type=unix needs addr.path=");
+    CHECK(no_line("stream,id=n,addr.type=inet,addr.host=h") == "addr.type=inet needs addr.port=");
+    CHECK(no_line("stream,id=n,addr.type=fd,addr.str=x") ==
+          "addr.str is the number of a descriptor, not 'x'");
+    CHECK(no_line("stream,id=n,addr.type=unix,addr.path=x,server=maybe") ==
+          "server is on or off, not 'maybe'");
+    CHECK(no_line("stream,id=n,addr.type=unix,addr.path=x,server=on,reconnect-ms=5") ==
+          "only what connects by itself can reconnect");
+    CHECK(no_line("stream,id=n,addr.type=unix,addr.path=x,reconnect=5000") ==
+          "reconnect is a number up to 3600, not '5000'");
+    CHECK(no_line("stream,id=n,addr.type=unix,addr.path=x,colour=red") == "unknown parameter 'colour'");
+    CHECK(no_line("dgram,id=n") == "datagrams need remote.type=inet or unix, or local.type=fd");
+    CHECK(no_line("dgram,id=n,remote.type=unix,remote.path=x") ==
+          "datagrams over unix sockets need local.type=unix and local.path=");
+    CHECK(no_line("dgram,id=n,remote.type=fd,remote.str=3") == "a descriptor is named by local.type=fd");
+    CHECK(no_line("dgram,id=n,local.type=fd,local.str=3,remote.type=unix,remote.path=x") ==
+          "a descriptor's datagrams go where it is connected to: without remote.");
+    CHECK(no_line("socket,id=n") == "a socket needs fd=, listen=, connect=, mcast= or udp=");
+    CHECK(no_line("socket,id=n,listen=:1,connect=:2") == "listen and connect exclude each other");
+    CHECK(no_line("socket,id=n,listen=1234") == "listen is HOST:PORT, not '1234'");
+    CHECK(no_line("socket,id=n,udp=h:1") == "udp= needs localaddr=HOST:PORT");
+    CHECK(no_line("tap,id=n") == "a TAP device is named by ifname=, up to 15 bytes, or by fd=");
+    CHECK(no_line("tap,id=n,ifname=0123456789abcdef,script=no") ==
+          "a TAP device is named by ifname=, up to 15 bytes, or by fd=");
+    CHECK(no_line("tap,id=n,ifname=t") ==
+          "script=no must be said, as no scripts are run: the device has to be up already");
+    CHECK(no_line("tap,id=n,ifname=t,script=no,vhost=on") == "vhost=on is not supported (only off)");
+    CHECK(no_line("tap,id=n,ifname=t,fd=3") == "fd and ifname exclude each other");
+}
+
+TEST_CASE("features of network cards as scripts turn them off", "[options]") {
+    const auto card = [](const std::string& properties) {
+        const std::string value = "virtio-net-device," + properties;
+        return good({"-device", value.c_str()}).devices[0].config;
+    };
+    CHECK_FALSE(card("csum=off,gso=off,guest_tso4=off,mq=on,rx_queue_size=1024,event_idx=on").on("csum"));
+    CHECK_FALSE(card("mrg_rxbuf=off,host_tso4=off").on("host_tso4"));
+    CHECK(bad({"-device", "virtio-net-device,packed=on"}) ==
+          "-device: device 'virtio-net-device': packed=on is not supported (only off)");
+    CHECK(bad({"-device", "virtio-net-device,rx_queue_size=100"}) ==
+          "-device: device 'virtio-net-device': rx_queue_size is 256|512|1024, not '100'");
 }

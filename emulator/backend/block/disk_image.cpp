@@ -14,6 +14,7 @@
 #include "emulator/backend/block/image_format.h"
 #include "emulator/backend/block/qcow2/image.h"
 #include "emulator/backend/block/raw.h"
+#include "emulator/backend/block/sparse_disk.h"
 
 namespace weft::backend {
 
@@ -209,7 +210,11 @@ Result<std::unique_ptr<BlockBackend>> open_disk(const std::string& path, DiskAcc
     if (Result<> locked = (*file)->lock(); !locked) {
         return std::unexpected(locked.error());
     }
-    return open_file(path, std::move(*file), access, true);
+    Result<std::unique_ptr<BlockBackend>> image = open_file(path, std::move(*file), access, true);
+    if (!image || access.read_only) {
+        return image;
+    }
+    return std::make_unique<SparseDisk>(std::move(*image), access.unmap, access.detect_zeroes);
 }
 
 Result<> check_disk(const std::string& path, DiskAccess access) {

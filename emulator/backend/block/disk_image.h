@@ -15,10 +15,19 @@ enum class ImageFormat {
     qcow2,
 };
 
+// What becomes of zeros that a guest writes.
+enum class DetectZeroes {
+    off,    // data like other data
+    on,     // zeros without a place of their own, where the image can say so
+    unmap,  // the same, and the place that they had is given back if discarding is on as well
+};
+
 struct DiskAccess {
     ImageFormat format = ImageFormat::probe;
     bool read_only = false;
     bool write_through = false;  // writes are on the disk when they return, without a flush
+    bool unmap = false;          // what is discarded is given back to the host (discard=unmap)
+    DetectZeroes detect_zeroes = DetectZeroes::off;
 };
 
 // Opens and locks an image: against every other opener unless it is read-only, and against writers then. So are its backing files,

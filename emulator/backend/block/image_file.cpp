@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,7 +39,7 @@ Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, bool r
     if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
         return fail(fmt::format("{}: neither a file nor a block device", disk_image(path)));
     }
-    std::unique_ptr<HostFile> file(new HostFile(path, std::move(fd), read_only));
+    std::unique_ptr<HostFile> file(new HostFile(path, std::move(fd), read_only, write_through));
     file->regular_ = S_ISREG(info.st_mode);
     // All nodes of a block device are the same device.
     file->identity_ = file->regular_ ? std::pair<uint64_t, uint64_t>(info.st_dev, info.st_ino)
@@ -103,6 +104,54 @@ Result<> HostFile::sync() {
         return fail_errno(disk_image(path_));
     }
     return {};
+}
+
+bool HostFile::read_at_once(uint64_t offset, std::span<uint8_t> data) {
+    if (!reads_at_once_.load(std::memory_order_relaxed)) {
+        return false;
+    }
+    const iovec place{data.data(), data.size()};
+    const ssize_t count = preadv2(fd_.get(), &place, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    if (count < 0 && errno != EAGAIN && errno != EINTR) {
+        reads_at_once_.store(false, std::memory_order_relaxed);
+    }
+    return count == static_cast<ssize_t>(data.size());
+}
+
+bool HostFile::write_at_once(uint64_t offset, std::span<const uint8_t> data) {
+    if (write_through_ || !writes_at_once_.load(std::memory_order_relaxed)) {
+        return false;
+    }
+    const iovec place{const_cast<uint8_t*>(data.data()), data.size()};
+    const ssize_t count = pwritev2(fd_.get(), &place, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    if (count < 0 && errno != EAGAIN && errno != EINTR) {
+        writes_at_once_.store(false, std::memory_order_relaxed);
+    }
+    return count == static_cast<ssize_t>(data.size());
+}
+
+Result<bool> HostFile::allocate(int mode, uint64_t offset, uint64_t length) {
+    int done = 0;
+    do {
+        done = fallocate(fd_.get(), mode | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                         static_cast<off_t>(length));
+    } while (done != 0 && errno == EINTR);
+    if (done == 0) {
+        return true;
+    }
+    // ENOSYS, ENODEV, EINVAL: of file systems and devices that know nothing of it, or not of such places.
+    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV || errno == EINVAL) {
+        return false;
+    }
+    return fail_errno(disk_image(path_));
+}
+
+Result<bool> HostFile::punch(uint64_t offset, uint64_t length) {
+    return allocate(FALLOC_FL_PUNCH_HOLE, offset, length);
+}
+
+Result<bool> HostFile::zero(uint64_t offset, uint64_t length) {
+    return allocate(FALLOC_FL_ZERO_RANGE, offset, length);
 }
 
 }  // namespace weft::backend

@@ -1,6 +1,7 @@
 // What an image is kept in: a file or a block device of the host's.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -34,6 +35,15 @@ class ImageFile {
     virtual Result<> write(uint64_t offset, std::span<const uint8_t> data) = 0;
     // What was written before is on the disk when it returns.
     virtual Result<> sync() = 0;
+
+    // As BlockBackend's.
+    virtual bool read_at_once(uint64_t, std::span<uint8_t>) { return false; }
+    virtual bool write_at_once(uint64_t, std::span<const uint8_t>) { return false; }
+
+    // Gives the place of these bytes back; they read as zeros then. False: it cannot, and nothing is changed.
+    virtual Result<bool> punch(uint64_t, uint64_t) { return false; }
+    // Makes them zeros without writing them, in places that stay theirs. False: the same.
+    virtual Result<bool> zero(uint64_t, uint64_t) { return false; }
 };
 
 class HostFile final : public ImageFile {
@@ -55,14 +65,28 @@ class HostFile final : public ImageFile {
     Result<size_t> read(uint64_t offset, std::span<uint8_t> data) override;
     Result<> write(uint64_t offset, std::span<const uint8_t> data) override;
     Result<> sync() override;
+    // By preadv2 and pwritev2 with RWF_NOWAIT: from and to the host's page cache. Fewer bytes than asked for are false.
+    bool read_at_once(uint64_t offset, std::span<uint8_t> data) override;
+    bool write_at_once(uint64_t offset, std::span<const uint8_t> data) override;
+    // By fallocate(2). What the file system or device does not have is false.
+    Result<bool> punch(uint64_t offset, uint64_t length) override;
+    Result<bool> zero(uint64_t offset, uint64_t length) override;
+
+    // Whether a write is on the disk when it returns.
+    bool write_through() const { return write_through_; }
 
   private:
-    HostFile(std::string path, UniqueFd fd, bool read_only)
-        : path_(std::move(path)), fd_(std::move(fd)), read_only_(read_only) {}
+    HostFile(std::string path, UniqueFd fd, bool read_only, bool write_through)
+        : path_(std::move(path)), fd_(std::move(fd)), read_only_(read_only), write_through_(write_through) {}
+    Result<bool> allocate(int mode, uint64_t offset, uint64_t length);
 
     const std::string path_;
     const UniqueFd fd_;
     const bool read_only_;
+    const bool write_through_;
+    // What the file turned out not to do is not tried again. Relaxed: at worst it is tried once more.
+    std::atomic<bool> reads_at_once_ = true;
+    std::atomic<bool> writes_at_once_ = true;
     bool regular_ = true;
     std::pair<uint64_t, uint64_t> identity_;
 };

@@ -135,10 +135,14 @@ Result<> RawImage::keep_unsigned(uint64_t offset, std::span<const uint8_t> data)
     return {};
 }
 
+Result<> RawImage::check_writing() const {
+    return access_.read_only ? fail(disk_image(path_) + ": opened read-only") : Result<>();
+}
+
 Result<> RawImage::write(uint64_t offset, std::span<const uint8_t> data) {
     WEFT_ASSERT(data.size() <= size_ && offset <= size_ - data.size());
-    if (access_.read_only) {
-        return fail(disk_image(path_) + ": opened read-only");
+    if (Result<> allowed = check_writing(); !allowed) {
+        return allowed;
     }
     if (access_.probe) {
         if (Result<> allowed = keep_unsigned(offset, data); !allowed) {
@@ -149,5 +153,44 @@ Result<> RawImage::write(uint64_t offset, std::span<const uint8_t> data) {
 }
 
 Result<> RawImage::flush() { return file_->sync(); }
+
+bool RawImage::read_at_once(uint64_t offset, std::span<uint8_t> data) {
+    WEFT_ASSERT(data.size() <= size_ && offset <= size_ - data.size());
+    return file_->read_at_once(offset, data);
+}
+
+bool RawImage::write_at_once(uint64_t offset, std::span<const uint8_t> data) {
+    WEFT_ASSERT(data.size() <= size_ && offset <= size_ - data.size());
+    // Near the ends there is more to look at, see keep_unsigned().
+    const bool watched = access_.probe && (offset < kProbeSize || offset + data.size() > size_ - kProbeSize);
+    return !access_.read_only && !watched && file_->write_at_once(offset, data);
+}
+
+Result<> RawImage::discard(uint64_t offset, uint64_t length) {
+    WEFT_ASSERT(length <= size_ && offset <= size_ - length);
+    Result<> allowed = check_writing();
+    const Result<bool> done = allowed ? file_->punch(offset, length) : std::unexpected(allowed.error());
+    return done ? Result<>() : std::unexpected(done.error());
+}
+
+Result<> RawImage::write_zeroes(uint64_t offset, uint64_t length, bool unmap) {
+    WEFT_ASSERT(length <= size_ && offset <= size_ - length);
+    Result<> allowed = check_writing();
+    Result<bool> done = allowed ? Result<bool>(false) : std::unexpected(allowed.error());
+    if (done && unmap) {
+        done = file_->punch(offset, length);
+    }
+    if (done && !*done) {
+        done = file_->zero(offset, length);
+    }
+    if (!done) {
+        return std::unexpected(done.error());
+    }
+    // Those are no writes, so O_DSYNC does not hold for them.
+    if (*done) {
+        return file_->write_through() ? file_->sync() : Result<>();
+    }
+    return BlockBackend::write_zeroes(offset, length, unmap);
+}
 
 }  // namespace weft::backend

@@ -40,11 +40,18 @@ class RawImage final : public BlockBackend {
     // Where formats are probed, a write that would give the image a signature fails, and the first one warns the user.
     Result<> write(uint64_t offset, std::span<const uint8_t> data) override;
     Result<> flush() override;
+    bool read_at_once(uint64_t offset, std::span<uint8_t> data) override;
+    bool write_at_once(uint64_t offset, std::span<const uint8_t> data) override;
+    bool writes_wait() const override { return file_->write_through(); }
+    // Whole sectors of zeros are no format's signature, so these are allowed anywhere.
+    Result<> discard(uint64_t offset, uint64_t length) override;
+    Result<> write_zeroes(uint64_t offset, uint64_t length, bool unmap) override;
 
   private:
     RawImage(std::string path, std::unique_ptr<HostFile> file, uint64_t size, ImageAccess access)
         : path_(std::move(path)), file_(std::move(file)), size_(size), access_(access) {}
 
+    Result<> check_writing() const;
     Result<> keep_unsigned(uint64_t offset, std::span<const uint8_t> data);
 
     const std::string path_;

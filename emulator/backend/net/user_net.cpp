@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <new>
 
 #include "base/assert.h"
 #include "base/text_values.h"
@@ -139,23 +138,16 @@ Result<std::unique_ptr<UserNet>> UserNet::create(const UserNetConfig& config,
 }
 
 UserNet::UserNet(std::shared_ptr<SlirpLibrary> library)
-    : library_(std::move(library)), from_guest_(4 * kMaxFrame), to_guest_(kHeldBytes) {}
+    : ThreadedNet(4 * kMaxFrame, kHeldBytes), library_(std::move(library)) {}
 
-UserNet::~UserNet() {
-    leaving_ = true;
-    if (event_ != nullptr) {
-        event_->signal();
-    }
-    thread_.join();
-}
+UserNet::~UserNet() { stop(); }
 
 Result<> UserNet::open(const UserNetConfig& config) {
-    Result<EventFd> event = EventFd::create();
-    if (!event) {
-        return std::unexpected(event.error());
+    if (Result<> prepared = prepare(); !prepared) {
+        return prepared;
     }
-    event_ = std::make_unique<EventFd>(std::move(*event));
     stack_ = std::make_unique<Stack>(*this);
+    waiting_ = std::make_unique<Waiting>();
 
     std::vector<const char*> search;
     for (const std::string& domain : config.dns_search) {
@@ -206,31 +198,7 @@ Result<> UserNet::open(const UserNetConfig& config) {
             }
         }
     }
-    Result<Thread> thread =
-        Thread::start("weft-net", [](void* self) { static_cast<UserNet*>(self)->serve(); }, this);
-    if (!thread) {
-        return std::unexpected(thread.error());
-    }
-    thread_ = std::move(*thread);
-    return {};
-}
-
-void UserNet::set_client(NetClient* client) {
-    const MutexLock lock(client_mutex_);
-    client_ = client;
-    wake();
-}
-
-void UserNet::set_running(bool running) {
-    const MutexLock lock(client_mutex_);
-    running_ = running;
-    wake();
-}
-
-void UserNet::wake() {
-    if (!woken_.exchange(true)) {
-        event_->signal();
-    }
+    return start();
 }
 
 std::string UserNet::describe() {
@@ -241,24 +209,20 @@ std::string UserNet::describe() {
     return result;
 }
 
-void UserNet::serve() {
-    Waiting waiting;
-    while (!leaving_) {
-        try {
-            serve_once(waiting);
-        } catch (const std::bad_alloc&) {
-            // A network may lose frames.
-            to_guest_.clear();
-            from_guest_.clear();
+void UserNet::serve_once() {
+    const bool more = take_from_card();
+    if (!from_guest_.empty()) {
+        const MutexLock lock(library_->mutex);
+        for (; !from_guest_.empty(); from_guest_.drop_first()) {
+            const std::span<const uint8_t> frame = from_guest_.first();
+            slirp_input(stack_->slirp, frame.data(), static_cast<int>(frame.size()));
         }
     }
-}
+    give_to_card();
 
-void UserNet::serve_once(Waiting& waiting) {
-    const bool more = exchange();
-
+    Waiting& waiting = *waiting_;
     waiting.descriptors.clear();
-    waiting.descriptors.push_back({event_->fd(), POLLIN, 0});
+    waiting.descriptors.push_back({event_fd(), POLLIN, 0});
     const bool reads_sockets = to_guest_.bytes() < kHeldBytes / 2;
     uint32_t timeout_ms = UINT32_MAX;
     if (reads_sockets) {
@@ -272,41 +236,12 @@ void UserNet::serve_once(Waiting& waiting) {
     }
     const int timeout = more ? 0 : timeout_ms > INT32_MAX ? -1 : static_cast<int>(timeout_ms);
     const int ready = poll(waiting.descriptors.data(), waiting.descriptors.size(), timeout);
-    event_->clear();
-    woken_.exchange(false);
+    woken();
     if (reads_sockets) {
         const MutexLock lock(library_->mutex);
         stack_->run_timers(now_ns() / 1'000'000);
         slirp_pollfds_poll(stack_->slirp, ready < 0 ? 1 : 0, Waiting::result, &waiting);
     }
-}
-
-// Frames of the guest to libslirp, and what waits to the guest. True: the guest has more.
-bool UserNet::exchange() {
-    bool more = false;
-    {
-        const MutexLock lock(client_mutex_);
-        if (client_ == nullptr) {
-            to_guest_.clear();
-        } else if (running_) {
-            if (client_->restarted()) {
-                to_guest_.clear();
-            }
-            more = client_->transmit(from_guest_);
-        }
-    }
-    if (!from_guest_.empty()) {
-        const MutexLock lock(library_->mutex);
-        for (; !from_guest_.empty(); from_guest_.drop_first()) {
-            const std::span<const uint8_t> frame = from_guest_.first();
-            slirp_input(stack_->slirp, frame.data(), static_cast<int>(frame.size()));
-        }
-    }
-    const MutexLock lock(client_mutex_);
-    if (client_ != nullptr && running_ && !to_guest_.empty()) {
-        client_->receive(to_guest_);
-    }
-    return more;
 }
 
 }  // namespace weft::backend

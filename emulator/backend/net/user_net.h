@@ -6,16 +6,13 @@
 // read, so that who sends to the guest is held up instead.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "base/event_fd.h"
 #include "base/mutex.h"
-#include "base/thread.h"
-#include "emulator/backend/net/net_backend.h"
+#include "emulator/backend/net/threaded_net.h"
 #include "emulator/backend/net/user_net_config.h"
 
 namespace weft::backend {
@@ -25,7 +22,7 @@ struct SlirpLibrary {
     Mutex mutex;  // a leaf
 };
 
-class UserNet final : public NetBackend {
+class UserNet final : public ThreadedNet {
   public:
     static constexpr size_t kMaxFrame = 65535 + 14;
     static constexpr size_t kHeldBytes = size_t{1} << 20;
@@ -35,13 +32,8 @@ class UserNet final : public NetBackend {
                                                    std::shared_ptr<SlirpLibrary> library);
     // Ends all connections.
     ~UserNet() override;
-    UserNet(const UserNet&) = delete;
-    UserNet& operator=(const UserNet&) = delete;
 
     // NetBackend
-    void set_client(NetClient* client) override WEFT_EXCLUDES(client_mutex_);
-    void set_running(bool running) override WEFT_EXCLUDES(client_mutex_);
-    void wake() override;
     size_t max_frame() const override { return kMaxFrame; }
     bool large_tcp() const override { return true; }
     bool checksums_hold() const override { return true; }
@@ -55,25 +47,12 @@ class UserNet final : public NetBackend {
 
     explicit UserNet(std::shared_ptr<SlirpLibrary> library);
     Result<> open(const UserNetConfig& config);
-    void serve();
-    void serve_once(Waiting& waiting);
-    bool exchange() WEFT_EXCLUDES(client_mutex_);
+    void serve_once() override;
 
     const std::shared_ptr<SlirpLibrary> library_;
-    std::unique_ptr<EventFd> event_;
-    // Set by whoever wakes the thread; cleared by it, before it looks. seq_cst: who finds it set knows that the thread will look.
-    std::atomic<bool> woken_ = false;
-    std::atomic<bool> leaving_ = false;  // seq_cst, before a wake()
-
-    // Held while the client's functions run; their locks are taken within.
-    Mutex client_mutex_;
-    NetClient* client_ WEFT_GUARDED_BY(client_mutex_) = nullptr;
-    bool running_ WEFT_GUARDED_BY(client_mutex_) = false;
-
     // The thread's.
-    FrameQueue from_guest_, to_guest_;
     std::unique_ptr<Stack> stack_;
-    Thread thread_;
+    std::unique_ptr<Waiting> waiting_;
 };
 
 }  // namespace weft::backend

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/bits.h"
 
 namespace weft::hw {
 
@@ -30,9 +31,14 @@ const char* placeholder(PropertyKind kind) {
         case PropertyKind::text:
             return "TEXT";
         case PropertyKind::number:
+        case PropertyKind::power_of_two:
             return "N";
         case PropertyKind::on_off:
             return "on|off";
+        case PropertyKind::on_off_auto:
+            return "on|off|auto";
+        case PropertyKind::accepted:
+            return "WORD";
         case PropertyKind::mac:
             return "XX:XX:XX:XX:XX:XX";
         case PropertyKind::drive:
@@ -51,8 +57,14 @@ std::string allowed(const DeviceProperty& property) {
             return fmt::format("up to {} bytes", property.max);
         case PropertyKind::number:
             return fmt::format("a number from {} to {}", property.min, property.max);
+        case PropertyKind::power_of_two:
+            return fmt::format("a power of two from {} to {}", property.min, property.max);
         case PropertyKind::on_off:
             return "on or off";
+        case PropertyKind::on_off_auto:
+            return "on, off or auto";
+        case PropertyKind::accepted:
+            return property.default_value;
         case PropertyKind::drive:
             return "the id of a -drive";
         case PropertyKind::mac:
@@ -81,6 +93,27 @@ constexpr struct {
     {"vectors", "a number: accepted, there are none"},
     {"rombar", "a number: accepted, there is no ROM"},
     {"romfile", "accepted, there is no ROM"},
+};
+
+// Of all virtio devices. What changes something for the guest can only be what it is.
+constexpr struct {
+    const char* name;
+    const char* values;
+} kVirtioProperties[] = {
+    {"ioeventfd", "on|off"},
+    {"event_idx", "on"},
+    {"indirect_desc", "on"},
+    {"packed", "off"},
+    {"any_layout", "on"},
+    {"iommu_platform", "off"},
+    {"ats", "off"},
+    {"in_order", "off"},
+    {"queue_reset", "off"},
+    {"notify_on_empty", "on|off"},
+    {"use-started", "on|off"},
+    {"use-disabled-flag", "on|off"},
+    {"page-per-vq", "off"},
+    {"modern-pio-notify", "off"},
 };
 
 bool is_pci_property(std::string_view key) {
@@ -127,6 +160,14 @@ Result<> DeviceConfig::take(const KeyValue& item) {
         Result<> taken = take_pci(item);
         return taken ? taken : std::unexpected(taken.error().within(device));
     }
+    if (!known && type_->make_virtio != nullptr) {
+        const auto common = std::ranges::find(kVirtioProperties, item.key,
+                                              [](const auto& row) { return std::string_view(row.name); });
+        if (common != std::end(kVirtioProperties)) {
+            Result<> taken = take_virtio(item, common->values);
+            return taken ? taken : std::unexpected(taken.error().within(device));
+        }
+    }
     if (!known && item.key != "id" && item.key != "bus") {
         return fail(fmt::format("{} has no property {}", device, in_quotes(item.key)));
     }
@@ -144,6 +185,17 @@ Result<> DeviceConfig::take(const KeyValue& item) {
         return std::unexpected(done.error().within(device));
     }
     given_[index] = true;
+    return {};
+}
+
+Result<> DeviceConfig::take_virtio(const KeyValue& item, const char* values) {
+    const std::string value = item.value.value_or("on");
+    const std::optional<bool> on = parse_bool(value);
+    const std::vector<std::string> words = split(values, '|');
+    const std::string word = on ? (*on ? "on" : "off") : value;
+    if (std::ranges::find(words, word) == words.end()) {
+        return fail(fmt::format("{}={} is not supported (only {})", item.key, value, values));
+    }
     return {};
 }
 
@@ -183,16 +235,32 @@ Result<> DeviceConfig::set(size_t index, const std::string& text) {
             valid = text.size() <= property.max;
             values_[index] = text;
             break;
-        case PropertyKind::number: {
+        case PropertyKind::number:
+        case PropertyKind::power_of_two: {
             const std::optional<uint64_t> number = parse_uint(text);
-            valid = number && *number >= property.min && *number <= property.max;
-            values_[index] = number.value_or(0);
+            const bool none =
+                text.empty() && property.default_value != nullptr && *property.default_value == '\0';
+            valid = none || (number && *number >= property.min && *number <= property.max &&
+                             (property.kind == PropertyKind::number || is_power_of_two(*number)));
+            values_[index] = number ? Value(*number) : Value();
             break;
         }
         case PropertyKind::on_off: {
             const std::optional<bool> on = parse_bool(text);
             valid = on.has_value();
             values_[index] = on.value_or(false);
+            break;
+        }
+        case PropertyKind::on_off_auto: {
+            const std::optional<bool> on = parse_bool(text);
+            valid = on.has_value() || text == "auto";
+            values_[index] = on ? Value(*on) : Value();
+            break;
+        }
+        case PropertyKind::accepted: {
+            const std::vector<std::string> words = split(property.default_value, '|');
+            // The type's own list is how it is set first.
+            valid = text == property.default_value || std::ranges::find(words, text) != words.end();
             break;
         }
         case PropertyKind::mac: {
@@ -261,6 +329,16 @@ uint64_t DeviceConfig::number(std::string_view property) const {
     return *number;
 }
 
+std::optional<uint64_t> DeviceConfig::optional_number(std::string_view property) const {
+    const auto* number = std::get_if<uint64_t>(&value(property));
+    return number != nullptr ? std::optional(*number) : std::nullopt;
+}
+
+std::optional<bool> DeviceConfig::on_off_auto(std::string_view property) const {
+    const auto* on = std::get_if<bool>(&value(property));
+    return on != nullptr ? std::optional(*on) : std::nullopt;
+}
+
 bool DeviceConfig::on(std::string_view property) const {
     const auto* on = std::get_if<bool>(&value(property));
     WEFT_ASSERT(on != nullptr);
@@ -310,7 +388,7 @@ std::string device_properties_text(const DeviceType& type) {
         text += fmt::format("  {}=<{}>", property.name, allowed(property));
         if (property.default_value == nullptr) {
             text += " (must be given)";
-        } else {
+        } else if (property.kind != PropertyKind::accepted) {
             text += fmt::format(" (default: {})",
                                 *property.default_value == '\0' ? "none" : property.default_value);
         }
@@ -319,6 +397,11 @@ std::string device_properties_text(const DeviceType& type) {
     if (type.bus == Bus::pci) {
         for (const auto& property : kPciProperties) {
             text += fmt::format("  {}=\n      {}\n", property.name, property.help);
+        }
+    }
+    if (type.make_virtio != nullptr) {
+        for (const auto& property : kVirtioProperties) {
+            text += fmt::format("  {}={}\n      accepted\n", property.name, property.values);
         }
     }
     text += "  id=<any name>\n      what the device is called\n";

@@ -33,10 +33,13 @@ class VirtioDevice;
 struct PciSite;
 
 enum class PropertyKind {
-    text,    // a word of up to `max` bytes
-    number,  // from `min` to `max`
+    text,          // a word of up to `max` bytes
+    number,        // from `min` to `max`; with "" for a default, none is one as well
+    power_of_two,  // the same, of those alone
     on_off,
-    mac,  // the address of a network card, 52:54:00:12:34:56; at most one of a device
+    on_off_auto,
+    accepted,  // one of the words of `default_value`, with | between them, all of which change nothing
+    mac,       // the address of a network card, 52:54:00:12:34:56; at most one of a device
     // References, by id: what the device is to be connected to. At most one of each kind of a device.
     drive,    // a -drive
     rng,      // an -object that gives random bytes
@@ -124,10 +127,13 @@ class DeviceConfig {
     // Bus::pci.
     const PciProperties& pci() const { return pci_; }
 
-    // The value of a property of that kind, which the type has.
+    // The value of a property of that kind, which the type has. number() is also that of a power of two; none: there is no number, or it is
+    // "auto".
     const std::string& text(std::string_view property) const;
     uint64_t number(std::string_view property) const;
+    std::optional<uint64_t> optional_number(std::string_view property) const;
     bool on(std::string_view property) const;
+    std::optional<bool> on_off_auto(std::string_view property) const;
 
     // The address that was given to a network card, if any; and whether a device is one.
     std::optional<MacAddress> mac() const;
@@ -161,6 +167,7 @@ class DeviceConfig {
 
     Result<> take(const KeyValue& item);
     Result<> take_pci(const KeyValue& item);
+    Result<> take_virtio(const KeyValue& item, const char* values);
 
     const DeviceType* type_;
     std::vector<Value> values_;

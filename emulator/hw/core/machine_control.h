@@ -33,12 +33,21 @@ class MachineControl {
     virtual std::optional<uint64_t> random_seed() = 0;
 
     // Runs fn(opaque) on the machine's I/O worker thread (or on the vCPUs' thread, where the accelerator makes the time),
-    // in the order of the calls: for block requests. Any thread.
+    // in the order of the calls. Any thread.
     virtual void run_io(void (*fn)(void* opaque), void* opaque) = 0;
 
     // The same on another worker, for files and folders that guests share with the host: a folder that is slow, or hangs as those of
     // networks do, holds up no disk.
     virtual void run_file_io(void (*fn)(void* opaque), void* opaque) = 0;
+
+    // The same on one of several threads, beside other calls, up to io_threads() at a time: for block requests. Where that is 1, one after
+    // the other in the order of the calls. Any thread.
+    virtual void run_io_beside(void (*fn)(void* opaque), void* opaque) { run_io(fn, opaque); }
+    // 1 where the accelerator makes the time. Any thread, once the machine runs.
+    virtual unsigned io_threads() { return 1; }
+
+    // How many vCPUs the machine may have. Also while the board is built.
+    virtual unsigned max_vcpus() { return 1; }
 };
 
 }  // namespace weft::hw

@@ -5,303 +5,273 @@
 #include <algorithm>
 #include <cstring>
 
-#include "emulator/hw/virtio/pci.h"
+#include "emulator/hw/virtio/blk_format.h"
 
 namespace weft::hw {
 
+using namespace blk_format;
+
 namespace {
 
-// 5.2.3
-constexpr uint64_t kFeatureSegMax = 1 << 2;
-constexpr uint64_t kFeatureReadOnly = 1 << 5;
-constexpr uint64_t kFeatureBlkSize = 1 << 6;
-constexpr uint64_t kFeatureFlush = 1 << 9;
-
-// 5.2.4
-constexpr size_t kConfigCapacity = 0;
-constexpr size_t kConfigSegMax = 12;
-constexpr size_t kConfigBlkSize = 20;
-
-// 5.2.6
-constexpr uint32_t kTypeIn = 0;
-constexpr uint32_t kTypeOut = 1;
-constexpr uint32_t kTypeFlush = 4;
-constexpr uint32_t kTypeGetId = 8;
-constexpr size_t kHeaderSize = 16;
-enum RequestStatus : uint8_t { kOk = 0, kIoError = 1, kUnsupported = 2 };
-
-// Large requests go through the buffer in pieces.
-constexpr size_t kBufferSize = 256 << 10;
-// Requests in one turn on the I/O worker, which devices share.
+// Requests in one turn on an I/O thread, which devices share.
 constexpr unsigned kTurn = 64;
+// Answers that one interrupt tells of at most.
+constexpr unsigned kAnswers = 16;
 
 }  // namespace
 
-struct VirtioBlk::Request {
-    const VirtioChain& chain;
-    uint32_t type = 0;
-    uint64_t sector = 0;
-    uint64_t in_size = 0;   // writable bytes before the status byte
-    uint64_t out_size = 0;  // readable bytes after the header
-    uint64_t written = 0;   // of in_size
-    RequestStatus status = kOk;
-};
-
-VirtioBlk::VirtioBlk(backend::BlockBackend& backend, MachineControl& control, const std::string& serial)
-    : backend_(backend), control_(control), buffer_(kBufferSize) {
-    std::memcpy(serial_.data(), serial.data(), std::min(serial.size(), serial_.size()));
-    const uint64_t capacity = backend.size() / kSectorSize;
-    const uint32_t seg_max = kQueueSize - 2;  // the header and the status take one each
-    const auto blk_size = static_cast<uint32_t>(kSectorSize);
-    std::memcpy(config_.data() + kConfigCapacity, &capacity, 8);
-    std::memcpy(config_.data() + kConfigSegMax, &seg_max, 4);
-    std::memcpy(config_.data() + kConfigBlkSize, &blk_size, 4);
+VirtioBlk::VirtioBlk(backend::BlockBackend& backend, MachineControl& control, const BlkSettings& settings)
+    : backend_(backend),
+      control_(control),
+      settings_(settings),
+      config_(settings, backend.size(), settings.write_cache.value_or(!backend.writes_wait())) {
+    std::memcpy(serial_.data(), settings.serial.data(), std::min(settings.serial.size(), serial_.size()));
+    for (Server& server : servers_) {
+        server.disk = this;
+    }
+    answered_.reserve(settings.queues);
 }
 
 uint64_t VirtioBlk::features() const {
-    return kFeatureSegMax | kFeatureBlkSize | kFeatureFlush | (backend_.read_only() ? kFeatureReadOnly : 0);
-}
-
-uint64_t VirtioBlk::config_read(uint64_t offset, unsigned size) {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size && offset + i < config_.size(); ++i) {
-        value |= uint64_t{config_[offset + i]} << 8 * i;
+    uint64_t features = kBlkSegMax | kBlkBlockSize | kBlkFlush | kBlkTopology;
+    features |= settings_.config_wce ? kBlkConfigWce : 0;
+    features |= settings_.queues > 1 ? kBlkMultiQueue : 0;
+    if (backend_.read_only()) {
+        return features | kBlkReadOnly;
     }
-    return value;
+    features |= settings_.discard ? kBlkDiscard : 0;
+    features |= settings_.write_zeroes ? kBlkWriteZeroes : 0;
+    return features;
 }
 
-void VirtioBlk::config_write(uint64_t offset, unsigned, uint64_t) {
-    control_.guest_error(
-        fmt::format("virtio-blk: write to the configuration at {:#x}, which is read-only", offset).c_str());
-}
+uint64_t VirtioBlk::config_read(uint64_t offset, unsigned size) { return config_.read(offset, size); }
 
-void VirtioBlk::notify(unsigned) { schedule(); }
-
-void VirtioBlk::schedule() {
-    if (!scheduled_) {
-        scheduled_ = true;
-        control_.run_io([](void* opaque) { static_cast<VirtioBlk*>(opaque)->run(); }, this);
+void VirtioBlk::config_write(uint64_t offset, unsigned size, uint64_t value) {
+    // 5.2.5.1: the write cache's switch alone, where that was agreed on.
+    if (!agreed(kBlkConfigWce) || !config_.write(offset, size, value)) {
+        control_.guest_error(
+            fmt::format("virtio-blk: write of {} bytes to the configuration at {:#x}, which is read-only",
+                        size, offset)
+                .c_str());
     }
 }
 
-// All requests that were made are done, but where the driver is stopped half-way: then it has a reset to come.
+void VirtioBlk::reset() {
+    config_.reset();
+    answered_.clear();
+    answers_ = 0;
+}
+
+bool VirtioBlk::write_cache() const {
+    return agreed(kBlkConfigWce) ? config_.write_cache() : agreed(kBlkFlush);
+}
+
+// ---- servers ----
+
+void VirtioBlk::notify(unsigned index) {
+    if (control_.io_threads() == 1 || !serve_at_once(index)) {
+        start_another();
+    }
+}
+
+VirtioBlk::Server* VirtioBlk::idle_server() {
+    const auto end = servers_.begin() + server_count();
+    const auto found = std::ranges::find(servers_.begin(), end, false, &Server::busy);
+    return found == end ? nullptr : &*found;
+}
+
+void VirtioBlk::start(Server& server) {
+    server.busy = true;
+    server.buffer.resize(kBufferSize);
+    control_.run_io_beside(
+        [](void* opaque) {
+            auto* self = static_cast<Server*>(opaque);
+            self->disk->run(*self);
+        },
+        &server);
+}
+
+// Busy servers look for more themselves.
+void VirtioBlk::start_another() {
+    if (Server* const server = idle_server(); server != nullptr) {
+        start(*server);
+    }
+}
+
+// All requests that were taken are answered, but where the driver is stopped half-way: then it has a reset to come.
 void VirtioBlk::visit_state(StateVisitor& visitor) {
     const uint64_t size = visitor.value("size", backend_.size());
     visitor.require(size == backend_.size(), "the disk has another size here");
+    config_.visit_state(visitor);
     if (visitor.loads()) {
-        schedule();
+        start_another();
     }
 }
 
-void VirtioBlk::run() {
+void VirtioBlk::run(Server& server) {
     MutexLock lock(transport_->mutex());
-    const bool again = drain(lock);
-    scheduled_ = false;
+    const bool again = serve(lock, server);
+    signal();
+    server.busy = false;
     if (again) {
-        schedule();
+        start(server);
     }
 }
 
-bool VirtioBlk::drain(MutexLock& lock) {
-    Virtqueue& queue = transport_->queue(0);
-    for (unsigned count = 0; transport_->running(); ++count) {
+// True: there is more, for another turn.
+bool VirtioBlk::serve(MutexLock& lock, Server& server) {
+    for (unsigned count = 0;; ++count) {
+        if (!server.request && !take(server)) {
+            return false;
+        }
         if (count == kTurn) {
             return true;
         }
-        auto chain = queue.pop(transport_->dma());
-        if (!chain) {
-            transport_->failure(chain.error().message());
-            return false;
-        }
-        if (chain->has_value()) {
-            process(lock, **chain);
-            continue;
-        }
-        if (!queue.ready()) {
-            return false;
-        }
-        const auto more = queue.wait_for_more(transport_->dma());
-        if (!more) {
-            transport_->failure(more.error().message());
-            return false;
-        }
-        if (!*more) {
-            return false;
+        const bool answers = wanted(*server.request) && execute(lock, server) && answer(server);
+        server.request.reset();
+        if (answers && ++answers_ >= kAnswers) {
+            signal();
         }
     }
+}
+
+// On the thread of the vCPU that notified: one request, if it is alone and the image has what it takes at hand. False: there is more to do,
+// perhaps with a request that the first server has already.
+bool VirtioBlk::serve_at_once(unsigned index) {
+    if (std::ranges::any_of(servers_, &Server::busy)) {
+        return false;
+    }
+    Server& server = servers_.front();
+    if (!take_from(server, index)) {
+        return !anything_more();
+    }
+    if (transport_->queue(index).available(transport_->dma()) || !transfer_at_once(server)) {
+        return false;
+    }
+    if (answer(server)) {
+        signal();
+    }
+    server.request.reset();
+    return !anything_more();
+}
+
+bool VirtioBlk::wanted(const Request& request) const {
+    return transport_->queue(request.queue).owns(request.chain);
+}
+
+// Whether something is under way that no driver waits for any more: a write of it may still reach the disk.
+bool VirtioBlk::stale() const {
+    return std::ranges::any_of(
+        servers_, [&](const Server& server) { return server.request && !wanted(*server.request); });
+}
+
+bool VirtioBlk::take(Server& server) {
+    do {
+        for (unsigned i = 0; i < settings_.queues; ++i) {
+            if (!transport_->running() || stale()) {
+                return false;  // whoever has what is stale comes here next
+            }
+            const unsigned index = (next_queue_ + i) % settings_.queues;
+            if (take_from(server, index)) {
+                next_queue_ = (index + 1) % settings_.queues;
+                return true;
+            }
+        }
+    } while (anything_more());
     return false;
 }
 
-void VirtioBlk::process(MutexLock& lock, const VirtioChain& chain) {
+bool VirtioBlk::take_from(Server& server, unsigned index) {
+    auto chain = transport_->queue(index).pop(transport_->dma());
+    if (!chain) {
+        failure(chain.error().message());
+        return false;
+    }
+    if (!chain->has_value()) {
+        return false;
+    }
+    Request request{.queue = index, .chain = std::move(**chain)};
+    if (!parse(request)) {
+        return false;
+    }
+    server.request = std::move(request);
+    return true;
+}
+
+// Asks the driver for notifications of what comes; true: something is there already.
+bool VirtioBlk::anything_more() {
+    bool more = false;
+    for (unsigned i = 0; i < settings_.queues && transport_->running(); ++i) {
+        Virtqueue& queue = transport_->queue(i);
+        if (!queue.ready()) {
+            continue;
+        }
+        const auto come = queue.wait_for_more(transport_->dma());
+        if (!come) {
+            failure(come.error().message());
+            return false;
+        }
+        more = more || *come;
+    }
+    return more && transport_->running();
+}
+
+bool VirtioBlk::parse(Request& request) {
+    const VirtioChain& chain = request.chain;
     std::array<uint8_t, kHeaderSize> header;
     if (chain.readable_size < kHeaderSize || chain.writable_size == 0) {
-        transport_->failure(
-            fmt::format("block request of {} and {} bytes", chain.readable_size, chain.writable_size));
-        return;
+        failure(fmt::format("block request of {} and {} bytes", chain.readable_size, chain.writable_size));
+        return false;
     }
     if (!chain.read(transport_->dma(), 0, header)) {
-        transport_->failure("block request outside RAM");
-        return;
+        failure("block request outside RAM");
+        return false;
     }
-    Request request{
-        .chain = chain, .in_size = chain.writable_size - 1, .out_size = chain.readable_size - kHeaderSize};
+    request.in_size = chain.writable_size - 1;
+    request.out_size = chain.readable_size - kHeaderSize;
     std::memcpy(&request.type, header.data(), 4);
     std::memcpy(&request.sector, header.data() + 8, 8);
-    if (!execute(lock, request)) {
-        return;
-    }
+    return true;
+}
+
+bool VirtioBlk::answer(Server& server) {
+    const Request& request = *server.request;
+    const VirtioChain& chain = request.chain;
     const uint8_t status = request.status;
     if (!chain.write(transport_->dma(), chain.writable_size - 1, std::span(&status, 1))) {
-        transport_->failure("block request's status outside RAM");
-        return;
+        failure("block request's status outside RAM");
+        return false;
     }
-    Virtqueue& queue = transport_->queue(0);
+    Virtqueue& queue = transport_->queue(request.queue);
     // The length counts from the first writable byte: the status is in it only if all data before it was written.
     const uint64_t written = request.written == request.in_size ? request.written + 1 : request.written;
     const auto pushed =
         queue.push(transport_->dma(), chain, static_cast<uint32_t>(std::min<uint64_t>(written, UINT32_MAX)));
     if (!pushed) {
-        transport_->failure(pushed.error().message());
-        return;
-    }
-    transport_->used(queue);
-}
-
-bool VirtioBlk::execute(MutexLock& lock, Request& request) {
-    switch (request.type) {
-        case kTypeIn:
-            return read_disk(lock, request);
-        case kTypeOut:
-            return write_disk(lock, request);
-        case kTypeFlush:
-            return flush_disk(lock, request);
-        case kTypeGetId: {
-            const size_t size = std::min<uint64_t>(request.in_size, serial_.size());
-            if (!request.chain.write(transport_->dma(), 0, std::span(serial_).first(size))) {
-                transport_->failure("block request's data outside RAM");
-                return false;
-            }
-            request.written = size;
-            return true;
-        }
-        default:
-            request.status = kUnsupported;
-            return true;
-    }
-}
-
-bool VirtioBlk::wanted(const Request& request) const { return transport_->queue(0).owns(request.chain); }
-
-bool VirtioBlk::in_range(const Request& request, uint64_t size) const {
-    const uint64_t sectors = backend_.size() / kSectorSize;
-    return size % kSectorSize == 0 && request.sector <= sectors &&
-           size / kSectorSize <= sectors - request.sector;
-}
-
-void VirtioBlk::disk_error(const Error& error) {
-    control_.guest_error(fmt::format("virtio-blk: {}", error.message()).c_str());
-}
-
-// Clang cannot follow the lock through the parameter, nor its gaps.
-bool VirtioBlk::read_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAFETY_ANALYSIS {
-    if (!in_range(request, request.in_size)) {
-        request.status = kIoError;
-        return true;
-    }
-    const uint64_t start = request.sector * kSectorSize;
-    while (request.written != request.in_size) {
-        const auto piece =
-            std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), request.in_size - request.written));
-        lock.unlock();
-        const auto result = backend_.read(start + request.written, piece);
-        lock.lock();
-        if (!wanted(request)) {
-            return false;
-        }
-        if (!result) {
-            disk_error(result.error());
-            request.status = kIoError;
-            return true;
-        }
-        if (!request.chain.write(transport_->dma(), request.written, piece)) {
-            transport_->failure("block request's data outside RAM");
-            return false;
-        }
-        request.written += piece.size();
-    }
-    return true;
-}
-
-bool VirtioBlk::write_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAFETY_ANALYSIS {
-    if (!in_range(request, request.out_size) || backend_.read_only()) {
-        request.status = kIoError;
-        return true;
-    }
-    const uint64_t start = request.sector * kSectorSize;
-    for (uint64_t done = 0; done != request.out_size;) {
-        const auto piece =
-            std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), request.out_size - done));
-        if (!request.chain.read(transport_->dma(), kHeaderSize + done, piece)) {
-            transport_->failure("block request's data outside RAM");
-            return false;
-        }
-        lock.unlock();
-        const auto result = backend_.write(start + done, piece);
-        lock.lock();
-        if (!wanted(request)) {
-            return false;
-        }
-        if (!result) {
-            disk_error(result.error());
-            request.status = kIoError;
-            return true;
-        }
-        done += piece.size();
-    }
-    return (transport_->negotiated() & kFeatureFlush) != 0 || flush_disk(lock, request);
-}
-
-bool VirtioBlk::flush_disk(MutexLock& lock, Request& request) WEFT_NO_THREAD_SAFETY_ANALYSIS {
-    lock.unlock();
-    const auto result = backend_.flush();
-    lock.lock();
-    if (!wanted(request)) {
+        failure(pushed.error().message());
         return false;
     }
-    if (!result) {
-        disk_error(result.error());
-        request.status = kIoError;
+    if (std::ranges::find(answered_, request.queue) == answered_.end()) {
+        answered_.push_back(request.queue);
     }
     return true;
 }
 
-namespace {
+void VirtioBlk::signal() {
+    for (const unsigned index : answered_) {
+        if (Virtqueue& queue = transport_->queue(index); queue.ready() && transport_->running()) {
+            transport_->used(queue);
+        }
+    }
+    answered_.clear();
+    answers_ = 0;
+}
 
-constexpr DeviceProperty kProperties[] = {
-    {"drive", PropertyKind::drive, nullptr, 0, 0, "the disk's image"},
-    {"serial", PropertyKind::text, "", 0, VirtioBlk::kSerialSize,
-     "the serial number that the guest is told (5.2.6)"},
-};
-
-}  // namespace
-
-constexpr DeviceType kVirtioBlkType = {
-    .name = "virtio-blk-device",
-    .bus = Bus::virtio,
-    .help = "a disk",
-    .properties = kProperties,
-    .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
-        return std::make_unique<VirtioBlk>(config.drive(), control, config.text("serial"));
-    },
-};
-
-constexpr DeviceType kVirtioBlkPciType = {
-    .name = "virtio-blk-pci",
-    .bus = Bus::pci,
-    .help = "a disk on PCI",
-    .properties = kProperties,
-    .make_virtio = kVirtioBlkType.make_virtio,
-    .make_pci = make_virtio_pci,
-};
+void VirtioBlk::before_waiting() {
+    signal();
+    if (Server* const other = idle_server(); other != nullptr && anything_more()) {
+        start(*other);
+    }
+}
 
 }  // namespace weft::hw

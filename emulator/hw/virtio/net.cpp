@@ -52,8 +52,9 @@ struct VirtioNet::Header {
     uint16_t buffers;
 };
 
-VirtioNet::VirtioNet(backend::NetBackend* backend, MachineControl& control, MacAddress mac)
-    : backend_(backend), control_(control), mac_(mac) {
+VirtioNet::VirtioNet(backend::NetBackend* backend, MachineControl& control, MacAddress mac,
+                     const NetSettings& settings)
+    : backend_(backend), control_(control), settings_(settings), mac_(mac) {
     const uint16_t status = backend != nullptr ? kLinkUp : 0;
     std::ranges::copy(mac, config_.begin());
     std::memcpy(config_.data() + kConfigStatus, &status, 2);
@@ -66,11 +67,15 @@ VirtioNet::~VirtioNet() {
 }
 
 uint64_t VirtioNet::features() const {
-    uint64_t features = kFeatureMac | kFeatureStatus | kFeatureMergeBuffers | kFeatureChecksum;
-    if (backend_ != nullptr && backend_->checksums_hold()) {
+    uint64_t features = kFeatureMac;
+    features |= settings_.status ? kFeatureStatus : 0;
+    features |= settings_.merge_buffers ? kFeatureMergeBuffers : 0;
+    features |= settings_.checksum ? kFeatureChecksum : 0;
+    if (settings_.guest_checksum && backend_ != nullptr && backend_->checksums_hold()) {
         features |= kFeatureGuestChecksum;
     }
-    if (backend_ != nullptr && backend_->large_tcp()) {
+    // 5.1.3.1: segmenting needs checksums.
+    if (settings_.host_tso4 && settings_.checksum && backend_ != nullptr && backend_->large_tcp()) {
         features |= kFeatureHostTso4;
     }
     return features;
@@ -395,7 +400,45 @@ namespace {
 constexpr DeviceProperty kProperties[] = {
     {"netdev", PropertyKind::netdev, "", 0, 0, "the network it is plugged into; none: it is not plugged in"},
     {"mac", PropertyKind::mac, "", 0, 0, "its address; none: 52:54:00:12:34:56, or the next that is free"},
+    {"csum", PropertyKind::on_off, "on", 0, 0, "whether checksums may be left to it"},
+    {"guest_csum", PropertyKind::on_off, "on", 0, 0, "whether it says that the checksums of what comes hold"},
+    {"host_tso4", PropertyKind::on_off, "on", 0, 0, "whether large TCP packets may be left to it"},
+    {"mrg_rxbuf", PropertyKind::on_off, "on", 0, 0, "whether a frame may take several buffers"},
+    {"status", PropertyKind::on_off, "on", 0, 0, "whether it tells if it is plugged in"},
+    // Of features that it has not, and of QEMU's ways to serve queues.
+    {"gso", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_tso4", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_tso6", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_ecn", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_ufo", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_uso4", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_uso6", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"guest_announce", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"host_tso6", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"host_ecn", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"host_ufo", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"host_uso", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"ctrl_vq", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"ctrl_rx", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"ctrl_vlan", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"ctrl_rx_extra", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"ctrl_mac_addr", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"ctrl_guest_offloads", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
+    {"mq", PropertyKind::accepted, "on|off", 0, 0, "accepted: there is one pair of queues"},
+    {"rss", PropertyKind::accepted, "off", 0, 0, "accepted"},
+    {"hash", PropertyKind::accepted, "off", 0, 0, "accepted"},
+    {"tx", PropertyKind::accepted, "bh|timer", 0, 0, "accepted"},
+    {"rx_queue_size", PropertyKind::accepted, "256|512|1024", 0, 0, "accepted: a queue holds 256 buffers"},
+    {"tx_queue_size", PropertyKind::accepted, "256|512|1024", 0, 0, "accepted: a queue holds 256 frames"},
 };
+
+NetSettings settings_of(const DeviceConfig& config) {
+    return {.checksum = config.on("csum"),
+            .guest_checksum = config.on("guest_csum"),
+            .host_tso4 = config.on("host_tso4"),
+            .merge_buffers = config.on("mrg_rxbuf"),
+            .status = config.on("status")};
+}
 
 }  // namespace
 
@@ -405,7 +448,8 @@ constexpr DeviceType kVirtioNetType = {
     .help = "a network card",
     .properties = kProperties,
     .make_virtio = [](const DeviceConfig& config, MachineControl& control) -> std::unique_ptr<VirtioDevice> {
-        return std::make_unique<VirtioNet>(config.netdev(), control, config.mac().value_or(kFirstMac));
+        return std::make_unique<VirtioNet>(config.netdev(), control, config.mac().value_or(kFirstMac),
+                                           settings_of(config));
     },
 };
 

@@ -21,13 +21,23 @@
 
 namespace weft::hw {
 
+// Features that the user may turn off.
+struct NetSettings {
+    bool checksum = true;
+    bool guest_checksum = true;
+    bool host_tso4 = true;
+    bool merge_buffers = true;
+    bool status = true;
+};
+
 class VirtioNet final : public VirtioDevice, private backend::NetClient {
   public:
     static constexpr uint32_t kId = 1;
     static constexpr uint16_t kQueueSize = 256;
 
     // `backend` may be null: a card that is not plugged in. It outlives the device, and is not running when the device goes.
-    VirtioNet(backend::NetBackend* backend, MachineControl& control, MacAddress mac);
+    VirtioNet(backend::NetBackend* backend, MachineControl& control, MacAddress mac,
+              const NetSettings& settings = {});
     ~VirtioNet() override;
 
     uint32_t id() const override { return kId; }
@@ -71,6 +81,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
 
     backend::NetBackend* const backend_;
     MachineControl& control_;
+    const NetSettings settings_;
     const MacAddress mac_;  // before a driver wrote another
     VirtioTransport* transport_ = nullptr;
     std::array<uint8_t, 8> config_{};  // struct virtio_net_config as far as it is used

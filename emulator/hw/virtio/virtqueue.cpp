@@ -280,6 +280,11 @@ Result<bool> Virtqueue::wants_interrupt(mem::Reader& dma) {
     return static_cast<uint16_t>(used_index_ - word - 1) < static_cast<uint16_t>(used_index_ - before);
 }
 
+bool Virtqueue::available(mem::Reader& dma) const {
+    const auto index = ready_ ? available_index(dma) : Result<uint16_t>(next_available_);
+    return !index || *index != next_available_;
+}
+
 Result<bool> Virtqueue::wait_for_more(mem::Reader& dma) {
     if (event_index_) {
         const uint64_t address = used_ + kRingEntries + kUsedEntry * size_;

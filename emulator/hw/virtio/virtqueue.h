@@ -79,6 +79,8 @@ class Virtqueue {
     Result<> publish(mem::Reader& dma);
     // Whether the driver wants an interrupt for what was pushed since it was last asked.
     Result<bool> wants_interrupt(mem::Reader& dma);
+    // Whether pop() would give something: a chain or an error.
+    bool available(mem::Reader& dma) const;
     // Asks for a notification of the next chain. True: one came meanwhile, so look again.
     Result<bool> wait_for_more(mem::Reader& dma);
 

@@ -11,6 +11,22 @@
 
 namespace weft::backend::qcow2 {
 
+namespace {
+
+// Of a mutex that try_lock() took.
+class Unlock {
+  public:
+    explicit Unlock(Mutex& mutex) : mutex_(mutex) {}
+    ~Unlock() WEFT_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+    Unlock(const Unlock&) = delete;
+    Unlock& operator=(const Unlock&) = delete;
+
+  private:
+    Mutex& mutex_;
+};
+
+}  // namespace
+
 Result<std::unique_ptr<Image>> Image::open(const std::string& name, std::unique_ptr<ImageFile> file,
                                            const Header& header, std::unique_ptr<BlockBackend> backing,
                                            ImageSettings settings) {
@@ -162,8 +178,8 @@ Result<size_t> Image::read_piece(uint64_t offset, std::span<uint8_t> data) {
             lock.unlock();
             done = read_place(*extent, offset, piece);
             lock.lock();
-            // A cluster of the image's own stays where it is. Another one's place may have become free meanwhile, and somebody else's.
-            if (extent->kind == Kind::data && !extent->own && metadata_->freed() != freed) {
+            // Its place may have become free meanwhile, and somebody else's.
+            if (extent->kind == Kind::data && metadata_->freed() != freed) {
                 continue;
             }
         }
@@ -362,9 +378,12 @@ Result<size_t> Image::write_piece(uint64_t offset, std::span<const uint8_t> data
     if (!metadata_->data_place(extent->host, extent->length)) {
         return fail(fmt::format("it is damaged: data and a table at {:#x}", extent->host));
     }
-    // A cluster of the image's own stays where it is.
+    // While this write is under way the place stays the image's own, even if it is discarded.
+    const uint64_t write = metadata_->begin_in_place();
     lock.unlock();
     const Result<> written = file_.write(extent->host, data.first(extent->length));
+    lock.lock();
+    metadata_->end_in_place(write);
     return written ? Result<size_t>(extent->length) : std::unexpected(written.error());
 }
 
@@ -373,15 +392,54 @@ Result<> Image::write(uint64_t offset, std::span<const uint8_t> data) {
     if (settings_.read_only) {
         return fail(name_ + ": opened read-only");
     }
+    if (Result<> written = write_fully(offset, data); !written) {
+        return named(written.error());
+    }
+    return settings_.write_through ? flush() : Result<>();
+}
+
+Result<> Image::write_fully(uint64_t offset, std::span<const uint8_t> data) {
     while (!data.empty()) {
         const Result<size_t> count = write_piece(offset, data);
         if (!count) {
-            return named(count.error());
+            return std::unexpected(count.error());
         }
         data = data.subspan(*count);
         offset += *count;
     }
-    return settings_.write_through ? flush() : Result<>();
+    return {};
+}
+
+std::optional<Image::Extent> Image::cached_data(uint64_t offset, uint64_t length) {
+    // find() looks at the first cluster behind the extent as well.
+    const uint64_t first = offset >> header_.cluster_bits;
+    const uint64_t last = std::min(offset + length, header_.size - 1) >> header_.cluster_bits;
+    if (!metadata_->cached(first) || !metadata_->cached(last)) {
+        return std::nullopt;
+    }
+    const Result<Extent> extent = find(offset, length);
+    return extent && extent->kind == Kind::data && extent->length == length ? std::optional(*extent)
+                                                                            : std::nullopt;
+}
+
+// The mutex stays held: nothing waits.
+bool Image::read_at_once(uint64_t offset, std::span<uint8_t> data) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (!mutex_.try_lock()) {
+        return false;
+    }
+    const Unlock unlock(mutex_);
+    const std::optional<Extent> extent = cached_data(offset, data.size());
+    return extent && file_.read_at_once(extent->host, data);
+}
+
+bool Image::write_at_once(uint64_t offset, std::span<const uint8_t> data) WEFT_NO_THREAD_SAFETY_ANALYSIS {
+    if (settings_.read_only || settings_.write_through || !mutex_.try_lock()) {
+        return false;
+    }
+    const Unlock unlock(mutex_);
+    const std::optional<Extent> extent = cached_data(offset, data.size());
+    return extent && extent->own && metadata_->begun() && metadata_->data_place(extent->host, extent->length) &&
+           file_.write_at_once(extent->host, data);
 }
 
 Result<> Image::flush() {

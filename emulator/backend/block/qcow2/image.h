@@ -2,7 +2,10 @@
 // in QEMU's sources. metadata.h has the order of writes.
 //
 // Not there, and refused when the image is opened: encryption, external data files, features without a name here. Clusters are compressed by
-// others only. Nothing becomes unallocated: the device offers neither discarding nor writing of zeros.
+// others only.
+//
+// What is discarded: clusters as a whole become unallocated, or zeros where an image lies below. A version 2 image has no entry for zeros: over
+// another image it keeps what is discarded, and zeros are written to it. The place of clusters that become free is given back to the host.
 #pragma once
 
 #include <memory>
@@ -45,8 +48,16 @@ class Image final : public BlockBackend {
     Result<> read(uint64_t offset, std::span<uint8_t> data) override;
     Result<> write(uint64_t offset, std::span<const uint8_t> data) override;
     Result<> flush() override;
+    // From memory alone: data in clusters that have a place, whose tables are loaded, and while nobody else is at the tables.
+    bool read_at_once(uint64_t offset, std::span<uint8_t> data) override;
+    bool write_at_once(uint64_t offset, std::span<const uint8_t> data) override;
+    bool writes_wait() const override { return settings_.write_through; }
+    Result<> discard(uint64_t offset, uint64_t length) override;
+    Result<> write_zeroes(uint64_t offset, uint64_t length, bool unmap) override;
 
   private:
+    enum class Emptying { discard, zero, zero_unmapped };
+
     // A part of the disk that is in one place.
     struct Extent {
         Kind kind = Kind::zero;
@@ -87,6 +98,14 @@ class Image final : public BlockBackend {
     Result<> copy(uint64_t offset, uint64_t length, uint64_t host, bool skip_zeros) WEFT_REQUIRES(mutex_);
     bool rewritten(const L2Entry& entry, bool fresh) const;
     void release(const L2Entry& entry) WEFT_REQUIRES(mutex_);
+    // From memory alone; none: it is not there, or not data as a whole.
+    std::optional<Extent> cached_data(uint64_t offset, uint64_t length) WEFT_REQUIRES(mutex_);
+
+    Result<> empty(uint64_t offset, uint64_t length, Emptying how);
+    Result<> empty_cluster(uint64_t cluster, Emptying how) WEFT_REQUIRES(mutex_);
+    Result<std::optional<L2Entry>> emptied(uint64_t cluster, const L2Entry& old, Emptying how);
+    Result<> zero_part(uint64_t offset, uint64_t length);
+    Result<> write_fully(uint64_t offset, std::span<const uint8_t> data);
 
     const std::string name_;
     Header header_;  // where tables are changes with snapshots, under mutex_; all else is constant

@@ -86,8 +86,10 @@ Result<TableCache::Table*> Metadata::load_table(uint64_t offset) {
     if (!is_aligned(offset, header_.cluster_size())) {
         return fail(fmt::format("it is damaged: an L2 table at {:#x}", offset));
     }
-    if (Result<> room = make_room(); !room) {
-        return std::unexpected(room.error());
+    if (l2_.find(offset) == nullptr) {
+        if (Result<> room = make_room(); !room) {
+            return std::unexpected(room.error());
+        }
     }
     return l2_.load(offset);
 }
@@ -129,7 +131,8 @@ Result<> Metadata::own_table(uint64_t cluster) {
     if (old != 0) {
         // What the entries refer to stays shared: the other owner of the old table refers to it as well.
         table.bytes = std::move(copy);
-        released_.push_back({.offset = old, .size = header_.cluster_size(), .table = true});
+        released_.push_back(
+            {.offset = old, .size = header_.cluster_size(), .table = true, .write = next_in_place_});
     }
     tables_.add(run->first);
     l1 = table.offset | kCopied;
@@ -154,17 +157,29 @@ Result<> Metadata::set_entry(uint64_t cluster, const L2Entry& entry) {
     return {};
 }
 
+Result<> Metadata::limit_released() { return released_.size() < kMaxReleased ? Result<>() : flush(); }
+
 Result<Refcounts::Run> Metadata::allocate(uint64_t wanted) {
-    if (released_.size() >= kMaxReleased) {
-        if (Result<> flushed = flush(); !flushed) {
-            return std::unexpected(flushed.error());
-        }
+    if (Result<> limited = limit_released(); !limited) {
+        return std::unexpected(limited.error());
     }
     return refcounts_.allocate(wanted);
 }
 
 void Metadata::release(uint64_t offset, uint64_t size) {
-    released_.push_back({.offset = offset, .size = size, .table = false});
+    released_.push_back({.offset = offset, .size = size, .table = false, .write = next_in_place_});
+}
+
+uint64_t Metadata::begin_in_place() {
+    in_place_.insert(in_place_.end(), next_in_place_);
+    return next_in_place_++;
+}
+
+void Metadata::end_in_place(uint64_t write) { in_place_.erase(write); }
+
+bool Metadata::cached(uint64_t cluster) {
+    const uint64_t offset = l1_[l1_index(cluster)] & kOffsetMask;
+    return offset == 0 || l2_.find(offset) != nullptr;
 }
 
 bool Metadata::data_place(uint64_t offset, uint64_t size) const {
@@ -223,25 +238,44 @@ Result<> Metadata::flush() {
     return done;
 }
 
-void Metadata::lower_released() {
-    for (const Released& piece : released_) {
-        const uint64_t first = piece.offset >> header_.cluster_bits;
-        const uint64_t last = (piece.offset + piece.size - 1) >> header_.cluster_bits;
-        for (uint64_t cluster = first; cluster <= last; ++cluster) {
-            // Tables that data is said to lie in stay where they are, in an image that is damaged.
-            if (tables_.contains(cluster) != piece.table) {
-                continue;
-            }
-            // A count that stays too high harms nothing; one that is too low already is no worse for it.
-            const Result<bool> freed = refcounts_.lower(cluster);
-            if (freed && *freed) {
-                ++freed_;
-                tables_.remove(cluster);
-                l2_.drop(cluster << header_.cluster_bits);
+void Metadata::lower(const Released& piece, std::vector<Refcounts::Run>& freed) {
+    const uint64_t first = piece.offset >> header_.cluster_bits;
+    const uint64_t last = (piece.offset + piece.size - 1) >> header_.cluster_bits;
+    for (uint64_t cluster = first; cluster <= last; ++cluster) {
+        // Tables that data is said to lie in stay where they are, in an image that is damaged.
+        if (tables_.contains(cluster) != piece.table) {
+            continue;
+        }
+        // A count that stays too high harms nothing; one that is too low already is no worse for it.
+        const Result<bool> unused = refcounts_.lower(cluster);
+        if (unused && *unused) {
+            ++freed_;
+            tables_.remove(cluster);
+            l2_.drop(cluster << header_.cluster_bits);
+            if (!freed.empty() && freed.back().first + freed.back().count == cluster) {
+                ++freed.back().count;
+            } else {
+                freed.push_back({.first = cluster, .count = 1});
             }
         }
     }
-    released_.clear();
+}
+
+void Metadata::lower_released() {
+    // A write in place that is older than the release may go on for a while.
+    const uint64_t oldest = in_place_.empty() ? next_in_place_ : *in_place_.begin();
+    std::vector<Refcounts::Run> freed;
+    std::erase_if(released_, [&](const Released& piece) {
+        if (piece.write > oldest) {
+            return false;
+        }
+        lower(piece, freed);
+        return true;
+    });
+    for (const Refcounts::Run& run : freed) {
+        // Nothing on the disk refers to it. Whether the host takes it back changes nothing here.
+        static_cast<void>(file_.punch(run.first << header_.cluster_bits, run.count << header_.cluster_bits));
+    }
 }
 
 Result<> Metadata::close() {

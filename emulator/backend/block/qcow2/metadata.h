@@ -8,7 +8,7 @@
 //   2. entries of the refcount table, for blocks that are new
 //   3. entries of L2 tables, and new L2 tables (copies of shared ones among them)
 //   4. entries of the L1 table, for L2 tables that are new
-//   5. lower reference counts, for what the entries before referred to
+//   5. lower reference counts, for what the entries before referred to. Its place is given back to the host where a count becomes 0.
 //
 // A step without changes takes its sync with it. Steps 1 to 4 are write_back(), which also makes room in memory; flush() is that and
 // a sync, after which the counts of 5 are lowered in memory and go with the next step 1. A cluster becomes free there, and not before, so nothing
@@ -53,6 +53,12 @@ class Metadata {
     void take_back(Refcounts::Run run) { refcounts_.take_back(run); }
     // One reference less to each cluster of guest data in these bytes, once no entry on the disk has it any more.
     void release(uint64_t offset, uint64_t size);
+    // Flushes if very much was released since the last flush: before more is.
+    Result<> limit_released();
+    // A write to clusters that have a place, without the lock: what is released from its beginning on, and what was before and is not free
+    // yet, becomes free only after its end. Gives a number for end_in_place().
+    uint64_t begin_in_place();
+    void end_in_place(uint64_t write);
     // Changes whenever a cluster becomes free, and may be somebody else's from then on.
     uint64_t freed() const { return freed_; }
     // Whether guest data may be written to these bytes of the file: no table is there.
@@ -65,6 +71,9 @@ class Metadata {
 
     // Before anything else changes: what the header asks for.
     Result<> begin_writing();
+    bool begun() const { return begun_; }
+    // Whether entry() of the cluster needs nothing from the file.
+    bool cached(uint64_t cluster);
     Result<> flush();
     // flush(), and the counts that it lowered.
     Result<> close();
@@ -73,7 +82,8 @@ class Metadata {
     struct Released {
         uint64_t offset;
         uint64_t size;
-        bool table;  // an L2 table, which others have as well
+        bool table;      // an L2 table, which others have as well
+        uint64_t write;  // the number of the next write in place: those before it may still be under way
     };
 
     Result<> read_l1();
@@ -84,6 +94,8 @@ class Metadata {
     Result<> write_back();
     Result<> write_l1();
     void lower_released();
+    // Appends what became free.
+    void lower(const Released& piece, std::vector<Refcounts::Run>& freed);
 
     OrderedFile& file_;
     const Header& header_;
@@ -93,6 +105,8 @@ class Metadata {
     std::vector<uint64_t> l1_;
     std::set<uint64_t> dirty_l1_;  // indices
     std::vector<Released> released_;
+    std::set<uint64_t> in_place_;  // writes that are under way
+    uint64_t next_in_place_ = 0;
     uint64_t freed_ = 0;
     bool begun_ = false;
 };

@@ -42,6 +42,20 @@ class OrderedFile final : public ImageFile {
     Result<> sync() override {
         return stop_unless(failed_.load(std::memory_order_relaxed) ? refusal() : file_->sync());
     }
+    bool read_at_once(uint64_t offset, std::span<uint8_t> data) override {
+        return file_->read_at_once(offset, data);
+    }
+    // Of bytes that were written before: the end does not change.
+    bool write_at_once(uint64_t offset, std::span<const uint8_t> data) override {
+        return !failed_.load(std::memory_order_relaxed) && offset + data.size() <= end() &&
+               file_->write_at_once(offset, data);
+    }
+    Result<bool> punch(uint64_t offset, uint64_t length) override {
+        return failed_.load(std::memory_order_relaxed) ? Result<bool>(false) : file_->punch(offset, length);
+    }
+    Result<bool> zero(uint64_t offset, uint64_t length) override {
+        return failed_.load(std::memory_order_relaxed) ? Result<bool>(false) : file_->zero(offset, length);
+    }
     // Writes a part of the header, after all that was written before and before all that will be. Fails for good.
     Result<> commit(uint64_t offset, std::span<const uint8_t> data) {
         Result<> done = sync();
