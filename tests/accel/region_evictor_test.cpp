@@ -25,6 +25,7 @@ namespace {
 class Barriers : public HostCalls {
   public:
     bool refused = false;
+    bool no_memory = false;  // for the barrier
     mutable std::atomic<int> registrations{0};
     mutable std::atomic<int> barriers{0};
 
@@ -38,6 +39,10 @@ class Barriers : public HostCalls {
         } else {
             CHECK(command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE);
             ++barriers;
+            if (no_memory) {
+                errno = ENOMEM;
+                return -1;
+            }
         }
         return HostCalls::membarrier(command);
     }
@@ -209,12 +214,38 @@ TEST_CASE("processors forget old code once before its memory is used again", "[e
     CHECK(cache.regions().spare_regions() == 1);
 }
 
+TEST_CASE("a region whose barrier the kernel has no memory for is free a grace period later", "[evict]") {
+    Barriers calls;
+    Bench bench(calls, BackendKind::native);
+    TranslationCache& cache = *bench.cache;
+    EpochDomain::Reader self(cache.epochs());
+    self.go_online();
+    bench.fill();
+    cache.upkeep(bench.self());
+    calls.no_memory = true;
+    self.quiescent();
+    cache.upkeep(bench.self());
+    CHECK(calls.barriers == 1);
+    CHECK(cache.regions().spare_regions() == 0);
+    CHECK(cache.evictor().waiting() == 1);
+    cache.upkeep(bench.self());
+    CHECK(cache.regions().spare_regions() == 0);
+    self.quiescent();
+    cache.upkeep(bench.self());
+    CHECK(calls.barriers == 1);
+    CHECK(cache.regions().spare_regions() == 1);
+    CHECK(cache.evictor().evictions() == 1);
+    cache.flush(cache.flush_count());
+    CHECK(calls.barriers == 2);
+    CHECK(bench.fill().size() > 1);
+}
+
 TEST_CASE("where the kernel refuses the barrier vCPUs serialize by themselves", "[evict]") {
     Barriers calls;
     calls.refused = true;
     const CoreSync sync(true, calls);
     CHECK(sync.by_themselves());
-    sync.before_reuse();
+    CHECK(sync.before_reuse());
     Bench bench(calls, BackendKind::native);
     EpochDomain::Reader self(bench.cache->epochs());
     self.go_online();
@@ -230,7 +261,7 @@ TEST_CASE("where the kernel refuses the barrier vCPUs serialize by themselves", 
 TEST_CASE("an interpreter needs no barrier", "[evict]") {
     Barriers calls;
     const CoreSync sync(false, calls);
-    sync.before_reuse();
+    CHECK(sync.before_reuse());
     CHECK_FALSE(sync.by_themselves());
     CHECK(calls.registrations == 0);
     CHECK(calls.barriers == 0);

@@ -75,9 +75,9 @@ def _numbers(calls, most_runs, source):
     return chosen
 
 
-def campaign(what, run, complaint, most_runs):
+def campaign(what, run, complaint, most_runs, is_refused=lambda run: run.code == 1):
     """The test's exit code. run(number) gives a Run; complaint(run, usual) what is wrong with it, or None, `usual` being the report
-    of a run without a failure. It has to be refused somewhere: else no failure would reach weft."""
+    of a run without a failure. It has to be refused somewhere, as is_refused(run) says: else no failure would reach weft."""
     seed = int(os.environ.get("WEFT_TEST_SEED") or 1)
     first = run(NEVER)
     trouble = complaint(first, first.report)
@@ -93,7 +93,7 @@ def campaign(what, run, complaint, most_runs):
             print("%s %d fails: stopped, meson's limit on time; WEFT_TEST_SEED=%d" % (what, number, seed))
             return 1
         trouble = complaint(result, first.report)
-        refused += result.code == 1
+        refused += bool(is_refused(result))
         if trouble:
             wrong += 1
             print("%s %d fails: %s\n%s%s" % (what, number, trouble, result.output, result.errors), flush=True)

@@ -12,7 +12,7 @@ import tempfile
 
 import injection
 
-FEW, MANY = 4, 400
+FEW, MANY = 40, 400  # with the fewer, what runs often is translated as well
 # weft asks for one as it starts, of which nothing comes anyway (emulator/linux-user/signal/library_signals.h).
 OWN = 1
 

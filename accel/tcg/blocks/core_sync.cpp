@@ -6,8 +6,6 @@
 #include <cpuid.h>
 #endif
 
-#include "base/assert.h"
-
 namespace weft::accel {
 
 CoreSync::CoreSync(bool executes, const HostCalls& calls)
@@ -16,12 +14,8 @@ CoreSync::CoreSync(bool executes, const HostCalls& calls)
            : calls.membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE) == 0 ? Way::kernel
                                                                                         : Way::themselves) {}
 
-void CoreSync::before_reuse() const {
-    if (way_ == Way::kernel) {
-        // Cannot fail for a process that is registered.
-        const int result = calls_.membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE);
-        WEFT_ASSERT(result == 0);
-    }
+bool CoreSync::before_reuse() const {
+    return way_ != Way::kernel || calls_.membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) == 0;
 }
 
 void serialize_core() {

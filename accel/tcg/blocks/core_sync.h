@@ -8,6 +8,7 @@
 //   by themselves   where the kernel refuses (an old one, a container that filters system calls): each vCPU that drops
 //                   the old code from its jump cache serializes then, with an instruction of its own. It drops it before
 //                   it can come to the new code: in the loop behind each quiescent point, and when it begins to run
+// The barrier may still be refused, for want of memory: what it was for is then done by themselves, with a grace period more.
 // An interpreter needs neither.
 #pragma once
 
@@ -23,8 +24,9 @@ class CoreSync {
     // Registers the process with the kernel where code is executed.
     CoreSync(bool executes, const HostCalls& calls);
 
-    // Before memory of code is used again, a grace period after its code was dropped.
-    void before_reuse() const;
+    // Before memory of code is used again, a grace period after its code was dropped. False: the kernel has no memory for it
+    // (membarrier(2), ENOMEM).
+    [[nodiscard]] bool before_reuse() const;
     // Whether vCPUs that drop code have to call serialize_core().
     bool by_themselves() const { return way_ == Way::themselves; }
 

@@ -24,7 +24,7 @@ void RegionEvictor::work(void* self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     if (!mutex_.try_lock()) {
         return;
     }
-    finish();
+    finish(self);
     while (regions_.spare_regions() + queue_.size() < reserve_) {
         // Who finds no space meanwhile waits for this one.
         waiting_.store(queue_.size() + 1, std::memory_order_relaxed);
@@ -36,13 +36,32 @@ void RegionEvictor::work(void* self) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     mutex_.unlock();
 }
 
-void RegionEvictor::finish() {
+void RegionEvictor::finish(void* self) {
     auto over = queue_.begin();
     for (; over != queue_.end() && epochs_.grace_period_over(over->period); ++over) {
-        core_sync_.before_reuse();
+        if (!over->serialized && !core_sync_.before_reuse()) {
+            // It stays the first: those behind it wait for its second period.
+            over->serialized = true;
+            ask_to_drop(over->region.id, true);
+            begin_period(*over, self);
+            break;
+        }
         regions_.reuse(over->region);
     }
     queue_.erase(queue_.begin(), over);
+}
+
+void RegionEvictor::ask_to_drop(tcg::RegionId region, bool serialize) {
+    const tcg::RegionLayout::Range range = regions_.layout().region(region);
+    users_.for_each([&](CodeUser& user) {
+        user.jump_cache.request_drop_range(static_cast<uint32_t>(range.start),
+                                           static_cast<uint32_t>(range.end), serialize);
+    });
+}
+
+void RegionEvictor::begin_period(Waiting& waiting, void* self) {
+    waiting.period = epochs_.begin_grace_period();
+    epochs_.request_quiescence(waiting.period, request_quiescence_, self);
 }
 
 // False: no region is full.
@@ -52,19 +71,15 @@ bool RegionEvictor::begin(void* self) {
     if (!retired) {
         return false;
     }
-    const tcg::RegionLayout::Range range = regions_.layout().region(*victim);
-    users_.for_each([&](CodeUser& user) {
-        user.jump_cache.request_drop_range(static_cast<uint32_t>(range.start),
-                                           static_cast<uint32_t>(range.end), core_sync_.by_themselves());
-    });
+    ask_to_drop(*victim, core_sync_.by_themselves());
     uint64_t blocks = 0;
     const uint32_t count = regions_.block_count(*victim);
     for (uint32_t i = 0; i < count; ++i) {
         TranslationBlock* const tb = regions_.block(regions_.unit_indices().make(*victim, i));
         blocks += pages_.retire(*tb) ? 1 : 0;
     }
-    queue_.push_back({*retired, epochs_.begin_grace_period()});
-    epochs_.request_quiescence(queue_.back().period, request_quiescence_, self);
+    queue_.push_back({*retired, 0, core_sync_.by_themselves()});
+    begin_period(queue_.back(), self);
     evictions_.fetch_add(1, std::memory_order_relaxed);
     blocks_.fetch_add(blocks, std::memory_order_relaxed);
     return true;

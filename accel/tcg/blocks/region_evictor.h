@@ -9,7 +9,7 @@
 //                of its pages' lists.
 //   4. grace     a grace period begins, and who keeps it from being over is kicked.
 //   5. reuse     once it is over: processors give up what they fetched (CoreSync), memory goes back to the host, and the
-//                region is free.
+//                region is free. Where the kernel refuses its barrier then, every vCPU is asked to serialize, and 4 is done again.
 //
 // Why 2 comes before 3: a store to a TB's bytes that finds the TB gone from its page's list has nothing to invalidate;
 // a hart that goes by that store and does its FENCE.I must not have the TB left. The drop was asked for before the TB
@@ -69,10 +69,13 @@ class RegionEvictor {
     struct Waiting {
         tcg::RetiredRegion region;
         uint64_t period;
+        bool serialized;  // vCPUs do so themselves within this period
     };
 
     void work(void* self) WEFT_EXCLUDES(mutex_);
-    void finish() WEFT_REQUIRES(mutex_);
+    void finish(void* self) WEFT_REQUIRES(mutex_);
+    void ask_to_drop(tcg::RegionId region, bool serialize);
+    void begin_period(Waiting& waiting, void* self) WEFT_REQUIRES(mutex_);
     bool begin(void* self) WEFT_REQUIRES(mutex_);
     void note_waiting() WEFT_REQUIRES(mutex_);
 

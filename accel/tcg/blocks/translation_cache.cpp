@@ -123,12 +123,12 @@ void TranslationCache::flush(uint64_t full_at) {
     evictor_->forget();
     pages_.clear();
     blocks_.reset();
-    core_sync_.before_reuse();
+    const bool by_themselves = core_sync_.by_themselves() || !core_sync_.before_reuse();
     regions_->reset_all();
-    users_.for_each([this](CodeUser& user) {
+    users_.for_each([by_themselves](CodeUser& user) {
         user.jump_cache.process_drops();
         user.jump_cache.clear();
-        if (core_sync_.by_themselves()) {
+        if (by_themselves) {
             user.jump_cache.request_drop_range(0, UINT32_MAX, true);
         }
     });

@@ -98,7 +98,9 @@ JobEnd Translator::translate(const TranslationJob& job, TranslationBlock** tb) {
             }
         }
         if (max_insns == 1) {
-            return fail("its translation does not fit into an empty region");
+            // An empty region without a window lacks the memory of its tables.
+            return fail(context_->window().size == 0 ? "there is no memory for its tables"
+                                                     : "its translation does not fit into an empty region");
         }
         max_insns = std::max(1u, std::min(max_insns, memory_.unit().insn_count) / 2);
         job.counters.translations_retried.add();

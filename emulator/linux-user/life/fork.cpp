@@ -1,5 +1,6 @@
 // fork(2), and clone(2) of a process that shares no memory.
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <new>
+#include <optional>
 #include <string_view>
 
 #include "base/messages.h"
@@ -14,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "emulator/accel/text_sinks.h"
 #include "emulator/linux-user/debug/debugger.h"
+#include "emulator/linux-user/life/child_descriptor.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/deliver.h"
 #include "emulator/linux-user/signal/host_signals.h"
@@ -26,7 +29,7 @@ namespace {
 // What is done here, or by the kernel for any fork, or means nothing to a process without shared memory.
 constexpr uint64_t kKnownFlags = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
                                  CLONE_PIDFD | CLONE_SETTLS | CLONE_SYSVSEM | CLONE_VFORK | CLONE_DETACHED |
-                                 CLONE_UNTRACED | CLONE_PTRACE;
+                                 CLONE_UNTRACED | CLONE_PTRACE | CLONE_CLEAR_SIGHAND;
 
 // Where the C library's fork() will not do.
 bool needs_clone(const CloneRequest& request) {
@@ -134,11 +137,17 @@ int64_t GuestThreads::fork(Thread& caller, const CloneRequest& request) {
     if (waits && !done.open()) {
         return -EAGAIN;
     }
+    GuestMemory& memory = caller.process.memory();
+    std::optional<ChildDescriptor> descriptor;
+    if ((request.flags & CLONE_PIDFD) != 0) {
+        if (const int64_t failed = descriptor.emplace().reserve(memory, request.pidfd); failed != 0) {
+            return failed;
+        }
+    }
     // Else a signal that the parent has taken would be the child's as well.
     if (close_signals(caller) == kRestart) {
         return kRestart;
     }
-    GuestMemory& memory = caller.process.memory();
     const int32_t child = copy_process(request, caller);
     if (child < 0) {
         return child;
@@ -147,9 +156,8 @@ int64_t GuestThreads::fork(Thread& caller, const CloneRequest& request) {
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)memory.write(request.parent_tid, &child, sizeof(child));
         }
-        if ((request.flags & CLONE_PIDFD) != 0) {
-            const auto pidfd = static_cast<int32_t>(raw_syscall(SYS_pidfd_open, child, 0));
-            (void)memory.write(request.pidfd, &pidfd, sizeof(pidfd));
+        if (descriptor) {
+            descriptor->open(memory, request.pidfd, child);
         }
         if (waits) {
             done.wait();
@@ -157,11 +165,17 @@ int64_t GuestThreads::fork(Thread& caller, const CloneRequest& request) {
         return child;
     }
     done.in_child();
+    if (descriptor) {
+        descriptor->wait();
+    }
     caller.tid = static_cast<int32_t>(raw_syscall(SYS_gettid));
     if ((request.flags & CLONE_CHILD_SETTID) != 0) {
         (void)memory.write(request.child_tid, &caller.tid, sizeof(caller.tid));
     }
     caller.clear_child_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : 0;
+    if ((request.flags & CLONE_CLEAR_SIGHAND) != 0) {
+        caller.process.sighand().clear_handlers();
+    }
     // Robust lists are not inherited (fork.c, "Clear any robust list").
     caller.robust_list = 0;
     FrameRegisters registers = child_registers(caller.signals.registers->get(), request);

@@ -1,5 +1,6 @@
 #include "emulator/linux-user/life/guest_threads.h"
 
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -62,7 +63,8 @@ int64_t GuestThreads::clone(Thread& caller, const CloneRequest& request) {
     const uint64_t flags = request.flags;
     const auto has = [flags](uint64_t wanted) { return (flags & wanted) == wanted; };
     if ((has(CLONE_THREAD) && !has(CLONE_SIGHAND)) || (has(CLONE_SIGHAND) && !has(CLONE_VM)) ||
-        (has(CLONE_NEWNS) && has(CLONE_FS)) || (has(CLONE_PIDFD) && has(CLONE_THREAD))) {
+        (has(CLONE_NEWNS) && has(CLONE_FS)) || (has(CLONE_PIDFD) && has(CLONE_THREAD)) ||
+        (has(CLONE_SIGHAND) && has(CLONE_CLEAR_SIGHAND))) {
         return -EINVAL;
     }
     if (has(kThreadFlags)) {

@@ -4,6 +4,7 @@
 // its parent of errors. It has a stack of the host's of its own, and all that is its own and lies in memory (registers, numbers,
 // mask, actions of signals) is put back when the parent goes on. A child that is killed while it holds a lock of weft's would stop its
 // parent's other threads; it holds one only while it translates or maps.
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -29,7 +30,7 @@ constexpr bool kByFork = sanitizer_mode() != SanitizerMode::none;
 
 constexpr size_t kHostStack = size_t{256} << 10;
 constexpr uint64_t kDoneHere = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
-                               CLONE_SETTLS | CLONE_PIDFD | CLONE_DETACHED | CLONE_SIGHAND;
+                               CLONE_SETTLS | CLONE_DETACHED | CLONE_SIGHAND | CLONE_CLEAR_SIGHAND;
 
 // What of a thread is its process's, and lies in memory.
 struct Kept {
@@ -78,6 +79,7 @@ struct Child {
     const CloneRequest& request;
     Cpu& cpu;
     Sighand& actions;
+    int32_t pidfd;  // its descriptor (CLONE_PIDFD), by the kernel
 };
 
 [[noreturn]] int run_child(void* argument) {
@@ -92,6 +94,12 @@ struct Child {
     thread.clear_child_tid = 0;
     if ((child.request.flags & CLONE_CHILD_SETTID) != 0) {
         (void)thread.process.memory().write(child.request.child_tid, &thread.tid, sizeof(thread.tid));
+    }
+    if ((child.request.flags & CLONE_PIDFD) != 0) {
+        (void)thread.process.memory().write(child.request.pidfd, &child.pidfd, sizeof(child.pidfd));
+    }
+    if ((child.request.flags & CLONE_CLEAR_SIGHAND) != 0) {
+        child.actions.clear_handlers();
     }
     child.cpu.set(child_registers(child.cpu.get(), child.request));
     const ThreadEnd end = run_thread(child.runtime.ops, thread.guest->vcpu(), child.cpu, thread);
@@ -110,6 +118,11 @@ int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
         copy.flags &= ~uint64_t{CLONE_VM};
         return fork(caller, copy);
     }
+    GuestMemory& memory = caller.process.memory();
+    constexpr int32_t kNone = -1;
+    if ((request.flags & CLONE_PIDFD) != 0 && !memory.write(request.pidfd, &kNone, sizeof(kNone))) {
+        return -EFAULT;
+    }
     auto stack = Mapping::anonymous(kHostStack, PROT_READ | PROT_WRITE, MAP_NORESERVE);
     if (!stack) {
         return -EAGAIN;
@@ -121,23 +134,19 @@ int64_t GuestThreads::vfork(Thread& caller, const CloneRequest& request) {
     set_host_mask(kAllSignals);
     const Kept kept(caller);
     Sighand actions(sighand_of(caller));
-    Child child{runtime_, caller, request, caller.guest->cpu(), actions};
+    Child child{runtime_, caller, request, caller.guest->cpu(), actions, kNone};
     const int flags =
         static_cast<int>((request.flags & ~kDoneHere) | static_cast<uint64_t>(request.exit_signal));
-    const int pid = ::clone(run_child, static_cast<std::byte*>(stack->data()) + kHostStack, flags, &child);
+    const int pid =
+        ::clone(run_child, static_cast<std::byte*>(stack->data()) + kHostStack, flags, &child, &child.pidfd);
     const int error = errno;
     kept.put_back(caller);
     set_host_mask(host_signal_mask(kAllSignals));
     if (pid < 0) {
         return -error;
     }
-    GuestMemory& memory = caller.process.memory();
     if ((request.flags & CLONE_PARENT_SETTID) != 0) {
         (void)memory.write(request.parent_tid, &pid, sizeof(pid));
-    }
-    if ((request.flags & CLONE_PIDFD) != 0) {
-        const auto pidfd = static_cast<int32_t>(raw_syscall(SYS_pidfd_open, pid, 0));
-        (void)memory.write(request.pidfd, &pidfd, sizeof(pidfd));
     }
     return pid;
 }

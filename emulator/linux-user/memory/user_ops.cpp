@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "emulator/linux-user/memory/checked_code.h"
@@ -121,8 +122,13 @@ bool UserOps::fault(const void* state, uint64_t vaddr, Access access, uint32_t h
 // The guest stores to a host page that is protected for code: the code ends, and the page may be written to.
 bool UserOps::written(uint64_t page, MemoryFault* kind) {
     const uint64_t unit = core_.host_page();
-    if (core_.unprotect_code(page, page + unit, MemoryCore::CodeEnd::written) < 0) {
+    if (const SysResult failed = core_.unprotect_code(page, page + unit, MemoryCore::CodeEnd::written);
+        failed < 0) {
         *kind = MemoryFault::bus;  // there, and the host cannot give it
+        tell([&] {
+            return fmt::format("guest memory: the host does not give the right to write at {:#x} back: {}",
+                               page, std::generic_category().message(static_cast<int>(-failed)));
+        });
         return false;
     }
     const uint64_t now = settings_.now ? settings_.now() : steady_now();
@@ -172,18 +178,24 @@ bool UserOps::try_again(const void* state, uint64_t vaddr, Access access, uint32
         return false;
     }
     *kind = MemoryFault::protection;
-    if (settings_.errors != nullptr) {
-        try {
-            const std::string message =
-                fmt::format("guest memory: the host refuses a {} at {:#x}, which the map allows",
-                            access == Access::store ? "store" : "load", vaddr);
-            settings_.errors->report(settings_.errors->opaque, message.c_str());
-        } catch (const std::bad_alloc&) {
-            settings_.errors->report(settings_.errors->opaque,
-                                     "guest memory: the host refuses an access that the map allows");
-        }
-    }
+    tell([&] {
+        return fmt::format("guest memory: the host refuses a {} at {:#x}, which the map allows",
+                           access == Access::store ? "store" : "load", vaddr);
+    });
     return false;
+}
+
+template <class Message>
+void UserOps::tell(Message message) const {
+    if (settings_.errors == nullptr) {
+        return;
+    }
+    try {
+        settings_.errors->report(settings_.errors->opaque, message().c_str());
+    } catch (const std::bad_alloc&) {
+        settings_.errors->report(settings_.errors->opaque,
+                                 "guest memory: the host refuses an access that the map allows");
+    }
 }
 
 }  // namespace weft::user

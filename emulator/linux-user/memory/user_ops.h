@@ -29,7 +29,7 @@ class UserOps {
         std::function<uint64_t()> now = nullptr;  // nanoseconds; null: the host's steady clock
         // UserMemoryOps::overlay; null: none.
         std::function<void(uint64_t start, uint8_t* bytes, uint32_t size)> overlay = nullptr;
-        const ErrorSink* errors = nullptr;  // told of what weft got wrong; null: nobody
+        const ErrorSink* errors = nullptr;  // told of what the host refuses for good; null: nobody
     };
 
     // `core` and what the settings point to outlive this, which outlives its users.
@@ -57,6 +57,10 @@ class UserOps {
 
     bool written(uint64_t page, MemoryFault* kind);
     bool try_again(const void* state, uint64_t vaddr, Access access, uint32_t host_code, MemoryFault* kind);
+
+    // What the guest's signal does not say of itself: an ErrorSink's line, from a function that makes it.
+    template <class Message>
+    void tell(Message message) const;
 
     MemoryCore& core_;
     const Settings settings_;

@@ -109,6 +109,19 @@ bool Sighand::intercepts() {
     return intercepts_;
 }
 
+void Sighand::clear_handlers() {
+    MutexLock lock(mutex_);
+    for (int signal = 1; is_valid(signal); ++signal) {
+        abi::Sigaction& kept = actions_[place(signal)];
+        kept = {.handler = kept.handler == kHandlerIgnore ? kHandlerIgnore : kHandlerDefault,
+                .flags = 0,
+                .mask = 0};
+        if (!is_the_kernels(signal)) {
+            show_host(signal);
+        }
+    }
+}
+
 void Sighand::reset(int signal, uint64_t handler) {
     MutexLock lock(mutex_);
     if (actions_[place(signal)].handler == handler) {

@@ -51,6 +51,9 @@ class Sighand {
     // delivered by it.
     void intercept(bool on);
     bool intercepts();
+    // The default for all signals that have a handler; those that are ignored stay so. What execve(2) does, and CLONE_CLEAR_SIGHAND
+    // (flush_signal_handlers in Linux' kernel/signal.c).
+    void clear_handlers();
     // SA_RESETHAND: the default from now on, unless it has another handler than `handler` by now.
     void reset(int signal, uint64_t handler);
 

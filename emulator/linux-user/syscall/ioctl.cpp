@@ -7,6 +7,7 @@
 #include <asm/ioctls.h>
 #include <linux/fs.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -163,6 +164,20 @@ bool contains(const List& list, uint32_t request) {
     return std::ranges::find(list, request) != std::end(list);
 }
 
+// A list of interfaces (netdevice(7)): a length, and a pointer to so many bytes; null: how many they would be.
+int64_t get_interfaces(CallContext& call) {
+    const uint64_t address = call.arg(2);
+    auto list = call.read<::ifconf>(address);
+    if (!list) {
+        return call.host(SYS_ioctl, call.number(0), SIOCGIFCONF, kBadAddress);
+    }
+    const uint64_t bytes = reinterpret_cast<uint64_t>(list->ifc_buf);
+    list->ifc_buf =
+        reinterpret_cast<char*>(call.pointer(bytes, static_cast<uint64_t>(std::max(list->ifc_len, 0))));
+    const int64_t result = call.host(SYS_ioctl, call.number(0), SIOCGIFCONF, &*list);
+    return result < 0 ? result : call.write(address, list->ifc_len);
+}
+
 }  // namespace
 
 SyscallOutcome ioctl(CallContext& call) {
@@ -178,6 +193,9 @@ SyscallOutcome ioctl(CallContext& call) {
         abi::HostLoopInfo host{};
         const int64_t result = with(reinterpret_cast<uint64_t>(&host));
         return result < 0 ? result : call.write(argument, abi::to_guest(host));
+    }
+    if (request == SIOCGIFCONF) {
+        return get_interfaces(call);
     }
     const IoctlRow* row = std::ranges::find(kRequests, request, &IoctlRow::request);
     if (row != std::end(kRequests)) {

@@ -115,8 +115,7 @@ SyscallOutcome clone3(CallContext& call) {
         return -EINVAL;
     }
     // Numbers and groups that are asked for would have to be given by the host's clone3.
-    if (args.set_tid_size != 0 || args.set_tid != 0 ||
-        (args.flags & (CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND)) != 0) {
+    if (args.set_tid_size != 0 || args.set_tid != 0 || (args.flags & CLONE_INTO_CGROUP) != 0) {
         return -EINVAL;
     }
     return do_clone(call, {.flags = args.flags,

@@ -326,6 +326,23 @@ TEST_CASE("an access that the map allows is tried again, but not for ever", "[us
     CHECK(guest.errors.size() == 1);
 }
 
+TEST_CASE("what the host does not let the guest write to again is SIGBUS, and said", "[user][X3][Y1]") {
+    FailingHostMemory host;
+    Guest guest({}, host);
+    REQUIRE(guest.space.fix(kArena, pages(2), kRWX) > 0);
+    REQUIRE(guest.ops.protect(kArena));
+    host.fail_at = host.calls;
+    host.onwards = true;
+    CHECK(guest.thread.store(kArena, 1) == MemoryFault::bus);
+    REQUIRE(guest.errors.size() == 1);
+    CHECK(guest.errors.front().ends_with("back: Cannot allocate memory"));
+    // Only for want of memory.
+    host.fail_at = INT_MAX;
+    host.onwards = false;
+    CHECK_FALSE(guest.thread.store(kArena, 1));
+    CHECK(guest.errors.size() == 1);
+}
+
 TEST_CASE("guard pages of the guest's own are not there", "[user][D5][X10]") {
     Guest guest;
     Advice advice(*guest.space.core);
