@@ -63,6 +63,15 @@ void IoPool::drain() {
     --draining_;
 }
 
+void IoPool::drain_all() {
+    const MutexLock lock(mutex_);
+    ++draining_;
+    while (!done_before(next_number_)) {
+        finished_.wait(mutex_);
+    }
+    --draining_;
+}
+
 void IoPool::serve(unsigned index) {
     MutexLock lock(mutex_);
     Worker& worker = workers_[index];

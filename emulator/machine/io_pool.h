@@ -30,6 +30,8 @@ class IoPool {
 
     // Returns once everything asked for before the call is done. Not from a thread of the pool.
     void drain() WEFT_EXCLUDES(mutex_);
+    // The same with what that asks for. Where others ask for more all the time, it does not return.
+    void drain_all() WEFT_EXCLUDES(mutex_);
 
   private:
     struct Work {

@@ -36,6 +36,7 @@ Result<> Machine::stop_to_save() {
         reset();
     }
     io_->drain_all();
+    disk_io_->drain_all();
     drain_io();
     // What guests of disks without a cache of their own have not flushed, and what images keep in memory.
     for (const NamedDisk& disk : disks_) {
@@ -139,6 +140,7 @@ Result<> Machine::received(Result<saved::StagedMachine> staged) {
 // What was under way belongs to the machine that goes.
 Result<bool> Machine::load(const saved::StagedMachine& staged) {
     io_->drain_all();
+    disk_io_->drain_all();
     drain_io();
     Result<bool> runs = saved_->load(staged);
     if (runs) {
