@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "emulator/backend/block/raw.h"
@@ -126,4 +127,68 @@ TEST_CASE("what is no disk is refused", "[block-raw]") {
         CHECK(check_message(dir.path(), read_only) ==
               "disk image '" + dir.path() + "': neither a file nor a block device");
     }
+}
+
+namespace {
+
+uint64_t host_bytes(const std::string& path) {
+    struct stat info{};
+    REQUIRE(stat(path.c_str(), &info) == 0);
+    return static_cast<uint64_t>(info.st_blocks) * 512;
+}
+
+}  // namespace
+
+TEST_CASE("what is discarded or zeroed reads as zeros, and its place goes back where it may", "[block-raw]") {
+    constexpr size_t kSize = 1 << 20;
+    constexpr size_t kHalf = kSize / 2;
+    const test::TempDir dir;
+    for (const auto what : {0, 1, 2}) {
+        CAPTURE(what);
+        const std::string path = dir.write("disk", std::string(kSize, '.'));
+        const auto image = backend::RawImage::open(path, {});
+        REQUIRE(image);
+        REQUIRE((*image)->flush());
+        REQUIRE(host_bytes(path) >= kSize);
+        REQUIRE((what == 0 ? (*image)->discard(0, kHalf) : (*image)->write_zeroes(0, kHalf, what == 1)));
+        REQUIRE((*image)->flush());
+        CHECK(test::read_file(path) == std::string(kHalf, '\0') + std::string(kHalf, '.'));
+        CHECK((host_bytes(path) < kSize) == (what != 2));
+        // Not what a cluster or a page of the host's is.
+        REQUIRE((*image)->write_zeroes(kSize - 1536, 512, true));
+        CHECK(test::read_file(path) == std::string(kHalf, '\0') + std::string(kHalf - 1536, '.') +
+                                           std::string(512, '\0') + std::string(1024, '.'));
+    }
+    const auto frozen = backend::RawImage::open(dir.file("disk"), {.read_only = true});
+    REQUIRE(frozen);
+    CHECK((*frozen)->discard(0, 512).error().message() ==
+          "disk image '" + dir.file("disk") + "': opened read-only");
+    CHECK_FALSE((*frozen)->write_zeroes(0, 512, false));
+}
+
+TEST_CASE("what the host has at hand is read at once, and nothing is written past the guard of signatures",
+          "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(8192, '.'));
+    const auto image = backend::RawImage::open(path, {});
+    REQUIRE(image);
+    std::vector<uint8_t> data(512);
+    REQUIRE((*image)->read(4096, data));
+    // Not every file system knows how.
+    if ((*image)->read_at_once(4096, data)) {
+        CHECK(data == std::vector<uint8_t>(512, '.'));
+    }
+    for (const uint64_t offset : {uint64_t{0}, uint64_t{8192 - 512}}) {
+        CHECK_FALSE((*image)->write_at_once(offset, data));
+    }
+    std::vector<uint8_t> signature(512);
+    std::ranges::copy(std::string_view("QFI\xfb"), signature.begin());
+    CHECK_FALSE((*image)->write_at_once(0, signature));
+    CHECK_FALSE((*image)->write(0, signature));
+    CHECK(test::read_file(path) == std::string(8192, '.'));
+    const auto through =
+        backend::RawImage::open(dir.write("other", std::string(8192, '.')), {.write_through = true});
+    REQUIRE(through);
+    CHECK((*through)->writes_wait());
+    CHECK_FALSE((*through)->write_at_once(4096, data));
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -128,6 +129,22 @@ void exchange(End& a, End& b) {
     }
 }
 
+// A port of this host's that was free a moment ago; the kernel gives it to nobody else soon.
+std::string free_port(int type) {
+    const UniqueFd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return std::to_string(ntohs(address.sin_port));
+}
+
+NetAddress at_port(const std::string& host, const std::string& port) {
+    return {.kind = Kind::inet, .host = host, .port = port};
+}
+
 bool read_fully(int fd, std::span<uint8_t> bytes) {
     while (!bytes.empty()) {
         const ssize_t count = read(fd, bytes.data(), bytes.size());
@@ -217,7 +234,7 @@ TEST_CASE("the stream's format: 32 bits of length, most significant first", "[li
     }
 }
 
-TEST_CASE("datagrams: unix sockets, UDP, a pair of descriptors", "[line-net]") {
+TEST_CASE("datagrams: unix sockets, and a pair of descriptors", "[line-net]") {
     const test::TempDir dir;
     const auto datagrams = [](NetAddress local, NetAddress remote) {
         return LineNetConfig{
@@ -246,6 +263,36 @@ TEST_CASE("datagrams: unix sockets, UDP, a pair of descriptors", "[line-net]") {
         End b({.remote = fd, .local = fd});
         both_ways(a, b);
     }
+}
+
+TEST_CASE("two machines over TCP, over UDP, and in a group", "[line-net]") {
+    {
+        const std::string port = free_port(SOCK_STREAM);
+        End server({.remote = at_port("", port), .server = true});
+        End client({.remote = at_port("127.0.0.1", port)});
+        exchange(client, server);
+    }
+    {
+        const NetAddress first = at_port("127.0.0.1", free_port(SOCK_DGRAM));
+        const NetAddress second = at_port("127.0.0.1", free_port(SOCK_DGRAM));
+        End a({.kind = LineNetConfig::Kind::datagram, .remote = second, .local = first});
+        End b({.kind = LineNetConfig::Kind::datagram, .remote = first, .local = second});
+        a.send(frame(1));
+        CHECK((b.next() == frame(1)));
+        b.send(frame(2, 1518));
+        CHECK((a.next() == frame(2, 1518)));
+    }
+    const LineNetConfig group{.kind = LineNetConfig::Kind::datagram,
+                              .remote = at_port("239.77.1.1", free_port(SOCK_DGRAM)),
+                              .local = at_port("127.0.0.1", "0")};
+    End a(group);
+    End b(group);
+    a.send(frame(3));
+    CHECK((b.next() == frame(3)));
+    // Who sends is in the group as well.
+    CHECK((a.next() == frame(3)));
+    b.send(frame(4));
+    CHECK((a.next() == frame(4)));
 }
 
 TEST_CASE("what cannot be opened is said in a line", "[line-net]") {
