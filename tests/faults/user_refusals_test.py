@@ -4,8 +4,8 @@
     user_refusals_test.py REFUSE_CALLS GUEST WEFT HOW ACCEL
 
 refuse_calls.cpp says which calls, and with which errors. What holds is what holds of user_faults_test.py: the guest is told of what it
-was refused and goes on, or the process that it happens in ends with one line. A store to memory that the kernel does not let weft make
-writable again is SIGBUS, with a line that says so before that of the end.
+was refused and goes on, or the process that it happens in ends with one line. An access to memory that the kernel does not let weft make
+accessible again is SIGBUS, with a line that says so before that of the end.
 """
 
 import os
@@ -15,15 +15,16 @@ import sys
 import tempfile
 
 import injection
-from user_faults_test import FAILED, WARNING, complaint
+from user_faults_test import FAILED, PREFIX, WARNING, complaint
 
 SHORT_RUNS = 60
 SKIPPED = 77
-NOT_WRITABLE = WARNING + "guest memory: the host does not give the right to write at "
+REASON = WARNING + "guest memory: the host "  # does not give the right to write back, or refuses an access
 
 
 def refusal_complaint(run, usual):
-    reasons = [line for line in run.errors.splitlines() if line.startswith(NOT_WRITABLE)]
+    run = run._replace(errors=run.errors.replace("weft-riscv64-static: ", PREFIX))
+    reasons = [line for line in run.errors.splitlines() if line.startswith(REASON)]
     if "does not fit" in run.errors:
         return "not the reason"
     by_signal = run.code == -signal.SIGBUS

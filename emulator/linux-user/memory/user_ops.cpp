@@ -177,7 +177,8 @@ bool UserOps::try_again(const void* state, uint64_t vaddr, Access access, uint32
         *kind = MemoryFault::unmapped;
         return false;
     }
-    *kind = MemoryFault::protection;
+    // No SIGSEGV: the guest would look for the reason in its own map.
+    *kind = MemoryFault::bus;
     tell([&] {
         return fmt::format("guest memory: the host refuses a {} at {:#x}, which the map allows",
                            access == Access::store ? "store" : "load", vaddr);

@@ -305,7 +305,7 @@ TEST_CASE("an access that the map allows is tried again, but not for ever", "[us
     CHECK_FALSE(refused(&one, kArena, segv_accerr));
     CHECK_FALSE(refused(&other, kArena, segv_accerr));
     CHECK(refused(&one, kArena, segv_accerr));
-    CHECK(kind == MemoryFault::protection);
+    CHECK(kind == MemoryFault::bus);
     CHECK(guest.errors.size() == 1);
     CHECK_FALSE(refused(&other, kArena, segv_accerr));
     CHECK_FALSE(refused(&other, kArena + 4, segv_accerr));  // another address
