@@ -127,7 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             read_sections(rest);
             break;
         case 1:
-            use_slot(std::make_unique<hw::VirtioBlk>(disk, bench.control, ""), bench, rest);
+            use_slot(std::make_unique<hw::VirtioBlk>(disk, bench.control, hw::BlkSettings{}), bench, rest);
             break;
         case 2:
             use_slot(std::make_unique<hw::VirtioNet>(nullptr, bench.control, hw::MacAddress{}), bench, rest);

@@ -162,7 +162,7 @@ struct FlashWorld : Bench {
 
 struct DiskWorld : VirtioBench {
     FakeDisk disk{64 << 10};
-    DiskWorld() { install(std::make_unique<VirtioBlk>(disk, control, "serial")); }
+    DiskWorld() { install(std::make_unique<VirtioBlk>(disk, control, BlkSettings{.serial = "serial"})); }
     VirtioMmio& device() { return *slot; }
 };
 
@@ -171,7 +171,7 @@ struct LegacyDiskWorld : VirtioBench {
     LegacyDiskWorld() {
         layout = VirtioMmioLayout::legacy;
         size = 256;
-        install(std::make_unique<VirtioBlk>(disk, control, "serial"));
+        install(std::make_unique<VirtioBlk>(disk, control, BlkSettings{.serial = "serial"}));
     }
     VirtioMmio& device() { return *slot; }
 };
@@ -218,7 +218,7 @@ struct PciWorld : Bench {
         memory->add_subregion(0, topology.ram(ram));
         host.plug({1, 0},
                   std::make_unique<VirtioPci>(host.site(), control,
-                                              std::make_unique<VirtioBlk>(disk, control, ""), true),
+                                              std::make_unique<VirtioBlk>(disk, control, BlkSettings{}), true),
                   false);
         plug(host.ecam());
     }
