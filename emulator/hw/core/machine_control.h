@@ -38,7 +38,7 @@ class MachineControl {
 
     // The same on another worker, for files and folders that guests share with the host: a folder that is slow, or hangs as those of
     // networks do, holds up no disk.
-    virtual void run_file_io(void (*fn)(void* opaque), void* opaque) = 0;
+    virtual void run_file_io(void (*fn)(void* opaque), void* opaque) { run_io(fn, opaque); }
 
     // The same on one of several threads, beside other calls, up to io_threads() at a time: for block requests. Where that is 1, one after
     // the other in the order of the calls. Any thread.
