@@ -353,6 +353,26 @@ def snapshots(world):
     check("-loadvm of nothing", "-loadvm: disk 'd0' has no snapshot 'first'" in missing.text, missing.text)
 
 
+def forgotten(world):
+    """savevm and loadvm over and over with snapshot=on, as fuzzers of kernels do: the image stays what it was."""
+    image = world.folder / "disk"
+    image.write_bytes(bytes(1 << 20))
+    world.options = ["-snapshot", "-drive", "file=%s,format=raw,if=none,id=d0" % image, "-device", "virtio-blk-pci,drive=d0"]
+    machine = Machine(world)
+    machine.wait_for("Run /init")
+    machine.ask("remembered=one; while read -r m; do insmod /modules/$m; done </modules/order", 11)
+    put = "echo %s | dd of=/dev/vda bs=4096 oflag=direct conv=sync,notrunc 2>/dev/null"
+    machine.ask(put % "one", 12)
+    equal("savevm", machine.monitor("savevm a"), "")
+    for marker in range(20, 24):
+        machine.ask("remembered=two; " + put % "two", 10 * marker)
+        equal("loadvm", machine.monitor("loadvm a"), "")
+        said = machine.ask("echo; echo it is $remembered; dd if=/dev/vda bs=4096 count=1 iflag=direct 2>/dev/null | head -n 1", marker)
+        check("loadvm", "\nit is one\none\n" in said, said)
+    machine.quit()
+    equal("the image", image.read_bytes(), bytes(1 << 20))
+
+
 def counted(world):
     """clock=insn: all runs from one saved machine are equal."""
     world.accel = "tcg,thread=single,clock=insn"
@@ -389,6 +409,7 @@ CASES = {
     "sockets": sockets,
     "refusals": refusals,
     "snapshots": snapshots,
+    "forgotten": forgotten,
     "counted": counted,
 }
 
