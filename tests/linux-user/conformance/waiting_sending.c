@@ -137,7 +137,7 @@ static void say_last(const char* what) {
 }
 
 static void sending(void) {
-    const struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+    const struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGRTMIN, &action, NULL);
     sigaction(SIGCHLD, &action, NULL);
