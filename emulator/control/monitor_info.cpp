@@ -25,7 +25,8 @@ Result<> info_version(const MonitorCall& call) {
 
 // As QEMU says it.
 Result<> info_status(const MonitorCall& call) {
-    call.say(call.machine.running()   ? "VM status: running\n"
+    call.say(call.machine.shut_down() ? "VM status: paused (shutdown)\n"
+             : call.machine.running() ? "VM status: running\n"
              : call.machine.started() ? "VM status: paused\n"
                                       : "VM status: paused (prelaunch)\n");
     return {};
@@ -67,6 +68,16 @@ Result<> info_registers(const MonitorCall& call) {
         call.say(fmt::format("CPU {}\n", cpu));
         call.machine.dump_registers(cpu, call.sink);
     }
+    return {};
+}
+
+// As QEMU says it.
+Result<> info_balloon(const MonitorCall& call) {
+    hw::Balloon* const balloon = call.machine.balloon();
+    if (balloon == nullptr) {
+        return fail(kNoBalloon);
+    }
+    call.say(fmt::format("balloon: actual={}\n", memory_left(call.facts.memory_bytes, *balloon) >> 20));
     return {};
 }
 

@@ -1,5 +1,7 @@
 #include "emulator/hw/device_types.h"
 
+#include "emulator/hw/pci/root_port.h"
+#include "emulator/hw/virtio/balloon.h"
 #include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/net.h"
 #include "emulator/hw/virtio/rng.h"
@@ -8,8 +10,9 @@ namespace weft::hw {
 
 std::span<const DeviceType* const> device_types() {
     static constexpr const DeviceType* kTypes[] = {
-        &kVirtioBlkType,    &kVirtioNetType,    &kVirtioRngType,
-        &kVirtioBlkPciType, &kVirtioNetPciType, &kVirtioRngPciType,
+        &kVirtioBlkType,     &kVirtioNetType,        &kVirtioRngType,
+        &kVirtioBlkPciType,  &kVirtioNetPciType,     &kVirtioRngPciType,
+        &kVirtioBalloonType, &kVirtioBalloonPciType, &kPciRootPortType,
     };
     return kTypes;
 }

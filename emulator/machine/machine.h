@@ -57,6 +57,9 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     uint64_t wall_clock_ns() override;
     std::optional<uint64_t> random_seed() override;
     void run_io(void (*fn)(void* opaque), void* opaque) override;
+    void devices_released() override;
+    void set_balloon(hw::Balloon* balloon) override { balloon_ = balloon; }
+    void balloon_changed() override { loop_.post(balloon_work_); }
 
     // The user's signal asks the machine to end. Any thread.
     void end_by_signal() { end_with(0, MachineCause::signal); }
@@ -68,6 +71,10 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     Result<> set_running(bool running) override;
     bool running() const override { return running_; }
     bool started() const override { return started_; }
+    bool shut_down() const override { return shut_down_; }
+    Result<> plug(const hw::DeviceConfig& device) override;
+    Result<> ask_to_release(const std::string& id) override { return board_->ask_to_release(id); }
+    hw::Balloon* balloon() override { return balloon_; }
     unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
     void dump_registers(unsigned cpu, const TextSink& sink) override;
     void dump_cpus(const TextSink& sink) override;
@@ -91,6 +98,10 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     Result<> create_vcpus();
     void reset();
     void end();
+    void tell_of_balloon();
+    void end_released();
+    bool stays_shut_down();
+    bool may_stay(MachineCause cause) const;
     void reset_for(MachineCause cause);
     void fatal(const char* message);
     bool end_with(int exit_code, MachineCause cause);
@@ -105,8 +116,11 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     MainLoop& loop_;
     Log& log_;
     const bool no_reboot_;
+    const bool no_shutdown_;
     const bool start_stopped_;
     const unsigned max_cpus_;
+    const WallClock clock_;
+    const uint64_t made_at_wall_ns_, made_at_ns_;  // the host's two clocks
     const HostServices host_services_;
 
     Mutex mutex_;  // a leaf
@@ -116,8 +130,10 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     std::optional<MachineCause> reset_cause_ WEFT_GUARDED_BY(mutex_);  // until it was done
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
+    WorkQueue::Work balloon_work_;
+    WorkQueue::Work release_work_;
 
-    const std::vector<backend::NetBackend*> networks_;
+    std::vector<backend::NetBackend*> networks_;  // the loop's thread
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
 
@@ -132,7 +148,9 @@ class Machine final : public hw::MachineControl, public MachineOperations, priva
     // The loop's thread.
     bool running_ = false;
     bool started_ = false;
+    bool shut_down_ = false;
     bool ended_ = false;
+    hw::Balloon* balloon_ = nullptr;
     std::vector<MachineListener*> listeners_;
 };
 

@@ -261,7 +261,8 @@ Result<> write_file(const char* what, const std::string& path, std::span<const u
 backend::DiskAccess disk_access(const DriveChoice& drive) {
     return {.format = drive.format,
             .read_only = drive.read_only || drive.snapshot,
-            .write_through = drive.write_through};
+            .write_through = drive.write_through,
+            .no_backing = drive.no_backing};
 }
 
 Result<> check_output_files(const Options& options) {

@@ -79,6 +79,7 @@ TEST_CASE("help lists devices and properties") {
           "  fast=<on or off> (default: off)\n      whether it is\n"
           "  luck=<the id of an -object that gives random bytes> (default: none)\n      where from\n"
           "  id=<any name>\n      what the device is called\n"
+          "  bootindex=<a number>\n      accepted, the board's firmware does not ask\n"
           "  bus=<a bus of the board's>\n      where the device goes\n");
 }
 
@@ -86,7 +87,7 @@ TEST_CASE("the devices there are have defaults that hold, and one reference of a
     for (const DeviceType* type : device_types()) {
         INFO(type->name);
         CHECK(find_device_type(type->name) == type);
-        CHECK(type->make_virtio != nullptr);
+        CHECK((type->make_virtio != nullptr) == !type->makes_bus);
         CHECK((type->make_pci != nullptr) == (type->bus == Bus::pci));
         for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev}) {
             CHECK(DeviceConfig(*type).reference(kind).empty());

@@ -19,6 +19,7 @@ struct DiskAccess {
     ImageFormat format = ImageFormat::probe;
     bool read_only = false;
     bool write_through = false;  // writes are on the disk when they return, without a flush
+    bool no_backing = false;     // whatever file the image names below it: what it does not hold is zeros
 };
 
 // Opens and locks an image: against every other opener unless it is read-only, and against writers then. So are its backing files,

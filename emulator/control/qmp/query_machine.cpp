@@ -26,7 +26,10 @@ Answer query_version(Subject& subject, const Json&) {
 
 Answer query_status(Subject& subject, const Json&) {
     const machine::MachineOperations& machine = subject.machine;
-    const char* const status = machine.running() ? "running" : machine.started() ? "paused" : "prelaunch";
+    const char* const status = machine.shut_down() ? "shutdown"
+                               : machine.running() ? "running"
+                               : machine.started() ? "paused"
+                                                   : "prelaunch";
     return Json{{"running", machine.running()}, {"status", status}};
 }
 

@@ -6,6 +6,7 @@ Server::Server(backend::CharBackend& line, machine::MachineOperations& machine, 
                bool pretty)
     : line_(line),
       machine_(machine),
+      facts_(facts),
       session_(machine, facts, pretty, [this](std::string_view text) { send(text); }) {
     machine_.add_listener(*this);
     line_.set_receiver(this);
@@ -30,6 +31,20 @@ void Server::opened() {
 void Server::event(const char* name, std::optional<machine::MachineCause> cause) {
     if (open_) {
         session_.event(name, cause);
+    }
+}
+
+void Server::device_gone(const hw::DeviceConfig& device) {
+    if (open_) {
+        session_.event("DEVICE_DELETED",
+                       {{"device", device.id()}, {"path", "/machine/peripheral/" + device.id()}});
+    }
+}
+
+void Server::balloon_changed() {
+    hw::Balloon* const balloon = machine_.balloon();
+    if (open_ && balloon != nullptr) {
+        session_.event("BALLOON_CHANGE", {{"actual", memory_left(facts_.memory_bytes, *balloon)}});
     }
 }
 

@@ -66,13 +66,15 @@ struct DeviceType {
     const char* name;
     Bus bus;
     const char* help;
-    std::span<const DeviceProperty> properties;  // besides `id` and `bus`, which every device has
+    std::span<const DeviceProperty>
+        properties;  // besides `id`, `bus` and `bootindex`, which every device has
     // Bus::virtio, and what is behind virtio's registers on another bus: makes the device. What the configuration names and `control`
     // outlive it.
     std::unique_ptr<VirtioDevice> (*make_virtio)(const DeviceConfig& config, MachineControl& control);
     // Bus::pci: the same.
     std::unique_ptr<PciFunction> (*make_pci)(const DeviceConfig& config, const PciSite& site,
                                              MachineControl& control) = nullptr;
+    bool makes_bus = false;  // Bus::pci: others name it by its id as their bus
 };
 
 // What every device on PCI may be told.
@@ -80,6 +82,7 @@ struct PciProperties {
     std::string address;         // addr=SLOT[.FN]; empty: any slot that is free
     bool multifunction = false;  // others may be in the slot
     bool legacy = true;          // virtio's: with the legacy interface (disable-legacy=off)
+    bool legacy_said = false;    // by the user; else a device behind a port has none
 };
 
 // A device that was asked for: its type and the values of its properties.
@@ -95,6 +98,9 @@ class DeviceConfig {
     static Result<> check(const DeviceType& type, const KeyValue& item);
 
     const DeviceType& type() const { return *type_; }
+
+    // What the user calls it; empty: nothing.
+    const std::string& id() const { return id_; }
 
     // The bus that was named; empty: any of the type's kind. What buses there are, the board knows.
     const std::string& bus() const { return bus_; }
@@ -139,12 +145,21 @@ class DeviceConfig {
     const DeviceType* type_;
     std::vector<Value> values_;
     std::vector<bool> given_;  // in the order of the properties: by the user
+    std::string id_;
     std::string bus_;
     PciProperties pci_;
     backend::BlockBackend* drive_ = nullptr;
     backend::RngBackend* rng_ = nullptr;
     backend::NetBackend* netdev_ = nullptr;
 };
+
+// What every device on PCI may be told, besides its type's own: name, the type that QMP gives it, a line of help.
+struct PciPropertyText {
+    const char* name;
+    const char* type;
+    const char* help;
+};
+std::span<const PciPropertyText> pci_properties();
 
 // 52:54:00:12:34:56, either case; not that of a group.
 std::optional<MacAddress> parse_mac(std::string_view text);

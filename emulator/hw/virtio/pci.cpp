@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bits.h"
+#include "emulator/hw/pci/express.h"
 
 namespace weft::hw {
 
@@ -76,6 +77,7 @@ constexpr Kind kKinds[] = {
     {1, 0x1000, 0x020000},  // network: Ethernet
     {2, 0x1001, 0x010000},  // block: SCSI
     {4, 0x1005, 0x00ff00},  // entropy: none
+    {5, 0x1002, 0x00ff00},  // balloon: none
 };
 
 PciFunction::Identity identity(uint32_t id, bool transitional) {
@@ -143,7 +145,24 @@ VirtioPci::VirtioPci(const PciSite& site, MachineControl& control, std::unique_p
     set_writable(window_ + kCapOffset, 4, UINT32_MAX);
     set_writable(window_ + kCapLength, 4, UINT32_MAX);
     set_writable(window_ + kCapTail, 4, UINT32_MAX);
+    if (site.express) {
+        add_express();
+    }
     attach();
+}
+
+// What every function at the end of a link has (PCI Express Base Specification 5.0, 7.5.3).
+void VirtioPci::add_express() {
+    const unsigned at = add_capability(express::kId, express::kSize);
+    set(at + express::kFlags, 2, express::kVersion | express::kEndpoint);
+    set(at + express::kDeviceCapabilities, 4, express::kRoleBasedErrors);
+    set(at + express::kDeviceControl, 2, express::kDeviceControlReset);
+    set_writable(at + express::kDeviceControl, 2, express::kDeviceControlMask);
+    set(at + express::kLinkCapabilities, 4, express::kSpeed | express::kWidth);
+    set_writable(at + express::kLinkControl, 2, express::kLinkControlMask & ~express::kLinkDisable);
+    set(at + express::kLinkStatus, 2, express::kSpeed | express::kWidth);
+    set(at + express::kLinkCapabilities2, 4, express::kSpeeds);
+    set(at + express::kLinkControl2, 2, express::kSpeed);
 }
 
 unsigned VirtioPci::add_part(uint8_t type, uint32_t offset, unsigned size) {
@@ -419,7 +438,7 @@ void VirtioPci::write_legacy(uint64_t offset, unsigned size, uint32_t value) {
 std::unique_ptr<PciFunction> make_virtio_pci(const DeviceConfig& config, const PciSite& site,
                                              MachineControl& control) {
     return std::make_unique<VirtioPci>(site, control, config.type().make_virtio(config, control),
-                                       config.pci().legacy);
+                                       config.pci().legacy && (!site.express || config.pci().legacy_said));
 }
 
 }  // namespace weft::hw
