@@ -4,11 +4,27 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
 
 namespace weft::control {
+
+namespace {
+
+constexpr uint64_t kBalloonPage = 4096;  // virtio 1.2, 5.5
+
+}  // namespace
+
+uint32_t balloon_pages(uint64_t memory, uint64_t wanted) {
+    const uint64_t pages = (memory - std::min(memory, wanted)) / kBalloonPage;
+    return static_cast<uint32_t>(std::min<uint64_t>(pages, UINT32_MAX));
+}
+
+uint64_t memory_left(uint64_t memory, hw::Balloon& balloon) {
+    return memory - std::min(memory, balloon.pages() * kBalloonPage);
+}
 
 std::string uuid_or_zeros(const MachineFacts& facts) {
     return facts.uuid.empty() ? "00000000-0000-0000-0000-000000000000" : facts.uuid;

@@ -1,5 +1,5 @@
-// What those who attend to a machine may ask and that does not change while it runs: what the user asked for, and what this
-// program could make. Filled in by the program; constant, and for the main loop's thread.
+// What those who attend to a machine may ask: what the user asked for, and what this program could make. Filled in by the program, and
+// for the main loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "emulator/control/device_operations.h"
 #include "emulator/hw/core/board.h"
 
 namespace weft::control {
@@ -43,13 +44,20 @@ struct MachineFacts {
     const hw::MachineType* machine = nullptr;  // null: -machine none
     std::string cpu_model = {};
     uint64_t memory_bytes = 0;
+    // Disks and networks change with what comes and goes, on the main loop's thread.
     std::vector<DiskFacts> disks = {};
     std::vector<NetworkFacts> networks = {};
+    DeviceOperations* devices = nullptr;                  // null: nothing comes or goes
     std::function<std::vector<CharFacts>()> chars = {};   // those that are open now
     std::span<const hw::MachineType> machine_types = {};  // the first is the default
     std::span<const hw::DeviceType* const> device_types = {};
     std::vector<std::string> option_names = {};  // of options that take a value, without dashes
 };
+
+// Of a machine with `memory` bytes of RAM: how many pages the balloon is to have so that the guest is left with `wanted` bytes, at most
+// all; and what it leaves the guest now.
+uint32_t balloon_pages(uint64_t memory, uint64_t wanted);
+uint64_t memory_left(uint64_t memory, hw::Balloon& balloon);
 
 // What -uuid says, or zeros.
 std::string uuid_or_zeros(const MachineFacts& facts);

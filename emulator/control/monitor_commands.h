@@ -16,6 +16,7 @@ namespace weft::control {
 // What weft's boards do not have.
 inline constexpr const char* kNoWakeup = "the guest is not suspended: it cannot be";
 inline constexpr const char* kNoMachineToSave = "there is no machine to save or load";
+inline constexpr const char* kNoBalloon = "there is no balloon device";
 inline constexpr const char* kNoNmi = "the board has no non-maskable interrupt";
 
 // A command as it was called.
@@ -76,6 +77,7 @@ Result<> monitor_system_reset(const MonitorCall& call);
 Result<> monitor_system_powerdown(const MonitorCall& call);
 Result<> monitor_system_wakeup(const MonitorCall& call);
 Result<> monitor_nmi(const MonitorCall& call);
+Result<> monitor_balloon(const MonitorCall& call);
 Result<> monitor_cpu(const MonitorCall& call);
 Result<> monitor_x(const MonitorCall& call);
 Result<> monitor_xp(const MonitorCall& call);
@@ -83,6 +85,15 @@ Result<> monitor_print(const MonitorCall& call);
 Result<> monitor_memsave(const MonitorCall& call);
 Result<> monitor_pmemsave(const MonitorCall& call);
 Result<> monitor_stats(const MonitorCall& call);
+// monitor_hotplug.cpp:
+Result<> monitor_device_add(const MonitorCall& call);
+Result<> monitor_device_del(const MonitorCall& call);
+Result<> monitor_netdev_add(const MonitorCall& call);
+Result<> monitor_netdev_del(const MonitorCall& call);
+Result<> monitor_object_add(const MonitorCall& call);
+Result<> monitor_object_del(const MonitorCall& call);
+Result<> monitor_drive_add(const MonitorCall& call);
+Result<> monitor_drive_del(const MonitorCall& call);
 // monitor_info.cpp:
 Result<> info_version(const MonitorCall& call);
 Result<> info_status(const MonitorCall& call);
@@ -92,6 +103,7 @@ Result<> info_history(const MonitorCall& call);
 Result<> info_cpus(const MonitorCall& call);
 Result<> info_registers(const MonitorCall& call);
 Result<> info_mtree(const MonitorCall& call);
+Result<> info_balloon(const MonitorCall& call);
 Result<> info_block(const MonitorCall& call);
 Result<> info_chardev(const MonitorCall& call);
 Result<> info_network(const MonitorCall& call);

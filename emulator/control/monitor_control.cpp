@@ -83,6 +83,20 @@ Result<> monitor_system_powerdown(const MonitorCall& call) {
 Result<> monitor_system_wakeup(const MonitorCall&) { return fail(kNoWakeup); }
 Result<> monitor_nmi(const MonitorCall&) { return fail(kNoNmi); }
 
+Result<> monitor_balloon(const MonitorCall& call) {
+    constexpr uint64_t kMiB = 1 << 20;
+    hw::Balloon* const balloon = call.machine.balloon();
+    if (balloon == nullptr) {
+        return fail(kNoBalloon);
+    }
+    const std::optional<uint64_t> size = parse_size(call.words[0], kMiB);
+    if (!size || *size == 0) {
+        return fail(fmt::format("{} is no size in MiB", in_quotes(call.words[0])));
+    }
+    balloon->ask_for(balloon_pages(call.facts.memory_bytes, *size));
+    return {};
+}
+
 Result<> monitor_cpu(const MonitorCall& call) {
     const Result<unsigned> cpu = cpu_named(call, call.words[0]);
     if (!cpu) {

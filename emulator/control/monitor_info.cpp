@@ -70,6 +70,16 @@ Result<> info_registers(const MonitorCall& call) {
     return {};
 }
 
+// As QEMU says it.
+Result<> info_balloon(const MonitorCall& call) {
+    hw::Balloon* const balloon = call.machine.balloon();
+    if (balloon == nullptr) {
+        return fail(kNoBalloon);
+    }
+    call.say(fmt::format("balloon: actual={}\n", memory_left(call.facts.memory_bytes, *balloon) >> 20));
+    return {};
+}
+
 Result<> info_block(const MonitorCall& call) {
     for (const DiskFacts& disk : call.facts.disks) {
         call.say(fmt::format("{}: {} ({}{}{})\n    Cache mode:       {}\n", disk.name, disk.file, disk.format,

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "emulator/hw/pci/root_port.h"
 #include "emulator/hw/virtio/9p.h"
+#include "emulator/hw/virtio/balloon.h"
 #include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/net.h"
 #include "emulator/hw/virtio/rng.h"
@@ -15,6 +17,7 @@ std::span<const DeviceType* const> device_types() {
         &kVirtioBlkType,    &kVirtioNetType,       &kVirtioRngType,    &kVirtio9pType,
         &kVirtioBlkPciType, &kVirtioNetPciType,    &kVirtioRngPciType, &kVirtio9pPciType,
         &kVirtioSerialType, &kVirtioSerialPciType, &kVirtConsoleType,  &kVirtSerialPortType,
+        &kVirtioBalloonType, &kVirtioBalloonPciType, &kPciRootPortType,
     };
     return kTypes;
 }

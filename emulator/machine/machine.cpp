@@ -55,8 +55,12 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
     : loop_(loop),
       log_(log),
       no_reboot_(config.no_reboot),
+      no_shutdown_(config.no_shutdown),
       start_stopped_(config.start_stopped),
       max_cpus_(config.max_cpus),
+      clock_(config.clock),
+      made_at_wall_ns_(realtime_ns()),
+      made_at_ns_(monotonic_ns()),
       host_services_{
           .opaque = this,
           .warn = [](void*, const char* message) { print_warning(message); },
@@ -82,10 +86,11 @@ Machine::Machine(const MachineConfig& config, MainLoop& loop, Log& log)
       },
       shutdown_work_([](void* self) { static_cast<Machine*>(self)->end(); }, this),
       reset_work_([](void* self) { static_cast<Machine*>(self)->reset(); }, this),
+      balloon_work_([](void* self) { static_cast<Machine*>(self)->tell_of_balloon(); }, this),
+      release_work_([](void* self) { static_cast<Machine*>(self)->end_released(); }, this),
       networks_(config.backends.networks),
       disks_(config.disks),
-      snapshot_(config.snapshot),
-      made_ns_(monotonic_ns()) {}
+      snapshot_(config.snapshot) {}
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, hw::BoardPlan& plan,
                                                  MainLoop& loop, Log& log, loader::AccelChain& accel) {
@@ -230,6 +235,8 @@ Machine::~Machine() {
     // Nobody is left who could ask for anything.
     loop_.cancel(shutdown_work_);
     loop_.cancel(reset_work_);
+    loop_.cancel(balloon_work_);
+    loop_.cancel(release_work_);
 }
 
 Result<int> Machine::run() {
@@ -287,14 +294,44 @@ void Machine::reset() {
         ops_->reset(accel_);
         board_->reset();
     }
+    shut_down_ = false;
     for (MachineListener* listener : listeners_) {
         listener->was_reset(cause);
     }
 }
 
+// Whether the machine stays as the guest left it (-no-shutdown).
+bool Machine::stays_shut_down() {
+    MachineCause cause{};
+    {
+        MutexLock lock(mutex_);
+        cause = end_cause_;
+        if (!exit_code_ || !may_stay(cause)) {
+            return false;
+        }
+        exit_code_.reset();
+    }
+    // Several harts may end the machine at once.
+    if (!std::exchange(shut_down_, true)) {
+        for (MachineListener* listener : listeners_) {
+            listener->shut_down(cause);
+        }
+    }
+    if (const Result<> stopped = set_running(false); !stopped) {
+        fatal(stopped.error().message().c_str());
+    }
+    return true;
+}
+
+// Where the guest's wishes end nothing, those of others do.
+bool Machine::may_stay(MachineCause cause) const {
+    return no_shutdown_ && cause != MachineCause::operator_quit && cause != MachineCause::signal &&
+           cause != MachineCause::failure;
+}
+
 // What is in the main loop's queue already is still done.
 void Machine::end() {
-    if (std::exchange(ended_, true)) {
+    if (stays_shut_down() || std::exchange(ended_, true)) {
         return;
     }
     MachineCause cause{};
@@ -306,6 +343,46 @@ void Machine::end() {
         listener->ends(cause);
     }
     loop_.quit();
+}
+
+Result<> Machine::plug(const hw::DeviceConfig& device) {
+    if (Result<> plugged = board_->plug(device); !plugged) {
+        return plugged;
+    }
+    if (backend::NetBackend* const network = device.netdev(); network != nullptr) {
+        networks_.push_back(network);
+        network->set_running(running_);
+    }
+    return {};
+}
+
+// On a vCPU's thread, within an access: what is to be ended may be in use there.
+void Machine::devices_released() {
+    hold();
+    loop_.post(release_work_);
+}
+
+void Machine::end_released() {
+    std::vector<hw::DeviceConfig> gone;
+    {
+        const Paused paused(*this);
+        drain_io();
+        gone = board_->take_released();
+        for (const hw::DeviceConfig& device : gone) {
+            std::erase(networks_, device.netdev());
+        }
+    }
+    for (const hw::DeviceConfig& device : gone) {
+        for (MachineListener* listener : listeners_) {
+            listener->device_gone(device);
+        }
+    }
+}
+
+void Machine::tell_of_balloon() {
+    for (MachineListener* listener : listeners_) {
+        listener->balloon_changed();
+    }
 }
 
 void Machine::system_powerdown() {
@@ -321,7 +398,7 @@ bool Machine::end_with(int exit_code, MachineCause cause) {
     bool first = false;
     {
         MutexLock lock(mutex_);
-        first = !exit_code_;
+        first = !exit_code_ || (may_stay(end_cause_) && !may_stay(cause));
         if (first) {
             exit_code_ = exit_code;
             end_cause_ = cause;
@@ -395,7 +472,16 @@ void Machine::set_timer(uint64_t deadline_ns, void (*fn)(void* opaque), void* op
 uint64_t Machine::now_ns() { return time_ != nullptr ? time_->now_ns(accel_) : monotonic_ns(); }
 
 uint64_t Machine::wall_clock_ns() {
-    return time_ != nullptr ? kVirtualStartNs + time_->now_ns(accel_) : realtime_ns();
+    constexpr int64_t kSecond = 1'000'000'000;
+    const uint64_t offset = static_cast<uint64_t>(clock_.offset_s * kSecond);
+    const auto from = [&](uint64_t start) {
+        return offset + (clock_.start_s ? static_cast<uint64_t>(*clock_.start_s * kSecond) : start);
+    };
+    if (time_ != nullptr) {
+        return from(kVirtualStartNs) + time_->now_ns(accel_);
+    }
+    return from(made_at_wall_ns_) +
+           (clock_.follows_host ? realtime_ns() - made_at_wall_ns_ : monotonic_ns() - made_at_ns_);
 }
 
 std::optional<uint64_t> Machine::random_seed() {
@@ -435,6 +521,9 @@ Result<> Machine::set_running(bool running) {
     if (awaited_) {
         runs_when_there_ = running;
         return {};
+    }
+    if (running && shut_down_) {
+        return fail("the guest has shut the machine down: it must be reset first (system_reset)");
     }
     if (running == running_) {
         return {};

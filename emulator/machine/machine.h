@@ -68,6 +68,9 @@ class Machine final : public hw::MachineControl,
     void run_io_beside(void (*fn)(void* opaque), void* opaque) override;
     unsigned io_threads() override { return deterministic_io_ != nullptr ? 1 : IoPool::kThreads; }
     unsigned max_vcpus() override { return max_cpus_; }
+    void devices_released() override;
+    void set_balloon(hw::Balloon* balloon) override { balloon_ = balloon; }
+    void balloon_changed() override { loop_.post(balloon_work_); }
 
     // The user's signal asks the machine to end. Any thread.
     void end_by_signal() { end_with(0, MachineCause::signal); }
@@ -82,6 +85,10 @@ class Machine final : public hw::MachineControl,
     const char* run_state() const override;
     MigrationOperations* migrations() override { return this; }
     SnapshotOperations* snapshots() override { return this; }
+    bool shut_down() const override { return shut_down_; }
+    Result<> plug(const hw::DeviceConfig& device) override;
+    Result<> ask_to_release(const std::string& id) override { return board_->ask_to_release(id); }
+    hw::Balloon* balloon() override { return balloon_; }
     unsigned cpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
     void dump_registers(unsigned cpu, const TextSink& sink) override;
     void dump_cpus(const TextSink& sink) override;
@@ -120,6 +127,10 @@ class Machine final : public hw::MachineControl,
     Result<> create_vcpus();
     void reset();
     void end();
+    void tell_of_balloon();
+    void end_released();
+    bool stays_shut_down();
+    bool may_stay(MachineCause cause) const;
     void reset_for(MachineCause cause);
     void fatal(const char* message);
     bool end_with(int exit_code, MachineCause cause);
@@ -149,8 +160,11 @@ class Machine final : public hw::MachineControl,
     MainLoop& loop_;
     Log& log_;
     const bool no_reboot_;
+    const bool no_shutdown_;
     const bool start_stopped_;
     const unsigned max_cpus_;
+    const WallClock clock_;
+    const uint64_t made_at_wall_ns_, made_at_ns_;  // the host's two clocks
     const HostServices host_services_;
 
     Mutex mutex_;  // a leaf
@@ -160,11 +174,12 @@ class Machine final : public hw::MachineControl,
     std::optional<MachineCause> reset_cause_ WEFT_GUARDED_BY(mutex_);  // until it was done
     WorkQueue::Work shutdown_work_;
     WorkQueue::Work reset_work_;
+    WorkQueue::Work balloon_work_;
+    WorkQueue::Work release_work_;
 
-    const std::vector<backend::NetBackend*> networks_;
+    std::vector<backend::NetBackend*> networks_;  // the loop's thread
     const std::vector<NamedDisk> disks_;
     const std::optional<std::string> snapshot_;  // that it begins with
-    const uint64_t made_ns_;
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
     std::unique_ptr<IoWorker> file_io_;  // null: no device shares a folder
@@ -184,12 +199,14 @@ class Machine final : public hw::MachineControl,
     // The loop's thread.
     bool running_ = false;
     bool started_ = false;
+    bool shut_down_ = false;
     bool ended_ = false;
     bool awaited_ = false;         // a saved machine is to come, and nothing runs before
     bool runs_when_there_ = true;  // it goes on then, if it ran where it was saved
     bool sent_ = false;            // and has not run since
     bool tells_status_ = false;    // to listeners
     bool reset_deferred_ = false;  // until it has been sent
+    hw::Balloon* balloon_ = nullptr;
     std::vector<MachineListener*> listeners_;
 };
 

@@ -9,6 +9,9 @@ const char* Machine::run_state() const {
     if (running_) {
         return "running";
     }
+    if (shut_down_) {
+        return "shutdown";
+    }
     return awaited_ ? "inmigrate" : sent_ ? "postmigrate" : started_ ? "paused" : "prelaunch";
 }
 
@@ -144,6 +147,7 @@ Result<bool> Machine::load(const saved::StagedMachine& staged) {
     drain_io();
     Result<bool> runs = saved_->load(staged);
     if (runs) {
+        shut_down_ = false;
         loop_.cancel(reset_work_);
         MutexLock lock(mutex_);
         reset_cause_.reset();

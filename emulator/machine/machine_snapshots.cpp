@@ -118,7 +118,7 @@ Result<> Machine::keep(const std::string& name, std::span<const SnapshotDisk> di
     const backend::SnapshotInfo info{.id = {},
                                      .name = name,
                                      .date_ns = realtime_ns(),
-                                     .vm_clock_ns = time_ != nullptr ? now_ns() : now_ns() - made_ns_,
+                                     .vm_clock_ns = time_ != nullptr ? now_ns() : now_ns() - made_at_ns_,
                                      .vm_state_bytes = 0};
     if (disks.size() > 1) {
         const auto list = keeper.list();

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "base/error.h"
+#include "emulator/hw/core/device_type.h"
+#include "emulator/hw/core/machine_control.h"
 #include "emulator/machine/migration_operations.h"
 #include "emulator/machine/snapshot_operations.h"
 #include "weft/guest.h"
@@ -33,7 +35,13 @@ class MachineListener {
     virtual void was_reset(MachineCause cause) = 0;
     // The main loop ends after this.
     virtual void ends(MachineCause cause) = 0;
+    // The guest ended the machine, which stays as it is; running_changed() follows.
+    virtual void shut_down(MachineCause cause) = 0;
     virtual void powerdown_requested() = 0;
+    // The device is no more, nor does it use what it was connected to.
+    virtual void device_gone(const hw::DeviceConfig& device) = 0;
+    // What the guest's driver says of the balloon (MachineOperations::balloon).
+    virtual void balloon_changed() = 0;
     // A transfer of the machine has another status, where MigrationOperations::tell_status() has asked for it.
     virtual void migration_changed(MigrationInfo::Status) {}
 };
@@ -47,14 +55,27 @@ class MachineOperations {
     virtual void system_reset() = 0;
     // Presses the power button, which no board has: listeners alone hear of it.
     virtual void system_powerdown() = 0;
-    // Lets the vCPUs run or stops them; nothing where they do already. Fails where the accelerator cannot run.
+    // Lets the vCPUs run or stops them; nothing where they do already. Fails where the accelerator cannot run, and where the guest
+    // ended the machine: a reset comes before it runs again.
     virtual Result<> set_running(bool running) = 0;
     virtual bool running() const = 0;
     // Whether the vCPUs have ever run.
     virtual bool started() const = 0;
-    // As QMP names it: running, paused, prelaunch; inmigrate, while a saved machine is awaited; postmigrate, since it was sent.
+    // Whether the guest ended the machine, and nobody has reset it since (MachineConfig::no_shutdown).
+    virtual bool shut_down() const = 0;
+
+    // Adds a device whose bus takes one while the machine is there; what it is connected to outlives it. Fails, saying why, where it
+    // cannot be added.
+    virtual Result<> plug(const hw::DeviceConfig& device) = 0;
+    // Asks the guest to let go of the device `id`, which is there; MachineListener::device_gone() tells when it has.
+    virtual Result<> ask_to_release(const std::string& id) = 0;
+
+    // The device by which the guest gives RAM back; null: there is none.
+    virtual hw::Balloon* balloon() = 0;
+
+    // As QMP names it: running, paused, prelaunch, shutdown; inmigrate, while a saved machine is awaited; postmigrate, since it was sent.
     virtual const char* run_state() const {
-        return running() ? "running" : started() ? "paused" : "prelaunch";
+        return shut_down() ? "shutdown" : running() ? "running" : started() ? "paused" : "prelaunch";
     }
     // Null: there is nothing to save or load.
     virtual MigrationOperations* migrations() { return nullptr; }

@@ -35,6 +35,10 @@ class RamBlock {
     // The first byte. Its contents are touched through weft/guest_ram.h alone.
     uint8_t* host() const { return reinterpret_cast<uint8_t*>(mapping_.data()); }
 
+    // Gives whole pages of the host's, from `offset` on, back to it: they read as zero until they are written to. Announced by the
+    // caller as a write. Fails where the host refuses.
+    Result<> discard(uint64_t offset, uint64_t size) const { return mapping_.discard(offset, size); }
+
   private:
     friend class RamSpace;
     RamBlock(std::shared_ptr<RamSpace> space, std::string name, uint64_t size, Mapping mapping);

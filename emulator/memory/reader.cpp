@@ -187,6 +187,20 @@ const FlatRange* Reader::direct(uint64_t paddr, unsigned size, bool write, Devic
     return range;
 }
 
+DeviceStatus Reader::discard(uint64_t paddr, uint64_t size) {
+    const Section section(*this);
+    const FlatRange* const range = space_.view().find(paddr, hint_);
+    if (range == nullptr) {
+        return DeviceStatus::unassigned;
+    }
+    if (range->region->kind() != RegionKind::ram || size == 0 || range->last - paddr < size - 1) {
+        return DeviceStatus::bus_error;
+    }
+    const RamBlock& block = *range->region->ram();
+    const Topology::Writing writing(space_.topology(), range->ram_offset_of(paddr), size);
+    return block.discard(range->offset_of(paddr), size) ? DeviceStatus::ok : DeviceStatus::bus_error;
+}
+
 template <class T>
 DeviceStatus Reader::load_by(T (*get)(const uint8_t*), uint64_t paddr, T* value) {
     const Section section(*this);

@@ -35,6 +35,10 @@ class Reader {
     // Like write(), but fills ROM as well: for loaders.
     DeviceStatus load_image(uint64_t paddr, std::span<const uint8_t> data);
 
+    // Gives RAM back to the host, which reads as zero until it is written to again: whole pages of 4 KiB. `bus_error` for what is no
+    // RAM, or where the host refuses: nothing is lost then.
+    DeviceStatus discard(uint64_t paddr, uint64_t size);
+
     // One access of an integer's size, single-copy atomic where aligned, relaxed; sequentially consistent for
     // load_sync() and store_sync(), which order the accesses before and after them (rings shared with the guest).
     template <class T>

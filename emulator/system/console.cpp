@@ -63,6 +63,9 @@ std::string filename(const SerialChoice& choice, const backend::CharBackend* lin
             return "pty:" + static_cast<const backend::CharStream*>(line)->pty_path();
         case Kind::socket: {
             const backend::SocketChoice& socket = choice.socket;
+            if (socket.fd) {
+                return fmt::format("fd:{}{}", *socket.fd, socket.server ? ",server=on" : "");
+            }
             return fmt::format(
                 "{}{}:{}{}",
                 static_cast<const backend::CharStream*>(line)->connected() ? "" : "disconnected:",
@@ -123,11 +126,14 @@ Result<> Console::open_serial(const Options& options, machine::MainLoop& loop) {
     }
     name_line(options.serial, "serial0", serial_);
     if (kind == Kind::mux_stdio || options.serial.shared) {
-        mux_ = std::make_unique<backend::CharMux>(loop, *serial_, [this] {
-            if (target_ != nullptr) {
-                target_->quit();
-            }
-        });
+        mux_ = std::make_unique<backend::CharMux>(
+            loop, *serial_,
+            [this] {
+                if (target_ != nullptr) {
+                    target_->quit();
+                }
+            },
+            options.escape);
         serial_ = &mux_->serial();
         monitor_line_ = &mux_->monitor();
         monitor_needs_returns_ = options.serial.shared;

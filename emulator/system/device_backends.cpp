@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "emulator/backend/block/overlay.h"
 #include "emulator/backend/fs/local_folder.h"
 #include "emulator/backend/net/line_net.h"
 #include "emulator/backend/net/user_net.h"
 #include "emulator/backend/rng/rng_host.h"
+#include "emulator/system/option_files.h"
 
 namespace weft::sys {
 
@@ -34,46 +36,61 @@ Result<std::unique_ptr<backend::NetBackend>> open_network(
 
 }  // namespace
 
+Result<std::unique_ptr<backend::BlockBackend>> open_drive(const DriveChoice& drive) {
+    Result<std::unique_ptr<backend::BlockBackend>> image = backend::open_disk(drive.file, disk_access(drive));
+    if (!image) {
+        return std::unexpected(image.error().within("-drive"));
+    }
+    if (!drive.snapshot || drive.read_only) {
+        return image;
+    }
+    Result<std::unique_ptr<backend::Overlay>> overlay = backend::Overlay::create(std::move(*image));
+    if (!overlay) {
+        return std::unexpected(overlay.error().within("-snapshot"));
+    }
+    return std::move(*overlay);
+}
+
 Result<DeviceBackends> DeviceBackends::open(const Options& options) {
     DeviceBackends backends;
+    backends.library_ = std::make_shared<backend::SlirpLibrary>();
     for (const DeviceChoice& device : options.devices) {
-        const std::string id = device.config.reference(hw::PropertyKind::rng);
-        const auto object = std::ranges::find(options.objects, id, &ObjectChoice::id);
-        if (object == options.objects.end() || backends.rngs_.contains(id)) {
-            continue;
+        if (Result<> opened = backends.open_for(options, device.config); !opened) {
+            return std::unexpected(opened.error());
         }
+    }
+    return backends;
+}
+
+Result<> DeviceBackends::open_for(const Options& options, const hw::DeviceConfig& device) {
+    const std::string rng_id = device.reference(hw::PropertyKind::rng);
+    const auto object = std::ranges::find(options.objects, rng_id, &ObjectChoice::id);
+    if (object != options.objects.end() && !rngs_.contains(rng_id)) {
         Result<std::unique_ptr<backend::RngBackend>> rng = open_rng(*object);
         if (!rng) {
             return std::unexpected(rng.error());
         }
-        backends.rngs_.emplace(id, std::move(*rng));
+        rngs_.emplace(rng_id, std::move(*rng));
     }
-    const auto library = std::make_shared<backend::SlirpLibrary>();
-    for (const DeviceChoice& device : options.devices) {
-        const std::string id = device.config.reference(hw::PropertyKind::netdev);
-        const auto network = std::ranges::find(options.networks, id, &NetworkChoice::id);
-        if (network == options.networks.end()) {
-            continue;
-        }
-        Result<std::unique_ptr<backend::NetBackend>> made = open_network(*network, library);
+    const std::string network_id = device.reference(hw::PropertyKind::netdev);
+    const auto network = std::ranges::find(options.networks, network_id, &NetworkChoice::id);
+    if (network != options.networks.end()) {
+        Result<std::unique_ptr<backend::NetBackend>> made = open_network(*network, library_);
         if (!made) {
             return std::unexpected(made.error().within("-netdev"));
         }
-        backends.networks_.emplace(id, std::move(*made));
+        networks_.emplace(network_id, std::move(*made));
     }
-    for (const DeviceChoice& device : options.devices) {
-        const std::string id = device.config.reference(hw::PropertyKind::fsdev);
-        const auto choice = std::ranges::find(options.folders, id, &FolderChoice::id);
-        if (choice == options.folders.end() || backends.folders_.contains(id)) {
-            continue;
-        }
+    const std::string folder_id = device.reference(hw::PropertyKind::fsdev);
+    const auto choice = std::ranges::find(options.folders, folder_id, &FolderChoice::id);
+    if (choice != options.folders.end() && !folders_.contains(folder_id)) {
         Result<std::unique_ptr<backend::LocalFolder>> folder = backend::LocalFolder::open(choice->folder);
         if (!folder) {
             return std::unexpected(folder.error().within("-fsdev"));
         }
-        backends.folders_.emplace(id, std::move(*folder));
+        folders_.emplace(folder_id, std::move(*folder));
     }
-    return backends;
+    return {};
 }
 
 void DeviceBackends::connect(hw::DeviceConfig& device) const {

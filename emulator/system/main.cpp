@@ -13,8 +13,6 @@
 #include "base/messages.h"
 #include "emulator/accel/accel_chain.h"
 #include "emulator/accel/module_by_gmodule.h"
-#include "emulator/backend/block/overlay.h"
-#include "emulator/backend/block/raw.h"
 #include "emulator/machine/machine.h"
 #include "emulator/machine/main_loop.h"
 #include "emulator/semihosting/host.h"
@@ -22,6 +20,7 @@
 #include "emulator/system/console.h"
 #include "emulator/system/device_backends.h"
 #include "emulator/system/gdb_line.h"
+#include "emulator/system/live_devices.h"
 #include "emulator/system/machine_facts.h"
 #include "emulator/system/machine_options.h"
 #include "emulator/system/no_machine.h"
@@ -103,23 +102,6 @@ Result<LogSettings> parse_log(const Options& options) {
     return settings;
 }
 
-using Drives = std::vector<std::unique_ptr<backend::BlockBackend>>;
-
-Result<std::unique_ptr<backend::BlockBackend>> open_drive(const DriveChoice& drive) {
-    Result<std::unique_ptr<backend::BlockBackend>> image = backend::open_disk(drive.file, disk_access(drive));
-    if (!image) {
-        return std::unexpected(image.error().within("-drive"));
-    }
-    if (!drive.snapshot || drive.read_only) {
-        return image;
-    }
-    Result<std::unique_ptr<backend::Overlay>> overlay = backend::Overlay::create(std::move(*image));
-    if (!overlay) {
-        return std::unexpected(overlay.error().within("-snapshot"));
-    }
-    return std::move(*overlay);
-}
-
 // Opens the images that devices and flash memories show.
 Result<Drives> open_drives(const Options& options) {
     std::vector<std::optional<size_t>> shown = options.flash;
@@ -159,7 +141,7 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 // The machine's life, between the main loop and the console.
 Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
                         Log& log, loader::AccelChain& accel, Console& console, GdbLine& gdb, Signals& signals,
-                        Background* background, control::MachineFacts& facts) {
+                        Background* background, LiveDevices& devices, control::MachineFacts& facts) {
     Result<std::unique_ptr<machine::Machine>> machine =
         machine::Machine::create(config, plan, loop, log, accel);
     if (!machine) {
@@ -177,14 +159,17 @@ Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& pla
         }
     });
     facts.accelerator = accel.descriptor().name;
+    devices.attach(**machine);
     console.attach(**machine, facts);
     if (Result<> attached = gdb.attach(**machine, facts); !attached) {
         console.detach();
+        devices.detach();
         return std::unexpected(attached.error());
     }
     Result<int> exit_code = (*machine)->run();
     gdb.detach(exit_code.value_or(1));
     console.detach();
+    devices.detach();
     return exit_code;
 }
 
@@ -268,11 +253,11 @@ Result<int> run(const Options& options, Background* background) {
     if (!signals) {
         return std::unexpected(signals.error());
     }
-    const Result<Drives> drives = open_drives(options);
+    Result<Drives> drives = open_drives(options);
     if (!drives) {
         return std::unexpected(drives.error());
     }
-    const Result<DeviceBackends> backends = DeviceBackends::open(options);
+    Result<DeviceBackends> backends = DeviceBackends::open(options);
     if (!backends) {
         return std::unexpected(backends.error());
     }
@@ -313,8 +298,9 @@ Result<int> run(const Options& options, Background* background) {
     config.backends.networks = backends->networks();
     control::MachineFacts facts = machine_facts(options, *drives);
     facts.chars = [&] { return (*console)->lines(); };
-    Result<int> exit_code =
-        run_machine(config, **plan, **loop, **log, accel, **console, **gdb, **signals, background, facts);
+    LiveDevices devices(options, *drives, *backends, facts);
+    Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **gdb, **signals,
+                                        background, devices, facts);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

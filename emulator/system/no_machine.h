@@ -22,6 +22,10 @@ class NoMachine final : public machine::MachineOperations {
     Result<> set_running(bool running) override;
     bool running() const override { return running_; }
     bool started() const override { return started_; }
+    bool shut_down() const override { return false; }
+    Result<> plug(const hw::DeviceConfig&) override { return fail("there is no machine"); }
+    Result<> ask_to_release(const std::string&) override { return fail("there is no machine"); }
+    hw::Balloon* balloon() override { return nullptr; }
     unsigned cpu_count() const override { return 0; }
     void dump_registers(unsigned, const TextSink&) override {}
     void dump_cpus(const TextSink&) override {}

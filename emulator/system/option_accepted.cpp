@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
 
 namespace weft::sys {
@@ -87,11 +89,6 @@ Result<> accept_uuid(RawOptions& raw, const std::string& value) {
     return {};
 }
 
-Result<> accept_rtc(RawOptions&, const std::string& value) {
-    static constexpr Key kKeys[] = {{"base", "utc"}, {"clock", "host"}, {"driftfix", "none|slew"}};
-    return accept_keys(value, kKeys);
-}
-
 Result<> accept_boot(RawOptions&, const std::string& value) {
     static constexpr Key kKeys[] = {{"order", nullptr},       {"once", nullptr},
                                     {"menu", "on|off"},       {"splash", nullptr},
@@ -108,6 +105,113 @@ Result<> accept_overcommit(RawOptions&, const std::string& value) {
 Result<> accept_msg(RawOptions&, const std::string& value) {
     static constexpr Key kKeys[] = {{"timestamp", "on|off"}, {"guest-name", "on|off"}};
     return accept_keys(value, kKeys);
+}
+
+Result<> accept_audiodev(RawOptions&, const std::string& value) {
+    const Result<KeyValueList> list = parse_option(value, "driver");
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    return only_none(list->head.value_or(""), "there is no sound");
+}
+
+Result<> accept_keyboard(RawOptions&, const std::string&) { return {}; }
+
+// One node, which is all of the machine: its memory may be said to be an object.
+Result<> parse_numa(RawOptions& raw, const std::string& value) {
+    static constexpr Key kKeys[] = {
+        {"type", "node"}, {"memdev", nullptr}, {"nodeid", "0"}, {"cpus", nullptr}};
+    if (Result<> accepted = accept_keys(value, kKeys); !accepted) {
+        return accepted;
+    }
+    if (std::exchange(raw.has_node, true)) {
+        return fail("the board is one node");
+    }
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    for (const KeyValue& item : list->items) {
+        if (item.key == "memdev") {
+            raw.memory_backend = item.value.value_or("");
+        }
+    }
+    return {};
+}
+
+Result<> parse_escape(RawOptions& raw, const std::string& value) {
+    const std::optional<uint64_t> byte = parse_uint(value);
+    if (!byte || *byte < 1 || *byte > 31) {
+        return fail(
+            fmt::format("{} is no number of a control character (1 to 31; 1 is Ctrl-A)", in_quotes(value)));
+    }
+    raw.options.escape = static_cast<uint8_t>(*byte);
+    return {};
+}
+
+std::string_view refused_option(std::string_view name) {
+    static constexpr struct {
+        std::string_view name, reason;
+    } kRefused[] = {
+        {"acpitable", "there are no ACPI tables"},
+        {"audio", "there is no sound (-audiodev none is accepted)"},
+        {"enable-kvm", "there is no KVM: guests are emulated (-accel tcg)"},
+        {"fda", "there is no floppy disk"},
+        {"full-screen", "there is no display"},
+        {"mem-path", "RAM is memory of the process (-object memory-backend-ram)"},
+        {"mem-prealloc", "RAM is there when it is touched"},
+        {"mtdblock", "flash memories are given by -drive if=pflash"},
+        {"readconfig", "options are given on the command line alone"},
+        {"sd", "there is no memory card"},
+        {"smbios", "there are no SMBIOS tables"},
+        {"spice", "there is no display"},
+        {"tpmdev", "there is no TPM"},
+        {"usb", "there is no USB"},
+        {"usbdevice", "there is no USB"},
+        {"vnc", "there is no display"},
+        {"watchdog", "there is no watchdog"},
+    };
+    const auto row = std::ranges::find(kRefused, name, [](const auto& one) { return one.name; });
+    return row == std::end(kRefused) ? std::string_view() : row->reason;
+}
+
+// What the host's kernel would forbid the process must not be promised.
+Result<> accept_sandbox(RawOptions&, const std::string& value) {
+    const Result<KeyValueList> list = parse_key_values(value, true);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    std::string enable = list->head.value_or("");
+    for (const KeyValue& item : list->items) {
+        if (item.key == "enable") {
+            enable = item.value.value_or("on");
+        }
+    }
+    return parse_bool(enable) == false ? Result<>()
+                                       : fail("there is no filter of system calls ('off' is accepted)");
+}
+
+Result<> parse_action(RawOptions& raw, const std::string& value) {
+    // There is neither a device that tells of a guest's panic nor a watchdog.
+    static constexpr Key kKeys[] = {{"reboot", "reset|shutdown"},
+                                    {"shutdown", "poweroff|pause"},
+                                    {"panic", "pause|shutdown|exit-failure|none"},
+                                    {"watchdog", "reset|shutdown|poweroff|inject-nmi|pause|debug|none"}};
+    if (Result<> accepted = accept_keys(value, kKeys); !accepted) {
+        return accepted;
+    }
+    const Result<KeyValueList> list = parse_key_values(value, false);
+    if (!list) {
+        return std::unexpected(list.error());
+    }
+    for (const KeyValue& item : list->items) {
+        if (item.key == "reboot") {
+            raw.options.no_reboot = item.value == "shutdown";
+        } else if (item.key == "shutdown") {
+            raw.options.no_shutdown = item.value == "pause";
+        }
+    }
+    return {};
 }
 
 }  // namespace weft::sys

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
 
 namespace weft::sys {
@@ -179,6 +180,8 @@ Result<> set_drive(DriveChoice& drive, const KeyValue& item) {
     return {};
 }
 
+constexpr const char* kBacking = "backing";
+
 // What -blockdev says of one node, nested keys ("file.filename") among it.
 using Node = std::map<std::string, std::string>;
 
@@ -194,8 +197,9 @@ std::optional<std::string> take(Node& node, const std::string& key) {
 
 // The file below a node of a format: of keys that begin with "file.", or another node by its name.
 struct Resolver {
-    const std::vector<RawOptions::BlockNode>& nodes;
+    const std::vector<BlockNode>& nodes;
     std::vector<bool>& used_below;
+    std::string& first_below;  // the node that is the resolved one's file; stays where that has no name
 
     // Keys that every node may have and that change nothing, and those of the node itself.
     Result<> apply_common(Node& node, DriveChoice& drive) const {
@@ -206,8 +210,8 @@ struct Resolver {
             }
             drive.read_only = drive.read_only || *on;
         }
-        if (const auto value = take(node, "auto-read-only"); value && parse_bool(*value) != false) {
-            return fail("auto-read-only=on is not supported (say read-only=on)");
+        if (const auto value = take(node, "auto-read-only"); value && !parse_bool(*value)) {
+            return fail(fmt::format("auto-read-only is 'on' or 'off', not {}", in_quotes(*value)));
         }
         // The node that the device sees decides.
         Result<> set = set_discard(drive, take(node, "discard").value_or("ignore"));
@@ -220,6 +224,13 @@ struct Resolver {
             take(node, key);
         }
         if (drive.format == backend::ImageFormat::qcow2) {
+            if (const auto value = take(node, kBacking)) {
+                if (!value->empty()) {
+                    return fail(
+                        "backing=NODE is not supported: an image is over the file that it names itself");
+                }
+                drive.no_backing = true;
+            }
             for (const char* key : {"lazy-refcounts", "overlap-check", "cache-size", "l2-cache-size",
                                     "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval"}) {
                 take(node, key);
@@ -281,7 +292,10 @@ struct Resolver {
             return fail(
                 fmt::format("a {} node needs file=NODE, or file.driver=file and file.filename=PATH", driver));
         }
-        const auto lower = std::ranges::find(nodes, *name, &RawOptions::BlockNode::name);
+        if (depth == 0) {
+            first_below = *name;
+        }
+        const auto lower = std::ranges::find(nodes, *name, &BlockNode::name);
         if (lower == nodes.end()) {
             return fail(fmt::format("there is no node {}", in_quotes(*name)));
         }
@@ -340,21 +354,21 @@ Result<> add_drive(RawOptions& raw, const std::string& file, bool cdrom) {
 Result<> parse_hard_disk(RawOptions& raw, const std::string& value) { return add_drive(raw, value, false); }
 Result<> parse_cdrom(RawOptions& raw, const std::string& value) { return add_drive(raw, value, true); }
 
-Result<> parse_blockdev(RawOptions& raw, const std::string& value) {
-    if (value.starts_with("{")) {
-        return fail(
-            "JSON is not read here: write driver=raw,file.driver=file,file.filename=PATH,node-name=NAME");
-    }
-    const Result<KeyValueList> list = parse_key_values(value, true);
+namespace {
+
+Result<BlockNode> parse_block_node(const Options& options, const std::string& value) {
+    const Result<KeyValueList> list = parse_option(value, "driver");
     if (!list) {
         return std::unexpected(list.error());
     }
-    RawOptions::BlockNode node;
+    BlockNode node;
     if (list->head) {
         node.items["driver"] = *list->head;
     }
     for (const KeyValue& item : list->items) {
-        const Result<std::string> text = value_of(item);
+        // A chain of images ends here, in JSON by null.
+        const bool ends = item.key == kBacking && item.value == "";
+        const Result<std::string> text = ends ? Result<std::string>("") : value_of(item);
         if (!text) {
             return std::unexpected(text.error());
         }
@@ -365,33 +379,108 @@ Result<> parse_blockdev(RawOptions& raw, const std::string& value) {
         return fail("a node must be named: node-name=NAME");
     }
     node.name = name->second;
-    if (std::ranges::find(raw.block_nodes, node.name, &RawOptions::BlockNode::name) !=
-        raw.block_nodes.end()) {
+    if (std::ranges::find(options.block_nodes, node.name, &BlockNode::name) != options.block_nodes.end()) {
         return fail(fmt::format("two nodes have the name {}", in_quotes(node.name)));
     }
-    raw.block_nodes.push_back(std::move(node));
+    return node;
+}
+
+// The drive that a node is; notes the node below it.
+Result<DriveChoice> resolve_node(const Options& options, BlockNode& node, std::vector<bool>& used_below) {
+    Result<DriveChoice> drive = Resolver{options.block_nodes, used_below, node.below}.resolve(node.items, 0);
+    if (!drive) {
+        return drive;
+    }
+    drive->id = node.name;
+    drive->node = true;
+    const auto same_id = [&](const DriveChoice& other) { return other.id == drive->id; };
+    return std::ranges::none_of(options.drives, same_id)
+               ? drive
+               : fail(fmt::format("two drives have the id {}", in_quotes(drive->id)));
+}
+
+}  // namespace
+
+Result<> parse_blockdev(RawOptions& raw, const std::string& value) {
+    Result<BlockNode> node = parse_block_node(raw.options, value);
+    if (!node) {
+        return std::unexpected(node.error());
+    }
+    raw.options.block_nodes.push_back(std::move(*node));
+    return {};
+}
+
+Result<> add_block_node(Options& options, const std::string& value) {
+    Result<BlockNode> node = parse_block_node(options, value);
+    if (!node) {
+        return std::unexpected(node.error());
+    }
+    std::vector<bool> used_below(options.block_nodes.size());
+    Result<DriveChoice> drive = resolve_node(options, *node, used_below);
+    if (!drive) {
+        return std::unexpected(drive.error());
+    }
+    for (size_t i = 0; i < used_below.size(); ++i) {
+        const auto lower = std::ranges::find(options.drives, options.block_nodes[i].name, &DriveChoice::id);
+        const auto index = static_cast<size_t>(lower - options.drives.begin());
+        if (!used_below[i] || lower == options.drives.end()) {
+            continue;
+        }
+        if (std::ranges::count(options.devices, index, &DeviceChoice::drive) != 0 ||
+            std::ranges::count(options.flash, index) != 0) {
+            return fail(fmt::format("node {} is a device's", in_quotes(lower->id)));
+        }
+        // A file that belongs to another node is opened once, for that one.
+        *lower = DriveChoice();
+        lower->attach = false;
+    }
+    options.block_nodes.push_back(std::move(*node));
+    options.drives.push_back(std::move(*drive));
+    return {};
+}
+
+Result<> remove_block_node(Options& options, const std::string& name) {
+    const auto above = std::ranges::find(options.block_nodes, name, &BlockNode::below);
+    if (above != options.block_nodes.end()) {
+        return fail(fmt::format("node {} is below {}", in_quotes(name), in_quotes(above->name)));
+    }
+    const auto node = std::ranges::find(options.block_nodes, name, &BlockNode::name);
+    const std::string below = node->below;
+    options.block_nodes.erase(node);
+    for (DriveChoice& drive : options.drives) {
+        if (drive.node && drive.id == name) {
+            drive = DriveChoice();  // others keep their places in the list
+            drive.attach = false;
+        }
+    }
+    const auto lower = std::ranges::find(options.block_nodes, below, &BlockNode::name);
+    if (below.empty() || lower == options.block_nodes.end()) {
+        return {};
+    }
+    std::vector<bool> used_below(options.block_nodes.size());
+    Result<DriveChoice> drive = resolve_node(options, *lower, used_below);
+    if (!drive) {
+        return std::unexpected(drive.error());
+    }
+    options.drives.push_back(std::move(*drive));
     return {};
 }
 
 Result<> choose_blocks(RawOptions& raw) {
-    std::vector<bool> used_below(raw.block_nodes.size());
-    const Resolver resolver{raw.block_nodes, used_below};
+    Options& options = raw.options;
+    std::vector<bool> used_below(options.block_nodes.size());
     std::vector<DriveChoice> drives;
-    for (const RawOptions::BlockNode& node : raw.block_nodes) {
-        Result<DriveChoice> drive = resolver.resolve(node.items, 0);
+    for (BlockNode& node : options.block_nodes) {
+        Result<DriveChoice> drive = resolve_node(options, node, used_below);
         if (!drive) {
             return std::unexpected(drive.error().within("-blockdev"));
-        }
-        drive->id = node.name;
-        if (Result<> free = check_name(raw, drive->id); !free) {
-            return std::unexpected(free.error().within("-blockdev"));
         }
         drives.push_back(std::move(*drive));
     }
     for (size_t i = 0; i < drives.size(); ++i) {
         // A file that belongs to another node is opened once, for that one.
         if (!used_below[i]) {
-            raw.options.drives.push_back(std::move(drives[i]));
+            options.drives.push_back(std::move(drives[i]));
         }
     }
     if (raw.snapshot) {

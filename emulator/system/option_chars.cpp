@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "emulator/system/option_values.h"
@@ -172,6 +173,15 @@ Result<> set_chardev(SerialChoice& line, std::optional<bool>& wait, bool& mux, c
             return taken ? Result<>() : std::unexpected(taken.error());
         }
     }
+    if (item.key == "fd" && line.kind == Kind::socket) {
+        const std::optional<uint64_t> fd = parse_uint(item.value.value_or(""));
+        if (!fd || *fd > INT_MAX) {
+            return fail(fmt::format("fd is the number of an open socket, not {}",
+                                    in_quotes(item.value.value_or(""))));
+        }
+        line.socket.fd = static_cast<int>(*fd);
+        return {};
+    }
     std::string* const to = item.key == "path" && line.kind == Kind::file     ? &line.path
                             : item.key == "path" && line.kind == Kind::socket ? &line.socket.path
                             : item.key == "host" && line.kind == Kind::socket ? &line.socket.host
@@ -210,9 +220,8 @@ Result<> parse_serial(RawOptions& raw, const std::string& value) {
         return std::unexpected(line.error());
     }
     if (raw.serial) {
-        return value == "null" || value == "none"
-                   ? Result<>()
-                   : fail("the board has one serial port (others can be null or none)");
+        raw.further_serials.push_back(std::move(*line));
+        return {};
     }
     raw.serial = std::move(*line);
     return {};
@@ -340,8 +349,12 @@ Result<> parse_chardev(RawOptions& raw, const std::string& value) {
     if (line.kind == Kind::file && line.path.empty()) {
         return fail("a file needs path=PATH");
     }
-    if (line.kind == Kind::socket && line.socket.path.empty() && line.socket.port.empty()) {
-        return fail("a socket needs path=PATH, or host= and port=");
+    const bool named = !line.socket.path.empty() || !line.socket.port.empty();
+    if (line.kind == Kind::socket && !named && !line.socket.fd) {
+        return fail("a socket needs path=PATH, host= and port=, or fd=N");
+    }
+    if (line.socket.fd && named) {
+        return fail("fd= says all: neither path= nor host= and port= go with it");
     }
     if (Result<> settled = settle_wait(line.socket, wait); line.kind == Kind::socket && !settled) {
         return settled;
@@ -429,6 +442,11 @@ Result<> choose_lines(RawOptions& raw) {
     }
     if (raw.serial) {
         if (Result<> found = look_up_chardev(raw, *raw.serial); !found) {
+            return std::unexpected(found.error().within("-serial"));
+        }
+    }
+    for (SerialChoice& line : raw.further_serials) {
+        if (Result<> found = look_up_chardev(raw, line); !found) {
             return std::unexpected(found.error().within("-serial"));
         }
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emulator/hw/device_types.h"
+#include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
 
 namespace weft::sys {
@@ -17,9 +18,9 @@ const hw::DeviceType* find_driver(const hw::MachineType& machine, const std::str
 }
 
 // What -global says of that type, in the order of the command line.
-std::vector<KeyValue> globals_of(const RawOptions& raw, const hw::DeviceType& type) {
+std::vector<KeyValue> globals_of(const Options& options, const hw::DeviceType& type) {
     std::vector<KeyValue> items;
-    for (const RawOptions::Global& global : raw.globals) {
+    for (const GlobalChoice& global : options.globals) {
         if (global.driver == type.name) {
             items.push_back(global.item);
         }
@@ -28,7 +29,7 @@ std::vector<KeyValue> globals_of(const RawOptions& raw, const hw::DeviceType& ty
 }
 
 Result<> check_globals(const RawOptions& raw) {
-    for (const RawOptions::Global& global : raw.globals) {
+    for (const GlobalChoice& global : raw.options.globals) {
         const hw::DeviceType* type = find_driver(*raw.options.machine, global.driver);
         if (type == nullptr) {
             return fail(fmt::format("-global: there is no device {}", in_quotes(global.driver)));
@@ -47,7 +48,7 @@ Result<> check_globals(const RawOptions& raw) {
 
 Result<> choose_parts(RawOptions& raw) {
     for (const hw::DeviceType* part : raw.options.machine->parts) {
-        if (const std::vector<KeyValue> items = globals_of(raw, *part); !items.empty()) {
+        if (const std::vector<KeyValue> items = globals_of(raw.options, *part); !items.empty()) {
             Result<hw::DeviceConfig> config = hw::DeviceConfig::parse(*part, items);
             if (!config) {
                 return std::unexpected(config.error().within("-global"));
@@ -59,9 +60,9 @@ Result<> choose_parts(RawOptions& raw) {
 }
 
 // The device, with what -global says of its kind where it says nothing itself.
-Result<hw::DeviceConfig> make_config(const RawOptions& raw, const hw::DeviceType& type,
+Result<hw::DeviceConfig> make_config(const Options& options, const hw::DeviceType& type,
                                      std::span<const KeyValue> own) {
-    std::vector<KeyValue> items = globals_of(raw, type);
+    std::vector<KeyValue> items = globals_of(options, type);
     items.insert(items.end(), own.begin(), own.end());
     return hw::DeviceConfig::parse(type, items);
 }
@@ -72,7 +73,7 @@ Result<> attach_drives(RawOptions& raw, std::vector<bool>& used) {
     for (size_t i = 0; i < options.drives.size(); ++i) {
         if (options.drives[i].attach) {
             hw::DeviceConfig config(*options.machine->disk);
-            if (const auto items = globals_of(raw, *options.machine->disk); !items.empty()) {
+            if (const auto items = globals_of(options, *options.machine->disk); !items.empty()) {
                 // Of the disk's own properties, only the drive must be given.
                 std::vector<KeyValue> all = {{"drive", "attached"}};
                 all.insert(all.end(), items.begin(), items.end());
@@ -89,6 +90,22 @@ Result<> attach_drives(RawOptions& raw, std::vector<bool>& used) {
     return {};
 }
 
+// By index: images of flash memories and of the devices that there are.
+std::vector<bool> used_drives(const Options& options) {
+    std::vector<bool> used(options.drives.size(), false);
+    for (const std::optional<size_t>& drive : options.flash) {
+        if (drive) {
+            used[*drive] = true;
+        }
+    }
+    for (const DeviceChoice& device : options.devices) {
+        if (device.drive) {
+            used[*device.drive] = true;
+        }
+    }
+    return used;
+}
+
 Result<std::optional<size_t>> find_drive(const Options& options, const std::string& id,
                                          std::vector<bool>& used) {
     if (id.empty()) {
@@ -96,11 +113,11 @@ Result<std::optional<size_t>> find_drive(const Options& options, const std::stri
     }
     const auto drive = std::ranges::find(options.drives, id, &DriveChoice::id);
     if (drive == options.drives.end()) {
-        return fail(fmt::format("-device: there is no drive with the id {}", in_quotes(id)));
+        return fail(fmt::format("there is no drive with the id {}", in_quotes(id)));
     }
     const auto index = static_cast<size_t>(drive - options.drives.begin());
     if (used[index]) {
-        return fail(fmt::format("-device: drive {} is in use already{}", in_quotes(id),
+        return fail(fmt::format("drive {} is in use already{}", in_quotes(id),
                                 drive->attach ? " (if=none leaves it to -device)" : ""));
     }
     used[index] = true;
@@ -110,16 +127,12 @@ Result<std::optional<size_t>> find_drive(const Options& options, const std::stri
 }  // namespace
 
 Result<> parse_device(RawOptions& raw, const std::string& value) {
-    const Result<KeyValueList> list = parse_key_values(value, true);
+    const Result<KeyValueList> list = parse_option(value, "driver");
     if (!list) {
         return std::unexpected(list.error());
     }
-    std::optional<std::string> name = list->head;
+    const std::optional<std::string>& name = list->head;
     std::vector<KeyValue> items = list->items;
-    if (!name && !items.empty() && items.front().key == "driver") {
-        name = items.front().value.value_or("");
-        items.erase(items.begin());
-    }
     if (!name) {
         return fail("the device's name comes first: NAME[,property=value...]");
     }
@@ -151,7 +164,7 @@ Result<> parse_device(RawOptions& raw, const std::string& value) {
 
 // "DRIVER.PROPERTY=VALUE", or "driver=DRIVER,property=PROPERTY,value=VALUE" for drivers with a dot in their names.
 Result<> parse_global(RawOptions& raw, const std::string& value) {
-    RawOptions::Global global;
+    GlobalChoice global;
     const size_t mark = value.find_first_of(".=");
     if (mark != std::string::npos && value[mark] == '.') {
         const size_t equals = value.find('=', mark);
@@ -181,27 +194,44 @@ Result<> parse_global(RawOptions& raw, const std::string& value) {
             return fail("needs DRIVER.PROPERTY=VALUE, or driver=, property= and value=");
         }
     }
-    raw.globals.push_back(std::move(global));
+    raw.options.globals.push_back(std::move(global));
     return {};
+}
+
+Result<DeviceChoice> make_device(const Options& options, const hw::DeviceType& type,
+                                 std::span<const KeyValue> items) {
+    Result<hw::DeviceConfig> config = make_config(options, type, items);
+    if (!config) {
+        return std::unexpected(config.error());
+    }
+    std::vector<bool> used = used_drives(options);
+    const Result<std::optional<size_t>> drive = find_drive(options, config->drive_id(), used);
+    if (!drive) {
+        return std::unexpected(drive.error());
+    }
+    for (const auto check : {check_object_reference, check_network_reference}) {
+        if (Result<> there = check(options, *config); !there) {
+            return std::unexpected(there.error());
+        }
+    }
+    if (config->has_mac() && !config->mac()) {
+        config->set_mac(free_mac(options.devices));
+    }
+    return DeviceChoice{std::move(*config), *drive};
 }
 
 Result<> choose_devices(RawOptions& raw) {
     Options& options = raw.options;
     Result<> done = check_globals(raw);
     done = done ? choose_parts(raw) : done;
-    std::vector<bool> used(options.drives.size(), false);
-    for (const std::optional<size_t>& drive : options.flash) {
-        if (drive) {
-            used[*drive] = true;
-        }
-    }
+    std::vector<bool> used = used_drives(options);
     done = done ? attach_drives(raw, used) : done;
     if (!done) {
         return done;
     }
     std::vector<hw::DeviceConfig> children;  // of other devices
     for (const RawOptions::Device& device : raw.devices) {
-        Result<hw::DeviceConfig> config = make_config(raw, *device.type, device.items);
+        Result<hw::DeviceConfig> config = make_config(options, *device.type, device.items);
         if (!config) {
             return std::unexpected(config.error().within("-device"));
         }
@@ -211,7 +241,7 @@ Result<> choose_devices(RawOptions& raw) {
         }
         const Result<std::optional<size_t>> drive = find_drive(options, config->drive_id(), used);
         if (!drive) {
-            return std::unexpected(drive.error());
+            return std::unexpected(drive.error().within("-device"));
         }
         options.devices.push_back({std::move(*config), *drive});
     }

@@ -263,7 +263,8 @@ backend::DiskAccess disk_access(const DriveChoice& drive) {
             .read_only = drive.read_only || drive.snapshot,
             .write_through = drive.write_through,
             .unmap = drive.unmap,
-            .detect_zeroes = drive.detect_zeroes};
+            .detect_zeroes = drive.detect_zeroes,
+            .no_backing = drive.no_backing};
 }
 
 Result<> check_output_files(const Options& options) {

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "emulator/hw/device_types.h"
+#include "emulator/system/option_json.h"
 #include "emulator/system/option_line_net.h"
 #include "emulator/system/option_user_net.h"
 #include "emulator/system/option_values.h"
@@ -81,7 +83,7 @@ Result<> add_network(RawOptions& raw, const std::string& kind, const std::string
 }  // namespace
 
 Result<> parse_netdev(RawOptions& raw, const std::string& value) {
-    Result<KeyValueList> list = parse_key_values(value, true);
+    Result<KeyValueList> list = parse_option(value, "type");
     if (!list) {
         return std::unexpected(list.error());
     }
@@ -104,7 +106,7 @@ Result<> parse_netdev(RawOptions& raw, const std::string& value) {
 
 // A network and a card that is plugged into it.
 Result<> parse_nic(RawOptions& raw, const std::string& value) {
-    Result<KeyValueList> list = parse_key_values(value, true);
+    Result<KeyValueList> list = parse_option(value, "type");
     if (!list) {
         return std::unexpected(list.error());
     }
@@ -156,35 +158,45 @@ Result<> parse_net(RawOptions&, const std::string& value) {
                     in_quotes(value)));
 }
 
+Result<> check_network_reference(const Options& options, const hw::DeviceConfig& device) {
+    const std::string id = device.reference(hw::PropertyKind::netdev);
+    if (id.empty()) {
+        return {};
+    }
+    if (std::ranges::find(options.networks, id, &NetworkChoice::id) == options.networks.end()) {
+        return fail(fmt::format("there is no netdev with the id {}", in_quotes(id)));
+    }
+    const auto has_it = [&](const DeviceChoice& other) {
+        return other.config.reference(hw::PropertyKind::netdev) == id;
+    };
+    return std::ranges::any_of(options.devices, has_it)
+               ? fail(fmt::format("netdev {} is in use already", in_quotes(id)))
+               : Result<>();
+}
+
+hw::MacAddress free_mac(std::span<const DeviceChoice> devices) {
+    hw::MacAddress next = hw::kFirstMac;
+    while (std::ranges::any_of(devices,
+                               [&](const DeviceChoice& device) { return device.config.mac() == next; })) {
+        ++next.back();
+    }
+    return next;
+}
+
 Result<> check_networks(RawOptions& raw) {
-    std::vector<std::string> used;
-    std::vector<hw::MacAddress> macs;
-    for (const DeviceChoice& device : raw.options.devices) {
-        const std::string id = device.config.reference(hw::PropertyKind::netdev);
-        if (!id.empty()) {
-            if (!has_network(raw, id)) {
-                return fail(fmt::format("-device: there is no netdev with the id {}", in_quotes(id)));
-            }
-            if (std::ranges::find(used, id) != used.end()) {
-                return fail(fmt::format("-device: netdev {} is in use already", in_quotes(id)));
-            }
-            used.push_back(id);
+    // Each is looked at beside those before it.
+    std::vector<DeviceChoice> devices = std::exchange(raw.options.devices, {});
+    for (DeviceChoice& device : devices) {
+        if (Result<> there = check_network_reference(raw.options, device.config); !there) {
+            return std::unexpected(there.error().within("-device"));
         }
-        if (const auto mac = device.config.mac()) {
-            macs.push_back(*mac);
-        }
+        raw.options.devices.push_back(std::move(device));
     }
     // Cards without an address get those that nobody asked for, in order.
-    hw::MacAddress next = hw::kFirstMac;
     for (DeviceChoice& device : raw.options.devices) {
-        if (!device.config.has_mac() || device.config.mac()) {
-            continue;
+        if (device.config.has_mac() && !device.config.mac()) {
+            device.config.set_mac(free_mac(raw.options.devices));
         }
-        while (std::ranges::find(macs, next) != macs.end()) {
-            ++next.back();
-        }
-        device.config.set_mac(next);
-        macs.push_back(next);
     }
     return {};
 }

@@ -1,28 +1,119 @@
-// -object, and whether what devices refer to is there.
+// -object, and whether what devices and the board refer to is there.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
 
 namespace weft::sys {
 
 namespace {
 
+// What a property's value may be.
+enum class Takes {
+    text,      // of ObjectChoice::filename
+    size,      // of ObjectChoice::size; must be given
+    anything,  // changes nothing here
+    switches,  // on or off, which changes nothing here
+    only_off,
+};
+
+struct Property {
+    const char* name;
+    Takes takes;
+};
+
+constexpr Property kRandomProperties[] = {{"filename", Takes::text}};
+// Nothing here is encrypted or asks for a password, so that nobody reads it.
+constexpr Property kSecretProperties[] = {
+    {"format", Takes::anything}, {"file", Takes::anything}, {"data", Takes::anything},
+    {"keyid", Takes::anything},  {"iv", Takes::anything},
+};
+// RAM is memory of the process that is there when it is touched, with huge pages where the host has them. Who asks for more is told.
+constexpr Property kMemoryProperties[] = {
+    {"size", Takes::size},         {"share", Takes::switches},
+    {"merge", Takes::switches},    {"dump", Takes::switches},
+    {"reserve", Takes::switches},  {"seal", Takes::switches},
+    {"prealloc", Takes::only_off}, {"hugetlb", Takes::only_off},
+    {"policy", Takes::anything},   {"x-use-canonical-path-for-ramblock-id", Takes::switches},
+};
+
 struct ObjectType {
     const char* name;
     ObjectChoice::Kind kind;
+    std::span<const Property> properties;
 };
 
 constexpr ObjectType kObjectTypes[] = {
-    {"rng-builtin", ObjectChoice::Kind::rng_builtin},
-    {"rng-random", ObjectChoice::Kind::rng_random},
+    {"rng-builtin", ObjectChoice::Kind::rng_builtin, {}},
+    {"rng-random", ObjectChoice::Kind::rng_random, kRandomProperties},
+    {"secret", ObjectChoice::Kind::secret, kSecretProperties},
+    {"memory-backend-ram", ObjectChoice::Kind::memory_ram, kMemoryProperties},
+    {"memory-backend-memfd", ObjectChoice::Kind::memory_ram, kMemoryProperties},
 };
+
+Result<> set_property(const ObjectType& type, ObjectChoice& object, const KeyValue& item) {
+    const auto property = std::ranges::find(type.properties, item.key, &Property::name);
+    if (property == type.properties.end() && item.key != "id") {
+        return fail(fmt::format("{} has no property {}", type.name, in_quotes(item.key)));
+    }
+    if (item.key != "id" && (property->takes == Takes::switches || property->takes == Takes::only_off)) {
+        const Result<bool> on = switch_of(item);
+        if (!on) {
+            return std::unexpected(on.error());
+        }
+        return *on && property->takes == Takes::only_off
+                   ? fail(fmt::format("{}: {}=on is not supported", type.name, item.key))
+                   : Result<>();
+    }
+    const Result<std::string> text = value_of(item);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    if (item.key == "id") {
+        object.id = *text;
+    } else if (property->takes == Takes::text) {
+        object.filename = *text;
+    } else if (property->takes == Takes::size) {
+        const std::optional<uint64_t> size = parse_size(*text, 1);
+        if (!size) {
+            return fail(fmt::format("{}: invalid size {}", type.name, in_quotes(*text)));
+        }
+        if (Result<> fits = check_memory_size(*size); !fits) {
+            return std::unexpected(fits.error().within(type.name));
+        }
+        object.size = *size;
+    }
+    return {};
+}
+
+// The board has one block of RAM, which the object describes.
+Result<> check_memory(RawOptions& raw) {
+    if (raw.memory_backend.empty()) {
+        return {};
+    }
+    const std::string id = in_quotes(raw.memory_backend);
+    const auto object = std::ranges::find(raw.options.objects, raw.memory_backend, &ObjectChoice::id);
+    if (object == raw.options.objects.end() || object->kind != ObjectChoice::Kind::memory_ram) {
+        return fail(fmt::format("-machine: memory-backend: there is no memory object with the id {}", id));
+    }
+    if (raw.memory_given && raw.options.memory_bytes != object->size) {
+        return fail(fmt::format("-machine: memory-backend: {} has {}, and -m asks for {}", id,
+                                format_size(object->size), format_size(raw.options.memory_bytes)));
+    }
+    raw.options.memory_bytes = object->size;
+    return {};
+}
+
+bool gives_random_bytes(const ObjectChoice& object) {
+    return object.kind == ObjectChoice::Kind::rng_builtin || object.kind == ObjectChoice::Kind::rng_random;
+}
 
 }  // namespace
 
 Result<> parse_object(RawOptions& raw, const std::string& value) {
-    const Result<KeyValueList> list = parse_key_values(value, true);
+    const Result<KeyValueList> list = parse_option(value, "qom-type");
     if (!list) {
         return std::unexpected(list.error());
     }
@@ -34,23 +125,21 @@ Result<> parse_object(RawOptions& raw, const std::string& value) {
         return fail(fmt::format("unknown object type {} (there are {})", in_quotes(*list->head),
                                 names_of(kObjectTypes)));
     }
-    ObjectChoice object{.kind = type->kind, .id = {}, .filename = {}};
-    const bool has_file = object.kind == ObjectChoice::Kind::rng_random;
-    if (has_file) {
+    ObjectChoice object;
+    object.kind = type->kind;
+    if (object.kind == ObjectChoice::Kind::rng_random) {
         object.filename = "/dev/urandom";
     }
     for (const KeyValue& item : list->items) {
-        if (item.key != "id" && !(item.key == "filename" && has_file)) {
-            return fail(fmt::format("{} has no property {}", type->name, in_quotes(item.key)));
+        if (Result<> set = set_property(*type, object, item); !set) {
+            return set;
         }
-        const Result<std::string> text = value_of(item);
-        if (!text) {
-            return std::unexpected(text.error());
-        }
-        (item.key == "id" ? object.id : object.filename) = *text;
     }
     if (object.id.empty()) {
         return fail(fmt::format("{} needs an id", type->name));
+    }
+    if (object.kind == ObjectChoice::Kind::memory_ram && object.size == 0) {
+        return fail(fmt::format("{} needs size=SIZE", type->name));
     }
     if (std::ranges::find(raw.options.objects, object.id, &ObjectChoice::id) != raw.options.objects.end()) {
         return fail(fmt::format("two objects have the id {}", in_quotes(object.id)));
@@ -59,12 +148,23 @@ Result<> parse_object(RawOptions& raw, const std::string& value) {
     return {};
 }
 
+Result<> check_object_reference(const Options& options, const hw::DeviceConfig& device) {
+    const std::string id = device.reference(hw::PropertyKind::rng);
+    const auto object = std::ranges::find(options.objects, id, &ObjectChoice::id);
+    if (id.empty()) {
+        return {};
+    }
+    if (object == options.objects.end()) {
+        return fail(fmt::format("there is no object with the id {}", in_quotes(id)));
+    }
+    return gives_random_bytes(*object) ? Result<>()
+                                       : fail(fmt::format("object {} gives no random bytes", in_quotes(id)));
+}
+
 Result<> check_references(RawOptions& raw) {
     for (const DeviceChoice& device : raw.options.devices) {
-        const std::string rng = device.config.reference(hw::PropertyKind::rng);
-        if (!rng.empty() &&
-            std::ranges::find(raw.options.objects, rng, &ObjectChoice::id) == raw.options.objects.end()) {
-            return fail(fmt::format("-device: there is no object with the id {}", in_quotes(rng)));
+        if (Result<> there = check_object_reference(raw.options, device.config); !there) {
+            return std::unexpected(there.error().within("-device"));
         }
         const std::string fsdev = device.config.reference(hw::PropertyKind::fsdev);
         if (!fsdev.empty() &&
@@ -72,7 +172,7 @@ Result<> check_references(RawOptions& raw) {
             return fail(fmt::format("-device: there is no fsdev with the id {}", in_quotes(fsdev)));
         }
     }
-    return {};
+    return check_memory(raw);
 }
 
 }  // namespace weft::sys

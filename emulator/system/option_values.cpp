@@ -150,6 +150,12 @@ Result<> parse_machine(RawOptions& raw, const std::string& value) {
             }
         } else if (raw.options.no_machine) {
             return fail(fmt::format("none has no property {}", in_quotes(item.key)));
+        } else if (item.key == "memory-backend") {
+            const Result<std::string> id = value_of(item);
+            if (!id) {
+                return std::unexpected(id.error());
+            }
+            raw.memory_backend = *id;
         } else if (item.key == "dumpdtb") {
             const Result<std::string> file = value_of(item);
             if (!file) {
@@ -271,14 +277,22 @@ Result<> parse_memory(RawOptions& raw, const std::string& value) {
         return fail(fmt::format("invalid size {} (a number with a suffix K, M, G or T; MiB without one)",
                                 in_quotes(text)));
     }
-    if (*size < kMinMemory || *size > kMaxMemory) {
-        return fail(fmt::format("the size must be from {} to {}, not {}", format_size(kMinMemory),
-                                format_size(kMaxMemory), in_quotes(text)));
-    }
-    if (*size % 4096 != 0) {
-        return fail(fmt::format("the size must be a multiple of 4K, not {}", in_quotes(text)));
+    if (Result<> fits = check_memory_size(*size); !fits) {
+        return fits;
     }
     raw.options.memory_bytes = *size;
+    raw.memory_given = true;
+    return {};
+}
+
+Result<> check_memory_size(uint64_t bytes) {
+    if (bytes < kMinMemory || bytes > kMaxMemory) {
+        return fail(fmt::format("the size must be from {} to {}, not {}", format_size(kMinMemory),
+                                format_size(kMaxMemory), in_quotes(format_size(bytes))));
+    }
+    if (bytes % 4096 != 0) {
+        return fail(fmt::format("the size must be a multiple of 4K, not {}", in_quotes(format_size(bytes))));
+    }
     return {};
 }
 

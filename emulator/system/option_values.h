@@ -19,11 +19,6 @@ struct RawOptions {
         std::vector<KeyValue> items;
     };
     std::vector<Device> devices;
-    struct Global {
-        std::string driver;
-        KeyValue item;
-    };
-    std::vector<Global> globals;
     std::optional<SerialChoice> serial;
     std::optional<SerialChoice> monitor_line;  // -monitor, -mon: a line of its own, or that of a -chardev
     std::vector<SerialChoice> chardevs;
@@ -32,14 +27,14 @@ struct RawOptions {
     bool semihosting = false;
     SemihostingChoice semihosting_choice;  // as far as it is known; `line` has the chardev's id alone
     bool nographic = false;
+    std::vector<SerialChoice> further_serials;  // lead nowhere
+    bool has_node = false;                      // -numa
+    bool insn_clock = false;                    // -icount
+    bool memory_given = false;                  // -m
+    std::string memory_backend;                 // -machine memory-backend=, an object's id; empty: none
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
     std::map<uint64_t, std::string> flash_names;  // -machine pflashN=: drives or block nodes, by unit
-    struct BlockNode {
-        std::string name;
-        std::map<std::string, std::string> items;  // as written, nested keys among them
-    };
-    std::vector<BlockNode> block_nodes;
 };
 
 Result<> parse_accel(RawOptions& raw, const std::string& value);
@@ -47,6 +42,8 @@ Result<> parse_machine(RawOptions& raw, const std::string& value);
 Result<> parse_cpu(RawOptions& raw, const std::string& value);
 Result<> parse_smp(RawOptions& raw, const std::string& value);
 Result<> parse_memory(RawOptions& raw, const std::string& value);
+// Whether a board may have so much RAM.
+Result<> check_memory_size(uint64_t bytes);
 // option_chars.cpp
 Result<> parse_serial(RawOptions& raw, const std::string& value);
 Result<> parse_monitor(RawOptions& raw, const std::string& value);
@@ -73,6 +70,11 @@ Result<> parse_drive(RawOptions& raw, const std::string& value);
 Result<> parse_hard_disk(RawOptions& raw, const std::string& value);
 Result<> parse_cdrom(RawOptions& raw, const std::string& value);
 Result<> parse_blockdev(RawOptions& raw, const std::string& value);
+// One more node, and the drive that it is, behind the others; its file's drive is none any more. And one less, which is there and no
+// other node's file, with its drive; its file is a drive again. Drives keep their places in the list, where those that went leave one
+// without a name.
+Result<> add_block_node(Options& options, const std::string& value);
+Result<> remove_block_node(Options& options, const std::string& name);
 // Makes drives of block nodes, before devices look for them.
 Result<> choose_blocks(RawOptions& raw);
 
@@ -88,14 +90,30 @@ Result<> accept_vga(RawOptions& raw, const std::string& value);
 Result<> accept_parallel(RawOptions& raw, const std::string& value);
 Result<> accept_name(RawOptions& raw, const std::string& value);
 Result<> accept_uuid(RawOptions& raw, const std::string& value);
-Result<> accept_rtc(RawOptions& raw, const std::string& value);
 Result<> accept_boot(RawOptions& raw, const std::string& value);
 Result<> accept_overcommit(RawOptions& raw, const std::string& value);
 Result<> accept_msg(RawOptions& raw, const std::string& value);
+Result<> accept_audiodev(RawOptions& raw, const std::string& value);
+Result<> accept_keyboard(RawOptions& raw, const std::string& value);
+Result<> parse_numa(RawOptions& raw, const std::string& value);
+Result<> parse_escape(RawOptions& raw, const std::string& value);
+Result<> accept_sandbox(RawOptions& raw, const std::string& value);
+Result<> parse_action(RawOptions& raw, const std::string& value);
+
+// The reason why there is no such option of QEMU's here; empty: there is none.
+std::string_view refused_option(std::string_view name);
+
+// option_time.cpp
+Result<> parse_rtc(RawOptions& raw, const std::string& value);
+Result<> parse_icount(RawOptions& raw, const std::string& value);
 
 // option_devices.cpp
 Result<> parse_device(RawOptions& raw, const std::string& value);
 Result<> parse_global(RawOptions& raw, const std::string& value);
+// A device as the user describes it, with what -global says of its kind, and the drive that it names. What it refers to is there and
+// free; a network card has an address.
+Result<DeviceChoice> make_device(const Options& options, const hw::DeviceType& type,
+                                 std::span<const KeyValue> items);
 // Makes Options::devices and parts: looks drives and buses up.
 Result<> choose_devices(RawOptions& raw);
 
@@ -104,8 +122,13 @@ Result<> parse_object(RawOptions& raw, const std::string& value);
 Result<> parse_netdev(RawOptions& raw, const std::string& value);
 Result<> parse_nic(RawOptions& raw, const std::string& value);
 Result<> parse_net(RawOptions& raw, const std::string& value);
-// Whether what devices refer to by an id is there, besides drives.
+// Whether what devices and the board refer to by an id is there, besides drives and networks.
 Result<> check_references(RawOptions& raw);
+Result<> check_object_reference(const Options& options, const hw::DeviceConfig& device);
+// Whether the device's network is there, and no other's.
+Result<> check_network_reference(const Options& options, const hw::DeviceConfig& device);
+// The first address from `first` on that no card has.
+hw::MacAddress free_mac(std::span<const DeviceChoice> devices);
 // The same of networks; gives addresses to cards that have none.
 Result<> check_networks(RawOptions& raw);
 

@@ -81,7 +81,7 @@ constexpr OptionDesc kMachineOptions[] = {
      "works is used. Without: tcg. 'help' lists them, 'NAME,help' its properties"},
     {"module-dir", nullptr, "DIR", nullptr, set_text<&Options::module_dir>,
      "look for accelerator modules here before WEFT_MODULE_DIR and the program's\nown folders"},
-    {"machine", "M", "NAME[,dumpdtb=FILE][,pflashN=ID]", nullptr, parse_machine,
+    {"machine", "M", "NAME[,dumpdtb=FILE][,pflashN=ID][,memory-backend=ID]", nullptr, parse_machine,
      "the board: virt ('help' lists them); dumpdtb writes its device tree\n"
      "and exits. none: no machine, just the monitor and QMP"},
     {"cpu", nullptr, "NAME[,PROPERTY=on|off...]", nullptr, parse_cpu,
@@ -117,13 +117,15 @@ constexpr OptionDesc kDeviceOptions[] = {
     {"monitor", nullptr, "LINE", nullptr, parse_monitor, "the monitor's own line: stdio, none, pty, tcp:..."},
     {"chardev", nullptr, "stdio|null|file|pty|socket,id=ID[,KEY=VALUE...]", nullptr, parse_chardev,
      "a line that -serial and -monitor name as chardev:ID; mux=on: both may;\n"
-     "file: path=, append=; socket: path= or host=, port=; server=, wait=, telnet="},
+     "file: path=, append=; socket: path=, host= and port= or fd=; server=, wait=,\ntelnet="},
     {"mon", nullptr, "chardev=ID[,mode=readline|control][,pretty=on]", nullptr, parse_mon,
      "the same as -monitor chardev:ID, or with mode=control as -qmp"},
     {"qmp", nullptr, "LINE", nullptr, parse_qmp,
      "QEMU's machine protocol on a line: unix:PATH,server=on,wait=off, tcp:...,\n"
      "stdio, chardev:ID; may be given several times"},
     {"qmp-pretty", nullptr, "LINE", nullptr, parse_qmp_pretty, "the same, laid out for people"},
+    {"echr", nullptr, "N", nullptr, parse_escape,
+     "the control character that begins the terminal's commands, instead of 1,\nCtrl-A"},
     {"nographic", nullptr, nullptr, nullptr, set_nographic,
      "the terminal is all there is: serial port and monitor share it (there is no\n"
      "other display; accepted for habit's sake)"},
@@ -151,8 +153,9 @@ constexpr OptionDesc kDeviceOptions[] = {
      "a property of all devices of a kind, or of a part of the board;\n"
      "virtio-mmio.force-legacy=false: virtio registers of version 2"},
     {"object", nullptr, "TYPE,id=ID[,PROPERTY=VALUE...]", nullptr, parse_object,
-     "something that devices refer to: random bytes, rng-random,filename=FILE of a\n"
-     "file or rng-builtin of the kernel"},
+     "something that others refer to: random bytes, rng-random,filename=FILE of a\n"
+     "file or rng-builtin of the kernel; memory-backend-ram,size=SIZE, the board's\n"
+     "RAM by -machine memory-backend=ID; secret, which nothing here needs"},
     {"netdev", nullptr, "user,id=ID[,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT...]", nullptr, parse_netdev,
      "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
      "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
@@ -173,6 +176,18 @@ constexpr OptionDesc kDeviceOptions[] = {
 constexpr OptionDesc kRunOptions[] = {
     {"no-reboot", nullptr, nullptr, nullptr, set_flag<&Options::no_reboot>,
      "exit where the guest asks for a reset"},
+    {"no-shutdown", nullptr, nullptr, nullptr, set_flag<&Options::no_shutdown>,
+     "stay, without running, where the guest powers off: QMP and the monitor may\nreset it or quit"},
+    {"action", nullptr, "[reboot=reset|shutdown][,shutdown=poweroff|pause]", nullptr, parse_action,
+     "what becomes of the guest's wishes: reboot=shutdown is -no-reboot,\n"
+     "shutdown=pause is -no-shutdown; panic= and watchdog= are accepted"},
+    {"rtc", nullptr, "[base=utc|localtime|DATE][,clock=host|rt|vm]", nullptr, parse_rtc,
+     "what the guest's clock of the day shows at first: UTC (the default), the time\n"
+     "here or YYYY-MM-DD[THH:MM:SS]; with clock=rt or vm it does not follow changes\n"
+     "of the host's clock"},
+    {"icount", nullptr, "shift=0|auto[,align=off][,sleep=on|off]", nullptr, parse_icount,
+     "guest time is that of instructions, so that runs are equal: the same as\n"
+     "-accel tcg,thread=single,clock=insn"},
     {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
      "do not start; the monitor's 'cont' does"},
     {"incoming", nullptr, "URI|defer", nullptr, set_incoming,
@@ -195,11 +210,14 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"parallel", nullptr, "none", nullptr, accept_parallel, "there is no parallel port"},
     {"name", nullptr, "TEXT", nullptr, accept_name, "a name that the monitor and QMP tell"},
     {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the monitor and QMP tell it; the guest does not"},
-    {"rtc", nullptr, "[base=utc][,clock=host]", nullptr, accept_rtc, "how the clock is"},
+    {"k", nullptr, "LANGUAGE", nullptr, accept_keyboard, "there is no keyboard"},
+    {"numa", nullptr, "node[,memdev=ID]", nullptr, parse_numa, "the board is one node"},
     {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
     {"overcommit", nullptr, "[mem-lock=off][,cpu-pm=off]", nullptr, accept_overcommit,
      "memory is not locked"},
     {"msg", nullptr, "[timestamp=on|off]", nullptr, accept_msg, "messages have no time"},
+    {"audiodev", nullptr, "none,id=ID", nullptr, accept_audiodev, "there is no sound"},
+    {"sandbox", nullptr, "off", nullptr, accept_sandbox, "system calls are not filtered"},
 };
 
 constexpr OptionDesc kDebugOptions[] = {
@@ -247,7 +265,10 @@ Result<> parse_arguments(RawOptions& raw, std::span<const char* const> arguments
         const std::string_view name = argument.substr(0, equals);
         const OptionDesc* option = find_option<RawOptions>(kGroups, name);
         if (option == nullptr) {
-            return fail(fmt::format("unknown option {} (-help lists them)", in_quotes(arguments[i])));
+            const std::string_view reason = refused_option(name);
+            return reason.empty()
+                       ? fail(fmt::format("unknown option {} (-help lists them)", in_quotes(arguments[i])))
+                       : fail(fmt::format("-{}: {}", name, reason));
         }
         std::string value;
         if (option->argument == nullptr) {
@@ -303,6 +324,10 @@ Result<> choose_accelerators(RawOptions& raw) {
         }
         if (options.jitdump) {
             accel.properties.push_back({"jitdump", "on"});
+        }
+        if (raw.insn_clock) {
+            accel.properties.push_back({"thread", "single"});
+            accel.properties.push_back({"clock", "insn"});
         }
     }
     return {};
@@ -365,7 +390,8 @@ std::vector<std::string> names_of_options_with_values() {
     std::vector<std::string> names;
     for (const OptionGroup& group : kGroups) {
         for (const OptionDesc& option : group.options) {
-            if (option.argument != nullptr) {
+            // Who finds -sandbox here relies on it.
+            if (option.argument != nullptr && option.apply != accept_sandbox) {
                 names.emplace_back(option.name);
             }
         }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,6 +57,21 @@ struct DriveChoice {
     bool write_through = false;         // writes are on the host's disk when the guest hears of them
     bool unmap = false;                 // what the guest discards is given back to the host
     backend::DetectZeroes detect_zeroes = backend::DetectZeroes::off;
+    bool node = false;                  // of -blockdev: its id is a node's name
+    bool no_backing = false;            // a qcow2 image is over no other, whatever it names
+};
+
+// What -blockdev says of one node.
+struct BlockNode {
+    std::string name;
+    std::map<std::string, std::string> items;  // as written, nested keys ("file.filename") among them
+    std::string below = {};                    // the node that is its file, if that has a name
+};
+
+// -global: what holds for all devices of a driver.
+struct GlobalChoice {
+    std::string driver;
+    KeyValue item;
 };
 
 // -fw_cfg: a file that the guest's firmware reads by its name.
@@ -67,10 +83,16 @@ struct FwCfgChoice {
 
 // -object: what devices refer to by its id.
 struct ObjectChoice {
-    enum class Kind { rng_builtin, rng_random };
+    enum class Kind {
+        rng_builtin,
+        rng_random,
+        secret,      // of encrypted images and connections, of which there are none: it is kept for nobody
+        memory_ram,  // the board's RAM, where -machine memory-backend= names it
+    };
     Kind kind = Kind::rng_builtin;
     std::string id;
     std::string filename;  // rng_random
+    uint64_t size = 0;     // memory_ram: bytes
 };
 
 // -netdev, or the network of a -nic.
@@ -100,6 +122,14 @@ struct SemihostingChoice {
     // chardev=: the line of the console. `shared`: the serial port's, which keeps its input. Else a line of its own; none: standard error.
     bool shared = false;
     std::optional<SerialChoice> line = {};
+};
+
+// -rtc: what the guest's clock of the day shows.
+struct RtcChoice {
+    enum class Base { utc, local, date };
+    Base base = Base::utc;
+    int64_t date_s = 0;        // date: seconds since 1970 at the start
+    bool follows_host = true;  // what happens to the host's clock later happens to the guest's
 };
 
 // A request for text instead of a machine.
@@ -146,6 +176,9 @@ struct Options {
     std::string name;                     // -name; empty: none
     std::string uuid;                     // -uuid; empty: none
     std::vector<DriveChoice> drives;
+    std::vector<BlockNode>
+        block_nodes;  // all of them; those that are no other node's file are drives as well
+    std::vector<GlobalChoice> globals;
     // Images of flash memories, by unit: indices into drives. No more than MachineType::flashes.
     std::vector<std::optional<size_t>> flash;
     std::vector<FwCfgChoice> fw_cfg;
@@ -166,6 +199,9 @@ struct Options {
     std::optional<SemihostingChoice> semihosting;
 
     bool no_reboot = false;
+    RtcChoice rtc;
+    uint8_t escape = 1;        // -echr: begins the terminal's commands
+    bool no_shutdown = false;  // the machine stays, without running, where the guest ends it
     bool start_stopped = false;
     std::optional<std::string> incoming;  // -incoming: where the machine comes from, or "defer"
 
@@ -187,7 +223,7 @@ Result<Options> parse_options(std::span<const char* const> arguments);
 // The text of -help. Scripts look for QEMU in it, and take the fourth word for the version.
 std::string usage_text(const std::string& version);
 
-// The names of the options that take a value, without dashes.
+// The names of the options that take a value, without dashes; but -sandbox, which there is for who does without it.
 std::vector<std::string> names_of_options_with_values();
 
 // Texts of "-machine help" and the like (but those of accelerators: accel_loader.h).

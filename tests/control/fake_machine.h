@@ -46,6 +46,10 @@ struct FakeMachine final : machine::MachineOperations {
     }
     bool running() const override { return is_running; }
     bool started() const override { return was_started; }
+    bool shut_down() const override { return is_shut_down; }
+    Result<> plug(const hw::DeviceConfig&) override { return fail("nothing can be plugged in"); }
+    Result<> ask_to_release(const std::string&) override { return fail("nothing can be taken out"); }
+    hw::Balloon* balloon() override { return fake_balloon; }
     unsigned cpu_count() const override { return cpus; }
     void dump_registers(unsigned cpu, const TextSink& sink) override {
         put(sink, "x" + std::to_string(cpu) + "\n pc        0000000080000010\n x2/sp     0000000000001008\n");
@@ -81,6 +85,8 @@ struct FakeMachine final : machine::MachineOperations {
     std::string calls;
     bool is_running = true;
     bool was_started = true;
+    bool is_shut_down = false;
+    hw::Balloon* fake_balloon = nullptr;
     bool refuse = false;
     unsigned cpus = 3;
     std::vector<machine::MachineListener*> listeners;

@@ -223,12 +223,19 @@ TEST_CASE("each command answers", "[qmp]") {
         {"system_wakeup", {Json::object(), "GenericError"}},
         {"inject-nmi", {Json::object(), "GenericError"}},
         {"device_add", {{{"driver", "virtio-blk-device"}, {"drive", "x"}}, "GenericError"}},
-        {"device_del", {{{"id", "x"}}, "GenericError"}},
+        {"device_del", {{{"id", "x"}}, "DeviceNotFound"}},
+        {"netdev_add", {{{"type", "user"}, {"id", "x"}}, "GenericError"}},
+        {"netdev_del", {{{"id", "x"}}, "GenericError"}},
+        {"blockdev-add", {{{"driver", "raw"}, {"node-name", "x"}}, "GenericError"}},
+        {"blockdev-del", {{{"node-name", "x"}}, "GenericError"}},
+        {"object-add", {{{"qom-type", "rng-builtin"}, {"id", "x"}}, "GenericError"}},
+        {"object-del", {{{"id", "x"}}, "GenericError"}},
+        {"balloon", {{{"value", 1}}, "DeviceNotActive"}},
+        {"migrate-set-capabilities", {{{"capabilities", Json::array()}}}},
         {"human-monitor-command", {{{"command-line", "info status"}}}},
         {"migrate", {{{"uri", "file:x"}}, "GenericError"}},
         {"migrate_cancel", {Json::object(), "GenericError"}},
         {"migrate-incoming", {{{"uri", "file:x"}}, "GenericError"}},
-        {"migrate-set-capabilities", {{{"capabilities", Json::array()}}, "GenericError"}},
         {"query-migrate", {Json::object(), "GenericError"}},
         {"qom-list", {{{"path", "/machine"}}}},
         {"qom-get", {{{"path", "/machine"}, {"property", "type"}}}},
@@ -468,11 +475,11 @@ TEST_CASE("docs/monitor.md has each command as it is", "[qmp][monitor]") {
         has(fmt::format("| `{}` | {} | {} |", command.name, arguments, command.help));
     }
     for (const control::qmp::Event& event : control::qmp::events()) {
-        has(fmt::format("| `{}` | {} | {} |", event.name,
-                        event.data == control::qmp::EventData::cause    ? "`guest`, `reason`"
-                        : event.data == control::qmp::EventData::status ? "`status`"
-                                                                        : "",
-                        event.help));
+        std::string members;
+        for (const control::qmp::Parameter& member : event.members) {
+            members += fmt::format("{}`{}`", members.empty() ? "" : ", ", member.name);
+        }
+        has(fmt::format("| `{}` | {} | {} |", event.name, members, event.help));
     }
     for (const control::MonitorCommand& command : control::monitor_commands()) {
         const std::string alias = command.alias == nullptr ? "" : fmt::format(", `{}`", command.alias);

@@ -98,6 +98,7 @@ TEST_CASE("help lists devices and properties") {
           "  way=<fast|slow>\n      accepted\n"
           "  luck=<the id of an -object that gives random bytes> (default: none)\n      where from\n"
           "  id=<any name>\n      what the device is called\n"
+          "  bootindex=<a number>\n      accepted, the board's firmware does not ask\n"
           "  bus=<a bus of the board's>\n      where the device goes\n");
 }
 
@@ -106,7 +107,7 @@ TEST_CASE("the devices there are have defaults that hold, and one reference of a
         INFO(type->name);
         CHECK(find_device_type(type->name) == type);
         // What is plugged into another device is made by that one.
-        CHECK((type->make_virtio != nullptr) == (type->bus != Bus::virtio_serial));
+        CHECK((type->make_virtio != nullptr) == (type->bus != Bus::virtio_serial && !type->makes_bus));
         CHECK((type->make_pci != nullptr) == (type->bus == Bus::pci));
         for (const PropertyKind kind : {PropertyKind::drive, PropertyKind::rng, PropertyKind::netdev,
                                         PropertyKind::fsdev, PropertyKind::chardev}) {

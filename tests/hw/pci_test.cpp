@@ -2,52 +2,12 @@
 // and virtio 1.2 (section 4.1). Values of identities and places are QEMU 11's ("info qtree", "info pci").
 #include <catch2/catch.hpp>
 
-#include "emulator/hw/pci/host.h"
-#include "emulator/hw/virtio/blk.h"
-#include "emulator/hw/virtio/pci.h"
-#include "tests/hw/virtio_driver.h"
+#include "tests/hw/pci_bench.h"
 
 namespace weft::hw {
 namespace {
 
-constexpr uint64_t kEcam = 0x30000000;
-constexpr uint64_t kMemory = 0x40000000;
-constexpr uint64_t kHigh = 0x400000000;
-constexpr uint64_t kIo = 0x3000000;
-
-struct PciBench : test::Bench {
-    PciHost host{topology, root, {IrqLine(sink, 0), IrqLine(sink, 1), IrqLine(sink, 2), IrqLine(sink, 3)}};
-    test::FakeDisk disk{64 * 512};
-    std::shared_ptr<mem::RamBlock> ram = topology.allocate_ram("ram", test::kGuestRamSize).value();
-    mem::Reader memory{space};
-
-    PciBench() {
-        for (size_t i = 0; i < disk.data.size(); ++i) {
-            disk.data[i] = static_cast<uint8_t>(i / 512 + i);
-        }
-        root->add_subregion(test::kGuestRam, topology.ram(ram));
-        root->add_subregion(kEcam, host.ecam());
-        root->add_subregion(kMemory, topology.alias("low", host.memory_bars(), kMemory, 0x40000000));
-        root->add_subregion(kHigh, topology.alias("high", host.memory_bars(), kHigh, kHigh));
-        root->add_subregion(kIo, topology.alias("io", host.io_bars(), 0, PciHost::kIoSize));
-        plug(topology.container("nothing", 0x1000));
-    }
-    void add_disk(PciAddress address, bool transitional = true) {
-        host.plug(
-            address,
-            std::make_unique<VirtioPci>(
-                host.site(), control,
-                std::make_unique<VirtioBlk>(disk, control, BlkSettings{.serial = "serial"}), transitional),
-            false);
-    }
-    static uint64_t at(PciAddress where, unsigned offset) { return kEcam + (where.index() << 12) + offset; }
-    uint64_t config(PciAddress where, unsigned offset, unsigned size = 4) {
-        return read(at(where, offset), size);
-    }
-    void set_config(PciAddress where, unsigned offset, uint64_t value, unsigned size = 4) {
-        write(at(where, offset), value, size);
-    }
-};
+using namespace test;
 
 TEST_CASE_METHOD(PciBench, "the bridge is function 00.0; where nothing is, reads give ones") {
     CHECK(config({0, 0}, 0) == 0x00081b36);

@@ -217,6 +217,7 @@ struct Agreed final : VirtioTransport {
     uint64_t negotiated() const override { return features; }
     void used(Virtqueue&) override {}
     void failure(const std::string& reason) override { FAIL(reason); }
+    void config_changed() override {}
     Net& net;
     Mutex lock;
     mem::Reader reader;

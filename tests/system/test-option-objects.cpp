@@ -8,6 +8,7 @@
 using namespace weft;
 using namespace weft::sys;
 using weft::test::bad;
+using weft::test::good;
 using weft::test::parse;
 
 TEST_CASE("objects and the devices that refer to them, in any order", "[options]") {
@@ -24,7 +25,8 @@ TEST_CASE("objects and the devices that refer to them, in any order", "[options]
 
     CHECK(bad({"-object", "id=x"}) == "-object: the type comes first: TYPE,id=ID[,property=value...]");
     CHECK(bad({"-object", "rng-egd,id=x"}) ==
-          "-object: unknown object type 'rng-egd' (there are 'rng-builtin', 'rng-random')");
+          "-object: unknown object type 'rng-egd' (there are 'rng-builtin', 'rng-random', 'secret', "
+          "'memory-backend-ram', 'memory-backend-memfd')");
     CHECK(bad({"-object", "rng-builtin"}) == "-object: rng-builtin needs an id");
     CHECK(bad({"-object", "rng-builtin,id="}) == "-object: 'id' needs a value");
     CHECK(bad({"-object", "rng-builtin,id=x,filename=/a"}) ==
@@ -32,6 +34,44 @@ TEST_CASE("objects and the devices that refer to them, in any order", "[options]
     CHECK(bad({"-object", "rng-builtin,id=x", "-object", "rng-random,id=x"}) ==
           "-object: two objects have the id 'x'");
     CHECK(bad({"-device", "virtio-rng-device,rng=x"}) == "-device: there is no object with the id 'x'");
+}
+
+TEST_CASE("the board's RAM as an object, secrets, and JSON", "[options]") {
+    const Options options =
+        good({"-machine", "virt,memory-backend=m", "-object",
+              R"({"qom-type":"memory-backend-ram","id":"m","size":67108864,"share":false})", "-object",
+              "secret,id=s,format=raw,file=/does/not/exist"});
+    CHECK(options.memory_bytes == 64 << 20);
+    CHECK(
+        good({"-m", "64", "-numa", "node,memdev=m", "-object", "memory-backend-memfd,id=m,size=64M,share=on"})
+            .memory_bytes == 64 << 20);
+    CHECK(bad({"-m", "65", "-machine", "virt,memory-backend=m", "-object",
+               "memory-backend-ram,id=m,size=64M"}) ==
+          "-machine: memory-backend: 'm' has 64M, and -m asks for 65M");
+    CHECK(bad({"-machine", "virt,memory-backend=s", "-object", "secret,id=s,data=x"}) ==
+          "-machine: memory-backend: there is no memory object with the id 's'");
+    CHECK(bad({"-object", "memory-backend-ram,id=m"}) == "-object: memory-backend-ram needs size=SIZE");
+    CHECK(bad({"-object", "memory-backend-ram,id=m,size=1"}) ==
+          "-object: memory-backend-ram: the size must be from 1M to 16T, not '1'");
+    CHECK(bad({"-object", "memory-backend-ram,id=m,size=x"}) ==
+          "-object: memory-backend-ram: invalid size 'x'");
+    CHECK(bad({"-object", "memory-backend-ram,id=m,size=1M,prealloc=on"}) ==
+          "-object: memory-backend-ram: prealloc=on is not supported");
+    CHECK(bad({"-object", "secret,id=s,password=x"}) == "-object: secret has no property 'password'");
+    CHECK(bad({"-object", "secret,id=s", "-device", "virtio-rng-device,rng=s"}) ==
+          "-device: object 's' gives no random bytes");
+    // What is no object of JSON, or too deep.
+    CHECK(bad({"-object", "{"}) == "-object: '{' is no JSON object");
+    CHECK(bad({"-object", "{} {}"}) == "-object: '{} {}' is no JSON object");
+    CHECK(bad({"-object", R"({"qom-type":"secret","":1})"}) == "-object: a member without a name");
+    CHECK(bad({"-object", R"({"qom-type":"secret"})"}) == "-object: secret needs an id");
+    std::string deep = "1";
+    for (int i = 0; i < 20; ++i) {
+        deep = R"({"a":)" + deep + "}";
+    }
+    CHECK(bad({"-object", deep.c_str()}) == "-object: more than 16 objects within each other");
+    CHECK(bad({"-device", R"({"driver":"virtio-rng-pci","addr":{"a":[true,null,-1.5]}})"}) ==
+          "-device: device 'virtio-rng-pci' has no property 'addr.a.0'");
 }
 
 TEST_CASE("only what devices use is opened", "[options]") {

@@ -84,7 +84,8 @@ Result<std::string> backing_path(const std::string& path, const std::string& nam
 
 class Chain {
   public:
-    explicit Chain(bool lock) : lock_(lock) {}
+    // `alone`: the first image is not over another one.
+    Chain(bool lock, bool alone) : lock_(lock), alone_(alone) {}
 
     // The image that the user names.
     Result<std::unique_ptr<BlockBackend>> open_qcow2(const std::string& path, std::unique_ptr<HostFile> file,
@@ -98,7 +99,7 @@ class Chain {
         }
         files_.push_back(file->identity());
         Result<std::unique_ptr<BlockBackend>> backing = nullptr;
-        if (!header->backing_file.empty()) {
+        if (!header->backing_file.empty() && !alone_) {
             backing = open_backing(path, *header);
             if (!backing) {
                 return backing;
@@ -178,6 +179,7 @@ class Chain {
     }
 
     const bool lock_;
+    const bool alone_;
     std::vector<std::pair<uint64_t, uint64_t>> files_;  // of the images above
 };
 
@@ -193,7 +195,8 @@ Result<std::unique_ptr<BlockBackend>> open_file(const std::string& path, std::un
         }
     }
     if (access.format == ImageFormat::qcow2) {
-        return Chain(lock).open_qcow2(path, std::move(file), {access.read_only, access.write_through});
+        return Chain(lock, access.no_backing)
+            .open_qcow2(path, std::move(file), {access.read_only, access.write_through});
     }
     Result<std::unique_ptr<RawImage>> raw = RawImage::open(
         path, std::move(file), {access.read_only, access.format == ImageFormat::probe, access.write_through});

@@ -1,6 +1,9 @@
 #include "emulator/backend/char/char_mux.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -8,19 +11,18 @@ namespace weft::backend {
 
 namespace {
 
-constexpr uint8_t kEscape = 0x01;  // Ctrl-A
-
-constexpr std::string_view kHelp =
-    "\n"
-    "Ctrl-A x       quit\n"
-    "Ctrl-A c       switch between serial port and monitor\n"
-    "Ctrl-A h       this help\n"
-    "Ctrl-A Ctrl-A  send Ctrl-A\n";
+// The escape's name has six characters: Ctrl-A.
+std::string help(uint8_t escape) {
+    return fmt::format(
+        "\n{0} x       quit\n{0} c       switch between serial port and monitor\n{0} h       this help\n{0} "
+        "{0}  send {0}\n",
+        fmt::format("Ctrl-{}", static_cast<char>('@' + escape)));
+}
 
 }  // namespace
 
-CharMux::CharMux(EventLoop& loop, CharBackend& terminal, std::function<void()> quit)
-    : loop_(loop), terminal_(terminal), quit_(std::move(quit)) {
+CharMux::CharMux(EventLoop& loop, CharBackend& terminal, std::function<void()> quit, uint8_t escape)
+    : loop_(loop), terminal_(terminal), quit_(std::move(quit)), escape_(escape) {
     terminal_.set_receiver(this);
 }
 
@@ -36,7 +38,7 @@ void CharMux::receive(std::span<const uint8_t> data) {
             // What was typed before the command comes first.
             focus_->deliver();
             command(byte);
-        } else if (byte == kEscape) {
+        } else if (byte == escape_) {
             escaped_ = true;
         } else {
             focus_->push(byte);
@@ -52,10 +54,11 @@ void CharMux::closed() {
 }
 
 void CharMux::command(uint8_t key) {
+    if (key == escape_) {
+        focus_->push(key);
+        return;
+    }
     switch (key) {
-        case kEscape:
-            focus_->push(kEscape);
-            break;
         case 'x':
             say("\nweft-system-riscv64: quit by the keyboard\n");
             quit_();
@@ -68,7 +71,7 @@ void CharMux::command(uint8_t key) {
             break;
         case 'h':
         case '?':
-            say(kHelp);
+            say(help(escape_));
             break;
         default:
             break;

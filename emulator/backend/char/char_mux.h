@@ -17,10 +17,13 @@ namespace weft::backend {
 class CharMux final : private CharBackend::Receiver {
   public:
     // `quit` is called on the loop's thread. `terminal` outlives the mux, as does the loop.
-    CharMux(EventLoop& loop, CharBackend& terminal, std::function<void()> quit);
+    CharMux(EventLoop& loop, CharBackend& terminal, std::function<void()> quit, uint8_t escape = kEscape);
     ~CharMux() override;
     CharMux(const CharMux&) = delete;
     CharMux& operator=(const CharMux&) = delete;
+
+    // What begins a command: Ctrl-A, or another control character.
+    static constexpr uint8_t kEscape = 0x01;
 
     // The serial port has the keyboard first.
     CharBackend& serial() { return serial_; }
@@ -66,11 +69,12 @@ class CharMux final : private CharBackend::Receiver {
     EventLoop& loop_;
     CharBackend& terminal_;
     const std::function<void()> quit_;
+    const uint8_t escape_;
     std::function<void()> monitor_focus_;
     Line serial_{*this};
     Line monitor_{*this};
     Line* focus_ = &serial_;  // the loop's thread
-    bool escaped_ = false;    // the loop's thread: Ctrl-A was typed
+    bool escaped_ = false;    // the loop's thread: the escape was typed
 };
 
 }  // namespace weft::backend

@@ -1,5 +1,6 @@
 #include "emulator/backend/char/stream_socket.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "base/text_values.h"
 
@@ -114,9 +116,28 @@ Result<UniqueFd> tcp_socket(const SocketChoice& choice) {
     return fail_errno(name_of(choice), error);
 }
 
+// Whoever started the program opened it.
+Result<UniqueFd> given_socket(int number, bool server) {
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    if (getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0) {
+        return fail_errno(fmt::format("descriptor {}", number));
+    }
+    if ((listens != 0) != server) {
+        return fail(fmt::format("descriptor {}: the socket {} (server={})", number,
+                                server ? "does not listen" : "listens", server ? "off" : "on"));
+    }
+    UniqueFd fd(number);
+    return fcntl(number, F_SETFD, FD_CLOEXEC) == 0 ? Result<UniqueFd>(std::move(fd))
+                                                   : fail_errno(fmt::format("descriptor {}", number));
+}
+
 }  // namespace
 
 Result<UniqueFd> open_stream_socket(const SocketChoice& choice) {
+    if (choice.fd) {
+        return given_socket(*choice.fd, choice.server);
+    }
     const SignalsUnblocked unblocked;
     return choice.path.empty() ? tcp_socket(choice) : unix_socket(choice);
 }

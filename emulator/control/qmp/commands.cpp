@@ -23,6 +23,7 @@ constexpr Parameter kTypename[] = {{"typename", Kind::text, false}};
 constexpr Parameter kPath[] = {{"path", Kind::text, false}};
 constexpr Parameter kPathProperty[] = {{"path", Kind::text, false}, {"property", Kind::text, false}};
 constexpr Parameter kFlat[] = {{"flat", Kind::boolean, true}};
+constexpr Parameter kValue[] = {{"value", Kind::integer, false}};
 constexpr Parameter kId[] = {{"id", Kind::text, false}};
 // There is one way to save a machine: what the last three ask for is refused where it is another.
 constexpr Parameter kMigrate[] = {{"uri", Kind::text, false},
@@ -32,7 +33,11 @@ constexpr Parameter kMigrate[] = {{"uri", Kind::text, false},
                                   {"inc", Kind::boolean, true}};
 constexpr Parameter kUri[] = {{"uri", Kind::text, false}};
 constexpr Parameter kCapabilities[] = {{"capabilities", Kind::array, false}};
-// Besides the properties of the driver.
+constexpr Parameter kNodeName[] = {{"node-name", Kind::text, false}};
+// Besides the properties of what is made.
+constexpr Parameter kNetdevAdd[] = {{"type", Kind::text, false}, {"id", Kind::text, false}};
+constexpr Parameter kBlockdevAdd[] = {{"driver", Kind::text, false}, {"node-name", Kind::text, true}};
+constexpr Parameter kObjectAdd[] = {{"qom-type", Kind::text, false}, {"id", Kind::text, false}};
 constexpr Parameter kDeviceAdd[] = {
     {"driver", Kind::text, false}, {"bus", Kind::text, true}, {"id", Kind::text, true}};
 
@@ -79,10 +84,11 @@ constexpr Command kCommands[] = {
     {"query-migrate-capabilities", {}, "`events`, and whether it is on", query_migrate_capabilities},
     {"query-tpm-models", {}, "none", nothing_of_the_kind},
     {"query-tpm-types", {}, "none", nothing_of_the_kind},
-    {"query-balloon", {}, "an error: there is none", query_balloon},
+    {"query-balloon", {}, "the RAM that the guest's balloon leaves it", query_balloon},
+    {"balloon", kValue, "asks the guest to do with so many bytes of RAM", balloon},
     {"qom-list-types", kListTypes, "the kinds of devices, CPUs and boards", qom_list_types},
-    {"qom-list", kPath, "properties of the machine", qom_list},
-    {"qom-get", kPathProperty, "the machine's type", qom_get},
+    {"qom-list", kPath, "properties of the machine, or the devices that have names", qom_list},
+    {"qom-get", kPathProperty, "the type of the machine or of a device", qom_get},
     {"qom-list-properties", kTypename, "the properties of a kind of objects", qom_list_properties},
     {"device-list-properties", kTypename, "the properties of a kind of devices", device_list_properties},
     {"x-accel-stats", {}, "the accelerator's report, as `info jit`", x_accel_stats},
@@ -93,20 +99,34 @@ constexpr Command kCommands[] = {
     {"system_powerdown", {}, "an event and nothing else: the board has no power button", system_powerdown},
     {"system_wakeup", {}, "an error: the guest cannot be suspended", system_wakeup},
     {"inject-nmi", {}, "an error: the board has none", inject_nmi},
-    {"device_add", kDeviceAdd, "an error: devices are there from the start", device_add},
-    {"device_del", kId, "an error: they stay", device_del},
+    {"device_add", kDeviceAdd, "adds a device behind a root port", device_add, true},
+    {"device_del", kId, "asks the guest to let go of a device behind a root port", device_del},
+    {"netdev_add", kNetdevAdd, "adds a network, as `-netdev`", netdev_add, true},
+    {"netdev_del", kId, "removes one that no device uses", netdev_del},
+    {"blockdev-add", kBlockdevAdd, "adds a node, as `-blockdev`", blockdev_add, true},
+    {"blockdev-del", kNodeName, "removes one that nothing uses", blockdev_del},
+    {"object-add", kObjectAdd, "adds an object, as `-object`", object_add, true},
+    {"object-del", kId, "removes one that no device uses", object_del},
     {"human-monitor-command", kCommandLine, "a command of the monitor, and its text", human_monitor_command},
     {"memsave", kMemsave, "writes memory at virtual addresses of a CPU into a file", memsave},
     {"pmemsave", kPmemsave, "writes memory at physical addresses into a file", pmemsave},
 };
 
+constexpr Parameter kCause[] = {{"guest", Kind::boolean, false}, {"reason", Kind::text, false}};
+constexpr Parameter kDeleted[] = {{"device", Kind::text, false}, {"path", Kind::text, false}};
+constexpr Parameter kActual[] = {{"actual", Kind::integer, false}};
+constexpr Parameter kStatus[] = {{"status", Kind::text, false}};
+
 constexpr Event kEvents[] = {
-    {"STOP", EventData::none, "the CPUs have stopped"},
-    {"RESUME", EventData::none, "the CPUs run again"},
-    {"RESET", EventData::cause, "the machine was reset"},
-    {"SHUTDOWN", EventData::cause, "the machine ends, and the emulator with it"},
-    {"POWERDOWN", EventData::none, "`system_powerdown` was asked for"},
-    {"MIGRATION", EventData::status, "how far the machine is saved or loaded, with the capability `events`"},
+    {"STOP", {}, "the CPUs have stopped"},
+    {"RESUME", {}, "the CPUs run again"},
+    {"RESET", kCause, "the machine was reset"},
+    {"SHUTDOWN", kCause,
+     "the machine ends, and the emulator with it; with `-no-shutdown` it stays where the guest ends it"},
+    {"POWERDOWN", {}, "`system_powerdown` was asked for"},
+    {"DEVICE_DELETED", kDeleted, "the guest has let go of a device, which is no more"},
+    {"BALLOON_CHANGE", kActual, "the guest's balloon leaves it so many bytes of RAM"},
+    {"MIGRATION", kStatus, "how far the machine is saved or loaded, with the capability `events`"},
 };
 
 bool is_of(const Json& value, Kind kind) {
@@ -159,8 +179,7 @@ std::expected<void, Failure> check_arguments(const Command& command, const Json&
                 fmt::format("argument '{}' must be of type {}", parameter.name, name_of(parameter.kind)));
         }
     }
-    // The rest of device_add's are the driver's.
-    if (command.parameters.data() == kDeviceAdd) {
+    if (command.open) {
         return {};
     }
     for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {

@@ -37,12 +37,18 @@ inline std::unexpected<Failure> generic_error(std::string message) {
     return std::unexpected(Failure{"GenericError", std::move(message)});
 }
 
+// Where there is no balloon device.
+inline std::unexpected<Failure> no_balloon() {
+    return std::unexpected(Failure{"DeviceNotActive", "there is no balloon device"});
+}
+
 struct Command {
     const char* name;
     std::span<const Parameter> parameters;
     const char* help;
     // `arguments` is an object with the parameters that must be there, all of the right kind, and no others.
     Answer (*execute)(Subject& subject, const Json& arguments);
+    bool open = false;  // other arguments are those of what is to be made
 };
 
 std::span<const Command> commands();
@@ -51,16 +57,9 @@ const Command* find_command(std::string_view name);
 // Whether `arguments`, an object, are those of the command.
 std::expected<void, Failure> check_arguments(const Command& command, const Json& arguments);
 
-// What an event has as its data.
-enum class EventData : uint8_t {
-    none,
-    cause,   // guest, and the reason
-    status,  // status
-};
-
 struct Event {
     const char* name;
-    EventData data;
+    std::span<const Parameter> members;  // of its data; none: it has no data
     const char* help;
 };
 std::span<const Event> events();
@@ -73,8 +72,7 @@ Answer system_reset(Subject& subject, const Json& arguments);
 Answer system_powerdown(Subject& subject, const Json& arguments);
 Answer system_wakeup(Subject& subject, const Json& arguments);
 Answer inject_nmi(Subject& subject, const Json& arguments);
-Answer device_add(Subject& subject, const Json& arguments);
-Answer device_del(Subject& subject, const Json& arguments);
+Answer balloon(Subject& subject, const Json& arguments);
 Answer human_monitor_command(Subject& subject, const Json& arguments);
 Answer memsave(Subject& subject, const Json& arguments);
 Answer pmemsave(Subject& subject, const Json& arguments);
@@ -111,6 +109,15 @@ Answer qom_list(Subject& subject, const Json& arguments);
 Answer qom_get(Subject& subject, const Json& arguments);
 Answer device_list_properties(Subject& subject, const Json& arguments);
 Answer qom_list_properties(Subject& subject, const Json& arguments);
+// hotplug.cpp:
+Answer device_add(Subject& subject, const Json& arguments);
+Answer device_del(Subject& subject, const Json& arguments);
+Answer netdev_add(Subject& subject, const Json& arguments);
+Answer netdev_del(Subject& subject, const Json& arguments);
+Answer blockdev_add(Subject& subject, const Json& arguments);
+Answer blockdev_del(Subject& subject, const Json& arguments);
+Answer object_add(Subject& subject, const Json& arguments);
+Answer object_del(Subject& subject, const Json& arguments);
 // schema.cpp:
 Answer query_commands(Subject& subject, const Json& arguments);
 Answer query_command_line_options(Subject& subject, const Json& arguments);

@@ -51,13 +51,10 @@ Answer migrate_incoming(Subject& subject, const Json& arguments) {
                       : std::unexpected(migrations.error());
 }
 
-// Those that are off, as all but one are here, may be turned off.
+// Those that are off, as all but one are here, may be turned off. Clients do it first of all, whatever the machine is.
 Answer migrate_set_capabilities(Subject& subject, const Json& arguments) {
-    const auto migrations = migrations_of(subject);
-    if (!migrations) {
-        return std::unexpected(migrations.error());
-    }
-    bool tell = (*migrations)->tells_status();
+    machine::MigrationOperations* const migrations = subject.machine.migrations();
+    bool tell = migrations != nullptr && migrations->tells_status();
     for (const Json& entry : arguments["capabilities"]) {
         const bool whole = entry.is_object() && entry.contains("capability") && entry.contains("state") &&
                            entry["capability"].is_string() && entry["state"].is_boolean();
@@ -72,7 +69,9 @@ Answer migrate_set_capabilities(Subject& subject, const Json& arguments) {
                 fmt::format("capability {} is not there", json_text(entry["capability"], false)));
         }
     }
-    (*migrations)->tell_status(tell);
+    if (migrations != nullptr) {
+        migrations->tell_status(tell);
+    }
     return Json::object();
 }
 

@@ -70,6 +70,9 @@ std::vector<ObjectType> object_types(const MachineFacts& facts) {
     for (const char* rng : {"rng-random", "rng-builtin"}) {
         types.push_back({rng, {"rng-backend"}});
     }
+    types.push_back({"secret", {"secret-common"}});
+    types.push_back({"memory-backend-ram", {"memory-backend"}});
+    types.push_back({"memory-backend-memfd", {"memory-backend"}});
     // -object does not make one, but libvirt takes it for granted: its daemon crashes where this kind is unknown.
     types.push_back({"memory-backend-file", {"memory-backend"}});
     for (ObjectType& type : types) {
@@ -125,8 +128,10 @@ Answer query_named_block_nodes(Subject& subject, const Json&) {
     return list;
 }
 
-Answer query_balloon(Subject&, const Json&) {
-    return std::unexpected(Failure{"DeviceNotActive", "there is no balloon device"});
+Answer query_balloon(Subject& subject, const Json&) {
+    hw::Balloon* const balloon = subject.machine.balloon();
+    return balloon == nullptr ? no_balloon()
+                              : Answer(Json{{"actual", memory_left(subject.facts.memory_bytes, *balloon)}});
 }
 
 Answer qom_list_types(Subject& subject, const Json& arguments) {
@@ -140,25 +145,58 @@ Answer qom_list_types(Subject& subject, const Json& arguments) {
     return list;
 }
 
-Answer qom_list(Subject&, const Json& arguments) {
+namespace {
+
+// Where the devices are that users have named.
+constexpr std::string_view kPeripheral = "/machine/peripheral";
+
+std::vector<DeviceOperations::Named> named_devices(const MachineFacts& facts) {
+    return facts.devices == nullptr ? std::vector<DeviceOperations::Named>() : facts.devices->named();
+}
+
+// The type of the object at a path; empty: there is none.
+std::string type_at(const MachineFacts& facts, std::string_view path) {
+    if (path == "/machine") {
+        return fmt::format("{}-machine", facts.machine == nullptr ? "none" : facts.machine->name);
+    }
+    if (path == kPeripheral) {
+        return "container";
+    }
+    for (const DeviceOperations::Named& device : named_devices(facts)) {
+        if (path == fmt::format("{}/{}", kPeripheral, device.id)) {
+            return device.type;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Answer qom_list(Subject& subject, const Json& arguments) {
     const std::string path = arguments["path"];
-    if (path != "/machine") {
+    if (type_at(subject.facts, path).empty()) {
         return not_found("object", path);
     }
-    return Json::array({{{"name", "type"}, {"type", "string"}}});
+    Json list = Json::array({{{"name", "type"}, {"type", "string"}}});
+    if (path == kPeripheral) {
+        for (const DeviceOperations::Named& device : named_devices(subject.facts)) {
+            list.push_back({{"name", device.id}, {"type", fmt::format("child<{}>", device.type)}});
+        }
+    }
+    return list;
 }
 
 Answer qom_get(Subject& subject, const Json& arguments) {
     const std::string path = arguments["path"];
     const std::string property = arguments["property"];
-    if (path != "/machine") {
+    const std::string type = type_at(subject.facts, path);
+    if (type.empty()) {
         return not_found("object", path);
     }
     if (property != "type") {
-        return generic_error(fmt::format("/machine has no property {}", json_text(property, false)));
+        return generic_error(fmt::format("{} has no property {}", path, json_text(property, false)));
     }
-    const hw::MachineType* const machine = subject.facts.machine;
-    return fmt::format("{}-machine", machine == nullptr ? "none" : machine->name);
+    return type;
 }
 
 namespace {
@@ -182,6 +220,12 @@ Answer list_properties(const MachineFacts& facts, const std::string& name, const
                 entry["default-value"] = std::string_view(property.default_value) == "on";
             }
             list.push_back(std::move(entry));
+        }
+        if (device->bus == hw::Bus::pci) {
+            for (const hw::PciPropertyText& property : hw::pci_properties()) {
+                list.push_back(
+                    {{"name", property.name}, {"type", property.type}, {"description", property.help}});
+            }
         }
     }
     return list;

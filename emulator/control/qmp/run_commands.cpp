@@ -57,14 +57,18 @@ Answer system_powerdown(Subject& subject, const Json&) {
 Answer system_wakeup(Subject&, const Json&) { return generic_error(kNoWakeup); }
 Answer inject_nmi(Subject&, const Json&) { return generic_error(kNoNmi); }
 
-Answer device_add(Subject&, const Json& arguments) {
-    return generic_error(fmt::format("{} cannot be plugged in while the machine is there: use -device",
-                                     json_text(arguments["driver"], false)));
-}
-
-Answer device_del(Subject&, const Json& arguments) {
-    return generic_error(
-        fmt::format("{} cannot be unplugged while the machine is there", json_text(arguments["id"], false)));
+// The guest keeps what it needs, whatever it is asked for.
+Answer balloon(Subject& subject, const Json& arguments) {
+    hw::Balloon* const balloon = subject.machine.balloon();
+    if (balloon == nullptr) {
+        return no_balloon();
+    }
+    const Json& value = arguments["value"];
+    if (!value.is_number_unsigned() || value.get<uint64_t>() == 0) {
+        return generic_error("'value' is a size of RAM in bytes");
+    }
+    balloon->ask_for(balloon_pages(subject.facts.memory_bytes, value.get<uint64_t>()));
+    return Json::object();
 }
 
 Answer human_monitor_command(Subject& subject, const Json& arguments) {

@@ -72,17 +72,10 @@ Answer query_qmp_schema(Subject&, const Json&) {
                         {"allow-oob", false}});
         list.push_back(object_type(arguments, command.parameters));
     }
-    static constexpr Parameter kCause[] = {{"guest", Kind::boolean, false}, {"reason", Kind::text, false}};
-    list.push_back(object_type("none-arg", {}));
-    list.push_back(object_type("cause-arg", kCause));
-    static constexpr Parameter kStatus[] = {{"status", Kind::text, false}};
-    list.push_back(object_type("status-arg", kStatus));
     for (const Event& event : events()) {
-        list.push_back({{"name", event.name},
-                        {"meta-type", "event"},
-                        {"arg-type", event.data == EventData::cause    ? "cause-arg"
-                                     : event.data == EventData::status ? "status-arg"
-                                                                       : "none-arg"}});
+        const std::string data = fmt::format("{}-data", event.name);
+        list.push_back({{"name", event.name}, {"meta-type", "event"}, {"arg-type", data}});
+        list.push_back(object_type(data, event.members));
     }
     static constexpr const char* kBuiltIn[][2] = {
         {"bool", "boolean"}, {"int", "int"}, {"str", "string"}, {"any", "value"}};

@@ -6,6 +6,7 @@ Server::Server(backend::CharBackend& line, machine::MachineOperations& machine, 
                bool pretty)
     : line_(line),
       machine_(machine),
+      facts_(facts),
       session_(machine, facts, pretty, [this](std::string_view text) { send(text); }) {
     machine_.add_listener(*this);
     line_.set_receiver(this);
@@ -35,7 +36,21 @@ void Server::event(const char* name, std::optional<machine::MachineCause> cause)
 
 void Server::migration_changed(machine::MigrationInfo::Status status) {
     if (open_) {
-        session_.status_event("MIGRATION", machine::status_name(status));
+        session_.event("MIGRATION", {{"status", std::string(machine::status_name(status))}});
+    }
+}
+
+void Server::device_gone(const hw::DeviceConfig& device) {
+    if (open_) {
+        session_.event("DEVICE_DELETED",
+                       {{"device", device.id()}, {"path", "/machine/peripheral/" + device.id()}});
+    }
+}
+
+void Server::balloon_changed() {
+    hw::Balloon* const balloon = machine_.balloon();
+    if (open_ && balloon != nullptr) {
+        session_.event("BALLOON_CHANGE", {{"actual", memory_left(facts_.memory_bytes, *balloon)}});
     }
 }
 

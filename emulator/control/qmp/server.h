@@ -30,6 +30,9 @@ class Server final : private backend::CharBackend::Receiver, private machine::Ma
     void running_changed(bool running) override { event(running ? "RESUME" : "STOP"); }
     void was_reset(machine::MachineCause cause) override { event("RESET", cause); }
     void ends(machine::MachineCause cause) override { event("SHUTDOWN", cause); }
+    void shut_down(machine::MachineCause cause) override { event("SHUTDOWN", cause); }
+    void balloon_changed() override;
+    void device_gone(const hw::DeviceConfig& device) override;
     void powerdown_requested() override { event("POWERDOWN"); }
     void migration_changed(machine::MigrationInfo::Status status) override;
 
@@ -38,6 +41,7 @@ class Server final : private backend::CharBackend::Receiver, private machine::Ma
 
     backend::CharBackend& line_;
     machine::MachineOperations& machine_;
+    const MachineFacts& facts_;
     Session session_;
     bool open_ = false;  // there is a client, and it was not given up
 };

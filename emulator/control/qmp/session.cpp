@@ -105,24 +105,37 @@ void Session::start() {
                   pretty_));
 }
 
+struct Session::Data {
+    Json json;
+};
+
 void Session::event(const char* name, std::optional<machine::MachineCause> cause) {
+    if (!cause) {
+        send_event(name, nullptr);
+        return;
+    }
+    const Reason reason = reason_of(*cause);
+    const Data data{{{"guest", reason.guest}, {"reason", reason.name}}};
+    send_event(name, &data);
+}
+
+void Session::event(const char* name, const EventData& members) {
+    Data data{Json::object()};
+    for (const auto& [member, value] : members) {
+        std::visit([&, key = member](const auto& known) { data.json[key] = known; }, value);
+    }
+    send_event(name, &data);
+}
+
+void Session::send_event(const char* name, const Data* data) {
     if (!negotiated_) {
         return;
     }
     Json event = event_object(name);
-    if (cause) {
-        const Reason reason = reason_of(*cause);
-        event["data"] = {{"guest", reason.guest}, {"reason", reason.name}};
+    if (data != nullptr) {
+        event["data"] = data->json;
     }
     send_(line_of(event, pretty_));
-}
-
-void Session::status_event(const char* name, const char* status) {
-    if (negotiated_) {
-        Json event = event_object(name);
-        event["data"] = {{"status", status}};
-        send_(line_of(event, pretty_));
-    }
 }
 
 void Session::text(const std::string& json) {

@@ -7,6 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "emulator/control/facts.h"
 #include "emulator/control/qmp/json_stream.h"
@@ -27,10 +30,12 @@ class Session final : private JsonStream::Receiver {
 
     // One of commands.h's events(), for clients that have negotiated.
     void event(const char* name, std::optional<machine::MachineCause> cause = {});
-    // The same of one whose data is a status.
-    void status_event(const char* name, const char* status);
+    using EventData = std::vector<std::pair<const char*, std::variant<std::string, uint64_t>>>;
+    void event(const char* name, const EventData& data);
 
   private:
+    struct Data;
+    void send_event(const char* name, const Data* data);
     void text(const std::string& json) override;
     void damaged(const char* reason) override;
 

@@ -72,6 +72,13 @@ class Board {
     // Makes /chosen/rng-seed, and what harts have for entropy, the same in every run from now on, and writes the device tree anew. While no vCPU runs.
     virtual void set_rng_seed(uint64_t seed) = 0;
 
+    // Devices that come and go while the machine is there; the main loop's thread. plug(): one whose bus takes it; what it is connected
+    // to outlives it. ask_to_release(): asks the guest to let go of the device `id`, and MachineControl::devices_released() tells when it has.
+    // take_released(): ends those that guests have let go, and says what they were made from; no vCPU runs, and no I/O is under way.
+    virtual Result<> plug(const DeviceConfig& device) = 0;
+    virtual Result<> ask_to_release(const std::string& id) = 0;
+    virtual std::vector<DeviceConfig> take_released() = 0;
+
     // The device tree as the guest gets it (dumpdtb).
     virtual const std::vector<uint8_t>& device_tree() const = 0;
 };

@@ -82,17 +82,15 @@ std::string allowed(const DeviceProperty& property) {
 }
 
 // Of all devices on PCI; the last three change nothing.
-constexpr struct {
-    const char* name;
-    const char* help;
-} kPciProperties[] = {
-    {"addr", "SLOT[.FN], hexadecimal: the place on the bus; none: a slot that is free"},
-    {"multifunction", "on|off: accepted; a slot with several functions says so anyway"},
-    {"disable-legacy", "on|off|auto: without virtio's legacy interface (default: off)"},
-    {"disable-modern", "off"},
-    {"vectors", "a number: accepted, there are none"},
-    {"rombar", "a number: accepted, there is no ROM"},
-    {"romfile", "accepted, there is no ROM"},
+constexpr PciPropertyText kPciProperties[] = {
+    {"addr", "str", "SLOT[.FN], hexadecimal: the place on the bus; none: a slot that is free"},
+    {"multifunction", "bool", "on|off: accepted; a slot with several functions says so anyway"},
+    {"disable-legacy", "OnOffAuto",
+     "on|off|auto: without virtio's legacy interface (default: on behind a root port, else off)"},
+    {"disable-modern", "bool", "off"},
+    {"vectors", "uint32", "a number: accepted, there are none"},
+    {"rombar", "uint32", "a number: accepted, there is no ROM"},
+    {"romfile", "str", "accepted, there is no ROM"},
 };
 
 // Of all virtio devices. What changes something for the guest can only be what it is.
@@ -168,6 +166,13 @@ Result<> DeviceConfig::take(const KeyValue& item) {
             return taken ? taken : std::unexpected(taken.error().within(device));
         }
     }
+    // Firmware of these boards does not ask in which order devices are to be booted from.
+    if (!known && item.key == "bootindex") {
+        const std::string value = item.value.value_or("");
+        return parse_uint(value)
+                   ? Result<>()
+                   : fail(fmt::format("{}: bootindex is a number, not {}", device, in_quotes(value)));
+    }
     if (!known && item.key != "id" && item.key != "bus") {
         return fail(fmt::format("{} has no property {}", device, in_quotes(item.key)));
     }
@@ -217,6 +222,7 @@ Result<> DeviceConfig::take_pci(const KeyValue& item) {
             return fail(fmt::format("disable-legacy is on, off or auto, not {}", in_quotes(value)));
         }
         pci_.legacy = !on.value_or(false);
+        pci_.legacy_said = on.has_value();
     } else if (item.key == "disable-modern") {
         if (on != false) {
             return fail("disable-modern=on is not supported");
@@ -355,6 +361,8 @@ backend::FsBackend& DeviceConfig::fsdev() const {
     return *fsdev_;
 }
 
+std::span<const PciPropertyText> pci_properties() { return kPciProperties; }
+
 std::optional<MacAddress> parse_mac(std::string_view text) {
     const std::vector<std::string> parts = split(text, ':');
     MacAddress mac{};
@@ -406,6 +414,7 @@ std::string device_properties_text(const DeviceType& type) {
     }
     text += "  id=<any name>\n      what the device is called\n";
     if (type.bus != Bus::board) {
+        text += "  bootindex=<a number>\n      accepted, the board's firmware does not ask\n";
         text += fmt::format("  bus=<a bus of {}>\n      where the device goes\n",
                             type.bus == Bus::virtio_serial ? "a virtio-serial device's" : "the board's");
     }

@@ -78,7 +78,8 @@ struct DeviceType {
     const char* name;
     Bus bus;
     const char* help;
-    std::span<const DeviceProperty> properties;  // besides `id` and `bus`, which every device has
+    std::span<const DeviceProperty>
+        properties;  // besides `id`, `bus` and `bootindex`, which every device has
     // Bus::virtio, and what is behind virtio's registers on another bus: makes the device. What the configuration names and `control`
     // outlive it.
     std::unique_ptr<VirtioDevice> (*make_virtio)(const DeviceConfig& config, MachineControl& control);
@@ -90,6 +91,7 @@ struct DeviceType {
     std::optional<Bus> own_bus = std::nullopt;
     // What does not fit together of the device and its children; null: nothing is to be checked.
     Result<> (*check)(const DeviceConfig& config) = nullptr;
+    bool makes_bus = false;  // Bus::pci: others name it by its id as their bus
 };
 
 // What every device on PCI may be told.
@@ -97,6 +99,7 @@ struct PciProperties {
     std::string address;         // addr=SLOT[.FN]; empty: any slot that is free
     bool multifunction = false;  // others may be in the slot
     bool legacy = true;          // virtio's: with the legacy interface (disable-legacy=off)
+    bool legacy_said = false;    // by the user; else a device behind a port has none
 };
 
 // A device that was asked for: its type and the values of its properties.
@@ -181,6 +184,14 @@ class DeviceConfig {
     backend::FsBackend* fsdev_ = nullptr;
     backend::CharBackend* chardev_ = nullptr;
 };
+
+// What every device on PCI may be told, besides its type's own: name, the type that QMP gives it, a line of help.
+struct PciPropertyText {
+    const char* name;
+    const char* type;
+    const char* help;
+};
+std::span<const PciPropertyText> pci_properties();
 
 // 52:54:00:12:34:56, either case; not that of a group.
 std::optional<MacAddress> parse_mac(std::string_view text);

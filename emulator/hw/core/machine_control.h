@@ -6,6 +6,16 @@
 
 namespace weft::hw {
 
+// A device by which the guest gives RAM back while it does not need it.
+class Balloon {
+  public:
+    virtual ~Balloon() = default;
+    // How many pages of 4 KiB the guest is asked to have given back; it does so as it can. The main loop's thread.
+    virtual void ask_for(uint32_t pages) = 0;
+    // How many its driver says that it has. Any thread.
+    virtual uint32_t pages() = 0;
+};
+
 class MachineControl {
   public:
     virtual ~MachineControl() = default;
@@ -48,6 +58,14 @@ class MachineControl {
 
     // How many vCPUs the machine may have. Also while the board is built.
     virtual unsigned max_vcpus() { return 1; }
+
+    // The guest has let go of devices that an operator wants to be gone. Any thread; returns at once.
+    virtual void devices_released() {}
+
+    // The machine's balloon, for operators; null: there is none any more. The main loop's thread.
+    virtual void set_balloon(Balloon*) {}
+    // The guest says something else of it. Any thread; returns at once.
+    virtual void balloon_changed() {}
 };
 
 }  // namespace weft::hw

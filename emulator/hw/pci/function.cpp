@@ -46,10 +46,11 @@ PciFunction::PciFunction(const PciSite& site, const std::string& name, const Ide
 void PciFunction::plug(unsigned slot, unsigned function, bool multifunction) {
     // PCI-to-PCI Bridge Architecture Specification, 2.2.6 (INTA of slot 0 is wire 0).
     const unsigned pin = get(pci::kInterruptPin, 1);
-    wire_ = (slot + (pin == 0 ? 0 : pin - 1)) % PciWires::kCount;
+    wire_ = (site_.swizzle + slot + (pin == 0 ? 0 : pin - 1)) % PciWires::kCount;
     if (multifunction && function == 0) {
         set(pci::kHeaderType, 1, get(pci::kHeaderType, 1) | 0x80);
     }
+    plugged_in(slot);
 }
 
 void PciFunction::set(unsigned offset, unsigned size, uint32_t value) {
@@ -66,6 +67,12 @@ void PciFunction::show(unsigned offset, unsigned size, uint32_t value) {
 void PciFunction::set_writable(unsigned offset, unsigned size, uint32_t mask) {
     for (unsigned i = 0; i < size; ++i) {
         writable_[offset + i] = static_cast<uint8_t>(mask >> 8 * i);
+    }
+}
+
+void PciFunction::set_write_clears(unsigned offset, unsigned size, uint32_t mask) {
+    for (unsigned i = 0; i < size; ++i) {
+        write_clears_[offset + i] = static_cast<uint8_t>(mask >> 8 * i);
     }
 }
 
@@ -124,7 +131,9 @@ uint32_t PciFunction::config_read(unsigned offset, unsigned size) {
 void PciFunction::config_write(unsigned offset, unsigned size, uint32_t value) {
     for (unsigned i = 0; i < size; ++i) {
         const uint8_t mask = writable_[offset + i];
-        config_[offset + i] = static_cast<uint8_t>((config_[offset + i] & ~mask) | (value >> 8 * i & mask));
+        const auto byte = static_cast<uint8_t>(value >> 8 * i);
+        const int kept = config_[offset + i] & ~mask & ~(byte & write_clears_[offset + i]);
+        config_[offset + i] = static_cast<uint8_t>(kept | (byte & mask));
     }
     if (offset < pci::kBar0 + 4 * kBars) {
         map();

@@ -72,7 +72,11 @@ struct PciSite {
     mem::RegionPtr memory;                // what bus masters reach
     mem::RegionPtr memory_bars, io_bars;  // the bus's two spaces of addresses
     PciWires& wires;
+    unsigned swizzle = 0;  // what bridges on the way add to a function's pin
+    bool express = false;  // a link of PCI Express, behind a port: its functions say that they are at its end
 };
+
+class PciBridge;
 
 class PciFunction {
   public:
@@ -93,6 +97,9 @@ class PciFunction {
 
     // Where it sits: decides which wire its pin leads to. Before anything else.
     void plug(unsigned slot, unsigned function, bool multifunction);
+
+    // The function as a bridge; null: it is none.
+    virtual PciBridge* bridge() { return nullptr; }
 
     // Accesses of 1, 2 or 4 bytes, aligned, within kConfigSize. Under the bridge's lock.
     uint32_t config_read(unsigned offset, unsigned size);
@@ -125,8 +132,13 @@ class PciFunction {
     void set(unsigned offset, unsigned size, uint32_t value);   // what reads show
     void show(unsigned offset, unsigned size, uint32_t value);  // until the reset
     void set_writable(unsigned offset, unsigned size, uint32_t mask);
+    // Bits that writing a one clears.
+    void set_write_clears(unsigned offset, unsigned size, uint32_t mask);
     uint32_t get(unsigned offset, unsigned size) const;
 
+    const PciSite& site() const { return site_; }
+    // The same as a region, for bus masters behind a bridge.
+    const mem::RegionPtr& master() const { return master_; }
     // Memory as the device reaches it: nothing, where the guest has not made it a bus master.
     mem::AddressSpace& dma_space() { return dma_space_; }
 
@@ -137,6 +149,7 @@ class PciFunction {
     virtual void reset_device() {}
     // As SavedPart::visit, of all but the configuration space, which has been loaded before.
     virtual void visit_device(StateVisitor&) {}
+    virtual void plugged_in(unsigned) {}  // its slot
 
   private:
     struct Bar {
@@ -157,6 +170,7 @@ class PciFunction {
     std::array<uint8_t, kConfigSize> config_{};
     std::array<uint8_t, kConfigSize> initial_{};
     std::array<uint8_t, kConfigSize> writable_{};
+    std::array<uint8_t, kConfigSize> write_clears_{};
     std::array<Bar, kBars> bars_{};
     unsigned next_capability_ = pci::kFirstFree;
     unsigned last_capability_ = 0;

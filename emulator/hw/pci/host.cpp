@@ -1,9 +1,12 @@
 #include "emulator/hw/pci/host.h"
 
-#include <charconv>
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/assert.h"
+#include "base/text_values.h"
+#include "emulator/hw/pci/root_port.h"
 
 namespace weft::hw {
 
@@ -46,25 +49,7 @@ class RootFunction final : public PciFunction {
     bool can_be_saved() const override { return true; }
 };
 
-std::optional<unsigned> hex(std::string_view text, unsigned max) {
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-    return error == std::errc() && end == text.data() + text.size() && value <= max ? std::optional(value)
-                                                                                    : std::nullopt;
-}
-
 }  // namespace
-
-std::optional<PciAddress> parse_pci_address(std::string_view text) {
-    const size_t dot = text.find('.');
-    std::string_view slot_text = text.substr(0, dot);
-    if (slot_text.starts_with("0x")) {
-        slot_text.remove_prefix(2);
-    }
-    const auto slot = hex(slot_text, PciHost::kSlots - 1);
-    const auto function = dot == std::string_view::npos ? std::optional(0u) : hex(text.substr(dot + 1), 7);
-    return slot && function ? std::optional(PciAddress{*slot, *function}) : std::nullopt;
-}
 
 PciHost::PciHost(mem::Topology& topology, mem::RegionPtr memory,
                  const std::array<IrqLine, PciWires::kCount>& lines)
@@ -76,26 +61,84 @@ PciHost::PciHost(mem::Topology& topology, mem::RegionPtr memory,
 }
 
 void PciHost::plug(PciAddress address, std::unique_ptr<PciFunction> function, bool multifunction) {
+    plug({}, address, {std::move(function), std::nullopt}, multifunction);
+}
+
+void PciHost::plug(std::string_view bus, PciAddress address, PciBus::Plugged plugged, bool multifunction) {
     const MutexLock lock(mutex_);
-    WEFT_ASSERT(functions_[address.index()] == nullptr);
-    function->plug(address.slot, address.function, multifunction);
-    functions_[address.index()] = std::move(function);
+    if (bus.empty()) {
+        bus_.plug(address, std::move(plugged), multifunction);
+        return;
+    }
+    PciRootPort* const behind = port(bus);
+    WEFT_ASSERT(behind != nullptr);
+    behind->plug_cold(address, std::move(plugged), multifunction);
+}
+
+PciRootPort* PciHost::port(std::string_view bus) {
+    for (PciBridge* const bridge : bus_.bridges()) {
+        // Root ports are the only bridges there are.
+        if (auto* const port = static_cast<PciRootPort*>(bridge); port->name() == bus) {
+            return port;
+        }
+    }
+    return nullptr;
+}
+
+const PciSite* PciHost::site_of(std::string_view bus) {
+    if (bus.empty()) {
+        return &site_;
+    }
+    const MutexLock lock(mutex_);
+    const PciRootPort* const behind = port(bus);
+    return behind != nullptr ? &behind->below() : nullptr;
+}
+
+Result<> PciHost::hot_plug(std::string_view bus, PciBus::Plugged plugged) {
+    const MutexLock lock(mutex_);
+    PciRootPort* const behind = port(bus);
+    return behind != nullptr ? behind->plug_hot(std::move(plugged))
+                             : fail(fmt::format("there is no bus {}", in_quotes(bus)));
+}
+
+Result<> PciHost::ask_to_release(std::string_view id) {
+    const MutexLock lock(mutex_);
+    for (PciBridge* const bridge : bus_.bridges()) {
+        if (bridge->bus().find_device(id)) {
+            return static_cast<PciRootPort*>(bridge)->press_button();
+        }
+    }
+    return fail(fmt::format("the device is on bus {}, which devices stay on (they leave a pcie-root-port)",
+                            in_quotes(kBusName)));
+}
+
+std::vector<PciBus::Plugged> PciHost::take_released() {
+    const MutexLock lock(mutex_);
+    std::vector<PciBus::Plugged> released;
+    for (PciBridge* const bridge : bus_.bridges()) {
+        for (PciBus::Plugged& plugged : static_cast<PciRootPort*>(bridge)->take_released()) {
+            released.push_back(std::move(plugged));
+        }
+    }
+    return released;
+}
+
+std::optional<DeviceConfig> PciHost::device(std::string_view id) {
+    const MutexLock lock(mutex_);
+    const auto found = bus_.find_device(id);
+    return found ? std::optional(*found->config) : std::nullopt;
 }
 
 void PciHost::reset() {
     const MutexLock lock(mutex_);
-    for (const auto& function : functions_) {
-        if (function != nullptr) {
-            function->reset();
-        }
-    }
+    bus_.reset();
 }
 
 std::vector<PciHost::Plugged> PciHost::plugged() const {
     const MutexLock lock(mutex_);
     std::vector<Plugged> all;
-    for (unsigned index = 0; index < kFunctions; ++index) {
-        if (const PciFunction* const function = functions_[index].get(); function != nullptr) {
+    for (unsigned index = 0; index < PciBus::kFunctions; ++index) {
+        if (const PciFunction* const function = bus_.at(index); function != nullptr) {
             all.push_back({{index / 8, index % 8}, function->vendor_and_device(), function->can_be_saved()});
         }
     }
@@ -104,14 +147,14 @@ std::vector<PciHost::Plugged> PciHost::plugged() const {
 
 void PciHost::visit_state(PciAddress address, StateVisitor& visitor) {
     const MutexLock lock(mutex_);
-    functions_[address.index()]->visit_state(visitor);
+    bus_.at(address.index())->visit_state(visitor);
 }
 
 // Bits 27 to 20 are the bus, 19 to 15 the slot, 14 to 12 the function.
 PciFunction* PciHost::at(uint64_t offset) {
-    const uint64_t index = offset >> 12;
-    return index < kFunctions && (offset & 0xfff) < PciFunction::kConfigSize ? functions_[index].get()
-                                                                             : nullptr;
+    return (offset & 0xfff) < PciFunction::kConfigSize
+               ? bus_.find(0, static_cast<unsigned>(offset >> 20), offset >> 12 & 0xff)
+               : nullptr;
 }
 
 uint64_t PciHost::mmio_read(uint64_t offset, unsigned size) {

@@ -1,5 +1,5 @@
 // A PCI Express host bridge that is all of a generic ECAM (PCI Express Base Specification, 7.2.2), as QEMU's gpex: bus 0 with up to 32
-// slots of eight functions, of which 00.0 is the bridge itself.
+// slots of eight functions, of which 00.0 is the bridge itself, and buses behind root ports (root_port.h).
 #pragma once
 
 #include <array>
@@ -13,24 +13,20 @@
 #include "base/mutex.h"
 #include "emulator/hw/core/irq.h"
 #include "emulator/hw/core/mmio.h"
+#include "emulator/hw/pci/bus.h"
 #include "emulator/hw/pci/function.h"
 
 namespace weft::hw {
 
-// Where on the bus: "SLOT[.FN]" in hexadecimal digits, as -device's addr= has it.
-struct PciAddress {
-    unsigned slot = 0, function = 0;
-    unsigned index() const { return slot * 8 + function; }
-    bool operator==(const PciAddress&) const = default;
-};
-std::optional<PciAddress> parse_pci_address(std::string_view text);
+class PciRootPort;
 
 class PciHost {
   public:
     static constexpr uint64_t kEcamSize = 256 << 20;
     static constexpr uint64_t kIoSize = 64 << 10;
-    static constexpr unsigned kSlots = 32;
-    static constexpr unsigned kFunctions = 8 * kSlots;
+    static constexpr const char* kBusName = "pcie.0";
+    static constexpr unsigned kSlots = PciBus::kSlots;
+    static constexpr unsigned kFunctions = PciBus::kFunctions;
 
     // `memory` is what bus masters reach.
     PciHost(mem::Topology& topology, mem::RegionPtr memory,
@@ -42,11 +38,15 @@ class PciHost {
     const mem::RegionPtr& io_bars() const { return site_.io_bars; }
     const PciSite& site() const { return site_; }
 
-    // Before the machine runs. `multifunction`: there are others in the slot.
+    // Before the machine runs. `multifunction`: there are others in the slot. `bus`: empty, or that of the root port of that name,
+    // which is plugged in already.
     void plug(PciAddress address, std::unique_ptr<PciFunction> function, bool multifunction);
+    void plug(std::string_view bus, PciAddress address, PciBus::Plugged plugged, bool multifunction);
+    // Where functions of that bus are to be made for; null: there is no such bus.
+    const PciSite* site_of(std::string_view bus);
     void reset();
 
-    // Of each function that there is: where, what, and whether it can be saved.
+    // Of each function on the bus: where, what, and whether it can be saved. A root port cannot, nor what is behind it.
     struct Plugged {
         PciAddress address;
         uint32_t vendor_and_device;
@@ -55,6 +55,16 @@ class PciHost {
     std::vector<Plugged> plugged() const;
     // The function at an address where there is one.
     void visit_state(PciAddress address, StateVisitor& visitor);
+
+    // While the machine runs, on the main loop's thread. A function for the link behind a root port, made for its site; what does not
+    // fit comes back with the reason.
+    Result<> hot_plug(std::string_view bus, PciBus::Plugged plugged);
+    // Asks the guest to let go of a device, which it does some time: MachineControl::devices_released() tells.
+    Result<> ask_to_release(std::string_view id);
+    // What guests have let go of since it was last asked. Nothing of it is mapped or reached any more.
+    std::vector<PciBus::Plugged> take_released();
+    // What the device `id` was made from, while it is plugged in; nothing: there is none.
+    std::optional<DeviceConfig> device(std::string_view id);
 
   private:
     friend struct MmioOps<PciHost>;
@@ -66,7 +76,9 @@ class PciHost {
     PciWires wires_;
     const PciSite site_;
     mutable Mutex mutex_;
-    std::array<std::unique_ptr<PciFunction>, kFunctions> functions_ WEFT_GUARDED_BY(mutex_);
+    PciRootPort* port(std::string_view bus) WEFT_REQUIRES(mutex_);
+
+    PciBus bus_ WEFT_GUARDED_BY(mutex_);
     const mem::RegionPtr ecam_;
 };
 

@@ -51,48 +51,11 @@ std::vector<riscv::Hart*> harts_of(const std::vector<std::unique_ptr<VirtCpu>>& 
 
 bool is_pci(const VirtConfig::Device& device) { return device.config.type().bus == Bus::pci; }
 
-// Which device is which function of the bus; null: none.
-using Functions = std::array<const VirtConfig::Device*, PciHost::kFunctions>;
-
-Result<Functions> assign_functions(const std::vector<VirtConfig::Device>& devices) {
-    Functions functions{};
-    for (const VirtConfig::Device& device : devices) {
-        if (is_pci(device) && device.pci) {
-            if (device.pci->index() == 0) {
-                return fail("PCI function 00.0 is the host bridge's");
-            }
-            if (functions[device.pci->index()] != nullptr) {
-                return fail(fmt::format("PCI function {:02x}.{} is given to two devices", device.pci->slot,
-                                        device.pci->function));
-            }
-            functions[device.pci->index()] = &device;
-        }
-    }
-    unsigned slot = 1;
-    const auto occupied = [&] {
-        return std::any_of(functions.begin() + 8 * slot, functions.begin() + 8 * (slot + 1),
-                           [](const auto* device) { return device != nullptr; });
-    };
-    for (const VirtConfig::Device& device : devices) {
-        if (!is_pci(device) || device.pci) {
-            continue;
-        }
-        while (slot < PciHost::kSlots && occupied()) {
-            ++slot;
-        }
-        if (slot == PciHost::kSlots) {
-            return fail(fmt::format("more than {} devices on PCI", PciHost::kSlots - 1));
-        }
-        functions[PciAddress{slot, 0}.index()] = &device;
-    }
-    // Guests look at the others only if the first of them is there.
-    for (unsigned index = 8; index < functions.size(); ++index) {
-        if (functions[index] != nullptr && functions[index / 8 * 8] == nullptr) {
-            return fail(
-                fmt::format("PCI slot {:02x} has function {}, but no function 0", index / 8, index % 8));
-        }
-    }
-    return functions;
+Result<std::vector<PciPlace>> assign_functions(const std::vector<VirtConfig::Device>& devices) {
+    std::vector<const DeviceConfig*> configs;
+    std::ranges::transform(devices, std::back_inserter(configs),
+                           [](const auto& device) { return &device.config; });
+    return place_on_pci(configs);
 }
 
 // Which device is in which slot; null: none.
@@ -127,24 +90,11 @@ Result<Slots> assign_slots(const std::vector<VirtConfig::Device>& devices) {
 // From the buses that were named.
 Result<std::vector<VirtConfig::Device>> place_devices(std::span<const DeviceConfig> configs) {
     constexpr std::string_view kBus = "virtio-mmio-bus.";
-    constexpr std::string_view kPciBus = "pcie.0";
     std::vector<VirtConfig::Device> devices;
     for (const DeviceConfig& config : configs) {
         VirtConfig::Device device{.config = config};
         const std::string_view bus = config.bus();
-        if (is_pci(device)) {
-            if (!bus.empty() && bus != kPciBus) {
-                return fail(fmt::format("device {}: the board has no bus {} (there is {})",
-                                        in_quotes(config.type().name), in_quotes(bus), kPciBus));
-            }
-            if (const std::string& text = config.pci().address; !text.empty()) {
-                device.pci = parse_pci_address(text);
-                if (!device.pci) {
-                    return fail(fmt::format("device {}: addr is SLOT[.FN], 00 to 1f and 0 to 7, not {}",
-                                            in_quotes(config.type().name), in_quotes(text)));
-                }
-            }
-        } else if (!bus.empty()) {
+        if (!is_pci(device) && !bus.empty()) {
             const auto number = bus.starts_with(kBus) ? parse_uint(bus.substr(kBus.size())) : std::nullopt;
             if (!number || *number >= kVirtioSlots) {
                 return fail(fmt::format("device {}: the board has no bus {} (there are {}0 to {}{})",
@@ -225,7 +175,8 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, B
 VirtBoard::VirtBoard(const VirtConfig& config, MachineControl& control, BootPlan plan,
                      std::shared_ptr<mem::RamBlock> ram, std::shared_ptr<mem::RamBlock> rom, Flashes flashes,
                      std::unique_ptr<mem::Topology> topology)
-    : topology_owner_(std::move(topology)),
+    : control_(control),
+      topology_owner_(std::move(topology)),
       topology_(*topology_owner_),
       cpu_model_(plan.cpu),
       guest_arch_(riscv::guest_arch(cpu_model_)),
@@ -328,17 +279,33 @@ void VirtBoard::add_pci(const VirtConfig& config) {
 }
 
 void VirtBoard::plug_pci(const VirtConfig& config, MachineControl& control) {
-    const Functions functions = *assign_functions(config.devices);
-    for (unsigned index = 0; index < functions.size(); ++index) {
-        if (functions[index] != nullptr) {
-            const DeviceConfig& wanted = functions[index]->config;
-            const auto* const others = functions.data() + index + 1;
-            const bool several = index % 8 == 0 && std::any_of(others, others + 7, [](const auto* device) {
-                                     return device != nullptr;
-                                 });
-            pci_.plug({index / 8, index % 8}, wanted.type().make_pci(wanted, pci_.site(), control), several);
-        }
+    const auto places = *assign_functions(config.devices);
+    for (const PciPlace& place : places) {
+        const DeviceConfig& wanted = *place.config;
+        const PciSite& site = *pci_.site_of(place.bus);
+        pci_.plug(place.bus, place.address, {wanted.type().make_pci(wanted, site, control), wanted},
+                  place.several);
     }
+}
+
+Result<> VirtBoard::plug(const DeviceConfig& device) {
+    if (Result<> fits = check_hot_place(device); !fits) {
+        return fits;
+    }
+    const PciSite* const site = pci_.site_of(device.bus());
+    if (site == nullptr) {
+        return fail(fmt::format("device {}: the board has no bus {}", in_quotes(device.type().name),
+                                in_quotes(device.bus())));
+    }
+    return pci_.hot_plug(device.bus(), {device.type().make_pci(device, *site, control_), device});
+}
+
+std::vector<DeviceConfig> VirtBoard::take_released() {
+    std::vector<DeviceConfig> gone;
+    for (PciBus::Plugged& plugged : pci_.take_released()) {
+        gone.push_back(std::move(*plugged.config));
+    }
+    return gone;
 }
 
 void VirtBoard::reset() {

@@ -22,6 +22,7 @@
 #include "emulator/hw/fw_cfg/fw_cfg.h"
 #include "emulator/hw/misc/test_finisher.h"
 #include "emulator/hw/pci/host.h"
+#include "emulator/hw/pci/placement.h"
 #include "emulator/hw/riscv/aclint_sswi.h"
 #include "emulator/hw/riscv/clint.h"
 #include "emulator/hw/riscv/hart_semihosting.h"
@@ -43,9 +44,8 @@ struct VirtConfig {
     std::array<backend::BlockBackend*, virt::kFlashes> flash{};  // images of CfiFlash::kSize; null: none
 
     struct Device {
-        DeviceConfig config;                 // of Bus::virtio or Bus::pci
-        std::optional<unsigned> slot = {};   // below virt::kVirtioSlots; none: the highest that is free
-        std::optional<PciAddress> pci = {};  // of Bus::pci; none: the first slot that is free
+        DeviceConfig config;                // of Bus::virtio or Bus::pci
+        std::optional<unsigned> slot = {};  // below virt::kVirtioSlots; none: the highest that is free
     };
     std::vector<Device> devices;
     // Of the virtio slots' registers; QEMU's default.
@@ -111,6 +111,9 @@ class VirtBoard final : public Board {
     std::vector<SavedPart> saved_parts() override;  // virt_saved.cpp, as saved_facts()
     std::vector<std::pair<std::string, std::string>> saved_facts() const override;
     void set_rng_seed(uint64_t seed) override;
+    Result<> plug(const DeviceConfig& device) override;
+    Result<> ask_to_release(const std::string& id) override { return pci_.ask_to_release(id); }
+    std::vector<DeviceConfig> take_released() override;
     const std::vector<uint8_t>& device_tree() const override { return device_tree_; }
 
   private:
@@ -129,6 +132,7 @@ class VirtBoard final : public Board {
     void load_device_tree();
     void fill_rng_seed();
 
+    MachineControl& control_;
     const std::unique_ptr<mem::Topology> topology_owner_;
     mem::Topology& topology_;
     const riscv::CpuModel cpu_model_;

@@ -30,6 +30,8 @@ class VirtioTransport {
     virtual void used(Virtqueue& queue) = 0;
     // The driver broke the rules: notes why and asks for a reset (2.1.2, DEVICE_NEEDS_RESET). Nothing is processed until then.
     virtual void failure(const std::string& reason) = 0;
+    // The configuration space shows something else than before: tells a driver that is running (2.3, 4.2.2.1).
+    virtual void config_changed() = 0;
 };
 
 // All functions are called under the transport's lock.

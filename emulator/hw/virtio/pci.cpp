@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bits.h"
+#include "emulator/hw/pci/express.h"
 
 namespace weft::hw {
 
@@ -77,6 +78,7 @@ constexpr Kind kKinds[] = {
     {2, 0x1001, 0x010000},  // block: SCSI
     {3, 0x1003, 0x078000},  // console: other communication
     {4, 0x1005, 0x00ff00},  // entropy: none
+    {5, 0x1002, 0x00ff00},  // balloon: none
     {9, 0x1009, 0x00ff00},  // 9P: none
 };
 
@@ -145,7 +147,24 @@ VirtioPci::VirtioPci(const PciSite& site, MachineControl& control, std::unique_p
     set_writable(window_ + kCapOffset, 4, UINT32_MAX);
     set_writable(window_ + kCapLength, 4, UINT32_MAX);
     set_writable(window_ + kCapTail, 4, UINT32_MAX);
+    if (site.express) {
+        add_express();
+    }
     attach();
+}
+
+// What every function at the end of a link has (PCI Express Base Specification 5.0, 7.5.3).
+void VirtioPci::add_express() {
+    const unsigned at = add_capability(express::kId, express::kSize);
+    set(at + express::kFlags, 2, express::kVersion | express::kEndpoint);
+    set(at + express::kDeviceCapabilities, 4, express::kRoleBasedErrors);
+    set(at + express::kDeviceControl, 2, express::kDeviceControlReset);
+    set_writable(at + express::kDeviceControl, 2, express::kDeviceControlMask);
+    set(at + express::kLinkCapabilities, 4, express::kSpeed | express::kWidth);
+    set_writable(at + express::kLinkControl, 2, express::kLinkControlMask & ~express::kLinkDisable);
+    set(at + express::kLinkStatus, 2, express::kSpeed | express::kWidth);
+    set(at + express::kLinkCapabilities2, 4, express::kSpeeds);
+    set(at + express::kLinkControl2, 2, express::kSpeed);
 }
 
 unsigned VirtioPci::add_part(uint8_t type, uint32_t offset, unsigned size) {
@@ -426,7 +445,7 @@ void VirtioPci::write_legacy(uint64_t offset, unsigned size, uint32_t value) {
 std::unique_ptr<PciFunction> make_virtio_pci(const DeviceConfig& config, const PciSite& site,
                                              MachineControl& control) {
     return std::make_unique<VirtioPci>(site, control, config.type().make_virtio(config, control),
-                                       config.pci().legacy);
+                                       config.pci().legacy && (!site.express || config.pci().legacy_said));
 }
 
 }  // namespace weft::hw

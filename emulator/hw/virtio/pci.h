@@ -41,6 +41,7 @@ class VirtioPci final : public PciFunction, private VirtioRegisters {
     void set_irq(bool level) override { set_interrupt(level); }
     uint64_t offered_features() const override;
 
+    void add_express();
     unsigned add_part(uint8_t type, uint32_t offset, unsigned size);
     // Of the window in the configuration space: whether it names something, and what.
     bool window(uint32_t* offset, unsigned* size) const;

@@ -96,6 +96,12 @@ void VirtioRegisters::failure(const std::string& reason) {
     }
 }
 
+void VirtioRegisters::config_changed() {
+    if ((status_ & kDriverOk) != 0) {
+        interrupt(kConfigChange);
+    }
+}
+
 void VirtioRegisters::guest_error(const std::string& reason) {
     control_.guest_error(
         fmt::format("{}, device {}: {}", name_, device_ != nullptr ? device_->id() : 0, reason).c_str());

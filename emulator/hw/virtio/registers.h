@@ -45,6 +45,7 @@ class VirtioRegisters : private VirtioTransport {
     uint64_t negotiated() const override WEFT_REQUIRES(mutex_);
     void used(Virtqueue& queue) override WEFT_REQUIRES(mutex_);
     void failure(const std::string& reason) override WEFT_REQUIRES(mutex_);
+    void config_changed() override WEFT_REQUIRES(mutex_);
 
     // Half `select` (0 or 1) of what is offered; 0 for others.
     uint32_t device_features(uint32_t select) const WEFT_REQUIRES(mutex_);
