@@ -112,9 +112,9 @@ void VirtioSerial::notify(unsigned index) {
     const unsigned number = index < 2 ? 0 : index / 2 - 1;
     Port* const found = port(number);
     if (found == nullptr) {
-        control_.guest_error(
-            fmt::format("virtio-serial: queue of port {}, which there is not", number).c_str());
-    } else if (index == Port::transmit_queue(number)) {
+        return;  // a device that begins is told of all queues, of ports that there are not too
+    }
+    if (index == Port::transmit_queue(number)) {
         transmit(*found);
     } else {
         found->accept_input();
