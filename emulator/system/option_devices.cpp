@@ -124,6 +124,19 @@ Result<std::optional<size_t>> find_drive(const Options& options, const std::stri
     return index;
 }
 
+// By its name, or one that says whether it has virtio's legacy interface, as one of its properties does.
+const hw::DeviceType* find_device(const std::string& name, std::vector<KeyValue>& items) {
+    for (const hw::DeviceType* const type : hw::device_types()) {
+        for (const hw::PciVariant& variant : hw::pci_variants(*type)) {
+            if (name == type->name + std::string(variant.suffix)) {
+                items.insert(items.begin(), {"disable-legacy", variant.disable_legacy});
+                return type;
+            }
+        }
+    }
+    return hw::find_device_type(name);
+}
+
 }  // namespace
 
 Result<> parse_device(RawOptions& raw, const std::string& value) {
@@ -142,7 +155,7 @@ Result<> parse_device(RawOptions& raw, const std::string& value) {
     }
     const bool wants_help =
         std::ranges::any_of(items, [](const KeyValue& item) { return !item.value && is_help(item.key); });
-    const hw::DeviceType* type = *name == kLoaderType.name ? &kLoaderType : hw::find_device_type(*name);
+    const hw::DeviceType* type = *name == kLoaderType.name ? &kLoaderType : find_device(*name, items);
     if (type == nullptr) {
         return fail(fmt::format("unknown device {} (-device help lists them)", in_quotes(*name)));
     }

@@ -162,6 +162,9 @@ def check(monitor, pci, program):
     """What libvirt asks before it lets the CPUs run, and what it waits for afterwards."""
     if not isinstance(monitor.greeting["QMP"]["version"]["qemu"]["major"], int):
         raise Failure("greeting: %s" % monitor.greeting)
+    # By these libvirt decides where devices go, and that there is what it needs for that.
+    types = {one["name"] for one in monitor.ask("qom-list-types")}
+    expect("types", {"gpex-pcihost", "pcie-root-port", "virtio-blk-pci-non-transitional", "virtio-mmio"} - types, set())
     monitor.ask("query-migrate-capabilities")
     monitor.ask("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
     lines = {line["label"]: line["filename"] for line in monitor.ask("query-chardev")}

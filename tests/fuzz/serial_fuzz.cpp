@@ -77,6 +77,7 @@ struct Transport final : hw::VirtioTransport {
     bool running() const override { return !broken; }
     uint64_t negotiated() const override { return multiport ? hw::VirtioSerial::kFeatureMultiport : 0; }
     void used(hw::Virtqueue&) override {}
+    void config_changed() override {}
     void failure(const std::string& reason) override {
         WEFT_ASSERT(!reason.empty());
         broken = true;

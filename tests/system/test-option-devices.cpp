@@ -100,6 +100,10 @@ TEST_CASE("devices on PCI and their places", "[options]") {
                     .devices[0]
                     .config.pci()
                     .legacy);
+    // By names that say the same.
+    CHECK_FALSE(good({"-device", "virtio-rng-pci-non-transitional"}).devices[0].config.pci().legacy);
+    CHECK(good({"-device", "virtio-rng-pci-transitional"}).devices[0].config.pci().legacy_said);
+    CHECK(bad({"-device", "pcie-root-port-transitional"}).starts_with("-device: unknown device "));
     // Thirty-one slots beside the host bridge's, and virtio-mmio's own.
     std::vector<const char*> arguments = {"-device", "virtio-rng-device"};
     for (int i = 0; i < 31; ++i) {

@@ -56,6 +56,9 @@ std::vector<ObjectType> object_types(const MachineFacts& facts) {
                                                                             : "virtio-serial-port");
         }
         types.back().ancestors.push_back("device");
+        for (const hw::PciVariant& variant : hw::pci_variants(*device)) {
+            types.push_back({device->name + std::string(variant.suffix), {"device"}});
+        }
     }
     for (const hw::MachineType& machine : facts.machine_types) {
         types.push_back({fmt::format("{}-machine", machine.name), {"machine"}});
@@ -66,6 +69,8 @@ std::vector<ObjectType> object_types(const MachineFacts& facts) {
     types.push_back({"none-machine", {"machine"}});
     // A part of the board; by it libvirt learns that there are slots for virtio devices besides PCI.
     types.push_back({"virtio-mmio", {"sys-bus-device", "device"}});
+    // The host bridge; by it libvirt learns that devices go on PCI, behind root ports.
+    types.push_back({"gpex-pcihost", {"pcie-host-bridge", "pci-host-bridge", "sys-bus-device", "device"}});
     types.push_back({facts.accelerator + "-accel", {"accel"}});
     for (const char* rng : {"rng-random", "rng-builtin"}) {
         types.push_back({rng, {"rng-backend"}});

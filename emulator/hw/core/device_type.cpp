@@ -363,6 +363,12 @@ backend::FsBackend& DeviceConfig::fsdev() const {
 
 std::span<const PciPropertyText> pci_properties() { return kPciProperties; }
 
+std::span<const PciVariant> pci_variants(const DeviceType& type) {
+    static constexpr PciVariant kVariants[] = {{"-transitional", "off"}, {"-non-transitional", "on"}};
+    return type.bus == Bus::pci && type.make_virtio != nullptr ? std::span<const PciVariant>(kVariants)
+                                                               : std::span<const PciVariant>();
+}
+
 std::optional<MacAddress> parse_mac(std::string_view text) {
     const std::vector<std::string> parts = split(text, ':');
     MacAddress mac{};

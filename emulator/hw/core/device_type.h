@@ -193,6 +193,14 @@ struct PciPropertyText {
 };
 std::span<const PciPropertyText> pci_properties();
 
+// Names of a virtio device on PCI that say whether it has the legacy interface: what is added to the type's name, and the value of
+// disable-legacy that it stands for. None: the type is not of that kind.
+struct PciVariant {
+    const char* suffix;
+    const char* disable_legacy;
+};
+std::span<const PciVariant> pci_variants(const DeviceType& type);
+
 // 52:54:00:12:34:56, either case; not that of a group.
 std::optional<MacAddress> parse_mac(std::string_view text);
 
