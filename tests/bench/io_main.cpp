@@ -91,7 +91,7 @@ uint8_t* buffer(size_t size) {
 uint64_t one_by_one(Job& job) {
     uint8_t* const data = buffer(job.size);
     uint64_t count = 0;
-    while (now_ns() < job.end_ns) {
+    do {
         const auto at = static_cast<off_t>(job.offset());
         const ssize_t done =
             job.write ? pwrite(job.fd, data, job.size, at) : pread(job.fd, data, job.size, at);
@@ -99,7 +99,7 @@ uint64_t one_by_one(Job& job) {
             die("request");
         }
         ++count;
-    }
+    } while (now_ns() < job.end_ns);
     return count;
 }
 

@@ -268,7 +268,8 @@ TEST_CASE_METHOD(VirtioPciBench, "the common registers, each of its width") {
     CHECK(common(0x00, 4) == 1);
     CHECK(common(0x04, 4) == 1);  // VERSION_1
     set_common(0x00, 0, 4);
-    CHECK(common(0x04, 4) == (1u << 29 | 1u << 28 | 1u << 27 | 1u << 9 | 1u << 6 | 1u << 2));
+    CHECK(common(0x04, 4) == (1u << 29 | 1u << 28 | 1u << 27 | 1u << 14 | 1u << 13 | 1u << 11 | 1u << 10 |
+                              1u << 9 | 1u << 6 | 1u << 2));
     set_common(0x00, 2, 4);
     CHECK(common(0x04, 4) == 0);
     set_common(0x08, 1, 4);
