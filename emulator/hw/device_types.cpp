@@ -14,9 +14,9 @@ namespace weft::hw {
 
 std::span<const DeviceType* const> device_types() {
     static constexpr const DeviceType* kTypes[] = {
-        &kVirtioBlkType,    &kVirtioNetType,       &kVirtioRngType,    &kVirtio9pType,
-        &kVirtioBlkPciType, &kVirtioNetPciType,    &kVirtioRngPciType, &kVirtio9pPciType,
-        &kVirtioSerialType, &kVirtioSerialPciType, &kVirtConsoleType,  &kVirtSerialPortType,
+        &kVirtioBlkType,     &kVirtioNetType,        &kVirtioRngType,    &kVirtio9pType,
+        &kVirtioBlkPciType,  &kVirtioNetPciType,     &kVirtioRngPciType, &kVirtio9pPciType,
+        &kVirtioSerialType,  &kVirtioSerialPciType,  &kVirtConsoleType,  &kVirtSerialPortType,
         &kVirtioBalloonType, &kVirtioBalloonPciType, &kPciRootPortType,
     };
     return kTypes;

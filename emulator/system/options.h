@@ -57,8 +57,8 @@ struct DriveChoice {
     bool write_through = false;         // writes are on the host's disk when the guest hears of them
     bool unmap = false;                 // what the guest discards is given back to the host
     backend::DetectZeroes detect_zeroes = backend::DetectZeroes::off;
-    bool node = false;                  // of -blockdev: its id is a node's name
-    bool no_backing = false;            // a qcow2 image is over no other, whatever it names
+    bool node = false;        // of -blockdev: its id is a node's name
+    bool no_backing = false;  // a qcow2 image is over no other, whatever it names
 };
 
 // What -blockdev says of one node.

@@ -35,8 +35,9 @@ struct PciBench : Bench {
     void add_disk(PciAddress address, bool transitional = true) {
         host.plug(
             address,
-            std::make_unique<VirtioPci>(host.site(), control,
-                                        std::make_unique<VirtioBlk>(disk, control, BlkSettings{.serial = "serial"}), transitional),
+            std::make_unique<VirtioPci>(
+                host.site(), control,
+                std::make_unique<VirtioBlk>(disk, control, BlkSettings{.serial = "serial"}), transitional),
             false);
     }
     static uint64_t at(PciAddress where, unsigned offset) { return kEcam + (where.index() << 12) + offset; }

@@ -44,8 +44,9 @@ struct PortBench : PciBench {
         REQUIRE(express != 0);
     }
     PciBus::Plugged disk_for_port(const char* id) {
-        return {std::make_unique<VirtioPci>(*host.site_of("p"), machine,
-                                            std::make_unique<VirtioBlk>(disk, machine, BlkSettings{.serial = "serial"}), false),
+        return {std::make_unique<VirtioPci>(
+                    *host.site_of("p"), machine,
+                    std::make_unique<VirtioBlk>(disk, machine, BlkSettings{.serial = "serial"}), false),
                 config_of("virtio-blk-pci", {{"drive", "d"}, {"bus", "p"}, {"id", id}})};
     }
     void open_windows() {

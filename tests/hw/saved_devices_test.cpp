@@ -217,8 +217,8 @@ struct PciWorld : Bench {
     PciWorld() {
         memory->add_subregion(0, topology.ram(ram));
         host.plug({1, 0},
-                  std::make_unique<VirtioPci>(host.site(), control,
-                                              std::make_unique<VirtioBlk>(disk, control, BlkSettings{}), true),
+                  std::make_unique<VirtioPci>(
+                      host.site(), control, std::make_unique<VirtioBlk>(disk, control, BlkSettings{}), true),
                   false);
         plug(host.ecam());
     }

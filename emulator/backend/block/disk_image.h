@@ -28,7 +28,7 @@ struct DiskAccess {
     bool write_through = false;  // writes are on the disk when they return, without a flush
     bool unmap = false;          // what is discarded is given back to the host (discard=unmap)
     DetectZeroes detect_zeroes = DetectZeroes::off;
-    bool no_backing = false;     // whatever file the image names below it: what it does not hold is zeros
+    bool no_backing = false;  // whatever file the image names below it: what it does not hold is zeros
 };
 
 // Opens and locks an image: against every other opener unless it is read-only, and against writers then. So are its backing files,

@@ -438,8 +438,8 @@ bool Image::write_at_once(uint64_t offset, std::span<const uint8_t> data) WEFT_N
     }
     const Unlock unlock(mutex_);
     const std::optional<Extent> extent = cached_data(offset, data.size());
-    return extent && extent->own && metadata_->begun() && metadata_->data_place(extent->host, extent->length) &&
-           file_.write_at_once(extent->host, data);
+    return extent && extent->own && metadata_->begun() &&
+           metadata_->data_place(extent->host, extent->length) && file_.write_at_once(extent->host, data);
 }
 
 Result<> Image::flush() {
