@@ -28,7 +28,7 @@ VirtioBalloon::~VirtioBalloon() { control_.set_balloon(nullptr); }
 void VirtioBalloon::attach(VirtioTransport& transport) { transport_ = &transport; }
 
 uint64_t VirtioBalloon::config_read(uint64_t offset, unsigned size) {
-    const uint64_t config = wanted_ | uint64_t{pages()} << 8 * kConfigActual;
+    const uint64_t config = uint64_t{wanted_} << 8 * kConfigPages | uint64_t{pages()} << 8 * kConfigActual;
     if (offset >= 8) {
         return 0;
     }
