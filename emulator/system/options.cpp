@@ -160,7 +160,7 @@ constexpr OptionDesc kDeviceOptions[] = {
      "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
      "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
      "also net=, host=, dhcpstart=, dns=, hostname=, restrict=on, guestfwd=, tftp=,\nbootfile=, ipv4=, "
-     "ipv6=. Other kinds are lines to another machine, a switch or\nthe kernel: stream, dgram, socket, "
+     "ipv6=. Other kinds are lines to another machine, a\nswitch or the kernel: stream, dgram, socket, "
      "tap"},
     {"nic", nullptr, "user|none[,model=virtio][,mac=MAC][,...]", nullptr, parse_nic,
      "a network card and its network at once; the rest as for -netdev"},
