@@ -93,11 +93,16 @@ def shape_faults(ours, theirs, place):
                 yield from shape_faults(value, theirs[key], place + "." + key)
     elif isinstance(ours, list) and isinstance(theirs, list):
         if ours and theirs and all(isinstance(item, dict) for item in theirs):
-            merged = {}
+            # What a member is may differ from element to element: a property's default.
+            found = {}
             for item in theirs:
-                merged.update(item)
+                for key, value in item.items():
+                    found.setdefault(key, []).append({key: value})
             for item in ours:
-                yield from shape_faults(item, merged, place + "[]")
+                for key, value in item.items():
+                    faults = [list(shape_faults({key: value}, one, place + "[]")) for one in found.get(key, [{}])]
+                    if all(faults):
+                        yield from faults[0]
     elif type(ours) is not type(theirs) and not {type(ours), type(theirs)} <= {int, float}:
         yield "%s: %s, QEMU's is %s" % (place, type(ours).__name__, type(theirs).__name__)
 

@@ -27,6 +27,7 @@ class SparseDisk final : public BlockBackend {
         return zeroes_ == DetectZeroes::off && image_->write_at_once(offset, data);
     }
     Result<> flush() override { return image_->flush(); }
+    DiskSnapshots* snapshots() override { return image_->snapshots(); }
     Result<> discard(uint64_t offset, uint64_t length) override {
         return unmap_ ? image_->discard(offset, length) : Result<>();
     }
