@@ -12,7 +12,13 @@
 
 namespace weft::tcg {
 
-CodeBuffer::CodeBuffer(Mapping rw, Mapping rx, bool executes, std::string split_refusal)
+namespace {
+
+constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1: not in all C libraries' headers
+
+}  // namespace
+
+CodeBuffer::CodeBuffer(Mapping rw, Mapping rx, bool executes, std::string split_refusal, bool small_first)
     : rw_mapping_(std::move(rw)),
       rx_mapping_(std::move(rx)),
       size_(rw_mapping_.size()),
@@ -20,16 +26,18 @@ CodeBuffer::CodeBuffer(Mapping rw, Mapping rx, bool executes, std::string split_
                                      reinterpret_cast<uintptr_t>(rw_mapping_.data())
                                : 0),
       executes_(executes),
+      small_first_(small_first),
       split_refusal_(std::move(split_refusal)) {}
 
-Result<CodeBuffer> CodeBuffer::create(size_t size, SplitWx split, bool executes, const HostCalls& calls) {
+Result<CodeBuffer> CodeBuffer::create(size_t size, SplitWx split, bool executes, const HostCalls& calls,
+                                      bool small_first) {
     WEFT_ASSERT(size != 0 && is_aligned(size, host_page_size()));
     if (!executes || split == SplitWx::off) {
-        return create_single(size, executes, {}, calls);
+        return create_single(size, executes, {}, calls, small_first);
     }
     auto buffer = create_split(size, calls);
     if (!buffer && split == SplitWx::automatic) {
-        return create_single(size, executes, buffer.error().message(), calls);
+        return create_single(size, executes, buffer.error().message(), calls, small_first);
     }
     return buffer;
 }
@@ -52,17 +60,26 @@ Result<CodeBuffer> CodeBuffer::create_split(size_t size, const HostCalls& calls)
     // Small pages are slower, not wrong.
     static_cast<void>(rw->advise(0, size, MADV_HUGEPAGE));
     static_cast<void>(rx->advise(0, size, MADV_HUGEPAGE));
-    return CodeBuffer(std::move(*rw), std::move(*rx), true, {});
+    return CodeBuffer(std::move(*rw), std::move(*rx), true, {}, false);
 }
 
 Result<CodeBuffer> CodeBuffer::create_single(size_t size, bool executes, std::string split_refusal,
-                                             const HostCalls& calls) {
+                                             const HostCalls& calls, bool small_first) {
     auto mapping = Mapping::reserve(size, kAlignment, calls);
     if (!mapping) {
         return std::unexpected(mapping.error().within("cannot reserve the code buffer"));
     }
-    static_cast<void>(mapping->advise(0, size, MADV_HUGEPAGE));
-    return CodeBuffer(std::move(*mapping), {}, executes, std::move(split_refusal));
+    const bool later = small_first && size > kAlignment;
+    const size_t small = later ? kAlignment : 0;
+    static_cast<void>(mapping->advise(small, size - small, MADV_HUGEPAGE));
+    return CodeBuffer(std::move(*mapping), {}, executes, std::move(split_refusal), later);
+}
+
+void CodeBuffer::gather_first() const {
+    if (small_first_) {
+        static_cast<void>(rw_mapping_.advise(0, kAlignment, MADV_HUGEPAGE));
+        static_cast<void>(rw_mapping_.advise(0, kAlignment, kCollapse));
+    }
 }
 
 Result<> CodeBuffer::unshare(size_t kept) const {

@@ -36,10 +36,11 @@ class CodeBuffer {
     static constexpr size_t kAlignment = size_t{2} << 20;
 
     // `size`: bytes, a multiple of the host's page. Both views are aligned to kAlignment and advised to use
-    // huge pages (a refusal does not matter). Fails where the memory cannot be mapped, and with SplitWx::on
+    // huge pages (a refusal does not matter), but for the first kAlignment bytes of one view where `small_first`: see
+    // gather_first(). Fails where the memory cannot be mapped, and with SplitWx::on
     // where it cannot be mapped twice; the message says which step the host refused.
     static Result<CodeBuffer> create(size_t size, SplitWx split, bool executes,
-                                     const HostCalls& calls = HostCalls::real());
+                                     const HostCalls& calls = HostCalls::real(), bool small_first = false);
 
     size_t size() const { return size_; }
     bool split() const { return static_cast<bool>(rx_mapping_); }
@@ -85,6 +86,9 @@ class CodeBuffer {
     // Makes stores to the range fault. No matter if the host refuses: a guard only catches mistakes of weft's
     // own.
     void guard(size_t offset, size_t size) const;
+    // The beginning is full: has it lie in a huge page from now on, where the host can. Code in it may run meanwhile. Nothing to do
+    // where it was to from the start. (A short process has little code, and a huge page takes 0.2 ms to clear.)
+    void gather_first() const;
     // In a forked process, which shares a split buffer with its parent: puts memory of its own at the same addresses, with the
     // first `kept` bytes, which nobody writes, and zeros behind them; guards are gone. Nobody uses it. Error: the host refuses;
     // then the buffer may not be used any more.
@@ -94,17 +98,18 @@ class CodeBuffer {
     Result<> discard(size_t offset, size_t size) const;
 
   private:
-    CodeBuffer(Mapping rw, Mapping rx, bool executes, std::string split_refusal);
+    CodeBuffer(Mapping rw, Mapping rx, bool executes, std::string split_refusal, bool small_first);
 
     static Result<CodeBuffer> create_split(size_t size, const HostCalls& calls);
     static Result<CodeBuffer> create_single(size_t size, bool executes, std::string split_refusal,
-                                            const HostCalls& calls);
+                                            const HostCalls& calls, bool small_first);
 
     Mapping rw_mapping_;
     Mapping rx_mapping_;  // empty where there is one view
     size_t size_;
     uintptr_t rx_minus_rw_;  // modulo 2^64; 0 where there is one view
     bool executes_;
+    bool small_first_;  // some of the buffer is to lie in huge pages later
     std::string split_refusal_;
 };
 

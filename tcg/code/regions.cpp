@@ -184,16 +184,21 @@ RegionRecord* RegionAllocator::take_first() {
 }
 
 bool RegionAllocator::switch_region(CodeContext& context) {
-    MutexLock lock(lock_);
-    if (spare_count() == 0) {
-        return false;
-    }
     const RegionId full = context.region_.id();
-    status_[full].state = State::full;
-    aggregate_ += full_size(full);
-    context.region_.record_ = take_free();
-    context.last_ = nullptr;
-    note_spare();
+    {
+        MutexLock lock(lock_);
+        if (spare_count() == 0) {
+            return false;
+        }
+        status_[full].state = State::full;
+        aggregate_ += full_size(full);
+        context.region_.record_ = take_free();
+        context.last_ = nullptr;
+        note_spare();
+    }
+    if (full == 0) {
+        buffer_.gather_first();
+    }
     return true;
 }
 

@@ -16,24 +16,35 @@ unsigned cold_visits(Visits& visits, uint64_t pc) {
 
 TEST_CASE("code is cold as often as was asked for, each pc for itself", "[visits]") {
     for (const unsigned limit : {1u, 4u, 255u}) {
-        Visits visits(static_cast<uint8_t>(limit));
+        Visits visits(static_cast<uint8_t>(limit), static_cast<uint8_t>(limit));
         CHECK(cold_visits(visits, 0x80000000) == limit);
         CHECK_FALSE(visits.cold(0x80000000));
         CHECK(cold_visits(visits, 0x80000002) == limit);
     }
-    Visits never(0);
+    Visits never(0, 0);
     CHECK_FALSE(never.cold(0x80000000));
 }
 
+TEST_CASE("what is met first is cold more often, for the first codes that are hot", "[visits]") {
+    Visits visits(4, 16);
+    CHECK(visits.cold(0x800));
+    for (uint64_t code = 1; code <= 64; ++code) {
+        CHECK(cold_visits(visits, code * 0x1000) == 16);
+    }
+    CHECK(cold_visits(visits, 0x900) == 4);
+    CHECK(cold_visits(visits, 0x800) == 3);
+    CHECK_FALSE(visits.cold(0x1000));
+}
+
 TEST_CASE("code that was called hot is cold no more", "[visits]") {
-    Visits visits(4);
+    Visits visits(4, 4);
     CHECK(visits.cold(0x1000));
     visits.set_hot(0x1000);
     CHECK_FALSE(visits.cold(0x1000));
 }
 
 TEST_CASE("however much code there is, most that is new is cold", "[visits]") {
-    Visits visits(4);
+    Visits visits(4, 4);
     constexpr unsigned kCodes = 200'000;
     unsigned cold = 0;
     for (uint64_t pc = 0; pc < kCodes; ++pc) {

@@ -240,6 +240,7 @@ class Refusing : public HostCalls {
     bool advice = false;
     int map_prot = -1;
     mutable int advised = 0;
+    mutable size_t advised_bytes = 0;
 
     int create_memfd(const char* name, unsigned flags) const override {
         return memfd ? refuse(ENOSYS) : HostCalls::create_memfd(name, flags);
@@ -249,6 +250,7 @@ class Refusing : public HostCalls {
     }
     int advise(void* address, size_t size, int what) const override {
         advised += what == MADV_HUGEPAGE;
+        advised_bytes += what == MADV_HUGEPAGE ? size : 0;
         return advice ? refuse(EINVAL) : HostCalls::advise(address, size, what);
     }
     void* map(void* address, size_t size, int prot, int flags, int fd, off_t offset) const override {
@@ -311,6 +313,31 @@ TEST_CASE("huge pages are asked for on each view, and a refusal does not matter"
         calls.advised = 0;
         CHECK(CodeBuffer::create(kSize, split, true, calls));
         CHECK(calls.advised == (split == SplitWx::on ? 2 : 1));
+    }
+}
+
+TEST_CASE("the first 2 MiB of one view lie in small pages where asked for, until they are gathered") {
+    const bool refused = GENERATE(false, true);
+    Refusing calls;
+    calls.advice = refused;
+    const auto buffer = CodeBuffer::create(kSize, SplitWx::off, true, calls, true);
+    REQUIRE(buffer);
+    CHECK(calls.advised_bytes == kSize - CodeBuffer::kAlignment);
+    REQUIRE(buffer->open(0, kSize));
+    buffer->rw().as<uint8_t>()[100] = 7;
+    CHECK(test::resident_in(buffer->rw().value(), kSize) <= 64 << 10);
+    buffer->gather_first();
+    CHECK(calls.advised_bytes == kSize);
+    CHECK(buffer->rw().as<uint8_t>()[100] == 7);
+
+    // All of it from the start: nothing is left to do.
+    for (const SplitWx split : {SplitWx::off, SplitWx::on}) {
+        calls.advised_bytes = 0;
+        const auto plain = CodeBuffer::create(kSize, split, true, calls, split == SplitWx::on);
+        REQUIRE(plain);
+        CHECK(calls.advised_bytes == (split == SplitWx::on ? 2 : 1) * kSize);
+        plain->gather_first();
+        CHECK(calls.advised_bytes == (split == SplitWx::on ? 2 : 1) * kSize);
     }
 }
 

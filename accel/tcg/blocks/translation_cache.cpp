@@ -74,8 +74,10 @@ Result<std::unique_ptr<TranslationCache>> TranslationCache::create(const Transla
     if (size.warning) {
         config.host->warn(config.host->opaque, size.warning->c_str());
     }
-    auto buffer =
-        tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes(), *config.calls);
+    // Only processes are many and short.
+    const bool small_first = config.user != nullptr && config.settings.small_first;
+    auto buffer = tcg::CodeBuffer::create(size.size, config.settings.split_wx, backend->executes(),
+                                          *config.calls, small_first);
     if (!buffer) {
         return std::unexpected(buffer.error());
     }

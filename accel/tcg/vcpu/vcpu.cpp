@@ -44,7 +44,11 @@ Vcpu::Vcpu(accel::VcpuParts parts)
                          : nullptr),
       memory(machine_memory != nullptr ? static_cast<accel::GuestMemory&>(machine_memory->softmmu)
                                        : *process_memory),
-      visits(cache.settings().translate_after, std::move(parts.arrays.visits)),
+      // Threads that a process makes run what it has run for long.
+      visits(cache.settings().translate_after,
+             parts.config->user != nullptr && parts.vcpu->index == 0 ? cache.settings().translate_after_first
+                                                                     : cache.settings().translate_after,
+             std::move(parts.arrays.visits)),
       protecting{VcpuWork::async,
                  [](void* opaque, void*) {
                      auto& vcpu = *static_cast<Vcpu*>(opaque);

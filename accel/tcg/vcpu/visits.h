@@ -12,11 +12,13 @@ namespace weft::accel {
 // The thread's that runs the vCPU.
 class Visits {
   public:
-    // Code is cold the first `limit` times it is met; 0: never.
-    explicit Visits(uint8_t limit) : Visits(limit, make_counts(limit)) {}
+    // Code is cold the first `limit` times it is met; 0: never. Until kFirst codes were met `first_limit` times, which is at least
+    // `limit`, it is cold as often as that: most processes are short, and that much does not matter to the others.
+    Visits(uint8_t limit, uint8_t first_limit) : Visits(limit, first_limit, make_counts(limit)) {}
     // `counts`: of make_counts(), zeros.
     using Counts = ZeroedArray<uint8_t>;
-    Visits(uint8_t limit, Counts counts) : limit_(limit), counts_(std::move(counts)) {}
+    Visits(uint8_t limit, uint8_t first_limit, Counts counts)
+        : limit_(first_limit), later_limit_(limit), counts_(std::move(counts)) {}
     // Throws std::bad_alloc.
     static Counts make_counts(uint8_t limit) {
         return limit == 0 ? Counts() : Counts(kEntries, PagesMade::at_once);
@@ -30,7 +32,7 @@ class Visits {
             return false;
         }
         uint8_t& count = count_of(pc);
-        if (count == limit_) {
+        if (count >= limit_) {
             return false;
         }
         // Codes that share an entry are translated sooner. Were it never emptied, all would be in the end.
@@ -38,7 +40,9 @@ class Visits {
             std::memset(counts_.data(), 0, kEntries);
             used_ = 1;
         }
-        ++count;
+        if (++count == limit_ && limit_ != later_limit_ && ++first_ == kFirst) {
+            limit_ = later_limit_;
+        }
         return true;
     }
 
@@ -51,14 +55,17 @@ class Visits {
         return counts_[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)];
     }
 
+    static constexpr unsigned kFirst = 64;
     static constexpr unsigned kIndexBits = 15;
     static constexpr uint32_t kEntries = 1u << kIndexBits;
     static constexpr uint32_t kMaxUsed = kEntries / 2;
     static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
 
-    const uint8_t limit_;
+    uint8_t limit_;
+    const uint8_t later_limit_;
     Counts counts_;
-    uint32_t used_ = 0;  // entries that are not zero
+    uint32_t first_ = 0;  // codes met limit_ times, while that is not later_limit_
+    uint32_t used_ = 0;   // entries that are not zero
 };
 
 }  // namespace weft::accel
