@@ -37,6 +37,12 @@ struct MemoryModel {
     uint8_t bounds = 0;
 };
 
+// Where a vCPU goes on whose unit was left: in code, or, where there is none, Backend::run comes back with `kind`.
+struct Onward {
+    RxAddress code;
+    ExitKind kind;
+};
+
 // What generated code calls when it cannot go on alone. On the vCPU's thread; they never leave by a jump.
 struct RuntimeHooks {
     // Guest memory access by the slow path; with direct memory, of generated code, misaligned accesses that fault for it
@@ -57,6 +63,10 @@ struct RuntimeHooks {
     // The code to go on at for guest `pc` in the state's current context, with header.page_pc set for it and the jump
     // cache filled; null where the loop must decide (nothing translated, exit requested); header.pc is then `pc`.
     RxAddress (*lookup)(void* state, uint64_t pc);
+    // A unit was left for `lookup` or `fault` (as Backend::run says it): whether there is something to go on with at once, so that
+    // the loop need not be entered. Everything is in the state, and may be changed. Not asked with direct memory for `fault`,
+    // nor with BackendConfig::count_insns. A backend that does not ask comes back. May be null.
+    Onward (*go_on)(void* state, ExitKind kind) = nullptr;
 };
 
 struct BackendConfig {

@@ -157,7 +157,9 @@ struct alignas(64) ExecState {
     int64_t insn_budget;
     // The guest's MXCSR while generated code runs (rounding mode, sticky exceptions, all masked); x86-64.
     uint32_t guest_mxcsr;
+    // What it was when the prologue was called; and after the last call of C++ that thunks made: generated code's own.
     uint32_t host_mxcsr;
+    uint32_t called_mxcsr;
     HostFault fault;
     // x86-64: the stack pointer as the prologue left it, and the least that it becomes by calls (kReturnStackBytes). Written by the
     // prologue and read by generated code, on the thread that runs the vCPU; debuggers read `frame`.

@@ -90,7 +90,7 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
                                            .user = nullptr,
                                            .settings = *settings,
                                            .contexts = std::min(accelerator->max_threads_, config.max_vcpus),
-                                           .hooks = runtime_hooks(),
+                                           .hooks = runtime_hooks(settings->stay_in_code),
                                            .request_quiescence = &CpuThread::request_quiescence});
     if (!cache) {
         return std::unexpected(cache.error());

@@ -24,6 +24,7 @@ class Counter {
 struct alignas(kCacheLine) VcpuCounters {
     Counter insns;         // executed; with the instruction clock only
     Counter loop_entries;  // into generated code from the execution loop
+    Counter went_on;       // ... from the hook that stands in for it, RuntimeHooks::go_on
     Counter jump_cache_growths;
     Counter lookup_jump_cache;     // TBs found in the jump cache by the loop
     Counter lookup_table;          // ... in the hash table, by the loop or for generated code
@@ -72,9 +73,10 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 40> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 41> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
+    {"went_on", &VcpuCounters::went_on},
     {"jump_cache_growths", &VcpuCounters::jump_cache_growths},
     {"lookup_jump_cache", &VcpuCounters::lookup_jump_cache},
     {"lookup_table", &VcpuCounters::lookup_table},

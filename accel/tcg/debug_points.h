@@ -33,6 +33,7 @@ class DebugPoints {
     // Where code that runs from `pc` on has to be looked at again: the next breakpoint behind it, or the end of its page.
     uint64_t next_stop(uint64_t pc) const;
 
+    bool any() const { return any_breakpoint() || any_watchpoint(); }
     bool any_watchpoint() const { return !watchpoints_.empty(); }
     bool watched_page(uint64_t vaddr) const;
     // Whether an access of `size` bytes is to be stopped before. `loads`, `stores`: what it does.

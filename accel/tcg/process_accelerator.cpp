@@ -76,7 +76,7 @@ Result<std::unique_ptr<ProcessAccelerator>> ProcessAccelerator::create(const Acc
                                            .user = config.user,
                                            .settings = *settings,
                                            .contexts = static_cast<unsigned>(most_translators()),
-                                           .hooks = runtime_hooks(),
+                                           .hooks = runtime_hooks(settings->stay_in_code),
                                            .request_quiescence = &AttachedThread::request_quiescence});
     if (!cache) {
         return std::unexpected(cache.error());

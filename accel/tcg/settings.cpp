@@ -66,8 +66,9 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "optimisations to leave out, with ':' between them, for measuring; 'help' names them"},
     {"hash-buckets", PropertyType::uint, "32768", 1, uint64_t{1} << 24, nullptr,
      "buckets of the table of translations in the beginning, a power of two, for measuring"},
-    {"translate-after", PropertyType::uint, "4", 0, UINT8_MAX, nullptr,
-     "times that code runs one instruction after another before it is translated; 0 translates at once"},
+    {"translate-after", PropertyType::uint, nullptr, 0, UINT8_MAX, nullptr,
+     "times that code runs one instruction after another before it is translated; 0 translates at once; "
+     "unset: 4, and 16 for what a process runs first"},
     {"max-threads", PropertyType::uint, "0", 0, UINT32_MAX, nullptr,
      "with thread=multi: run vCPUs on at most so many threads, in turn where there are more; 0 means as many "
      "as "
@@ -89,6 +90,10 @@ struct Switch {
     bool tcg::OptimizeOptions::* optimize;
     bool Settings::* own = nullptr;
 };
+
+// Where `translate-after` is not given; the second of what a process runs first (vcpu/visits.h).
+constexpr uint8_t kTranslateAfterDefault = 4;
+constexpr uint8_t kTranslateAfterFirst = 16;
 
 constexpr std::array kSwitches = {
     Switch{"pin-registers", &tcg::NativeOptions::pin_registers, nullptr},
@@ -115,6 +120,8 @@ constexpr std::array kSwitches = {
     Switch{"return-stack", nullptr, nullptr, &Settings::return_stack},
     Switch{"inline-csrs", nullptr, nullptr, &Settings::inline_csrs},
     Switch{"inner-branches", nullptr, nullptr, &Settings::inner_branches},
+    Switch{"stay-in-code", nullptr, nullptr, &Settings::stay_in_code},
+    Switch{"small-first", nullptr, nullptr, &Settings::small_first},
     Switch{"pages-ahead", nullptr, nullptr, &Settings::pages_ahead},
 };
 
@@ -172,7 +179,9 @@ Result<Settings> read_settings(const PropertyValue* values) {
         return fail("property 'hash-buckets': " + std::to_string(settings.hash_buckets) +
                     " is not a power of two");
     }
-    settings.translate_after = static_cast<uint8_t>(values[kTranslateAfter].number);
+    const PropertyValue& after = values[kTranslateAfter];
+    settings.translate_after = after.set ? static_cast<uint8_t>(after.number) : kTranslateAfterDefault;
+    settings.translate_after_first = after.set ? settings.translate_after : kTranslateAfterFirst;
     settings.max_threads = static_cast<uint32_t>(values[kMaxThreads].number);
     settings.profile = values[kProfile].number != 0;
     settings.perf_map = values[kPerfMap].number != 0;

@@ -29,6 +29,7 @@ struct Settings {
     tcg::EvictMode evict = tcg::EvictMode::region;
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
     uint8_t translate_after = 0;                 // times that code is run without a translation first
+    uint8_t translate_after_first = 0;           // the same of what a process runs first: Visits
     std::string stats_file;                      // where the counters go at the end; empty: nowhere
     uint32_t max_threads = 0;                    // threads that run vCPUs; 0: as many as host processors
     bool profile = false;                        // TBs count their entries
@@ -41,8 +42,10 @@ struct Settings {
     bool link_pages = true;      // process mode: jumps to other pages are linked; off for measuring
     bool return_stack = true;    // native code keeps a stack of the guest's returns; off for measuring
     bool pages_ahead = true;     // memory beside the code is made some pages at a time; off for measuring
+    bool small_first = true;     // the first code of a process lies in small pages; off for measuring
     bool inline_csrs = true;     // CSRs that are words of the state need no helper; off for measuring
     bool inner_branches = true;  // forward branches lead on within a unit; off for measuring
+    bool stay_in_code = true;  // traps and what else changes the context pass by the loop; off for measuring
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;
 };

@@ -13,7 +13,7 @@
 namespace weft {
 
 // Raised when anything in this header changes its meaning or layout.
-inline constexpr uint32_t kGuestAbiVersion = 10;
+inline constexpr uint32_t kGuestAbiVersion = 11;
 
 // A register that IR names: it becomes the IR global with its index in the table.
 struct GlobalDesc {
@@ -165,7 +165,7 @@ struct GuestArch {
     // The MMU mode that instructions are fetched in; kUserMmuMode while a user program runs.
     uint8_t (*fetch_mmu_mode)(uint64_t tb_flags);
     ir::Rounding (*fp_rounding)(uint64_t tb_flags);
-    // Null, as are walk, bus_error, take_interrupt and has_work, where the table is for process mode alone.
+    // Null, as are walk, bus_error, take_interrupt, interrupt_known and has_work, where the table is for process mode alone.
     AddressSpaceKey (*address_space)(const void* state);
 
     // Translates a virtual address. True: *result is filled. False: a guest exception is recorded in the state
@@ -183,6 +183,9 @@ struct GuestArch {
     bool (*deliver)(void* state);
     // Takes the most urgent interrupt that is pending and enabled, if any: true if the pc changed.
     bool (*take_interrupt)(void* state);
+    // Whether there is one to take, of what is known without a look at a clock: what comes due by itself is announced by a kick.
+    // Asked where a unit was left and everybody else may be passed by.
+    bool (*interrupt_known)(const void* state);
     // Whether a halted vCPU must wake up. Any thread (reads atomics and, while the vCPU is halted, its state).
     bool (*has_work)(const void* state);
 

@@ -29,6 +29,7 @@ constexpr int32_t kExitUnit = exec_offset(offsetof(ExecState, exit_unit));
 constexpr int32_t kExitSlot = exec_offset(offsetof(ExecState, exit_slot));
 constexpr int32_t kGuestMxcsr = exec_offset(offsetof(ExecState, guest_mxcsr));
 constexpr int32_t kHostMxcsr = exec_offset(offsetof(ExecState, host_mxcsr));
+constexpr int32_t kCalledMxcsr = exec_offset(offsetof(ExecState, called_mxcsr));
 constexpr int32_t kFrame = exec_offset(offsetof(ExecState, frame));
 constexpr int32_t kReturnStackEnd = exec_offset(offsetof(ExecState, return_stack_end));
 
@@ -76,6 +77,7 @@ class RuntimeEmitter {
     void constants();
     void prologue();
     void epilogue();
+    void go_on();
     void fault_user_thunk();
     void exit_thunk(uint32_t* where, ExitKind kind, const char* name);
     void goto_tb_thunk();
@@ -86,6 +88,9 @@ class RuntimeEmitter {
     void check_mxcsr(const HelperDesc& helper);
     void store_pinned(bool all);
     void load_pinned(bool all);
+    void load_mxcsr_if_other(int32_t now, int32_t wanted, uint32_t bits, Gpr scratch = Gpr::rdx);
+    void host_mxcsr();
+    void guest_mxcsr();
     uint32_t here() {
         as_.align(16);
         return as_.offset();
@@ -115,9 +120,15 @@ class RuntimeEmitter {
     Assembler as_;
     const RuntimeContext& context_;
     RuntimeCode code_{};
+    bool asks_to_go_on() const { return context_.hooks.go_on != nullptr && !context_.count_insns; }
+    bool faults_go_on() const { return asks_to_go_on() && context_.memory.kind == MemoryModel::Kind::table; }
+
     Label leave_;         // kind in eax: pinned globals go to their homes, then back to C++
     Label leave_stored_;  // the same with the pinned globals already there
-    Label fault_;         // return address of a call in a unit on top of the stack
+    Label leave_called_;  // the same with the guest's MXCSR there too
+    Label go_on_;         // as leave_, but for what RuntimeHooks::go_on says
+    Label go_on_stored_;  // as leave_stored_
+    Label fault_stored_;  // return address of a call in a unit on top of the stack
 };
 
 void RuntimeEmitter::store_pinned(bool all) {
@@ -130,6 +141,38 @@ void RuntimeEmitter::load_pinned(bool all) {
     for (unsigned i = all ? 0 : kPreservedPinnable; i < context_.pinned_count; ++i) {
         as_.mov(Width::q64, gpr(context_.pinned[i].reg), at_state(context_.pinned[i].home));
     }
+}
+
+// MXCSR is changed where it has to be, and not otherwise: to read it soon after a change takes as long as a hundred instructions
+// on some processors. C++ may be called with other exceptions than it had, and does not keep them (System V ABI for x86-64, 3.2.1).
+
+// `now`: where MXCSR, as it is, lies. Loads the one at `wanted` if they differ in these bits.
+void RuntimeEmitter::load_mxcsr_if_other(int32_t now, int32_t wanted, uint32_t bits, Gpr scratch) {
+    Label same;
+    as_.mov(Width::d32, scratch, at_state(now));
+    as_.xor_(Width::d32, scratch, at_state(wanted));
+    if (bits != ~0u) {
+        as_.test(Width::d32, scratch, static_cast<int32_t>(bits));
+    }
+    as_.jcc(Cond::e, same);
+    as_.sse(Mxcsr::ldmxcsr, at_state(wanted));
+    as_.bind(same);
+}
+
+// Before C++ is called: the guest's is where C++ may change it, and the rounding direction is the host's. Keeps all general registers.
+void RuntimeEmitter::host_mxcsr() {
+    Label nearest;
+    as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
+    as_.test(Width::d32, at_state(kGuestMxcsr), static_cast<int32_t>(kMxcsrRounding));
+    as_.jcc(Cond::e, nearest);
+    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    as_.bind(nearest);
+}
+
+// After that. Keeps the general registers with a result.
+void RuntimeEmitter::guest_mxcsr() {
+    as_.sse(Mxcsr::stmxcsr, at_state(kCalledMxcsr));
+    load_mxcsr_if_other(kCalledMxcsr, kGuestMxcsr, ~0u, Gpr::rcx);
 }
 
 void RuntimeEmitter::constants() {
@@ -176,7 +219,7 @@ void RuntimeEmitter::prologue() {
         as_.mov(Width::q64, at_state(exec_offset(offsetof(ExecState, fault_entry))), 0);
     }
     as_.sse(Mxcsr::stmxcsr, at_state(kHostMxcsr));
-    as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    load_mxcsr_if_other(kHostMxcsr, kGuestMxcsr, ~0u);
     load_pinned(true);
     as_.jmp(Gpr::rsi);
 }
@@ -188,7 +231,8 @@ void RuntimeEmitter::epilogue() {
     store_pinned(true);
     as_.bind(leave_stored_);
     as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
-    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    as_.bind(leave_called_);
+    load_mxcsr_if_other(kGuestMxcsr, kHostMxcsr, ~kMxcsrExceptions);
     as_.mov(Width::q64, Gpr::rsp, at_state(kFrame));
     as_.add(Width::q64, Gpr::rsp, kFrameBytes);
     for (uint32_t i = std::size(kSaved); i-- > 0;) {
@@ -199,13 +243,40 @@ void RuntimeEmitter::epilogue() {
     as_.ret();
 
     begin("weft_fault");
-    as_.bind(fault_);
+    as_.bind(fault_stored_);
     frame_of_thunk();
     as_.pop(Gpr::rax);
     frame_of_units();
     as_.mov(Width::q64, at_state(kExitHostPc), Gpr::rax);
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
-    as_.jmp(leave_);
+    as_.jmp(faults_go_on() ? go_on_stored_ : leave_stored_);
+}
+
+// The return stack ends here as it does in the loop: nothing on it outlives its TB flags, context or region.
+void RuntimeEmitter::go_on() {
+    begin("weft_go_on");
+    frame_of_units();
+    as_.bind(go_on_);
+    store_pinned(true);
+    as_.bind(go_on_stored_);
+    host_mxcsr();
+    as_.mov(Width::q64, Gpr::rsp, at_state(kFrame));
+    as_.mov(Width::q64, Gpr::rdi, kState);
+    as_.mov(Width::d32, Gpr::rsi, Gpr::rax);
+    as_.mov_imm(Gpr::rax, address_of(context_.hooks.go_on));
+    as_.call(Gpr::rax);
+    Label nothing;
+    as_.test(Width::q64, Gpr::rax, Gpr::rax);
+    as_.jcc(Cond::e, nothing);
+    guest_mxcsr();
+    if (context_.memory.kind == MemoryModel::Kind::direct) {
+        as_.mov(Width::q64, at_state(exec_offset(offsetof(ExecState, fault_entry))), 0);
+    }
+    load_pinned(true);
+    as_.jmp(Gpr::rax);
+    as_.bind(nothing);
+    as_.mov(Width::d32, Gpr::rax, Gpr::rdx);
+    as_.jmp(leave_called_);
 }
 
 // In units the pinned globals are in their registers at every instruction that may access guest memory. What the host's
@@ -222,7 +293,7 @@ void RuntimeEmitter::exit_thunk(uint32_t* where, ExitKind kind, const char* name
     frame_of_units();
     as_.mov(Width::q64, at_state(kPc), Gpr::rcx);
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(kind));
-    as_.jmp(leave_);
+    as_.jmp(kind == ExitKind::lookup && asks_to_go_on() ? go_on_ : leave_);
 }
 
 void RuntimeEmitter::goto_tb_thunk() {
@@ -251,10 +322,9 @@ void RuntimeEmitter::lookup_thunk() {
     as_.mov(Width::q64, Gpr::rdi, kState);
     as_.mov(Width::q64, Gpr::rsi, Gpr::rcx);
     as_.mov_imm(Gpr::rax, address_of(context_.hooks.lookup));
-    as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
-    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    host_mxcsr();
     as_.call(Gpr::rax);
-    as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    guest_mxcsr();
     load_pinned(false);
     Label nothing;
     as_.test(Width::q64, Gpr::rax, Gpr::rax);
@@ -290,10 +360,9 @@ void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* functi
     as_.mov(Width::q64, Gpr::rdx, Mem(Gpr::rsp, kBytes));
     as_.mov(Width::q64, Gpr::rcx, Gpr::rsp);
     as_.mov_imm(Gpr::rax, address_of(function));
-    as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
-    as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+    host_mxcsr();
     as_.call(Gpr::rax);
-    as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+    guest_mxcsr();
     Label faulted;
     as_.test(Width::q64, Gpr::rax, Gpr::rax);
     as_.jcc(Cond::e, faulted);
@@ -317,7 +386,7 @@ void RuntimeEmitter::slow_thunk(uint32_t* where, bool keep_xmm, Function* functi
     as_.add(Width::q64, Gpr::rsp, kBytes + 8);
     frame_of_units();
     as_.mov_imm(Gpr::rax, static_cast<uint32_t>(ExitKind::fault));
-    as_.jmp(leave_stored_);
+    as_.jmp(faults_go_on() ? go_on_stored_ : leave_stored_);
 }
 
 // Right after the call: what C++ does not preserve is free, but for the result.
@@ -354,8 +423,7 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
         as_.sse(Mxcsr::stmxcsr, Mem(Gpr::rsp));
     }
     if (uses_fp) {
-        as_.sse(Mxcsr::stmxcsr, at_state(kGuestMxcsr));
-        as_.sse(Mxcsr::ldmxcsr, at_state(kHostMxcsr));
+        host_mxcsr();
     }
     // C++ arguments 5 and 6 live where pinned globals were.
     const unsigned count = helper.signature.arg_count;
@@ -373,18 +441,18 @@ uint32_t RuntimeEmitter::call_thunk(const HelperDesc& helper) {
     as_.mov_imm(Gpr::rax, reinterpret_cast<uintptr_t>(helper.function));
     as_.call(Gpr::rax);
     if (uses_fp) {
-        as_.sse(Mxcsr::ldmxcsr, at_state(kGuestMxcsr));
+        guest_mxcsr();
     }
     if (checked) {
         check_mxcsr(helper);
     }
     as_.add(Width::q64, Gpr::rsp, bytes);
     frame_of_thunk();
-    load_pinned((helper.effects & kHelperWritesGlobals) != 0);
     if (may_raise) {
         as_.cmp(Width::d32, at_state(kRaised), 0);
-        as_.jcc(Cond::ne, fault_);
+        as_.jcc(Cond::ne, fault_stored_);
     }
+    load_pinned((helper.effects & kHelperWritesGlobals) != 0);
     as_.ret();
     return where;
 }
@@ -403,6 +471,9 @@ Result<RuntimeCode> RuntimeEmitter::emit(std::span<const HelperDesc> helpers) {
     frame_of_units();  // of the constants, which nobody runs
     constants();
     epilogue();
+    if (asks_to_go_on()) {
+        go_on();
+    }
     if (context_.memory.kind == MemoryModel::Kind::direct) {
         fault_user_thunk();
     }

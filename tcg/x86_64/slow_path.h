@@ -132,6 +132,7 @@ constexpr uint32_t fp_flags_of_mxcsr(uint32_t mxcsr) {
            (mxcsr >> 5 & 1);
 }
 inline constexpr uint32_t kMxcsrExceptions = 0x3f;
+inline constexpr uint32_t kMxcsrRounding = 0x6000;  // 0: to nearest, as C++ expects it
 
 // MXCSR for units that round so, without exceptions. All are masked (SDM volume 1, 10.2.3): nothing traps, everything
 // accumulates.

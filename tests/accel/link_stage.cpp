@@ -76,7 +76,7 @@ std::unique_ptr<TranslationCache> make_cache(const CodeUsers& vcpus) {
     settings.backend = backend != nullptr && std::string_view(backend) == "native" ? BackendKind::native
                                                                                    : BackendKind::interp;
     auto cache = TranslationCache::create(
-        {&guest_arch(), &host, &vcpus, nullptr, settings, 1, runtime_hooks(), nullptr});
+        {&guest_arch(), &host, &vcpus, nullptr, settings, 1, runtime_hooks(true), nullptr});
     WEFT_ASSERT(cache);
     return std::move(*cache);
 }

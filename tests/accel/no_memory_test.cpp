@@ -95,7 +95,7 @@ class Bench {
         settings.backend = BackendKind::interp;
         settings.evict = tcg::EvictMode::region;
         auto made = TranslationCache::create({&toy::guest_arch(), &host_, &users_, nullptr, settings, 2,
-                                              runtime_hooks(), &CpuThread::request_quiescence});
+                                              runtime_hooks(true), &CpuThread::request_quiescence});
         REQUIRE(made);
         cache = std::move(*made);
         auto claimed = cache->regions().claim();

@@ -58,7 +58,7 @@ struct Bench {
         settings.backend = backend;
         settings.evict = tcg::EvictMode::region;
         auto made = TranslationCache::create({&toy::guest_arch(), &host, &vcpus, nullptr, settings, 2,
-                                              runtime_hooks(), &CpuThread::request_quiescence, &calls});
+                                              runtime_hooks(true), &CpuThread::request_quiescence, &calls});
         REQUIRE(made);
         cache = std::move(*made);
         auto cpu = CpuThread::create({.name = "test",

@@ -101,6 +101,7 @@ struct NoThread final : weft::accel::VcpuThread {
     void deadline_set(uint64_t) override {}
     void post(weft::Vcpu&, weft::accel::WorkItem&) override {}
     void post_copy(weft::Vcpu&, const weft::accel::WorkItem&) override {}
+    weft::tcg::Onward go_on(weft::Vcpu&, weft::tcg::ExitKind kind) override { return {{}, kind}; }
 };
 
 }  // namespace

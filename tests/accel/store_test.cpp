@@ -109,7 +109,7 @@ TEST_CASE("settings that make other code have units of their own") {
     std::istringstream names(error.substr(begin, error.rfind(')') - begin));
     // What makes no other code, or none in process mode.
     const std::set<std::string> no_matter = {"remember-insns", "grow-jump-cache", "share-tlb-probes",
-                                             "carry-pages", "pages-ahead"};
+                                             "carry-pages",    "pages-ahead",     "small-first"};
     unsigned switches = 0;
     for (std::string name; std::getline(names >> std::ws, name, ',');) {
         CAPTURE(name);

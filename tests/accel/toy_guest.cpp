@@ -414,6 +414,11 @@ bool take_interrupt(void* pointer) {
     return false;
 }
 
+bool interrupt_known(const void* pointer) {
+    const State& state = *static_cast<const State*>(pointer);
+    return state.interrupts_enabled != 0 && (due(state) != 0 || state.pending.load() != 0);
+}
+
 bool has_work(const void* pointer) {
     const auto& state = *static_cast<const State*>(pointer);
     return state.pending.load() != 0 || due(state) != 0;
@@ -521,6 +526,7 @@ const GuestArch& guest_arch() {
                            MemoryFault kind) { record(state, memory_fault_cause(kind, access), vaddr); },
         .deliver = &deliver,
         .take_interrupt = &take_interrupt,
+        .interrupt_known = &interrupt_known,
         .has_work = &has_work,
         .dump_registers = &dump_registers,
     };
@@ -534,6 +540,7 @@ const GuestArch& process_arch() {
         process.walk = nullptr;
         process.bus_error = nullptr;
         process.take_interrupt = nullptr;
+        process.interrupt_known = nullptr;
         process.has_work = nullptr;
         process.deliver = [](void*) { return false; };
         return process;

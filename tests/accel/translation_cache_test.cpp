@@ -24,7 +24,7 @@ TEST_CASE("a flush that was done already is not done again", "[flush]") {
     Settings settings;
     settings.tb_size_mib = 1;
     auto made = TranslationCache::create(
-        {&toy::guest_arch(), &host, &vcpus, nullptr, settings, 4, runtime_hooks(), nullptr});
+        {&toy::guest_arch(), &host, &vcpus, nullptr, settings, 4, runtime_hooks(true), nullptr});
     REQUIRE(made);
     TranslationCache& cache = **made;
     EpochDomain::Reader reader(cache.epochs());
@@ -61,7 +61,7 @@ struct Said {
     Result<std::unique_ptr<TranslationCache>> make(const Settings& settings, unsigned contexts,
                                                    const HostCalls& calls = HostCalls::real()) {
         return TranslationCache::create({&toy::guest_arch(), &host, &vcpus, nullptr, settings, contexts,
-                                         runtime_hooks(), nullptr, &calls});
+                                         runtime_hooks(true), nullptr, &calls});
     }
     const CodeUsers vcpus{64};
 };

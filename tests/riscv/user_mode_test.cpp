@@ -170,6 +170,7 @@ TEST_CASE("the table of process mode differs from the machine's where a machine 
     CHECK(user.bus_error == nullptr);
     CHECK(user.address_space == nullptr);
     CHECK(user.take_interrupt == nullptr);
+    CHECK(user.interrupt_known == nullptr);
     CHECK(user.has_work == nullptr);
     CHECK(user.memory_fault != nullptr);
     CHECK(machine.memory_fault == nullptr);

@@ -29,8 +29,8 @@ uint64_t of(const std::vector<Item>& items, std::string_view name) {
 // counters are read one after the other while vCPUs run, so the difference is only exact when they rest.
 uint64_t linked_entries(const std::vector<Item>& items) {
     const uint64_t entries = of(items, "block_entries");
-    const uint64_t others =
-        of(items, "loop_entries") + of(items, "probe_hits") + of(items, "lookup_generated");
+    const uint64_t others = of(items, "loop_entries") + of(items, "went_on") + of(items, "probe_hits") +
+                            of(items, "lookup_generated");
     return entries > others ? entries - others : 0;
 }
 

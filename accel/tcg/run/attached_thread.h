@@ -59,6 +59,7 @@ class AttachedThread final : public VcpuThread, private Attention {
     void deadline_set(uint64_t) override {}
     void post(Vcpu& vcpu, WorkItem& item) override;
     void post_copy(Vcpu& vcpu, const WorkItem& item) override;
+    tcg::Onward go_on(Vcpu& vcpu, tcg::ExitKind kind) override { return loop_.go_on(vcpu, kind); }
 
   private:
     // Attention: whoever set exit_request, the caller of enter() looks at what it waits for.

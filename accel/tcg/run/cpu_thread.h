@@ -82,6 +82,7 @@ class CpuThread final : public VcpuThread {
     void deadline_set(uint64_t deadline_ns) override { scheduler_->deadline_set(deadline_ns); }
     void post(Vcpu& vcpu, WorkItem& item) override WEFT_EXCLUDES(start_mutex_);
     void post_copy(Vcpu& vcpu, const WorkItem& item) override WEFT_EXCLUDES(start_mutex_);
+    tcg::Onward go_on(Vcpu& vcpu, tcg::ExitKind kind) override { return loop_.go_on(vcpu, kind); }
 
     // Has the thread of a reader of the epochs, if there is one and it is not `self`, come to a quiescent point: an
     // EpochDomain::QuiescenceRequest. `self` is a VcpuThread or null.

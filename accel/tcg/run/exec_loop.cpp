@@ -94,6 +94,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
 
         header.page_pc = header.pc & ~(kPageSize - 1);
         vcpu.counters.loop_entries.add();
+        reader_ = &reader;
+        once_ = target.once.single_use() != nullptr;
         const ExitKind kind = run_code(vcpu, target);
         if (vcpu.failed) {
             release_single(translators_, target.once);
@@ -131,6 +133,36 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
                 return LoopExit::yielded;
         }
     }
+}
+
+// What `run` does between two units where nobody wants anything of the vCPU and the next one is in the jump cache. The code that
+// was left is held no more: whatever is gone on with is looked up behind the quiescent point. A unit made for one use is released by
+// `run` before that.
+tcg::Onward ExecLoop::go_on(Vcpu& vcpu, ExitKind kind) {
+    StateHeader& header = vcpu.header();
+    if (header.exit_request.load(std::memory_order_acquire) != 0 || once_ || vcpu.short_turn != 0 ||
+        vcpu.exec_logged || (vcpu.debug_points != nullptr && vcpu.debug_points->any())) {
+        return {{}, kind};
+    }
+    if (kind == ExitKind::fault) {
+        finish_fault(vcpu, nullptr);
+        if (!again(vcpu)) {
+            deliver(vcpu);
+        }
+    }
+    if (guest_.interrupt_known != nullptr && guest_.interrupt_known(vcpu.state())) {
+        return {{}, ExitKind::lookup};
+    }
+    reader_->quiescent();
+    vcpu.jump_cache.process_drops();
+    enter_context(vcpu);
+    const uint32_t offset = vcpu.jump_cache.lookup_code(header.pc, header.context_id);
+    if (offset == JumpCache::kNone || vcpu.exec_logged) {
+        return {{}, ExitKind::lookup};
+    }
+    header.page_pc = header.pc & ~(kPageSize - 1);
+    vcpu.counters.went_on.add();
+    return {cache_.code_at(offset), ExitKind::lookup};
 }
 
 LoopExit ExecLoop::step(Vcpu& vcpu, EpochDomain::Reader& reader) {

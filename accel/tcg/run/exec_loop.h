@@ -57,6 +57,8 @@ class ExecLoop {
     LoopExit run(Vcpu& vcpu, EpochDomain::Reader& reader);
     // The same for one instruction, in process mode: `attention` when it was done. Clears the exit request, as `run` does.
     LoopExit step(Vcpu& vcpu, EpochDomain::Reader& reader);
+    // tcg::RuntimeHooks::go_on, while `run` runs the vCPU.
+    tcg::Onward go_on(Vcpu& vcpu, tcg::ExitKind kind);
 
     // With LoopExit::full: TranslationCache::flush_count() as of then.
     uint64_t full_at() const { return finder_.full_at(); }
@@ -86,6 +88,9 @@ class ExecLoop {
     KnownInsns known_insns_;
     Attention& attention_;
     InsnClock* const clock_;
+    // What `run` has while it is in generated code.
+    EpochDomain::Reader* reader_ = nullptr;
+    bool once_ = false;  // a unit made for one use
 };
 
 }  // namespace weft::accel

@@ -92,7 +92,7 @@ Vcpu* Turns::choose() {
 // offer of the others stay, only who runs is another one.
 Vcpu* Turns::after_pause(Vcpu& vcpu) {
     // A loop that only waits enters code once a pause.
-    const uint64_t entries = vcpu.counters.loop_entries.get();
+    const uint64_t entries = vcpu.counters.loop_entries.get() + vcpu.counters.went_on.get();
     if (entries != entries_at_pause_ + 1) {
         pauses_ = 0;
     }

@@ -59,7 +59,7 @@ class Turns final : public Scheduler {
     bool again_ = false;        // whose turn it was is to have the rest of it
     unsigned kicks_in_a_row_ = 0;
     uint64_t slice_end_ns_ = 0;
-    uint64_t entries_at_pause_ = 0;  // the vCPU's loop_entries at its last pause
+    uint64_t entries_at_pause_ = 0;  // the vCPU's entries from the loop, or past it, at its last pause
     unsigned pauses_ = 0;            // in a row
 
     // Over bits. Written by any thread, taken by this one.

@@ -100,10 +100,17 @@ tcg::RxAddress lookup(void* state, uint64_t pc) {
     return or_fail(vcpu, tcg::RxAddress{}, [&] { return find(vcpu, pc); });
 }
 
+tcg::Onward go_on(void* state, tcg::ExitKind kind) {
+    Vcpu& vcpu = vcpu_at(state);
+    return or_fail(vcpu, tcg::Onward{{}, tcg::ExitKind::lookup},
+                   [&] { return vcpu.thread().go_on(vcpu, kind); });
+}
+
 }  // namespace
 
-tcg::RuntimeHooks runtime_hooks() {
-    return {&load, &store, &atomic, &page_crossed, &page_not_carried, &lookup};
+tcg::RuntimeHooks runtime_hooks(bool stay_in_code) {
+    return {
+        &load, &store, &atomic, &page_crossed, &page_not_carried, &lookup, stay_in_code ? &go_on : nullptr};
 }
 
 }  // namespace weft::accel

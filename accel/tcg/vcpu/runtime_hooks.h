@@ -5,6 +5,7 @@
 
 namespace weft::accel {
 
-tcg::RuntimeHooks runtime_hooks();
+// `stay_in_code`: Settings::stay_in_code.
+tcg::RuntimeHooks runtime_hooks(bool stay_in_code);
 
 }  // namespace weft::accel

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "accel/tcg/vcpu/work_items.h"
+#include "tcg/backend.h"
 
 namespace weft {
 struct Vcpu;
@@ -26,6 +27,8 @@ class VcpuThread {
     // WorkItems::push(); of the other function it is copied, which may throw std::bad_alloc.
     virtual void post(Vcpu& vcpu, WorkItem& item) = 0;
     virtual void post_copy(Vcpu& vcpu, const WorkItem& item) = 0;
+    // tcg::RuntimeHooks::go_on. On that thread, while it runs the vCPU.
+    virtual tcg::Onward go_on(Vcpu& vcpu, tcg::ExitKind kind) = 0;
 
   protected:
     ~VcpuThread() = default;

@@ -47,6 +47,7 @@ GuestArch guest_arch(const CpuModel& model) {
         .memory_fault = nullptr,
         .deliver = deliver,
         .take_interrupt = take_interrupt,
+        .interrupt_known = interrupt_known,
         .has_work = has_work,
         .dump_registers = dump_registers,
     };
@@ -64,6 +65,7 @@ GuestArch guest_arch_user(const CpuModel& model) {
     arch.memory_fault = memory_fault;
     arch.deliver = leave_to_emulator;
     arch.take_interrupt = nullptr;
+    arch.interrupt_known = nullptr;
     arch.has_work = nullptr;
     arch.dump_registers = dump_user_registers;
     return arch;

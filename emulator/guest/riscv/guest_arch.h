@@ -14,7 +14,8 @@ GuestArch guest_arch(const CpuModel& model);
 // Hart. `time` is the accelerator's clock at 10 MHz. An exception stays recorded for the emulator, cpu/user_exception.h;
 // registers are reached by cpu/user_registers.h. TB flags are the same at all times but for frm.
 //
-// Not there, as only a machine has them: walk, bus_error, address_space, take_interrupt, has_work.
+// Not there, as only a machine has them: walk, bus_error, address_space, take_interrupt, interrupt_known,
+// has_work.
 GuestArch guest_arch_user(const CpuModel& model);
 
 }  // namespace weft::riscv

@@ -65,10 +65,15 @@ void timers_changed(State& state) {
     state.timers_seen = (state.mie & kTimers) == 0 ? 0 : due_timers(state, time_of(state)) & state.mie;
 }
 
-bool interrupts_changed(State& state) {
-    // No look at the clock: a timer that came due since the last one has its deadline to announce it.
+// A timer that came due since the last look at the clock has its deadline to announce it.
+bool interrupt_known(const void* state_pointer) {
+    const State& state = *static_cast<const State*>(state_pointer);
     const uint64_t pending = (external_bits(state) | state.timers_seen) & state.mie;
-    if (deliverable_interrupts(state, pending) == 0) {
+    return deliverable_interrupts(state, pending) != 0;
+}
+
+bool interrupts_changed(State& state) {
+    if (!interrupt_known(&state)) {
         return false;
     }
     const StateHeader& header = state_header(&state);

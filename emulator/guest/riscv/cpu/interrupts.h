@@ -30,8 +30,9 @@ void timers_changed(State& state);
 // returns that. On the vCPU's thread.
 bool interrupts_changed(State& state);
 
-// GuestArch::take_interrupt and has_work.
+// GuestArch::take_interrupt, interrupt_known and has_work.
 bool take_interrupt(void* state);
+bool interrupt_known(const void* state);
 bool has_work(const void* state);
 
 }  // namespace weft::riscv
