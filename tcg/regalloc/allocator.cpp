@@ -35,10 +35,10 @@ void Allocator::begin_first(const ir::Unit& unit) {
 
 void Allocator::begin(const ir::Unit& unit, std::span<const UnitPin> pins) {
     unit_ = &unit;
-    if (pins_ != 0 || pinned_.empty()) {
+    if (!first_is_ready_) {
         begin_first(unit);
     }
-    pins_ = pins.size();
+    first_is_ready_ = pins.empty();
     for (const UnitPin& more : pins) {
         pin(more.global, unit.temps[more.global].type, more.reg);
     }

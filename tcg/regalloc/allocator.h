@@ -160,8 +160,9 @@ class Allocator {
     RegMask kept_ = 0;   // without an owner, but worth keeping
     std::array<uint16_t, 32> owner_{};
     std::vector<HostReg> pinned_;      // by global, in this unit
-    size_t pins_ = 0;                  // of them in this unit alone
     std::vector<State> first_states_;  // of the globals, where a unit begins
+    bool first_is_ready_ =
+        false;  // pinned_, first_states_ and what goes with them are as begin_first() left them
     std::vector<State> states_;
     std::vector<int16_t> free_slots_;
     std::vector<ir::TempIndex> unit_temps_;
