@@ -1,6 +1,7 @@
 // The softmmu TLB and what stands beside it: which entries go at a flush, and which stay.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -157,6 +158,60 @@ TEST_CASE("whatever comes in whatever order, nothing that was flushed is found",
         }
     }
     CHECK(found > 10000);
+}
+
+// As above, with mappings that all spaces share, and much or little between two flushes of what they do not.
+TEST_CASE("a flush of an address space takes all that is its own, however much that is", "[tlb]") {
+    struct Mapped {
+        uint64_t host;
+        bool global;
+    };
+    uint64_t random = 7;
+    const auto below = [&random](uint64_t bound) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        return (random >> 33) % bound;
+    };
+    const auto any_page = [&] { return (below(3) << Tlb::kMaxBits | below(700)) * kPage; };
+    uint64_t found_global = 0;
+    // Tables grow in the first steps, most of them while little is cached.
+    Fixture f;
+    std::map<uint64_t, Mapped> mapped;
+    for (uint64_t step = 0; step < 6000; ++step) {
+        if (step % 60 == 0) {
+            f.tlb = Tlb();
+            mapped.clear();
+        }
+        for (uint64_t inserts = below(step % 60 < 50 ? 150 : 1500); inserts > 0; --inserts) {
+            const uint64_t page = any_page();
+            const bool global = below(3) == 0;
+            const uint64_t tag = tcg::tlb_tag(page);
+            f.tlb.insert(page, TlbEntry{tag, tag, step, page | (global ? tcg::kTlbGlobal : 0)}, 12,
+                         f.counters);
+            mapped[page] = {step, global};
+            f.tlb.find(any_page(), false, f.counters);  // victims come back
+        }
+        if (below(200) == 0) {
+            f.tlb.flush(f.counters);
+            mapped.clear();
+        } else {
+            f.tlb.flush_but_global(f.counters);
+            std::erase_if(mapped, [](const auto& page) { return !page.second.global; });
+        }
+        const auto entries = f.tlb.entries();
+        REQUIRE(f.tlb.used() == static_cast<size_t>(std::ranges::count_if(entries, [](const TlbEntry& entry) {
+                    return entry.read != tcg::kTlbInvalid;
+                })));
+        for (unsigned look = 0; look < 40; ++look) {
+            const uint64_t wanted = any_page();
+            if (const TlbEntry* const entry = f.tlb.find(wanted, false, f.counters)) {
+                const auto known = mapped.find(wanted);
+                REQUIRE(known != mapped.end());
+                REQUIRE(entry->addend == known->second.host);
+                ++found_global;
+            }
+        }
+    }
+    CHECK(found_global > 10000);
 }
 
 TEST_CASE("after a flush of everything no larger mapping is remembered", "[tlb]") {

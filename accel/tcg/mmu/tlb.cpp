@@ -91,6 +91,9 @@ TlbEntry* Tlb::insert(uint64_t vaddr, const TlbEntry& entry, unsigned page_shift
         next_victim_ = (next_victim_ + 1) % kVictims;
     }
     target = entry;
+    if ((entry.page & tcg::kTlbGlobal) == 0) {
+        note_local(target);
+    }
     return &target;
 }
 
@@ -106,6 +109,7 @@ void Tlb::resize(size_t entries) {
         }
     }
     conflicts_ = 0;
+    local_count_ = kMostLocals + 1;
 }
 
 // Forgets the entries of an aligned range of 2^shift bytes.
@@ -165,9 +169,18 @@ void Tlb::flush_but_global(VcpuCounters& counters) {
     if (empty()) {
         return;
     }
-    used_ = 0;
-    for (TlbEntry& entry : entries_) {
-        used_ += keep_if_global(entry);
+    if (local_count_ > kMostLocals) {
+        used_ = 0;
+        for (TlbEntry& entry : entries_) {
+            used_ += keep_if_global(entry);
+        }
+    } else {
+        // A place may be listed twice, and have an entry that is global or none by now.
+        for (const uint16_t place : std::span(locals_).first(local_count_)) {
+            TlbEntry& entry = entries_[place];
+            const size_t before = in_use(entry) ? 1 : 0;
+            used_ -= before - keep_if_global(entry);
+        }
     }
     uint64_t victims = 0;
     for (TlbEntry& victim : victims_) {
@@ -177,6 +190,7 @@ void Tlb::flush_but_global(VcpuCounters& counters) {
     // A table is too small by what conflicts between two flushes, or not much longer.
     conflicts_ /= 2;
     shrink_if_quiet(counters);
+    local_count_ = 0;
 }
 
 // After a flush. A smaller table is cheaper to clear.

@@ -78,6 +78,10 @@ class Tlb {
     void resize(size_t entries);
     void flush_range(uint64_t base, unsigned shift, Global global);
     void shrink_if_quiet(VcpuCounters& counters);
+    void note_local(const tcg::TlbEntry& entry) {
+        locals_[local_count_ % kMostLocals] = static_cast<uint16_t>(&entry - entries_.data());
+        ++local_count_;
+    }
 
     std::vector<tcg::TlbEntry> entries_;
     std::array<tcg::TlbEntry, kVictims> victims_;
@@ -91,6 +95,11 @@ class Tlb {
     // between them, of pages that meet in a smaller table.
     unsigned patience_ = kMinPatience;
     unsigned flushes_since_shrunk_ = 0;
+    // Where entries were cached that are not global since flush_but_global() was called last, so that it need not look at all of a
+    // table; more than kMostLocals: it has to.
+    static constexpr uint32_t kMostLocals = 256;
+    std::array<uint16_t, kMostLocals> locals_;
+    uint32_t local_count_ = 0;
     // Mappings of more than 4 KiB that there are entries of.
     PageFilter large_;
     PageFilter large_global_;

@@ -140,8 +140,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
 // `run` before that.
 tcg::Onward ExecLoop::go_on(Vcpu& vcpu, ExitKind kind) {
     StateHeader& header = vcpu.header();
-    if (header.exit_request.load(std::memory_order_acquire) != 0 || once_ || vcpu.short_turn != 0 ||
-        vcpu.exec_logged || (vcpu.debug_points != nullptr && vcpu.debug_points->any())) {
+    if (header.exit_request.load(std::memory_order_acquire) != 0 || once_ || vcpu.exec_logged ||
+        (vcpu.debug_points != nullptr && vcpu.debug_points->any())) {
         return {{}, kind};
     }
     if (kind == ExitKind::fault) {
@@ -156,10 +156,12 @@ tcg::Onward ExecLoop::go_on(Vcpu& vcpu, ExitKind kind) {
     reader_->quiescent();
     vcpu.jump_cache.process_drops();
     enter_context(vcpu);
+    const bool turn_over = vcpu.short_turn != 0 && (vcpu.fetch_mode == kUserMmuMode || vcpu.short_turn == 1);
     const uint32_t offset = vcpu.jump_cache.lookup_code(header.pc, header.context_id);
-    if (offset == JumpCache::kNone || vcpu.exec_logged) {
+    if (turn_over || offset == JumpCache::kNone || vcpu.exec_logged) {
         return {{}, ExitKind::lookup};
     }
+    vcpu.short_turn -= vcpu.short_turn != 0 ? 1 : 0;
     header.page_pc = header.pc & ~(kPageSize - 1);
     vcpu.counters.went_on.add();
     return {cache_.code_at(offset), ExitKind::lookup};
