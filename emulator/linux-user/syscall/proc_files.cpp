@@ -77,15 +77,22 @@ std::string maps_text(Process& process) {
     return text;
 }
 
+// The least mode whose user half holds all of the guest's space (privileged architecture, "Sv39", "Sv48", "Sv57"), as riscv_hwprobe's
+// highest address tells it. What the CPU model has beyond says nothing of a process: OpenJDK 21 refuses to start with sv57.
+const char* address_mode(uint64_t limit) {
+    constexpr uint64_t kSv39Half = uint64_t{1} << 38;
+    constexpr uint64_t kSv48Half = uint64_t{1} << 47;
+    return limit <= kSv39Half ? "sv39" : limit <= kSv48Half ? "sv48" : "sv57";
+}
+
 // arch/riscv/kernel/cpu.c
 std::string cpuinfo_text(Process& process) {
-    const riscv::CpuModel& cpu = *process.options().cpu;
-    const std::string_view mmu =
-        std::string_view(riscv::mmu_type(cpu)).substr(std::string_view("riscv,").size());
+    const std::string isa = riscv::isa_string(*process.options().cpu);
+    const char* const mode = address_mode(process.memory().range().limit);
     std::string text;
     for (long i = 0; i < ::sysconf(_SC_NPROCESSORS_ONLN); ++i) {
         text += fmt::format("processor\t: {}\nhart\t\t: {}\nisa\t\t: {}\nmmu\t\t: {}\nuarch\t\t: weft\n\n", i,
-                            i, riscv::isa_string(cpu), mmu);
+                            i, isa, mode);
     }
     return text;
 }
