@@ -13,6 +13,7 @@
 #include "emulator/linux-user/debug/debugger.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/library_signals.h"
+#include "emulator/linux-user/start/kernel_record.h"
 #include "emulator/linux-user/start/load_program.h"
 #include "emulator/linux-user/translated_code.h"
 
@@ -159,6 +160,7 @@ std::expected<MadeProcess, RunError> make_process(RunSettings& settings, Transla
     // The thread's name, as execve gives it.
     const std::string& name = executable->name;
     ::prctl(PR_SET_NAME, name.c_str() + (name.rfind('/') + 1), 0, 0, 0);
+    show_program(**process);
     return MadeProcess{std::move(*process), *loaded, signals};
 }
 

@@ -66,10 +66,9 @@ SyscallOutcome fstat(CallContext& call) {
 SyscallOutcome readlinkat(CallContext& call) {
     const Name name(call, call.number(0), call.arg(1));
     const int32_t size = call.number(3);
-    const std::string& program = call.process.program().path;
-    if (name.view() == ProcView::exe && !program.empty() && size > 0) {
-        const size_t length = std::min(program.size(), static_cast<size_t>(size));
-        const int64_t failed = call.write(call.arg(2), program.data(), length);
+    if (const auto program = name.program(); program && size > 0) {
+        const size_t length = std::min(program->size(), static_cast<size_t>(size));
+        const int64_t failed = call.write(call.arg(2), program->data(), length);
         return failed < 0 ? failed : static_cast<int64_t>(length);
     }
     return call.host(SYS_readlinkat, call.number(0), name.host_link(),

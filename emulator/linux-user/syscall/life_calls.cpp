@@ -132,8 +132,8 @@ SyscallOutcome execve(CallContext& call) {
     if (!path) {
         return path.error();
     }
-    if (find_view(kWorkingFolder, *path) == ProcView::exe) {
-        *path = call.process.program().path;
+    if (auto program = find_program(call.process, kWorkingFolder, *path)) {
+        *path = std::move(*program);
     }
     return execute(call, std::move(*path), call.arg(1), call.arg(2));
 }

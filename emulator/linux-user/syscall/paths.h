@@ -21,6 +21,10 @@ enum class ProcView : uint8_t { auxv, cmdline, cpuinfo, exe, maps, stat };
 // folder that it is in, whatever way leads there; a symbolic link of another name that points to a view is not. Any thread.
 std::optional<ProcView> find_view(int folder, const std::string& name);
 
+// The path of the guest's program where a name leads to the link /proc/PID/exe of `process` itself or of another one of weft's, as
+// find_view() recognises it. Any thread.
+std::optional<std::string> find_program(const Process& process, int folder, const std::string& name);
+
 // `name` below the prefix of -L if it begins with a slash and something is there; else the same.
 std::string under_prefix(const std::string& prefix, const std::string& name);
 
@@ -31,12 +35,14 @@ class Name {
     Name(const Name&) = delete;
     Name& operator=(const Name&) = delete;
 
-    // What the host is given: the text, or an address at which the host fails as it should for the guest's. /proc/self/exe has
-    // become the program's path. Valid as long as this.
+    // What the host is given: the text, or an address at which the host fails as it should for the guest's. /proc/PID/exe has
+    // become the path of the guest's program. Valid as long as this.
     uint64_t host() const { return text_ ? reinterpret_cast<uint64_t>(text_->c_str()) : address_; }
     // As host(), for calls that do not follow a link in the last place.
     uint64_t host_link() const { return link_ ? reinterpret_cast<uint64_t>(link_->c_str()) : host(); }
     std::optional<ProcView> view() const { return view_; }
+    // What the link /proc/PID/exe of this process or another one of weft's leads to; nothing if the name is no such link.
+    std::optional<std::string> program() const { return link_ ? text_ : std::nullopt; }
 
   private:
     uint64_t address_;

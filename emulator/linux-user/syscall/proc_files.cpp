@@ -7,53 +7,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "emulator/linux-user/syscall/host_proc.h"
 
 namespace weft::user {
 
 namespace {
 
-std::string file_text(const char* path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 std::string bytes_of(Process& process, const AddressRange& range) {
     std::string bytes(range.end - range.start, '\0');
     return process.memory().read(range.start, bytes.data(), bytes.size()) ? bytes : std::string();
-}
-
-// What follows the offset in a line of the host's maps.
-struct HostMapping {
-    uint64_t start = 0;
-    uint64_t end = 0;
-    std::string object;  // "fd:01 1234", device and inode
-    std::string path;
-};
-
-std::vector<HostMapping> host_mappings() {
-    std::vector<HostMapping> mappings;
-    std::istringstream maps(file_text("/proc/self/maps"));
-    for (std::string line; std::getline(maps, line);) {
-        std::istringstream words(line);
-        std::string range, permissions, offset, device, inode, path;
-        words >> range >> permissions >> offset >> device >> inode >> std::ws;
-        std::getline(words, path);
-        HostMapping mapping{.object = device + " " + inode, .path = path};
-        const char* const last = range.data() + range.size();
-        const auto dash = std::from_chars(range.data(), last, mapping.start, 16);
-        if (dash.ptr != last) {
-            std::from_chars(dash.ptr + 1, last, mapping.end, 16);
-        }
-        mappings.push_back(std::move(mapping));
-    }
-    return mappings;
 }
 
 std::string special_name(Process& process, const Interval& interval) {
@@ -80,7 +45,7 @@ std::string maps_text(Process& process) {
     MemoryCore& core = process.core();
     std::string text;
     MutexLock lock(core.space().mutex());
-    const std::vector<HostMapping> host = host_mappings();
+    const std::vector<HostMapping> host = host_mappings("/proc/self");
     core.space().tree().visit(0, core.layout().limit(), [&](const Interval& interval) {
         const Attributes& attributes = interval.attributes;
         if (attributes.kind == Kind::foreign) {
@@ -112,54 +77,48 @@ std::string maps_text(Process& process) {
     return text;
 }
 
+// The least mode whose user half holds all of the guest's space (privileged architecture, "Sv39", "Sv48", "Sv57"), as riscv_hwprobe's
+// highest address tells it. What the CPU model has beyond says nothing of a process: OpenJDK 21 refuses to start with sv57.
+const char* address_mode(uint64_t limit) {
+    constexpr uint64_t kSv39Half = uint64_t{1} << 38;
+    constexpr uint64_t kSv48Half = uint64_t{1} << 47;
+    return limit <= kSv39Half ? "sv39" : limit <= kSv48Half ? "sv48" : "sv57";
+}
+
 // arch/riscv/kernel/cpu.c
 std::string cpuinfo_text(Process& process) {
-    const riscv::CpuModel& cpu = *process.options().cpu;
-    const std::string_view mmu =
-        std::string_view(riscv::mmu_type(cpu)).substr(std::string_view("riscv,").size());
+    const std::string isa = riscv::isa_string(*process.options().cpu);
+    const char* const mode = address_mode(process.memory().range().limit);
     std::string text;
     for (long i = 0; i < ::sysconf(_SC_NPROCESSORS_ONLN); ++i) {
         text += fmt::format("processor\t: {}\nhart\t\t: {}\nisa\t\t: {}\nmmu\t\t: {}\nuarch\t\t: weft\n\n", i,
-                            i, riscv::isa_string(cpu), mmu);
+                            i, isa, mode);
     }
     return text;
 }
 
-// proc(5): the host's line with the fields that are the guest's.
+// The host's line with the fields that are the guest's.
 std::string stat_text(Process& process) {
-    std::string line = file_text("/proc/self/stat");
-    const size_t name_end = line.rfind(')');
-    if (name_end == std::string::npos) {
-        return line;
+    auto stat = host_stat("/proc/self");
+    if (!stat) {
+        return {};
     }
-    std::istringstream words(line.substr(name_end + 1));
-    std::vector<std::string> fields{std::istream_iterator<std::string>(words), {}};
-    constexpr size_t kFirst = 3;  // the field behind the name
-    const auto set = [&](size_t number, uint64_t value) {
-        if (number - kFirst < fields.size()) {
-            fields[number - kFirst] = std::to_string(value);
-        }
-    };
     const Program& program = process.program();
     {
         MutexLock lock(process.core().space().mutex());
-        set(23, process.core().space().tree().mapped_bytes());
+        stat->set(HostStat::kVirtualSize, process.core().space().tree().mapped_bytes());
     }
-    set(26, program.code.start);
-    set(27, program.code.end);
-    set(28, program.stack_start);
-    set(45, program.data.start);
-    set(46, program.data.end);
-    set(47, program.break_start);
-    set(48, program.arguments.start);
-    set(49, program.arguments.end);
-    set(50, program.environment.start);
-    set(51, program.environment.end);
-    line.resize(name_end + 1);
-    for (const std::string& field : fields) {
-        line += " " + field;
-    }
-    return line + "\n";
+    stat->set(HostStat::kStartCode, program.code.start);
+    stat->set(HostStat::kEndCode, program.code.end);
+    stat->set(HostStat::kStartStack, program.stack_start);
+    stat->set(HostStat::kStartData, program.data.start);
+    stat->set(HostStat::kEndData, program.data.end);
+    stat->set(HostStat::kStartBreak, program.break_start);
+    stat->set(HostStat::kArgumentsStart, program.arguments.start);
+    stat->set(HostStat::kArgumentsEnd, program.arguments.end);
+    stat->set(HostStat::kEnvironmentStart, program.environment.start);
+    stat->set(HostStat::kEnvironmentEnd, program.environment.end);
+    return stat->text();
 }
 
 }  // namespace

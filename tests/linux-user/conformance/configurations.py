@@ -22,8 +22,8 @@ EMPTY_FOLDER = "@FOLDER@"
 # Name: options, and the programs of an ordinary run: those that reach what the option changes.
 CONFIGURATIONS = {
     # Guest addresses are no host addresses: where each is made from the other.
-    "guest-base": (["-B", "0x200000000000"], ["clone_fork", "exec", "file_attributes", "identity_time", "ipc", "isolation", "locks_watches", "memory", "pipes_files",
-                                              "signals", "sockets", "terminals_network", "waiting_sending"]),
+    "guest-base": (["-B", "0x200000000000"], ["clone_fork", "exec", "file_attributes", "identity_time", "ipc", "isolation", "locks_watches", "memory",
+                                              "other_processes", "pipes_files", "signals", "sockets", "terminals_network", "waiting_sending"]),
     # The same, and a space that ends.
     "reserved": (["-R", "64G"], ["exec", "limits_scheduling", "memory", "signals"]),
     # Each access is compared with the end of the space.
