@@ -39,4 +39,8 @@ const DeviceType* find_device_type(std::string_view name) {
     return nullptr;
 }
 
+bool is_balloon(const DeviceType& type) {
+    return &type == &kVirtioBalloonType || &type == &kVirtioBalloonPciType;
+}
+
 }  // namespace weft::hw

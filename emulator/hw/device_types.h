@@ -13,4 +13,7 @@ std::span<const DeviceType* const> device_types();
 // By name, or by another one that QEMU has for it; null: there is none.
 const DeviceType* find_device_type(std::string_view name);
 
+// Whether it is a balloon, on whatever bus.
+bool is_balloon(const DeviceType& type);
+
 }  // namespace weft::hw

@@ -131,25 +131,33 @@ Result<> Machine::build_board(const MachineConfig& config, hw::BoardPlan& plan) 
     }
     io_ = std::move(*io);
     disk_io_ = std::move(*disk_io);
-    const bool shares_folders = std::ranges::any_of(
-        config.backends.devices,
-        [](const hw::DeviceConfig& device) { return !device.reference(hw::PropertyKind::fsdev).empty(); });
-    if (shares_folders) {
-        Result<std::unique_ptr<IoWorker>> file_io = IoWorker::create(
-            [](void* self) {
-                static_cast<Machine*>(self)->fatal("out of memory: a shared folder's request cannot be done");
-            },
-            this);
-        if (!file_io) {
-            return std::unexpected(file_io.error());
+    for (const hw::DeviceConfig& device : config.backends.devices) {
+        if (Result<> ready = serve_folder(device); !ready) {
+            return ready;
         }
-        file_io_ = std::move(*file_io);
     }
     Result<std::unique_ptr<hw::Board>> board = plan.build(config.backends, *this);
     if (!board) {
         return std::unexpected(board.error());
     }
     board_ = std::move(*board);
+    return {};
+}
+
+// Before the device is there: the thread for its files, which the first one of that kind brings.
+Result<> Machine::serve_folder(const hw::DeviceConfig& device) {
+    if (file_io_ != nullptr || device.reference(hw::PropertyKind::fsdev).empty()) {
+        return {};
+    }
+    Result<std::unique_ptr<IoWorker>> file_io = IoWorker::create(
+        [](void* self) {
+            static_cast<Machine*>(self)->fatal("out of memory: a shared folder's request cannot be done");
+        },
+        this);
+    if (!file_io) {
+        return std::unexpected(file_io.error());
+    }
+    file_io_ = std::move(*file_io);
     return {};
 }
 
@@ -346,8 +354,13 @@ void Machine::end() {
 }
 
 Result<> Machine::plug(const hw::DeviceConfig& device) {
-    if (Result<> plugged = board_->plug(device); !plugged) {
+    Result<> plugged = serve_folder(device);
+    plugged = plugged ? board_->plug(device) : plugged;
+    if (!plugged) {
         return plugged;
+    }
+    if (!device.drive_id().empty()) {
+        disks_.push_back({device.drive_id(), &device.drive()});
     }
     if (backend::NetBackend* const network = device.netdev(); network != nullptr) {
         networks_.push_back(network);
@@ -370,6 +383,9 @@ void Machine::end_released() {
         gone = board_->take_released();
         for (const hw::DeviceConfig& device : gone) {
             std::erase(networks_, device.netdev());
+            if (!device.drive_id().empty()) {
+                std::erase_if(disks_, [&](const NamedDisk& disk) { return disk.disk == &device.drive(); });
+            }
         }
     }
     for (const hw::DeviceConfig& device : gone) {
@@ -500,7 +516,7 @@ void Machine::run_file_io(void (*fn)(void* opaque), void* opaque) {
     if (deterministic_io_ != nullptr) {
         deterministic_io_->run(fn, opaque);
     } else {
-        WEFT_ASSERT(file_io_ != nullptr);  // build_board() saw the device
+        WEFT_ASSERT(file_io_ != nullptr);  // serve_folder() saw the device
         file_io_->run(fn, opaque);
     }
 }

@@ -123,6 +123,7 @@ class Machine final : public hw::MachineControl,
 
     Machine(const MachineConfig& config, MainLoop& loop, Log& log);
     Result<> build_board(const MachineConfig& config, hw::BoardPlan& plan);
+    Result<> serve_folder(const hw::DeviceConfig& device);
     Result<> start_accelerator(loader::AccelChain& accel);
     Result<> create_vcpus();
     void reset();
@@ -178,8 +179,8 @@ class Machine final : public hw::MachineControl,
     WorkQueue::Work release_work_;
 
     std::vector<backend::NetBackend*> networks_;  // the loop's thread
-    const std::vector<NamedDisk> disks_;
-    const std::optional<std::string> snapshot_;  // that it begins with
+    std::vector<NamedDisk> disks_;                // the same
+    const std::optional<std::string> snapshot_;   // that it begins with
     std::unique_ptr<hw::Board> board_;
     std::unique_ptr<IoWorker> io_;
     std::unique_ptr<IoWorker> file_io_;  // null: no device shares a folder

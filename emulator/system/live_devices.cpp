@@ -162,6 +162,9 @@ std::optional<size_t> LiveDevices::drive_named(const std::string& name) const {
 }
 
 bool LiveDevices::has(Kind kind, const std::string& name) const {
+    if (name.empty()) {
+        return false;  // nobody is called so: devices without an id have no name at all
+    }
     switch (kind) {
         case Kind::device:
             return std::ranges::any_of(
@@ -258,10 +261,13 @@ Result<> LiveDevices::remove_device(const std::string& id) {
     return machine_->ask_to_release(id);
 }
 
-// A -drive goes with its device; a block node stays, and may be another device's.
+// A -drive goes with its device; a block node stays, and may be another device's. Other functions of a slot go with the one that was named, and
+// may have no id: then the place behind the port is what they are known by.
 void LiveDevices::device_gone(const hw::DeviceConfig& gone) {
-    const auto device = std::ranges::find_if(
-        options_.devices, [&](const DeviceChoice& one) { return one.config.id() == gone.id(); });
+    const auto device = std::ranges::find_if(options_.devices, [&](const DeviceChoice& one) {
+        return one.config.id() == gone.id() && one.config.bus() == gone.bus() &&
+               one.config.pci().address == gone.pci().address;
+    });
     if (device == options_.devices.end()) {
         return;
     }

@@ -137,6 +137,13 @@ const hw::DeviceType* find_device(const std::string& name, std::vector<KeyValue>
     return hw::find_device_type(name);
 }
 
+// What the operator asks for, "the" balloon does: there is no name to tell two apart by.
+Result<> check_balloons(const Options& options, unsigned more) {
+    const auto there = std::ranges::count_if(
+        options.devices, [](const DeviceChoice& device) { return hw::is_balloon(device.config.type()); });
+    return there + more > 1 ? fail("a machine has one balloon at most") : Result<>();
+}
+
 }  // namespace
 
 Result<> parse_device(RawOptions& raw, const std::string& value) {
@@ -217,6 +224,9 @@ Result<DeviceChoice> make_device(const Options& options, const hw::DeviceType& t
     if (!config) {
         return std::unexpected(config.error());
     }
+    if (Result<> fits = hw::is_balloon(type) ? check_balloons(options, 1) : Result<>(); !fits) {
+        return std::unexpected(fits.error());
+    }
     std::vector<bool> used = used_drives(options);
     const Result<std::optional<size_t>> drive = find_drive(options, config->drive_id(), used);
     if (!drive) {
@@ -268,6 +278,9 @@ Result<> choose_devices(RawOptions& raw) {
         if (Result<> fits = check != nullptr ? check(device.config) : Result<>(); !fits) {
             return std::unexpected(fits.error().within("-device"));
         }
+    }
+    if (Result<> fits = check_balloons(options, 0); !fits) {
+        return std::unexpected(fits.error().within("-device"));
     }
     if (options.devices.size() > options.machine->max_devices) {
         return fail(fmt::format("-drive and -device: the board has slots for {} devices, not {}",

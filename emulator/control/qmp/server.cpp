@@ -41,7 +41,13 @@ void Server::migration_changed(machine::MigrationInfo::Status status) {
 }
 
 void Server::device_gone(const hw::DeviceConfig& device) {
-    if (open_) {
+    if (!open_) {
+        return;
+    }
+    // `device` is there where the device has an id.
+    if (device.id().empty()) {
+        session_.event("DEVICE_DELETED", {{"path", "/machine/peripheral-anon"}});
+    } else {
         session_.event("DEVICE_DELETED",
                        {{"device", device.id()}, {"path", "/machine/peripheral/" + device.id()}});
     }
