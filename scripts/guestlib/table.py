@@ -159,12 +159,24 @@ ROOT = r"^READY# "
 # Bounded by operations, so that each stressor does all that it verifies.
 STRESS = ("stress-ng --verify --temp-path /tmp --cpu 1 --cpu-ops 100 --atomic 1 --atomic-ops 50 --mmap 1 --mmap-ops 2 "
           "--context 1 --context-ops 500 --signal 1 --signal-ops 5000 --vm 1 --vm-ops 500 --vm-bytes 32M")
-DEBIAN = [mark("^guest login: ", PANIC + "|emergency mode"), types("root\n"), wait(r"^[^\n]*# "), types("PS1='READY# '\n"), wait(ROOT),
+LONG_STRESS = ("stress-ng --verify --temp-path /tmp --cpu 1 --atomic 1 --memcpy 1 --mmap 1 --context 1 --signal 1 --vm 1 "
+               "--vm-bytes 64M --timeout 5m")
+LOGIN = [mark("^guest login: ", PANIC + "|emergency mode"), types("root\n"), wait(r"^[^\n]*# "), types("PS1='READY# '\n"), wait(ROOT)]
+STRESS_ENDS = [wait(r"failed: 0$", "unsuccessful"), wait("successful run completed"), wait(ROOT)]
+DEBIAN_OFF = [types("poweroff\n"), wait("reboot: Power down", PANIC), end()]
+DEBIAN = [*LOGIN,
           types("systemctl is-system-running --wait\n"), wait("^running$", "^degraded$"), wait(ROOT),
           types("apt-get -q update && apt-get -q -y install hello && hello\n"), wait("^Hello, world!$", "^E: "), wait(ROOT),
           types("dpkg -s hello\n"), wait("^Status: install ok installed$"), wait(ROOT),
-          types(STRESS + "\n"), wait(r"failed: 0$", "unsuccessful"), wait("successful run completed"), wait(ROOT),
-          types("poweroff\n"), wait("reboot: Power down", PANIC), end()]
+          types(STRESS + "\n"), *STRESS_ENDS, *DEBIAN_OFF]
+
+
+def debian(files, work):
+    return ["-machine", "virt", "-smp", "4", "-m", "1G", "-nographic", "-kernel", files.image,
+            "-initrd", work / "initrd.img", "-append", "root=LABEL=rootfs rw console=ttyS0",
+            "-drive", "file=%s,format=raw,if=none,id=hd0" % (work / "root.img"),
+            "-device", "virtio-blk-device,drive=hd0", "-device", "virtio-rng-device"]
+
 
 GUESTS = [
     Guest("uboot-m", "U-Boot as -bios, in M mode: its commands, power-off",
@@ -224,11 +236,10 @@ GUESTS = [
                                "-bios", files.fw_dynamic],
           [LINUX_WORKS], needs=()),
     Guest("debian", "Debian trixie with systemd on 4 CPUs: login, apt, stress-ng --verify, a clean power-off",
-          lambda files, work: ["-machine", "virt", "-smp", "4", "-m", "1G", "-nographic", "-kernel", files.image,
-                               "-initrd", work / "initrd.img", "-append", "root=LABEL=rootfs rw console=ttyS0",
-                               "-drive", "file=%s,format=raw,if=none,id=hd0" % (work / "root.img"),
-                               "-device", "virtio-blk-device,drive=hd0", "-device", "virtio-rng-device"],
-          [DEBIAN], prepare=debian_disk, finish=lambda files, work: debian_image.check(work / "root.img"),
+          debian, [DEBIAN], prepare=debian_disk, finish=lambda files, work: debian_image.check(work / "root.img"),
           needs=("debian", "modules", "hello")),
+    Guest("debian-stress", "the same with stress-ng --verify for five minutes",
+          debian, [[*LOGIN, types(LONG_STRESS + "\n"), *STRESS_ENDS, *DEBIAN_OFF]], prepare=debian_disk,
+          finish=lambda files, work: debian_image.check(work / "root.img"), needs=("debian", "modules", "hello")),
 ]
 BY_NAME = {guest.name: guest for guest in GUESTS}
