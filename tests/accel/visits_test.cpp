@@ -2,6 +2,7 @@
 #include "accel/tcg/vcpu/visits.h"
 
 #include <catch2/catch.hpp>
+#include <utility>
 
 namespace weft::accel {
 namespace {
@@ -41,6 +42,28 @@ TEST_CASE("code that was called hot is cold no more", "[visits]") {
     CHECK(visits.cold(0x1000));
     visits.set_hot(0x1000);
     CHECK_FALSE(visits.cold(0x1000));
+}
+
+TEST_CASE("a thread goes on with what another one has counted", "[visits]") {
+    Visits first(4, 4);
+    CHECK(first.cold(0x1000));
+    CHECK(first.cold(0x1000));
+    Visits second(4, 4, first.release_counts());
+    CHECK(cold_visits(second, 0x1000) == 2);
+}
+
+TEST_CASE("however many threads there are, most code that is new is cold", "[visits]") {
+    Visits::Counts counts = Visits::make_counts(4);
+    constexpr unsigned kCodes = 200'000;
+    unsigned cold = 0;
+    for (uint64_t pc = 0; pc < kCodes;) {
+        Visits visits(4, 4, std::move(counts));
+        for (const uint64_t end = pc + 1000; pc < end; ++pc) {
+            cold += visits.cold(pc * 24) && visits.cold(pc * 24) ? 1u : 0u;
+        }
+        counts = visits.release_counts();
+    }
+    CHECK(cold > kCodes * 9 / 10);
 }
 
 TEST_CASE("however much code there is, most that is new is cold", "[visits]") {

@@ -21,11 +21,8 @@ struct VcpuArrays {
     static VcpuArrays make(uint8_t translate_after, PagesMade made) {
         return {JumpCache::make_entries(made), Visits::make_counts(translate_after)};
     }
-    // As they were made.
-    void clear() const {
-        jump_cache.clear();
-        visits.clear();
-    }
+    // For another thread.
+    void clear() const { jump_cache.clear(); }
 };
 
 // Those of vCPUs that are gone, a few. Any thread; without a lock, so that a fork(2) beside it leaves nothing locked: the child may

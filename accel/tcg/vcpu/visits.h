@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "base/zeroed_array.h"
@@ -15,13 +14,17 @@ class Visits {
     // Code is cold the first `limit` times it is met; 0: never. Until kFirst codes were met `first_limit` times, which is at least
     // `limit`, it is cold as often as that: most processes are short, and that much does not matter to the others.
     Visits(uint8_t limit, uint8_t first_limit) : Visits(limit, first_limit, make_counts(limit)) {}
-    // `counts`: of make_counts(), zeros.
-    using Counts = ZeroedArray<uint8_t>;
+    // What was counted; of make_counts(), or what another thread of the process has counted: code that is new to a thread need not be new
+    // to the process, and most threads are short.
+    struct Counts {
+        ZeroedArray<uint8_t> codes;
+        uint32_t used = 0;  // that are not zero
+    };
     Visits(uint8_t limit, uint8_t first_limit, Counts counts)
         : limit_(first_limit), later_limit_(limit), counts_(std::move(counts)) {}
     // Throws std::bad_alloc.
     static Counts make_counts(uint8_t limit) {
-        return limit == 0 ? Counts() : Counts(kEntries, PagesMade::at_once);
+        return limit == 0 ? Counts{} : Counts{ZeroedArray<uint8_t>(kEntries, PagesMade::at_once)};
     }
     // Gives them away: no visit is counted any more.
     Counts release_counts() { return std::move(counts_); }
@@ -36,9 +39,9 @@ class Visits {
             return false;
         }
         // Codes that share an entry are translated sooner. Were it never emptied, all would be in the end.
-        if (count == 0 && ++used_ == kMaxUsed) {
-            std::memset(counts_.data(), 0, kEntries);
-            used_ = 1;
+        if (count == 0 && ++counts_.used == kMaxUsed) {
+            counts_.codes.clear();
+            counts_.used = 1;
         }
         if (++count == limit_ && limit_ != later_limit_ && ++first_ == kFirst) {
             limit_ = later_limit_;
@@ -52,7 +55,7 @@ class Visits {
   private:
     // Folded first: multiplied as they are, pcs at equal distances share entries.
     uint8_t& count_of(uint64_t pc) {
-        return counts_[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)];
+        return counts_.codes[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)];
     }
 
     static constexpr unsigned kFirst = 64;
@@ -65,7 +68,6 @@ class Visits {
     const uint8_t later_limit_;
     Counts counts_;
     uint32_t first_ = 0;  // codes met limit_ times, while that is not later_limit_
-    uint32_t used_ = 0;   // entries that are not zero
 };
 
 }  // namespace weft::accel
