@@ -61,16 +61,17 @@ SyscallOutcome mincore(CallContext& call) {
         return -EFAULT;
     }
     std::vector<unsigned char> vector(std::min(pages, kGuestPage));
-    for (uint64_t done = 0; done < pages; done += vector.size()) {
-        const uint64_t count = std::min<uint64_t>(pages - done, vector.size());
-        const int64_t failed =
-            call.process.advice().resident(start + done * kGuestPage, count * kGuestPage, vector.data());
-        if (failed < 0) {
-            return failed;
+    for (uint64_t done = 0; done < pages;) {
+        const uint64_t wanted = std::min<uint64_t>(pages - done, vector.size());
+        const int64_t count =
+            call.process.advice().resident(start + done * kGuestPage, wanted * kGuestPage, vector.data());
+        if (count < 0) {
+            return count;
         }
-        if (call.write(call.arg(2) + done, vector.data(), count) < 0) {
+        if (call.write(call.arg(2) + done, vector.data(), static_cast<size_t>(count)) < 0) {
             return -EFAULT;
         }
+        done += static_cast<uint64_t>(count);
     }
     return 0;
 }
