@@ -59,12 +59,11 @@ int64_t execute(CallContext& call, std::string path, uint64_t arguments, uint64_
     }
     uint64_t room = kMostOfStrings;
     auto argv = strings_at(call, arguments, room);
-    if (!argv) {
-        return argv.error();
-    }
-    auto envp = strings_at(call, environment, room);
+    auto envp = argv ? strings_at(call, environment, room) : argv;
     if (!envp) {
-        return envp.error();
+        // Linux opens the file first.
+        const int64_t refused = lifecycle->may_execute(call.thread, path);
+        return refused < 0 ? refused : envp.error();
     }
     return lifecycle->execute(call.thread, {std::move(path), std::move(*argv), std::move(*envp)});
 }
