@@ -383,8 +383,8 @@ SysResult Advice::lock(uint64_t address, uint64_t length, unsigned flags) {
     const uint64_t start = round_down(address, kGuestPage);
     const uint64_t size = round_up(length + (address - start), kGuestPage);
     if (start + size < start) {
-        // Linux compares the size with the limit first: the host says what it is, and does nothing.
-        return core_.host().lock(core_.host_address(start), size, flags);
+        // Linux compares the size with the limit first: the host says what it is, and does nothing. With a base it might not wrap.
+        return core_.host().lock(start, size, flags);
     }
     if (size == 0) {
         return 0;
