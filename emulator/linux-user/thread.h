@@ -28,7 +28,7 @@ struct Thread {
     uint64_t clear_child_tid = 0;  // guest address of the word that is cleared and woken at the end; 0: none
     uint64_t robust_list = 0;      // guest address of the robust_list_head; 0: none
     uint64_t signal_mask = 0;      // as the guest set it; bit n - 1: signal n
-    abi::Stack alternate_stack = kNoAltStack;
+    abi::Stack alternate_stack{};  // none; without SS_DISABLE, which the kernel keeps where it was asked for
     ThreadSignals signals;
 };
 

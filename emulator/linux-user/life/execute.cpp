@@ -48,6 +48,10 @@ bool is_linkers(std::string_view variable) { return variable.starts_with("LD_");
 
 }  // namespace
 
+int64_t GuestThreads::may_execute(Thread& caller, const std::string& path) {
+    return -int64_t{check_executable(under_prefix(caller.process.options().prefix, path))};
+}
+
 int64_t GuestThreads::execute(Thread& caller, const ExecuteRequest& request) {
     const std::string& prefix = caller.process.options().prefix;
     const std::string path = under_prefix(prefix, request.path);

@@ -29,6 +29,7 @@ class GuestThreads final : public Lifecycle {
 
     // Lifecycle
     int64_t clone(Thread& caller, const CloneRequest& request) override;
+    int64_t may_execute(Thread& caller, const std::string& path) override;
     int64_t execute(Thread& caller, const ExecuteRequest& request) override;
 
   private:

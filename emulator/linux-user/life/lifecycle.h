@@ -34,6 +34,8 @@ class Lifecycle {
   public:
     virtual ~Lifecycle() = default;
     virtual int64_t clone(Thread& caller, const CloneRequest& request) = 0;
+    // What Linux says of a program's file before it looks at the arguments: 0, or why it cannot be opened to be executed.
+    virtual int64_t may_execute(Thread& caller, const std::string& path) = 0;
     // Comes back with an error only.
     virtual int64_t execute(Thread& caller, const ExecuteRequest& request) = 0;
 };

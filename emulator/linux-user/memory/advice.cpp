@@ -168,11 +168,11 @@ SysResult Advice::advise_interval(IntervalTree tree, const Interval& part, int a
 }
 
 SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
-    if (advice == kPoison || advice == kSoftOffline) {
-        return -EPERM;
-    }
+    const bool injects = advice == kPoison || advice == kSoftOffline;
     const Row* row = row_of(advice);
-    if (row == nullptr || address % kGuestPage != 0) {
+    // Whether the host's kernel knows errors of memory, it says of nothing.
+    if ((row == nullptr && (!injects || core_.host().advise(0, 0, advice) < 0)) ||
+        address % kGuestPage != 0) {
         return -EINVAL;
     }
     const uint64_t size = round_up(length, kGuestPage);
@@ -181,6 +181,9 @@ SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
     }
     if (size == 0) {
         return 0;
+    }
+    if (injects) {
+        return -EPERM;
     }
     const uint64_t end = address + size;
     return or_no_memory([&]() -> SysResult {
@@ -296,16 +299,21 @@ SysResult Advice::resident(uint64_t address, uint64_t length, unsigned char* vec
         MemoryCore::Call call(core_);
         core_.learn_growth(address, end);
         const IntervalTree tree = call.tree();
-        bool mapped = tree.first_hole(address, end) >= end;
-        tree.visit(address, end, [&](const Interval& i) {
-            mapped = mapped && i.attributes.kind != Kind::foreign;
-            return mapped;
+        uint64_t stop = std::min(end, tree.first_hole(address, end));
+        tree.visit(address, stop, [&](const Interval& i) {
+            const bool foreign = i.attributes.kind == Kind::foreign;
+            stop = foreign ? std::max(address, i.start) : stop;
+            return !foreign;
         });
-        return mapped ? core_.host().resident(core_.host_address(address), end - address, vector) : -ENOMEM;
+        if (stop == address) {
+            return end == address ? 0 : -ENOMEM;
+        }
+        const int64_t failed = core_.host().resident(core_.host_address(address), stop - address, vector);
+        return failed < 0 ? failed : static_cast<SysResult>((stop - address) / kGuestPage);
     });
 }
 
-SysResult Advice::set_locked(uint64_t start, uint64_t end, bool locked, unsigned flags) {
+SysResult Advice::set_locked(uint64_t start, uint64_t end, bool locked) {
     return or_no_memory([&]() -> SysResult {
         MemoryCore::Call call(core_);
         core_.learn_growth(start, end);
@@ -337,16 +345,34 @@ SysResult Advice::set_locked(uint64_t start, uint64_t end, bool locked, unsigned
         }
         call.commit();
         call.finish();
+        return hole < end ? -ENOMEM : 0;
+    });
+}
+
+// mm_populate(), with the errors of mlock(2): what cannot be accessed at all ends it.
+SysResult Advice::populate(uint64_t start, uint64_t end) {
+    return or_no_memory([&]() -> SysResult {
+        std::vector<Interval> parts;
+        {
+            MemoryCore::Call call(core_);
+            parts = call.edit().collect(start, end);
+        }
         for (const Interval& part : parts) {
-            if (locked && (flags & MLOCK_ONFAULT) == 0 && part.attributes.protection != 0 &&
-                part.start < hole) {
-                const uint64_t low = core_.down(part.start);
-                const bool write = (part.attributes.protection & kWrite) != 0 && !part.attributes.shared;
-                core_.host().advise(core_.host_address(low), core_.up(part.end) - low,
-                                    write ? kPopulateWrite : kPopulateRead);
+            if (part.attributes.kind == Kind::foreign) {
+                continue;
+            }
+            if (part.attributes.protection == 0) {
+                return -ENOMEM;
+            }
+            const uint64_t low = core_.down(part.start);
+            const bool write = (part.attributes.protection & kWrite) != 0 && !part.attributes.shared;
+            const SysResult failed = core_.host().advise(core_.host_address(low), core_.up(part.end) - low,
+                                                         write ? kPopulateWrite : kPopulateRead);
+            if (failed == -EFAULT || failed == -ENOMEM) {
+                return failed == -EFAULT ? -ENOMEM : -EAGAIN;
             }
         }
-        return hole < end ? -ENOMEM : 0;
+        return 0;
     });
 }
 
@@ -357,9 +383,14 @@ SysResult Advice::lock(uint64_t address, uint64_t length, unsigned flags) {
     const uint64_t start = round_down(address, kGuestPage);
     const uint64_t size = round_up(length + (address - start), kGuestPage);
     if (start + size < start) {
-        return -EINVAL;
+        // Linux compares the size with the limit first: the host says what it is, and does nothing. With a base it might not wrap.
+        return core_.host().lock(start, size, flags);
     }
-    return size == 0 ? 0 : set_locked(start, start + size, true, flags);
+    if (size == 0) {
+        return 0;
+    }
+    const SysResult failed = set_locked(start, start + size, true);
+    return failed < 0 || (flags & MLOCK_ONFAULT) != 0 ? failed : populate(start, start + size);
 }
 
 SysResult Advice::unlock(uint64_t address, uint64_t length) {
@@ -368,7 +399,7 @@ SysResult Advice::unlock(uint64_t address, uint64_t length) {
     if (start + size < start) {
         return -EINVAL;
     }
-    return size == 0 ? 0 : set_locked(start, start + size, false, 0);
+    return size == 0 ? 0 : set_locked(start, start + size, false);
 }
 
 SysResult Advice::lock_all(unsigned flags) {
@@ -376,31 +407,51 @@ SysResult Advice::lock_all(unsigned flags) {
     if ((flags & ~known) != 0 || (flags & (MCL_CURRENT | MCL_FUTURE)) == 0) {
         return -EINVAL;
     }
-    const unsigned on_fault = (flags & MCL_ONFAULT) != 0 ? unsigned{MLOCK_ONFAULT} : 0;
-    std::vector<std::pair<uint64_t, uint64_t>> runs;
+    std::vector<Interval> parts;
     const SysResult outcome = or_no_memory([&]() -> SysResult {
         MemoryCore::Call call(core_);
         call.tree().visit(0, ~uint64_t{0}, [&](const Interval& interval) {
             if (interval.attributes.kind != Kind::foreign) {
-                runs.emplace_back(interval.start, interval.end);
+                parts.push_back(interval);
             }
             return true;
         });
-        core_.lock_future = (flags & MCL_FUTURE) != 0;
-        core_.lock_future_on_fault = on_fault != 0;
         return 0;
     });
-    if (outcome < 0 || (flags & MCL_CURRENT) == 0) {
+    if (outcome < 0) {
         return outcome;
     }
-    for (const auto& [start, end] : runs) {
+    for (std::size_t i = 0; (flags & MCL_CURRENT) != 0 && i < parts.size(); ++i) {
+        const auto [start, end] = std::pair(parts[i].start, parts[i].end);
+        const SysResult failed = set_locked(start, end, true);
         // What another thread unmapped meanwhile needs no lock.
-        if (const SysResult failed = set_locked(start, end, true, on_fault);
-            failed < 0 && failed != -ENOMEM) {
-            return failed;
+        if (failed == 0 || (failed == -ENOMEM && has_hole(start, end))) {
+            continue;
+        }
+        // More than RLIMIT_MEMLOCK together: the kernel locks none then.
+        for (std::size_t done = 0; done < i; ++done) {
+            if (!parts[done].attributes.locked) {
+                set_locked(parts[done].start, parts[done].end, false);
+            }
+        }
+        return failed;
+    }
+    {
+        MemoryCore::Call call(core_);
+        core_.lock_future = (flags & MCL_FUTURE) != 0;
+        core_.lock_future_on_fault = (flags & MCL_ONFAULT) != 0;
+    }
+    for (const Interval& part : parts) {
+        if ((flags & MCL_CURRENT) != 0 && (flags & MCL_ONFAULT) == 0 && part.attributes.protection != 0) {
+            static_cast<void>(populate(part.start, part.end));
         }
     }
     return 0;
+}
+
+bool Advice::has_hole(uint64_t start, uint64_t end) {
+    MemoryCore::Call call(core_);
+    return call.tree().first_hole(start, end) < end;
 }
 
 SysResult Advice::unlock_all() {
@@ -417,7 +468,7 @@ SysResult Advice::unlock_all() {
         return 0;
     });
     for (const auto& [start, end] : runs) {
-        set_locked(start, end, false, 0);
+        set_locked(start, end, false);
     }
     return outcome;
 }

@@ -13,7 +13,7 @@ class Advice {
     SysResult advise(uint64_t address, uint64_t length, int advice);
     SysResult sync(uint64_t address, uint64_t length, int flags);
     // One byte for each guest page to `vector`, which is weft's: the caller copies it to the guest. At most `length` / 4096,
-    // rounded up, bytes.
+    // rounded up, bytes. Up to the first page that is not there: how many they are, or -ENOMEM for none.
     SysResult resident(uint64_t address, uint64_t length, unsigned char* vector);
     SysResult lock(uint64_t address, uint64_t length, unsigned flags);  // mlock2; mlock is flags 0
     SysResult unlock(uint64_t address, uint64_t length);
@@ -23,7 +23,10 @@ class Advice {
 
   private:
     SysResult advise_interval(IntervalTree tree, const Interval& part, int advice);
-    SysResult set_locked(uint64_t start, uint64_t end, bool locked, unsigned flags);
+    SysResult set_locked(uint64_t start, uint64_t end, bool locked);
+    SysResult populate(uint64_t start, uint64_t end);
+    // Not under the lock.
+    bool has_hole(uint64_t start, uint64_t end);
 
     MemoryCore& core_;
 };

@@ -19,26 +19,28 @@ namespace weft::user {
 
 namespace {
 
-constexpr int kHugeMask = 0x3f << MAP_HUGE_SHIFT;
-constexpr int kMapUninitialized = 0x4000000;
+constexpr uint64_t kHugeMask = uint64_t{0x3f} << MAP_HUGE_SHIFT;
+constexpr uint64_t kMapUninitialized = 0x4000000;
 // What the kernel knows for MAP_SHARED_VALIDATE (LEGACY_MAP_MASK and MAP_SYNC).
-constexpr int kValidated = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |
-                           kMapUninitialized | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |
-                           MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | kHugeMask | MAP_SYNC |
-                           MAP_FIXED_NOREPLACE;
+constexpr uint64_t kValidated = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |
+                                kMapUninitialized | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE |
+                                MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | kHugeMask | MAP_SYNC |
+                                MAP_FIXED_NOREPLACE;
 // Passed on to the host. MAP_POPULATE comes after the lock; of fixed places the mapper decides.
-constexpr int kPassed = MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_HUGETLB |
-                        kHugeMask | MAP_SYNC;
+constexpr uint64_t kPassed = MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE |
+                             MAP_HUGETLB | kHugeMask | MAP_SYNC;
+// MAP_HUGE_16GB: no architecture has larger pages.
+constexpr uint64_t kLargestPageShift = 34;
 constexpr uint64_t kFileEnd = uint64_t{1} << 63;
 
 }  // namespace
 
-MapRequest::MapRequest(MemoryCore& core, uint64_t address, uint64_t length, int protection, int flags, int fd,
-                       uint64_t offset)
+MapRequest::MapRequest(MemoryCore& core, uint64_t address, uint64_t length, uint64_t protection,
+                       uint64_t flags, int fd, uint64_t offset)
     : core_(core),
       address_(address),
       length_(length),
-      protection_(protection & kAllAccess),
+      protection_(static_cast<int>(protection & kAllAccess)),
       // With MAP_FIXED, MAP_FIXED_NOREPLACE decides.
       flags_(((flags & MAP_FIXED_NOREPLACE) != 0 ? flags | MAP_FIXED : flags) & ~kX86OnlyFlags),
       fd_(fd),
@@ -46,7 +48,11 @@ MapRequest::MapRequest(MemoryCore& core, uint64_t address, uint64_t length, int 
 
 bool MapRequest::is_file() const { return (flags_ & MAP_ANONYMOUS) == 0; }
 bool MapRequest::is_fixed() const { return (flags_ & MAP_FIXED) != 0; }
-int MapRequest::type() const { return flags_ & MAP_TYPE; }
+uint64_t MapRequest::type() const { return flags_ & MAP_TYPE; }
+uint64_t MapRequest::huge_page() const {
+    const uint64_t shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
+    return shift != 0 ? uint64_t{1} << shift : kHugePage;
+}
 
 SysResult MapRequest::check_arguments() {
     if (is_file()) {
@@ -54,19 +60,17 @@ SysResult MapRequest::check_arguments() {
             return failed;
         }
     }
+    const uint64_t shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
+    const bool huge = (flags_ & MAP_HUGETLB) != 0;
+    if (huge && shift != 0 && (shift < 12 || shift > kLargestPageShift)) {
+        return -EINVAL;
+    }
+    const uint64_t unit = huge ? huge_page() : kGuestPage;
     if (length_ == 0) {
         return -EINVAL;
     }
     if (length_ > core_.layout().limit()) {
         return -ENOMEM;
-    }
-    uint64_t unit = kGuestPage;
-    if ((flags_ & MAP_HUGETLB) != 0) {
-        const int shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
-        if (shift != 0 && shift < 12) {
-            return -EINVAL;
-        }
-        unit = shift != 0 ? uint64_t{1} << shift : kHugePage;
     }
     length_ = round_up(length_, unit);
     if (length_ > core_.layout().limit() || length_ == 0) {
@@ -79,6 +83,14 @@ SysResult MapRequest::check_arguments() {
 }
 
 SysResult MapRequest::check_fixed(IntervalTree tree) {
+    // The kernel's search for a place gives back a fixed one, and takes an address that could be an error for one.
+    constexpr uint64_t kLowestError = ~uint64_t{0} - 4094;
+    if (address_ >= kLowestError) {
+        return static_cast<SysResult>(address_);
+    }
+    if ((flags_ & MAP_HUGETLB) != 0 && address_ % huge_page() != 0) {
+        return -EINVAL;
+    }
     if (address_ > core_.layout().limit() - length_) {
         return -ENOMEM;
     }
@@ -134,8 +146,7 @@ SysResult MapRequest::check_object(IntervalTree tree) {
 std::optional<uint64_t> MapRequest::choose(IntervalTree tree) const {
     Layout::Request request{.size = length_, .hint = address_, .offset = offset_};
     if ((flags_ & MAP_HUGETLB) != 0) {
-        const int shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
-        request.alignment = shift != 0 ? uint64_t{1} << shift : kHugePage;
+        request.alignment = huge_page();
     } else if (!is_file() && length_ >= kHugePage) {
         request.wish = kHugePage;
     }
@@ -150,7 +161,7 @@ Attributes MapRequest::attributes() const {
     attributes.growing = (flags_ & MAP_GROWSDOWN) != 0;
     attributes.locked = (flags_ & MAP_LOCKED) != 0 || core_.lock_future;
     if ((flags_ & MAP_HUGETLB) != 0) {
-        const int shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
+        const uint64_t shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
         attributes.huge_shift = static_cast<uint8_t>(shift != 0 ? shift : 21);
     }
     return attributes;
@@ -236,8 +247,8 @@ SysResult MapRequest::place_host_map(IntervalTree before, const Split& split, ui
     if (claimed < 0) {
         return claimed;
     }
-    const SysResult placed =
-        core_.place(split.start, split.end, protection, flags_ & kPassed, is_file() ? fd_ : -1, offset);
+    const SysResult placed = core_.place(split.start, split.end, protection,
+                                         static_cast<int>(flags_ & kPassed), is_file() ? fd_ : -1, offset);
     if (placed < 0) {
         core_.unclaim(before, split.start, split.end);
         // Of MAP_FIXED over what was claimed; EEXIST would mean the host's own.

@@ -10,8 +10,8 @@ namespace weft::user {
 
 class MapRequest {
   public:
-    MapRequest(MemoryCore& core, uint64_t address, uint64_t length, int protection, int flags, int fd,
-               uint64_t offset);
+    MapRequest(MemoryCore& core, uint64_t address, uint64_t length, uint64_t protection, uint64_t flags,
+               int fd, uint64_t offset);
 
     // What can be said without the map (rules M1, M2, and of M10 the length). 0 or the negated errno.
     SysResult check_arguments();
@@ -23,7 +23,8 @@ class MapRequest {
   private:
     bool is_file() const;
     bool is_fixed() const;
-    int type() const;
+    uint64_t type() const;
+    uint64_t huge_page() const;  // of MAP_HUGETLB, in bytes
     // What is said once the address is known (do_mmap's order).
     SysResult check_object(IntervalTree tree);
     SysResult check_file();
@@ -41,7 +42,7 @@ class MapRequest {
     const uint64_t address_;
     uint64_t length_;
     const int protection_;
-    const int flags_;
+    const uint64_t flags_;
     const int fd_;
     const uint64_t offset_;
     FileFacts file_;

@@ -78,7 +78,8 @@ Stop find_stop(IntervalTree tree, uint64_t start, uint64_t end, uint8_t protecti
 
 }  // namespace
 
-SysResult Mapper::map(uint64_t address, uint64_t length, int protection, int flags, int fd, uint64_t offset) {
+SysResult Mapper::map(uint64_t address, uint64_t length, uint64_t protection, uint64_t flags, int fd,
+                      uint64_t offset) {
     if (offset % kGuestPage != 0) {
         return -EINVAL;
     }
@@ -180,10 +181,11 @@ SysResult Mapper::unmap(uint64_t address, uint64_t length) {
     });
 }
 
-SysResult Mapper::protect(uint64_t address, uint64_t length, int protection) {
-    const int grows = protection & (PROT_GROWSDOWN | PROT_GROWSUP);
-    protection &= ~(PROT_GROWSDOWN | PROT_GROWSUP);
-    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || address % kGuestPage != 0) {
+SysResult Mapper::protect(uint64_t address, uint64_t length, uint64_t protection) {
+    constexpr uint64_t kGrows = PROT_GROWSDOWN | PROT_GROWSUP;
+    const uint64_t grows = protection & kGrows;
+    protection &= ~kGrows;
+    if (grows == kGrows || address % kGuestPage != 0) {
         return -EINVAL;
     }
     if (length == 0) {
@@ -193,7 +195,7 @@ SysResult Mapper::protect(uint64_t address, uint64_t length, int protection) {
     if (size == 0 || address + size <= address) {
         return -ENOMEM;
     }
-    if ((protection & ~(kAllAccess | kProtSem)) != 0) {
+    if ((protection & ~uint64_t{kAllAccess | kProtSem}) != 0) {
         return -EINVAL;
     }
     const auto wanted = static_cast<uint8_t>(protection & kAllAccess);
@@ -260,7 +262,7 @@ SysResult Mapper::protect(uint64_t address, uint64_t length, int protection) {
     });
 }
 
-SysResult Mapper::protect_with_key(uint64_t address, uint64_t length, int protection, int key) {
+SysResult Mapper::protect_with_key(uint64_t address, uint64_t length, uint64_t protection, int key) {
     return key == -1 ? protect(address, length, protection) : -EINVAL;
 }
 

@@ -10,19 +10,22 @@
 namespace weft::user {
 
 // Flags of mmap that differ between architectures or that hosts' headers may lack, as riscv64 has them (asm-generic).
-inline constexpr int kX86OnlyFlags = 0x40 | 0x80;  // MAP_32BIT, MAP_ABOVE4G: nothing on RISC-V
+inline constexpr uint64_t kX86OnlyFlags = 0x40 | 0x80;  // MAP_32BIT, MAP_ABOVE4G: nothing on RISC-V
 
 class Mapper {
   public:
     explicit Mapper(MemoryCore& core) : core_(core) {}
 
-    SysResult map(uint64_t address, uint64_t length, int protection, int flags, int fd, uint64_t offset);
+    // Protections and flags are words: the kernel looks at the upper half of some.
+    SysResult map(uint64_t address, uint64_t length, uint64_t protection, uint64_t flags, int fd,
+                  uint64_t offset);
     SysResult unmap(uint64_t address, uint64_t length);
-    SysResult protect(uint64_t address, uint64_t length, int protection);
+    SysResult protect(uint64_t address, uint64_t length, uint64_t protection);
     // RISC-V has no keys: -1 or an error.
-    SysResult protect_with_key(uint64_t address, uint64_t length, int protection, int key);
+    SysResult protect_with_key(uint64_t address, uint64_t length, uint64_t protection, int key);
     SysResult allocate_key() const;
-    SysResult remap(uint64_t address, uint64_t length, uint64_t new_length, int flags, uint64_t new_address);
+    SysResult remap(uint64_t address, uint64_t length, uint64_t new_length, uint64_t flags,
+                    uint64_t new_address);
 
     // Takes [start, end) out of the map and gives its host pages back; the call's edit is `call`'s, and it is committed. What
     // munmap, brk and shmdt share. -EPERM for sealed intervals.

@@ -11,7 +11,7 @@ namespace weft::user {
 
 namespace {
 
-constexpr int kKnownFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+constexpr uint64_t kKnownFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 
 bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
     return a < b + b_size && b < a + a_size;
@@ -19,7 +19,7 @@ bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
 
 }  // namespace
 
-SysResult Mapper::remap(uint64_t address, uint64_t length, uint64_t new_length, int flags,
+SysResult Mapper::remap(uint64_t address, uint64_t length, uint64_t new_length, uint64_t flags,
                         uint64_t new_address) {
     const uint64_t limit = core_.layout().limit();
     const bool fixed = (flags & MREMAP_FIXED) != 0;
@@ -29,7 +29,7 @@ SysResult Mapper::remap(uint64_t address, uint64_t length, uint64_t new_length, 
     }
     const uint64_t size = round_up(length, kGuestPage);
     const uint64_t new_size = round_up(new_length, kGuestPage);
-    if (new_size == 0 || new_size > limit || (length != 0 && size == 0)) {
+    if (new_size == 0 || new_size > limit) {
         return -EINVAL;
     }
     if (fixed || keep) {
@@ -63,7 +63,7 @@ SysResult Mapper::remap(uint64_t address, uint64_t length, uint64_t new_length, 
             return -EINVAL;
         }
         const bool within = address + size <= first.end && address + size >= address;
-        const Move request{address, size, new_size, flags, new_address};
+        const Move request{address, size, new_size, static_cast<int>(flags), new_address};
         if (!fixed && !keep && size != 0) {
             if (new_size == size) {
                 return static_cast<SysResult>(address);
@@ -76,7 +76,7 @@ SysResult Mapper::remap(uint64_t address, uint64_t length, uint64_t new_length, 
                 return cut < 0 ? cut : static_cast<SysResult>(address);
             }
         }
-        if (!within && (new_size != size || keep)) {
+        if (!within && (new_size != size || (keep && !fixed))) {
             // Shrinking with MREMAP_FIXED: only what is kept has to be one mapping.
             const bool kept = fixed && new_size < size && address + new_size <= first.end;
             if (!kept) {

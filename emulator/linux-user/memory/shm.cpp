@@ -32,8 +32,12 @@ SysResult SharedMemory::attach(int id, uint64_t address, int flags) {
         return bytes;
     }
     const uint64_t size = round_up(static_cast<uint64_t>(bytes), kGuestPage);
-    if (address != 0 && !core_.layout().contains(address, size)) {
-        return -EINVAL;
+    if (address != 0 && address > core_.layout().limit() - std::min(size, core_.layout().limit())) {
+        // do_shmat() asks whether the range wraps where nothing may be there; the rest is mmap's.
+        return (flags & SHM_REMAP) == 0 && address + size < address ? -EINVAL : -ENOMEM;
+    }
+    if (address != 0 && address < core_.layout().minimum()) {
+        return -EPERM;
     }
     return or_no_memory([&]() -> SysResult {
         MemoryCore::Call call(core_);

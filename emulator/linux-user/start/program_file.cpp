@@ -37,7 +37,8 @@ ExecResult<UniqueFd> open_to_execute(const std::string& path) {
     // Opening a FIFO must not wait, nor a terminal become this process's.
     UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!file) {
-        return system_error(path, errno);
+        // ENXIO: a socket or its like, of which Linux says that it cannot be executed.
+        return errno == ENXIO ? about(path, {EACCES, "not a regular file"}) : system_error(path, errno);
     }
     struct ::stat status{};
     if (::fstat(file.get(), &status) != 0) {
@@ -155,6 +156,14 @@ ExecResult<Executable> open_executable(ExecRequest request) {
         found.interpreter = std::move(*interpreter);
     }
     return found;
+}
+
+int check_executable(const std::string& path) {
+    if (path.empty()) {
+        return ENOENT;
+    }
+    const auto file = open_to_execute(path);
+    return file ? 0 : file.error().number;
 }
 
 std::string canonical_path(const ProgramFile& file) {

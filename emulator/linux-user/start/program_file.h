@@ -52,6 +52,9 @@ struct Executable {
 // Errors are those of execve(2), in Linux' order, but that a file must be readable too. Messages name the file.
 ExecResult<Executable> open_executable(ExecRequest request);
 
+// What execve(2) says of the file alone, before its arguments: an errno, or 0.
+int check_executable(const std::string& path);
+
 // An absolute path without symbolic links of an open file, as /proc/self/exe shows it; `path` where /proc cannot say.
 std::string canonical_path(const ProgramFile& file);
 

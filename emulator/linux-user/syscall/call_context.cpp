@@ -13,20 +13,18 @@ int64_t CallContext::write(uint64_t address, const void* from, size_t size) {
 }
 
 uint64_t CallContext::pointer(uint64_t address, uint64_t size) const {
-    if (address == 0) {
-        return 0;
-    }
-    const GuestRange& range = process.memory().range();
-    if (!range.holds(address, size)) {
-        return kBadAddress;
-    }
-    process.memory().kernel_writes(address, size);
-    return range.base + address;
+    return host_pointer(process.memory().range(), process.memory(), address, size);
 }
 
 uint64_t CallContext::place(uint64_t address, uint64_t size) const {
     const GuestRange& range = process.memory().range();
-    return range.holds(address, size) ? range.base + address : kBadAddress | address % kGuestPage;
+    if (range.holds(address, size)) {
+        return range.base + address;
+    }
+    // What wraps, in whole pages, is to wrap.
+    constexpr uint64_t kLastPage = ~(kGuestPage - 1);
+    const bool wraps = address >= kLastPage || address + size < address;
+    return (wraps ? kLastPage : kBadAddress) | address % kGuestPage;
 }
 
 namespace {

@@ -65,7 +65,7 @@ class CallContext {
     }
     int64_t write(uint64_t address, const void* from, size_t size);
 
-    // What the host's kernel is given for a guest address: kBadAddress if not all of it is the guest's; null stays null.
+    // What the host's kernel is given for a guest address (host_pointer()).
     uint64_t pointer(uint64_t address, uint64_t size) const;
 
     // The host's call by its number on the host; pointers are weft's.

@@ -115,11 +115,13 @@ SyscallOutcome dup3(CallContext& call) {
 
 SyscallOutcome fcntl(CallContext& call) {
     const FcntlCommand* row = std::ranges::find(kFcntlCommands, call.number(1), &FcntlCommand::command);
-    if (row == std::end(kFcntlCommands)) {
-        return -EINVAL;  // as of a kernel that does not know it: its argument may be a pointer
-    }
     if (is_own(call, call.number(0))) {
         return -EBADF;
+    }
+    if (row == std::end(kFcntlCommands)) {
+        // As of a kernel that does not know it, for its argument may be a pointer. The descriptor comes first.
+        constexpr int kNoCommand = -1;
+        return call.host(SYS_fcntl, call.bits(0), kNoCommand, 0);
     }
     uint64_t argument = call.arg(2);
     if (row->pointed != 0) {

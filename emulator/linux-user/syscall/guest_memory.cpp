@@ -37,7 +37,26 @@ bool GuestMemory::read(uint64_t address, void* to, size_t size) {
     });
 }
 
+template <class Word>
+bool GuestMemory::write_word(uint64_t address, const void* from) {
+    Word word;
+    std::memcpy(&word, from, sizeof(word));
+    return copy(address, sizeof(word), [word](uint64_t to, size_t, size_t, faulting::Fault* fault) {
+        return faulting::store(to, word, fault) ? sizeof(word) : 0;
+    });
+}
+
 bool GuestMemory::write(uint64_t address, const void* from, size_t size) {
+    switch (size) {
+        case sizeof(uint16_t):
+            return write_word<uint16_t>(address, from);
+        case sizeof(uint32_t):
+            return write_word<uint32_t>(address, from);
+        case sizeof(uint64_t):
+            return write_word<uint64_t>(address, from);
+        default:
+            break;
+    }
     return copy(address, size, [from](uint64_t to, size_t done, size_t left, faulting::Fault* fault) {
         return faulting::copy_out(to, static_cast<const std::byte*>(from) + done, left, fault);
     });

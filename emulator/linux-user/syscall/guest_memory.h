@@ -32,6 +32,7 @@ class GuestMemory final : public GuestAccess {
     void connect(AccessFaults* faults) { faults_ = faults; }
 
     bool read(uint64_t address, void* to, size_t size) override;
+    // A word of up to eight bytes is written whole or not at all, as the kernel's put_user() does.
     bool write(uint64_t address, const void* from, size_t size) override;
     void kernel_writes(uint64_t address, uint64_t size) override;
 
@@ -39,6 +40,8 @@ class GuestMemory final : public GuestAccess {
     std::expected<std::string, int> string(uint64_t address, size_t limit);
 
   private:
+    template <class Word>
+    bool write_word(uint64_t address, const void* from);
     template <class Copy>
     bool copy(uint64_t address, size_t size, Copy copy);
 

@@ -67,18 +67,30 @@ constexpr uint64_t kMaxCopied = 1024;
 
 constexpr size_t kFewBytes = 256;
 
+// MAX_RW_COUNT of linux/fs.h: whatever a size says, one buffer gets or gives no more.
+constexpr uint64_t kMostTransferred = 0x7fff'f000;
+
+// The kernel looks at the alignment of some addresses (futex(2)) before it uses them.
+constexpr uint64_t kAlignment = sizeof(uint64_t) - 1;
+constexpr bool is_bad(uint64_t host) { return (host & ~kAlignment) == kBadAddress; }
+
 }  // namespace
 
-uint64_t HostCall::pointer(uint64_t guest, uint64_t size) const {
+uint64_t host_pointer(const GuestRange& range, GuestAccess& access, uint64_t guest, uint64_t size) {
     if (guest == 0) {
         return 0;  // null means something to most calls
     }
-    if (!range_.holds(guest, size)) {
-        return kBadAddress;
+    const uint64_t used = std::min(size, kMostTransferred);
+    if (!range.holds(guest, used)) {
+        return kBadAddress | (guest & kAlignment);
     }
     // Whichever way it goes: few pages are concerned.
-    access_.kernel_writes(guest, size);
-    return range_.base + guest;
+    access.kernel_writes(guest, used);
+    return range.base + guest;
+}
+
+uint64_t HostCall::pointer(uint64_t guest, uint64_t size) const {
+    return host_pointer(range_, access_, guest, size);
 }
 
 uint64_t HostCall::extent_bytes(const Syscall& call, const Arg& arg,
@@ -112,7 +124,7 @@ HostCall::HostCall(const Syscall& call, const std::array<uint64_t, 6>& guest, co
             case ArgKind::pointer: {
                 const uint64_t size = extent_bytes(call, arg, guest);
                 args_[i] = pointer(guest[i], size);
-                if (!inner_pointers(arg.type).empty() && args_[i] != 0 && args_[i] != kBadAddress) {
+                if (!inner_pointers(arg.type).empty() && args_[i] != 0 && !is_bad(args_[i])) {
                     args_[i] = structs(guest[i], arg.type, size / struct_size(arg.type), arg.direction);
                 }
                 break;
@@ -141,7 +153,7 @@ bool HostCall::convert(uint8_t* bytes, Struct type) {
             std::memcpy(&length, bytes + inner.length_offset, inner.length_bytes);
         }
         uint64_t to = pointer(from, saturating_mul(length, struct_size(inner.type)));
-        if (to != 0 && to != kBadAddress && !inner_pointers(inner.type).empty()) {
+        if (to != 0 && !is_bad(to) && !inner_pointers(inner.type).empty()) {
             to = structs(from, inner.type, length, Direction::in);
         }
         changed = changed || to != from;

@@ -25,6 +25,11 @@ struct GuestRange {
 // No user-space address on any host: the kernel's half.
 inline constexpr uint64_t kBadAddress = 0xffff'8000'0000'0000;
 
+// What the host's kernel is given for a guest address: an address of kBadAddress's word, aligned as the guest's is, if not all of `size`
+// bytes is the guest's; null stays null. Of a buffer that is longer than what the kernel transfers at once (MAX_RW_COUNT), so much has
+// to be.
+uint64_t host_pointer(const GuestRange& range, GuestAccess& access, uint64_t guest, uint64_t size);
+
 class HostCall {
   public:
     // `access` reads the guest's structs that hold pointers; what it cannot read the kernel cannot either, and it gets the

@@ -123,6 +123,10 @@ constexpr IoctlRow kRequests[] = {
     {SIOCGPGRP, kInt},
     {0x8906 /* SIOCGSTAMP */, kTime},
     {0x8907 /* SIOCGSTAMPNS */, kTime},
+    {0xb701 /* NS_GET_USERNS */, kNumber},
+    {0xb702 /* NS_GET_PARENT */, kNumber},
+    {0xb703 /* NS_GET_NSTYPE */, kNumber},
+    {0xb704 /* NS_GET_OWNER_UID */, kInt},
 };
 
 // Encoded sizes whose structs hold no pointer, so that they pass with every guest base.
@@ -145,6 +149,12 @@ constexpr uint32_t kPlainEncoded[] = {
     FS_IOC_FSGETXATTR,
     FS_IOC_FSSETXATTR,
     FICLONERANGE,
+    FIDEDUPERANGE,
+    0xc020660b /* FS_IOC_FIEMAP */,
+    0x40085400 /* TFD_IOC_SET_TICKS */,
+    0x40088a01 /* EPIOCSPARAMS */,
+    0x80088a02 /* EPIOCGPARAMS */,
+    0xc048ff0b /* PIDFD_GET_INFO */,
     FIFREEZE,
     FITHAW,
     FITRIM,

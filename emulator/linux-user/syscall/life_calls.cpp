@@ -59,12 +59,11 @@ int64_t execute(CallContext& call, std::string path, uint64_t arguments, uint64_
     }
     uint64_t room = kMostOfStrings;
     auto argv = strings_at(call, arguments, room);
-    if (!argv) {
-        return argv.error();
-    }
-    auto envp = strings_at(call, environment, room);
+    auto envp = argv ? strings_at(call, environment, room) : argv;
     if (!envp) {
-        return envp.error();
+        // Linux opens the file first.
+        const int64_t refused = lifecycle->may_execute(call.thread, path);
+        return refused < 0 ? refused : envp.error();
     }
     return lifecycle->execute(call.thread, {std::move(path), std::move(*argv), std::move(*envp)});
 }
@@ -109,7 +108,10 @@ SyscallOutcome clone3(CallContext& call) {
         }
     }
     constexpr uint64_t kSignalMask = 0xff;
-    if ((args.flags & (kSignalMask | CLONE_DETACHED)) != 0 || args.exit_signal > 64 ||
+    constexpr uint64_t kLegacyFlags = 0xffff'ffff;
+    constexpr uint64_t kKnown = kLegacyFlags | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
+    if ((args.flags & ~kKnown) != 0 || (args.flags & (kSignalMask | CLONE_DETACHED)) != 0 ||
+        args.exit_signal > 64 ||
         ((args.flags & (CLONE_THREAD | CLONE_PARENT)) != 0 && args.exit_signal != 0) ||
         (args.stack == 0) != (args.stack_size == 0)) {
         return -EINVAL;
@@ -193,7 +195,13 @@ SyscallOutcome set_robust_list(CallContext& call) {
 SyscallOutcome get_robust_list(CallContext& call) {
     const int32_t tid = call.number(0);
     if (tid != 0 && tid != call.thread.tid) {
-        return -EPERM;
+        if (call.process.core().config().base == 0) {
+            return call.pass();
+        }
+        // Another's list is at addresses of the host's.
+        uint64_t list = 0, size = 0;
+        const int64_t failed = call.host(SYS_get_robust_list, tid, &list, &size);
+        return failed < 0 ? failed : -EPERM;
     }
     constexpr uint64_t kSize = 24;
     const int64_t failed = call.write(call.arg(2), kSize);

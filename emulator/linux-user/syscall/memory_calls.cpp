@@ -13,18 +13,18 @@ SyscallOutcome brk(CallContext& call) {
     return heap != nullptr ? static_cast<int64_t>(heap->set(call.arg(0))) : 0;
 }
 SyscallOutcome mmap(CallContext& call) {
-    return call.process.mapper().map(call.arg(0), call.arg(1), call.number(2), call.number(3), call.number(4),
+    return call.process.mapper().map(call.arg(0), call.arg(1), call.arg(2), call.arg(3), call.number(4),
                                      call.arg(5));
 }
 SyscallOutcome munmap(CallContext& call) { return call.process.mapper().unmap(call.arg(0), call.arg(1)); }
 SyscallOutcome mprotect(CallContext& call) {
-    return call.process.mapper().protect(call.arg(0), call.arg(1), call.number(2));
+    return call.process.mapper().protect(call.arg(0), call.arg(1), call.arg(2));
 }
 SyscallOutcome mremap(CallContext& call) {
-    return call.process.mapper().remap(call.arg(0), call.arg(1), call.arg(2), call.number(3), call.arg(4));
+    return call.process.mapper().remap(call.arg(0), call.arg(1), call.arg(2), call.arg(3), call.arg(4));
 }
 SyscallOutcome pkey_mprotect(CallContext& call) {
-    return call.process.mapper().protect_with_key(call.arg(0), call.arg(1), call.number(2), call.number(3));
+    return call.process.mapper().protect_with_key(call.arg(0), call.arg(1), call.arg(2), call.number(3));
 }
 SyscallOutcome pkey_alloc(CallContext& call) { return call.process.mapper().allocate_key(); }
 SyscallOutcome pkey_free(CallContext&) { return -EINVAL; }  // none was ever given
@@ -61,16 +61,17 @@ SyscallOutcome mincore(CallContext& call) {
         return -EFAULT;
     }
     std::vector<unsigned char> vector(std::min(pages, kGuestPage));
-    for (uint64_t done = 0; done < pages; done += vector.size()) {
-        const uint64_t count = std::min<uint64_t>(pages - done, vector.size());
-        const int64_t failed =
-            call.process.advice().resident(start + done * kGuestPage, count * kGuestPage, vector.data());
-        if (failed < 0) {
-            return failed;
+    for (uint64_t done = 0; done < pages;) {
+        const uint64_t wanted = std::min<uint64_t>(pages - done, vector.size());
+        const int64_t count =
+            call.process.advice().resident(start + done * kGuestPage, wanted * kGuestPage, vector.data());
+        if (count < 0) {
+            return count;
         }
-        if (call.write(call.arg(2) + done, vector.data(), count) < 0) {
+        if (call.write(call.arg(2) + done, vector.data(), static_cast<size_t>(count)) < 0) {
             return -EFAULT;
         }
+        done += static_cast<uint64_t>(count);
     }
     return 0;
 }

@@ -31,6 +31,11 @@ int64_t remote_vectors(CallContext& call) {
 // Of calls that begin with a range of addresses.
 int64_t pass_with_place(CallContext& call) {
     std::array<uint64_t, 6> args = call.args();
+    const uint64_t limit = call.process.memory().range().limit;
+    // What goes on behind the guest's space, and does not wrap, ends with it: there is no more behind it.
+    if (args[0] < limit && args[0] + args[1] >= args[0]) {
+        args[1] = std::min(args[1], limit - args[0]);
+    }
     args[0] = call.place(args[0], args[1]);
     return call.pass(args);
 }

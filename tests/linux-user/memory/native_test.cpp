@@ -99,7 +99,10 @@ class GuestCalls : public Calls {
     SysResult sync(uint64_t a, uint64_t n, int f) override { return advice_.sync(to(a), n, f); }
     SysResult resident(uint64_t a, uint64_t n) override {
         unsigned char vector[64];
-        return advice_.resident(to(a), n, vector);
+        // As many pages as there are before a hole, where the call goes on and finds none.
+        const SysResult count = advice_.resident(to(a), n, vector);
+        const uint64_t wanted = round_up(n, kGuestPage) / kGuestPage;
+        return count < 0 ? count : static_cast<uint64_t>(count) == wanted ? 0 : -ENOMEM;
     }
     SysResult lock(uint64_t a, uint64_t n, unsigned f) override { return advice_.lock(to(a), n, f); }
     SysResult unlock(uint64_t a, uint64_t n) override { return advice_.unlock(to(a), n); }
