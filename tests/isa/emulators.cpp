@@ -78,8 +78,11 @@ std::optional<Emulator> find_peer() {
 
 Emulator make_weft(const std::string& program, const std::string& modules, const std::string& way) {
     // Programs run most of their code once: nothing but translations, or as few as there can be.
-    const std::string accel =
-        way == "run" ? "tcg,translate-after=255" : "tcg,translate-after=0,backend=" + way;
+    const std::string accel = way == "run"      ? "tcg,translate-after=255"
+                              : way == "one"    ? "tcg,one-insn-per-tb=on"
+                              : way == "single" ? "tcg,thread=single"
+                              : way == "insn"   ? "tcg,thread=single,clock=insn"
+                                                : "tcg,translate-after=0,backend=" + way;
     return {"weft",
             {program, "-module-dir", modules, "-accel", accel, "-M", "virt", "-m", "128M", "-bios", "none",
              "-nographic", "-cpu", kWeftCpu}};

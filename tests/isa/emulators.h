@@ -17,7 +17,8 @@ struct Emulator {
 std::optional<Emulator> find_peer();
 
 // weft-system-riscv64 at `program`, with the accelerators in `modules`. `way`: native or interp, where everything is
-// translated for that backend, or run, where everything that GuestArch::run takes on runs without a translation.
+// translated for that backend, or run, where everything that GuestArch::run takes on runs without a translation; by hand also one, with an
+// instruction a translation, single, with one thread, and insn, with the clock that counts instructions.
 Emulator make_weft(const std::string& program, const std::string& modules, const std::string& way);
 
 struct RunResult {

@@ -31,7 +31,8 @@ TestOptions parse_options(int argc, char** argv) {
     }
     if (options.guests.empty() || options.weft.empty() || options.way.empty()) {
         fmt::print(stderr,
-                   "usage: {} GUEST... --weft=PROGRAM|peer --modules=FOLDER --way=native|interp|run\n",
+                   "usage: {} GUEST... --weft=PROGRAM|peer --modules=FOLDER "
+                   "--way=native|interp|run|one|single|insn\n",
                    argv[0]);
         std::exit(2);
     }

@@ -162,6 +162,21 @@ void of_read_only_pages() {
     }
 }
 
+// SC without a reservation fails, but where it may not store it is a fault (unprivileged specification, Zalrsc).
+void without_reservation() {
+    const uint64_t space = make_space(kTables, kReserved, 1);
+    constexpr uint64_t kRights[] = {kPteR, kPteR | kPteX, kPteX, kPteR | kPteW};
+    for (const uint64_t rights : kRights) {
+        word(kTables + 8192) = leaf(kReserved, kPteV | kPteA | kPteD | rights);
+        word(kReserved) = kValue;
+        out_state("sc alone", probe(f_sc_w, supervisor, 0, space, kPage, kNew));
+        out_line("memory", word(kReserved));
+    }
+    // The other emulator says that it failed.
+    constexpr uint64_t kStoreAccess = 7;
+    out_line("sc of nothing", on_peer() ? kStoreAccess : probe(f_sc_w, supervisor, 0, 0, kBeyondRam).cause);
+}
+
 }  // namespace
 
 void system_main() {
@@ -169,4 +184,5 @@ void system_main() {
     without_atomics();
     no_effect_on_devices();
     of_read_only_pages();
+    without_reservation();
 }

@@ -1,6 +1,6 @@
 // Reservations of the A extension, Zawrs, and pause.
 //
-// LR/SC is a compare-and-swap with the value that LR loaded. SC to another address or of another size fails.
+// LR/SC is a compare-and-swap with the value that LR loaded. SC to another address or of another size fails, and changes nothing.
 //
 // What is reserved is memory, and the address that is compared is a virtual one. So whatever may make it mean other memory
 // ends the reservation: traps, MRET and SRET, writes of satp and of what mstatus says about loads and stores, SFENCE.VMA
@@ -19,7 +19,6 @@ namespace weft::riscv::semantics {
 using ir::Cond;
 using ir::I32;
 using ir::I64;
-using ir::Label;
 using ir::MemOp;
 using ir::Opcode;
 using ir::Type;
@@ -56,37 +55,28 @@ void load_reserved(Translator& t, const Insn& insn, unsigned size) {
     }
 }
 
-// The value in memory before, sign-extended, having tried to replace the reserved one by rs2.
-I64 exchange_reserved(Translator& t, const Insn& insn, unsigned size) {
+// The value in memory before, sign-extended, having tried to replace the reserved one by `desired`.
+I64 exchange_reserved(Translator& t, const Insn& insn, unsigned size, I64 desired) {
     ir::Builder& b = t.b();
     if (size == kDouble) {
-        return b.atomic_cmpxchg(t.x(insn.rs1), res_value(t), t.x(insn.rs2), memop(t, insn, size));
+        return b.atomic_cmpxchg(t.x(insn.rs1), res_value(t), desired, memop(t, insn, size));
     }
     const I32 expected = b.extrl_i64_i32(res_value(t));
-    const I32 desired = b.extrl_i64_i32(t.x(insn.rs2));
-    return b.ext_i32_i64(b.atomic_cmpxchg(t.x(insn.rs1), expected, desired, memop(t, insn, size)));
+    return b.ext_i32_i64(
+        b.atomic_cmpxchg(t.x(insn.rs1), expected, b.extrl_i64_i32(desired), memop(t, insn, size)));
 }
 
 void store_conditional(Translator& t, const Insn& insn, unsigned size) {
     ir::Builder& b = t.b();
-    const Label aligned = b.new_label();
-    const Label failed = b.new_label();
-    const Label done = b.new_label();
-
-    // A misaligned address raises whether or not the reservation holds.
-    b.brcond(Cond::tsteq, t.x(insn.rs1), b.imm((1u << size) - 1), aligned);
-    t.raise_here(Exception::store_misaligned, t.x(insn.rs1));
-
-    b.set_label(aligned);
-    b.brcond(Cond::ne, res_address(t), reservation_key(t, insn, size), failed);
-    const I64 before = exchange_reserved(t, insn, size);
-    t.emit_x(insn.rd, Opcode::setcond, Type::i64, static_cast<uint8_t>(Cond::ne), 0, before, res_value(t));
-    b.br(done);
-
-    b.set_label(failed);
-    t.set_x(insn.rd, b.imm(1));
-
-    b.set_label(done);
+    // SC that fails has to be allowed to store nonetheless (unprivileged specification, Zalrsc): it exchanges a value for itself.
+    const I64 key = reservation_key(t, insn, size);
+    const I64 desired = b.movcond(Cond::eq, res_address(t), key, t.x(insn.rs2), res_value(t));
+    const I64 before = exchange_reserved(t, insn, size, desired);
+    const I64 elsewhere = b.setcond(Cond::ne, res_address(t), key);
+    const I64 changed = b.setcond(Cond::ne, before, res_value(t));
+    if (insn.rd != 0) {
+        t.set_x(insn.rd, Opcode::or_, elsewhere, changed);
+    }
     b.mov(res_address(t), b.imm(kNoReservation));
 }
 
