@@ -35,7 +35,8 @@ inline constexpr uint64_t kIntSti = uint64_t{1} << 5;
 inline constexpr uint64_t kIntMti = uint64_t{1} << 7;
 inline constexpr uint64_t kIntSei = uint64_t{1} << 9;
 inline constexpr uint64_t kIntMei = uint64_t{1} << 11;
-inline constexpr uint64_t kIntSupervisor = kIntSsi | kIntSti | kIntSei;
+inline constexpr uint64_t kIntLcofi = uint64_t{1} << 13;  // Sscofpmf
+inline constexpr uint64_t kIntSupervisor = kIntSsi | kIntSti | kIntSei | kIntLcofi;
 inline constexpr uint64_t kIntAll = kIntSupervisor | kIntMsi | kIntMti | kIntMei;
 
 // menvcfg and senvcfg, privileged specification 3.1.18 and 4.1.10; Sstc, Zicbom and Zicboz ("CMO"), Svadu, Svpbmt.
@@ -57,6 +58,14 @@ inline constexpr uint64_t kStateenSe = uint64_t{1} << 63;
 inline constexpr uint64_t kCounterCy = 1;
 inline constexpr uint64_t kCounterTm = 2;
 inline constexpr uint64_t kCounterIr = 4;
+
+// mhpmevent, "Sscofpmf"; the same fields in mcyclecfg and minstretcfg, "Smcntrpmf".
+inline constexpr uint64_t kEventOf = uint64_t{1} << 63;    // the counter has overflowed
+inline constexpr uint64_t kEventMinh = uint64_t{1} << 62;  // it does not count in M mode
+inline constexpr uint64_t kEventSinh = uint64_t{1} << 61;
+inline constexpr uint64_t kEventUinh = uint64_t{1} << 60;
+inline constexpr uint64_t kEventInhibitions = kEventMinh | kEventSinh | kEventUinh;
+inline constexpr uint64_t kEventNumber = (uint64_t{1} << 56) - 1;
 
 // satp, privileged specification 4.1.11.
 inline constexpr unsigned kSatpModeShift = 60;

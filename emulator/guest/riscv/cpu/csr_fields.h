@@ -50,11 +50,12 @@ bool sstateen_allowed(const State& state, unsigned number);
 bool senvcfg_allowed(const State& state, unsigned number);
 
 // csr_counter.cpp
-uint64_t read_cycle(const State& state, unsigned number);
-void write_cycle(State& state, unsigned number, uint64_t value, uint64_t mask);
-uint64_t read_instret(const State& state, unsigned number);
-void write_instret(State& state, unsigned number, uint64_t value, uint64_t mask);
+uint64_t read_counter(const State& state, unsigned number);  // of M mode and of the others
+void write_counter(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_time(const State& state, unsigned number);
+uint64_t read_event(const State& state, unsigned number);  // mhpmevent, mcyclecfg, minstretcfg
+void write_event(State& state, unsigned number, uint64_t value, uint64_t mask);
+uint64_t read_scountovf(const State& state, unsigned number);
 void write_mcountinhibit(State& state, unsigned number, uint64_t value, uint64_t mask);
 bool counter_allowed(const State& state, unsigned number);
 

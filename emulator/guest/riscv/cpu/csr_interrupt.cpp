@@ -1,5 +1,6 @@
 #include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/cpu/interrupts.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 
 namespace weft::riscv {
 namespace {
@@ -9,6 +10,7 @@ bool has_sstc(const State& state) { return (state.menvcfg & kEnvcfgStce) != 0; }
 // Other threads drive bits of the same word, so a write touches no bit but those that the instruction names.
 // That is what 3.1.9 asks of SEIP, too: the interrupt controller's line takes no part in a read-modify-write.
 void change_mip(State& state, uint64_t value, uint64_t mask) {
+    pmu_note_overflows(state);  // what came before the write is overwritten by it
     if ((mask & value) != 0) {
         state.mip.fetch_or(mask & value);
     }
@@ -16,6 +18,12 @@ void change_mip(State& state, uint64_t value, uint64_t mask) {
         state.mip.fetch_and(~(mask & ~value));
     }
     interrupts_changed(state);
+}
+
+// 3.1.9: interrupts of S mode and Sscofpmf are there with these.
+uint64_t known_interrupts(const State& state, uint64_t interrupts) {
+    interrupts &= has(state, Extension::s) ? ~uint64_t{0} : ~kIntSupervisor;
+    return has(state, Extension::sscofpmf) ? interrupts : interrupts & ~kIntLcofi;
 }
 
 // 3.1.18: fields of extensions that are not there are read-only zero. CBIE 2 is reserved.
@@ -41,15 +49,15 @@ uint64_t read_mip(const State& state, unsigned) { return mip_value(state); }
 
 void write_mip(State& state, unsigned, uint64_t value, uint64_t mask) {
     // Sstc: with menvcfg.STCE, STIP is the timer's and read-only.
-    mask &= has(state, Extension::s) ? ~uint64_t{0} : ~kIntSupervisor;
+    mask = known_interrupts(state, mask);
     change_mip(state, value, has_sstc(state) ? mask & ~kIntSti : mask);
 }
 
 void write_mie(State& state, unsigned, uint64_t value, uint64_t) {
-    value &= has(state, Extension::s) ? ~uint64_t{0} : ~kIntSupervisor;
+    value = known_interrupts(state, value);
     const uint64_t changed = state.mie ^ value;
     state.mie = value;
-    if ((changed & (kIntMti | kIntSti)) != 0) {
+    if ((changed & (kIntMti | kIntSti | kIntLcofi)) != 0) {
         timers_changed(state);
     }
     interrupts_changed(state);
@@ -70,7 +78,7 @@ void write_sie(State& state, unsigned number, uint64_t value, uint64_t mask) {
 }
 
 void write_mideleg(State& state, unsigned, uint64_t value, uint64_t) {
-    state.mideleg = value;
+    state.mideleg = known_interrupts(state, value);
     interrupts_changed(state);
 }
 

@@ -5,6 +5,7 @@
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 
 namespace weft::riscv {
 namespace {
@@ -42,8 +43,6 @@ void clear(State& state, const void* model) {
                                     &State::satp,
                                     &State::exception_cause,
                                     &State::exception_tval,
-                                    &State::mcycle_base,
-                                    &State::minstret_base,
                                     &State::timers_seen}) {
         state.*field = 0;
     }
@@ -51,6 +50,7 @@ void clear(State& state, const void* model) {
     // otherwise.
     state.menvcfg = (has(state, Extension::svpbmt) ? kEnvcfgPbmte : 0) |
                     (has(state, Extension::svadu) && !has(state, Extension::svade) ? kEnvcfgAdue : 0);
+    pmu_reset(state);
     state.in_process = false;
     state.exception_fault = MemoryFault::unmapped;
     std::ranges::fill(state.pmpcfg, uint8_t{0});

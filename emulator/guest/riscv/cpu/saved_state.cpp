@@ -3,6 +3,7 @@
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 
 namespace weft::riscv {
 namespace {
@@ -83,14 +84,29 @@ void visit_csrs(State& state, StateVisitor& visitor) {
     }
 }
 
-// mcountinhibit has been loaded, which says what their bases mean.
+// Counters and what they count, by number. What mcountinhibit says of them has been loaded.
 void visit_counters(State& state, StateVisitor& visitor) {
-    const uint64_t cycle = visitor.value("mcycle", read_cycle(state, kCsrMcycle));
-    const uint64_t instret = visitor.value("minstret", read_instret(state, kCsrMinstret));
-    if (visitor.loads()) {
-        write_cycle(state, kCsrMcycle, cycle, UINT64_MAX);
-        write_instret(state, kCsrMinstret, instret, UINT64_MAX);
+    std::array<uint64_t, kPmuCounters> counts{};
+    std::array<uint64_t, kPmuCounters> configs{};
+    for (unsigned n = 0; n < kPmuCounters; ++n) {
+        counts[n] = pmu_count(state, n);
+        configs[n] = pmu_config(state, n);
     }
+    visitor.numbers("counters", std::span(counts));
+    visitor.numbers("events", std::span(configs));
+    for (const uint64_t config : configs) {
+        visitor.require((config & ~(kEventOf | kEventInhibitions | kEventNumber)) == 0,
+                        "an event has bits that there are not");
+    }
+    if (!visitor.loads()) {
+        return;
+    }
+    state.counters_running = 0;
+    for (unsigned n = 0; n < kPmuCounters; ++n) {
+        const bool is_there = (pmu_counters(state) >> n & 1) != 0;
+        state.counters[n] = is_there ? PmuCounter{configs[n], counts[n], 0} : PmuCounter{};
+    }
+    pmu_update(state);
 }
 
 }  // namespace

@@ -32,6 +32,15 @@ enum class Priv : uint8_t { user = 0, supervisor = 1, machine = 3 };
 // Physical memory protection, privileged specification 3.7.
 inline constexpr unsigned kPmpEntries = 16;
 
+// A counter (pmu.h).
+struct PmuCounter {
+    uint64_t config;  // mhpmevent; of mcycle and minstret, mcyclecfg and minstretcfg
+    uint64_t
+        value;  // what it showed when its event had happened `since` times; while it stands, what it shows
+    uint64_t since;
+};
+inline constexpr unsigned kPmuCounters = 32;
+
 struct State {
     uint64_t gpr[32];  // by slot; the slot of x0 stays zero
     uint64_t fpr[32];  // f0..f31; an f32 has its upper half all ones
@@ -76,10 +85,13 @@ struct State {
     // Where it is one that memory_fault() recorded: why. Process mode alone.
     MemoryFault exception_fault;
 
-    // What is added to VcpuServices::cycles and instret, or the counter's value itself while mcountinhibit stops it.
-    uint64_t mcycle_base, minstret_base;
     // Timer interrupts (mip bits, enabled in mie) that had come due when this vCPU last looked.
     uint64_t timers_seen;
+
+    // By number: 0 is mcycle, 2 minstret, 1 nobody's.
+    PmuCounter counters[kPmuCounters];
+    // A bit for each: those that count now; those that do not in every mode.
+    uint32_t counters_running, counters_filtered;
 
     // What this hart has. Set by the reset, and never null after the first one.
     const CpuModel* model;

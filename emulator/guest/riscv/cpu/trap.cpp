@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/exception.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 #include "emulator/guest/riscv/cpu/semihosting.h"
 #include "weft/guest.h"
 
@@ -37,6 +38,8 @@ const char* cause_text(uint64_t cause) {
                 return "supervisor external interrupt";
             case Interrupt::machine_external:
                 return "machine external interrupt";
+            case Interrupt::counter_overflow:
+                return "counter overflow interrupt";
         }
         return "unknown interrupt";
     }
@@ -118,6 +121,7 @@ void enter_trap(State& state, uint64_t cause, uint64_t tval) {
         header.pc = handler_pc(state.mtvec, cause);
     }
     state.mstatus = status;
+    pmu_trap_entered(state);
     log_trap(state, cause, pc, tval);
 }
 
@@ -146,6 +150,7 @@ uint64_t return_from_machine(State& state) {
     }
     state.mstatus = status;
     state.priv = previous;
+    pmu_trap_returned(state);
     end_reservation(state);
     return state.mepc;
 }
@@ -156,6 +161,7 @@ uint64_t return_from_supervisor(State& state) {
     status |= if_bit((state.mstatus & kStatusSpie) != 0, kStatusSie) | kStatusSpie;
     state.mstatus = status;
     state.priv = previous;
+    pmu_trap_returned(state);
     end_reservation(state);
     return state.sepc;
 }

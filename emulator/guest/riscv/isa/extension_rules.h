@@ -50,6 +50,8 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     // One is the other as M mode sees it.
     {Extension::smstateen, {Extension::ssstateen}},
     {Extension::ssstateen, {Extension::s, Extension::smstateen}},
+    {Extension::smcntrpmf, {Extension::zicntr}},
+    {Extension::sscofpmf, {Extension::s, Extension::zihpm}},
     {Extension::sstc, {Extension::s}},
     {Extension::svinval, {Extension::s}},
     {Extension::svade, {Extension::s}},

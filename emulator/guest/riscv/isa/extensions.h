@@ -69,9 +69,11 @@ enum class Naming : uint8_t {
     X(zks,          0,   listed)                                               \
     X(zksed,        0,   listed)                                               \
     X(zksh,         0,   listed)                                               \
+    X(smcntrpmf,    0,   listed)                                               \
     X(smepmp,       0,   listed)                                               \
     X(smstateen,    0,   listed)                                               \
     X(ssccptr,      0,   listed)                                               \
+    X(sscofpmf,     0,   listed)                                               \
     X(sscounterenw, 0,   listed)                                               \
     X(ssstateen,    0,   listed)                                               \
     X(ssstrict,     0,   listed)                                               \
