@@ -226,6 +226,10 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK(parsed("rv64,pmu-num=2,pmu-mask=0").pmu_mask == 0);
     CHECK(parsed("rv64,sscofpmf=on").extensions.has_all({Extension::sscofpmf, Extension::zihpm}));
     CHECK_FALSE(kRv64.extensions.has(Extension::sscofpmf));
+    CHECK(parsed("rv64,supm=on").extensions.has(Extension::ssnpm));
+    CHECK(parsed("rv64,sspm=on").extensions.has(Extension::smnpm));
+    CHECK(parsed("rv64,smmpm=on").extensions.has(Extension::mseccfg));
+
     // What QEMU's users turn off, or leave on.
     CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);
 }

@@ -87,7 +87,7 @@ const WarlRule kWarlRules[] = {
     {"fcsr", 0x003, 0xff, 0},
     {"stvec: reserved mode", 0x105, 0, 0},
     {"scounteren", 0x106, 0xffff'ffff, 0},
-    {"senvcfg: CBZE, CBCFE, CBIE, FIOM", 0x10a, 0xf1, 0},
+    {"senvcfg: PMM, CBZE, CBCFE, CBIE, FIOM", 0x10a, 0x3'0000'00f1, 0},
     {"sscratch", 0x140, kOnes, 0},
     {"sepc", 0x141, kOnes - 1, 0},
     {"scause", 0x142, kOnes, 0},
@@ -99,7 +99,7 @@ const WarlRule kWarlRules[] = {
     {"mie", 0x304, 0x2aaa, 0},
     {"mtvec: reserved mode", 0x305, 0, 0},
     {"mcounteren", 0x306, 0xffff'ffff, 0},
-    {"menvcfg: STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe000'0000'0000'00f1, 0},
+    {"menvcfg: STCE, PBMTE, ADUE, PMM, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe000'0003'0000'00f1, 0},
     {"mcountinhibit: 18 to 3, IR, CY", 0x320, 0x7fffd, 0},
     {"mcyclecfg", 0x321, uint64_t{7} << 60, 0},
     {"mhpmevent3: OF, MINH, SINH, UINH, event", 0x323, 0xf0ff'ffff'ffff'ffff, 0},
@@ -156,9 +156,13 @@ uint64_t all_ones(const CpuModel& model, unsigned number) {
 TEST_CASE("fields of extensions that the model has not are zero", "[csr]") {
     constexpr uint64_t kAdue = uint64_t{1} << 61;
     CHECK(all_ones(kRv64, 0x30a) == 0xa000'0000'0000'00f1);  // no Svpbmt
-    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6000'0000'0000'00f1);
-    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc000'0000'0000'0081);
-    CHECK(all_ones(model_of("max,zicboz=off"), 0x10a) == 0x71);
+    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6000'0003'0000'00f1);
+    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc000'0003'0000'0081);
+    // menvcfg's is Smnpm's, senvcfg's Ssnpm's, mseccfg's Smmpm's.
+    CHECK(all_ones(model_of("max,smnpm=off,sspm=off"), 0x30a) == 0xe000'0000'0000'00f1);
+    CHECK(all_ones(model_of("max,ssnpm=off,supm=off"), 0x10a) == 0xf1);
+    CHECK(all_ones(model_of("max,smmpm=off"), 0x747) == 0x307);
+    CHECK(all_ones(model_of("max,zicboz=off"), 0x10a) == 0x3'0000'0071);
     // How it begins: 3.1.18 leaves it open; as QEMU's harts.
     CHECK(FakeHart(0, kRv64).state().menvcfg == kAdue);
     CHECK(FakeHart(0, kRva22s64).state().menvcfg == uint64_t{1} << 62);

@@ -67,14 +67,23 @@ uint64_t pmpcfg(uint64_t before, uint64_t value) {
     return result;
 }
 
+// "Pointer masking": PMM 1 is reserved.
+uint64_t pmm(uint64_t before, uint64_t value) {
+    constexpr uint64_t kPmm = uint64_t{3} << 32;
+    return (value >> 32 & 3) == 1 ? (value & ~kPmm) | (before & kPmm) : value;
+}
+
 // "CMO", 1.2.1: CBIE 2 is reserved.
 template <uint64_t kMask>
 uint64_t envcfg(uint64_t before, uint64_t value) {
+    value = pmm(before, value);
     return (value & 0x30) == 0x20 ? (value & kMask & ~uint64_t{0x30}) | (before & 0x30) : value & kMask;
 }
 
 // "Smepmp": MML and MMWP stay; here no entry is locked, so that RLB is free.
-uint64_t mseccfg(uint64_t before, uint64_t value) { return (value & 0x307) | (before & 3); }
+uint64_t mseccfg(uint64_t before, uint64_t value) {
+    return (pmm(before, value) & 0x3'0000'0307) | (before & 3);
+}
 
 struct Rule {
     unsigned first, last;
@@ -91,7 +100,7 @@ constexpr Rule kRules[] = {
     {0x104, 0x104, "sie: what is delegated", bits<0x2222>},
     {0x105, 0x105, "stvec", tvec},
     {0x106, 0x106, "scounteren", bits<0xffff'ffff>},
-    {0x10a, 0x10a, "senvcfg: CBZE, CBCFE, CBIE, FIOM", envcfg<0xf1>},
+    {0x10a, 0x10a, "senvcfg: PMM, CBZE, CBCFE, CBIE, FIOM", envcfg<0x3'0000'00f1>},
     {0x10c, 0x10f, "sstateen", fixed<0>},
     {0x140, 0x140, "sscratch", bits<kOnes>},
     {0x141, 0x141, "sepc: IALIGN is 16", bits<kOnes - 1>},
@@ -110,7 +119,7 @@ constexpr Rule kRules[] = {
     {0x304, 0x304, "mie", bits<0x2aaa>},
     {0x305, 0x305, "mtvec", tvec},
     {0x306, 0x306, "mcounteren", bits<0xffff'ffff>},
-    {0x30a, 0x30a, "menvcfg: STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE, FIOM", envcfg<0xe000'0000'0000'00f1>},
+    {0x30a, 0x30a, "menvcfg: STCE, PBMTE, ADUE, PMM, CBZE, CBCFE, CBIE, FIOM", envcfg<0xe000'0003'0000'00f1>},
     {0x30c, 0x30c, "mstateen0: SE0, ENVCFG", bits<uint64_t{3} << 62>},
     {0x30d, 0x30f, "mstateen: SE", bits<uint64_t{1} << 63>},
     {0x320, 0x320, "mcountinhibit: counters that there are; TM is zero", bits<0x7'fffd>},
@@ -133,7 +142,7 @@ constexpr Rule kRules[] = {
     // The granularity is 4 bytes: every bit of a 56-bit address above these.
     {0x3b0, 0x3bf, "pmpaddr", bits<0x003f'ffff'ffff'ffff>},
     {0x3c0, 0x3ef, "pmpaddr beyond the entries", fixed<0>},
-    {0x747, 0x747, "mseccfg: SSEED, USEED, RLB, MMWP, MML", mseccfg},
+    {0x747, 0x747, "mseccfg: PMM, SSEED, USEED, RLB, MMWP, MML", mseccfg},
     {0xb00, 0xb00, "mcycle", bits<kOnes>},
     {0xb02, 0xb02, "minstret", bits<kOnes>},
     {0xb03, 0xb12, "mhpmcounter", bits<kOnes>},

@@ -46,6 +46,12 @@ inline constexpr uint64_t kEnvcfgCbie = uint64_t{3}
                                         << kEnvcfgCbieShift;  // Zicbom: 0 illegal, 1 flush, 3 invalidate
 inline constexpr uint64_t kEnvcfgCbcfe = uint64_t{1} << 6;
 inline constexpr uint64_t kEnvcfgCbze = uint64_t{1} << 7;
+// "Pointer masking": in menvcfg for the next lower mode, in senvcfg for U mode, in mseccfg for M mode. 0: no masking; 1 is reserved;
+// 2 and 3: 7 and 16 bits.
+inline constexpr unsigned kPmmShift = 32;
+inline constexpr uint64_t kPmm = uint64_t{3} << kPmmShift;
+inline constexpr uint64_t kPmmSeven = 2;
+inline constexpr uint64_t kPmmSixteen = 3;
 inline constexpr uint64_t kEnvcfgAdue = uint64_t{1} << 61;
 inline constexpr uint64_t kEnvcfgPbmte = uint64_t{1} << 62;
 inline constexpr uint64_t kEnvcfgStce = uint64_t{1} << 63;

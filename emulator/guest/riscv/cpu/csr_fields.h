@@ -35,12 +35,18 @@ void write_sip(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_sie(const State& state, unsigned number);
 void write_sie(State& state, unsigned number, uint64_t value, uint64_t mask);
 void write_mideleg(State& state, unsigned number, uint64_t value, uint64_t mask);
-inline constexpr uint64_t kSenvcfgWritable = kEnvcfgFiom | kEnvcfgCbie | kEnvcfgCbcfe | kEnvcfgCbze;
+inline constexpr uint64_t kSenvcfgWritable = kEnvcfgFiom | kEnvcfgCbie | kEnvcfgCbcfe | kEnvcfgCbze | kPmm;
 inline constexpr uint64_t kMenvcfgWritable = kSenvcfgWritable | kEnvcfgAdue | kEnvcfgPbmte | kEnvcfgStce;
 void write_senvcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 void write_menvcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 bool stimecmp_allowed(const State& state, unsigned number);
 void write_stimecmp(State& state, unsigned number, uint64_t value, uint64_t mask);
+
+// `value` with the field PMM of `old`, where that of `value` is reserved.
+constexpr uint64_t legal_pmm(uint64_t old, uint64_t value) {
+    constexpr uint64_t kReserved = uint64_t{1} << kPmmShift;
+    return (value & kPmm) == kReserved ? (value & ~kPmm) | (old & kPmm) : value;
+}
 
 // csr_stateen.cpp
 inline constexpr uint64_t kMstateenWritable = kStateenSe | kStateenEnvcfg;
@@ -64,7 +70,7 @@ uint64_t read_pmpcfg(const State& state, unsigned number);
 void write_pmpcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_pmpaddr(const State& state, unsigned number);
 void write_pmpaddr(State& state, unsigned number, uint64_t value, uint64_t mask);
-inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb | kSecUseed | kSecSseed;
+inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb | kSecUseed | kSecSseed | kPmm;
 void write_mseccfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 
 // csr_seed.cpp

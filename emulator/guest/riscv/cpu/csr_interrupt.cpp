@@ -27,20 +27,30 @@ uint64_t known_interrupts(const State& state, uint64_t interrupts) {
 }
 
 // 3.1.18: fields of extensions that are not there are read-only zero. CBIE 2 is reserved.
-uint64_t legal_envcfg(const State& state, uint64_t old, uint64_t value) {
-    constexpr struct {
+uint64_t legal_envcfg(const State& state, uint64_t old, uint64_t value, Extension masks_pointers) {
+    struct Row {
         Extension extension;
         uint64_t fields;
-    } kFields[] = {{Extension::zicbom, kEnvcfgCbie | kEnvcfgCbcfe},
-                   {Extension::zicboz, kEnvcfgCbze},
-                   {Extension::svadu, kEnvcfgAdue},
-                   {Extension::svpbmt, kEnvcfgPbmte},
-                   {Extension::sstc, kEnvcfgStce}};
-    for (const auto& row : kFields) {
+    };
+    const Row fields[] = {{masks_pointers, kPmm},
+                          {Extension::zicbom, kEnvcfgCbie | kEnvcfgCbcfe},
+                          {Extension::zicboz, kEnvcfgCbze},
+                          {Extension::svadu, kEnvcfgAdue},
+                          {Extension::svpbmt, kEnvcfgPbmte},
+                          {Extension::sstc, kEnvcfgStce}};
+    for (const Row& row : fields) {
         value &= has(state, row.extension) ? ~uint64_t{0} : ~row.fields;
     }
+    value = legal_pmm(old, value);
     constexpr uint64_t kReserved = uint64_t{2} << kEnvcfgCbieShift;
     return (value & kEnvcfgCbie) == kReserved ? (value & ~kEnvcfgCbie) | (old & kEnvcfgCbie) : value;
+}
+
+// "Pointer masking" asks for no SFENCE.VMA. TLBs hold what misaligned accesses found beyond the last address that counts (walk).
+void masks_changed(State& state, uint64_t changed) {
+    if ((changed & kPmm) != 0) {
+        flush_translations(state);
+    }
 }
 
 }  // namespace
@@ -83,13 +93,17 @@ void write_mideleg(State& state, unsigned, uint64_t value, uint64_t) {
 }
 
 void write_senvcfg(State& state, unsigned, uint64_t value, uint64_t) {
-    state.senvcfg = legal_envcfg(state, state.senvcfg, value);
+    value = legal_envcfg(state, state.senvcfg, value, Extension::ssnpm);
+    const uint64_t changed = state.senvcfg ^ value;
+    state.senvcfg = value;
+    masks_changed(state, changed);
 }
 
 void write_menvcfg(State& state, unsigned, uint64_t value, uint64_t) {
-    value = legal_envcfg(state, state.menvcfg, value);
+    value = legal_envcfg(state, state.menvcfg, value, Extension::smnpm);
     const uint64_t changed = state.menvcfg ^ value;
     state.menvcfg = value;
+    masks_changed(state, changed);
     if ((changed & kEnvcfgStce) != 0) {
         timers_changed(state);
         interrupts_changed(state);

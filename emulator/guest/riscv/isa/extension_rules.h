@@ -51,7 +51,12 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     {Extension::smstateen, {Extension::ssstateen}},
     {Extension::ssstateen, {Extension::s, Extension::smstateen}},
     {Extension::smcntrpmf, {Extension::zicntr}},
+    {Extension::smnpm, {Extension::u}},
+    // What a program, or a supervisor, has by the others.
+    {Extension::sspm, {Extension::smnpm, Extension::s}},
+    {Extension::supm, {Extension::ssnpm}},
     {Extension::sscofpmf, {Extension::s, Extension::zihpm}},
+    {Extension::ssnpm, {Extension::s}},
     {Extension::sstc, {Extension::s}},
     {Extension::svinval, {Extension::s}},
     {Extension::svade, {Extension::s}},
@@ -91,7 +96,7 @@ inline constexpr auto kDerivations = std::to_array<Derivation>({
     {Extension::zcb_zmmul, Derivation::Rule::all, {Extension::zcb, Extension::zmmul}},
     {Extension::zcb_zba, Derivation::Rule::all, {Extension::zcb, Extension::zba}},
     {Extension::zcb_zbb, Derivation::Rule::all, {Extension::zcb, Extension::zbb}},
-    {Extension::mseccfg, Derivation::Rule::any, {Extension::smepmp, Extension::zkr}},
+    {Extension::mseccfg, Derivation::Rule::any, {Extension::smepmp, Extension::smmpm, Extension::zkr}},
     // Unless they are off: S mode without page tables, and harts without protection.
     {Extension::sv39, Derivation::Rule::all, {Extension::s}},
     {Extension::pmp, Derivation::Rule::all, {}},

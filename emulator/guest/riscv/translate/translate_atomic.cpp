@@ -36,35 +36,36 @@ MemOp memop(Translator& t, const Insn& insn, unsigned size) {
 I64 res_address(Translator& t) { return t.b().global<I64>(kResAddressGlobal); }
 I64 res_value(Translator& t) { return t.b().global<I64>(kResValueGlobal); }
 
-// What res_address holds for a reservation of this size at the address in rs1.
-I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
-    return size == kDouble ? t.b().or_(t.x(insn.rs1), t.b().imm(1)) : t.x(insn.rs1);
+// What res_address holds for a reservation of this size at the address.
+I64 reservation_key(Translator& t, I64 address, unsigned size) {
+    return size == kDouble ? t.b().or_(address, t.b().imm(1)) : address;
 }
 
 void load_reserved(Translator& t, const Insn& insn, unsigned size) {
     ir::Builder& b = t.b();
     const MemOp op(memop(t, insn, size).bits() | MemOp::kReserve);
+    const I64 address = t.masked(t.x(insn.rs1));
     if (size == kDouble) {
-        b.emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+        b.emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, address.index);
     } else {
-        const I32 value = b.guest_ld<I32>(t.x(insn.rs1), op);
+        const I32 value = b.guest_ld<I32>(address, op);
         b.emit(Opcode::ext_i32_i64, Type::none, 0, 0, res_value(t).index, value.index);
     }
-    b.mov(res_address(t), reservation_key(t, insn, size));
+    b.mov(res_address(t), reservation_key(t, address, size));
     if (insn.rd != 0) {
         t.set_x(insn.rd, res_value(t));
     }
 }
 
 // The value in memory before, sign-extended, having tried to replace the reserved one by rs2.
-I64 exchange_reserved(Translator& t, const Insn& insn, unsigned size) {
+I64 exchange_reserved(Translator& t, const Insn& insn, I64 address, unsigned size) {
     ir::Builder& b = t.b();
     if (size == kDouble) {
-        return b.atomic_cmpxchg(t.x(insn.rs1), res_value(t), t.x(insn.rs2), memop(t, insn, size));
+        return b.atomic_cmpxchg(address, res_value(t), t.x(insn.rs2), memop(t, insn, size));
     }
     const I32 expected = b.extrl_i64_i32(res_value(t));
     const I32 desired = b.extrl_i64_i32(t.x(insn.rs2));
-    return b.ext_i32_i64(b.atomic_cmpxchg(t.x(insn.rs1), expected, desired, memop(t, insn, size)));
+    return b.ext_i32_i64(b.atomic_cmpxchg(address, expected, desired, memop(t, insn, size)));
 }
 
 void store_conditional(Translator& t, const Insn& insn, unsigned size) {
@@ -73,13 +74,15 @@ void store_conditional(Translator& t, const Insn& insn, unsigned size) {
     const Label failed = b.new_label();
     const Label done = b.new_label();
 
+    const I64 first = t.masked(t.x(insn.rs1));
     // A misaligned address raises whether or not the reservation holds.
-    b.brcond(Cond::tsteq, t.x(insn.rs1), b.imm((1u << size) - 1), aligned);
-    t.raise_here(Exception::store_misaligned, t.x(insn.rs1));
+    b.brcond(Cond::tsteq, first, b.imm((1u << size) - 1), aligned);
+    t.raise_here(Exception::store_misaligned, first);
 
     b.set_label(aligned);
-    b.brcond(Cond::ne, res_address(t), reservation_key(t, insn, size), failed);
-    const I64 before = exchange_reserved(t, insn, size);
+    const I64 address = t.masked(t.x(insn.rs1));  // once more: temps end at labels
+    b.brcond(Cond::ne, res_address(t), reservation_key(t, address, size), failed);
+    const I64 before = exchange_reserved(t, insn, address, size);
     t.emit_x(insn.rd, Opcode::setcond, Type::i64, static_cast<uint8_t>(Cond::ne), 0, before, res_value(t));
     b.br(done);
 
@@ -98,7 +101,7 @@ void sc_w(Translator& t, const Insn& insn) { store_conditional(t, insn, kWord); 
 void sc_d(Translator& t, const Insn& insn) { store_conditional(t, insn, kDouble); }
 
 void amocas_q(Translator& t, const Insn& insn) {
-    t.b().call(kHelperCasPair, t.x(insn.rs1), t.b().imm32(insn.rd), t.b().imm32(insn.rs2),
+    t.b().call(kHelperCasPair, t.masked(t.x(insn.rs1)), t.b().imm32(insn.rd), t.b().imm32(insn.rs2),
                t.b().imm32(memop(t, insn, detail::kDouble).bits()));
     t.forget_x(insn.rd);
     t.forget_x(insn.rd + 1u);
