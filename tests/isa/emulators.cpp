@@ -24,7 +24,7 @@ constexpr const char* kPeerCpu =
     "zfh=true,"
     "zicbom=true,zicbop=true,zicboz=true,svnapot=true,svpbmt=true,sdtrig=false,"
     "svadu=true,svade=false,sv57=true,smepmp=true,smstateen=true,sscofpmf=true,smcntrpmf=true,pmu-mask="
-    "0xfffffff8,smmpm=true,smnpm=true,ssnpm=true,sspm=true,supm=true,mmu=true,pmp=true";
+    "0xfffffff8,smmpm=true,smnpm=true,ssnpm=true,sspm=true,supm=true,ssdbltrp=true,mmu=true,pmp=true";
 
 std::vector<std::string> split_lines(const std::string& text) {
     std::vector<std::string> lines;

@@ -144,10 +144,10 @@ TEST_CASE("the decoder knows an instruction where the model has its extension") 
 
 TEST_CASE("a CSR is there where the model has its extension, and each has a name") {
     const std::map<unsigned, Extension> kOwned = {
-        {0x001, Extension::f},        {0x002, Extension::f},        {0x003, Extension::f},
-        {0x14d, Extension::sstc},     {0xc00, Extension::zicntr},   {0xc01, Extension::zicntr},
-        {0xc02, Extension::zicntr},   {0xc03, Extension::zihpm},    {0xc1f, Extension::zihpm},
-        {0xda0, Extension::sscofpmf}, {0x321, Extension::smcntrpmf}};
+        {0x001, Extension::f},        {0x002, Extension::f},         {0x003, Extension::f},
+        {0x14d, Extension::sstc},     {0xc00, Extension::zicntr},    {0xc01, Extension::zicntr},
+        {0xc02, Extension::zicntr},   {0xc03, Extension::zihpm},     {0xc1f, Extension::zihpm},
+        {0xda0, Extension::sscofpmf}, {0x321, Extension::smcntrpmf}, {0x34b, Extension::mtval2}};
     unsigned found = 0;
     for (unsigned number = 0; number < 4096; ++number) {
         INFO(number);
@@ -229,6 +229,10 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK(parsed("rv64,supm=on").extensions.has(Extension::ssnpm));
     CHECK(parsed("rv64,sspm=on").extensions.has(Extension::smnpm));
     CHECK(parsed("rv64,smmpm=on").extensions.has(Extension::mseccfg));
+    CHECK(parsed("rv64,ssdbltrp=on").extensions.has(Extension::mtval2));
+    CHECK_FALSE(kMax.extensions.has(Extension::smdbltrp));
+    // As test suites of the privileged architecture start it.
+    CHECK(parsed("max,pmu-mask=0xfffffff8,smdbltrp=true,ssdbltrp=true").extensions.has(Extension::smdbltrp));
 
     // What QEMU's users turn off, or leave on.
     CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);

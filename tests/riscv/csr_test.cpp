@@ -99,7 +99,7 @@ const WarlRule kWarlRules[] = {
     {"mie", 0x304, 0x2aaa, 0},
     {"mtvec: reserved mode", 0x305, 0, 0},
     {"mcounteren", 0x306, 0xffff'ffff, 0},
-    {"menvcfg: STCE, PBMTE, ADUE, PMM, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe000'0003'0000'00f1, 0},
+    {"menvcfg: STCE, PBMTE, ADUE, DTE, PMM, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe800'0003'0000'00f1, 0},
     {"mcountinhibit: 18 to 3, IR, CY", 0x320, 0x7fffd, 0},
     {"mcyclecfg", 0x321, uint64_t{7} << 60, 0},
     {"mhpmevent3: OF, MINH, SINH, UINH, event", 0x323, 0xf0ff'ffff'ffff'ffff, 0},
@@ -108,6 +108,7 @@ const WarlRule kWarlRules[] = {
     {"mepc", 0x341, kOnes - 1, 0},
     {"mcause", 0x342, kOnes, 0},
     {"mtval", 0x343, kOnes, 0},
+    {"mtval2", 0x34b, kOnes, 0},
     {"mip: LCOFIP, SEIP, STIP, SSIP", 0x344, 0x2222, 0},
     {"pmpcfg4", 0x3a4, 0, 0},
     {"pmpcfg14", 0x3ae, 0, 0},
@@ -156,10 +157,11 @@ uint64_t all_ones(const CpuModel& model, unsigned number) {
 TEST_CASE("fields of extensions that the model has not are zero", "[csr]") {
     constexpr uint64_t kAdue = uint64_t{1} << 61;
     CHECK(all_ones(kRv64, 0x30a) == 0xa000'0000'0000'00f1);  // no Svpbmt
-    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6000'0003'0000'00f1);
-    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc000'0003'0000'0081);
+    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6800'0003'0000'00f1);
+    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc800'0003'0000'0081);
+    CHECK(all_ones(model_of("max,ssdbltrp=off"), 0x30a) == 0xe000'0003'0000'00f1);
     // menvcfg's is Smnpm's, senvcfg's Ssnpm's, mseccfg's Smmpm's.
-    CHECK(all_ones(model_of("max,smnpm=off,sspm=off"), 0x30a) == 0xe000'0000'0000'00f1);
+    CHECK(all_ones(model_of("max,smnpm=off,sspm=off"), 0x30a) == 0xe800'0000'0000'00f1);
     CHECK(all_ones(model_of("max,ssnpm=off,supm=off"), 0x10a) == 0xf1);
     CHECK(all_ones(model_of("max,smmpm=off"), 0x747) == 0x307);
     CHECK(all_ones(model_of("max,zicboz=off"), 0x10a) == 0x3'0000'0071);

@@ -110,6 +110,7 @@ constexpr CsrDesc kTable[] = {
     field(Extension::priv, kCsrMcause, &State::mcause, kAll),
     field(Extension::priv, kCsrMtval, &State::mtval, kAll),
     one(Extension::priv, kCsrMip, read_mip, write_mip, kIntSupervisor),
+    field(Extension::mtval2, kCsrMtval2, &State::mtval2, kAll),
     one(Extension::pmp, kCsrPmpcfg0, read_pmpcfg, write_pmpcfg, kAll),
     one(Extension::pmp, kCsrPmpcfg2, read_pmpcfg, write_pmpcfg, kAll),
     // 3.7.1: entries beyond the 16 are read-only zero.

@@ -11,9 +11,9 @@ namespace weft::riscv {
 
 // csr_status.cpp
 inline constexpr uint64_t kSstatusWritable =
-    kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr;
+    kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr | kStatusSdt;
 inline constexpr uint64_t kMstatusWritable = kSstatusWritable | kStatusMie | kStatusMpie | kStatusMpp |
-                                             kStatusMprv | kStatusTvm | kStatusTw | kStatusTsr;
+                                             kStatusMprv | kStatusTvm | kStatusTw | kStatusTsr | kStatusMdt;
 uint64_t read_mstatus(const State& state, unsigned number);
 void write_mstatus(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_sstatus(const State& state, unsigned number);
@@ -36,7 +36,8 @@ uint64_t read_sie(const State& state, unsigned number);
 void write_sie(State& state, unsigned number, uint64_t value, uint64_t mask);
 void write_mideleg(State& state, unsigned number, uint64_t value, uint64_t mask);
 inline constexpr uint64_t kSenvcfgWritable = kEnvcfgFiom | kEnvcfgCbie | kEnvcfgCbcfe | kEnvcfgCbze | kPmm;
-inline constexpr uint64_t kMenvcfgWritable = kSenvcfgWritable | kEnvcfgAdue | kEnvcfgPbmte | kEnvcfgStce;
+inline constexpr uint64_t kMenvcfgWritable =
+    kSenvcfgWritable | kEnvcfgDte | kEnvcfgAdue | kEnvcfgPbmte | kEnvcfgStce;
 void write_senvcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 void write_menvcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 bool stimecmp_allowed(const State& state, unsigned number);

@@ -32,11 +32,9 @@ uint64_t legal_envcfg(const State& state, uint64_t old, uint64_t value, Extensio
         Extension extension;
         uint64_t fields;
     };
-    const Row fields[] = {{masks_pointers, kPmm},
-                          {Extension::zicbom, kEnvcfgCbie | kEnvcfgCbcfe},
-                          {Extension::zicboz, kEnvcfgCbze},
-                          {Extension::svadu, kEnvcfgAdue},
-                          {Extension::svpbmt, kEnvcfgPbmte},
+    const Row fields[] = {{masks_pointers, kPmm},           {Extension::zicbom, kEnvcfgCbie | kEnvcfgCbcfe},
+                          {Extension::zicboz, kEnvcfgCbze}, {Extension::ssdbltrp, kEnvcfgDte},
+                          {Extension::svadu, kEnvcfgAdue},  {Extension::svpbmt, kEnvcfgPbmte},
                           {Extension::sstc, kEnvcfgStce}};
     for (const Row& row : fields) {
         value &= has(state, row.extension) ? ~uint64_t{0} : ~row.fields;
@@ -104,6 +102,9 @@ void write_menvcfg(State& state, unsigned, uint64_t value, uint64_t) {
     const uint64_t changed = state.menvcfg ^ value;
     state.menvcfg = value;
     masks_changed(state, changed);
+    if ((value & kEnvcfgDte) == 0) {
+        state.mstatus &= ~kStatusSdt;  // read-only zero
+    }
     if ((changed & kEnvcfgStce) != 0) {
         timers_changed(state);
         interrupts_changed(state);

@@ -89,6 +89,9 @@ bool interrupts_changed(State& state) {
 
 bool take_interrupt(void* state_pointer) {
     State& state = *static_cast<State*>(state_pointer);
+    if (state.critical_error) {
+        return false;
+    }
     if ((state.mie & kIntLcofi) != 0) {
         pmu_note_overflows(state);
     }
@@ -120,6 +123,9 @@ bool take_interrupt(void* state_pointer) {
 // reason: so it does at a deadline of counters, for which nothing is pending where these stand by now, and take_interrupt sets the next.
 bool has_work(const void* state_pointer) {
     const State& state = *static_cast<const State*>(state_pointer);
+    if (state.critical_error) {
+        return false;
+    }
     return pending_interrupts(state) != 0 ||
            ((state.mie & kIntLcofi) != 0 && now_ns(state) >= hart_of(state).deadline_ns());
 }

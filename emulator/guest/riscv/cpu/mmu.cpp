@@ -322,6 +322,7 @@ uint64_t tb_flags(const void* state_pointer) {
     const FpState fp = fs == 0 ? FpState::off : fs == 3 ? FpState::dirty : FpState::clean;
     return TbFlags(state.priv, fetch_mode, mode_of(data_priv), fp, fp == FpState::off ? 0 : state.frm,
                    pointer_mask(state, data_priv))
+        .with_stop(state.critical_error)
         .bits();
 }
 

@@ -16,25 +16,16 @@ struct Csr {
 };
 // Those that hold any value.
 constexpr Csr kCsrs[] = {
-    {"mie", &State::mie},
-    {"mideleg", &State::mideleg},
-    {"medeleg", &State::medeleg},
-    {"mtvec", &State::mtvec},
-    {"mepc", &State::mepc},
-    {"mcause", &State::mcause},
-    {"mtval", &State::mtval},
-    {"mscratch", &State::mscratch},
-    {"mcounteren", &State::mcounteren},
-    {"menvcfg", &State::menvcfg},
-    {"mcountinhibit", &State::mcountinhibit},
-    {"stvec", &State::stvec},
-    {"sepc", &State::sepc},
-    {"scause", &State::scause},
-    {"stval", &State::stval},
-    {"sscratch", &State::sscratch},
-    {"scounteren", &State::scounteren},
-    {"senvcfg", &State::senvcfg},
-    {"stimecmp", &State::stimecmp},
+    {"mie", &State::mie},           {"mideleg", &State::mideleg},
+    {"medeleg", &State::medeleg},   {"mtvec", &State::mtvec},
+    {"mepc", &State::mepc},         {"mcause", &State::mcause},
+    {"mtval", &State::mtval},       {"mtval2", &State::mtval2},
+    {"mscratch", &State::mscratch}, {"mcounteren", &State::mcounteren},
+    {"menvcfg", &State::menvcfg},   {"mcountinhibit", &State::mcountinhibit},
+    {"stvec", &State::stvec},       {"sepc", &State::sepc},
+    {"scause", &State::scause},     {"stval", &State::stval},
+    {"sscratch", &State::sscratch}, {"scounteren", &State::scounteren},
+    {"senvcfg", &State::senvcfg},   {"stimecmp", &State::stimecmp},
     {"mseccfg", &State::mseccfg},
 };
 
@@ -63,6 +54,7 @@ void visit_registers(State& state, StateVisitor& visitor) {
 }
 
 void visit_csrs(State& state, StateVisitor& visitor) {
+    visitor.flag("critical error", state.critical_error);
     const uint64_t mstatus = visitor.number("mstatus", state.mstatus);
     visitor.require((mstatus & ~(kMstatusWritable | kStatusSd)) == 0 &&
                         (mstatus & kStatusMpp) != uint64_t{2} << kStatusMppShift,

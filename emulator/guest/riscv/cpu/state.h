@@ -53,8 +53,9 @@ struct State {
 
     uint32_t frm;  // rounding mode field of fcsr, 0..7 (accrued exceptions are in StateHeader::fp_flags)
     Priv priv;
-    bool in_process;  // process mode: there are no page tables
-    uint8_t reserved_[2];
+    bool in_process;      // process mode: there are no page tables
+    bool critical_error;  // "Smdbltrp": it executes nothing until it is reset
+    uint8_t reserved_;
 
     uint64_t mstatus;
     // Pending interrupts that software or devices set (mip bits; MTIP and STIP are computed from the time as well; the
@@ -62,7 +63,7 @@ struct State {
     // Written by any thread with sequentially consistent read-modify-write operations, followed by a kick.
     std::atomic<uint64_t> mip;
     uint64_t mie, mideleg, medeleg;
-    uint64_t mtvec, mepc, mcause, mtval, mscratch, mcounteren, menvcfg, mcountinhibit;
+    uint64_t mtvec, mepc, mcause, mtval, mtval2, mscratch, mcounteren, menvcfg, mcountinhibit;
     uint64_t stvec, sepc, scause, stval, sscratch, scounteren, senvcfg, satp;
     // Sstc: the supervisor timer interrupt is pending while time >= stimecmp (with menvcfg.STCE).
     uint64_t stimecmp;

@@ -49,6 +49,11 @@ class TbFlags {
     constexpr FpState fp() const { return static_cast<FpState>(bits_ >> 6 & 3); }
     // The frm field, 0..7; 5 to 7 make dynamic rounding illegal. Zero while the FP state is off.
     constexpr unsigned frm() const { return bits_ >> 8 & 7; }
+    // The hart executes nothing: it waits for its reset.
+    constexpr bool stopped() const { return (bits_ >> kStoppedShift & 1) != 0; }
+    constexpr TbFlags with_stop(bool stopped) const {
+        return TbFlags(bits_ | static_cast<uint64_t>(stopped) << kStoppedShift);
+    }
     // Of the addresses of loads and stores.
     constexpr PointerMask pointer_mask() const {
         return {static_cast<uint8_t>(bits_ >> kMaskShift & 31), (bits_ >> kMaskSignShift & 1) != 0};
@@ -63,6 +68,7 @@ class TbFlags {
   private:
     static constexpr unsigned kMaskShift = 11;
     static constexpr unsigned kMaskSignShift = 16;
+    static constexpr unsigned kStoppedShift = 17;
 
     uint64_t bits_;
 };

@@ -39,13 +39,13 @@ constexpr AbsentModel kAbsentModels[] = {
 
 // Properties of QEMU's that are off, always.
 constexpr std::string_view kAlwaysOff[] = {
-    "e",        "h",       "v",        "q",        "zicfilp", "zicfiss",  "zilsd",       "zclsd",  "zalasr",
-    "zama16b",  "zfbfmin", "zce",      "zcf",      "zcmp",    "zcmt",     "zdinx",       "zfinx",  "zhinx",
-    "zhinxmin", "zk",      "zkt",      "ztso",     "zvbb",    "zvbc",     "zve32f",      "zve32x", "zve64d",
-    "zve64f",   "zve64x",  "zvfbfmin", "zvfbfwma", "zvfh",    "zvfhmin",  "zvkb",        "zvkg",   "zvkn",
-    "zvknc",    "zvkned",  "zvkng",    "zvknha",   "zvknhb",  "zvks",     "zvksc",       "zvksed", "zvksg",
-    "zvksh",    "zvkt",    "sdtrig",   "sha",      "smaia",   "smcdeleg", "smcsrind",    "smctr",  "smdbltrp",
-    "smrnmi",   "ssaia",   "ssccfg",   "sscsrind", "ssctr",   "ssdbltrp", "svrsw60t59b",
+    "e",        "h",       "v",        "q",        "zicfilp",     "zicfiss",  "zilsd",    "zclsd",  "zalasr",
+    "zama16b",  "zfbfmin", "zce",      "zcf",      "zcmp",        "zcmt",     "zdinx",    "zfinx",  "zhinx",
+    "zhinxmin", "zk",      "zkt",      "ztso",     "zvbb",        "zvbc",     "zve32f",   "zve32x", "zve64d",
+    "zve64f",   "zve64x",  "zvfbfmin", "zvfbfwma", "zvfh",        "zvfhmin",  "zvkb",     "zvkg",   "zvkn",
+    "zvknc",    "zvkned",  "zvkng",    "zvknha",   "zvknhb",      "zvks",     "zvksc",    "zvksed", "zvksg",
+    "zvksh",    "zvkt",    "sdtrig",   "sha",      "smaia",       "smcdeleg", "smcsrind", "smctr",  "smrnmi",
+    "ssaia",    "ssccfg",  "sscsrind", "ssctr",    "svrsw60t59b",
 };
 // Which programmable counters there are: a mask, and as QEMU had it before, how many.
 constexpr std::string_view kPmuMask = "pmu-mask";

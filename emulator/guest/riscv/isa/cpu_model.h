@@ -64,10 +64,12 @@ inline constexpr CpuModel kRva22u64 =
 inline constexpr CpuModel kRva22s64 = detail::make_model(
     "rva22s64",
     {kCommonExtensions, kSupervisorExtensions, {Extension::zfhmin, Extension::svade, Extension::svpbmt}});
-// All that weft has, but for Svade: with both, menvcfg.ADUE would begin with 0.
+// All that weft has, but for Svade: with both, menvcfg.ADUE would begin with 0; and Smdbltrp, with which M mode has no interrupts until
+// firmware that knows of it asks for them.
 inline constexpr CpuModel kMax = [] {
     ExtensionSet extensions = kAllExtensions;
     extensions.remove(Extension::svade);
+    extensions.remove(Extension::smdbltrp);
     return CpuModel{"max", extensions};
 }();
 

@@ -113,6 +113,14 @@ void change_sie(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     ir::Builder& b = t.b();
     constexpr auto kMstatus = static_cast<int32_t>(offsetof(State, mstatus));
     const bool immediate = insn.desc->format == Format::csri;
+    if (op == CsrOp::set && t.extensions().has(Extension::ssdbltrp)) {
+        // SIE stays zero while SDT is one ("Ssdbltrp").
+        const ir::Label single = b.new_label();
+        b.brcond(ir::Cond::tsteq, b.load_state<I64>(Opcode::ld, kMstatus), b.imm(kStatusSdt), single);
+        call_csr(t, insn, op, operand);
+        t.exit_here();
+        b.set_label(single);
+    }
     if (!immediate) {
         const ir::Label only_sie = b.new_label();
         b.brcond(ir::Cond::tsteq, operand, b.imm(~kStatusSie), only_sie);
