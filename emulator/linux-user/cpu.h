@@ -41,6 +41,10 @@ class Cpu : public Registers {
 
     // What is recorded; after VcpuStop::exception only.
     virtual CpuException exception() const = 0;
+
+    // From now on so many of the upper bits of a pointer do not count in loads, stores and atomic accesses ("Supm"): 0, 7 or 16. The
+    // model has the extension where it is not 0.
+    virtual void set_pointer_mask(unsigned bits) = 0;
 };
 
 }  // namespace weft::user

@@ -32,6 +32,7 @@ std::optional<ThreadEnd> finish_call(Cpu& cpu, const SyscallOutcome& outcome) {
 }
 
 ThreadEnd run_thread(const ProcessOps& accelerator, Vcpu* vcpu, Cpu& cpu, Thread& thread) {
+    cpu.set_pointer_mask(thread.pointer_mask);
     while (true) {
         switch (accelerator.enter(vcpu)) {
             case VcpuStop::exception: {
@@ -42,6 +43,7 @@ ThreadEnd run_thread(const ProcessOps& accelerator, Vcpu* vcpu, Cpu& cpu, Thread
                 } else if (const auto end = finish_call(cpu, make_call(cpu, thread))) {
                     return *end;
                 }
+                cpu.set_pointer_mask(thread.pointer_mask);  // a call may have set it
                 break;
             }
             case VcpuStop::asked:

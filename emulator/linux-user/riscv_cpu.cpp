@@ -28,6 +28,8 @@ void RiscvCpu::finish_call(uint64_t result) {
     state_header(state_).pc += kEcallSize;
 }
 
+void RiscvCpu::set_pointer_mask(unsigned bits) { riscv::set_user_pointer_mask(state_, bits); }
+
 FrameRegisters RiscvCpu::get() {
     const riscv::UserRegisters registers = riscv::user_registers(state_);
     return {.pc = registers.pc, .x = registers.x, .f = registers.f, .fcsr = registers.fcsr};

@@ -13,6 +13,7 @@ class RiscvCpu final : public Cpu {
     uint64_t pc() const override;
     CpuCall call() const override;
     void finish_call(uint64_t result) override;
+    void set_pointer_mask(unsigned bits) override;
     FrameRegisters get() override;
     void set(const FrameRegisters& registers) override;
     CpuException exception() const override;

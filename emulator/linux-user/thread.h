@@ -30,6 +30,8 @@ struct Thread {
     uint64_t signal_mask = 0;      // as the guest set it; bit n - 1: signal n
     abi::Stack alternate_stack{};  // none; without SS_DISABLE, which the kernel keeps where it was asked for
     ThreadSignals signals;
+    // Upper bits of pointers that do not count (PR_SET_TAGGED_ADDR_CTRL): 0, 7, 16.
+    uint32_t pointer_mask = 0;
 };
 
 // What the host is told for a mask of the guest's. SIGSEGV and SIGBUS stay open, as faults of translated code come by them; blocked

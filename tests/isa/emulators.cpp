@@ -12,8 +12,8 @@
 namespace weft::isa_test {
 namespace {
 
-// All that weft has.
-constexpr const char* kWeftCpu = "max";
+// All that weft has, and all counters.
+constexpr const char* kWeftCpu = "max,pmu-mask=0xfffffff8";
 // The same.
 constexpr const char* kPeerCpu =
     "rv64,h=false,v=false,b=true,sstc=true,svinval=true,zicntr=true,zihintpause=true,zihintntl=true,zicond="
@@ -23,7 +23,8 @@ constexpr const char* kPeerCpu =
     "zacas=true,zfa=true,"
     "zfh=true,"
     "zicbom=true,zicbop=true,zicboz=true,svnapot=true,svpbmt=true,sdtrig=false,"
-    "svadu=true,svade=false,sv57=true,smepmp=true,smstateen=true,mmu=true,pmp=true";
+    "svadu=true,svade=false,sv57=true,smepmp=true,smstateen=true,sscofpmf=true,smcntrpmf=true,pmu-mask="
+    "0xfffffff8,smmpm=true,smnpm=true,ssnpm=true,sspm=true,supm=true,ssdbltrp=true,mmu=true,pmp=true";
 
 std::vector<std::string> split_lines(const std::string& text) {
     std::vector<std::string> lines;

@@ -75,6 +75,9 @@ class SystemTest {
             if (name_.ends_with("ialign")) {
                 add_properties(&configured, "c=off,zca=off,zcb=off,zcd=off,zcmop=off");
             }
+            if (name_.ends_with("double_trap")) {
+                add_properties(&configured, "smdbltrp=on");  // not in "max"
+            }
             boots.push_back({configured, files_.write(program.on_peer != 0 ? "peer" : "weft",
                                                       make_image(runtime_, bytes))});
         }

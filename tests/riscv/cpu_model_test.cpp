@@ -144,9 +144,10 @@ TEST_CASE("the decoder knows an instruction where the model has its extension") 
 
 TEST_CASE("a CSR is there where the model has its extension, and each has a name") {
     const std::map<unsigned, Extension> kOwned = {
-        {0x001, Extension::f},      {0x002, Extension::f},      {0x003, Extension::f},
-        {0x14d, Extension::sstc},   {0xc00, Extension::zicntr}, {0xc01, Extension::zicntr},
-        {0xc02, Extension::zicntr}, {0xc03, Extension::zihpm},  {0xc1f, Extension::zihpm}};
+        {0x001, Extension::f},        {0x002, Extension::f},         {0x003, Extension::f},
+        {0x14d, Extension::sstc},     {0xc00, Extension::zicntr},    {0xc01, Extension::zicntr},
+        {0xc02, Extension::zicntr},   {0xc03, Extension::zihpm},     {0xc1f, Extension::zihpm},
+        {0xda0, Extension::sscofpmf}, {0x321, Extension::smcntrpmf}, {0x34b, Extension::mtval2}};
     unsigned found = 0;
     for (unsigned number = 0; number < 4096; ++number) {
         INFO(number);
@@ -218,6 +219,21 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK(parsed("rv64,mmu=off,mmu=on").extensions == kRv64.extensions);
     CHECK(kRv64.extensions.has(Extension::pmp));
     CHECK_FALSE(parsed("max,pmp=off").extensions.has_any({Extension::pmp, Extension::smepmp}));
+    CHECK(parsed("rv64").pmu_mask == 0x7fff8);
+    CHECK(parsed("max,pmu-mask=0xfffffff8").pmu_mask == 0xffff'fff8);
+    CHECK(parsed("rv64,pmu-num=3").pmu_mask == 0x38);
+    CHECK(parsed("rv64,pmu-num=29").pmu_mask == 0xffff'fff8);
+    CHECK(parsed("rv64,pmu-num=2,pmu-mask=0").pmu_mask == 0);
+    CHECK(parsed("rv64,sscofpmf=on").extensions.has_all({Extension::sscofpmf, Extension::zihpm}));
+    CHECK_FALSE(kRv64.extensions.has(Extension::sscofpmf));
+    CHECK(parsed("rv64,supm=on").extensions.has(Extension::ssnpm));
+    CHECK(parsed("rv64,sspm=on").extensions.has(Extension::smnpm));
+    CHECK(parsed("rv64,smmpm=on").extensions.has(Extension::mseccfg));
+    CHECK(parsed("rv64,ssdbltrp=on").extensions.has(Extension::mtval2));
+    CHECK_FALSE(kMax.extensions.has(Extension::smdbltrp));
+    // As test suites of the privileged architecture start it.
+    CHECK(parsed("max,pmu-mask=0xfffffff8,smdbltrp=true,ssdbltrp=true").extensions.has(Extension::smdbltrp));
+
     // What QEMU's users turn off, or leave on.
     CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);
 }
@@ -231,6 +247,11 @@ TEST_CASE("-cpu: what cannot be is said in one line") {
     CHECK(refused("rv64,v=on") == "property 'v' cannot be on: weft does not have this");
     CHECK(refused("max,pmp=off,smepmp=on") == "property 'smepmp' needs 'pmp', which is off");
     CHECK(refused("rv64,mmu=off,sv48=on") == "property 'sv48' needs 'sv39', which is off");
+    CHECK(refused("rv64,pmu-mask=7") ==
+          "property 'pmu-mask' is a mask of counters 3 to 31 (0xfffffff8 for all), not '7'");
+    CHECK(refused("rv64,pmu-mask=on").ends_with("not 'on'"));
+    CHECK(refused("rv64,pmu-num=30") == "property 'pmu-num' is a number of counters up to 29, not '30'");
+    CHECK(refused("max,zihpm=off,sscofpmf=on") == "property 'sscofpmf' needs 'zihpm', which is off");
     CHECK(refused("rv64,u=off") == "property 'u' cannot be off: weft has no CPU without it");
     CHECK(refused("rv64,zca=off,c=on") == "property 'c' needs 'zca', which is off");
     CHECK(refused("rv64,f=off") == "property 'd' needs 'f', which is off");

@@ -87,7 +87,7 @@ const WarlRule kWarlRules[] = {
     {"fcsr", 0x003, 0xff, 0},
     {"stvec: reserved mode", 0x105, 0, 0},
     {"scounteren", 0x106, 0xffff'ffff, 0},
-    {"senvcfg: CBZE, CBCFE, CBIE, FIOM", 0x10a, 0xf1, 0},
+    {"senvcfg: PMM, CBZE, CBCFE, CBIE, FIOM", 0x10a, 0x3'0000'00f1, 0},
     {"sscratch", 0x140, kOnes, 0},
     {"sepc", 0x141, kOnes - 1, 0},
     {"scause", 0x142, kOnes, 0},
@@ -95,26 +95,28 @@ const WarlRule kWarlRules[] = {
     {"stimecmp", 0x14d, kOnes, 0},
     {"satp: mode 15", 0x180, 0, 0},
     {"medeleg", 0x302, 0xb3fe, 0},
-    {"mideleg", 0x303, 0x222, 0},
-    {"mie", 0x304, 0xaaa, 0},
+    {"mideleg", 0x303, 0x2222, 0},
+    {"mie", 0x304, 0x2aaa, 0},
     {"mtvec: reserved mode", 0x305, 0, 0},
     {"mcounteren", 0x306, 0xffff'ffff, 0},
-    {"menvcfg: STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe000'0000'0000'00f1, 0},
-    {"mcountinhibit: IR, CY", 0x320, 5, 0},
-    {"mhpmevent3", 0x323, 0, 0},
+    {"menvcfg: STCE, PBMTE, ADUE, DTE, PMM, CBZE, CBCFE, CBIE, FIOM", 0x30a, 0xe800'0003'0000'00f1, 0},
+    {"mcountinhibit: 18 to 3, IR, CY", 0x320, 0x7fffd, 0},
+    {"mcyclecfg", 0x321, uint64_t{7} << 60, 0},
+    {"mhpmevent3: OF, MINH, SINH, UINH, event", 0x323, 0xf0ff'ffff'ffff'ffff, 0},
     {"mhpmevent31", 0x33f, 0, 0},
     {"mscratch", 0x340, kOnes, 0},
     {"mepc", 0x341, kOnes - 1, 0},
     {"mcause", 0x342, kOnes, 0},
     {"mtval", 0x343, kOnes, 0},
-    {"mip: SEIP, STIP, SSIP", 0x344, 0x222, 0},
+    {"mtval2", 0x34b, kOnes, 0},
+    {"mip: LCOFIP, SEIP, STIP, SSIP", 0x344, 0x2222, 0},
     {"pmpcfg4", 0x3a4, 0, 0},
     {"pmpcfg14", 0x3ae, 0, 0},
     {"pmpaddr0", 0x3b0, 0x003f'ffff'ffff'ffff, 0},
     {"pmpaddr15", 0x3bf, 0x003f'ffff'ffff'ffff, 0},
     {"pmpaddr16", 0x3c0, 0, 0},
     {"pmpaddr63", 0x3ef, 0, 0},
-    {"mhpmcounter3", 0xb03, 0, 0},
+    {"mhpmcounter3", 0xb03, kOnes, 0},
     {"mhpmcounter31", 0xb1f, 0, 0},
     // MXL 2; A B C D F I M S U.
     {"misa", 0x301, 0x8000'0000'0014'112f, 0x8000'0000'0014'112f},
@@ -155,9 +157,14 @@ uint64_t all_ones(const CpuModel& model, unsigned number) {
 TEST_CASE("fields of extensions that the model has not are zero", "[csr]") {
     constexpr uint64_t kAdue = uint64_t{1} << 61;
     CHECK(all_ones(kRv64, 0x30a) == 0xa000'0000'0000'00f1);  // no Svpbmt
-    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6000'0000'0000'00f1);
-    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc000'0000'0000'0081);
-    CHECK(all_ones(model_of("max,zicboz=off"), 0x10a) == 0x71);
+    CHECK(all_ones(model_of("max,sstc=off"), 0x30a) == 0x6800'0003'0000'00f1);
+    CHECK(all_ones(model_of("max,zicbom=off,svadu=off"), 0x30a) == 0xc800'0003'0000'0081);
+    CHECK(all_ones(model_of("max,ssdbltrp=off"), 0x30a) == 0xe000'0003'0000'00f1);
+    // menvcfg's is Smnpm's, senvcfg's Ssnpm's, mseccfg's Smmpm's.
+    CHECK(all_ones(model_of("max,smnpm=off,sspm=off"), 0x30a) == 0xe800'0000'0000'00f1);
+    CHECK(all_ones(model_of("max,ssnpm=off,supm=off"), 0x10a) == 0xf1);
+    CHECK(all_ones(model_of("max,smmpm=off"), 0x747) == 0x307);
+    CHECK(all_ones(model_of("max,zicboz=off"), 0x10a) == 0x3'0000'0071);
     // How it begins: 3.1.18 leaves it open; as QEMU's harts.
     CHECK(FakeHart(0, kRv64).state().menvcfg == kAdue);
     CHECK(FakeHart(0, kRva22s64).state().menvcfg == uint64_t{1} << 62);
@@ -487,13 +494,13 @@ TEST_CASE("mip: software writes SSIP, STIP and SEIP alone", "[csr]") {
     fake.csr_write(0x344, 0);
     CHECK(fake.csr_read(0x344) == 0x888);
     fake.csr_write(0x344, kOnes);
-    CHECK(fake.csr_read(0x344) == 0xaaa);
+    CHECK(fake.csr_read(0x344) == 0x2aaa);
     fake.hart.set_interrupt(Interrupt::machine_software, false);
     fake.hart.set_interrupt(Interrupt::machine_external, false);
     fake.hart.set_mtimecmp(2);
-    CHECK(fake.csr_read(0x344) == 0x222);
+    CHECK(fake.csr_read(0x344) == 0x2222);
     fake.now = 200;
-    CHECK(fake.csr_read(0x344) == 0x2a2);
+    CHECK(fake.csr_read(0x344) == 0x22a2);
 }
 
 TEST_CASE("mip.SEIP is the software bit or the line, and set and clear see the software bit", "[csr]") {

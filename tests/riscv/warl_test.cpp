@@ -67,14 +67,23 @@ uint64_t pmpcfg(uint64_t before, uint64_t value) {
     return result;
 }
 
+// "Pointer masking": PMM 1 is reserved.
+uint64_t pmm(uint64_t before, uint64_t value) {
+    constexpr uint64_t kPmm = uint64_t{3} << 32;
+    return (value >> 32 & 3) == 1 ? (value & ~kPmm) | (before & kPmm) : value;
+}
+
 // "CMO", 1.2.1: CBIE 2 is reserved.
 template <uint64_t kMask>
 uint64_t envcfg(uint64_t before, uint64_t value) {
+    value = pmm(before, value);
     return (value & 0x30) == 0x20 ? (value & kMask & ~uint64_t{0x30}) | (before & 0x30) : value & kMask;
 }
 
 // "Smepmp": MML and MMWP stay; here no entry is locked, so that RLB is free.
-uint64_t mseccfg(uint64_t before, uint64_t value) { return (value & 0x307) | (before & 3); }
+uint64_t mseccfg(uint64_t before, uint64_t value) {
+    return (pmm(before, value) & 0x3'0000'0307) | (before & 3);
+}
 
 struct Rule {
     unsigned first, last;
@@ -88,16 +97,16 @@ constexpr Rule kRules[] = {
     {0x002, 0x002, "frm", bits<7>},
     {0x003, 0x003, "fcsr", bits<0xff>},
     {0x100, 0x100, "sstatus", sstatus},
-    {0x104, 0x104, "sie: what is delegated", bits<0x222>},
+    {0x104, 0x104, "sie: what is delegated", bits<0x2222>},
     {0x105, 0x105, "stvec", tvec},
     {0x106, 0x106, "scounteren", bits<0xffff'ffff>},
-    {0x10a, 0x10a, "senvcfg: CBZE, CBCFE, CBIE, FIOM", envcfg<0xf1>},
+    {0x10a, 0x10a, "senvcfg: PMM, CBZE, CBCFE, CBIE, FIOM", envcfg<0x3'0000'00f1>},
     {0x10c, 0x10f, "sstateen", fixed<0>},
     {0x140, 0x140, "sscratch", bits<kOnes>},
     {0x141, 0x141, "sepc: IALIGN is 16", bits<kOnes - 1>},
     {0x142, 0x142, "scause", bits<kOnes>},
     {0x143, 0x143, "stval", bits<kOnes>},
-    {0x144, 0x144, "sip: SSIP", bits<2>},
+    {0x144, 0x144, "sip: LCOFIP, SSIP", bits<0x2002>},
     {0x14d, 0x14d, "stimecmp", bits<kOnes>},
     {0x180, 0x180, "satp", satp},
     {0x300, 0x300, "mstatus", mstatus},
@@ -106,20 +115,24 @@ constexpr Rule kRules[] = {
     // 3.1.8: exceptions that cannot occur below M mode are read-only zero: misaligned instructions (IALIGN is 16), ECALL from
     // M mode. 10 and 14 are reserved.
     {0x302, 0x302, "medeleg", bits<0xb3fe>},
-    {0x303, 0x303, "mideleg: of M mode's own interrupts none", bits<0x222>},
-    {0x304, 0x304, "mie", bits<0xaaa>},
+    {0x303, 0x303, "mideleg: of M mode's own interrupts none", bits<0x2222>},
+    {0x304, 0x304, "mie", bits<0x2aaa>},
     {0x305, 0x305, "mtvec", tvec},
     {0x306, 0x306, "mcounteren", bits<0xffff'ffff>},
-    {0x30a, 0x30a, "menvcfg: STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE, FIOM", envcfg<0xe000'0000'0000'00f1>},
+    {0x30a, 0x30a, "menvcfg: STCE, PBMTE, ADUE, DTE, PMM, CBZE, CBCFE, CBIE, FIOM",
+     envcfg<0xe800'0003'0000'00f1>},
     {0x30c, 0x30c, "mstateen0: SE0, ENVCFG", bits<uint64_t{3} << 62>},
     {0x30d, 0x30f, "mstateen: SE", bits<uint64_t{1} << 63>},
-    {0x320, 0x320, "mcountinhibit: IR, CY; TM is zero", bits<5>},
-    {0x323, 0x33f, "mhpmevent", fixed<0>},
+    {0x320, 0x320, "mcountinhibit: counters that there are; TM is zero", bits<0x7'fffd>},
+    {0x321, 0x322, "mcyclecfg, minstretcfg: MINH, SINH, UINH", bits<uint64_t{7} << 60>},
+    {0x323, 0x332, "mhpmevent: OF, MINH, SINH, UINH, event", bits<0xf0ff'ffff'ffff'ffff>},
+    {0x333, 0x33f, "mhpmevent of no counter", fixed<0>},
     {0x340, 0x340, "mscratch", bits<kOnes>},
     {0x341, 0x341, "mepc: IALIGN is 16", bits<kOnes - 1>},
     {0x342, 0x342, "mcause", bits<kOnes>},
     {0x343, 0x343, "mtval", bits<kOnes>},
-    {0x344, 0x344, "mip: SEIP, STIP, SSIP", bits<0x222>},
+    {0x344, 0x344, "mip: LCOFIP, SEIP, STIP, SSIP", bits<0x2222>},
+    {0x34b, 0x34b, "mtval2", bits<kOnes>},
     {0x3a0, 0x3a0, "pmpcfg0", pmpcfg},
     {0x3a2, 0x3a2, "pmpcfg2", pmpcfg},
     {0x3a4, 0x3a4, "pmpcfg4", fixed<0>},
@@ -131,10 +144,11 @@ constexpr Rule kRules[] = {
     // The granularity is 4 bytes: every bit of a 56-bit address above these.
     {0x3b0, 0x3bf, "pmpaddr", bits<0x003f'ffff'ffff'ffff>},
     {0x3c0, 0x3ef, "pmpaddr beyond the entries", fixed<0>},
-    {0x747, 0x747, "mseccfg: SSEED, USEED, RLB, MMWP, MML", mseccfg},
+    {0x747, 0x747, "mseccfg: PMM, SSEED, USEED, RLB, MMWP, MML", mseccfg},
     {0xb00, 0xb00, "mcycle", bits<kOnes>},
     {0xb02, 0xb02, "minstret", bits<kOnes>},
-    {0xb03, 0xb1f, "mhpmcounter", fixed<0>},
+    {0xb03, 0xb12, "mhpmcounter", bits<kOnes>},
+    {0xb13, 0xb1f, "mhpmcounter that there is not", fixed<0>},
 };
 
 const Rule* rule_of(unsigned number) {
@@ -150,7 +164,7 @@ const Rule* rule_of(unsigned number) {
 void prepare(FakeHart& fake) {
     reset(&fake.state(), &kMax);
     fake.csr_write(0x300, 0x2000);
-    fake.csr_write(0x303, 0x222);
+    fake.csr_write(0x303, 0x2222);
 }
 
 uint64_t written(CsrOp op, uint64_t before, uint64_t operand) {

@@ -435,9 +435,9 @@ bool ExecLoop::deliver(Vcpu& vcpu) {
         // Before the guest is told, who may ask for a stop: there is nothing left to be counted then.
         clock_->advance(vcpu.executor(), 1);
     }
+    vcpu.counters.exceptions.add();  // the guest's counters may be looked at
     const bool delivered = guest_.deliver(vcpu.state());
     vcpu.look_at_interrupts = true;
-    vcpu.counters.exceptions.add();
     if (logged(vcpu, LogItem::int_)) {
         log_line(vcpu, fmt::format("cpu {}: exception at {:#x}, to {:#x}\n", vcpu.index, pc, header.pc));
     }

@@ -4,7 +4,9 @@
 
 #include <string_view>
 
+#include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 #include "emulator/hw/boot/device_tree.h"
 #include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/misc/test_finisher.h"
@@ -44,6 +46,7 @@ class Builder {
             add_power("reboot", "syscon-reboot", TestFinisher::kReset);
             add_flash();
             add_fw_cfg();
+            add_pmu();
             add_soc();
         }
         return tree_.finish();
@@ -122,6 +125,19 @@ class Builder {
         tree_.cell("regmap", kTestHandle);
         tree_.cell("offset", 0);
         tree_.cell("value", value);
+    }
+
+    // Linux' binding riscv,pmu.yaml: ranges of SBI's events, and the counters that can count them. No events' selectors: then
+    // firmware takes the events' own numbers, which are mhpmevent's.
+    void add_pmu() {
+        const DeviceTreeNode node(tree_, "pmu");
+        tree_.text("compatible", "riscv,pmu");
+        const auto cycles = static_cast<uint32_t>(riscv::kPmuEventCycles);
+        const auto instructions = static_cast<uint32_t>(riscv::kPmuEventInstructions);
+        const uint32_t mask = config_.cpu.pmu_mask;
+        tree_.cells("riscv,event-to-mhpmcounters",
+                    {cycles, cycles, mask | uint32_t{riscv::kCounterCy}, instructions, instructions,
+                     mask | uint32_t{riscv::kCounterIr}});
     }
 
     void add_flash() {

@@ -75,6 +75,7 @@ std::vector<std::pair<std::string, std::string>> VirtBoard::saved_facts() const 
     std::vector<std::pair<std::string, std::string>> facts{
         {"machine", "virt"},
         {"CPU", fmt::format("{},{}", riscv::isa_string(cpu_model_), riscv::mmu_type(cpu_model_))},
+        {"pmu-mask", fmt::format("{:#x}", cpu_model_.pmu_mask)},
         {"-smp", fmt::format("{}", cpus_.size())},
         {"aclint", sswi_ != nullptr ? "on" : "off"},
         {"virtio-mmio", layout_name(virtio_[0]->layout())},

@@ -90,6 +90,7 @@ int64_t GuestThreads::make_thread(Thread& caller, const CloneRequest& request) {
     Thread& thread = (*made)->thread();
     (*made)->cpu().set(child_registers(caller.signals.registers->get(), request));
     thread.signal_mask = caller.signal_mask;
+    thread.pointer_mask = caller.pointer_mask;
     thread.clear_child_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : 0;
 
     const auto shared = std::make_shared<Start>(*this, std::move(*made));

@@ -39,6 +39,7 @@ struct Kept {
           tid(thread.tid),
           clear_child_tid(thread.clear_child_tid),
           robust_list(thread.robust_list),
+          pointer_mask(thread.pointer_mask),
           signal_mask(thread.signal_mask),
           alternate_stack(thread.alternate_stack),
           own_actions(thread.signals.own_actions),
@@ -50,6 +51,7 @@ struct Kept {
         thread.tid = tid;
         thread.clear_child_tid = clear_child_tid;
         thread.robust_list = robust_list;
+        thread.pointer_mask = pointer_mask;
         thread.signal_mask = signal_mask;
         thread.alternate_stack = alternate_stack;
         ThreadSignals& signals = thread.signals;
@@ -66,6 +68,7 @@ struct Kept {
     const int32_t tid;
     const uint64_t clear_child_tid;
     const uint64_t robust_list;
+    const uint32_t pointer_mask;
     const uint64_t signal_mask;
     const abi::Stack alternate_stack;
     Sighand* const own_actions;

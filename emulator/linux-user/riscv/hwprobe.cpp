@@ -49,6 +49,7 @@ constexpr ExtBit kExtBits[] = {
     {45, {Extension::zcd}},             //
     {47, {Extension::zcmop}},           //
     {48, {Extension::zawrs}},           //
+    {49, {Extension::supm}},            //
     {50, {Extension::zicntr}},          //
     {51, {Extension::zihpm}},           //
     {55, {Extension::zicbom}},          //

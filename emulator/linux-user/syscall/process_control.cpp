@@ -31,7 +31,7 @@ constexpr int kGetAuxv = 0x41555856, kSetVma = 0x53564d41;
 
 // Those that the host's kernel does for the guest. The others are EINVAL, as with a riscv64 kernel that was built without them:
 // - of other architectures (FPEMU, FPEXC, ENDIAN, TSC, MPX, SVE, SME, PAC, DEXCR), and of extensions that weft has not (vectors,
-//   pointer masking, shadow stacks, speculation control): x86-64 has some of them;
+//   shadow stacks, speculation control): x86-64 has some of them;
 // - SECCOMP and SYSCALL_USER_DISPATCH would judge the host's calls; SET_MM tells of weft's memory; MDWE forbids translations.
 constexpr Operation kPrctl[] = {
     {PR_SET_PDEATHSIG, {num, sig}},
@@ -89,6 +89,33 @@ int64_t auxv(CallContext& call, uint64_t address, uint64_t room) {
     return static_cast<int64_t>(bytes.size());
 }
 
+// arch/riscv/kernel/process.c. Pointers of system calls are not masked: the tagged address ABI is off, as by Linux' sysctl
+// abi.tagged_addr_disabled.
+constexpr unsigned kPmlenShift = 24;  // linux/prctl.h, PR_PMLEN_SHIFT
+constexpr uint64_t kPmlenMask = uint64_t{0x7f} << kPmlenShift;
+
+int64_t set_tagged_address_control(CallContext& call) {
+    const uint64_t control = call.arg(1);
+    const uint64_t wanted = (control & kPmlenMask) >> kPmlenShift;
+    constexpr uint64_t kShort = 7;
+    constexpr uint64_t kLong = 16;
+    if (!call.process.options().cpu->extensions.has(riscv::Extension::supm) || (control & ~kPmlenMask) != 0 ||
+        wanted > kLong || call.arg(2) != 0 || call.arg(3) != 0 || call.arg(4) != 0) {
+        return -EINVAL;
+    }
+    // The least that is as much as was asked for.
+    call.thread.pointer_mask = static_cast<uint32_t>(wanted == 0 ? 0 : wanted <= kShort ? kShort : kLong);
+    return 0;
+}
+
+int64_t tagged_address_control(CallContext& call) {
+    if (!call.process.options().cpu->extensions.has(riscv::Extension::supm) || call.arg(1) != 0 ||
+        call.arg(2) != 0 || call.arg(3) != 0 || call.arg(4) != 0) {
+        return -EINVAL;
+    }
+    return static_cast<int64_t>(uint64_t{call.thread.pointer_mask} << kPmlenShift);
+}
+
 }  // namespace
 
 SyscallOutcome prctl(CallContext& call) {
@@ -97,6 +124,10 @@ SyscallOutcome prctl(CallContext& call) {
             return call.write(call.arg(1), call.thread.clear_child_tid);
         case kSetIcacheFlushContext:
             return set_icache_flush_context(call.arg(1), call.arg(2));
+        case PR_SET_TAGGED_ADDR_CTRL:
+            return set_tagged_address_control(call);
+        case PR_GET_TAGGED_ADDR_CTRL:
+            return tagged_address_control(call);
         case kGetAuxv:
             return call.arg(3) != 0 || call.arg(4) != 0 ? -EINVAL : auxv(call, call.arg(1), call.arg(2));
         case kSetVma: {

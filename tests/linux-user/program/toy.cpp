@@ -141,6 +141,7 @@ class ToyCpu final : public user::Cpu {
         const auto& x = state_.registers.x;
         return {.number = x[17], .arguments = {x[10], x[11], x[12], x[13], x[14], x[15]}};
     }
+    void set_pointer_mask(unsigned) override {}  // the toy masks nothing
     void finish_call(uint64_t result) override {
         state_.registers.x[10] = result;
         state_.registers.pc += 4;

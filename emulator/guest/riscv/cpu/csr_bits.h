@@ -24,6 +24,8 @@ inline constexpr uint64_t kStatusMxr = uint64_t{1} << 19;
 inline constexpr uint64_t kStatusTvm = uint64_t{1} << 20;
 inline constexpr uint64_t kStatusTw = uint64_t{1} << 21;
 inline constexpr uint64_t kStatusTsr = uint64_t{1} << 22;
+inline constexpr uint64_t kStatusSdt = uint64_t{1} << 24;  // Ssdbltrp
+inline constexpr uint64_t kStatusMdt = uint64_t{1} << 42;  // Smdbltrp
 inline constexpr uint64_t kStatusUxl64 = uint64_t{2} << 32;
 inline constexpr uint64_t kStatusSxl64 = uint64_t{2} << 34;
 inline constexpr uint64_t kStatusSd = uint64_t{1} << 63;
@@ -35,7 +37,8 @@ inline constexpr uint64_t kIntSti = uint64_t{1} << 5;
 inline constexpr uint64_t kIntMti = uint64_t{1} << 7;
 inline constexpr uint64_t kIntSei = uint64_t{1} << 9;
 inline constexpr uint64_t kIntMei = uint64_t{1} << 11;
-inline constexpr uint64_t kIntSupervisor = kIntSsi | kIntSti | kIntSei;
+inline constexpr uint64_t kIntLcofi = uint64_t{1} << 13;  // Sscofpmf
+inline constexpr uint64_t kIntSupervisor = kIntSsi | kIntSti | kIntSei | kIntLcofi;
 inline constexpr uint64_t kIntAll = kIntSupervisor | kIntMsi | kIntMti | kIntMei;
 
 // menvcfg and senvcfg, privileged specification 3.1.18 and 4.1.10; Sstc, Zicbom and Zicboz ("CMO"), Svadu, Svpbmt.
@@ -45,6 +48,13 @@ inline constexpr uint64_t kEnvcfgCbie = uint64_t{3}
                                         << kEnvcfgCbieShift;  // Zicbom: 0 illegal, 1 flush, 3 invalidate
 inline constexpr uint64_t kEnvcfgCbcfe = uint64_t{1} << 6;
 inline constexpr uint64_t kEnvcfgCbze = uint64_t{1} << 7;
+// "Pointer masking": in menvcfg for the next lower mode, in senvcfg for U mode, in mseccfg for M mode. 0: no masking; 1 is reserved;
+// 2 and 3: 7 and 16 bits.
+inline constexpr unsigned kPmmShift = 32;
+inline constexpr uint64_t kPmm = uint64_t{3} << kPmmShift;
+inline constexpr uint64_t kPmmSeven = 2;
+inline constexpr uint64_t kPmmSixteen = 3;
+inline constexpr uint64_t kEnvcfgDte = uint64_t{1} << 59;  // of menvcfg: Ssdbltrp
 inline constexpr uint64_t kEnvcfgAdue = uint64_t{1} << 61;
 inline constexpr uint64_t kEnvcfgPbmte = uint64_t{1} << 62;
 inline constexpr uint64_t kEnvcfgStce = uint64_t{1} << 63;
@@ -57,6 +67,14 @@ inline constexpr uint64_t kStateenSe = uint64_t{1} << 63;
 inline constexpr uint64_t kCounterCy = 1;
 inline constexpr uint64_t kCounterTm = 2;
 inline constexpr uint64_t kCounterIr = 4;
+
+// mhpmevent, "Sscofpmf"; the same fields in mcyclecfg and minstretcfg, "Smcntrpmf".
+inline constexpr uint64_t kEventOf = uint64_t{1} << 63;    // the counter has overflowed
+inline constexpr uint64_t kEventMinh = uint64_t{1} << 62;  // it does not count in M mode
+inline constexpr uint64_t kEventSinh = uint64_t{1} << 61;
+inline constexpr uint64_t kEventUinh = uint64_t{1} << 60;
+inline constexpr uint64_t kEventInhibitions = kEventMinh | kEventSinh | kEventUinh;
+inline constexpr uint64_t kEventNumber = (uint64_t{1} << 56) - 1;
 
 // satp, privileged specification 4.1.11.
 inline constexpr unsigned kSatpModeShift = 60;

@@ -11,9 +11,9 @@ namespace weft::riscv {
 
 // csr_status.cpp
 inline constexpr uint64_t kSstatusWritable =
-    kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr;
+    kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr | kStatusSdt;
 inline constexpr uint64_t kMstatusWritable = kSstatusWritable | kStatusMie | kStatusMpie | kStatusMpp |
-                                             kStatusMprv | kStatusTvm | kStatusTw | kStatusTsr;
+                                             kStatusMprv | kStatusTvm | kStatusTw | kStatusTsr | kStatusMdt;
 uint64_t read_mstatus(const State& state, unsigned number);
 void write_mstatus(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_sstatus(const State& state, unsigned number);
@@ -35,12 +35,19 @@ void write_sip(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_sie(const State& state, unsigned number);
 void write_sie(State& state, unsigned number, uint64_t value, uint64_t mask);
 void write_mideleg(State& state, unsigned number, uint64_t value, uint64_t mask);
-inline constexpr uint64_t kSenvcfgWritable = kEnvcfgFiom | kEnvcfgCbie | kEnvcfgCbcfe | kEnvcfgCbze;
-inline constexpr uint64_t kMenvcfgWritable = kSenvcfgWritable | kEnvcfgAdue | kEnvcfgPbmte | kEnvcfgStce;
+inline constexpr uint64_t kSenvcfgWritable = kEnvcfgFiom | kEnvcfgCbie | kEnvcfgCbcfe | kEnvcfgCbze | kPmm;
+inline constexpr uint64_t kMenvcfgWritable =
+    kSenvcfgWritable | kEnvcfgDte | kEnvcfgAdue | kEnvcfgPbmte | kEnvcfgStce;
 void write_senvcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 void write_menvcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 bool stimecmp_allowed(const State& state, unsigned number);
 void write_stimecmp(State& state, unsigned number, uint64_t value, uint64_t mask);
+
+// `value` with the field PMM of `old`, where that of `value` is reserved.
+constexpr uint64_t legal_pmm(uint64_t old, uint64_t value) {
+    constexpr uint64_t kReserved = uint64_t{1} << kPmmShift;
+    return (value & kPmm) == kReserved ? (value & ~kPmm) | (old & kPmm) : value;
+}
 
 // csr_stateen.cpp
 inline constexpr uint64_t kMstateenWritable = kStateenSe | kStateenEnvcfg;
@@ -50,11 +57,12 @@ bool sstateen_allowed(const State& state, unsigned number);
 bool senvcfg_allowed(const State& state, unsigned number);
 
 // csr_counter.cpp
-uint64_t read_cycle(const State& state, unsigned number);
-void write_cycle(State& state, unsigned number, uint64_t value, uint64_t mask);
-uint64_t read_instret(const State& state, unsigned number);
-void write_instret(State& state, unsigned number, uint64_t value, uint64_t mask);
+uint64_t read_counter(const State& state, unsigned number);  // of M mode and of the others
+void write_counter(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_time(const State& state, unsigned number);
+uint64_t read_event(const State& state, unsigned number);  // mhpmevent, mcyclecfg, minstretcfg
+void write_event(State& state, unsigned number, uint64_t value, uint64_t mask);
+uint64_t read_scountovf(const State& state, unsigned number);
 void write_mcountinhibit(State& state, unsigned number, uint64_t value, uint64_t mask);
 bool counter_allowed(const State& state, unsigned number);
 
@@ -63,7 +71,7 @@ uint64_t read_pmpcfg(const State& state, unsigned number);
 void write_pmpcfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 uint64_t read_pmpaddr(const State& state, unsigned number);
 void write_pmpaddr(State& state, unsigned number, uint64_t value, uint64_t mask);
-inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb | kSecUseed | kSecSseed;
+inline constexpr uint64_t kMseccfgWritable = kSecMml | kSecMmwp | kSecRlb | kSecUseed | kSecSseed | kPmm;
 void write_mseccfg(State& state, unsigned number, uint64_t value, uint64_t mask);
 
 // csr_seed.cpp

@@ -38,8 +38,11 @@ void write_pmpaddr(State& state, unsigned number, uint64_t value, uint64_t) {
 
 void write_mseccfg(State& state, unsigned, uint64_t value, uint64_t) {
     value &= (has(state, Extension::smepmp) ? kSecMml | kSecMmwp | kSecRlb : 0) |
-             (has(state, Extension::zkr) ? kSecUseed | kSecSseed : 0);
-    if (pmp_write_security(state, value)) {
+             (has(state, Extension::zkr) ? kSecUseed | kSecSseed : 0) |
+             (has(state, Extension::smmpm) ? kPmm : 0);
+    value = legal_pmm(state.mseccfg, value);
+    const bool masks_changed = ((state.mseccfg ^ value) & kPmm) != 0;
+    if (pmp_write_security(state, value) || masks_changed) {
         flush_translations(state);
     }
 }

@@ -21,7 +21,10 @@ uint64_t mstatus_writable(const State& state) {
         kStatusSie | kStatusSpie | kStatusSpp | kStatusSum | kStatusMxr | kStatusTvm | kStatusTsr;
     uint64_t writable = kMstatusWritable;
     writable &= has(state, Extension::s) ? ~uint64_t{0} : ~kSupervisor;
-    return has(state, Extension::f) ? writable : writable & ~kStatusFs;
+    writable &= has(state, Extension::f) ? ~uint64_t{0} : ~kStatusFs;
+    writable &= has(state, Extension::smdbltrp) ? ~uint64_t{0} : ~kStatusMdt;
+    // "Ssdbltrp": while DTE is zero, it is as if it were not there.
+    return (state.menvcfg & kEnvcfgDte) != 0 ? writable : writable & ~kStatusSdt;
 }
 
 void set_status(State& state, uint64_t value, uint64_t writable) {
@@ -31,6 +34,9 @@ void set_status(State& state, uint64_t value, uint64_t writable) {
     if (mpp == 2 || (mpp == static_cast<uint64_t>(Priv::supervisor) && !has(state, Extension::s))) {
         status = (status & ~kStatusMpp) | (old & kStatusMpp);  // mode 2 is reserved
     }
+    // "Ssdbltrp", "Smdbltrp": while a trap would be one too many, there are no interrupts.
+    status &= (status & kStatusSdt) != 0 ? ~kStatusSie : ~uint64_t{0};
+    status &= (status & kStatusMdt) != 0 ? ~kStatusMie : ~uint64_t{0};
     state.mstatus = status;
     if (((old ^ status) & (kStatusMprv | kStatusMpp)) != 0) {
         end_reservation(state);  // other addresses: 3.1.6.3

@@ -25,6 +25,7 @@ enum class Exception : uint64_t {
     insn_page = 12,
     load_page = 13,
     store_page = 15,
+    double_trap = 16,  // Ssdbltrp
 };
 
 // Three kinds of fault, each with a cause for every kind of access.

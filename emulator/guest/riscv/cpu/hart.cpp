@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "emulator/guest/riscv/cpu/csr_bits.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 
 namespace weft::riscv {
 namespace {
@@ -25,9 +26,10 @@ uint64_t device_bit(Interrupt interrupt) {
             return kSeipLine;
         case Interrupt::supervisor_timer:
         case Interrupt::machine_timer:
+        case Interrupt::counter_overflow:
             break;
     }
-    WEFT_ASSERT(!"timers are no lines");
+    WEFT_ASSERT(!"timers and counters are no lines");
     return 0;
 }
 
@@ -105,6 +107,7 @@ void Hart::rearm(State& state) {
     machine_timer_enabled_ = (state.mie & kIntMti) != 0;
     const bool supervisor_timer = (state.mie & kIntSti) != 0 && (state.menvcfg & kEnvcfgStce) != 0;
     supervisor_compare_ = supervisor_timer ? state.stimecmp : UINT64_MAX;
+    overflow_ns_ = (state.mie & kIntLcofi) != 0 ? pmu_next_overflow_ns(state) : UINT64_MAX;
     program_deadline(state);
 }
 
@@ -112,6 +115,7 @@ void Hart::reset_timers(State& state) {
     MutexLock lock(timer_mutex_);
     machine_timer_enabled_ = false;
     supervisor_compare_ = UINT64_MAX;
+    overflow_ns_ = UINT64_MAX;
     state.mtimecmp.store(UINT64_MAX);
     program_deadline(state);
 }
@@ -121,7 +125,7 @@ void Hart::reset_timers(State& state) {
 void Hart::program_deadline(State& state) {
     const StateHeader& header = state_header(&state);
     const uint64_t machine_compare = machine_timer_enabled_ ? state.mtimecmp.load() : UINT64_MAX;
-    uint64_t deadline = UINT64_MAX;
+    uint64_t deadline = overflow_ns_;
     if (machine_compare != UINT64_MAX || supervisor_compare_ != UINT64_MAX) {
         const uint64_t now = header.services->now_ns(header.vcpu);
         const uint64_t time = time_at(state, now);

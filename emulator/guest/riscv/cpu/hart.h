@@ -23,6 +23,7 @@ enum class Interrupt : unsigned {
     machine_timer = 7,
     supervisor_external = 9,
     machine_external = 11,
+    counter_overflow = 13,  // Sscofpmf
 };
 
 // The board's timebase: ticks of `time` a second.
@@ -74,8 +75,9 @@ class Hart {
     // What the hart has beside its state (saved_state.h). On the vCPU's thread, while it is paused.
     void visit_state(StateVisitor& visitor);
 
-    // For the rest of the hart, on its vCPU's thread. Takes note of mie, menvcfg and stimecmp in `state` and
-    // sets the deadline to the next compare value that an enabled timer waits for.
+    // For the rest of the hart, on its vCPU's thread. Takes note of mie, menvcfg, stimecmp and the counters in `state` and
+    // sets the deadline to the next compare value that an enabled timer waits for, or to the next overflow of a counter if
+    // that comes first and its interrupt is enabled.
     void rearm(State& state);
     // The same after `state` was replaced, whatever deadline was set before: that may have come, or be of another time.
     void rearm_anew(State& state);
@@ -100,6 +102,8 @@ class Hart {
     bool machine_timer_enabled_ WEFT_GUARDED_BY(timer_mutex_) = false;
     // stimecmp where Sstc is on and its interrupt enabled, else UINT64_MAX.
     uint64_t supervisor_compare_ WEFT_GUARDED_BY(timer_mutex_) = UINT64_MAX;
+    // When the next counter overflows, where that interrupt is enabled, else UINT64_MAX. Nanoseconds of the accelerator's clock.
+    uint64_t overflow_ns_ WEFT_GUARDED_BY(timer_mutex_) = UINT64_MAX;
     // Written under timer_mutex_; read by the vCPU's thread without it (a later change comes with a kick).
     std::atomic<uint64_t> deadline_ns_{UINT64_MAX};
 };

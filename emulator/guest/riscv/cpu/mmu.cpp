@@ -236,15 +236,38 @@ Fault translate_address(State& state, const WalkRequest& request, WalkResult* re
     return protect(state, request, result);
 }
 
+// "Pointer masking": of accesses made as in mode `priv`. With MXR there is none below M mode, where pages have no permissions either.
+PointerMask pointer_mask(const State& state, Priv priv) {
+    if (((state.mseccfg | state.menvcfg | state.senvcfg) & kPmm) == 0) {
+        return {};
+    }
+    const bool is_below = priv != Priv::machine;
+    const bool by_supervisor = priv == Priv::user && (state.in_process || has(state, Extension::s));
+    const uint64_t field = by_supervisor ? state.senvcfg : is_below ? state.menvcfg : state.mseccfg;
+    const uint64_t pmm = (field & kPmm) >> kPmmShift;
+    if (pmm == 0 || (is_below && (state.mstatus & kStatusMxr) != 0)) {
+        return {};
+    }
+    const bool is_translated = state.in_process || (is_below && satp_mode(state.satp) != SatpMode::bare);
+    return {static_cast<uint8_t>(pmm == kPmmSeven ? 7 : 16), is_translated};
+}
+
 }  // namespace
 
 bool walk(void* state_pointer, const WalkRequest* request, WalkResult* result) {
     State& state = *static_cast<State*>(state_pointer);
-    const Fault fault = translate_address(state, *request, result);
+    WalkRequest masked = *request;
+    if (request->access != Access::fetch) {
+        // Once more: each part of a misaligned access is masked by itself, so one that passes the last address which counts goes on
+        // with the first one.
+        masked.vaddr =
+            pointer_mask(state, mode_priv(static_cast<MmuMode>(request->mmu_mode))).apply(request->vaddr);
+    }
+    const Fault fault = translate_address(state, masked, result);
     if (fault != Fault::none && !request->probe) {
         record_exception(state,
                          fault == Fault::page ? page_fault(request->access) : access_fault(request->access),
-                         request->vaddr);
+                         masked.vaddr);
     }
     return fault == Fault::none;
 }
@@ -297,7 +320,10 @@ uint64_t tb_flags(const void* state_pointer) {
     const MmuMode fetch_mode = state.priv == Priv::supervisor ? MmuMode::supervisor : mode_of(state.priv);
     const uint64_t fs = (state.mstatus & kStatusFs) >> kStatusFsShift;
     const FpState fp = fs == 0 ? FpState::off : fs == 3 ? FpState::dirty : FpState::clean;
-    return TbFlags(state.priv, fetch_mode, mode_of(data_priv), fp, fp == FpState::off ? 0 : state.frm).bits();
+    return TbFlags(state.priv, fetch_mode, mode_of(data_priv), fp, fp == FpState::off ? 0 : state.frm,
+                   pointer_mask(state, data_priv))
+        .with_stop(state.critical_error)
+        .bits();
 }
 
 uint8_t fetch_mmu_mode(uint64_t flags) { return static_cast<uint8_t>(TbFlags(flags).fetch_mode()); }

@@ -5,6 +5,7 @@
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 
 namespace weft::riscv {
 namespace {
@@ -19,39 +20,23 @@ void clear(State& state, const void* model) {
     state.res_address = kNoReservation;
     state.res_value = 0;
     state.frm = 0;
-    state.mstatus = 0;
-    for (uint64_t State::* field : {&State::mie,
-                                    &State::mideleg,
-                                    &State::medeleg,
-                                    &State::mtvec,
-                                    &State::mepc,
-                                    &State::mcause,
-                                    &State::mtval,
-                                    &State::mscratch,
-                                    &State::mcounteren,
-                                    &State::menvcfg,
-                                    &State::mcountinhibit,
-                                    &State::mseccfg,
-                                    &State::stvec,
-                                    &State::sepc,
-                                    &State::scause,
-                                    &State::stval,
-                                    &State::sscratch,
-                                    &State::scounteren,
-                                    &State::senvcfg,
-                                    &State::satp,
-                                    &State::exception_cause,
-                                    &State::exception_tval,
-                                    &State::mcycle_base,
-                                    &State::minstret_base,
-                                    &State::timers_seen}) {
+    state.mstatus = has(state, Extension::smdbltrp) ? kStatusMdt : 0;
+    for (uint64_t State::* field :
+         {&State::mie,      &State::mideleg,         &State::medeleg,        &State::mtvec,
+          &State::mepc,     &State::mcause,          &State::mtval,          &State::mtval2,
+          &State::mscratch, &State::mcounteren,      &State::menvcfg,        &State::mcountinhibit,
+          &State::mseccfg,  &State::stvec,           &State::sepc,           &State::scause,
+          &State::stval,    &State::sscratch,        &State::scounteren,     &State::senvcfg,
+          &State::satp,     &State::exception_cause, &State::exception_tval, &State::timers_seen}) {
         state.*field = 0;
     }
     // As QEMU has it: memory types mean something, and pages are marked by hardware but where Svade is there too, until software asks
     // otherwise.
     state.menvcfg = (has(state, Extension::svpbmt) ? kEnvcfgPbmte : 0) |
                     (has(state, Extension::svadu) && !has(state, Extension::svade) ? kEnvcfgAdue : 0);
+    pmu_reset(state);
     state.in_process = false;
+    state.critical_error = false;
     state.exception_fault = MemoryFault::unmapped;
     std::ranges::fill(state.pmpcfg, uint8_t{0});
     std::ranges::fill(state.pmpaddr, 0);

@@ -3,6 +3,7 @@
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/cpu/hart.h"
+#include "emulator/guest/riscv/cpu/pmu.h"
 
 namespace weft::riscv {
 namespace {
@@ -15,25 +16,16 @@ struct Csr {
 };
 // Those that hold any value.
 constexpr Csr kCsrs[] = {
-    {"mie", &State::mie},
-    {"mideleg", &State::mideleg},
-    {"medeleg", &State::medeleg},
-    {"mtvec", &State::mtvec},
-    {"mepc", &State::mepc},
-    {"mcause", &State::mcause},
-    {"mtval", &State::mtval},
-    {"mscratch", &State::mscratch},
-    {"mcounteren", &State::mcounteren},
-    {"menvcfg", &State::menvcfg},
-    {"mcountinhibit", &State::mcountinhibit},
-    {"stvec", &State::stvec},
-    {"sepc", &State::sepc},
-    {"scause", &State::scause},
-    {"stval", &State::stval},
-    {"sscratch", &State::sscratch},
-    {"scounteren", &State::scounteren},
-    {"senvcfg", &State::senvcfg},
-    {"stimecmp", &State::stimecmp},
+    {"mie", &State::mie},           {"mideleg", &State::mideleg},
+    {"medeleg", &State::medeleg},   {"mtvec", &State::mtvec},
+    {"mepc", &State::mepc},         {"mcause", &State::mcause},
+    {"mtval", &State::mtval},       {"mtval2", &State::mtval2},
+    {"mscratch", &State::mscratch}, {"mcounteren", &State::mcounteren},
+    {"menvcfg", &State::menvcfg},   {"mcountinhibit", &State::mcountinhibit},
+    {"stvec", &State::stvec},       {"sepc", &State::sepc},
+    {"scause", &State::scause},     {"stval", &State::stval},
+    {"sscratch", &State::sscratch}, {"scounteren", &State::scounteren},
+    {"senvcfg", &State::senvcfg},   {"stimecmp", &State::stimecmp},
     {"mseccfg", &State::mseccfg},
 };
 
@@ -62,6 +54,7 @@ void visit_registers(State& state, StateVisitor& visitor) {
 }
 
 void visit_csrs(State& state, StateVisitor& visitor) {
+    visitor.flag("critical error", state.critical_error);
     const uint64_t mstatus = visitor.number("mstatus", state.mstatus);
     visitor.require((mstatus & ~(kMstatusWritable | kStatusSd)) == 0 &&
                         (mstatus & kStatusMpp) != uint64_t{2} << kStatusMppShift,
@@ -83,14 +76,29 @@ void visit_csrs(State& state, StateVisitor& visitor) {
     }
 }
 
-// mcountinhibit has been loaded, which says what their bases mean.
+// Counters and what they count, by number. What mcountinhibit says of them has been loaded.
 void visit_counters(State& state, StateVisitor& visitor) {
-    const uint64_t cycle = visitor.value("mcycle", read_cycle(state, kCsrMcycle));
-    const uint64_t instret = visitor.value("minstret", read_instret(state, kCsrMinstret));
-    if (visitor.loads()) {
-        write_cycle(state, kCsrMcycle, cycle, UINT64_MAX);
-        write_instret(state, kCsrMinstret, instret, UINT64_MAX);
+    std::array<uint64_t, kPmuCounters> counts{};
+    std::array<uint64_t, kPmuCounters> configs{};
+    for (unsigned n = 0; n < kPmuCounters; ++n) {
+        counts[n] = pmu_count(state, n);
+        configs[n] = pmu_config(state, n);
     }
+    visitor.numbers("counters", std::span(counts));
+    visitor.numbers("events", std::span(configs));
+    for (const uint64_t config : configs) {
+        visitor.require((config & ~(kEventOf | kEventInhibitions | kEventNumber)) == 0,
+                        "an event has bits that there are not");
+    }
+    if (!visitor.loads()) {
+        return;
+    }
+    state.counters_running = 0;
+    for (unsigned n = 0; n < kPmuCounters; ++n) {
+        const bool is_there = (pmu_counters(state) >> n & 1) != 0;
+        state.counters[n] = is_there ? PmuCounter{configs[n], counts[n], 0} : PmuCounter{};
+    }
+    pmu_update(state);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace weft::riscv {
 
-inline constexpr uint32_t kHartStateVersion = 1;
+inline constexpr uint32_t kHartStateVersion = 2;
 
 // Registers by their numbers, CSRs, privilege, reservation, pc. Counters are saved as what they show, whose accelerator begins them
 // where it likes. Of State::mip the lines of interrupt controllers too, which these drive again when they are loaded.

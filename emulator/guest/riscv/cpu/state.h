@@ -32,6 +32,15 @@ enum class Priv : uint8_t { user = 0, supervisor = 1, machine = 3 };
 // Physical memory protection, privileged specification 3.7.
 inline constexpr unsigned kPmpEntries = 16;
 
+// A counter (pmu.h).
+struct PmuCounter {
+    uint64_t config;  // mhpmevent; of mcycle and minstret, mcyclecfg and minstretcfg
+    uint64_t
+        value;  // what it showed when its event had happened `since` times; while it stands, what it shows
+    uint64_t since;
+};
+inline constexpr unsigned kPmuCounters = 32;
+
 struct State {
     uint64_t gpr[32];  // by slot; the slot of x0 stays zero
     uint64_t fpr[32];  // f0..f31; an f32 has its upper half all ones
@@ -44,8 +53,9 @@ struct State {
 
     uint32_t frm;  // rounding mode field of fcsr, 0..7 (accrued exceptions are in StateHeader::fp_flags)
     Priv priv;
-    bool in_process;  // process mode: there are no page tables
-    uint8_t reserved_[2];
+    bool in_process;      // process mode: there are no page tables
+    bool critical_error;  // "Smdbltrp": it executes nothing until it is reset
+    uint8_t reserved_;
 
     uint64_t mstatus;
     // Pending interrupts that software or devices set (mip bits; MTIP and STIP are computed from the time as well; the
@@ -53,7 +63,7 @@ struct State {
     // Written by any thread with sequentially consistent read-modify-write operations, followed by a kick.
     std::atomic<uint64_t> mip;
     uint64_t mie, mideleg, medeleg;
-    uint64_t mtvec, mepc, mcause, mtval, mscratch, mcounteren, menvcfg, mcountinhibit;
+    uint64_t mtvec, mepc, mcause, mtval, mtval2, mscratch, mcounteren, menvcfg, mcountinhibit;
     uint64_t stvec, sepc, scause, stval, sscratch, scounteren, senvcfg, satp;
     // Sstc: the supervisor timer interrupt is pending while time >= stimecmp (with menvcfg.STCE).
     uint64_t stimecmp;
@@ -76,10 +86,13 @@ struct State {
     // Where it is one that memory_fault() recorded: why. Process mode alone.
     MemoryFault exception_fault;
 
-    // What is added to VcpuServices::cycles and instret, or the counter's value itself while mcountinhibit stops it.
-    uint64_t mcycle_base, minstret_base;
     // Timer interrupts (mip bits, enabled in mie) that had come due when this vCPU last looked.
     uint64_t timers_seen;
+
+    // By number: 0 is mcycle, 2 minstret, 1 nobody's.
+    PmuCounter counters[kPmuCounters];
+    // A bit for each: those that count now; those that do not in every mode.
+    uint32_t counters_running, counters_filtered;
 
     // What this hart has. Set by the reset, and never null after the first one.
     const CpuModel* model;

@@ -43,6 +43,7 @@ UserException user_exception(const void* state_pointer) {
             return fault(Access::fetch);
         case Exception::ecall_supervisor:  // U mode is all there is
         case Exception::ecall_machine:
+        case Exception::double_trap:  // recorded by none: it is made when another one is delivered
             break;
     }
     WEFT_ASSERT(!"no exception of U mode is recorded");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/isa/csr_numbers.h"
 
@@ -28,6 +29,11 @@ void set_user_registers(void* state_pointer, const UserRegisters& registers) {
     std::ranges::copy(registers.f, state.fpr);
     write_fp(state, kCsrFcsr, registers.fcsr, ~uint64_t{0});
     end_reservation(state);
+}
+
+void set_user_pointer_mask(void* state_pointer, unsigned bits) {
+    uint64_t& senvcfg = static_cast<State*>(state_pointer)->senvcfg;
+    senvcfg = (senvcfg & ~kPmm) | (bits == 0 ? 0 : (bits == 7 ? kPmmSeven : kPmmSixteen) << kPmmShift);
 }
 
 }  // namespace weft::riscv

@@ -32,4 +32,7 @@ UserRegisters user_registers(const void* state);
 // frm that is reserved may be set; instructions that round by it are illegal then.
 void set_user_registers(void* state, const UserRegisters& registers);
 
+// How many upper bits of addresses do not count ("Pointer masking"): senvcfg.PMM. 0, 7 or 16.
+void set_user_pointer_mask(void* state, unsigned bits);
+
 }  // namespace weft::riscv

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 
 #include "base/hash.h"
@@ -38,16 +39,17 @@ constexpr AbsentModel kAbsentModels[] = {
 
 // Properties of QEMU's that are off, always.
 constexpr std::string_view kAlwaysOff[] = {
-    "e",       "h",       "v",        "q",           "zicfilp",  "zicfiss",  "zilsd",    "zclsd",
-    "zalasr",  "zama16b", "zfbfmin",  "zce",         "zcf",      "zcmp",     "zcmt",     "zdinx",
-    "zfinx",   "zhinx",   "zhinxmin", "zk",          "zkt",      "ztso",     "zvbb",     "zvbc",
-    "zve32f",  "zve32x",  "zve64d",   "zve64f",      "zve64x",   "zvfbfmin", "zvfbfwma", "zvfh",
-    "zvfhmin", "zvkb",    "zvkg",     "zvkn",        "zvknc",    "zvkned",   "zvkng",    "zvknha",
-    "zvknhb",  "zvks",    "zvksc",    "zvksed",      "zvksg",    "zvksh",    "zvkt",     "sdtrig",
-    "sha",     "smaia",   "smcdeleg", "smcntrpmf",   "smcsrind", "smctr",    "smdbltrp", "smmpm",
-    "smnpm",   "smrnmi",  "ssaia",    "ssccfg",      "sscofpmf", "sscsrind", "ssctr",    "ssdbltrp",
-    "ssnpm",   "sspm",    "supm",     "svrsw60t59b",
+    "e",        "h",       "v",        "q",        "zicfilp",     "zicfiss",  "zilsd",    "zclsd",  "zalasr",
+    "zama16b",  "zfbfmin", "zce",      "zcf",      "zcmp",        "zcmt",     "zdinx",    "zfinx",  "zhinx",
+    "zhinxmin", "zk",      "zkt",      "ztso",     "zvbb",        "zvbc",     "zve32f",   "zve32x", "zve64d",
+    "zve64f",   "zve64x",  "zvfbfmin", "zvfbfwma", "zvfh",        "zvfhmin",  "zvkb",     "zvkg",   "zvkn",
+    "zvknc",    "zvkned",  "zvkng",    "zvknha",   "zvknhb",      "zvks",     "zvksc",    "zvksed", "zvksg",
+    "zvksh",    "zvkt",    "sdtrig",   "sha",      "smaia",       "smcdeleg", "smcsrind", "smctr",  "smrnmi",
+    "ssaia",    "ssccfg",  "sscsrind", "ssctr",    "svrsw60t59b",
 };
+// Which programmable counters there are: a mask, and as QEMU had it before, how many.
+constexpr std::string_view kPmuMask = "pmu-mask";
+constexpr std::string_view kPmuNumber = "pmu-num";
 // What it calls all schemes of translation: the others go with the first one.
 constexpr std::string_view kMmu = "mmu";
 
@@ -97,6 +99,9 @@ class Builder {
     explicit Builder(const CpuModel& base) : model_(base) {}
 
     Result<> apply(const KeyValue& item) {
+        if (item.key == kPmuMask || item.key == kPmuNumber) {
+            return set_counters(item);
+        }
         const ExtensionDesc* const extension = find_property(item.key);
         if (extension == nullptr && std::ranges::find(kAlwaysOff, item.key) == std::end(kAlwaysOff)) {
             return fail(
@@ -131,6 +136,27 @@ class Builder {
     }
 
   private:
+    Result<> set_counters(const KeyValue& item) {
+        const std::optional<uint64_t> value = parse_uint(item.value.value_or(""));
+        if (item.key == kPmuMask) {
+            if (!value || (*value & ~uint64_t{kPmuCounterMask}) != 0) {
+                return fail(fmt::format("property {} is a mask of counters 3 to 31 ({:#x} for all), not {}",
+                                        in_quotes(item.key), kPmuCounterMask,
+                                        in_quotes(item.value.value_or(""))));
+            }
+            model_.pmu_mask = static_cast<uint32_t>(*value);
+            return {};
+        }
+        constexpr unsigned kMost = std::popcount(kPmuCounterMask);
+        if (!value || *value > kMost) {
+            return fail(fmt::format("property {} is a number of counters up to {}, not {}",
+                                    in_quotes(item.key), kMost, in_quotes(item.value.value_or(""))));
+        }
+        // The first ones.
+        model_.pmu_mask = kPmuCounterMask & static_cast<uint32_t>((uint64_t{1} << (3 + *value)) - 1);
+        return {};
+    }
+
     Result<> set(const ExtensionDesc& extension, bool on) {
         if (!on && kRequired.has(extension.id)) {
             return fail(fmt::format("property {} cannot be off: weft has no CPU without it",

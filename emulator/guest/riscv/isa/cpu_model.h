@@ -17,9 +17,16 @@
 
 namespace weft::riscv {
 
+// Programmable counters are 3 to 31: bit n of a mask is counter n.
+inline constexpr uint32_t kPmuCounterMask = 0xffff'fff8;
+// As QEMU's models have them: 16.
+inline constexpr uint32_t kDefaultPmuMask = 0x0007'fff8;
+
 struct CpuModel {
     std::string_view name;    // of the row that it was made from
     ExtensionSet extensions;  // complete (extension_rules.h)
+    uint32_t pmu_mask =
+        kDefaultPmuMask;  // programmable counters that there are; the others are read-only zero (3.1.10)
 };
 
 namespace detail {
@@ -57,10 +64,12 @@ inline constexpr CpuModel kRva22u64 =
 inline constexpr CpuModel kRva22s64 = detail::make_model(
     "rva22s64",
     {kCommonExtensions, kSupervisorExtensions, {Extension::zfhmin, Extension::svade, Extension::svpbmt}});
-// All that weft has, but for Svade: with both, menvcfg.ADUE would begin with 0.
+// All that weft has, but for Svade: with both, menvcfg.ADUE would begin with 0; and Smdbltrp, with which M mode has no interrupts until
+// firmware that knows of it asks for them.
 inline constexpr CpuModel kMax = [] {
     ExtensionSet extensions = kAllExtensions;
     extensions.remove(Extension::svade);
+    extensions.remove(Extension::smdbltrp);
     return CpuModel{"max", extensions};
 }();
 

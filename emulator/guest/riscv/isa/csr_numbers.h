@@ -78,6 +78,8 @@ namespace weft::riscv {
     X(kCsrMstateen2,      0x30e, "mstateen2")             \
     X(kCsrMstateen3,      0x30f, "mstateen3")             \
     X(kCsrMcountinhibit,  0x320, "mcountinhibit")         \
+    X(kCsrMcyclecfg,      0x321, "mcyclecfg")             \
+    X(kCsrMinstretcfg,    0x322, "minstretcfg")           \
     X(kCsrMscratch,       0x340, "mscratch")              \
     X(kCsrMepc,           0x341, "mepc")                  \
     X(kCsrMcause,         0x342, "mcause")                \

@@ -50,6 +50,14 @@ inline constexpr auto kImplications = std::to_array<Implication>({
     // One is the other as M mode sees it.
     {Extension::smstateen, {Extension::ssstateen}},
     {Extension::ssstateen, {Extension::s, Extension::smstateen}},
+    {Extension::smcntrpmf, {Extension::zicntr}},
+    {Extension::smnpm, {Extension::u}},
+    // What a program, or a supervisor, has by the others.
+    {Extension::sspm, {Extension::smnpm, Extension::s}},
+    {Extension::supm, {Extension::ssnpm}},
+    {Extension::sscofpmf, {Extension::s, Extension::zihpm}},
+    {Extension::ssdbltrp, {Extension::s}},
+    {Extension::ssnpm, {Extension::s}},
     {Extension::sstc, {Extension::s}},
     {Extension::svinval, {Extension::s}},
     {Extension::svade, {Extension::s}},
@@ -89,7 +97,8 @@ inline constexpr auto kDerivations = std::to_array<Derivation>({
     {Extension::zcb_zmmul, Derivation::Rule::all, {Extension::zcb, Extension::zmmul}},
     {Extension::zcb_zba, Derivation::Rule::all, {Extension::zcb, Extension::zba}},
     {Extension::zcb_zbb, Derivation::Rule::all, {Extension::zcb, Extension::zbb}},
-    {Extension::mseccfg, Derivation::Rule::any, {Extension::smepmp, Extension::zkr}},
+    {Extension::mseccfg, Derivation::Rule::any, {Extension::smepmp, Extension::smmpm, Extension::zkr}},
+    {Extension::mtval2, Derivation::Rule::any, {Extension::smdbltrp, Extension::ssdbltrp}},
     // Unless they are off: S mode without page tables, and harts without protection.
     {Extension::sv39, Derivation::Rule::all, {Extension::s}},
     {Extension::pmp, Derivation::Rule::all, {}},

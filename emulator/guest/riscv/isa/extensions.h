@@ -69,16 +69,25 @@ enum class Naming : uint8_t {
     X(zks,          0,   listed)                                               \
     X(zksed,        0,   listed)                                               \
     X(zksh,         0,   listed)                                               \
+    X(smcntrpmf,    0,   listed)                                               \
+    X(smdbltrp,     0,   listed)                                               \
     X(smepmp,       0,   listed)                                               \
+    X(smmpm,        0,   listed)                                               \
+    X(smnpm,        0,   listed)                                               \
     X(smstateen,    0,   listed)                                               \
     X(ssccptr,      0,   listed)                                               \
+    X(sscofpmf,     0,   listed)                                               \
     X(sscounterenw, 0,   listed)                                               \
+    X(ssdbltrp,     0,   listed)                                               \
+    X(ssnpm,        0,   listed)                                               \
+    X(sspm,         0,   listed)                                               \
     X(ssstateen,    0,   listed)                                               \
     X(ssstrict,     0,   listed)                                               \
     X(sstc,         0,   listed)                                               \
     X(sstvala,      0,   listed)                                               \
     X(sstvecd,      0,   listed)                                               \
     X(ssu64xl,      0,   listed)                                               \
+    X(supm,         0,   listed)                                               \
     X(svade,        0,   listed)                                               \
     X(svadu,        0,   listed)                                               \
     X(svinval,      0,   listed)                                               \
@@ -103,6 +112,7 @@ enum class Naming : uint8_t {
     X(zcb_zba,      0,   derived)                                              \
     X(zcb_zbb,      0,   derived)                                              \
     X(mseccfg,      0,   derived) /* those that have the register */           \
+    X(mtval2,       0,   derived) /* the same */                               \
     X(priv,         0,   derived) /* the rest of the privileged architecture */
 // clang-format on
 

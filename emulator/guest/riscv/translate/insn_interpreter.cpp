@@ -62,7 +62,7 @@ bool InsnInterpreter::fetch(uint32_t* bits) {
 RunResult InsnInterpreter::run() {
     uint32_t insns = 0;
     uint32_t bits = 0;
-    while (offset_ < end_ && fetch(&bits)) {
+    while (!flags_.stopped() && offset_ < end_ && fetch(&bits)) {
         const InsnDesc* const desc = find_insn(bits, extensions_);
         const Action action = desc != nullptr ? kActions[static_cast<unsigned>(desc->id)] : nullptr;
         if (action == nullptr) {

@@ -190,12 +190,14 @@ class InsnInterpreter {
     // The instruction at offset_, which is below end_, and its size. False: it reaches past the bytes.
     bool fetch(uint32_t* bits);
     uint64_t pc_at(int32_t offset) const { return begin_pc_ + static_cast<uint64_t>(int64_t{offset}); }
-    static uint64_t address_of(Known64 address, ir::MemOp memop) {
-        return address.value + static_cast<uint64_t>(int64_t{memop.displacement()});
+    uint64_t address_of(Known64 base, ir::MemOp memop) const {
+        const uint64_t address = base.value + static_cast<uint64_t>(int64_t{memop.displacement()});
+        return flags_.pointer_mask().apply(address);
     }
     void write_before(unsigned n, ir::Opcode code, Known64 address, uint64_t a, uint64_t b, ir::MemOp memop) {
         uint64_t old = 0;
-        if (accessed(header_.services->atomic(header_.vcpu, code, address.value, memop.bits(), a, b, &old))) {
+        if (accessed(header_.services->atomic(header_.vcpu, code, address_of(address, memop), memop.bits(), a,
+                                              b, &old))) {
             memop.size_log2() == 2 ? set_x_word(n, Known64{old}) : set_x(n, {old});
         }
     }

@@ -54,6 +54,10 @@ void Translator::translate_insn(const Insn& insn) {
     fp_written_ = false;
     ++insns_;
     b_.insn_start(offset());
+    if (flags_.stopped()) {
+        end_with_exit(ir::ExitReason::halt, b_.pc_add(offset()));
+        return;
+    }
     if (insn.desc == nullptr) {
         illegal(insn);
         return;

@@ -35,43 +35,45 @@ MemOp memop(Translator& t, const Insn& insn, unsigned size) {
 I64 res_address(Translator& t) { return t.b().global<I64>(kResAddressGlobal); }
 I64 res_value(Translator& t) { return t.b().global<I64>(kResValueGlobal); }
 
-// What res_address holds for a reservation of this size at the address in rs1.
-I64 reservation_key(Translator& t, const Insn& insn, unsigned size) {
-    return size == kDouble ? t.b().or_(t.x(insn.rs1), t.b().imm(1)) : t.x(insn.rs1);
+// What res_address holds for a reservation of this size at the address.
+I64 reservation_key(Translator& t, I64 address, unsigned size) {
+    return size == kDouble ? t.b().or_(address, t.b().imm(1)) : address;
 }
 
 void load_reserved(Translator& t, const Insn& insn, unsigned size) {
     ir::Builder& b = t.b();
     const MemOp op(memop(t, insn, size).bits() | MemOp::kReserve);
+    const I64 address = t.masked(t.x(insn.rs1));
     if (size == kDouble) {
-        b.emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, t.x(insn.rs1).index);
+        b.emit(Opcode::guest_ld, Type::i64, 0, op.bits(), res_value(t).index, address.index);
     } else {
-        const I32 value = b.guest_ld<I32>(t.x(insn.rs1), op);
+        const I32 value = b.guest_ld<I32>(address, op);
         b.emit(Opcode::ext_i32_i64, Type::none, 0, 0, res_value(t).index, value.index);
     }
-    b.mov(res_address(t), reservation_key(t, insn, size));
+    b.mov(res_address(t), reservation_key(t, address, size));
     if (insn.rd != 0) {
         t.set_x(insn.rd, res_value(t));
     }
 }
 
 // The value in memory before, sign-extended, having tried to replace the reserved one by `desired`.
-I64 exchange_reserved(Translator& t, const Insn& insn, unsigned size, I64 desired) {
+I64 exchange_reserved(Translator& t, const Insn& insn, I64 address, unsigned size, I64 desired) {
     ir::Builder& b = t.b();
     if (size == kDouble) {
-        return b.atomic_cmpxchg(t.x(insn.rs1), res_value(t), desired, memop(t, insn, size));
+        return b.atomic_cmpxchg(address, res_value(t), desired, memop(t, insn, size));
     }
     const I32 expected = b.extrl_i64_i32(res_value(t));
     return b.ext_i32_i64(
-        b.atomic_cmpxchg(t.x(insn.rs1), expected, b.extrl_i64_i32(desired), memop(t, insn, size)));
+        b.atomic_cmpxchg(address, expected, b.extrl_i64_i32(desired), memop(t, insn, size)));
 }
 
 void store_conditional(Translator& t, const Insn& insn, unsigned size) {
     ir::Builder& b = t.b();
     // SC that fails has to be allowed to store nonetheless (unprivileged specification, Zalrsc): it exchanges a value for itself.
-    const I64 key = reservation_key(t, insn, size);
+    const I64 address = t.masked(t.x(insn.rs1));
+    const I64 key = reservation_key(t, address, size);
     const I64 desired = b.movcond(Cond::eq, res_address(t), key, t.x(insn.rs2), res_value(t));
-    const I64 before = exchange_reserved(t, insn, size, desired);
+    const I64 before = exchange_reserved(t, insn, address, size, desired);
     const I64 elsewhere = b.setcond(Cond::ne, res_address(t), key);
     const I64 changed = b.setcond(Cond::ne, before, res_value(t));
     if (insn.rd != 0) {
@@ -88,7 +90,7 @@ void sc_w(Translator& t, const Insn& insn) { store_conditional(t, insn, kWord); 
 void sc_d(Translator& t, const Insn& insn) { store_conditional(t, insn, kDouble); }
 
 void amocas_q(Translator& t, const Insn& insn) {
-    t.b().call(kHelperCasPair, t.x(insn.rs1), t.b().imm32(insn.rd), t.b().imm32(insn.rs2),
+    t.b().call(kHelperCasPair, t.masked(t.x(insn.rs1)), t.b().imm32(insn.rd), t.b().imm32(insn.rs2),
                t.b().imm32(memop(t, insn, detail::kDouble).bits()));
     t.forget_x(insn.rd);
     t.forget_x(insn.rd + 1u);

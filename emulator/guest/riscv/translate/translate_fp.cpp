@@ -256,27 +256,30 @@ void fcvt_d_s(Translator& t, const Insn& insn) {
 
 void flw(Translator& t, const Insn& insn) {
     if (t.needs_fp(insn)) {
-        t.set_f32(insn.rd, t.b().guest_ld<F32>(t.x(insn.rs1), t.memop(detail::kWord).at(insn.imm)));
+        const auto [address, memop] = t.place(t.x(insn.rs1), t.memop(detail::kWord).at(insn.imm));
+        t.set_f32(insn.rd, t.b().guest_ld<F32>(address, memop));
     }
 }
 
 void fld(Translator& t, const Insn& insn) {
     if (t.needs_fp(insn)) {
-        const uint32_t memop = t.memop(detail::kDouble).at(insn.imm).bits();
-        t.b().emit(Opcode::guest_ld, Type::f64, 0, memop, t.f_out(insn.rd).index, t.x(insn.rs1).index);
+        const auto [address, memop] = t.place(t.x(insn.rs1), t.memop(detail::kDouble).at(insn.imm));
+        t.b().emit(Opcode::guest_ld, Type::f64, 0, memop.bits(), t.f_out(insn.rd).index, address.index);
     }
 }
 
 // The register's low half as it is, NaN-boxed or not.
 void fsw(Translator& t, const Insn& insn) {
     if (t.needs_fp(insn)) {
-        t.b().guest_st(t.b().bits(t.f(insn.rs2)), t.x(insn.rs1), t.memop(detail::kWord).at(insn.imm));
+        const auto [address, memop] = t.place(t.x(insn.rs1), t.memop(detail::kWord).at(insn.imm));
+        t.b().guest_st(t.b().bits(t.f(insn.rs2)), address, memop);
     }
 }
 
 void fsd(Translator& t, const Insn& insn) {
     if (t.needs_fp(insn)) {
-        t.b().guest_st(t.f(insn.rs2), t.x(insn.rs1), t.memop(detail::kDouble).at(insn.imm));
+        const auto [address, memop] = t.place(t.x(insn.rs1), t.memop(detail::kDouble).at(insn.imm));
+        t.b().guest_st(t.f(insn.rs2), address, memop);
     }
 }
 

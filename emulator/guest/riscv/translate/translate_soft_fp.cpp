@@ -85,7 +85,8 @@ void soft(Translator& t, const Insn& insn) {
 
 void flh(Translator& t, const Insn& insn) {
     if (t.needs_fp(insn)) {
-        const I64 half = t.b().guest_ld<I64>(t.x(insn.rs1), t.memop(detail::kHalf).at(insn.imm));
+        const auto [address, memop] = t.place(t.x(insn.rs1), t.memop(detail::kHalf).at(insn.imm));
+        const I64 half = t.b().guest_ld<I64>(address, memop);
         set_f(t, insn.rd, boxed_half(t, half));
     }
 }
@@ -93,7 +94,8 @@ void flh(Translator& t, const Insn& insn) {
 // The register's low bits as they are, NaN-boxed or not; so do the moves.
 void fsh(Translator& t, const Insn& insn) {
     if (t.needs_fp(insn)) {
-        t.b().guest_st(t.b().bits(t.f(insn.rs2)), t.x(insn.rs1), t.memop(detail::kHalf).at(insn.imm));
+        const auto [address, memop] = t.place(t.x(insn.rs1), t.memop(detail::kHalf).at(insn.imm));
+        t.b().guest_st(t.b().bits(t.f(insn.rs2)), address, memop);
     }
 }
 

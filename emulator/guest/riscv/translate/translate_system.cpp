@@ -113,6 +113,14 @@ void change_sie(Translator& t, const Insn& insn, CsrOp op, I64 operand) {
     ir::Builder& b = t.b();
     constexpr auto kMstatus = static_cast<int32_t>(offsetof(State, mstatus));
     const bool immediate = insn.desc->format == Format::csri;
+    if (op == CsrOp::set && t.extensions().has(Extension::ssdbltrp)) {
+        // SIE stays zero while SDT is one ("Ssdbltrp").
+        const ir::Label single = b.new_label();
+        b.brcond(ir::Cond::tsteq, b.load_state<I64>(Opcode::ld, kMstatus), b.imm(kStatusSdt), single);
+        call_csr(t, insn, op, operand);
+        t.exit_here();
+        b.set_label(single);
+    }
     if (!immediate) {
         const ir::Label only_sie = b.new_label();
         b.brcond(ir::Cond::tsteq, operand, b.imm(~kStatusSie), only_sie);
@@ -234,7 +242,7 @@ namespace {
 constexpr uint64_t kCacheBlock = kCacheBlockSize;
 
 void operate_on_block(Translator& t, const Insn& insn, CacheOp op) {
-    t.b().call(kHelperCbo, t.x(insn.rs1), t.b().imm32(static_cast<uint32_t>(op)), bits_of(t, insn));
+    t.b().call(kHelperCbo, t.masked(t.x(insn.rs1)), t.b().imm32(static_cast<uint32_t>(op)), bits_of(t, insn));
 }
 
 }  // namespace
@@ -259,7 +267,7 @@ void cbo_zero(Translator& t, const Insn& insn) {
         t.raise_here(Exception::illegal_insn, b.imm(insn.bits));
         b.set_label(legal);
     }
-    const I64 block = b.and_(t.x(insn.rs1), b.imm(~(kCacheBlock - 1)));
+    const I64 block = b.and_(t.masked(t.x(insn.rs1)), b.imm(~(kCacheBlock - 1)));
     for (int32_t at = 0; at < static_cast<int32_t>(kCacheBlock); at += 8) {
         b.guest_st(b.imm(0), block, t.memop(detail::kDouble).at(at));
     }

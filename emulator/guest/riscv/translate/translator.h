@@ -117,12 +117,36 @@ class Translator {
     ir::MemOp memop(unsigned size_log2, uint32_t access_flags = 0) const {
         return ir::MemOp(size_log2, static_cast<unsigned>(flags_.data_mode()), access_flags);
     }
-    void load_x(unsigned n, ir::I64 address, ir::MemOp memop) {
+    // The address as the mode's pointer mask leaves it.
+    ir::I64 masked(ir::I64 address) {
+        const PointerMask mask = flags_.pointer_mask();
+        return mask.length == 0    ? address
+               : mask.extends_sign ? b_.sextract(address, 0, 64u - mask.length)
+                                   : b_.extract(address, 0, 64u - mask.length);
+    }
+    // Where an access goes: what is masked is the sum of address and displacement.
+    struct Place {
+        ir::I64 address;
+        ir::MemOp memop;
+    };
+    Place place(ir::I64 address, ir::MemOp memop) {
+        if (flags_.pointer_mask().length == 0) {
+            return {address, memop};
+        }
+        const auto displacement = static_cast<uint64_t>(int64_t{memop.displacement()});
+        return {masked(displacement == 0 ? address : b_.add(address, b_.imm(displacement))), memop.at(0)};
+    }
+    void load_x(unsigned n, ir::I64 base, ir::MemOp access) {
+        const auto [address, memop] = place(base, access);
         emit_x(n, ir::Opcode::guest_ld, ir::Type::i64, 0, memop.bits(), address);
     }
-    void store(ir::I64 value, ir::I64 address, ir::MemOp memop) { b_.guest_st(value, address, memop); }
+    void store(ir::I64 value, ir::I64 base, ir::MemOp access) {
+        const auto [address, memop] = place(base, access);
+        b_.guest_st(value, address, memop);
+    }
     // x[n] becomes the value in memory before; of less than 8 bytes, sign-extended (as `memop` says of less than 4).
-    void amo_x(unsigned n, ir::Opcode code, ir::I64 address, ir::I64 operand, ir::MemOp memop) {
+    void amo_x(unsigned n, ir::Opcode code, ir::I64 pointer, ir::I64 operand, ir::MemOp memop) {
+        const ir::I64 address = masked(pointer);
         if (memop.size_log2() == 3) {
             emit_x(n, code, ir::Type::i64, 0, memop.bits(), address, operand);
         } else if (memop.size_log2() == 2) {
@@ -133,7 +157,8 @@ class Translator {
         }
     }
     // The same with `desired` in memory where x[n] was there.
-    void cas_x(unsigned n, ir::I64 address, ir::I64 desired, ir::MemOp memop) {
+    void cas_x(unsigned n, ir::I64 pointer, ir::I64 desired, ir::MemOp memop) {
+        const ir::I64 address = masked(pointer);
         if (memop.size_log2() == 3) {
             emit_x(n, ir::Opcode::atomic_cmpxchg, ir::Type::i64, 0, memop.bits(), address, x(n), desired);
         } else if (memop.size_log2() == 2) {
