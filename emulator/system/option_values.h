@@ -29,7 +29,7 @@ struct RawOptions {
     bool nographic = false;
     std::vector<SerialChoice> further_serials;  // lead nowhere
     bool has_node = false;                      // -numa
-    bool insn_clock = false;                    // -icount
+    std::vector<std::pair<std::string, std::string>> insn_clock;  // -icount: properties for each accelerator
     bool memory_given = false;                  // -m
     std::string memory_backend;                 // -machine memory-backend=, an object's id; empty: none
     bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for

@@ -185,9 +185,9 @@ constexpr OptionDesc kRunOptions[] = {
      "what the guest's clock of the day shows at first: UTC (the default), the time\n"
      "here or YYYY-MM-DD[THH:MM:SS]; with clock=rt or vm it does not follow changes\n"
      "of the host's clock"},
-    {"icount", nullptr, "shift=0|auto[,align=off][,sleep=on|off]", nullptr, parse_icount,
-     "guest time is that of instructions, so that runs are equal: the same as\n"
-     "-accel tcg,thread=single,clock=insn"},
+    {"icount", nullptr, "shift=N|auto[,align=off][,sleep=on|off]", nullptr, parse_icount,
+     "guest time is that of instructions, 2^N ns each, so that runs are equal (but\n"
+     "with auto): -accel tcg,thread=single,clock=insn,insn-shift=N"},
     {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
      "do not start; the monitor's 'cont' does"},
     {"incoming", nullptr, "URI|defer", nullptr, set_incoming,
@@ -325,9 +325,14 @@ Result<> choose_accelerators(RawOptions& raw) {
         if (options.jitdump) {
             accel.properties.push_back({"jitdump", "on"});
         }
-        if (raw.insn_clock) {
-            accel.properties.push_back({"thread", "single"});
-            accel.properties.push_back({"clock", "insn"});
+        const auto many = [](const KeyValue& property) {
+            return property.key == "thread" && property.value == "multi";
+        };
+        if (!raw.insn_clock.empty() && std::ranges::any_of(accel.properties, many)) {
+            return fail("-icount: excludes thread=multi of -accel");
+        }
+        for (const auto& [name, setting] : raw.insn_clock) {
+            accel.properties.push_back({name, setting});
         }
     }
     return {};
