@@ -47,6 +47,7 @@ struct MachineFacts {
     // Disks and networks change with what comes and goes, on the main loop's thread.
     std::vector<DiskFacts> disks = {};
     std::vector<NetworkFacts> networks = {};
+    std::vector<std::string> iothreads = {};              // the ids of -object iothread
     DeviceOperations* devices = nullptr;                  // null: nothing comes or goes
     std::function<std::vector<CharFacts>()> chars = {};   // those that are open now
     std::span<const hw::MachineType> machine_types = {};  // the first is the default

@@ -42,6 +42,7 @@ void LiveDevices::tell() {
     const control::MachineFacts now = machine_facts(options_, drives_);
     facts_.disks = now.disks;
     facts_.networks = now.networks;
+    facts_.iothreads = now.iothreads;
 }
 
 Result<> LiveDevices::add(Kind kind, const std::string& description) {
@@ -196,6 +197,13 @@ bool LiveDevices::in_use(hw::PropertyKind kind, const std::string& id) const {
     });
 }
 
+// The board's RAM, or a disk's thread.
+bool LiveDevices::object_in_use(const std::string& id) const {
+    return std::ranges::count(options_.memory, id, &MemoryChoice::id) != 0 ||
+           std::ranges::any_of(options_.devices,
+                               [&](const DeviceChoice& device) { return iothread_of(device.config) == id; });
+}
+
 bool LiveDevices::in_use(size_t drive) const {
     return std::ranges::count(options_.devices, drive, &DeviceChoice::drive) != 0 ||
            std::ranges::count(options_.flash, drive) != 0;
@@ -216,7 +224,7 @@ Result<> LiveDevices::remove(Kind kind, const std::string& name) {
             std::erase_if(options_.networks, [&](const NetworkChoice& one) { return one.id == name; });
             break;
         case Kind::object:
-            if (in_use(hw::PropertyKind::rng, name)) {
+            if (in_use(hw::PropertyKind::rng, name) || object_in_use(name)) {
                 return used();
             }
             backends_.close_rng(name);

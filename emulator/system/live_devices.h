@@ -54,6 +54,7 @@ class LiveDevices final : public control::DeviceOperations, private machine::Mac
     // Whether a device is connected to what that reference names.
     bool in_use(hw::PropertyKind kind, const std::string& id) const;
     bool in_use(size_t drive) const;
+    bool object_in_use(const std::string& id) const;
     void tell();
 
     Options options_;

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
@@ -116,28 +115,6 @@ Result<> accept_audiodev(RawOptions&, const std::string& value) {
 }
 
 Result<> accept_keyboard(RawOptions&, const std::string&) { return {}; }
-
-// One node, which is all of the machine: its memory may be said to be an object.
-Result<> parse_numa(RawOptions& raw, const std::string& value) {
-    static constexpr Key kKeys[] = {
-        {"type", "node"}, {"memdev", nullptr}, {"nodeid", "0"}, {"cpus", nullptr}};
-    if (Result<> accepted = accept_keys(value, kKeys); !accepted) {
-        return accepted;
-    }
-    if (std::exchange(raw.has_node, true)) {
-        return fail("the board is one node");
-    }
-    const Result<KeyValueList> list = parse_key_values(value, true);
-    if (!list) {
-        return std::unexpected(list.error());
-    }
-    for (const KeyValue& item : list->items) {
-        if (item.key == "memdev") {
-            raw.memory_backend = item.value.value_or("");
-        }
-    }
-    return {};
-}
 
 Result<> parse_escape(RawOptions& raw, const std::string& value) {
     const std::optional<uint64_t> byte = parse_uint(value);

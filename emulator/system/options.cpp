@@ -32,6 +32,12 @@ Result<> set_flag(RawOptions& raw, const std::string&) {
     return {};
 }
 
+template <auto member>
+Result<> set_raw(RawOptions& raw, const std::string&) {
+    raw.*member = true;
+    return {};
+}
+
 Result<> set_append(RawOptions& raw, const std::string& value) {
     raw.options.append = value;  // may be empty
     return {};
@@ -90,6 +96,12 @@ constexpr OptionDesc kMachineOptions[] = {
      "number of harts, 1 to 512 (1); what the levels say must agree with it"},
     {"m", nullptr, "[size=]SIZE", nullptr, parse_memory,
      "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
+    {"mem-path", nullptr, "PATH", nullptr, parse_memory_path,
+     "RAM lies in this file, or in a temporary one of this folder"},
+    {"mem-prealloc", nullptr, nullptr, nullptr, set_raw<&RawOptions::memory_populate>,
+     "all of the RAM is there before the guest runs, or the program ends"},
+    {"numa", nullptr, "node[,nodeid=N][,cpus=FIRST[-LAST]][,memdev=ID]", nullptr, parse_numa,
+     "a node of the RAM, in an object, and harts near it; may be given several times"},
 };
 
 constexpr OptionDesc kBootOptions[] = {
@@ -154,8 +166,9 @@ constexpr OptionDesc kDeviceOptions[] = {
      "virtio-mmio.force-legacy=false: virtio registers of version 2"},
     {"object", nullptr, "TYPE,id=ID[,PROPERTY=VALUE...]", nullptr, parse_object,
      "something that others refer to: random bytes, rng-random,filename=FILE of a\n"
-     "file or rng-builtin of the kernel; memory-backend-ram,size=SIZE, the board's\n"
-     "RAM by -machine memory-backend=ID; secret, which nothing here needs"},
+     "file or rng-builtin of the kernel; memory-backend-ram,size=SIZE, -memfd and\n"
+     "-file,mem-path=PATH, the board's RAM by -machine memory-backend=ID or -numa;\n"
+     "secret and iothread, which nothing here needs"},
     {"netdev", nullptr, "user,id=ID[,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT...]", nullptr, parse_netdev,
      "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
      "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
@@ -211,7 +224,6 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"name", nullptr, "TEXT", nullptr, accept_name, "a name that the monitor and QMP tell"},
     {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the monitor and QMP tell it; the guest does not"},
     {"k", nullptr, "LANGUAGE", nullptr, accept_keyboard, "there is no keyboard"},
-    {"numa", nullptr, "node[,memdev=ID]", nullptr, parse_numa, "the board is one node"},
     {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
     {"overcommit", nullptr, "[mem-lock=off][,cpu-pm=off]", nullptr, accept_overcommit,
      "memory is not locked"},
@@ -363,9 +375,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step :
-             {choose_machine, choose_accelerators, choose_lines, choose_semihosting, choose_blocks,
-              choose_flash, choose_devices, choose_device_lines, check_references, check_networks}) {
+        for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_semihosting,
+                                choose_blocks, choose_flash, choose_devices, choose_device_lines,
+                                check_references, choose_memory, check_networks}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

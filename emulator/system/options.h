@@ -86,13 +86,28 @@ struct ObjectChoice {
     enum class Kind {
         rng_builtin,
         rng_random,
-        secret,      // of encrypted images and connections, of which there are none: it is kept for nobody
-        memory_ram,  // the board's RAM, where -machine memory-backend= names it
+        secret,    // of encrypted images and connections, of which there are none: it is kept for nobody
+        memory,    // the board's RAM, or that of a node, where -machine memory-backend= or -numa names it
+        iothread,  // what disks name and do not need: see docs/options.md
     };
     Kind kind = Kind::rng_builtin;
     std::string id;
-    std::string filename;  // rng_random
-    uint64_t size = 0;     // memory_ram: bytes
+    std::string filename;  // rng_random; memory: a file or a folder, empty: memory of the process
+    // memory:
+    uint64_t size = 0;    // bytes
+    uint64_t offset = 0;  // in the file
+    bool share = false;
+    bool prealloc = false;
+};
+
+// What a part of the board's RAM lies in.
+struct MemoryChoice {
+    std::string id;         // of the object; empty: -mem-path or -mem-prealloc
+    uint64_t size = 0;      // bytes
+    std::string path;       // a file, or a folder for a temporary one; empty: memory of the process
+    uint64_t offset = 0;    // in the file
+    bool share = false;     // stores are seen through the file
+    bool populate = false;  // all of it is there before the guest runs
 };
 
 // -netdev, or the network of a -nic.
@@ -161,6 +176,8 @@ struct Options {
     unsigned max_cpus = 1;
     std::string cpu;  // as MachineType::check_cpu takes it; never empty where no help is asked for
     uint64_t memory_bytes = uint64_t{128} << 20;
+    std::vector<MemoryChoice> memory;  // all of it; empty: nothing is said of it
+    std::vector<hw::NumaNode> nodes;   // -numa; empty: none
 
     std::string bios = "default";  // default, none or a path
     std::optional<std::string> kernel;

@@ -311,10 +311,10 @@ TEST_CASE("what the answers say", "[qmp]") {
     CHECK(cpu_types.dump().find(R"({"name":"rv64-riscv-cpu","parent":"riscv-cpu"})") != std::string::npos);
     CHECK(cpu_types.dump().find("virtio") == std::string::npos);
     CHECK(talk.ask("qom-list-types")["return"].dump().find("virtio-blk-device") != std::string::npos);
-    // What libvirt goes by: a version that it takes, the accelerator, where virtio devices go, and a kind without which its daemon crashes.
+    // What libvirt goes by: a version that it takes, the accelerator, where virtio devices go, and kinds that it takes for granted.
     CHECK(talk.ask("query-version")["return"]["qemu"]["major"] == 11);
     for (const char* name :
-         {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin"}) {
+         {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin", "iothread"}) {
         INFO(name);
         CHECK(returns("qom-list-types", {{"implements", "object"}}).find(name) != std::string::npos);
         CHECK(returns("qom-list-properties", {{"typename", name}}) == "[]");

@@ -73,7 +73,7 @@ constexpr Command kCommands[] = {
     {"query-named-block-nodes", kFlat, "the disks' images", query_named_block_nodes},
     {"query-block-jobs", {}, "none", nothing_of_the_kind},
     {"query-jobs", {}, "none", nothing_of_the_kind},
-    {"query-iothreads", {}, "none", nothing_of_the_kind},
+    {"query-iothreads", {}, "the objects of that kind, which nothing waits for", query_iothreads},
     {"query-mice", {}, "none", nothing_of_the_kind},
     {"migrate", kMigrate, "saves the machine to `file:`, `exec:`, `unix:`, `tcp:` or `fd:`; returns at once",
      migrate},

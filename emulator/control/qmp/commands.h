@@ -103,6 +103,7 @@ Answer query_chardev(Subject& subject, const Json& arguments);
 Answer query_block(Subject& subject, const Json& arguments);
 Answer query_named_block_nodes(Subject& subject, const Json& arguments);
 Answer query_balloon(Subject& subject, const Json& arguments);
+Answer query_iothreads(Subject& subject, const Json& arguments);
 Answer nothing_of_the_kind(Subject& subject, const Json& arguments);  // an empty list
 Answer qom_list_types(Subject& subject, const Json& arguments);
 Answer qom_list(Subject& subject, const Json& arguments);
