@@ -1,9 +1,11 @@
 #include "emulator/system/live_devices.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/open_path.h"
 #include "emulator/system/machine_facts.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/option_values.h"
@@ -129,12 +131,43 @@ Result<> LiveDevices::add_block_node(const std::string& description) {
         return added;
     }
     drives_.resize(options_.drives.size());
-    const DriveChoice& drive = options_.drives.back();
-    Result<> checked = backend::check_disk(drive.file, disk_access(drive));
+    DriveChoice& drive = options_.drives.back();
+    Result<> checked = check_drive(drive);
     if (!checked) {
         static_cast<void>(remove_drive(Kind::block_node, std::string(drive.id)));
     }
     return checked;
+}
+
+// Its image can be opened. A name /dev/fdset/N becomes that of a descriptor of ours, as the set's may be closed before the drive is
+// opened for a device, and its number be another's then.
+Result<> LiveDevices::check_drive(DriveChoice& drive) {
+    if (facts_.descriptors != nullptr) {
+        const Result<std::string> path = control::path_in_sets(facts_.descriptors->sets(), drive.file, true,
+                                                               !drive.read_only && !drive.snapshot);
+        if (!path) {
+            return std::unexpected(path.error());
+        }
+        if (const std::optional<int> fd = descriptor_of_path(*path); fd && *path != drive.file) {
+            UniqueFd copy(fcntl(*fd, F_DUPFD_CLOEXEC, 0));
+            if (!copy) {
+                return fail_errno(fmt::format("cannot keep {}", in_quotes(drive.file)));
+            }
+            drive.file = fmt::format("/proc/self/fd/{}", copy.get());
+            kept_.push_back(std::move(copy));
+        }
+    }
+    Result<> checked = backend::check_disk(drive.file, disk_access(drive));
+    if (!checked) {
+        release(drive);
+    }
+    return checked;
+}
+
+// The descriptor that was kept for it.
+void LiveDevices::release(const DriveChoice& drive) {
+    const std::optional<int> fd = descriptor_of_path(drive.file);
+    std::erase_if(kept_, [&](const UniqueFd& kept) { return kept.get() == fd; });
 }
 
 Result<> LiveDevices::add_drive(const std::string& description) {
@@ -143,11 +176,11 @@ Result<> LiveDevices::add_drive(const std::string& description) {
     if (Result<> parsed = parse_drive(raw, description); !parsed) {
         return parsed;
     }
-    const DriveChoice& drive = raw.options.drives.back();
+    DriveChoice& drive = raw.options.drives.back();
     if (drive.attach || drive.flash || drive.id.empty()) {
         return fail("a drive that is added has if=none and an id, and a device is added for it");
     }
-    if (Result<> checked = backend::check_disk(drive.file, disk_access(drive)); !checked) {
+    if (Result<> checked = check_drive(drive); !checked) {
         return checked;
     }
     options_.drives.push_back(drive);
@@ -246,11 +279,16 @@ Result<> LiveDevices::remove_drive(Kind kind, const std::string& name) {
     if (drive && in_use(*drive)) {
         return fail(fmt::format("{} is in use", in_quotes(name)));
     }
+    const DriveChoice gone = drive ? options_.drives[*drive] : DriveChoice();
     if (kind == Kind::drive) {
         forget(options_.drives[*drive]);
+        release(gone);
         return {};
     }
     Result<> removed = sys::remove_block_node(options_, name);
+    if (removed) {
+        release(gone);
+    }
     drives_.resize(options_.drives.size());
     return removed;
 }
@@ -276,6 +314,7 @@ void LiveDevices::device_gone(const hw::DeviceConfig& gone) {
     if (device->drive) {
         drives_[*device->drive].reset();
         if (!options_.drives[*device->drive].node) {
+            release(options_.drives[*device->drive]);
             forget(options_.drives[*device->drive]);
         }
     }

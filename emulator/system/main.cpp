@@ -306,6 +306,8 @@ Result<int> run(const Options& options, Background* background) {
     config.backends.networks = backends->networks();
     control::MachineFacts facts = machine_facts(options, *drives);
     facts.chars = [&] { return (*console)->lines(); };
+    control::Descriptors descriptors(options.descriptor_sets);
+    facts.descriptors = &descriptors;
     LiveDevices devices(options, *drives, *backends, facts);
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **gdb, **signals,
                                         background, devices, *memory, facts);

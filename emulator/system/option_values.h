@@ -110,6 +110,11 @@ Result<> parse_action(RawOptions& raw, const std::string& value);
 // The reason why there is no such option of QEMU's here; empty: there is none.
 std::string_view refused_option(std::string_view name);
 
+// option_descriptors.cpp
+Result<> parse_add_fd(RawOptions& raw, const std::string& value);
+// Puts descriptors in the place of the names /dev/fdset/N, once everything else is chosen.
+Result<> choose_descriptors(RawOptions& raw);
+
 // option_memory.cpp
 Result<> parse_numa(RawOptions& raw, const std::string& value);
 Result<> parse_memory_path(RawOptions& raw, const std::string& value);

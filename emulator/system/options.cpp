@@ -208,6 +208,9 @@ constexpr OptionDesc kRunOptions[] = {
      "unix:PATH, tcp:HOST:PORT or fd:N; defer: from where the monitor or QMP says"},
     {"loadvm", nullptr, "NAME", nullptr, set_text<&Options::load_snapshot>,
      "begin as the monitor's 'savevm NAME' has kept machine and disks"},
+    {"add-fd", nullptr, "fd=N,set=N[,opaque=TEXT]", nullptr, parse_add_fd,
+     "a descriptor that the program inherits becomes a member of a set, which images\n"
+     "and files of lines name as /dev/fdset/N"},
     {"pidfile", nullptr, "FILE", nullptr, set_text<&Options::pid_file>,
      "write the process's number there; removed at the end"},
     {"daemonize", nullptr, nullptr, nullptr, set_flag<&Options::daemonize>,
@@ -377,7 +380,7 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     if (done && raw.options.help == HelpTopic::none) {
         for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_semihosting,
                                 choose_blocks, choose_flash, choose_devices, choose_device_lines,
-                                check_references, choose_memory, check_networks}) {
+                                check_references, choose_memory, check_networks, choose_descriptors}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

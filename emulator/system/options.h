@@ -21,6 +21,7 @@
 #include "emulator/backend/fs/shared_folder.h"
 #include "emulator/backend/net/line_net_config.h"
 #include "emulator/backend/net/user_net_config.h"
+#include "emulator/control/descriptors.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
 
@@ -205,6 +206,8 @@ struct Options {
     std::vector<SerialChoice> device_lines;  // -chardev that devices name; ids are distinct, none is shared
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
+
+    std::vector<control::DescriptorSet> descriptor_sets;  // -add-fd, by their numbers
 
     std::vector<std::string> firmware_dirs;  // -L
     std::optional<std::string> dump_tree;  // -machine dumpdtb=: write the device tree there, and run nothing

@@ -32,6 +32,9 @@ constexpr Parameter kMigrate[] = {{"uri", Kind::text, false},
                                   {"blk", Kind::boolean, true},
                                   {"inc", Kind::boolean, true}};
 constexpr Parameter kUri[] = {{"uri", Kind::text, false}};
+constexpr Parameter kFdName[] = {{"fdname", Kind::text, false}};
+constexpr Parameter kAddFd[] = {{"fdset-id", Kind::integer, true}, {"opaque", Kind::text, true}};
+constexpr Parameter kRemoveFd[] = {{"fdset-id", Kind::integer, false}, {"fd", Kind::integer, true}};
 constexpr Parameter kCapabilities[] = {{"capabilities", Kind::array, false}};
 constexpr Parameter kNodeName[] = {{"node-name", Kind::text, false}};
 // Besides the properties of what is made.
@@ -82,6 +85,14 @@ constexpr Command kCommands[] = {
     {"migrate-set-capabilities", kCapabilities, "turns `events` on or off", migrate_set_capabilities},
     {"query-migrate", {}, "how far the machine is saved or loaded", query_migrate},
     {"query-migrate-capabilities", {}, "`events`, and whether it is on", query_migrate_capabilities},
+    {"getfd", kFdName,
+     "gives a descriptor that comes with it a name, for `migrate` and `migrate-incoming` of `fd:NAME`",
+     getfd},
+    {"closefd", kFdName, "closes one that nobody used", closefd},
+    {"add-fd", kAddFd, "puts a descriptor that comes with it into a set, which is opened as `/dev/fdset/N`",
+     add_fd},
+    {"remove-fd", kRemoveFd, "takes one, or all, out of a set", remove_fd},
+    {"query-fdsets", {}, "the sets of descriptors", query_fdsets},
     {"query-tpm-models", {}, "none", nothing_of_the_kind},
     {"query-tpm-types", {}, "none", nothing_of_the_kind},
     {"query-balloon", {}, "the RAM that the guest's balloon leaves it", query_balloon},

@@ -32,8 +32,13 @@ Answer migrate(Subject& subject, const Json& arguments) {
         }
     }
     const auto migrations = migrations_of(subject);
-    return migrations ? done((*migrations)->send(arguments["uri"].get<std::string>(), false))
-                      : std::unexpected(migrations.error());
+    if (!migrations) {
+        return std::unexpected(migrations.error());
+    }
+    UniqueFd taken;
+    const std::string uri =
+        resolve_channel(subject.facts.descriptors, arguments["uri"].get<std::string>(), taken);
+    return done((*migrations)->send(uri, false));
 }
 
 Answer migrate_cancel(Subject& subject, const Json&) {
@@ -47,8 +52,13 @@ Answer migrate_cancel(Subject& subject, const Json&) {
 
 Answer migrate_incoming(Subject& subject, const Json& arguments) {
     const auto migrations = migrations_of(subject);
-    return migrations ? done((*migrations)->receive(arguments["uri"].get<std::string>()))
-                      : std::unexpected(migrations.error());
+    if (!migrations) {
+        return std::unexpected(migrations.error());
+    }
+    UniqueFd taken;
+    const std::string uri =
+        resolve_channel(subject.facts.descriptors, arguments["uri"].get<std::string>(), taken);
+    return done((*migrations)->receive(uri));
 }
 
 // Those that are off, as all but one are here, may be turned off. Clients do it first of all, whatever the machine is.
