@@ -32,6 +32,10 @@ constexpr Parameter kMigrate[] = {{"uri", Kind::text, false},
                                   {"blk", Kind::boolean, true},
                                   {"inc", Kind::boolean, true}};
 constexpr Parameter kUri[] = {{"uri", Kind::text, false}};
+// What clients set: there is no second machine that would be kept waiting.
+constexpr Parameter kMigrateParameters[] = {{"max-bandwidth", Kind::integer, true},
+                                            {"downtime-limit", Kind::integer, true},
+                                            {"avail-switchover-bandwidth", Kind::integer, true}};
 constexpr Parameter kFdName[] = {{"fdname", Kind::text, false}};
 constexpr Parameter kAddFd[] = {{"fdset-id", Kind::integer, true}, {"opaque", Kind::text, true}};
 constexpr Parameter kRemoveFd[] = {{"fdset-id", Kind::integer, false}, {"fd", Kind::integer, true}};
@@ -85,6 +89,10 @@ constexpr Command kCommands[] = {
     {"migrate-set-capabilities", kCapabilities, "turns `events` on or off", migrate_set_capabilities},
     {"query-migrate", {}, "how far the machine is saved or loaded", query_migrate},
     {"query-migrate-capabilities", {}, "`events`, and whether it is on", query_migrate_capabilities},
+    {"migrate-set-parameters", kMigrateParameters,
+     "limits of how fast the machine is sent, which change nothing: it is stopped meanwhile",
+     migrate_set_parameters},
+    {"query-migrate-parameters", {}, "that there are no limits", query_migrate_parameters},
     {"getfd", kFdName,
      "gives a descriptor that comes with it a name, for `migrate` and `migrate-incoming` of `fd:NAME`",
      getfd},

@@ -84,6 +84,8 @@ Answer migrate_incoming(Subject& subject, const Json& arguments);
 Answer migrate_set_capabilities(Subject& subject, const Json& arguments);
 Answer query_migrate(Subject& subject, const Json& arguments);
 Answer query_migrate_capabilities(Subject& subject, const Json& arguments);
+Answer migrate_set_parameters(Subject& subject, const Json& arguments);
+Answer query_migrate_parameters(Subject& subject, const Json& arguments);
 // descriptor_commands.cpp:
 Answer getfd(Subject& subject, const Json& arguments);
 Answer closefd(Subject& subject, const Json& arguments);

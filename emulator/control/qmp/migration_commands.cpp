@@ -107,6 +107,23 @@ Answer query_migrate(Subject& subject, const Json&) {
     return answer;
 }
 
+Answer migrate_set_parameters(Subject&, const Json& arguments) {
+    for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
+        if (!argument->is_number_unsigned()) {
+            return generic_error(fmt::format("argument '{}' is not negative", argument.key()));
+        }
+    }
+    return Json::object();
+}
+
+Answer query_migrate_parameters(Subject&, const Json&) {
+    Json answer = Json::object();
+    for (const char* name : {"max-bandwidth", "downtime-limit", "avail-switchover-bandwidth"}) {
+        answer[name] = 0;
+    }
+    return answer;
+}
+
 Answer query_migrate_capabilities(Subject& subject, const Json&) {
     const machine::MigrationOperations* const migrations = subject.machine.migrations();
     const bool on = migrations != nullptr && migrations->tells_status();
