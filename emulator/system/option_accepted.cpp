@@ -106,6 +106,20 @@ Result<> accept_msg(RawOptions&, const std::string& value) {
     return accept_keys(value, kKeys);
 }
 
+// Nothing here is deprecated or unstable.
+Result<> accept_compat(RawOptions&, const std::string& value) {
+    static constexpr Key kKeys[] = {{"deprecated-input", "accept|reject|crash"},
+                                    {"deprecated-output", "accept|hide"},
+                                    {"unstable-input", "accept|reject|crash"},
+                                    {"unstable-output", "accept|hide"}};
+    return accept_keys(value, kKeys);
+}
+
+Result<> accept_run_with(RawOptions&, const std::string& value) {
+    static constexpr Key kKeys[] = {{"async-teardown", "off"}, {"exit-with-parent", "off"}};
+    return accept_keys(value, kKeys);
+}
+
 Result<> accept_audiodev(RawOptions&, const std::string& value) {
     const Result<KeyValueList> list = parse_option(value, "driver");
     if (!list) {
@@ -132,17 +146,28 @@ std::string_view refused_option(std::string_view name) {
     } kRefused[] = {
         {"acpitable", "there are no ACPI tables"},
         {"audio", "there is no sound (-audiodev none is accepted)"},
+        {"debugcon", "there is no debug port"},
+        {"dump-vmstate", "saved machines have weft's own format (docs/saved-machines.md)"},
         {"enable-kvm", "there is no KVM: guests are emulated (-accel tcg)"},
+        {"enable-sync-profile", "the emulator's locks are not measured"},
         {"fda", "there is no floppy disk"},
+        {"fdb", "there is no floppy disk"},
         {"full-screen", "there is no display"},
-        {"mem-path", "RAM is memory of the process (-object memory-backend-ram)"},
-        {"mem-prealloc", "RAM is there when it is touched"},
+        {"iscsi", "there are no disks over iSCSI"},
         {"mtdblock", "flash memories are given by -drive if=pflash"},
+        {"only-migratable", "what cannot be saved says so when the machine is to be saved"},
+        {"option-rom", "there are no option ROMs"},
+        {"plugin", "there are no plugins for instrumentation"},
+        {"preconfig", "the machine is made at once (-S: it does not run yet)"},
         {"readconfig", "options are given on the command line alone"},
         {"sd", "there is no memory card"},
+        {"seed", "random numbers are the host's (with -icount they are the same in each run)"},
+        {"set", "properties are given where a thing is made, or by -global"},
+        {"shim", "-kernel is run as it is; EDK2 may load a shim from a disk"},
         {"smbios", "there are no SMBIOS tables"},
         {"spice", "there is no display"},
         {"tpmdev", "there is no TPM"},
+        {"trace", "there are no trace events (-d logs what happens)"},
         {"usb", "there is no USB"},
         {"usbdevice", "there is no USB"},
         {"vnc", "there is no display"},
@@ -166,6 +191,10 @@ Result<> accept_sandbox(RawOptions&, const std::string& value) {
     }
     return parse_bool(enable) == false ? Result<>()
                                        : fail("there is no filter of system calls ('off' is accepted)");
+}
+
+Result<> accept_watchdog_action(RawOptions& raw, const std::string& value) {
+    return parse_action(raw, "watchdog=" + value);
 }
 
 Result<> parse_action(RawOptions& raw, const std::string& value) {

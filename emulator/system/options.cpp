@@ -149,7 +149,8 @@ constexpr OptionDesc kDeviceOptions[] = {
      "and other formats are refused. discard=unmap gives back what is discarded"},
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
-    {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
+    {"hda", "hdb", "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE, as are -hdc and -hdd"},
+    {"hdc", "hdd", "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
     {"cdrom", nullptr, "FILE", nullptr, parse_cdrom,
      "the same as -drive file=FILE,media=cdrom: a disk that is only read"},
     {"blockdev", nullptr, "driver=raw|qcow2|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
@@ -232,6 +233,10 @@ constexpr OptionDesc kAcceptedOptions[] = {
      "memory is not locked"},
     {"msg", nullptr, "[timestamp=on|off]", nullptr, accept_msg, "messages have no time"},
     {"audiodev", nullptr, "none,id=ID", nullptr, accept_audiodev, "there is no sound"},
+    {"compat", nullptr, "[deprecated-input=...][,unstable-input=...]", nullptr, accept_compat,
+     "nothing is deprecated"},
+    {"run-with", nullptr, "[async-teardown=off]", nullptr, accept_run_with, "it ends like others"},
+    {"watchdog-action", nullptr, "ACTION", nullptr, accept_watchdog_action, "there is no watchdog"},
     {"sandbox", nullptr, "off", nullptr, accept_sandbox, "system calls are not filtered"},
 };
 
