@@ -109,7 +109,7 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
                 return insn_at_host_pc(*static_cast<TranslationCache*>(context), host_pc, single_use, true)
                     .index;
             },
-            accelerator->cache_.get());
+            accelerator->cache_.get(), settings->insn_rate);
     }
     return accelerator;
 }

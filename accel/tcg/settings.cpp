@@ -20,6 +20,8 @@ enum Property : unsigned {
     kBackend,
     kEvict,
     kClock,
+    kInsnShift,
+    kInsnSleep,
     kStats,
     kDisable,
     kHashBuckets,
@@ -43,6 +45,9 @@ constexpr const char* kBackendWords = "interp";
 constexpr const char* kDefaultBackend = "interp";
 #endif
 
+// In the order of shifts; `auto` is behind the last one.
+constexpr const char* kShiftWords = "0|1|2|3|4|5|6|7|8|9|10|auto";
+
 // In the order of Property.
 constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"thread", PropertyType::choice, "multi", 0, 0, "single|multi",
@@ -60,6 +65,11 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"clock", PropertyType::choice, "host", 0, 0, "host|insn",
      "what guest time follows: the host's clock, or executed instructions (with thread=single), so that runs "
      "are equal"},
+    {"insn-shift", PropertyType::choice, "0", 0, 0, kShiftWords,
+     "with clock=insn: an instruction takes 2^N nanoseconds; auto follows the host's clock, and runs are not "
+     "equal"},
+    {"insn-sleep", PropertyType::boolean, "off", 0, 0, nullptr,
+     "with clock=insn: while all vCPUs wait, time goes on as the host's does, instead of jumping on"},
     {"stats", PropertyType::string, nullptr, 0, 0, nullptr,
      "write the counters to this file as JSON: at the end, and when the monitor is told 'stats'"},
     {"disable", PropertyType::string, nullptr, 0, 0, nullptr,
@@ -167,6 +177,16 @@ Result<Settings> read_settings(const PropertyValue* values) {
     if (settings.clock == ClockKind::insn && settings.thread != ThreadMode::single) {
         return fail("clock=insn needs thread=single");
     }
+    const uint64_t shift = values[kInsnShift].number;
+    const bool sleeps = values[kInsnSleep].number != 0;
+    if (settings.clock != ClockKind::insn && (shift != 0 || sleeps)) {
+        return fail("insn-shift and insn-sleep need clock=insn");
+    }
+    if (shift > InsnRate::kMaxShift && !sleeps) {
+        return fail("insn-shift=auto needs insn-sleep=on");
+    }
+    settings.insn_rate =
+        shift > InsnRate::kMaxShift ? InsnRate::automatic() : InsnRate(static_cast<unsigned>(shift), sleeps);
     settings.backend = kBackends[values[kBackend].number];
     settings.evict = values[kEvict].number == 0 ? tcg::EvictMode::flush : tcg::EvictMode::region;
     if (values[kDisable].set) {

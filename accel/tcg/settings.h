@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "accel/tcg/time/insn_rate.h"
 #include "base/error.h"
 #include "base/qht.h"
 #include "tcg/code/code_buffer.h"
@@ -25,6 +26,7 @@ struct Settings {
     tcg::SplitWx split_wx = tcg::SplitWx::automatic;
     bool one_insn_per_tb = false;
     ClockKind clock = ClockKind::host;
+    InsnRate insn_rate;  // with ClockKind::insn
     BackendKind backend = BackendKind::interp;
     tcg::EvictMode evict = tcg::EvictMode::region;
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two

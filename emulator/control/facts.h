@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "emulator/control/descriptors.h"
 #include "emulator/control/device_operations.h"
 #include "emulator/hw/core/board.h"
 
@@ -47,7 +48,9 @@ struct MachineFacts {
     // Disks and networks change with what comes and goes, on the main loop's thread.
     std::vector<DiskFacts> disks = {};
     std::vector<NetworkFacts> networks = {};
+    std::vector<std::string> iothreads = {};              // the ids of -object iothread
     DeviceOperations* devices = nullptr;                  // null: nothing comes or goes
+    Descriptors* descriptors = nullptr;                   // null: nobody could use any
     std::function<std::vector<CharFacts>()> chars = {};   // those that are open now
     std::span<const hw::MachineType> machine_types = {};  // the first is the default
     std::span<const hw::DeviceType* const> device_types = {};

@@ -94,8 +94,11 @@ Result<> monitor_migrate(const MonitorCall& call) {
                              : fmt::format("{} is not -d", in_quotes(call.words[0])));
     }
     const auto migrations = migrations_of(call);
-    return migrations ? (*migrations)->send(call.words.back(), !detached)
-                      : std::unexpected(migrations.error());
+    UniqueFd taken;
+    return migrations
+               ? (*migrations)
+                     ->send(resolve_channel(call.facts.descriptors, call.words.back(), taken), !detached)
+               : std::unexpected(migrations.error());
 }
 
 Result<> monitor_migrate_cancel(const MonitorCall& call) {
@@ -109,7 +112,9 @@ Result<> monitor_migrate_cancel(const MonitorCall& call) {
 
 Result<> monitor_migrate_incoming(const MonitorCall& call) {
     const auto migrations = migrations_of(call);
-    return migrations ? (*migrations)->receive(call.words[0]) : std::unexpected(migrations.error());
+    UniqueFd taken;
+    return migrations ? (*migrations)->receive(resolve_channel(call.facts.descriptors, call.words[0], taken))
+                      : std::unexpected(migrations.error());
 }
 
 Result<> info_migrate(const MonitorCall& call) {

@@ -112,6 +112,10 @@ void SavedMachine::visit_machine(StateVisitor& visitor, bool& runs) const {
 Result<std::vector<saved::Part>> SavedMachine::parts(bool runs) const {
     std::vector<saved::Part> saved;
     const auto save = [&saved](const hw::SavedPart& part) -> Result<> {
+        // The guest may have done something since check().
+        if (!part.refusal.empty()) {
+            return fail(part.refusal);
+        }
         saved::FieldWriter writer;
         part.visit(writer);
         Result<std::vector<uint8_t>> fields = writer.take();

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <utility>
 
 #include "base/bits.h"
@@ -17,6 +18,16 @@ RamBlock::RamBlock(std::shared_ptr<RamSpace> space, std::string name, uint64_t s
     : space_(std::move(space)), name_(std::move(name)), size_(size), mapping_(std::move(mapping)) {}
 
 RamBlock::~RamBlock() { space_->remove(*this); }
+
+Result<> RamBlock::discard(uint64_t offset, uint64_t size) const {
+    if (space_->calls_.advise(host() + offset, size, MADV_REMOVE) == 0) {
+        return {};
+    }
+    // EINVAL: it is not of a file (madvise(2)).
+    return errno == EINVAL
+               ? mapping_.discard(offset, size)
+               : fail_errno(fmt::format("cannot give {} bytes of {} back to the host", size, name_));
+}
 
 Result<std::shared_ptr<RamBlock>> RamSpace::allocate(std::string name, uint64_t size) {
     if (size == 0 || !is_aligned(size, kPageSize)) {

@@ -21,7 +21,7 @@ namespace weft::mem {
 
 class RamSpace;
 
-// Host memory that a guest sees: zero at first, mapped as long as anybody holds the block.
+// Host memory that a guest sees, mapped as long as anybody holds the block: zero at first, or what a file has (ram_backing.h).
 class RamBlock {
   public:
     ~RamBlock();
@@ -35,9 +35,10 @@ class RamBlock {
     // The first byte. Its contents are touched through weft/guest_ram.h alone.
     uint8_t* host() const { return reinterpret_cast<uint8_t*>(mapping_.data()); }
 
-    // Gives whole pages of the host's, from `offset` on, back to it: they read as zero until they are written to. Announced by the
-    // caller as a write. Fails where the host refuses.
-    Result<> discard(uint64_t offset, uint64_t size) const { return mapping_.discard(offset, size); }
+    // Gives whole pages of the host's, from `offset` on, back to it: they read as zero until they are written to, and become a hole in a
+    // file that is shared. Announced by the caller as a write. Fails where the host refuses, as it does for private views of a file,
+    // whose contents would be seen again.
+    Result<> discard(uint64_t offset, uint64_t size) const;
 
   private:
     friend class RamSpace;

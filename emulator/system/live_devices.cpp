@@ -1,9 +1,11 @@
 #include "emulator/system/live_devices.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/open_path.h"
 #include "emulator/system/machine_facts.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/option_values.h"
@@ -42,6 +44,7 @@ void LiveDevices::tell() {
     const control::MachineFacts now = machine_facts(options_, drives_);
     facts_.disks = now.disks;
     facts_.networks = now.networks;
+    facts_.iothreads = now.iothreads;
 }
 
 Result<> LiveDevices::add(Kind kind, const std::string& description) {
@@ -128,12 +131,43 @@ Result<> LiveDevices::add_block_node(const std::string& description) {
         return added;
     }
     drives_.resize(options_.drives.size());
-    const DriveChoice& drive = options_.drives.back();
-    Result<> checked = backend::check_disk(drive.file, disk_access(drive));
+    DriveChoice& drive = options_.drives.back();
+    Result<> checked = check_drive(drive);
     if (!checked) {
         static_cast<void>(remove_drive(Kind::block_node, std::string(drive.id)));
     }
     return checked;
+}
+
+// Its image can be opened. A name /dev/fdset/N becomes that of a descriptor of ours, as the set's may be closed before the drive is
+// opened for a device, and its number be another's then.
+Result<> LiveDevices::check_drive(DriveChoice& drive) {
+    if (facts_.descriptors != nullptr) {
+        const Result<std::string> path = control::path_in_sets(facts_.descriptors->sets(), drive.file, true,
+                                                               !drive.read_only && !drive.snapshot);
+        if (!path) {
+            return std::unexpected(path.error());
+        }
+        if (const std::optional<int> fd = descriptor_of_path(*path); fd && *path != drive.file) {
+            UniqueFd copy(fcntl(*fd, F_DUPFD_CLOEXEC, 0));
+            if (!copy) {
+                return fail_errno(fmt::format("cannot keep {}", in_quotes(drive.file)));
+            }
+            drive.file = fmt::format("/proc/self/fd/{}", copy.get());
+            kept_.push_back(std::move(copy));
+        }
+    }
+    Result<> checked = backend::check_disk(drive.file, disk_access(drive));
+    if (!checked) {
+        release(drive);
+    }
+    return checked;
+}
+
+// The descriptor that was kept for it.
+void LiveDevices::release(const DriveChoice& drive) {
+    const std::optional<int> fd = descriptor_of_path(drive.file);
+    std::erase_if(kept_, [&](const UniqueFd& kept) { return kept.get() == fd; });
 }
 
 Result<> LiveDevices::add_drive(const std::string& description) {
@@ -142,11 +176,11 @@ Result<> LiveDevices::add_drive(const std::string& description) {
     if (Result<> parsed = parse_drive(raw, description); !parsed) {
         return parsed;
     }
-    const DriveChoice& drive = raw.options.drives.back();
+    DriveChoice& drive = raw.options.drives.back();
     if (drive.attach || drive.flash || drive.id.empty()) {
         return fail("a drive that is added has if=none and an id, and a device is added for it");
     }
-    if (Result<> checked = backend::check_disk(drive.file, disk_access(drive)); !checked) {
+    if (Result<> checked = check_drive(drive); !checked) {
         return checked;
     }
     options_.drives.push_back(drive);
@@ -199,6 +233,13 @@ bool LiveDevices::in_use(hw::PropertyKind kind, const std::string& id) const {
     });
 }
 
+// The board's RAM, or a disk's thread.
+bool LiveDevices::object_in_use(const std::string& id) const {
+    return std::ranges::count(options_.memory, id, &MemoryChoice::id) != 0 ||
+           std::ranges::any_of(options_.devices,
+                               [&](const DeviceChoice& device) { return iothread_of(device.config) == id; });
+}
+
 bool LiveDevices::in_use(size_t drive) const {
     return std::ranges::count(options_.devices, drive, &DeviceChoice::drive) != 0 ||
            std::ranges::count(options_.flash, drive) != 0;
@@ -219,7 +260,7 @@ Result<> LiveDevices::remove(Kind kind, const std::string& name) {
             std::erase_if(options_.networks, [&](const NetworkChoice& one) { return one.id == name; });
             break;
         case Kind::object:
-            if (in_use(hw::PropertyKind::rng, name)) {
+            if (in_use(hw::PropertyKind::rng, name) || object_in_use(name)) {
                 return used();
             }
             backends_.close_rng(name);
@@ -241,11 +282,16 @@ Result<> LiveDevices::remove_drive(Kind kind, const std::string& name) {
     if (drive && in_use(*drive)) {
         return fail(fmt::format("{} is in use", in_quotes(name)));
     }
+    const DriveChoice gone = drive ? options_.drives[*drive] : DriveChoice();
     if (kind == Kind::drive) {
         forget(options_.drives[*drive]);
+        release(gone);
         return {};
     }
     Result<> removed = sys::remove_block_node(options_, name);
+    if (removed) {
+        release(gone);
+    }
     drives_.resize(options_.drives.size());
     return removed;
 }
@@ -274,6 +320,7 @@ void LiveDevices::device_gone(const hw::DeviceConfig& gone) {
     if (device->drive) {
         drives_[*device->drive].reset();
         if (!options_.drives[*device->drive].node) {
+            release(options_.drives[*device->drive]);
             forget(options_.drives[*device->drive]);
         }
     }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "emulator/control/device_operations.h"
 #include "emulator/control/facts.h"
 #include "emulator/machine/operations.h"
@@ -48,15 +49,19 @@ class LiveDevices final : public control::DeviceOperations, private machine::Mac
     Result<> plug(DeviceChoice& device);
     Result<> add_block_node(const std::string& description);
     Result<> add_drive(const std::string& description);
+    Result<> check_drive(DriveChoice& drive);
+    void release(const DriveChoice& drive);
     Result<> remove_device(const std::string& id);
     Result<> remove_drive(Kind kind, const std::string& name);
     std::optional<size_t> drive_named(const std::string& name) const;
     // Whether a device is connected to what that reference names.
     bool in_use(hw::PropertyKind kind, const std::string& id) const;
     bool in_use(size_t drive) const;
+    bool object_in_use(const std::string& id) const;
     void tell();
 
     Options options_;
+    std::vector<UniqueFd> kept_;  // of drives that were added by a name /dev/fdset/N
     Drives& drives_;
     DeviceBackends& backends_;
     control::MachineFacts& facts_;

@@ -40,6 +40,11 @@ control::MachineFacts machine_facts(const Options& options,
                                    .format = drives[i]->format()});
         }
     }
+    for (const ObjectChoice& object : options.objects) {
+        if (object.kind == ObjectChoice::Kind::iothread) {
+            facts.iothreads.push_back(object.id);
+        }
+    }
     for (const NetworkChoice& network : options.networks) {
         facts.networks.push_back({network.id, network.kind});
     }

@@ -23,6 +23,7 @@
 #include "emulator/system/live_devices.h"
 #include "emulator/system/machine_facts.h"
 #include "emulator/system/machine_options.h"
+#include "emulator/system/memory_files.h"
 #include "emulator/system/no_machine.h"
 #include "emulator/system/option_files.h"
 #include "emulator/system/options.h"
@@ -141,12 +142,14 @@ std::vector<hw::DeviceConfig> connected_devices(const Options& options, const Dr
 // The machine's life, between the main loop and the console.
 Result<int> run_machine(const machine::MachineConfig& config, hw::BoardPlan& plan, machine::MainLoop& loop,
                         Log& log, loader::AccelChain& accel, Console& console, GdbLine& gdb, Signals& signals,
-                        Background* background, LiveDevices& devices, control::MachineFacts& facts) {
+                        Background* background, LiveDevices& devices, MemoryFiles& memory,
+                        control::MachineFacts& facts) {
     Result<std::unique_ptr<machine::Machine>> machine =
         machine::Machine::create(config, plan, loop, log, accel);
     if (!machine) {
         return std::unexpected(machine.error());
     }
+    memory.keep();
     if (background != nullptr) {
         background->ready();
     }
@@ -278,7 +281,12 @@ Result<int> run(const Options& options, Background* background) {
     if (!pid_file) {
         return std::unexpected(pid_file.error());
     }
+    Result<MemoryFiles> memory = MemoryFiles::open(options);
+    if (!memory) {
+        return std::unexpected(memory.error());
+    }
     machine::MachineConfig config = machine_config(options);
+    config.backends.ram = memory->backings();
     config.backends.serial = &(*console)->serial();
     config.backends.devices = connected_devices(options, *drives, *backends, **console);
     for (const std::optional<size_t>& index : options.flash) {
@@ -298,9 +306,11 @@ Result<int> run(const Options& options, Background* background) {
     config.backends.networks = backends->networks();
     control::MachineFacts facts = machine_facts(options, *drives);
     facts.chars = [&] { return (*console)->lines(); };
+    control::Descriptors descriptors(options.descriptor_sets);
+    facts.descriptors = &descriptors;
     LiveDevices devices(options, *drives, *backends, facts);
     Result<int> exit_code = run_machine(config, **plan, **loop, **log, accel, **console, **gdb, **signals,
-                                        background, devices, facts);
+                                        background, devices, *memory, facts);
 
     // A reader of standard output that has stopped must not keep the user from ending the program by a signal.
     (*console)->restore_terminal();

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
@@ -107,6 +106,20 @@ Result<> accept_msg(RawOptions&, const std::string& value) {
     return accept_keys(value, kKeys);
 }
 
+// Nothing here is deprecated or unstable.
+Result<> accept_compat(RawOptions&, const std::string& value) {
+    static constexpr Key kKeys[] = {{"deprecated-input", "accept|reject|crash"},
+                                    {"deprecated-output", "accept|hide"},
+                                    {"unstable-input", "accept|reject|crash"},
+                                    {"unstable-output", "accept|hide"}};
+    return accept_keys(value, kKeys);
+}
+
+Result<> accept_run_with(RawOptions&, const std::string& value) {
+    static constexpr Key kKeys[] = {{"async-teardown", "off"}, {"exit-with-parent", "off"}};
+    return accept_keys(value, kKeys);
+}
+
 Result<> accept_audiodev(RawOptions&, const std::string& value) {
     const Result<KeyValueList> list = parse_option(value, "driver");
     if (!list) {
@@ -116,28 +129,6 @@ Result<> accept_audiodev(RawOptions&, const std::string& value) {
 }
 
 Result<> accept_keyboard(RawOptions&, const std::string&) { return {}; }
-
-// One node, which is all of the machine: its memory may be said to be an object.
-Result<> parse_numa(RawOptions& raw, const std::string& value) {
-    static constexpr Key kKeys[] = {
-        {"type", "node"}, {"memdev", nullptr}, {"nodeid", "0"}, {"cpus", nullptr}};
-    if (Result<> accepted = accept_keys(value, kKeys); !accepted) {
-        return accepted;
-    }
-    if (std::exchange(raw.has_node, true)) {
-        return fail("the board is one node");
-    }
-    const Result<KeyValueList> list = parse_key_values(value, true);
-    if (!list) {
-        return std::unexpected(list.error());
-    }
-    for (const KeyValue& item : list->items) {
-        if (item.key == "memdev") {
-            raw.memory_backend = item.value.value_or("");
-        }
-    }
-    return {};
-}
 
 Result<> parse_escape(RawOptions& raw, const std::string& value) {
     const std::optional<uint64_t> byte = parse_uint(value);
@@ -155,17 +146,28 @@ std::string_view refused_option(std::string_view name) {
     } kRefused[] = {
         {"acpitable", "there are no ACPI tables"},
         {"audio", "there is no sound (-audiodev none is accepted)"},
+        {"debugcon", "there is no debug port"},
+        {"dump-vmstate", "saved machines have weft's own format (docs/saved-machines.md)"},
         {"enable-kvm", "there is no KVM: guests are emulated (-accel tcg)"},
+        {"enable-sync-profile", "the emulator's locks are not measured"},
         {"fda", "there is no floppy disk"},
+        {"fdb", "there is no floppy disk"},
         {"full-screen", "there is no display"},
-        {"mem-path", "RAM is memory of the process (-object memory-backend-ram)"},
-        {"mem-prealloc", "RAM is there when it is touched"},
+        {"iscsi", "there are no disks over iSCSI"},
         {"mtdblock", "flash memories are given by -drive if=pflash"},
+        {"only-migratable", "what cannot be saved says so when the machine is to be saved"},
+        {"option-rom", "there are no option ROMs"},
+        {"plugin", "there are no plugins for instrumentation"},
+        {"preconfig", "the machine is made at once (-S: it does not run yet)"},
         {"readconfig", "options are given on the command line alone"},
         {"sd", "there is no memory card"},
+        {"seed", "random numbers are the host's (with -icount they are the same in each run)"},
+        {"set", "properties are given where a thing is made, or by -global"},
+        {"shim", "-kernel is run as it is; EDK2 may load a shim from a disk"},
         {"smbios", "there are no SMBIOS tables"},
         {"spice", "there is no display"},
         {"tpmdev", "there is no TPM"},
+        {"trace", "there are no trace events (-d logs what happens)"},
         {"usb", "there is no USB"},
         {"usbdevice", "there is no USB"},
         {"vnc", "there is no display"},
@@ -189,6 +191,10 @@ Result<> accept_sandbox(RawOptions&, const std::string& value) {
     }
     return parse_bool(enable) == false ? Result<>()
                                        : fail("there is no filter of system calls ('off' is accepted)");
+}
+
+Result<> accept_watchdog_action(RawOptions& raw, const std::string& value) {
+    return parse_action(raw, "watchdog=" + value);
 }
 
 Result<> parse_action(RawOptions& raw, const std::string& value) {

@@ -191,6 +191,7 @@ Result<hw::BootConfig> read_boot_files(const Options& options, const std::vector
     boot.cpus = options.cpus;
     boot.cpu = options.cpu;
     boot.ram_size = options.memory_bytes;
+    boot.nodes = options.nodes;
     boot.append = options.append.value_or("");
     for (const auto& [member, on] : options.switches) {
         boot.*member = on;

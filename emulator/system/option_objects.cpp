@@ -5,6 +5,7 @@
 
 #include "emulator/system/option_json.h"
 #include "emulator/system/option_values.h"
+#include "weft/memory.h"
 
 namespace weft::sys {
 
@@ -14,6 +15,9 @@ namespace {
 enum class Takes {
     text,      // of ObjectChoice::filename
     size,      // of ObjectChoice::size; must be given
+    offset,    // of ObjectChoice::offset
+    share,     // of ObjectChoice::share
+    prealloc,  // of ObjectChoice::prealloc
     anything,  // changes nothing here
     switches,  // on or off, which changes nothing here
     only_off,
@@ -30,13 +34,35 @@ constexpr Property kSecretProperties[] = {
     {"format", Takes::anything}, {"file", Takes::anything}, {"data", Takes::anything},
     {"keyid", Takes::anything},  {"iv", Takes::anything},
 };
-// RAM is memory of the process that is there when it is touched, with huge pages where the host has them. Who asks for more is told.
+// RAM has huge pages where the host has them. Who asks for more is told.
 constexpr Property kMemoryProperties[] = {
-    {"size", Takes::size},         {"share", Takes::switches},
+    {"size", Takes::size},
+    {"share", Takes::share},
+    {"merge", Takes::switches},
+    {"dump", Takes::switches},
+    {"reserve", Takes::switches},
+    {"seal", Takes::switches},
+    {"prealloc", Takes::prealloc},
+    {"prealloc-threads", Takes::anything},
+    {"hugetlb", Takes::only_off},
+    {"policy", Takes::anything},
+    {"x-use-canonical-path-for-ramblock-id", Takes::switches},
+};
+constexpr Property kMemoryFileProperties[] = {
+    {"size", Takes::size},         {"share", Takes::share},
+    {"mem-path", Takes::text},     {"offset", Takes::offset},
     {"merge", Takes::switches},    {"dump", Takes::switches},
-    {"reserve", Takes::switches},  {"seal", Takes::switches},
-    {"prealloc", Takes::only_off}, {"hugetlb", Takes::only_off},
-    {"policy", Takes::anything},   {"x-use-canonical-path-for-ramblock-id", Takes::switches},
+    {"reserve", Takes::switches},  {"discard-data", Takes::only_off},
+    {"prealloc", Takes::prealloc}, {"prealloc-threads", Takes::anything},
+    {"align", Takes::anything},    {"policy", Takes::anything},
+    {"pmem", Takes::only_off},     {"readonly", Takes::only_off},
+    {"rom", Takes::only_off},      {"x-use-canonical-path-for-ramblock-id", Takes::switches},
+};
+// Disks are served by threads of their own anyway.
+constexpr Property kThreadProperties[] = {
+    {"poll-max-ns", Takes::anything},     {"poll-grow", Takes::anything},
+    {"poll-shrink", Takes::anything},     {"aio-max-batch", Takes::anything},
+    {"thread-pool-min", Takes::anything}, {"thread-pool-max", Takes::anything},
 };
 
 struct ObjectType {
@@ -45,12 +71,16 @@ struct ObjectType {
     std::span<const Property> properties;
 };
 
+constexpr const char* kFileMemory = "memory-backend-file";
+
 constexpr ObjectType kObjectTypes[] = {
     {"rng-builtin", ObjectChoice::Kind::rng_builtin, {}},
     {"rng-random", ObjectChoice::Kind::rng_random, kRandomProperties},
     {"secret", ObjectChoice::Kind::secret, kSecretProperties},
-    {"memory-backend-ram", ObjectChoice::Kind::memory_ram, kMemoryProperties},
-    {"memory-backend-memfd", ObjectChoice::Kind::memory_ram, kMemoryProperties},
+    {"memory-backend-ram", ObjectChoice::Kind::memory, kMemoryProperties},
+    {"memory-backend-memfd", ObjectChoice::Kind::memory, kMemoryProperties},
+    {kFileMemory, ObjectChoice::Kind::memory, kMemoryFileProperties},
+    {"iothread", ObjectChoice::Kind::iothread, kThreadProperties},
 };
 
 Result<> set_property(const ObjectType& type, ObjectChoice& object, const KeyValue& item) {
@@ -58,14 +88,22 @@ Result<> set_property(const ObjectType& type, ObjectChoice& object, const KeyVal
     if (property == type.properties.end() && item.key != "id") {
         return fail(fmt::format("{} has no property {}", type.name, in_quotes(item.key)));
     }
-    if (item.key != "id" && (property->takes == Takes::switches || property->takes == Takes::only_off)) {
+    const bool is_switch =
+        item.key != "id" && (property->takes == Takes::switches || property->takes == Takes::only_off ||
+                             property->takes == Takes::share || property->takes == Takes::prealloc);
+    if (is_switch) {
         const Result<bool> on = switch_of(item);
         if (!on) {
             return std::unexpected(on.error());
         }
-        return *on && property->takes == Takes::only_off
-                   ? fail(fmt::format("{}: {}=on is not supported", type.name, item.key))
-                   : Result<>();
+        if (property->takes == Takes::share) {
+            object.share = *on;
+        } else if (property->takes == Takes::prealloc) {
+            object.prealloc = *on;
+        } else if (*on && property->takes == Takes::only_off) {
+            return fail(fmt::format("{}: {}=on is not supported", type.name, item.key));
+        }
+        return {};
     }
     const Result<std::string> text = value_of(item);
     if (!text) {
@@ -84,25 +122,14 @@ Result<> set_property(const ObjectType& type, ObjectChoice& object, const KeyVal
             return std::unexpected(fits.error().within(type.name));
         }
         object.size = *size;
+    } else if (property->takes == Takes::offset) {
+        const std::optional<uint64_t> offset = parse_size(*text, 1);
+        if (!offset || *offset % kPageSize != 0 || *offset > uint64_t{1} << 62) {
+            return fail(
+                fmt::format("{}: the offset is a multiple of 4K, not {}", type.name, in_quotes(*text)));
+        }
+        object.offset = *offset;
     }
-    return {};
-}
-
-// The board has one block of RAM, which the object describes.
-Result<> check_memory(RawOptions& raw) {
-    if (raw.memory_backend.empty()) {
-        return {};
-    }
-    const std::string id = in_quotes(raw.memory_backend);
-    const auto object = std::ranges::find(raw.options.objects, raw.memory_backend, &ObjectChoice::id);
-    if (object == raw.options.objects.end() || object->kind != ObjectChoice::Kind::memory_ram) {
-        return fail(fmt::format("-machine: memory-backend: there is no memory object with the id {}", id));
-    }
-    if (raw.memory_given && raw.options.memory_bytes != object->size) {
-        return fail(fmt::format("-machine: memory-backend: {} has {}, and -m asks for {}", id,
-                                format_size(object->size), format_size(raw.options.memory_bytes)));
-    }
-    raw.options.memory_bytes = object->size;
     return {};
 }
 
@@ -130,6 +157,8 @@ Result<> parse_object(RawOptions& raw, const std::string& value) {
     if (object.kind == ObjectChoice::Kind::rng_random) {
         object.filename = "/dev/urandom";
     }
+    // Memory that has a descriptor is there to be shared.
+    object.share = std::string_view(type->name) == "memory-backend-memfd";
     for (const KeyValue& item : list->items) {
         if (Result<> set = set_property(*type, object, item); !set) {
             return set;
@@ -138,8 +167,11 @@ Result<> parse_object(RawOptions& raw, const std::string& value) {
     if (object.id.empty()) {
         return fail(fmt::format("{} needs an id", type->name));
     }
-    if (object.kind == ObjectChoice::Kind::memory_ram && object.size == 0) {
+    if (object.kind == ObjectChoice::Kind::memory && object.size == 0) {
         return fail(fmt::format("{} needs size=SIZE", type->name));
+    }
+    if (type->name == kFileMemory && object.filename.empty()) {
+        return fail(fmt::format("{} needs mem-path=PATH", type->name));
     }
     if (std::ranges::find(raw.options.objects, object.id, &ObjectChoice::id) != raw.options.objects.end()) {
         return fail(fmt::format("two objects have the id {}", in_quotes(object.id)));
@@ -148,7 +180,33 @@ Result<> parse_object(RawOptions& raw, const std::string& value) {
     return {};
 }
 
+std::string iothread_of(const hw::DeviceConfig& device) {
+    constexpr std::string_view kThread = "iothread";
+    const auto properties = device.type().properties;
+    return std::ranges::find(properties, kThread, &hw::DeviceProperty::name) == properties.end()
+               ? std::string()
+               : device.text(kThread);
+}
+
+namespace {
+
+Result<> check_iothread(const Options& options, const hw::DeviceConfig& device) {
+    const std::string id = iothread_of(device);
+    if (id.empty()) {
+        return {};
+    }
+    const auto object = std::ranges::find(options.objects, id, &ObjectChoice::id);
+    return object != options.objects.end() && object->kind == ObjectChoice::Kind::iothread
+               ? Result<>()
+               : fail(fmt::format("there is no iothread with the id {}", in_quotes(id)));
+}
+
+}  // namespace
+
 Result<> check_object_reference(const Options& options, const hw::DeviceConfig& device) {
+    if (Result<> there = check_iothread(options, device); !there) {
+        return there;
+    }
     const std::string id = device.reference(hw::PropertyKind::rng);
     const auto object = std::ranges::find(options.objects, id, &ObjectChoice::id);
     if (id.empty()) {
@@ -172,7 +230,7 @@ Result<> check_references(RawOptions& raw) {
             return fail(fmt::format("-device: there is no fsdev with the id {}", in_quotes(fsdev)));
         }
     }
-    return check_memory(raw);
+    return {};
 }
 
 }  // namespace weft::sys

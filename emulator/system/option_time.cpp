@@ -72,7 +72,45 @@ Result<> parse_rtc(RawOptions& raw, const std::string& value) {
     return {};
 }
 
-// Time is that of executed instructions (clock=insn of the accelerator), one nanosecond each.
+namespace {
+
+// The most that -icount shift= takes.
+constexpr unsigned kMaxShift = 10;
+
+struct Icount {
+    std::string shift;
+    bool sleep = true;
+    bool align = false;
+};
+
+Result<> set_icount(Icount& icount, const KeyValue& item) {
+    const std::string text = item.value.value_or("on");
+    if (item.key == "shift") {
+        const std::optional<uint64_t> shift = parse_uint(text);
+        if (text != "auto" && (!shift || *shift > kMaxShift)) {
+            return fail(
+                fmt::format("shift is a number from 0 to {} or auto, not {}", kMaxShift, in_quotes(text)));
+        }
+        icount.shift = text == "auto" ? text : std::to_string(*shift);
+    } else if (item.key == "align" || item.key == "sleep") {
+        const std::optional<bool> on = parse_bool(text);
+        if (!on) {
+            return fail(fmt::format("{} is 'on' or 'off', not {}", item.key, in_quotes(text)));
+        }
+        (item.key == "align" ? icount.align : icount.sleep) = *on;
+    } else if (item.key == "rr" || item.key == "rrfile" || item.key == "rrsnapshot") {
+        return fail(
+            fmt::format("{}= is not supported: there is no recording of what comes from outside", item.key));
+    } else {
+        return fail(
+            fmt::format("unknown parameter {} (there are shift, align and sleep)", in_quotes(item.key)));
+    }
+    return {};
+}
+
+}  // namespace
+
+// Time is that of executed instructions (clock=insn of the accelerator).
 Result<> parse_icount(RawOptions& raw, const std::string& value) {
     const Result<KeyValueList> list = parse_key_values(value, true);
     if (!list) {
@@ -82,27 +120,25 @@ Result<> parse_icount(RawOptions& raw, const std::string& value) {
     if (list->head) {
         items.insert(items.begin(), {"shift", list->head});
     }
+    Icount icount;
     for (const KeyValue& item : items) {
-        const std::string text = item.value.value_or("on");
-        if (item.key == "shift") {
-            if (text != "auto" && text != "0") {
-                return fail(fmt::format(
-                    "shift={} is not supported: an instruction takes one nanosecond (0, auto)", text));
-            }
-        } else if (item.key == "align") {
-            if (parse_bool(text) != false) {
-                return fail("align=on is not supported: the guest's time does not wait for the host's");
-            }
-        } else if (item.key == "sleep") {
-            if (!parse_bool(text)) {
-                return fail(fmt::format("sleep is 'on' or 'off', not {}", in_quotes(text)));
-            }
-        } else {
-            return fail(
-                fmt::format("unknown parameter {} (there are shift, align and sleep)", in_quotes(item.key)));
+        if (Result<> set = set_icount(icount, item); !set) {
+            return set;
         }
     }
-    raw.insn_clock = true;
+    if (icount.shift.empty()) {
+        return fail("needs shift=N");
+    }
+    if (icount.align) {
+        return fail("align=on is not supported: the guest's time does not wait for the host's");
+    }
+    if (icount.shift == "auto" && !icount.sleep) {
+        return fail("shift=auto and sleep=off exclude each other: time that jumps is not near the host's");
+    }
+    raw.insn_clock = {{"thread", "single"},
+                      {"clock", "insn"},
+                      {"insn-shift", icount.shift},
+                      {"insn-sleep", icount.sleep ? "on" : "off"}};
     return {};
 }
 

@@ -28,11 +28,19 @@ struct RawOptions {
     SemihostingChoice semihosting_choice;  // as far as it is known; `line` has the chardev's id alone
     bool nographic = false;
     std::vector<SerialChoice> further_serials;  // lead nowhere
-    bool has_node = false;                      // -numa
-    bool insn_clock = false;                    // -icount
-    bool memory_given = false;                  // -m
-    std::string memory_backend;                 // -machine memory-backend=, an object's id; empty: none
-    bool no_defaults = false;  // -nodefaults: no serial port and monitor but those that are asked for
+    // -numa node.
+    struct Node {
+        std::optional<uint64_t> id;  // none: the next one
+        std::vector<unsigned> cpus;
+        std::string memory;  // an object's id; empty: all of the board's RAM
+    };
+    std::vector<Node> nodes;
+    std::string memory_path;                                      // -mem-path; empty: none
+    bool memory_populate = false;                                 // -mem-prealloc
+    std::vector<std::pair<std::string, std::string>> insn_clock;  // -icount: properties for each accelerator
+    bool memory_given = false;                                    // -m
+    std::string memory_backend;  // -machine memory-backend=, an object's id; empty: none
+    bool no_defaults = false;    // -nodefaults: no serial port and monitor but those that are asked for
     bool snapshot = false;
     std::map<uint64_t, std::string> flash_names;  // -machine pflashN=: drives or block nodes, by unit
 };
@@ -93,15 +101,28 @@ Result<> accept_uuid(RawOptions& raw, const std::string& value);
 Result<> accept_boot(RawOptions& raw, const std::string& value);
 Result<> accept_overcommit(RawOptions& raw, const std::string& value);
 Result<> accept_msg(RawOptions& raw, const std::string& value);
+Result<> accept_compat(RawOptions& raw, const std::string& value);
+Result<> accept_run_with(RawOptions& raw, const std::string& value);
+Result<> accept_watchdog_action(RawOptions& raw, const std::string& value);
 Result<> accept_audiodev(RawOptions& raw, const std::string& value);
 Result<> accept_keyboard(RawOptions& raw, const std::string& value);
-Result<> parse_numa(RawOptions& raw, const std::string& value);
 Result<> parse_escape(RawOptions& raw, const std::string& value);
 Result<> accept_sandbox(RawOptions& raw, const std::string& value);
 Result<> parse_action(RawOptions& raw, const std::string& value);
 
 // The reason why there is no such option of QEMU's here; empty: there is none.
 std::string_view refused_option(std::string_view name);
+
+// option_descriptors.cpp
+Result<> parse_add_fd(RawOptions& raw, const std::string& value);
+// Puts descriptors in the place of the names /dev/fdset/N, once everything else is chosen.
+Result<> choose_descriptors(RawOptions& raw);
+
+// option_memory.cpp
+Result<> parse_numa(RawOptions& raw, const std::string& value);
+Result<> parse_memory_path(RawOptions& raw, const std::string& value);
+// Makes Options::memory and nodes, once the objects are known.
+Result<> choose_memory(RawOptions& raw);
 
 // option_time.cpp
 Result<> parse_rtc(RawOptions& raw, const std::string& value);
@@ -125,6 +146,8 @@ Result<> parse_net(RawOptions& raw, const std::string& value);
 // Whether what devices and the board refer to by an id is there, besides drives and networks.
 Result<> check_references(RawOptions& raw);
 Result<> check_object_reference(const Options& options, const hw::DeviceConfig& device);
+// The id of the I/O thread that the device names; empty: none.
+std::string iothread_of(const hw::DeviceConfig& device);
 // Whether the device's network is there, and no other's.
 Result<> check_network_reference(const Options& options, const hw::DeviceConfig& device);
 // The first address from `first` on that no card has.

@@ -32,6 +32,12 @@ Result<> set_flag(RawOptions& raw, const std::string&) {
     return {};
 }
 
+template <auto member>
+Result<> set_raw(RawOptions& raw, const std::string&) {
+    raw.*member = true;
+    return {};
+}
+
 Result<> set_append(RawOptions& raw, const std::string& value) {
     raw.options.append = value;  // may be empty
     return {};
@@ -90,6 +96,12 @@ constexpr OptionDesc kMachineOptions[] = {
      "number of harts, 1 to 512 (1); what the levels say must agree with it"},
     {"m", nullptr, "[size=]SIZE", nullptr, parse_memory,
      "size of RAM, in MiB or with a suffix K, M, G or T (128M)"},
+    {"mem-path", nullptr, "PATH", nullptr, parse_memory_path,
+     "RAM lies in this file, or in a temporary one of this folder"},
+    {"mem-prealloc", nullptr, nullptr, nullptr, set_raw<&RawOptions::memory_populate>,
+     "all of the RAM is there before the guest runs, or the program ends"},
+    {"numa", nullptr, "node[,nodeid=N][,cpus=FIRST[-LAST]][,memdev=ID]", nullptr, parse_numa,
+     "a node of the RAM, in an object, and harts near it; may be given several times"},
 };
 
 constexpr OptionDesc kBootOptions[] = {
@@ -137,7 +149,8 @@ constexpr OptionDesc kDeviceOptions[] = {
      "and other formats are refused. discard=unmap gives back what is discarded"},
     {"pflash", nullptr, "FILE", nullptr, parse_flash,
      "the same as -drive if=pflash,file=FILE: the image, of 32 MiB, of the next of\ntwo flash memories"},
-    {"hda", nullptr, "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
+    {"hda", "hdb", "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE, as are -hdc and -hdd"},
+    {"hdc", "hdd", "FILE", nullptr, parse_hard_disk, "the same as -drive file=FILE"},
     {"cdrom", nullptr, "FILE", nullptr, parse_cdrom,
      "the same as -drive file=FILE,media=cdrom: a disk that is only read"},
     {"blockdev", nullptr, "driver=raw|qcow2|file,node-name=NAME[,KEY=VALUE...]", nullptr, parse_blockdev,
@@ -154,8 +167,9 @@ constexpr OptionDesc kDeviceOptions[] = {
      "virtio-mmio.force-legacy=false: virtio registers of version 2"},
     {"object", nullptr, "TYPE,id=ID[,PROPERTY=VALUE...]", nullptr, parse_object,
      "something that others refer to: random bytes, rng-random,filename=FILE of a\n"
-     "file or rng-builtin of the kernel; memory-backend-ram,size=SIZE, the board's\n"
-     "RAM by -machine memory-backend=ID; secret, which nothing here needs"},
+     "file or rng-builtin of the kernel; memory-backend-ram,size=SIZE, -memfd and\n"
+     "-file,mem-path=PATH, the board's RAM by -machine memory-backend=ID or -numa;\n"
+     "secret and iothread, which nothing here needs"},
     {"netdev", nullptr, "user,id=ID[,hostfwd=[tcp|udp]:[ADDR]:PORT-[ADDR]:PORT...]", nullptr, parse_netdev,
      "a network for a -device virtio-net-device,netdev=ID; the host is the guest's\n"
      "10.0.2.2, hostfwd (any number of them) leads a port of the host to the guest;\n"
@@ -185,9 +199,9 @@ constexpr OptionDesc kRunOptions[] = {
      "what the guest's clock of the day shows at first: UTC (the default), the time\n"
      "here or YYYY-MM-DD[THH:MM:SS]; with clock=rt or vm it does not follow changes\n"
      "of the host's clock"},
-    {"icount", nullptr, "shift=0|auto[,align=off][,sleep=on|off]", nullptr, parse_icount,
-     "guest time is that of instructions, so that runs are equal: the same as\n"
-     "-accel tcg,thread=single,clock=insn"},
+    {"icount", nullptr, "shift=N|auto[,align=off][,sleep=on|off]", nullptr, parse_icount,
+     "guest time is that of instructions, 2^N ns each, so that runs are equal (but\n"
+     "with auto): -accel tcg,thread=single,clock=insn,insn-shift=N"},
     {"S", nullptr, nullptr, nullptr, set_flag<&Options::start_stopped>,
      "do not start; the monitor's 'cont' does"},
     {"incoming", nullptr, "URI|defer", nullptr, set_incoming,
@@ -195,6 +209,9 @@ constexpr OptionDesc kRunOptions[] = {
      "unix:PATH, tcp:HOST:PORT or fd:N; defer: from where the monitor or QMP says"},
     {"loadvm", nullptr, "NAME", nullptr, set_text<&Options::load_snapshot>,
      "begin as the monitor's 'savevm NAME' has kept machine and disks"},
+    {"add-fd", nullptr, "fd=N,set=N[,opaque=TEXT]", nullptr, parse_add_fd,
+     "a descriptor that the program inherits becomes a member of a set, which images\n"
+     "and files of lines name as /dev/fdset/N"},
     {"pidfile", nullptr, "FILE", nullptr, set_text<&Options::pid_file>,
      "write the process's number there; removed at the end"},
     {"daemonize", nullptr, nullptr, nullptr, set_flag<&Options::daemonize>,
@@ -211,12 +228,15 @@ constexpr OptionDesc kAcceptedOptions[] = {
     {"name", nullptr, "TEXT", nullptr, accept_name, "a name that the monitor and QMP tell"},
     {"uuid", nullptr, "UUID", nullptr, accept_uuid, "the monitor and QMP tell it; the guest does not"},
     {"k", nullptr, "LANGUAGE", nullptr, accept_keyboard, "there is no keyboard"},
-    {"numa", nullptr, "node[,memdev=ID]", nullptr, parse_numa, "the board is one node"},
     {"boot", nullptr, "[order=...][,menu=on|off]", nullptr, accept_boot, "the board's firmware does not ask"},
     {"overcommit", nullptr, "[mem-lock=off][,cpu-pm=off]", nullptr, accept_overcommit,
      "memory is not locked"},
     {"msg", nullptr, "[timestamp=on|off]", nullptr, accept_msg, "messages have no time"},
     {"audiodev", nullptr, "none,id=ID", nullptr, accept_audiodev, "there is no sound"},
+    {"compat", nullptr, "[deprecated-input=...][,unstable-input=...]", nullptr, accept_compat,
+     "nothing is deprecated"},
+    {"run-with", nullptr, "[async-teardown=off]", nullptr, accept_run_with, "it ends like others"},
+    {"watchdog-action", nullptr, "ACTION", nullptr, accept_watchdog_action, "there is no watchdog"},
     {"sandbox", nullptr, "off", nullptr, accept_sandbox, "system calls are not filtered"},
 };
 
@@ -325,9 +345,14 @@ Result<> choose_accelerators(RawOptions& raw) {
         if (options.jitdump) {
             accel.properties.push_back({"jitdump", "on"});
         }
-        if (raw.insn_clock) {
-            accel.properties.push_back({"thread", "single"});
-            accel.properties.push_back({"clock", "insn"});
+        const auto many = [](const KeyValue& property) {
+            return property.key == "thread" && property.value == "multi";
+        };
+        if (!raw.insn_clock.empty() && std::ranges::any_of(accel.properties, many)) {
+            return fail("-icount: excludes thread=multi of -accel");
+        }
+        for (const auto& [name, setting] : raw.insn_clock) {
+            accel.properties.push_back({name, setting});
         }
     }
     return {};
@@ -358,9 +383,9 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
     RawOptions raw;
     Result<> done = parse_arguments(raw, arguments);
     if (done && raw.options.help == HelpTopic::none) {
-        for (const auto step :
-             {choose_machine, choose_accelerators, choose_lines, choose_semihosting, choose_blocks,
-              choose_flash, choose_devices, choose_device_lines, check_references, check_networks}) {
+        for (const auto step : {choose_machine, choose_accelerators, choose_lines, choose_semihosting,
+                                choose_blocks, choose_flash, choose_devices, choose_device_lines,
+                                check_references, choose_memory, check_networks, choose_descriptors}) {
             done = done ? step(raw) : done;
         }
         done = done ? check_boot(raw.options) : done;

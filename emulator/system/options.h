@@ -21,6 +21,7 @@
 #include "emulator/backend/fs/shared_folder.h"
 #include "emulator/backend/net/line_net_config.h"
 #include "emulator/backend/net/user_net_config.h"
+#include "emulator/control/descriptors.h"
 #include "emulator/hw/core/board.h"
 #include "emulator/system/option_loader.h"
 
@@ -86,13 +87,28 @@ struct ObjectChoice {
     enum class Kind {
         rng_builtin,
         rng_random,
-        secret,      // of encrypted images and connections, of which there are none: it is kept for nobody
-        memory_ram,  // the board's RAM, where -machine memory-backend= names it
+        secret,    // of encrypted images and connections, of which there are none: it is kept for nobody
+        memory,    // the board's RAM, or that of a node, where -machine memory-backend= or -numa names it
+        iothread,  // what disks name and do not need: see docs/options.md
     };
     Kind kind = Kind::rng_builtin;
     std::string id;
-    std::string filename;  // rng_random
-    uint64_t size = 0;     // memory_ram: bytes
+    std::string filename;  // rng_random; memory: a file or a folder, empty: memory of the process
+    // memory:
+    uint64_t size = 0;    // bytes
+    uint64_t offset = 0;  // in the file
+    bool share = false;
+    bool prealloc = false;
+};
+
+// What a part of the board's RAM lies in.
+struct MemoryChoice {
+    std::string id;         // of the object; empty: -mem-path or -mem-prealloc
+    uint64_t size = 0;      // bytes
+    std::string path;       // a file, or a folder for a temporary one; empty: memory of the process
+    uint64_t offset = 0;    // in the file
+    bool share = false;     // stores are seen through the file
+    bool populate = false;  // all of it is there before the guest runs
 };
 
 // -netdev, or the network of a -nic.
@@ -161,6 +177,8 @@ struct Options {
     unsigned max_cpus = 1;
     std::string cpu;  // as MachineType::check_cpu takes it; never empty where no help is asked for
     uint64_t memory_bytes = uint64_t{128} << 20;
+    std::vector<MemoryChoice> memory;  // all of it; empty: nothing is said of it
+    std::vector<hw::NumaNode> nodes;   // -numa; empty: none
 
     std::string bios = "default";  // default, none or a path
     std::optional<std::string> kernel;
@@ -188,6 +206,8 @@ struct Options {
     std::vector<SerialChoice> device_lines;  // -chardev that devices name; ids are distinct, none is shared
     std::vector<DeviceChoice> devices;    // in the order of the command line, disks of if=virtio drives first
     std::vector<hw::DeviceConfig> parts;  // of the board's own, those that -global changed
+
+    std::vector<control::DescriptorSet> descriptor_sets;  // -add-fd, by their numbers
 
     std::vector<std::string> firmware_dirs;  // -L
     std::optional<std::string> dump_tree;  // -machine dumpdtb=: write the device tree there, and run nothing

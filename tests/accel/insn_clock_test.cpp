@@ -3,11 +3,13 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <map>
 #include <sstream>
 
+#include "accel/tcg/time/insn_rate.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;
@@ -221,41 +223,57 @@ TEST_CASE("two runs are equal, whatever cuts and compiles the code", "[insn]") {
     }
 }
 
+// A timer is set `delay` nanoseconds from now on; then the program counts up. What it stores: the time at which the timer was
+// asked for, that at which its interrupt came, and the count.
+void load_timer_program(Machine& machine, int64_t delay) {
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(5, delay);
+    code.op(Opcode::ei);
+    code.op(Opcode::time, 4);
+    code.op(Opcode::timer, 5);  // one instruction later
+    const uint64_t loop = code.pc();
+    for (int i = 0; i < 100; ++i) {
+        code.addi(3, 1);
+    }
+    code.jmp(loop);
+    machine.load(code);
+    Assembler handler(kHandler);
+    handler.op(Opcode::time, 6);
+    handler.op(Opcode::st, 4, 13);
+    handler.op(Opcode::st, 6, 13);
+    handler.op(Opcode::st, 3, 13);
+    handler.op(Opcode::halt);
+    machine.load(handler);
+}
+
 TEST_CASE("a timer's interrupt arrives at the instruction at which its time comes", "[insn]") {
     for (const char* backend : {"interp",
 #if WEFT_HAVE_X86_64_BACKEND
                                 "native"
 #endif
          }) {
-        for (const int64_t delay : {512, 513, 1000, 4999, 250'000}) {
-            Machine machine(1, {{"backend", backend}, {"thread", "single"}, {"clock", "insn"}});
-            Assembler code(0x1000);
-            code.li(13, static_cast<int64_t>(kDevice));
-            code.li(5, delay);
-            code.op(Opcode::ei);
-            code.op(Opcode::time, 4);
-            code.op(Opcode::timer, 5);  // one instruction later
-            const uint64_t loop = code.pc();
-            for (int i = 0; i < 100; ++i) {
-                code.addi(3, 1);
+        for (const unsigned shift : {0u, 1u, 6u, 10u}) {
+            for (const int64_t instructions : {512, 513, 1000, 4999, 250'000}) {
+                // Between two instructions: at the later one.
+                for (const int64_t less : {int64_t{0}, (int64_t{1} << shift) / 2}) {
+                    const int64_t delay = (instructions << shift) - less;
+                    Machine machine(1, {{"backend", backend},
+                                        {"thread", "single"},
+                                        {"clock", "insn"},
+                                        {"insn-shift", std::to_string(shift)}});
+                    load_timer_program(machine, delay);
+                    machine.add(0x1000, kHandler);
+                    machine.resume();
+                    const std::vector<Event> events = machine.wait_for(3);
+                    INFO(backend << ", shift " << shift << ", delay " << delay);
+                    const auto passed = static_cast<uint64_t>(instructions) + 1;
+                    CHECK(events[1].value == events[0].value + (passed << shift));
+                    // The timer's own instruction, then rounds of 100 additions and a jump.
+                    const uint64_t spun = static_cast<uint64_t>(instructions) - 1;
+                    CHECK(events[2].value == spun - spun / 101);
+                }
             }
-            code.jmp(loop);
-            machine.load(code);
-            Assembler handler(kHandler);
-            handler.op(Opcode::time, 6);
-            handler.op(Opcode::st, 4, 13);
-            handler.op(Opcode::st, 6, 13);
-            handler.op(Opcode::st, 3, 13);
-            handler.op(Opcode::halt);
-            machine.load(handler);
-            machine.add(0x1000, kHandler);
-            machine.resume();
-            const std::vector<Event> events = machine.wait_for(3);
-            INFO(backend << ", delay " << delay);
-            CHECK(events[1].value == events[0].value + 1 + static_cast<uint64_t>(delay));
-            // The timer's own instruction, then rounds of 100 additions and a jump.
-            const uint64_t spun = static_cast<uint64_t>(delay) - 1;
-            CHECK(events[2].value == spun - spun / 101);
         }
     }
 }
@@ -344,4 +362,104 @@ TEST_CASE("while all are halted, time jumps to the next deadline", "[insn]") {
     machine.resume();
     const std::vector<Event> events = machine.wait_for(2'000);
     CHECK(events[1'999].value > 1'999'000'000'000);
+}
+
+TEST_CASE(
+    "with insn-sleep=on time passes as the host's does while all are halted, and comes to deadlines exactly",
+    "[insn]") {
+    constexpr int64_t kDelay = 30'000'000;
+    constexpr int kTimes = 4;
+    std::vector<Event> before;
+    for (int again = 0; again < 2; ++again) {
+        Machine machine(1,
+                        {{"thread", "single"}, {"clock", "insn"}, {"insn-shift", "2"}, {"insn-sleep", "on"}});
+        REQUIRE(machine.error().empty());
+        Assembler code(0x1000);
+        code.li(13, static_cast<int64_t>(kDevice));
+        code.li(5, kDelay);
+        code.op(Opcode::ei);
+        const uint64_t loop = code.pc();
+        code.op(Opcode::time, 1);
+        code.op(Opcode::timer, 5);
+        code.op(Opcode::halt);
+        code.jmp(loop);
+        machine.load(code);
+        Assembler handler(kHandler);
+        handler.op(Opcode::time, 2);
+        handler.op(Opcode::st, 1, 13);
+        handler.op(Opcode::st, 2, 13);
+        handler.op(Opcode::iret);
+        machine.load(handler);
+        machine.add(0x1000, kHandler);
+        const auto began = std::chrono::steady_clock::now();
+        machine.resume();
+        std::vector<Event> events = machine.wait_for(2 * kTimes);
+        events.resize(2 * kTimes);
+        // A busy host may take longer, and nothing may take less.
+        CHECK(std::chrono::steady_clock::now() - began >= std::chrono::nanoseconds(kTimes * kDelay));
+        for (int i = 0; i < kTimes; ++i) {
+            CHECK(events[2 * i + 1].value - events[2 * i].value == static_cast<uint64_t>(kDelay) + 4);
+        }
+        CHECK((again == 0 || events == before));
+        before = events;
+    }
+}
+
+TEST_CASE("how long an instruction takes is said with clock=insn alone", "[insn]") {
+    using Properties = Machine::Properties;
+    for (const Properties& properties : {Properties{{"insn-shift", "1"}}, Properties{{"insn-sleep", "on"}},
+                                         Properties{{"thread", "single"}, {"insn-shift", "auto"}}}) {
+        CHECK(Machine(1, properties).error() == "insn-shift and insn-sleep need clock=insn");
+    }
+    CHECK(Machine(1, {{"thread", "single"}, {"clock", "insn"}, {"insn-shift", "auto"}}).error() ==
+          "insn-shift=auto needs insn-sleep=on");
+}
+
+TEST_CASE("insn-shift=auto follows the host's clock", "[insn]") {
+    using weft::accel::InsnRate;
+    constexpr uint64_t kSecond = 1'000'000'000;
+    // A host that does so many instructions a second, whatever the guest's clock makes of them.
+    const auto seconds_apart = [](InsnRate& rate, uint64_t insns_a_second, int host_seconds) {
+        uint64_t guest = 0;
+        uint64_t host = 0;
+        while (host < static_cast<uint64_t>(host_seconds) * kSecond) {
+            if (rate.check_at_ns() <= guest) {
+                rate.adjust(guest, host);
+            }
+            // A thousandth of a second of the host's.
+            guest += (insns_a_second / 1000) << rate.shift();
+            host += kSecond / 1000;
+        }
+        return (static_cast<double>(guest) - static_cast<double>(host)) / static_cast<double>(kSecond);
+    };
+    for (const uint64_t speed : {3'000'000u, 40'000'000u, 100'000'000u, 700'000'000u}) {
+        InsnRate rate = InsnRate::automatic();
+        INFO(speed << " instructions a second");
+        const double apart = seconds_apart(rate, speed, 60);
+        CHECK(apart > -1.5);
+        CHECK(apart < 1.5);
+    }
+    // Faster than one an ns, slower than one a microsecond: as near as it can be.
+    InsnRate fast = InsnRate::automatic();
+    CHECK(seconds_apart(fast, 4'000'000'000, 10) > 0);
+    CHECK(fast.shift() == 0);
+    InsnRate slow = InsnRate::automatic();
+    CHECK(seconds_apart(slow, 100'000, 10) < 0);
+    CHECK(slow.shift() == InsnRate::kMaxShift);
+
+    // One that is said stays.
+    InsnRate fixed(6);
+    CHECK(fixed.check_at_ns() == weft::accel::kNever);
+
+    // A pause of an hour is not made up for; nor a saved machine's time.
+    InsnRate paused = InsnRate::automatic();
+    paused.adjust(kSecond, kSecond);
+    paused.adjust(2 * kSecond, 3600 * kSecond);
+    const unsigned after_pause = paused.shift();
+    paused.adjust(4 * kSecond, 3602 * kSecond);
+    CHECK(paused.shift() == after_pause);
+    paused.time_was_set();
+    CHECK(paused.check_at_ns() == 0);
+    paused.adjust(1'000'000 * kSecond, 3603 * kSecond);
+    CHECK(paused.shift() == after_pause);
 }

@@ -99,6 +99,7 @@ struct FakeLine final : backend::CharBackend {
     }
     void set_receiver(Receiver* to) override { receiver = to; }
     void accept_input() override {}
+    UniqueFd take_descriptor() override { return std::move(descriptor); }
     std::string type(std::string_view text) {
         output.clear();
         receiver->receive({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
@@ -107,6 +108,7 @@ struct FakeLine final : backend::CharBackend {
 
     Receiver* receiver = nullptr;
     std::string output;
+    UniqueFd descriptor;  // that came last
 };
 
 }  // namespace weft::test

@@ -32,6 +32,8 @@ CASES = [
     ("x-accel-stats", {}), ("inject-nmi", {}), ("system_wakeup", {}), ("no-such-command", {}),
     ("query-status", {"no-such": 1}), ("human-monitor-command", {}), ("human-monitor-command", {"command-line": 3}),
     ("human-monitor-command", {"command-line": "info status"}), ("device_add", {"driver": "virtio-blk-device", "drive": "x"}),
+    ("query-fdsets", {}), ("getfd", {"fdname": "x"}), ("closefd", {"fdname": "x"}), ("add-fd", {}), ("remove-fd", {"fdset-id": 3}),
+    ("query-migrate-parameters", {}), ("migrate-set-parameters", {"max-bandwidth": 1048576}),
     ("memsave", {"val": 0x80000000, "size": 16, "filename": "FILE"}),
     ("pmemsave", {"val": 0x80000000, "size": 16, "filename": "FILE"}),
     ("pmemsave", {"val": 0x80000000, "size": 16, "filename": "/no/such/folder"}),

@@ -1,4 +1,5 @@
 // QMP: what a client may send, in whatever pieces, and what it is answered; never more than it asked for.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
@@ -41,11 +42,14 @@ control::MachineFacts facts() {
 // A conversation; what was said is kept as text, a line each without its end.
 struct Talk {
     explicit Talk(bool pretty = false)
-        : session(machine, told, pretty, [this](std::string_view text) {
-              REQUIRE(text.ends_with("\r\n"));
-              said += text.substr(0, text.size() - 2);
-              said += '\n';
-          }) {
+        : session(
+              machine, told, pretty,
+              [this](std::string_view text) {
+                  REQUIRE(text.ends_with("\r\n"));
+                  said += text.substr(0, text.size() - 2);
+                  said += '\n';
+              },
+              &line) {
         session.start();
         greeting = std::exchange(said, {});
     }
@@ -63,6 +67,7 @@ struct Talk {
     }
 
     FakeMachine machine;
+    test::FakeLine line;
     control::MachineFacts told = facts();
     std::string said;
     Session session;
@@ -234,6 +239,10 @@ TEST_CASE("each command answers", "[qmp]") {
         {"migrate-set-capabilities", {{{"capabilities", Json::array()}}}},
         {"human-monitor-command", {{{"command-line", "info status"}}}},
         {"migrate", {{{"uri", "file:x"}}, "GenericError"}},
+        {"getfd", {{{"fdname", "x"}}, "GenericError"}},
+        {"closefd", {{{"fdname", "x"}}, "GenericError"}},
+        {"add-fd", {Json::object(), "GenericError"}},
+        {"remove-fd", {{{"fdset-id", 1}}, "GenericError"}},
         {"migrate_cancel", {Json::object(), "GenericError"}},
         {"migrate-incoming", {{{"uri", "file:x"}}, "GenericError"}},
         {"query-migrate", {Json::object(), "GenericError"}},
@@ -311,10 +320,10 @@ TEST_CASE("what the answers say", "[qmp]") {
     CHECK(cpu_types.dump().find(R"({"name":"rv64-riscv-cpu","parent":"riscv-cpu"})") != std::string::npos);
     CHECK(cpu_types.dump().find("virtio") == std::string::npos);
     CHECK(talk.ask("qom-list-types")["return"].dump().find("virtio-blk-device") != std::string::npos);
-    // What libvirt goes by: a version that it takes, the accelerator, where virtio devices go, and a kind without which its daemon crashes.
+    // What libvirt goes by: a version that it takes, the accelerator, where virtio devices go, and kinds that it takes for granted.
     CHECK(talk.ask("query-version")["return"]["qemu"]["major"] == 11);
     for (const char* name :
-         {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin"}) {
+         {"tcg-accel", "virtio-mmio", "memory-backend-file", "rng-random", "rng-builtin", "iothread"}) {
         INFO(name);
         CHECK(returns("qom-list-types", {{"implements", "object"}}).find(name) != std::string::npos);
         CHECK(returns("qom-list-properties", {{"typename", name}}) == "[]");
@@ -337,6 +346,100 @@ TEST_CASE("what the answers say", "[qmp]") {
     }
     CHECK(commands == names.size());
     CHECK(events == control::qmp::events().size());
+}
+
+TEST_CASE("descriptors that a client hands over", "[qmp]") {
+    const test::TempDir dir;
+    Talk talk;
+    talk.negotiate();
+    control::Descriptors descriptors({{7, {{2, "for good"}}}});
+    talk.told.descriptors = &descriptors;
+    const auto returns = [&](const std::string& command, const Json& arguments = Json::object()) {
+        const Json answer = talk.ask(command, arguments);
+        return answer.contains("return") ? answer["return"].dump()
+                                         : answer["error"]["desc"].get<std::string>();
+    };
+    const auto is_open = [](int fd) { return fcntl(fd, F_GETFD) >= 0; };
+    // The number of a new one, which comes with the next command.
+    const auto comes = [&](int flags) {
+        talk.line.descriptor.reset(open(dir.write("file", "").c_str(), flags | O_CLOEXEC));
+        REQUIRE(talk.line.descriptor);
+        return talk.line.descriptor.get();
+    };
+    const std::string kNone = "no descriptor came with the command (SCM_RIGHTS, over a unix socket)";
+
+    // Names.
+    CHECK(returns("getfd", {{"fdname", "a"}}) == kNone);
+    const int first = comes(O_RDWR);
+    CHECK(returns("getfd", {{"fdname", "a"}}) == "{}");
+    CHECK(returns("getfd", {{"fdname", "a"}}) == kNone);
+    CHECK(is_open(first));
+    const int second = comes(O_RDWR);
+    CHECK(returns("getfd", {{"fdname", "a"}}) == "{}");
+    CHECK_FALSE(is_open(first));
+    CHECK(returns("closefd", {{"fdname", "b"}}) == "there is no descriptor \"b\"");
+    CHECK(returns("closefd", {{"fdname", "a"}}) == "{}");
+    CHECK_FALSE(is_open(second));
+    for (const char* name : {"", "1", "0x"}) {
+        const int unnamed = comes(O_RDWR);
+        CHECK(returns("getfd", {{"fdname", name}}) ==
+              "argument 'fdname': a name does not begin with a digit");
+        CHECK_FALSE(is_open(unnamed));
+    }
+    const int channel = comes(O_RDWR);
+    CHECK(returns("getfd", {{"fdname", "c"}}) == "{}");
+    {
+        UniqueFd taken;
+        CHECK(control::resolve_channel(&descriptors, "fd:c", taken) == fmt::format("fd:{}", channel));
+        CHECK(taken.get() == channel);
+        UniqueFd none;
+        CHECK(control::resolve_channel(&descriptors, "fd:c", none) == "fd:c");
+        CHECK(control::resolve_channel(&descriptors, "fd:5", none) == "fd:5");
+        CHECK(control::resolve_channel(&descriptors, "file:c", none) == "file:c");
+        CHECK_FALSE(none);
+    }
+    CHECK_FALSE(is_open(channel));
+
+    // Sets.
+    const std::string kFirst = R"({"fds":[{"fd":2,"opaque":"for good"}],"fdset-id":7})";
+    CHECK(returns("query-fdsets") == "[" + kFirst + "]");
+    CHECK(returns("add-fd") == kNone);
+    const int reader = comes(O_RDONLY);
+    CHECK(returns("add-fd") == fmt::format(R"({{"fd":{},"fdset-id":0}})", reader));
+    const int writer = comes(O_WRONLY);
+    CHECK(returns("add-fd", {{"fdset-id", 0}, {"opaque", "w"}}) ==
+          fmt::format(R"({{"fd":{},"fdset-id":0}})", writer));
+    comes(O_RDWR);
+    CHECK(returns("add-fd", {{"fdset-id", -1}}) == "argument 'fdset-id' is not negative");
+    CHECK(returns("query-fdsets") ==
+          fmt::format(R"([{{"fds":[{{"fd":{}}},{{"fd":{},"opaque":"w"}}],"fdset-id":0}},{}])", reader, writer,
+                      kFirst));
+    const auto path = [&](const std::string& name, bool reads, bool writes) {
+        const Result<std::string> found = control::path_in_sets(descriptors.sets(), name, reads, writes);
+        return found ? *found : found.error().message();
+    };
+    CHECK(path("/dev/fdset/0", true, false) == fmt::format("/proc/self/fd/{}", reader));
+    CHECK(path("/dev/fdset/0", false, true) == fmt::format("/proc/self/fd/{}", writer));
+    CHECK(path("/dev/fdset/0", true, true) ==
+          "'/dev/fdset/0': no descriptor of the set can be read and written to");
+    for (const char* name : {"/dev/fdset/1", "/dev/fdset/", "/dev/fdset/-1", "/dev/fdset/7x"}) {
+        CHECK(path(name, true, false) ==
+              fmt::format("'{}': there is no such set of descriptors (-add-fd)", name));
+    }
+    CHECK(path("/dev/null", true, true) == "/dev/null");
+    CHECK(returns("remove-fd", {{"fdset-id", 3}}) == "there is no set 3 of descriptors");
+    CHECK(returns("remove-fd", {{"fdset-id", 0}, {"fd", 2}}) == "set 0 has no descriptor 2");
+    CHECK(returns("remove-fd", {{"fdset-id", 0}, {"fd", -2}}) == "argument 'fd' is out of range");
+    CHECK(returns("remove-fd", {{"fdset-id", 0}, {"fd", reader}}) == "{}");
+    CHECK_FALSE(is_open(reader));
+    CHECK(is_open(writer));
+    CHECK(returns("remove-fd", {{"fdset-id", 0}}) == "{}");
+    CHECK_FALSE(is_open(writer));
+    CHECK(returns("query-fdsets") == "[" + kFirst + "]");
+    // What the process was started with stays open.
+    CHECK(returns("remove-fd", {{"fdset-id", 7}}) == "{}");
+    CHECK(is_open(2));
+    CHECK(returns("query-fdsets") == "[]");
 }
 
 TEST_CASE("laid out for people", "[qmp]") {

@@ -30,27 +30,27 @@ class Monitor:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
-        self.file = self.socket.makefile("rw", encoding="utf-8")
+        self.file = self.socket.makefile("r", encoding="utf-8")
         self.events = []
         self.number = 0
         self.greeting = json.loads(self.file.readline())
         self.ask("qmp_capabilities")
 
-    def ask(self, command, **arguments):
-        """The answer's `return`."""
-        answer = self.answer(command, **arguments)
+    def ask(self, command, descriptor=None, **arguments):
+        """The answer's `return`. `descriptor`: goes with the command."""
+        answer = self.answer(command, descriptor, **arguments)
         if "return" not in answer:
             raise Failure("%s: %s" % (command, answer))
         return answer["return"]
 
-    def answer(self, command, **arguments):
+    def answer(self, command, descriptor=None, **arguments):
         self.number += 1
         name = "libvirt-%d" % self.number
         request = {"execute": command, "id": name}
         if arguments:
             request["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
-        self.file.write(json.dumps(request) + "\r\n")
-        self.file.flush()
+        line = (json.dumps(request) + "\r\n").encode()
+        socket.send_fds(self.socket, [line], [] if descriptor is None else [descriptor])
         while True:
             line = self.file.readline()
             if not line:
@@ -76,6 +76,7 @@ class Monitor:
 
 
 def listener(path):
+    path.unlink(missing_ok=True)
     line = socket.socket(socket.AF_UNIX)
     line.bind(str(path))
     line.listen(1)
@@ -125,7 +126,8 @@ def devices(pci, folder):
     return words
 
 
-def start(weft, modules, program, folder, pci):
+def start(weft, modules, program, folder, pci, *extra, fds=()):
+    """With more options, and descriptors that it inherits."""
     line = listener(folder / "monitor")
     key = folder / "master-key.aes"
     key.write_bytes(os.urandom(32))
@@ -136,8 +138,8 @@ def start(weft, modules, program, folder, pci):
                "-overcommit", "mem-lock=off", "-smp", "2,sockets=2,cores=1,threads=1", "-uuid", UUID, "-display", "none",
                "-no-user-config", "-nodefaults", "-chardev", "socket,id=charmonitor,fd=%d,server=on,wait=off" % line.fileno(),
                "-mon", "chardev=charmonitor,id=monitor,mode=control", "-rtc", "base=utc", "-no-shutdown", "-boot", "strict=on",
-               "-bios", "none", "-kernel", program, *devices(pci, folder), "-sandbox", "off", "-msg", "timestamp=on"]
-    process = subprocess.Popen(command, pass_fds=[line.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+               "-bios", "none", "-kernel", program, *devices(pci, folder), "-sandbox", "off", "-msg", "timestamp=on", *extra]
+    process = subprocess.Popen(command, pass_fds=[line.fileno(), *fds], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
     line.close()
     return process

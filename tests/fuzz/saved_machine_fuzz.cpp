@@ -1,6 +1,6 @@
 // Saved machines as anybody may have made them. The first byte says what the rest is: sections, whose lengths and checksums are made right
-// so that what is in them is looked at; or the fields of a disk on a virtio slot, of a network card or of a serial port. What the
-// device accepts it loads, and goes on with: it touches memory of the guest's alone, and comes to an end.
+// so that what is in them is looked at; or the fields of a disk on a virtio slot, of a network card, a serial port, a console, or a root
+// port with a disk behind it. What the device accepts it loads, and goes on with: it touches memory of the guest's alone, and comes to an end.
 #include <zlib.h>
 
 #include <algorithm>
@@ -10,9 +10,13 @@
 
 #include "base/assert.h"
 #include "emulator/hw/char/uart16550.h"
+#include "emulator/hw/pci/host.h"
+#include "emulator/hw/pci/root_port.h"
 #include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/mmio.h"
 #include "emulator/hw/virtio/net.h"
+#include "emulator/hw/virtio/pci.h"
+#include "emulator/hw/virtio/serial.h"
 #include "emulator/saved/fields.h"
 #include "emulator/saved/reader.h"
 #include "emulator/saved/writer.h"
@@ -105,12 +109,55 @@ void use_slot(std::unique_ptr<hw::VirtioDevice> device, hw::test::Bench& bench,
             bench.write(0x50, round % 2);
             // What it asks for at a time is bounded, and so is how often it asks.
             bench.control.work();
+            bench.control.advance(hw::VirtioSerial::kRetryNs);
         }
         saved::FieldWriter writer;
         slot.visit_state(writer);
         WEFT_ASSERT(writer.take().has_value());
     }
     bench.root->remove_subregion(*slot.region());
+}
+
+// A root port, and a disk behind it that touches memory if the port says so.
+struct Ports {
+    hw::PciHost& host;
+    void visit_state(StateVisitor& visitor) {
+        for (const hw::PciHost::Plugged& function : host.plugged()) {
+            host.visit_state(function.place, visitor);
+        }
+    }
+};
+
+void use_ports(hw::test::FakeDisk& disk, hw::test::Bench& bench, std::span<const uint8_t> fields) {
+    bench.root->add_subregion(kRam, bench.topology.ram(bench.topology.allocate_ram("ram", kRamSize).value()));
+    hw::PciHost host(bench.topology, bench.root,
+                     {hw::IrqLine(bench.sink, 0), hw::IrqLine(bench.sink, 1), hw::IrqLine(bench.sink, 2),
+                      hw::IrqLine(bench.sink, 3)});
+    host.plug(
+        {}, {2, 0},
+        {std::make_unique<hw::PciRootPort>(host.site(), bench.control, hw::PciRootPort::Config{.name = "p"}),
+         std::nullopt},
+        false);
+    host.plug("p", {0, 0},
+              {std::make_unique<hw::VirtioPci>(
+                   *host.site_of("p"), bench.control,
+                   std::make_unique<hw::VirtioBlk>(disk, bench.control, hw::BlkSettings{}), false),
+               std::nullopt},
+              false);
+    Ports ports{host};
+    bench.plug(host.ecam());
+    if (load(ports, fields)) {
+        bench.control.work();
+        for (unsigned at = 0; at < 256; at += 4) {
+            bench.read((2 << 15) + at);
+            bench.write((2 << 15) + at, bench.read((1 << 20) + at));
+        }
+        bench.control.work();
+        saved::FieldWriter writer;
+        ports.visit_state(writer);
+        WEFT_ASSERT(writer.take().has_value());
+    }
+    bench.root->remove_subregion(*host.ecam());
 }
 
 }  // namespace
@@ -122,7 +169,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::span<const uint8_t> rest(data + 1, size - 1);
     hw::test::FakeDisk disk(4096);
     hw::test::Bench bench;
-    switch (data[0] % 4) {
+    switch (data[0] % 6) {
         case 0:
             read_sections(rest);
             break;
@@ -131,6 +178,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         case 2:
             use_slot(std::make_unique<hw::VirtioNet>(nullptr, bench.control, hw::MacAddress{}), bench, rest);
+            break;
+        case 4: {
+            hw::test::FakeChar console;
+            hw::test::FakeChar other;
+            use_slot(std::make_unique<hw::VirtioSerial>(
+                         std::vector<hw::SerialPortConfig>{
+                             {.number = 0, .console = true, .name = {}, .backend = &console},
+                             {.number = 1, .console = false, .name = "other", .backend = &other}},
+                         2, true, bench.control),
+                     bench, rest);
+            break;
+        }
+        case 5:
+            use_ports(disk, bench, rest);
             break;
         default: {
             hw::test::FakeChar line;

@@ -6,16 +6,19 @@
 #include "emulator/hw/char/uart16550.h"
 #include "emulator/hw/flash/cfi_flash.h"
 #include "emulator/hw/fw_cfg/fw_cfg.h"
-#include "emulator/hw/pci/host.h"
+#include "emulator/hw/pci/root_port.h"
 #include "emulator/hw/riscv/clint.h"
 #include "emulator/hw/riscv/plic.h"
 #include "emulator/hw/riscv/virt.h"
 #include "emulator/hw/rtc/goldfish.h"
+#include "emulator/hw/virtio/balloon.h"
 #include "emulator/hw/virtio/blk.h"
 #include "emulator/hw/virtio/net.h"
 #include "emulator/hw/virtio/pci.h"
 #include "emulator/hw/virtio/rng.h"
+#include "emulator/hw/virtio/serial.h"
 #include "emulator/saved/fields.h"
+#include "tests/hw/pci_bench.h"
 #include "tests/hw/virtio_driver.h"
 #include "tests/support/random.h"
 
@@ -212,7 +215,7 @@ struct PciWorld : Bench {
         topology, memory, {IrqLine(sink, 32), IrqLine(sink, 33), IrqLine(sink, 34), IrqLine(sink, 35)}};
     struct Function {
         PciHost& host;
-        void visit_state(StateVisitor& visitor) { host.visit_state({1, 0}, visitor); }
+        void visit_state(StateVisitor& visitor) { host.visit_state({{1, 0}}, visitor); }
     } function{host};
     PciWorld() {
         memory->add_subregion(0, topology.ram(ram));
@@ -223,6 +226,60 @@ struct PciWorld : Bench {
         plug(host.ecam());
     }
     Function& device() { return function; }
+};
+
+struct BalloonWorld : VirtioBench {
+    struct Operator : FakeControl {
+        Balloon* balloon = nullptr;
+        void set_balloon(Balloon* to) override { balloon = to; }
+    } operators;
+    BalloonWorld() {
+        slot = std::make_unique<VirtioMmio>(space, operators, std::make_unique<VirtioBalloon>(operators),
+                                            IrqLine(sink, kIrq), layout);
+        plug(slot->region());
+    }
+    // The device says goodbye to the operator.
+    ~BalloonWorld() { slot.reset(); }
+    VirtioMmio& device() { return *slot; }
+};
+
+struct SerialWorld : VirtioBench {
+    FakeChar console, agent;
+    SerialWorld() {
+        install(std::make_unique<VirtioSerial>(
+            std::vector<SerialPortConfig>{
+                {.number = 0, .console = true, .name = "", .backend = &console},
+                {.number = 3, .console = false, .name = "org.example.agent", .backend = &agent}},
+            4, true, control));
+    }
+    VirtioMmio& device() { return *slot; }
+};
+
+// A port in slot 2 with a disk behind it.
+struct PortWorld : PciBench {
+    PortWorld() {
+        host.plug(
+            {}, {2, 0},
+            {std::make_unique<PciRootPort>(host.site(), control, PciRootPort::Config{.name = "p", .slot = 9}),
+             std::nullopt},
+            false);
+        host.plug(
+            "p", {0, 0},
+            {std::make_unique<VirtioPci>(*host.site_of("p"), control,
+                                         std::make_unique<VirtioBlk>(disk, control, BlkSettings{}), false),
+             std::nullopt},
+            false);
+    }
+    struct Functions {
+        PciHost& host;
+        void visit_state(StateVisitor& visitor) {
+            for (const PciHost::Plugged& function : host.plugged()) {
+                CHECK(function.why_not_saved == nullptr);
+                host.visit_state(function.place, visitor);
+            }
+        }
+    } functions{host};
+    Functions& device() { return functions; }
 };
 
 }  // namespace
@@ -318,6 +375,51 @@ TEST_CASE("functions on PCI are saved and loaded", "[saved]") {
         for (unsigned i = 0; i < 30; ++i) {
             world.write((1 << 15) + 4 * random.below(64), random.next() & UINT32_MAX);
         }
+    });
+}
+
+TEST_CASE("balloons are saved and loaded", "[saved]") {
+    check<BalloonWorld>([](BalloonWorld& world, Random& random) {
+        world.start();
+        world.write(0x104, random.next() & UINT32_MAX);
+        world.operators.balloon->ask_for(static_cast<uint32_t>(random.below(4)));
+        access_at_random(world, random, 0x100, 4, static_cast<unsigned>(random.below(20)));
+    });
+}
+
+TEST_CASE("consoles are saved and loaded", "[saved]") {
+    check<SerialWorld>([](SerialWorld& world, Random& random) {
+        const bool several = random.below(2) == 0;
+        world.start(uint64_t{1} << 32 | (several ? VirtioSerial::kFeatureMultiport : 0));
+        if (!several) {
+            // Room that nobody has filled yet.
+            world.descriptor(SerialWorld::kDescriptors, 0, SerialWorld::kData, 64, SerialWorld::kWrite);
+            world.offer(0);
+            world.notify();
+            world.console.receiver->can_receive();
+        }
+        access_at_random(world, random, 0x100, 4, static_cast<unsigned>(random.below(20)));
+    });
+}
+
+TEST_CASE("root ports and what is behind them are saved and loaded", "[saved]") {
+    check<PortWorld>([](PortWorld& world, Random& random) {
+        for (unsigned i = 0; i < 30; ++i) {
+            world.write(PciBench::at({2, 0}, 4 * static_cast<unsigned>(random.below(64))),
+                        random.next() & UINT32_MAX);
+        }
+        // Windows, and the device in one of them, or not.
+        world.set_config({2, 0}, 0x18, 0x00010100);
+        world.set_config({2, 0}, 0x20, 0x40004000);
+        world.set_config({2, 0}, 4, random.below(8), 2);
+        for (unsigned i = 0; i < 10; ++i) {
+            world.write(kEcam + (1 << 20) + 4 * random.below(64), random.next() & UINT32_MAX);
+        }
+        world.write(kEcam + (1 << 20) + 0x20, kMemory + 0x4000 * random.below(4));
+        world.write(kEcam + (1 << 20) + 0x24, 0);
+        world.write(kEcam + (1 << 20) + 4, random.below(8), 2);
+        world.write(kMemory + 4 * random.below(0x1000), random.next() & 0xff, 1);
+        world.control.work();
     });
 }
 

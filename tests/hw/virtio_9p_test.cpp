@@ -100,6 +100,22 @@ TEST_CASE_METHOD(Folder, "a session begins with a version") {
     CHECK(error(p9::Tclunk{0}) == EBADF);
 }
 
+TEST_CASE_METHOD(Folder, "a folder that the guest has mounted is not saved") {
+    share();
+    CHECK(slot->why_not_saved() == nullptr);
+    mount();
+    REQUIRE(slot->why_not_saved() != nullptr);
+    CHECK(std::string(slot->why_not_saved()) == "the guest has mounted its folder");
+    clunk(0);
+    CHECK(slot->why_not_saved() == nullptr);
+    // A driver that goes lets go of it as well.
+    mount();
+    CHECK(slot->why_not_saved() != nullptr);
+    slot->reset();
+    control.work();
+    CHECK(slot->why_not_saved() == nullptr);
+}
+
 TEST_CASE_METHOD(Folder, "walking, reading and what files are told to be") {
     share();
     stdfs::create_directories(root / "a/b");

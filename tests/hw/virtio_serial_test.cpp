@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "emulator/saved/fields.h"
 #include "tests/hw/virtio_driver.h"
 
 namespace weft::hw {
@@ -268,6 +269,69 @@ TEST_CASE_METHOD(Serial, "input waits until the port is open and there is room")
     console.type("lost");
     room(0, 4);
     CHECK(taken(0).empty());
+}
+
+// The device and the guest's memory of one machine in another.
+void carry_over(Serial& from, Serial& to) {
+    REQUIRE(from.slot->why_not_saved() == nullptr);
+    saved::FieldWriter writer;
+    from.slot->visit_state(writer);
+    const auto bytes = writer.take();
+    REQUIRE(bytes);
+    saved::FieldReader reader(StateVisitor::Purpose::load, *bytes);
+    to.slot->visit_state(reader);
+    REQUIRE(reader.finish());
+    std::memcpy(to.ram->host(), from.ram->host(), test::kGuestRamSize);
+    to.rings = from.rings;
+}
+
+TEST_CASE("what a console's ports had taken goes on where they were saved") {
+    Serial one;
+    one.begin();
+    one.tell({0, kOpen, 1});
+    one.room(0, 4);
+    CHECK(one.console.receiver->can_receive() == 4);
+    one.console.full = true;
+    one.send(1, "first");
+    one.send(1, "second");
+    one.tell({UINT32_MAX, kReady, 1});  // and there is no room for answers
+    Serial other;
+    carry_over(one, other);
+    CHECK(other.console.receiver->can_receive() == 4);
+    other.console.type("ab");
+    CHECK(other.taken(0) == std::vector<std::string>{"ab"});
+    CHECK(other.console.written.empty());
+    other.control.advance(VirtioSerial::kRetryNs);
+    CHECK(other.console.written == "firstsecond");
+    other.offer_control_room();
+    CHECK(other.told() == std::vector<Control>{{0, kAdd, 1}, {3, kAdd, 1}, {4, kAdd, 1}});
+    CHECK(other.control.errors.empty());
+}
+
+TEST_CASE("a driver is told who is at the other end where it was loaded") {
+    Serial one;
+    one.begin();
+    one.agent.receiver->opened();
+    one.offer_control_room();
+    CHECK(one.told().size() == 1);
+    // Nobody there.
+    Serial other;
+    carry_over(one, other);
+    CHECK(other.told().empty());
+    other.control.advance(VirtioSerial::kRetryNs);
+    CHECK(other.told() == std::vector<Control>{{3, kOpen, 0}});
+    // And somebody again.
+    Serial third;
+    third.agent.receiver->opened();
+    carry_over(other, third);
+    third.control.advance(VirtioSerial::kRetryNs);
+    CHECK(third.told() == std::vector<Control>{{3, kOpen, 1}});
+    // The same on both: nothing is said.
+    Serial fourth;
+    fourth.agent.receiver->opened();
+    carry_over(third, fourth);
+    fourth.control.advance(VirtioSerial::kRetryNs);
+    CHECK(fourth.told().empty());
 }
 
 TEST_CASE_METHOD(Serial, "a driver without several ports has the first one, open from the start") {

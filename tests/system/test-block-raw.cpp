@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/unique_fd.h"
 #include "emulator/backend/block/raw.h"
 #include "tests/support/subprocess.h"
 
@@ -63,6 +64,39 @@ TEST_CASE("an image that is written through asks the kernel for it", "[block-raw
         REQUIRE(image);
         CHECK(((open_flags(path) & O_DSYNC) != 0) == through);
     }
+}
+
+TEST_CASE("an image may be a descriptor of the process's", "[block-raw]") {
+    const test::TempDir dir;
+    const std::string path = dir.write("disk", std::string(512, '.'));
+    const auto named = [](const UniqueFd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); };
+    const UniqueFd both(open(path.c_str(), O_RDWR | O_CLOEXEC));
+    {
+        const auto image = backend::RawImage::open(named(both), {});
+        REQUIRE(image);
+        const std::vector<uint8_t> data = {'w', 'e', 'f', 't'};
+        REQUIRE((*image)->write(0, data));
+        // What lies there is not opened once more, and is locked as a file is.
+        CHECK(message(path, false).find("locked by another instance") != std::string::npos);
+    }
+    CHECK(test::read_file(path).starts_with("weft."));
+    CHECK(fcntl(both.get(), F_GETFD) >= 0);
+    CHECK(check_message(named(both), false) == "(fine)");
+    const auto through = backend::RawImage::open(named(both), {.write_through = true});
+    REQUIRE_FALSE(through);
+    CHECK(through.error().message() ==
+          "disk image '" + named(both) +
+              "': the descriptor was opened without O_DSYNC, which writing through needs");
+    const UniqueFd synced(open(path.c_str(), O_RDWR | O_DSYNC | O_CLOEXEC));
+    CHECK(backend::RawImage::open(named(synced), {.write_through = true}));
+    const UniqueFd reader(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    CHECK(message(named(reader), true) == "(opened)");
+    CHECK(message(named(reader), false) == "disk image '" + named(reader) + "': Permission denied");
+    CHECK(check_message(named(reader), false) ==
+          "disk image '" + named(reader) + "': the descriptor is not for reading and writing");
+    const UniqueFd writer(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    CHECK(message(named(writer), true) == "disk image '" + named(writer) + "': Permission denied");
+    CHECK(message("/proc/self/fd/12345", true) == "disk image '/proc/self/fd/12345': Bad file descriptor");
 }
 
 TEST_CASE("a read-only image refuses writes and needs no permission for them", "[block-raw]") {

@@ -7,9 +7,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <string>
@@ -147,6 +149,67 @@ TEST_CASE("a unix server: one client after the other, the file is the user's alo
     dir.write("line", "mine");
     CHECK_FALSE(backend::CharStream::open_socket(*loop, {.path = path, .server = true}));
     CHECK(test::read_file(path) == "mine");
+}
+
+TEST_CASE("descriptors that a client sends along", "[char-stream]") {
+    const test::TempDir dir;
+    const std::string path = dir.file("line");
+    const auto loop = make_loop();
+    auto stream = backend::CharStream::open_socket(*loop, {.path = path, .server = true});
+    REQUIRE(stream);
+    const UniqueFd client = client_of(path);
+    const auto number = [](int fd) {
+        struct stat info{};
+        REQUIRE(fstat(fd, &info) == 0);
+        return info.st_ino;
+    };
+    std::array<UniqueFd, 3> files;
+    for (size_t i = 0; i < files.size(); ++i) {
+        files[i].reset(open(dir.write("file" + std::to_string(i), "").c_str(), O_RDWR | O_CLOEXEC));
+    }
+    const auto send = [&](std::initializer_list<int> fds) {
+        char byte = 'x';
+        iovec part{&byte, 1};
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(3 * sizeof(int))> control{};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+        cmsghdr* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+        std::memcpy(CMSG_DATA(header), std::data(fds), fds.size() * sizeof(int));
+        REQUIRE(sendmsg(client.get(), &message, 0) == 1);
+    };
+    Device device(*loop, 1);
+    (*stream)->set_receiver(&device);
+    CHECK_FALSE((*stream)->take_descriptor());
+    // In their order, each once, closed on exec.
+    send({files[0].get(), files[1].get()});
+    loop->run();
+    const UniqueFd first = (*stream)->take_descriptor();
+    REQUIRE(first);
+    CHECK(number(first.get()) == number(files[0].get()));
+    CHECK((fcntl(first.get(), F_GETFD) & FD_CLOEXEC) != 0);
+    // Bytes without one change nothing.
+    say(client.get(), "y");
+    loop->run();
+    const UniqueFd second = (*stream)->take_descriptor();
+    REQUIRE(second);
+    CHECK(number(second.get()) == number(files[1].get()));
+    CHECK_FALSE((*stream)->take_descriptor());
+    // Those that nobody took make way for others.
+    send({files[0].get()});
+    loop->run();
+    send({files[2].get()});
+    loop->run();
+    const UniqueFd third = (*stream)->take_descriptor();
+    REQUIRE(third);
+    CHECK(number(third.get()) == number(files[2].get()));
+    CHECK_FALSE((*stream)->take_descriptor());
+    (*stream)->set_receiver(nullptr);
 }
 
 TEST_CASE("a client that went while nothing could be read makes way where output fails", "[char-stream]") {

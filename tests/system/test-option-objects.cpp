@@ -26,7 +26,7 @@ TEST_CASE("objects and the devices that refer to them, in any order", "[options]
     CHECK(bad({"-object", "id=x"}) == "-object: the type comes first: TYPE,id=ID[,property=value...]");
     CHECK(bad({"-object", "rng-egd,id=x"}) ==
           "-object: unknown object type 'rng-egd' (there are 'rng-builtin', 'rng-random', 'secret', "
-          "'memory-backend-ram', 'memory-backend-memfd')");
+          "'memory-backend-ram', 'memory-backend-memfd', 'memory-backend-file', 'iothread')");
     CHECK(bad({"-object", "rng-builtin"}) == "-object: rng-builtin needs an id");
     CHECK(bad({"-object", "rng-builtin,id="}) == "-object: 'id' needs a value");
     CHECK(bad({"-object", "rng-builtin,id=x,filename=/a"}) ==
@@ -55,8 +55,6 @@ TEST_CASE("the board's RAM as an object, secrets, and JSON", "[options]") {
           "-object: memory-backend-ram: the size must be from 1M to 16T, not '1'");
     CHECK(bad({"-object", "memory-backend-ram,id=m,size=x"}) ==
           "-object: memory-backend-ram: invalid size 'x'");
-    CHECK(bad({"-object", "memory-backend-ram,id=m,size=1M,prealloc=on"}) ==
-          "-object: memory-backend-ram: prealloc=on is not supported");
     CHECK(bad({"-object", "secret,id=s,password=x"}) == "-object: secret has no property 'password'");
     CHECK(bad({"-object", "secret,id=s", "-device", "virtio-rng-device,rng=s"}) ==
           "-device: object 's' gives no random bytes");

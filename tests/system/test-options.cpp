@@ -35,6 +35,25 @@ TEST_CASE("options take one dash, two, a separate value or one after '='", "[opt
     CHECK(good({"-m", "64", "-m", "1G"}).memory_bytes == 1u << 30);
 }
 
+TEST_CASE("-icount is properties of each accelerator", "[options]") {
+    const auto all = [](const AccelChoice& accel) {
+        std::string text;
+        for (const KeyValue& property : accel.properties) {
+            text += (text.empty() ? "" : ",") + property.key + "=" + property.value.value_or("(none)");
+        }
+        return text;
+    };
+    CHECK(all(good({"-icount", "shift=3"}).accelerators[0]) ==
+          "thread=single,clock=insn,insn-shift=3,insn-sleep=on");
+    CHECK(all(good({"-icount", "10,sleep=off"}).accelerators[0]) ==
+          "thread=single,clock=insn,insn-shift=10,insn-sleep=off");
+    const Options both = good({"-icount", "auto", "-accel", "tcg,thread=single", "-accel", "tcg"});
+    REQUIRE(both.accelerators.size() == 2);
+    CHECK(all(both.accelerators[0]) ==
+          "thread=single,thread=single,clock=insn,insn-shift=auto,insn-sleep=on");
+    CHECK(all(both.accelerators[1]) == "thread=single,clock=insn,insn-shift=auto,insn-sleep=on");
+}
+
 TEST_CASE("options for perf are properties of each accelerator", "[options]") {
     const Options options = good({"-accel", "tcg,thread=single", "-accel", "other", "-jitdump", "-perfmap"});
     REQUIRE(options.accelerators.size() == 2);

@@ -30,7 +30,7 @@ Vcpu* InsnTurns::next(EpochDomain::Reader& reader) {
     }
     const bool outside = outside_.exchange(false, std::memory_order_seq_cst);
     const bool over = !turn_lasts() || insns_.left() == 0;
-    if ((over || outside) && !plan_segment()) {
+    if ((over || outside) && !plan_segment(reader)) {
         return nullptr;
     }
     if (turn_ == nullptr) {
@@ -63,14 +63,20 @@ bool InsnTurns::wants_nothing() const {
 }
 
 // Does what is due, and chooses who runs up to which stop; turn_ is null where all are halted for ever. False: time was
-// jumped over, and something is due again.
-bool InsnTurns::plan_segment() {
+// passed over, and something is due again.
+bool InsnTurns::plan_segment(EpochDomain::Reader& reader) {
     insns_.run_due_timers();
+    if (insns_.rate().check_at_ns() <= insns_.now_ns()) {
+        insns_.rate().adjust(insns_.now_ns(), clock_.now_ns());
+    }
     const uint64_t now = insns_.now_ns();
     if (!turn_goes_on()) {
         turn_ = queue_.next_runnable();
         if (turn_ != nullptr) {
-            turn_end_ = queue_.others_wait(*turn_) ? now + kSliceInsns : kNever;
+            turn_end_ = queue_.others_wait(*turn_) ? now + insns_.time_of(kSliceInsns) : kNever;
+        } else if (insns_.rate().sleeps()) {
+            idle(reader, next_stop());
+            return false;
         } else if (const uint64_t next = next_stop(); next != kNever) {
             insns_.jump_to(next);
             return false;
@@ -80,7 +86,7 @@ bool InsnTurns::plan_segment() {
     }
     turn_->alarm.take_if_due(now);
     turn_->look_at_interrupts = true;
-    insns_.start(std::min(turn_end_, next_stop()));
+    insns_.start(std::min({turn_end_, next_stop(), insns_.rate().check_at_ns()}));
     return true;
 }
 
@@ -117,6 +123,21 @@ void InsnTurns::sleep(EpochDomain::Reader& reader) {
             (!insns_.held() && (outside_.load(std::memory_order_seq_cst) || queue_.any_kicked()));
         return wanted ? std::nullopt : std::optional(kNever);
     });
+}
+
+// All vCPUs are halted, and time goes on as the host's does: until the deadline `next`, which it comes to exactly, so that runs
+// stay equal where nothing comes from outside; or until another thread wants something.
+void InsnTurns::idle(EpochDomain::Reader& reader, uint64_t next) {
+    const uint64_t now = insns_.now_ns();
+    const uint64_t began = clock_.now_ns();
+    const uint64_t length = next - now;
+    const uint64_t end = length < kNever - began ? began + length : kNever;
+    queue_.sleep(reader, clock_, [this, end]() -> std::optional<uint64_t> {
+        const bool wanted = queue_.command() != RunQueue::Command::run || queue_.any_work() ||
+                            insns_.held() || outside_.load(std::memory_order_seq_cst) || queue_.any_kicked();
+        return wanted || clock_.now_ns() >= end ? std::nullopt : std::optional(end);
+    });
+    insns_.jump_to(now + std::min(length, clock_.now_ns() - began));
 }
 
 // ---- any thread ----

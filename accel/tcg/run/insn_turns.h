@@ -40,10 +40,11 @@ class InsnTurns final : public Scheduler {
     void ask_from_outside();
     bool wants_nothing() const;
     bool turn_lasts() const;
-    bool plan_segment();
+    bool plan_segment(EpochDomain::Reader& reader);
     bool turn_goes_on() const;
     uint64_t next_stop() const;
     void sleep(EpochDomain::Reader& reader);
+    void idle(EpochDomain::Reader& reader, uint64_t next);
 
     InsnClock& insns_;
     const Clock& clock_;

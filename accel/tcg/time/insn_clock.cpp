@@ -17,11 +17,17 @@ uint64_t InsnClock::in_unit() const {
 }
 
 uint64_t InsnClock::now_ns() const {
-    return on_thread() ? time_ + in_unit() : published_.load(std::memory_order_relaxed);
+    return on_thread() ? time_ + time_of(in_unit()) : published_.load(std::memory_order_relaxed);
 }
 
 uint64_t InsnClock::insns(const Executor& vcpu) const {
     return vcpu.insns->get() + (running_.exec == vcpu.exec ? in_unit() : 0);
+}
+
+// Where a segment from now on to `ns` ends.
+uint64_t InsnClock::stop_at(uint64_t ns) const {
+    const uint64_t step = time_of(1);
+    return ns - time_ < kLongest ? time_ + (ns - time_ + step - 1) / step * step : time_ + kLongest;
 }
 
 void InsnClock::stop_by(uint64_t ns) {
@@ -29,14 +35,14 @@ void InsnClock::stop_by(uint64_t ns) {
         return;
     }
     // Outside generated code every instruction has been counted, and the loop stops wherever it has to.
-    const uint64_t earliest = running_.exec == nullptr ? time_ : time_ + in_unit() + kMargin;
-    const uint64_t stop = std::max(ns, earliest);
+    const uint64_t earliest = running_.exec == nullptr ? time_ : time_ + time_of(in_unit() + kMargin);
+    const uint64_t stop = stop_at(std::max(ns, earliest));
     if (stop >= stop_) {
         return;
     }
     if (running_.exec != nullptr) {
         // What is left is at least kMargin here, so the budget did not stand for a single unit.
-        const auto less = static_cast<int64_t>(stop_ - stop);
+        const auto less = static_cast<int64_t>((stop_ - stop) >> rate_.shift());
         granted_ -= less;
         running_.exec->insn_budget -= less;
     }
@@ -63,7 +69,7 @@ void InsnClock::leave() {
 
 void InsnClock::advance(const Executor& vcpu, uint64_t insns) {
     vcpu.insns->add(insns);
-    time_ += insns;
+    time_ += time_of(insns);
     WEFT_DEBUG_ASSERT(time_ <= stop_);
     published_.store(time_, std::memory_order_relaxed);
 }
@@ -76,6 +82,7 @@ void InsnClock::jump_to(uint64_t ns) {
 void InsnClock::set_now_ns(uint64_t ns) {
     time_ = ns;
     stop_ = ns;
+    rate_.time_was_set();
     published_.store(ns, std::memory_order_relaxed);
 }
 

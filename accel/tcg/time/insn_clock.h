@@ -1,4 +1,4 @@
-// The instruction clock (clock=insn): time is what vCPUs have executed, one nanosecond an instruction, and what was jumped
+// The instruction clock (clock=insn): time is what vCPUs have executed, 2^shift nanoseconds an instruction, and what was passed
 // over while all were halted. One thread runs all vCPUs, and whatever they can see happens at an instruction that depends
 // on the guest alone: not on the host, and not on where translations begin and end.
 //
@@ -11,6 +11,8 @@
 // stop, after an exception, and after an instruction that says so (exit_tb), and nowhere else.
 //
 // An instruction that raises an exception counts as well, so that time goes on even if all do.
+//
+// A stop is a whole number of instructions away: one that lies between two of them is at the later one.
 #pragma once
 
 #include <atomic>
@@ -20,6 +22,7 @@
 
 #include "accel/tcg/counters.h"
 #include "accel/tcg/time/clock.h"
+#include "accel/tcg/time/insn_rate.h"
 #include "base/mutex.h"
 #include "tcg/code/tb.h"
 #include "tcg/exec_state.h"
@@ -42,7 +45,8 @@ class InsnClock {
     // for enter(). On the thread that runs the code.
     using InsnIndex = uint32_t (*)(void* context, uint64_t host_pc, const tcg::TranslationBlock* single_use);
     // `context` is for `index`.
-    InsnClock(InsnIndex index, void* context) : index_(index), index_context_(context) {}
+    InsnClock(InsnIndex index, void* context, const InsnRate& rate)
+        : index_(index), index_context_(context), rate_(rate) {}
     InsnClock(const InsnClock&) = delete;
     InsnClock& operator=(const InsnClock&) = delete;
 
@@ -57,15 +61,21 @@ class InsnClock {
     // Any thread.
     bool on_thread() const { return thread_.load(std::memory_order_seq_cst) == std::this_thread::get_id(); }
 
+    // How long an instruction takes. Changes between segments alone.
+    InsnRate& rate() { return rate_; }
+    // What so many instructions take, in nanoseconds.
+    uint64_t time_of(uint64_t insns) const { return insns << rate_.shift(); }
+
     // Nanoseconds. Any thread; on others than the vCPUs' as of the last time generated code was left.
     uint64_t now_ns() const;
     // Instructions of a vCPU so far.
     uint64_t insns(const Executor& vcpu) const;
 
     // ---- segments ----
-    void start(uint64_t stop_ns) { stop_ = stop_ns - time_ < kLongest ? stop_ns : time_ + kLongest; }
-    uint64_t left() const { return stop_ - time_; }
-    // From now on at most `ns` of time, or kMargin instructions if that is more.
+    void start(uint64_t stop_ns) { stop_ = stop_at(stop_ns); }
+    // In instructions.
+    uint64_t left() const { return (stop_ - time_) >> rate_.shift(); }
+    // From now on to the time `ns`, or kMargin instructions if that is more.
     void stop_by(uint64_t ns);
     void stop_soon() { stop_by(0); }
 
@@ -90,7 +100,7 @@ class InsnClock {
     void set_held(bool held) { held_.store(held, std::memory_order_seq_cst); }
 
   private:
-    // So that budgets are far from overflowing; a spurious stop every 146 years.
+    // Nanoseconds, so that budgets are far from overflowing; a spurious stop every 146 years.
     static constexpr uint64_t kLongest = uint64_t{1} << 62;
 
     struct Timer {
@@ -100,6 +110,7 @@ class InsnClock {
     };
 
     uint64_t in_unit() const;
+    uint64_t stop_at(uint64_t ns) const;
 
     const InsnIndex index_;
     void* const index_context_;
@@ -109,8 +120,9 @@ class InsnClock {
     void* ask_context_ = nullptr;
 
     // The thread's own.
+    InsnRate rate_;
     uint64_t time_ = 0;
-    uint64_t stop_ = 0;
+    uint64_t stop_ = 0;    // `time_` and a whole number of instructions
     Executor running_;     // in generated code; else empty
     int64_t granted_ = 0;  // its budget less what it has executed since is what ExecState::insn_budget says
     const tcg::TranslationBlock* single_use_ = nullptr;

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 
+#include "base/open_path.h"
 #include "base/text_values.h"
 
 namespace weft::backend {
@@ -21,6 +22,12 @@ Error about(const std::string& name, const Error& error) {
 }
 
 Result<> check_writable(const std::string& path) {
+    if (const std::optional<int> fd = descriptor_of_path(path)) {
+        const int access = fcntl(*fd, F_GETFL);
+        return access >= 0 && (access & O_ACCMODE) == O_RDWR
+                   ? Result<>()
+                   : fail(disk_image(path) + ": the descriptor is not for reading and writing");
+    }
     if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) {
         return fail_errno(disk_image(path) + ": cannot write to it (readonly=on does not)");
     }
@@ -31,10 +38,14 @@ Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, bool r
                                                  bool write_through) {
     const int flags = read_only ? O_RDONLY : O_RDWR | (write_through ? O_DSYNC : 0);
     // Opening must not wait for the other end of a FIFO, which is refused below.
-    UniqueFd fd(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    UniqueFd fd = open_path(path, flags | O_NONBLOCK | O_NOCTTY);
     struct stat info{};
     if (!fd || fstat(fd.get(), &info) != 0) {
         return fail_errno(disk_image(path));
+    }
+    if (const int has = fcntl(fd.get(), F_GETFL); (flags & O_DSYNC) != 0 && (has & O_DSYNC) == 0) {
+        return fail(disk_image(path) +
+                    ": the descriptor was opened without O_DSYNC, which writing through needs");
     }
     if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
         return fail(fmt::format("{}: neither a file nor a block device", disk_image(path)));

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/unique_fd.h"
+
 namespace weft::backend {
 
 class CharBackend {
@@ -20,6 +22,9 @@ class CharBackend {
     }
     // Ends the connection soon; false: the line is not one that others come to and go from. Any thread.
     virtual bool hang_up() { return false; }
+
+    // A descriptor that came with what was received last, where the line is one that they come by. On the main loop's thread.
+    virtual UniqueFd take_descriptor() { return {}; }
 
     // Who is given incoming characters, on the main loop's thread. `can_receive` says how many it takes now; after it
     // had no room, the device calls accept_input() when it has some again (any thread).

@@ -7,13 +7,13 @@
 #include <cerrno>
 
 #include "base/messages.h"
+#include "base/open_path.h"
 #include "base/text_values.h"
 
 namespace weft::backend {
 
 Result<std::unique_ptr<CharFile>> CharFile::open(const std::string& path, bool append) {
-    UniqueFd fd(::open(path.c_str(),
-                       O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC) | O_NOCTTY | O_CLOEXEC, 0666));
+    UniqueFd fd = open_path(path, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC) | O_NOCTTY, 0666);
     if (!fd) {
         return fail_errno(fmt::format("-serial: cannot open {}", in_quotes(path)));
     }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "base/messages.h"
@@ -22,6 +24,9 @@ namespace {
 
 // What a side that takes nothing may make weft keep; characters beyond it are lost.
 constexpr size_t kMaxKept = size_t{1} << 20;
+
+// That come with one piece of what a peer sends; more are closed.
+constexpr size_t kMostDescriptors = 16;
 
 void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
@@ -112,6 +117,7 @@ void CharStream::disconnect() {
         kept_.clear();
         broken_ = false;
     }
+    descriptors_.clear();
     if (receiver_ != nullptr) {
         receiver_->closed();
     }
@@ -299,6 +305,45 @@ void CharStream::receive(std::span<const uint8_t> data) {
     }
 }
 
+// As read(2). Descriptors that come with it take the place of those before, which nobody asked for.
+ssize_t CharStream::read_some(int fd, std::span<uint8_t> buffer) {
+    if (pty_other_end_) {
+        return ::read(fd, buffer.data(), buffer.size());
+    }
+    iovec part{buffer.data(), buffer.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control;
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t count = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (count <= 0) {
+        return count;
+    }
+    for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
+        if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        descriptors_.clear();
+        for (size_t at = 0; at + CMSG_LEN(sizeof(int)) <= one->cmsg_len; at += sizeof(int)) {
+            int received = -1;
+            std::memcpy(&received, CMSG_DATA(one) + at, sizeof received);
+            descriptors_.emplace_back(received);
+        }
+    }
+    return count;
+}
+
+UniqueFd CharStream::take_descriptor() {
+    if (descriptors_.empty()) {
+        return {};
+    }
+    UniqueFd first = std::move(descriptors_.front());
+    descriptors_.erase(descriptors_.begin());
+    return first;
+}
+
 void CharStream::read_input() {
     std::array<uint8_t, 4096> buffer;
     const size_t room = receiver_ != nullptr ? input_gate_.room(*receiver_) : buffer.size();
@@ -312,7 +357,7 @@ void CharStream::read_input() {
         watch_gone(fd);
         return;
     }
-    const ssize_t count = ::read(fd, buffer.data(), std::min(room, buffer.size()));
+    const ssize_t count = read_some(fd, std::span(buffer).first(std::min(room, buffer.size())));
     if (count > 0) {
         receive(std::span(buffer).first(static_cast<size_t>(count)));
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -336,7 +381,7 @@ void CharStream::read_rest() {
         fd = fd_.get();
     }
     for (;;) {
-        const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+        const ssize_t count = read_some(fd, buffer);
         if (count > 0 && rest_.size() < kMaxKept) {
             rest_.insert(rest_.end(), buffer.begin(), buffer.begin() + count);
         } else if (count <= 0 && errno != EINTR) {

@@ -38,6 +38,7 @@ class CharStream final : public CharBackend {
     void write(std::span<const uint8_t> data) override;
     bool write_whole(std::span<const uint8_t> data) override;
     bool hang_up() override;
+    UniqueFd take_descriptor() override;
     void set_receiver(Receiver* receiver) override;
     void accept_input() override;
 
@@ -53,6 +54,7 @@ class CharStream final : public CharBackend {
     void keep(std::span<const uint8_t> data) WEFT_REQUIRES(mutex_);
     void flush() WEFT_EXCLUDES(mutex_);
     void read_input();
+    ssize_t read_some(int fd, std::span<uint8_t> buffer);
     void watch_gone(int fd);
     void read_rest();
     bool deliver_rest();
@@ -77,6 +79,7 @@ class CharStream final : public CharBackend {
     std::unique_ptr<EventLoop::Watch> input_watch_;
     std::unique_ptr<EventLoop::Watch> gone_watch_;  // while input waits
     std::unique_ptr<EventLoop::Watch> listen_watch_;
+    std::vector<UniqueFd> descriptors_;  // that came last (SCM_RIGHTS, unix(7))
     Receiver* receiver_ = nullptr;
     TelnetInput telnet_input_;
     std::vector<uint8_t> rest_;  // input of clients that have gone, before that of the present one

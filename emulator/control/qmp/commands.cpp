@@ -32,6 +32,13 @@ constexpr Parameter kMigrate[] = {{"uri", Kind::text, false},
                                   {"blk", Kind::boolean, true},
                                   {"inc", Kind::boolean, true}};
 constexpr Parameter kUri[] = {{"uri", Kind::text, false}};
+// What clients set: there is no second machine that would be kept waiting.
+constexpr Parameter kMigrateParameters[] = {{"max-bandwidth", Kind::integer, true},
+                                            {"downtime-limit", Kind::integer, true},
+                                            {"avail-switchover-bandwidth", Kind::integer, true}};
+constexpr Parameter kFdName[] = {{"fdname", Kind::text, false}};
+constexpr Parameter kAddFd[] = {{"fdset-id", Kind::integer, true}, {"opaque", Kind::text, true}};
+constexpr Parameter kRemoveFd[] = {{"fdset-id", Kind::integer, false}, {"fd", Kind::integer, true}};
 constexpr Parameter kCapabilities[] = {{"capabilities", Kind::array, false}};
 constexpr Parameter kNodeName[] = {{"node-name", Kind::text, false}};
 // Besides the properties of what is made.
@@ -73,7 +80,7 @@ constexpr Command kCommands[] = {
     {"query-named-block-nodes", kFlat, "the disks' images", query_named_block_nodes},
     {"query-block-jobs", {}, "none", nothing_of_the_kind},
     {"query-jobs", {}, "none", nothing_of_the_kind},
-    {"query-iothreads", {}, "none", nothing_of_the_kind},
+    {"query-iothreads", {}, "the objects of that kind, which nothing waits for", query_iothreads},
     {"query-mice", {}, "none", nothing_of_the_kind},
     {"migrate", kMigrate, "saves the machine to `file:`, `exec:`, `unix:`, `tcp:` or `fd:`; returns at once",
      migrate},
@@ -82,6 +89,18 @@ constexpr Command kCommands[] = {
     {"migrate-set-capabilities", kCapabilities, "turns `events` on or off", migrate_set_capabilities},
     {"query-migrate", {}, "how far the machine is saved or loaded", query_migrate},
     {"query-migrate-capabilities", {}, "`events`, and whether it is on", query_migrate_capabilities},
+    {"migrate-set-parameters", kMigrateParameters,
+     "limits of how fast the machine is sent, which change nothing: it is stopped meanwhile",
+     migrate_set_parameters},
+    {"query-migrate-parameters", {}, "that there are no limits", query_migrate_parameters},
+    {"getfd", kFdName,
+     "gives a descriptor that comes with it a name, for `migrate` and `migrate-incoming` of `fd:NAME`",
+     getfd},
+    {"closefd", kFdName, "closes one that nobody used", closefd},
+    {"add-fd", kAddFd, "puts a descriptor that comes with it into a set, which is opened as `/dev/fdset/N`",
+     add_fd},
+    {"remove-fd", kRemoveFd, "takes one, or all, out of a set", remove_fd},
+    {"query-fdsets", {}, "the sets of descriptors", query_fdsets},
     {"query-tpm-models", {}, "none", nothing_of_the_kind},
     {"query-tpm-types", {}, "none", nothing_of_the_kind},
     {"query-balloon", {}, "the RAM that the guest's balloon leaves it", query_balloon},

@@ -17,6 +17,7 @@ namespace weft::control::qmp {
 struct Subject {
     machine::MachineOperations& machine;
     const MachineFacts& facts;
+    backend::CharBackend* line = nullptr;  // the client's, by which descriptors come; null: there is none
 };
 
 enum class Kind : uint8_t { boolean, integer, text, array };
@@ -83,6 +84,14 @@ Answer migrate_incoming(Subject& subject, const Json& arguments);
 Answer migrate_set_capabilities(Subject& subject, const Json& arguments);
 Answer query_migrate(Subject& subject, const Json& arguments);
 Answer query_migrate_capabilities(Subject& subject, const Json& arguments);
+Answer migrate_set_parameters(Subject& subject, const Json& arguments);
+Answer query_migrate_parameters(Subject& subject, const Json& arguments);
+// descriptor_commands.cpp:
+Answer getfd(Subject& subject, const Json& arguments);
+Answer closefd(Subject& subject, const Json& arguments);
+Answer add_fd(Subject& subject, const Json& arguments);
+Answer remove_fd(Subject& subject, const Json& arguments);
+Answer query_fdsets(Subject& subject, const Json& arguments);
 // query_machine.cpp:
 Answer query_version(Subject& subject, const Json& arguments);
 Answer query_status(Subject& subject, const Json& arguments);
@@ -103,6 +112,7 @@ Answer query_chardev(Subject& subject, const Json& arguments);
 Answer query_block(Subject& subject, const Json& arguments);
 Answer query_named_block_nodes(Subject& subject, const Json& arguments);
 Answer query_balloon(Subject& subject, const Json& arguments);
+Answer query_iothreads(Subject& subject, const Json& arguments);
 Answer nothing_of_the_kind(Subject& subject, const Json& arguments);  // an empty list
 Answer qom_list_types(Subject& subject, const Json& arguments);
 Answer qom_list(Subject& subject, const Json& arguments);

@@ -32,8 +32,13 @@ Answer migrate(Subject& subject, const Json& arguments) {
         }
     }
     const auto migrations = migrations_of(subject);
-    return migrations ? done((*migrations)->send(arguments["uri"].get<std::string>(), false))
-                      : std::unexpected(migrations.error());
+    if (!migrations) {
+        return std::unexpected(migrations.error());
+    }
+    UniqueFd taken;
+    const std::string uri =
+        resolve_channel(subject.facts.descriptors, arguments["uri"].get<std::string>(), taken);
+    return done((*migrations)->send(uri, false));
 }
 
 Answer migrate_cancel(Subject& subject, const Json&) {
@@ -47,8 +52,13 @@ Answer migrate_cancel(Subject& subject, const Json&) {
 
 Answer migrate_incoming(Subject& subject, const Json& arguments) {
     const auto migrations = migrations_of(subject);
-    return migrations ? done((*migrations)->receive(arguments["uri"].get<std::string>()))
-                      : std::unexpected(migrations.error());
+    if (!migrations) {
+        return std::unexpected(migrations.error());
+    }
+    UniqueFd taken;
+    const std::string uri =
+        resolve_channel(subject.facts.descriptors, arguments["uri"].get<std::string>(), taken);
+    return done((*migrations)->receive(uri));
 }
 
 // Those that are off, as all but one are here, may be turned off. Clients do it first of all, whatever the machine is.
@@ -93,6 +103,23 @@ Answer query_migrate(Subject& subject, const Json&) {
     }
     if (!info.error.empty()) {
         answer["error-desc"] = info.error;
+    }
+    return answer;
+}
+
+Answer migrate_set_parameters(Subject&, const Json& arguments) {
+    for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
+        if (!argument->is_number_unsigned()) {
+            return generic_error(fmt::format("argument '{}' is not negative", argument.key()));
+        }
+    }
+    return Json::object();
+}
+
+Answer query_migrate_parameters(Subject&, const Json&) {
+    Json answer = Json::object();
+    for (const char* name : {"max-bandwidth", "downtime-limit", "avail-switchover-bandwidth"}) {
+        answer[name] = 0;
     }
     return answer;
 }

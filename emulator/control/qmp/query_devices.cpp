@@ -1,5 +1,6 @@
 // What QMP tells of devices: those that are there, and the kinds there are.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -76,10 +77,10 @@ std::vector<ObjectType> object_types(const MachineFacts& facts) {
         types.push_back({rng, {"rng-backend"}});
     }
     types.push_back({"secret", {"secret-common"}});
-    types.push_back({"memory-backend-ram", {"memory-backend"}});
-    types.push_back({"memory-backend-memfd", {"memory-backend"}});
-    // -object does not make one, but libvirt takes it for granted: its daemon crashes where this kind is unknown.
-    types.push_back({"memory-backend-file", {"memory-backend"}});
+    for (const char* memory : {"memory-backend-ram", "memory-backend-memfd", "memory-backend-file"}) {
+        types.push_back({memory, {"memory-backend"}});
+    }
+    types.push_back({"iothread", {"event-loop-base"}});
     for (ObjectType& type : types) {
         type.ancestors.push_back("object");
     }
@@ -100,6 +101,20 @@ const char* type_of(hw::PropertyKind kind) {
 }
 
 }  // namespace
+
+// Whoever asks wants to know which threads to put where: disks are served by threads of the process's that all of them share.
+Answer query_iothreads(Subject& subject, const Json&) {
+    Json threads = Json::array();
+    for (const std::string& id : subject.facts.iothreads) {
+        threads.push_back({{"id", id},
+                           {"thread-id", getpid()},
+                           {"poll-max-ns", 0},
+                           {"poll-grow", 0},
+                           {"poll-shrink", 0},
+                           {"aio-max-batch", 0}});
+    }
+    return threads;
+}
 
 Answer nothing_of_the_kind(Subject&, const Json&) { return Json::array(); }
 

@@ -7,7 +7,7 @@ Server::Server(backend::CharBackend& line, machine::MachineOperations& machine, 
     : line_(line),
       machine_(machine),
       facts_(facts),
-      session_(machine, facts, pretty, [this](std::string_view text) { send(text); }) {
+      session_(machine, facts, pretty, [this](std::string_view text) { send(text); }, &line) {
     machine_.add_listener(*this);
     line_.set_receiver(this);
 }

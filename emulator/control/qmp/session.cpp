@@ -94,8 +94,8 @@ std::string line_of(const Json& value, bool pretty) { return json_text(value, pr
 }  // namespace
 
 Session::Session(machine::MachineOperations& machine, const MachineFacts& facts, bool pretty,
-                 std::function<void(std::string_view)> send)
-    : machine_(machine), facts_(facts), pretty_(pretty), send_(std::move(send)) {}
+                 std::function<void(std::string_view)> send, backend::CharBackend* line)
+    : machine_(machine), facts_(facts), pretty_(pretty), send_(std::move(send)), line_(line) {}
 
 void Session::start() {
     stream_.restart();
@@ -160,7 +160,7 @@ void Session::text(const std::string& json) {
         if (const auto checked = check_arguments(**command, arguments); !checked) {
             return std::unexpected(checked.error());
         }
-        Subject subject{machine_, facts_};
+        Subject subject{machine_, facts_, line_};
         return negotiates ? negotiate(arguments, negotiated_) : (*command)->execute(subject, arguments);
     }();
     Json response = answer ? Json{{"return", std::move(*answer)}} : error_object(answer.error());

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "emulator/backend/char/char_backend.h"
 #include "emulator/control/facts.h"
 #include "emulator/control/qmp/json_stream.h"
 #include "emulator/machine/operations.h"
@@ -21,8 +22,9 @@ namespace weft::control::qmp {
 class Session final : private JsonStream::Receiver {
   public:
     // `send` gets whole lines. Machine and facts outlive the session.
+    // `line`: by which the client's descriptors come; null: by none.
     Session(machine::MachineOperations& machine, const MachineFacts& facts, bool pretty,
-            std::function<void(std::string_view)> send);
+            std::function<void(std::string_view)> send, backend::CharBackend* line = nullptr);
 
     // A client came: greets it. Nothing is left of one that was there before.
     void start();
@@ -43,6 +45,7 @@ class Session final : private JsonStream::Receiver {
     const MachineFacts& facts_;
     const bool pretty_;
     const std::function<void(std::string_view)> send_;
+    backend::CharBackend* const line_;
     JsonStream stream_{*this};
     bool negotiated_ = false;
 };

@@ -18,10 +18,17 @@ struct BootLoad {
     bool force_raw = false;                // ELF files are bytes like others
 };
 
+// A node of RAM and the CPUs that are near to it.
+struct NumaNode {
+    uint64_t size = 0;  // bytes of RAM, behind those of the nodes before
+    std::vector<unsigned> cpus = {};
+};
+
 struct BootConfig {
     unsigned cpus = 1;
-    std::string cpu = {};   // their model, as MachineType::check_cpu takes it; empty: the first
-    uint64_t ram_size = 0;  // bytes, a positive multiple of the page size
+    std::string cpu = {};              // their model, as MachineType::check_cpu takes it; empty: the first
+    uint64_t ram_size = 0;             // bytes, a positive multiple of the page size
+    std::vector<NumaNode> nodes = {};  // all of the RAM and each CPU once; empty: nothing is said of nodes
     // The board's switches (MachineType::switches). RISC-V: three ACLINT devices in the place of the CLINT.
     bool aclint = false;
     std::optional<BootFile> firmware =

@@ -20,6 +20,7 @@
 #include "emulator/hw/core/device_type.h"
 #include "emulator/hw/core/machine_control.h"
 #include "emulator/hw/core/saved_part.h"
+#include "emulator/memory/ram_backing.h"
 #include "emulator/memory/topology.h"
 #include "weft/guest.h"
 
@@ -85,6 +86,8 @@ class Board {
 
 // What lies behind a board's devices. The backends outlive the board.
 struct BoardBackends {
+    // What the board's RAM lies in, one behind the other, all of it; empty: in memory of its own. For the time until the board is made.
+    std::vector<mem::RamBacking> ram;
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
     std::vector<DeviceConfig> devices;  // -device and -drive, in the order of the command line; connected
     std::vector<DeviceConfig> parts;    // of MachineType::parts, those that -global changed

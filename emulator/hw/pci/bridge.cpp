@@ -94,6 +94,14 @@ void PciBridge::config_written(unsigned offset, unsigned size) {
     }
 }
 
+// All that a bridge has is in its configuration space. What is behind it was reset, or will be loaded as it is.
+void PciBridge::visit_device(StateVisitor& visitor) {
+    if (visitor.loads()) {
+        in_reset_ = (get(pci::kBridgeControl, 2) & pci::kBridgeReset) != 0;
+        map_windows();
+    }
+}
+
 void PciBridge::reset_device() {
     in_reset_ = false;
     map_windows();

@@ -57,6 +57,7 @@ class PciBridge : public PciFunction {
     void config_written(unsigned offset, unsigned size) override;
     void reset_device() override;
     void plugged_in(unsigned slot) override;
+    void visit_device(StateVisitor& visitor) override;
     // Whether what is behind it answers.
     virtual bool reachable() const { return true; }
 

@@ -107,8 +107,8 @@ class PciFunction {
     // The machine's. Under the bridge's lock.
     void reset();
 
-    // Whether visit_state() visits all that it has. Where it does not, machines that have it are not saved.
-    virtual bool can_be_saved() const { return false; }
+    // Null: visit_state() visits all that it has. Else the reason, and machines that have it are not saved. Under the bridge's lock.
+    virtual const char* why_not_saved() { return "there is no form for it"; }
     // What it is, for who compares two machines.
     uint32_t vendor_and_device() const { return get(pci::kVendor, 4); }
     // Under the bridge's lock. Of the configuration space what the guest may write is loaded.

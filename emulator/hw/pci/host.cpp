@@ -46,7 +46,7 @@ constexpr PciFunction::Identity kBridge = {
 class RootFunction final : public PciFunction {
   public:
     using PciFunction::PciFunction;
-    bool can_be_saved() const override { return true; }
+    const char* why_not_saved() override { return nullptr; }
 };
 
 }  // namespace
@@ -138,16 +138,30 @@ std::vector<PciHost::Plugged> PciHost::plugged() const {
     const MutexLock lock(mutex_);
     std::vector<Plugged> all;
     for (unsigned index = 0; index < PciBus::kFunctions; ++index) {
-        if (const PciFunction* const function = bus_.at(index); function != nullptr) {
-            all.push_back({{index / 8, index % 8}, function->vendor_and_device(), function->can_be_saved()});
+        PciFunction* const function = bus_.at(index);
+        if (function == nullptr) {
+            continue;
+        }
+        const PciAddress address{index / 8, index % 8};
+        all.push_back({{address}, function->vendor_and_device(), function->why_not_saved()});
+        for (unsigned behind = 0; function->bridge() != nullptr && behind < PciBus::kFunctions; ++behind) {
+            if (PciFunction* const one = function->bridge()->bus().at(behind); one != nullptr) {
+                all.push_back({{.address = {behind / 8, behind % 8}, .port = address},
+                               one->vendor_and_device(),
+                               one->why_not_saved()});
+            }
         }
     }
     return all;
 }
 
-void PciHost::visit_state(PciAddress address, StateVisitor& visitor) {
+const PciBus& PciHost::bus_of(const Place& place) const {
+    return place.port ? bus_.at(place.port->index())->bridge()->bus() : bus_;
+}
+
+void PciHost::visit_state(const Place& place, StateVisitor& visitor) {
     const MutexLock lock(mutex_);
-    bus_.at(address.index())->visit_state(visitor);
+    bus_of(place).at(place.address.index())->visit_state(visitor);
 }
 
 // Bits 27 to 20 are the bus, 19 to 15 the slot, 14 to 12 the function.

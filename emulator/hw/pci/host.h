@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,15 +47,20 @@ class PciHost {
     const PciSite* site_of(std::string_view bus);
     void reset();
 
-    // Of each function on the bus: where, what, and whether it can be saved. A root port cannot, nor what is behind it.
-    struct Plugged {
+    // Where a function is: on bus 0, or behind a root port there.
+    struct Place {
         PciAddress address;
+        std::optional<PciAddress> port = std::nullopt;
+    };
+    // Of each function: where, what, and why it cannot be saved (null: it can be). What is behind a port comes next after it.
+    struct Plugged {
+        Place place;
         uint32_t vendor_and_device;
-        bool can_be_saved;
+        const char* why_not_saved;
     };
     std::vector<Plugged> plugged() const;
-    // The function at an address where there is one.
-    void visit_state(PciAddress address, StateVisitor& visitor);
+    // The function at a place where there is one.
+    void visit_state(const Place& place, StateVisitor& visitor);
 
     // While the machine runs, on the main loop's thread. A function for the link behind a root port, made for its site; what does not
     // fit comes back with the reason.
@@ -77,6 +83,7 @@ class PciHost {
     const PciSite site_;
     mutable Mutex mutex_;
     PciRootPort* port(std::string_view bus) WEFT_REQUIRES(mutex_);
+    const PciBus& bus_of(const Place& place) const WEFT_REQUIRES(mutex_);
 
     PciBus bus_ WEFT_GUARDED_BY(mutex_);
     const mem::RegionPtr ecam_;

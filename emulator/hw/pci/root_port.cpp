@@ -120,10 +120,15 @@ void PciRootPort::raise(uint16_t events) {
     }
 }
 
-// The link is up where a device is present, has power and is not disabled. A device that loses it is reset.
+// The link is up where a device is present, has power and is not disabled.
+bool PciRootPort::link_wanted() const {
+    return !bus().empty() && (slot_control() & kPowerOff) == 0 &&
+           (get(express_ + kLinkControl, 2) & kLinkDisable) == 0;
+}
+
+// A device that loses the link is reset.
 void PciRootPort::update_slot() {
-    const bool up = !bus().empty() && (slot_control() & kPowerOff) == 0 &&
-                    (get(express_ + kLinkControl, 2) & kLinkDisable) == 0;
+    const bool up = link_wanted();
     if (up == link_up_) {
         return;
     }
@@ -171,6 +176,24 @@ void PciRootPort::reset_device() {
     show(express_ + kSlotStatus, 2, there ? kPresent : 0);
     show(express_ + kLinkStatus, 2, kSpeed | kWidth | (there ? kLinkActive : 0));
     set_interrupt(false);
+}
+
+// Whether there is a device is not the saved machine's to say: it is compared before. Registers that the guest may write are there already.
+void PciRootPort::visit_device(StateVisitor& visitor) {
+    PciBridge::visit_device(visitor);
+    const unsigned status = express_ + kSlotStatus;
+    const uint16_t possible = config_.hotplug ? kSlotEvents : 0;
+    const auto events =
+        visitor.value<uint16_t>("slot events", static_cast<uint16_t>(get(status, 2) & possible));
+    visitor.require((events & ~possible) == 0, "'slot events' has some that there are not");
+    const bool leaving = visitor.flag("leaving", leaving_);
+    visitor.require(!leaving || (config_.hotplug && !bus().empty()), "'leaving' without a device that could");
+    if (visitor.loads()) {
+        link_up_ = link_wanted();
+        show(status, 2, uint32_t{events} | (bus().empty() ? 0 : kPresent));
+        show(express_ + kLinkStatus, 2, kSpeed | kWidth | (link_up_ ? kLinkActive : 0));
+        update_interrupt();
+    }
 }
 
 namespace {

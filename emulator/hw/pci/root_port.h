@@ -32,6 +32,7 @@ class PciRootPort final : public PciBridge {
 
     // The name of the bus behind it.
     const std::string& name() const { return config_.name; }
+    const char* why_not_saved() override { return nullptr; }
 
     // Before the machine runs.
     void plug_cold(PciAddress address, PciBus::Plugged plugged, bool multifunction);
@@ -44,10 +45,12 @@ class PciRootPort final : public PciBridge {
   private:
     void config_written(unsigned offset, unsigned size) override;
     void reset_device() override;
+    void visit_device(StateVisitor& visitor) override;
     bool reachable() const override { return link_up_; }
 
     uint32_t slot_control() const;
     void raise(uint16_t events);
+    bool link_wanted() const;
     void update_slot();
     void update_interrupt();
     void let_go();

@@ -158,6 +158,9 @@ Result<std::unique_ptr<VirtBoard>> VirtBoard::create(const VirtConfig& config, B
             return std::unexpected(block->error());
         }
     }
+    if (Result<> backed = mem::back_ram(**ram, config.ram); !backed) {
+        return std::unexpected(backed.error().within("the board's memory"));
+    }
     Flashes flashes;
     for (unsigned unit = 0; unit < kFlashes; ++unit) {
         auto flash = CfiFlash::create(*topology, control, fmt::format("virt.flash{}", unit).c_str(),
@@ -391,6 +394,7 @@ class VirtPlan final : public BoardPlan {
         config.boot.cpus = cpus_;
         config.boot.ram_size = ram_size_;
         config.boot.aclint = aclint_;
+        config.ram = backends.ram;
         config.serial = backends.serial;
         config.semihosting = backends.semihosting;
         std::copy_n(backends.flash.begin(), std::min<size_t>(backends.flash.size(), kFlashes),

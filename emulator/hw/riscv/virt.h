@@ -39,6 +39,7 @@ namespace weft::hw {
 
 struct VirtConfig {
     BootConfig boot;                         // cpus: 1 to virt::kMaxHarts
+    std::vector<mem::RamBacking> ram;        // BoardBackends::ram
     backend::CharBackend* serial = nullptr;  // null: nothing is connected
 
     std::array<backend::BlockBackend*, virt::kFlashes> flash{};  // images of CfiFlash::kSize; null: none

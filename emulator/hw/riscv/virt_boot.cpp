@@ -143,6 +143,7 @@ class Planner {
             plan_.device_tree = make_device_tree({.harts = config_.cpus,
                                                   .cpu = plan_.cpu,
                                                   .ram_size = config_.ram_size,
+                                                  .nodes = config_.nodes,
                                                   .bootargs = config_.append,
                                                   .aclint = config_.aclint,
                                                   .initrd = initrd_});

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 #include <string_view>
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
@@ -72,9 +75,24 @@ class Builder {
     }
 
     void add_memory() {
-        const DeviceTreeNode node(tree_, at("memory", kRamBase));
+        if (config_.nodes.empty()) {
+            add_memory(kRamBase, config_.ram_size, std::nullopt);
+        }
+        uint64_t start = kRamBase;
+        for (uint32_t node = 0; node < config_.nodes.size(); ++node) {
+            add_memory(start, config_.nodes[node].size, node);
+            start += config_.nodes[node].size;
+        }
+    }
+
+    // Devicetree Specification 0.4, 3.4; `numa`: Linux' binding numa.txt.
+    void add_memory(uint64_t start, uint64_t size, std::optional<uint32_t> numa) {
+        const DeviceTreeNode node(tree_, at("memory", start));
         tree_.text("device_type", "memory");
-        tree_.reg(kRamBase, config_.ram_size);
+        tree_.reg(start, size);
+        if (numa) {
+            tree_.cell("numa-node-id", *numa);
+        }
     }
 
     void add_cpus() {
@@ -112,6 +130,11 @@ class Builder {
             }
         }
         tree_.text("mmu-type", riscv::mmu_type(config_.cpu));
+        for (uint32_t node = 0; node < config_.nodes.size(); ++node) {
+            if (std::ranges::count(config_.nodes[node].cpus, hart) != 0) {
+                tree_.cell("numa-node-id", node);
+            }
+        }
         const DeviceTreeNode intc(tree_, "interrupt-controller");
         tree_.cell("phandle", intc_handle(hart));
         tree_.cell("#interrupt-cells", 1);

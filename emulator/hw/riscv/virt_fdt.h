@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "emulator/guest/riscv/isa/cpu_model.h"
+#include "emulator/hw/boot/boot_config.h"
 
 namespace weft::hw::virt {
 
@@ -17,6 +18,7 @@ struct DeviceTreeConfig {
     unsigned harts = 1;
     riscv::CpuModel cpu = riscv::kRv64;
     uint64_t ram_size = 0;
+    std::vector<NumaNode> nodes = {};  // as BootConfig::nodes
     std::string bootargs = {};
     bool aclint = false;  // in the place of the CLINT
     struct Initrd {

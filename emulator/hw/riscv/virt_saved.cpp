@@ -15,13 +15,18 @@ const char* layout_name(VirtioMmioLayout layout) {
 
 std::string slot_name(unsigned slot) { return fmt::format("virtio-mmio.{}", slot); }
 
-std::string function_name(PciAddress address) {
-    return fmt::format("pci.{:02x}.{}", address.slot, address.function);
+std::string function_name(const PciHost::Place& place) {
+    const auto text = [](PciAddress address) {
+        return fmt::format("{:02x}.{}", address.slot, address.function);
+    };
+    return place.port ? fmt::format("pci.{}-{}", text(*place.port), text(place.address))
+                      : fmt::format("pci.{}", text(place.address));
 }
 
-std::string refusal_of(bool can_be_saved, const std::string& name, uint32_t id) {
-    return can_be_saved ? std::string()
-                        : fmt::format("{} is a device (number {:#x}) that cannot be saved", name, id);
+std::string refusal_of(const char* reason, const std::string& name, uint32_t id) {
+    return reason == nullptr
+               ? std::string()
+               : fmt::format("{}, a device of number {:#x}, cannot be saved: {}", name, id, reason);
 }
 
 }  // namespace
@@ -37,18 +42,19 @@ std::vector<SavedPart> VirtBoard::saved_parts() {
                          .visit = [&device](StateVisitor& visitor) { device.visit_state(visitor); }});
     };
     for (const PciHost::Plugged& function : pci_.plugged()) {
-        const std::string name = function_name(function.address);
-        parts.push_back({.name = name,
-                         .refusal = refusal_of(function.can_be_saved, name, function.vendor_and_device >> 16),
-                         .visit = [this, address = function.address](StateVisitor& visitor) {
-                             pci_.visit_state(address, visitor);
-                         }});
+        const std::string name = function_name(function.place);
+        parts.push_back(
+            {.name = name,
+             .refusal = refusal_of(function.why_not_saved, name, function.vendor_and_device >> 16),
+             .visit = [this, place = function.place](StateVisitor& visitor) {
+                 pci_.visit_state(place, visitor);
+             }});
     }
     for (unsigned slot = 0; slot < virt::kVirtioSlots; ++slot) {
         VirtioMmio& virtio = *virtio_[slot];
         if (virtio.device_id() != 0) {
             add(slot_name(slot), virtio,
-                refusal_of(virtio.can_be_saved(), slot_name(slot), virtio.device_id()));
+                refusal_of(virtio.why_not_saved(), slot_name(slot), virtio.device_id()));
         }
     }
     for (unsigned unit = 0; unit < virt::kFlashes; ++unit) {
@@ -84,7 +90,7 @@ std::vector<std::pair<std::string, std::string>> VirtBoard::saved_facts() const 
         facts.emplace_back(slot_name(slot), fmt::format("device {}", virtio_[slot]->device_id()));
     }
     for (const PciHost::Plugged& function : pci_.plugged()) {
-        facts.emplace_back(function_name(function.address),
+        facts.emplace_back(function_name(function.place),
                            fmt::format("function {:08x}", function.vendor_and_device));
     }
     return facts;

@@ -62,6 +62,12 @@ void Virtio9p::reset() {
 
 void Virtio9p::notify(unsigned) { schedule(); }
 
+void Virtio9p::visit_state(StateVisitor& visitor) {
+    if (visitor.loads()) {
+        reset();
+    }
+}
+
 void Virtio9p::schedule() {
     if (!scheduled_) {
         scheduled_ = true;
@@ -86,6 +92,7 @@ bool Virtio9p::drain(MutexLock& lock) WEFT_NO_THREAD_SAFETY_ANALYSIS {
             lock.unlock();
             server_.reset();
             lock.lock();
+            mounted_ = false;
             continue;  // there may have been another reset
         }
         if (!transport_->running()) {
@@ -134,7 +141,9 @@ bool Virtio9p::process(MutexLock& lock, const VirtioChain& chain) WEFT_NO_THREAD
     }
     lock.unlock();
     const size_t size = server_.answer(message, room);
+    const bool mounted = server_.has_fids();
     lock.lock();
+    mounted_ = mounted;
     Virtqueue& queue = transport_->queue(0);
     if (!queue.owns(chain)) {
         return true;  // the driver that asked is gone; the next one's messages may be there already

@@ -39,6 +39,12 @@ class Virtio9p final : public VirtioDevice {
     void attach(VirtioTransport& transport) override { transport_ = &transport; }
     void reset() override;
     void notify(unsigned index) override;
+    // What the guest's fids stand for are the host's files, and cannot be saved.
+    const char* why_not_saved() const override {
+        return mounted_ ? "the guest has mounted its folder" : nullptr;
+    }
+    // There is no client.
+    void visit_state(StateVisitor& visitor) override;
 
   private:
     void schedule();
@@ -54,6 +60,7 @@ class Virtio9p final : public VirtioDevice {
     // Under the transport's lock.
     bool scheduled_ = false;      // run() is queued or running
     bool forget_client_ = false;  // there was a reset, of which the server does not know yet
+    bool mounted_ = false;        // the client has fids
     // The worker's.
     p9::Server server_;
     std::vector<uint8_t> message_, answer_;

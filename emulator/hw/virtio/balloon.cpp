@@ -47,6 +47,14 @@ void VirtioBalloon::config_write(uint64_t offset, unsigned size, uint64_t value)
     control_.balloon_changed();
 }
 
+void VirtioBalloon::visit_state(StateVisitor& visitor) {
+    visitor.number("wanted", wanted_);
+    const uint32_t actual = visitor.value<uint32_t>("actual", pages());
+    if (visitor.loads()) {
+        actual_.store(actual, std::memory_order_relaxed);
+    }
+}
+
 void VirtioBalloon::ask_for(uint32_t pages) {
     const MutexLock lock(transport_->mutex());
     if (wanted_ != pages) {

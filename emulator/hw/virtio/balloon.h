@@ -31,6 +31,9 @@ class VirtioBalloon final : public VirtioDevice, private Balloon {
     void config_write(uint64_t offset, unsigned size, uint64_t value) override;
     void attach(VirtioTransport& transport) override;
     void notify(unsigned index) override;
+    // Pages that were given back are zeros in memory.
+    const char* why_not_saved() const override { return nullptr; }
+    void visit_state(StateVisitor& visitor) override;
 
   private:
     // Balloon

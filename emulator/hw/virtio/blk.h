@@ -51,7 +51,7 @@ class VirtioBlk final : public VirtioDevice {
     void attach(VirtioTransport& transport) override { transport_ = &transport; }
     void reset() override;
     void notify(unsigned index) override;
-    bool can_be_saved() const override { return true; }
+    const char* why_not_saved() const override { return nullptr; }
     void visit_state(StateVisitor& visitor) override;
 
   private:

@@ -38,6 +38,8 @@ constexpr DeviceProperty kProperties[] = {
     {"seg-max-adjust", PropertyKind::accepted, "on", 0, 0, "accepted"},
     {"request-merging", PropertyKind::accepted, "on|off", 0, 0, "accepted"},
     {"scsi", PropertyKind::accepted, "off", 0, 0, "accepted"},
+    {"iothread", PropertyKind::text, "", 0, 64,
+     "an -object iothread, which changes nothing: threads of their own serve disks anyway"},
     {"share-rw", PropertyKind::accepted, "off", 0, 0, "accepted"},
     {"rerror", PropertyKind::accepted, "auto|report", 0, 0, "accepted: the guest is told of errors"},
     {"werror", PropertyKind::accepted, "auto|report", 0, 0, "accepted: the guest is told of errors"},

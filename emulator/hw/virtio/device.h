@@ -52,9 +52,9 @@ class VirtioDevice {
     virtual void reset() {}
     // The driver put chains into queue `index`.
     virtual void notify(unsigned index) = 0;
-    // Whether visit_state() visits all that the device has besides what its transport knows of it. Where it does not, machines that have
+    // Null: visit_state() visits all that the device has besides what its transport knows of it. Else the reason, and machines that have
     // the device are not saved.
-    virtual bool can_be_saved() const { return false; }
+    virtual const char* why_not_saved() const { return "there is no form for it"; }
     // As SavedPart::visit. Queues have been loaded before; what the device does later, it asks for anew where it loads.
     virtual void visit_state(StateVisitor&) {}
 };

@@ -74,6 +74,11 @@ void VirtioMmio::reset_locked() {
     VirtioRegisters::reset_locked();
 }
 
+const char* VirtioMmio::why_not_saved() {
+    const MutexLock lock(mutex_);
+    return device_ == nullptr ? nullptr : device_->why_not_saved();
+}
+
 void VirtioMmio::visit_state(StateVisitor& visitor) {
     constexpr uint32_t kMostShift = 31;
     const MutexLock lock(mutex_);

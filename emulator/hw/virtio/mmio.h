@@ -33,7 +33,7 @@ class VirtioMmio final : private VirtioRegisters {
     // What is plugged in, by its number (virtio 1.2, section 5); 0: nothing.
     uint32_t device_id() const { return device_ != nullptr ? device_->id() : 0; }
     VirtioMmioLayout layout() const { return layout_; }
-    bool can_be_saved() const { return device_ == nullptr || device_->can_be_saved(); }
+    const char* why_not_saved() WEFT_EXCLUDES(mutex_);
     void visit_state(StateVisitor& visitor);
 
   private:

@@ -49,7 +49,7 @@ class VirtioNet final : public VirtioDevice, private backend::NetClient {
     void attach(VirtioTransport& transport) override;
     void reset() override;
     void notify(unsigned index) override;
-    bool can_be_saved() const override { return true; }
+    const char* why_not_saved() const override { return nullptr; }
     // The network behind it is not part of it: its connections end.
     void visit_state(StateVisitor& visitor) override;
 

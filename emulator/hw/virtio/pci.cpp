@@ -186,6 +186,11 @@ void VirtioPci::reset_device() {
     reset_locked();
 }
 
+const char* VirtioPci::why_not_saved() {
+    const MutexLock lock(mutex_);
+    return device_->why_not_saved();
+}
+
 void VirtioPci::visit_device(StateVisitor& visitor) {
     const MutexLock lock(mutex_);
     visit_registers(visitor);

@@ -27,7 +27,7 @@ class VirtioPci final : public PciFunction, private VirtioRegisters {
     VirtioPci(const PciSite& site, MachineControl& control, std::unique_ptr<VirtioDevice> device,
               bool transitional);
 
-    bool can_be_saved() const override { return device_->can_be_saved(); }
+    const char* why_not_saved() override WEFT_EXCLUDES(mutex_);
 
   private:
     static const mem::MemoryRegionOps kModernOps, kLegacyOps;

@@ -39,7 +39,7 @@ class VirtioRng final : public VirtioDevice {
     void config_write(uint64_t offset, unsigned size, uint64_t value) override;
     void attach(VirtioTransport& transport) override { transport_ = &transport; }
     void notify(unsigned index) override;
-    bool can_be_saved() const override { return true; }
+    const char* why_not_saved() const override { return nullptr; }
     void visit_state(StateVisitor& visitor) override;
 
   private:

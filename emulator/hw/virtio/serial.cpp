@@ -318,6 +318,37 @@ void VirtioSerial::transmit(Port& port) WEFT_NO_THREAD_SAFETY_ANALYSIS {
     }
 }
 
+void VirtioSerial::visit_state(StateVisitor& visitor) {
+    // Of what only this device could say, its own events and ports.
+    std::vector<Message> waiting(waiting_.begin(), waiting_.end());
+    visitor.list("waiting", waiting, kMaxWaiting, [&](Message& message) {
+        const uint32_t number = visitor.number("port", message.port);
+        visitor.require(port(number) != nullptr, "'port' of a message is none of the device's");
+        const uint16_t event = visitor.number("event", message.event);
+        visitor.require(
+            event == kDeviceAdd || event == kConsolePort || event == kPortOpen || event == kPortName,
+            "'event' is none of a device's");
+        visitor.number("value", message.value, uint16_t{1});
+        if (event == kPortName && port(number) != nullptr) {
+            message.text = port(number)->name();
+        }
+    });
+    for (const auto& port : ports_) {
+        visitor.require(visitor.value<uint32_t>("number", port->number()) == port->number(),
+                        "'number' of a port is another's");
+        if (port->visit_state(visitor) && waiting.size() < kMaxWaiting) {
+            waiting.push_back({port->number(), kPortOpen, port->host_open(), {}});
+        }
+    }
+    if (visitor.loads()) {
+        waiting_.assign(waiting.begin(), waiting.end());
+        // Memory is loaded later: what waits is sent by the timer.
+        control_.set_timer(UINT64_MAX, nullptr, this);
+        retrying_ = false;
+        retry_later();
+    }
+}
+
 void VirtioSerial::retry_later() {
     if (!retrying_) {
         retrying_ = true;
@@ -330,6 +361,7 @@ void VirtioSerial::retry_later() {
 void VirtioSerial::retry() {
     const MutexLock lock(transport_->mutex());
     retrying_ = false;
+    send_waiting();
     take_control();
     for (const auto& port : ports_) {
         transmit(*port);

@@ -55,6 +55,9 @@ class VirtioSerial final : public VirtioDevice {
     void attach(VirtioTransport& transport) override;
     void reset() override;
     void notify(unsigned index) override;
+    const char* why_not_saved() const override { return nullptr; }
+    // Whether somebody is at the other end of a port is the loading machine's to say: a driver that was told otherwise is told anew.
+    void visit_state(StateVisitor& visitor) override;
 
   private:
     class Port;

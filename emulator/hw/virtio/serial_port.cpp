@@ -38,6 +38,27 @@ void VirtioSerial::Port::reset() {
     sent = 0;
 }
 
+bool VirtioSerial::Port::visit_state(StateVisitor& visitor) {
+    visitor.flag("guest open", guest_open_);
+    const bool told_open = visitor.value<uint8_t>("host open", host_open_ ? 1 : 0, 1) != 0;
+    visitor.maybe("room", room_, [&](VirtioChain& chain) {
+        chain.visit_state(visitor);
+        visitor.require(chain.writable_size != 0, "'room' for input that there is none in");
+    });
+    uint64_t size = 0;
+    visitor.maybe("sending", sending, [&](VirtioChain& chain) {
+        chain.visit_state(visitor);
+        size = chain.readable_size;
+    });
+    const uint64_t done = visitor.value("sent", sending ? sent : 0);
+    visitor.require(done <= size, "'sent' is more than there is");
+    if (!visitor.loads()) {
+        return false;
+    }
+    sent = done;
+    return !config_.console && device_.multiport() && told_open != host_open_;
+}
+
 void VirtioSerial::Port::accept_input() {
     if (config_.backend != nullptr) {
         config_.backend->accept_input();

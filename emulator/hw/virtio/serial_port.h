@@ -32,6 +32,8 @@ class VirtioSerial::Port final : private backend::CharBackend::Receiver {
     void reset();
     // The driver has room for input that waits, perhaps.
     void accept_input();
+    // Where it loads: whether the driver has been told otherwise of the other end than it is here.
+    bool visit_state(StateVisitor& visitor);
 
     std::optional<VirtioChain> sending;  // taken from the transmit queue
     uint64_t sent = 0;                   // bytes of it

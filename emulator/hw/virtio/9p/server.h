@@ -34,6 +34,8 @@ class Server {
 
     // Forgets the client: no fid means anything.
     void reset();
+    // Whether the client has any.
+    bool has_fids() const { return fids_.size() != 0; }
 
     // Answers a message, which is cut or nonsense perhaps but has a header: kHeaderSize bytes at least. `reply` has room for kErrorSize bytes
     // at least. Returns the answer's size.
