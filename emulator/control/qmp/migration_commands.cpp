@@ -32,7 +32,7 @@ Answer migrate(Subject& subject, const Json& arguments) {
         }
     }
     const auto migrations = migrations_of(subject);
-    return migrations ? done((*migrations)->send(arguments["uri"].get<std::string>(), false))
+    return migrations ? done((*migrations)->send(arguments["uri"].get<std::string>(), {}))
                       : std::unexpected(migrations.error());
 }
 
