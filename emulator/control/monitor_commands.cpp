@@ -220,7 +220,8 @@ std::string MonitorCommands::execute(std::string_view line) {
                            std::string_view(format).substr(format.empty() ? 0 : 1),
                            arguments,
                            rest,
-                           *answer.sink()};
+                           *answer.sink(),
+                           wait_};
     if (const Result<> done = command->execute(call); !done) {
         call.say(fmt::format("{}: {}\n", command->name, done.error().message()));
     }

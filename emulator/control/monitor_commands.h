@@ -19,6 +19,16 @@ inline constexpr const char* kNoMachineToSave = "there is no machine to save or 
 inline constexpr const char* kNoBalloon = "there is no balloon device";
 inline constexpr const char* kNoNmi = "the board has no non-maskable interrupt";
 
+// A line that can show a command's answer later, and takes no further command until then. The main loop's thread.
+class MonitorWait {
+  public:
+    virtual ~MonitorWait() = default;
+    // The command that is being executed is not done yet.
+    virtual void begin() = 0;
+    // It is done now. Once for each begin(), after the command's function has returned.
+    virtual void end(const std::string& answer) = 0;
+};
+
 // A command as it was called.
 struct MonitorCall {
     machine::MachineOperations& machine;
@@ -29,6 +39,7 @@ struct MonitorCall {
     std::span<const std::string> words;  // behind the command
     std::string_view rest;               // the same, as it was written
     const TextSink& sink;
+    MonitorWait* wait;  // null: the line cannot wait
 
     void say(std::string_view text) const { sink.write(sink.opaque, text.data(), text.size()); }
 };
@@ -58,11 +69,14 @@ class MonitorCommands {
     void select_cpu(unsigned cpu) { cpu_ = cpu; }
     // What `info history` shows; outlives the object.
     void show_history(const std::vector<std::string>& lines) { history_ = &lines; }
+    // Without it commands that are done later go on without the line. Outlives the object and what commands have begun.
+    void wait_by(MonitorWait& wait) { wait_ = &wait; }
 
   private:
     machine::MachineOperations& machine_;
     const MachineFacts& facts_;
     const std::vector<std::string>* history_ = nullptr;
+    MonitorWait* wait_ = nullptr;
     unsigned cpu_ = 0;
 };
 

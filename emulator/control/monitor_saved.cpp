@@ -94,11 +94,26 @@ Result<> monitor_migrate(const MonitorCall& call) {
                              : fmt::format("{} is not -d", in_quotes(call.words[0])));
     }
     const auto migrations = migrations_of(call);
+    if (!migrations) {
+        return std::unexpected(migrations.error());
+    }
     UniqueFd taken;
-    return migrations
-               ? (*migrations)
-                     ->send(resolve_channel(call.facts.descriptors, call.words.back(), taken), !detached)
-               : std::unexpected(migrations.error());
+    const std::string uri = resolve_channel(call.facts.descriptors, call.words.back(), taken);
+    if (detached || call.wait == nullptr) {
+        Result<> begun = (*migrations)->send(uri, {});
+        if (begun && !detached) {
+            call.say("it goes on, as with -d: the answer cannot wait\n");
+        }
+        return begun;
+    }
+    // The loop goes on meanwhile: who is sent to may never read, and others have to be able to end it.
+    Result<> begun = (*migrations)->send(uri, [wait = call.wait](const Result<>& how) {
+        wait->end(how ? "" : fmt::format("migrate: {}\n", how.error().message()));
+    });
+    if (begun) {
+        call.wait->begin();
+    }
+    return begun;
 }
 
 Result<> monitor_migrate_cancel(const MonitorCall& call) {

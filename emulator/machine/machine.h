@@ -100,7 +100,7 @@ class Machine final : public hw::MachineControl,
     void remove_listener(MachineListener& listener) override { std::erase(listeners_, &listener); }
 
     // MigrationOperations: machine_migration.cpp, as what belongs to them below.
-    Result<> send(const std::string& uri, bool wait) override;
+    Result<> send(const std::string& uri, Ended ended) override;
     Result<> receive(const std::string& uri) override;
     void cancel_sending() override;
     MigrationInfo migration() const override { return migration_->info(); }

@@ -52,7 +52,7 @@ Result<> Machine::stop_to_save() {
     return {};
 }
 
-Result<> Machine::send(const std::string& uri, bool wait) {
+Result<> Machine::send(const std::string& uri, Ended ended) {
     if (awaited_) {
         return fail("the machine has not come yet itself");
     }
@@ -75,19 +75,18 @@ Result<> Machine::send(const std::string& uri, bool wait) {
             loop_.hold_timers(true);
             done =
                 migration_->send(std::move(*channel), {saved_->facts(), std::move(*parts), saved_->memory()},
-                                 [this, ran](const Result<>& how) { sent(how, ran); });
+                                 [this, ran, ended = std::move(ended)](const Result<>& how) {
+                                     sent(how, ran);
+                                     if (ended) {
+                                         ended(how);
+                                     }
+                                 });
         }
     }
     if (!done) {
         sent(done, ran);
-        return done;
     }
-    if (wait) {
-        migration_->wait();
-        const MigrationInfo info = migration_->info();
-        return info.error.empty() ? Result<>() : fail(info.error);
-    }
-    return {};
+    return done;
 }
 
 // Or it was not: then it goes on.

@@ -153,12 +153,6 @@ void Migration::finish() {
                                             : MigrationInfo::Status::failed);
 }
 
-void Migration::wait() {
-    if (under_way()) {
-        finish();
-    }
-}
-
 void Migration::cancel() {
     if (under_way()) {
         progress_.cancelled = true;

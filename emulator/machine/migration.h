@@ -39,8 +39,6 @@ class Migration {
                   std::function<void(const Result<>&)> ended);
     Result<> receive(std::unique_ptr<backend::Channel> channel, saved::Expected expected,
                      std::function<Result<>(Result<saved::StagedMachine>)> ended);
-    // Returns when what is under way is over and `ended` has been called.
-    void wait();
     void cancel();
     // The same, and nobody is told of its end, which is there when this returns.
     void abandon();

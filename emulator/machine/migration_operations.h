@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/error.h"
@@ -28,10 +29,14 @@ class MigrationOperations {
   public:
     virtual ~MigrationOperations() = default;
 
-    // Stops the machine and sends all of it to where `uri` says (emulator/backend/stream/channel.h), on a thread of its own. `wait`: it is
-    // over when this returns, and fails if it has failed. Else listeners are told. Then the machine stays stopped; where it was not sent
-    // it goes on, if it ran before. Fails at once, and stops nothing, where the machine cannot be saved or the channel not opened.
-    virtual Result<> send(const std::string& uri, bool wait) = 0;
+    // How it ended; on the main loop's thread.
+    using Ended = std::function<void(const Result<>& how)>;
+
+    // Stops the machine and begins to send all of it to where `uri` says (emulator/backend/stream/channel.h), on a thread of its own.
+    // When that is over, listeners and `ended`, if it is not empty, are told. Then the machine stays stopped; where it was not sent
+    // it goes on, if it ran before. Fails at once, stops nothing, and does not call `ended`, where the machine cannot be saved or the
+    // channel not opened. Nor is `ended` called where the machine ends before.
+    virtual Result<> send(const std::string& uri, Ended ended) = 0;
     // For a machine that was made to wait for it (-incoming defer).
     virtual Result<> receive(const std::string& uri) = 0;
     // Of send(). Nothing where there is none; what it ends is told to listeners.

@@ -214,8 +214,7 @@ def shell(world):
     file = world.folder / "saved"
     machine.monitor("stop")
     machine.type("echo t$((2+3))")  # 15 characters: the serial port has room for them
-    answer = machine.monitor("migrate exec:gzip>%s" % file)
-    equal("migrate", answer, "")
+    machine.send("exec:gzip>%s" % file)
     machine.quit()
     check("the file", file.read_bytes()[:2] == b"\x1f\x8b", file.read_bytes()[:8])
 
@@ -275,14 +274,16 @@ def refusals(world):
     nowhere = world.folder / "nowhere/file"
     check("a file that cannot be made", "No such file" in machine.error("migrate", uri="file:%s" % nowhere), "")
     check("no URI", "is none of file:PATH" in machine.error("migrate", uri="carrier:pigeon"), "")
-    check("a command that fails", "ended with status 3" in machine.monitor("migrate \"exec:cat >/dev/null; exit 3\""), machine.text)
+    machine.qmp("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+    check("without -d", "as with -d" in machine.monitor("migrate \"exec:cat >/dev/null; exit 3\""), machine.text)
+    machine.event("MIGRATION", status="failed")
+    check("a command that fails", "ended with status 3" in machine.monitor("info migrate"), machine.text)
     equal("status", machine.status(), RUNNING)
     check("a capability", "is not there" in machine.error(
         "migrate-set-capabilities", capabilities=[{"capability": "postcopy-ram", "state": True}]), "")
     check("migrate-incoming", "no machine is awaited" in machine.error("migrate-incoming", uri="file:x"), "")
     check("savevm", "no disk is there" in machine.monitor("savevm a"), machine.monitor("savevm a"))
     # Somebody who does not read: it can be cancelled, and goes on.
-    machine.qmp("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
     machine.qmp("migrate", uri="exec:exec sleep 100000")
     check("cont", "is being sent" in machine.error("cont"), "")
     check("a second one", "already" in machine.error("migrate", uri="file:x"), "")

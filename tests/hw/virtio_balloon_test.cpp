@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <functional>
+
 #include "tests/hw/virtio_driver.h"
 
 namespace weft::hw {
@@ -10,6 +12,13 @@ namespace {
 
 struct Operator : test::FakeControl {
     Balloon* balloon = nullptr;
+    std::function<void()> meanwhile;  // what another vCPU does while the device complains
+    void guest_error(const char* message) override {
+        test::FakeControl::guest_error(message);
+        if (meanwhile) {
+            meanwhile();
+        }
+    }
     int changes = 0;
     void set_balloon(Balloon* to) override { balloon = to; }
     void balloon_changed() override { ++changes; }
@@ -104,6 +113,19 @@ TEST_CASE_METHOD(Ballooned, "pages that are given back go to the host, and read 
     CHECK(!needs_reset());
 }
 
+TEST_CASE_METHOD(Ballooned, "pages that are taken again keep what is in them") {
+    constexpr unsigned kDeflate = 1;
+    start();
+    set_up_queue(kDeflate);
+    fill(100);
+    give({number(100), 3}, kDeflate);
+    CHECK(used() == std::vector<Used>{{0, 0}});
+    CHECK(irq());
+    CHECK(load_bytes(test::kGuestRam + 100 * kPage, kPage) == std::vector<uint8_t>(kPage, 0xa5));
+    CHECK(operators.errors.empty());
+    CHECK(!needs_reset());
+}
+
 TEST_CASE_METHOD(Ballooned, "what a driver may not ask for") {
     start();
     descriptor(kDescriptors, 0, 0x1000, 4, 0);
@@ -125,6 +147,37 @@ TEST_CASE_METHOD(Ballooned, "what a driver may not ask for") {
     notify();
     CHECK(used() == std::vector<Used>{{0, 0}});
     CHECK(load<uint8_t>(test::kGuestRam + 100 * kPage) == 0xa5);
+}
+
+TEST_CASE_METHOD(Ballooned, "a vCPU is not kept by a queue that others fill") {
+    constexpr unsigned kMore = 1000;
+    start();
+    unsigned added = 0;
+    operators.meanwhile = [&] {
+        if (added < kMore) {
+            ++added;
+            offer(0);
+        }
+    };
+    give({3});  // no page of the guest's
+    CHECK(operators.errors.size() == VirtioBalloon::kQueueSize);
+    CHECK(irq());
+    // It goes on by itself, in turns that end.
+    size_t turns = 0;
+    for (size_t before = 0; before != operators.errors.size(); ++turns) {
+        before = operators.errors.size();
+        operators.advance(VirtioBalloon::kRetryNs);
+        CHECK(operators.errors.size() - before <= VirtioBalloon::kQueueSize);
+    }
+    CHECK(operators.errors.size() == kMore + 1);
+    CHECK(turns == (kMore + 1 + VirtioBalloon::kQueueSize - 1) / VirtioBalloon::kQueueSize);
+    CHECK(!needs_reset());
+    // Nothing is left of it when the device goes.
+    operators.meanwhile = [&] { offer(0); };
+    give({3});
+    slot.reset();
+    operators.meanwhile = {};
+    operators.advance(10 * VirtioBalloon::kRetryNs);
 }
 
 }  // namespace

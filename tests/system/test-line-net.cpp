@@ -344,4 +344,30 @@ TEST_CASE("a TAP device, by its name and by a descriptor", "[line-net]") {
           "TAP device 'wefttest0': Device or resource busy");
 }
 
+TEST_CASE("a line that is not to receive is not woken by what came, nor by the other end's going",
+          "[line-net]") {
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+        CAPTURE(type);
+        int ends[2];
+        REQUIRE(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) == 0);
+        UniqueFd other(ends[1]);
+        const NetAddress given{.kind = Kind::descriptor, .descriptor = ends[0]};
+        const auto line = open_line({.remote = given, .local = given});
+        REQUIRE(line);
+        const auto wakes = [&](bool receives) {
+            std::vector<pollfd> descriptors;
+            static_cast<void>((*line)->wait_for(descriptors, receives));
+            return poll(descriptors.data(), descriptors.size(), 0) > 0;
+        };
+        CHECK(!wakes(true));
+        const Bytes sent = frame(1);
+        REQUIRE(write(other.get(), sent.data(), sent.size()) > 0);
+        CHECK(!wakes(false));
+        CHECK(wakes(true));
+        other.reset();
+        CHECK(!wakes(false));
+        CHECK(wakes(true));
+    }
+}
+
 }  // namespace weft::backend

@@ -62,7 +62,7 @@ class DatagramLine final : public FrameLine {
 
     int wait_for(std::vector<pollfd>& descriptors, bool receives) override {
         const int events = (receives ? POLLIN : 0) | (waits_ ? POLLOUT : 0);
-        descriptors.push_back({fd_.get(), static_cast<short>(events), 0});
+        wait_for_events(descriptors, fd_.get(), events);
         return -1;
     }
 

@@ -29,6 +29,14 @@ class FrameLine {
     virtual int wait_for(std::vector<pollfd>& descriptors, bool receives) = 0;
 };
 
+// A descriptor that is waited for. Where nothing of it is wanted now it is left out: poll(2) would tell of errors and of the other end's
+// going all the same, at once and again and again.
+inline void wait_for_events(std::vector<pollfd>& descriptors, int fd, int events) {
+    if (events != 0) {
+        descriptors.push_back({fd, static_cast<short>(events), 0});
+    }
+}
+
 // Opens what the configuration names. Errors say what was written.
 Result<std::unique_ptr<FrameLine>> open_line(const LineNetConfig& config);
 

@@ -80,7 +80,7 @@ class StreamLine final : public FrameLine {
         if (peer_) {
             const bool sends = connecting_ || !sent_.empty();
             const int events = (receives && !connecting_ ? POLLIN : 0) | (sends ? POLLOUT : 0);
-            descriptors.push_back({peer_.get(), static_cast<short>(events), 0});
+            wait_for_events(descriptors, peer_.get(), events);
         } else if (listener_) {
             descriptors.push_back({listener_.get(), POLLIN, 0});
         } else if (reconnect_ms_ != 0) {

@@ -151,8 +151,10 @@ Result<std::unique_ptr<Channel>> Channel::open(const std::string& uri, bool outp
 }
 
 Result<> Channel::open_file(const std::string& path, bool output) {
-    fd_.reset(::open(path.c_str(), (output ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY) | O_CLOEXEC, 0600));
-    file_ = true;
+    // A FIFO without another end does not hold up whoever asks.
+    constexpr int kFlags = O_CLOEXEC | O_NONBLOCK;
+    fd_.reset(::open(path.c_str(), (output ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY) | kFlags, 0600));
+    kind_ = Kind::own;
     return fd_ ? Result<>() : fail_errno("it cannot be opened");
 }
 
@@ -196,7 +198,10 @@ Result<> Channel::open_number(const std::string& number) {
         return fail(fmt::format("{} is no descriptor that is open", *fd));
     }
     struct stat info{};
-    file_ = fstat(fd_.get(), &info) == 0 && S_ISREG(info.st_mode);
+    if (fstat(fd_.get(), &info) != 0) {
+        return fail_errno("it cannot be asked what it is");
+    }
+    kind_ = S_ISREG(info.st_mode) ? Kind::own : S_ISSOCK(info.st_mode) ? Kind::shared_socket : Kind::shared;
     return {};
 }
 
@@ -226,12 +231,26 @@ Result<> Channel::accept_peer() {
     return {};
 }
 
+// As much as there is room for now. What others use may block when it is written to: a pipe that is ready has room for PIPE_BUF bytes
+// (pipe(7)), and a socket can be asked not to.
+ssize_t Channel::write_some(std::span<const uint8_t> bytes) {
+    switch (kind_) {
+        case Kind::own:
+            return ::write(fd_.get(), bytes.data(), std::min(bytes.size(), kPiece));
+        case Kind::shared:
+            return ::write(fd_.get(), bytes.data(), std::min<size_t>(bytes.size(), PIPE_BUF));
+        case Kind::shared_socket:
+            break;
+    }
+    return ::send(fd_.get(), bytes.data(), std::min(bytes.size(), kPiece), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 Result<> Channel::write(std::span<const uint8_t> bytes) {
     while (!bytes.empty()) {
         if (Result<> ready = await(fd_.get(), POLLOUT); !ready) {
             return ready;
         }
-        const ssize_t written = ::write(fd_.get(), bytes.data(), std::min(bytes.size(), kPiece));
+        const ssize_t written = write_some(bytes);
         if (written >= 0) {
             bytes = bytes.subspan(static_cast<size_t>(written));
         } else if (errno != EINTR && errno != EAGAIN) {
@@ -291,7 +310,7 @@ Channel::~Channel() {
 }
 
 Result<> Channel::finish() {
-    if (file_ && fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) {
+    if (fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) {  // of what can be synchronized
         return fail_errno(name_);
     }
     fd_.reset();

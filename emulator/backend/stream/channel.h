@@ -49,6 +49,7 @@ class Channel {
     Result<> open_socket(const std::string& kind, const std::string& address, bool output);
     Result<> open_number(const std::string& number);
     Result<> accept_peer();
+    ssize_t write_some(std::span<const uint8_t> bytes);
     // Until the descriptor is ready; fails where it was cancelled.
     Result<> await(int fd, short events);
     Result<> wait_for_command();
@@ -57,8 +58,9 @@ class Channel {
     const EventFd cancelled_;
     UniqueFd listener_;  // until there is a peer
     UniqueFd fd_;
-    bool file_ = false;
-    pid_t command_ = 0;  // 0: none, or waited for
+    enum class Kind : uint8_t { own, shared, shared_socket };
+    Kind kind_ = Kind::own;  // own: writing to it does not block, once it is ready
+    pid_t command_ = 0;      // 0: none, or waited for
 };
 
 }  // namespace weft::backend

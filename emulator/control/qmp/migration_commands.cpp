@@ -38,7 +38,7 @@ Answer migrate(Subject& subject, const Json& arguments) {
     UniqueFd taken;
     const std::string uri =
         resolve_channel(subject.facts.descriptors, arguments["uri"].get<std::string>(), taken);
-    return done((*migrations)->send(uri, false));
+    return done((*migrations)->send(uri, {}));
 }
 
 Answer migrate_cancel(Subject& subject, const Json&) {

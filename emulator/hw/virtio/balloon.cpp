@@ -23,7 +23,10 @@ constexpr uint64_t kMaxChain = 64 << 10;
 
 VirtioBalloon::VirtioBalloon(MachineControl& control) : control_(control) { control_.set_balloon(this); }
 
-VirtioBalloon::~VirtioBalloon() { control_.set_balloon(nullptr); }
+VirtioBalloon::~VirtioBalloon() {
+    control_.set_timer(UINT64_MAX, nullptr, this);
+    control_.set_balloon(nullptr);
+}
 
 void VirtioBalloon::attach(VirtioTransport& transport) { transport_ = &transport; }
 
@@ -65,8 +68,13 @@ void VirtioBalloon::ask_for(uint32_t pages) {
 
 void VirtioBalloon::notify(unsigned index) {
     Virtqueue& queue = transport_->queue(index);
-    bool answered = false;
+    unsigned answered = 0;
     while (transport_->running() && queue.ready()) {
+        // Other vCPUs may add to it meanwhile, and the one that notified has to come back to its loop.
+        if (answered == kQueueSize) {
+            go_on_later();
+            break;
+        }
         const auto chain = queue.pop(transport_->dma());
         if (!chain) {
             transport_->failure(chain.error().message());
@@ -91,11 +99,29 @@ void VirtioBalloon::notify(unsigned index) {
             transport_->failure(pushed.error().message());
             return;
         }
-        answered = true;
+        ++answered;
     }
-    if (answered) {
+    if (answered != 0) {
         transport_->used(queue);
     }
+}
+
+void VirtioBalloon::go_on_later() {
+    if (goes_on_) {
+        return;
+    }
+    goes_on_ = true;
+    control_.set_timer(
+        control_.now_ns() + kRetryNs,
+        [](void* opaque) {
+            auto* self = static_cast<VirtioBalloon*>(opaque);
+            const MutexLock lock(self->transport_->mutex());
+            self->goes_on_ = false;
+            for (unsigned index = 0; index < self->queue_count(); ++index) {
+                self->notify(index);
+            }
+        },
+        this);
 }
 
 // 5.5.6: an array of le32, the numbers of pages.

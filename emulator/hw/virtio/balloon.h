@@ -18,6 +18,8 @@ class VirtioBalloon final : public VirtioDevice, private Balloon {
     static constexpr uint32_t kId = 5;
     static constexpr uint16_t kQueueSize = 128;
     static constexpr uint64_t kPageSize = 4096;
+    // When it goes on with a queue that is never empty.
+    static constexpr uint64_t kRetryNs = 1'000'000;
 
     // `control` outlives the device.
     explicit VirtioBalloon(MachineControl& control);
@@ -41,10 +43,12 @@ class VirtioBalloon final : public VirtioDevice, private Balloon {
     uint32_t pages() override { return actual_.load(std::memory_order_relaxed); }
 
     bool take(const VirtioChain& chain);
+    void go_on_later();
 
     MachineControl& control_;
     VirtioTransport* transport_ = nullptr;
-    uint32_t wanted_ = 0;  // under the transport's lock
+    uint32_t wanted_ = 0;   // under the transport's lock
+    bool goes_on_ = false;  // the same: a timer is set
     // Written under the transport's lock; the operator reads it alone. Relaxed: it stands for itself.
     std::atomic<uint32_t> actual_{0};
 };
