@@ -442,46 +442,6 @@ def mapped_view(path, facts):
     return (*numbers, facts.st_mode, facts.st_nlink)
 
 
-PERF_SCRIPT = """$1/perf-check
-"""
-
-
-def perf(counts, accel="tcg"):
-    """Linux' driver of SBI's counters finds those of the device tree and samples by their interrupts; without Sscofpmf it says that
-    it cannot. `counts` is what the guest finds of its event of instructions: they are counted, or time is."""
-
-    def prepare(folder):
-        folder = pathlib.Path(folder)
-        (folder / "run").write_text(PERF_SCRIPT)
-        shutil.copy(os.environ["WEFT_PERF_CHECK"], folder / "perf-check")
-        return ("-fsdev", "local,id=f0,path=%s,security_model=none" % folder, "-device", "virtio-9p-pci,fsdev=f0,mount_tag=share")
-
-    def case(emulator, modules, guest):
-        with tempfile.TemporaryDirectory() as folder:
-            run = Run(emulator, modules, guest, accel, 1, "weft.share=msize=262144", ("-cpu", "max", *prepare(folder)))
-            yield run
-            run.ended()
-            # mcycle, minstret and the 16 of the model's mask.
-            if not any(re.search(r"riscv-pmu-sbi: \d+ firmware and 18 hardware counters", line) for line in run.lines):
-                raise Failure("the driver does not have the counters")
-            if any("sampling/filtering is not" in line for line in run.lines):
-                raise Failure("the driver does not sample")
-            for name in ("cycles=ok", "instructions=ok", "counted=" + counts, "samples-cycles=ok", "samples-instructions=ok"):
-                run.has("WEFT perf " + name)
-            # Without the extension.
-            run = Run(emulator, modules, guest, accel, 1, "weft.share=msize=262144",
-                      ("-cpu", "max,sscofpmf=off,pmu-num=2", *prepare(folder)))
-            yield run
-            run.ended()
-            if not any(re.search(r"riscv-pmu-sbi: \d+ firmware and 4 hardware counters", line) for line in run.lines):
-                raise Failure("the driver does not have the counters")
-            if not any("sampling/filtering is not" in line for line in run.lines):
-                raise Failure("the driver samples without an interrupt")
-            run.has("WEFT perf cycles=ok")
-
-    return case
-
-
 def share(model="none", device="virtio-9p-pci", options="msize=262144", accel="tcg"):
     """A guest runs a program out of a shared folder, in that folder; both are looked at from here, and the same is done on QEMU."""
 
@@ -762,8 +722,6 @@ CASES = {
     "share": share(),
     "share-mmio": share(device="virtio-9p-device", options="msize=8192,cache=mmap"),
     "share-mapped": share(model="mapped-xattr"),
-    "perf": perf("time"),
-    "perf-insn": perf("instructions", accel="tcg,thread=single,clock=insn"),
     "share-insn": share(accel="tcg,thread=single,clock=insn"),
     "console": console_ports,
     "reboot": reboots,

@@ -233,7 +233,23 @@ TEST_CASE("-cpu: a model and what it is to have") {
     CHECK_FALSE(kMax.extensions.has(Extension::smdbltrp));
     // As test suites of the privileged architecture start it.
     CHECK(parsed("max,pmu-mask=0xfffffff8,smdbltrp=true,ssdbltrp=true").extensions.has(Extension::smdbltrp));
-
+    // Profiles as properties.
+    CHECK(parsed("rv64i,rva22s64=on").extensions == kRva22s64.extensions);
+    CHECK(parsed("rv64i,rva22u64=true").extensions == kRva22u64.extensions);
+    CHECK(parsed("rv64i,rva22u64=on,rva22s64=on").extensions == kRva22s64.extensions);
+    CHECK(parsed("rva22u64,rva22s64=on").extensions == kRva22s64.extensions);
+    CHECK_FALSE(parsed("rv64i").extensions.has_any(
+        {Extension::m, Extension::a, Extension::f, Extension::c, Extension::s, Extension::zifencei}));
+    CHECK(parsed("rv64i,m=on").extensions.has(Extension::zmmul));
+    CHECK(
+        parsed("rv64,rva22s64=on").extensions.has_all({Extension::zfa, Extension::svadu, Extension::svade}));
+    // Of the schemes Sv39, or what is asked for wherever it stands.
+    CHECK(mmu_type(parsed("rv64,rva22s64=on")) == std::string("riscv,sv39"));
+    CHECK(mmu_type(parsed("rv64,rva22s64=on,sv57=on")) == std::string("riscv,sv57"));
+    CHECK(mmu_type(parsed("rv64,sv48=on,rva22s64=on")) == std::string("riscv,sv48"));
+    CHECK(mmu_type(parsed("rv64,rva22u64=on")) == std::string("riscv,sv57"));
+    CHECK_FALSE(parsed("rv64i,rva22s64=on,zfhmin=off").extensions.has(Extension::zfhmin));
+    CHECK(parsed("rv64i,zfhmin=off,rva22s64=on").extensions.has(Extension::zfhmin));
     // What QEMU's users turn off, or leave on.
     CHECK(parsed("rv64,v=false,h=off,sdtrig=off,mmu=true,pmp=on").extensions == kRv64.extensions);
 }
@@ -259,6 +275,14 @@ TEST_CASE("-cpu: what cannot be is said in one line") {
     CHECK(refused("rv64,sv57=on,sv48=off") == "property 'sv57' needs 'sv48', which is off");
     CHECK(refused("rv64,b=on,zbs=off") == "property 'b' needs 'zbs', which is off");
     CHECK(refused("zba=on") == "the model's name comes first");
+    CHECK(refused("rv64i,rva23s64=on") ==
+          "profile 'rva23s64' cannot be had: it has the vector and the hypervisor extension, which weft does "
+          "not "
+          "have");
+    CHECK(refused("rv64,rva22u64=off") ==
+          "property 'rva22u64' can only be on: what else goes with a profile is not said");
+    CHECK(refused("rv64,rva22u64=1") == "property 'rva22u64' is 'on' or 'off', not '1'");
+    CHECK(refused("rv64i,rva22s64=on,s=off,svinval=on") == "property 'svinval' needs 's', which is off");
     CHECK(refused("rva23s64") ==
           "CPU 'rva23s64' cannot be had: it has the vector and the hypervisor extension, which weft does not "
           "have");

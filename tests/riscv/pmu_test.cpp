@@ -119,6 +119,20 @@ TEST_CASE("a return from a trap is counted in the mode that it was executed in",
     }
 }
 
+TEST_CASE("a clock that stands still takes nothing away from a counter", "[pmu]") {
+    FakeHart fake;
+    State& state = fake.state();
+    fake.csr_write(kEvent, kPmuEventInstructions | kMinh);
+    state.mstatus = 0;
+    return_from_machine(state);
+    record_exception(state, Exception::ecall_user, 0);
+    deliver(&state);
+    CHECK(fake.csr_read(kCounter) == 0);
+    fake.now += 10;
+    CHECK(fake.csr_read(kCounter) == 0);
+    CHECK(fake.csr_read(kEvent) == (kPmuEventInstructions | kMinh));
+}
+
 TEST_CASE("a return from a trap may be what a counter overflows by", "[pmu]") {
     FakeHart fake;
     State& state = fake.state();

@@ -201,9 +201,9 @@ TEST_CASE("files for RAM are made, used, or left as they are", "[options]") {
     }
     CHECK(refusal(options(dir.file("no/such"))) ==
           "-object: 'm': cannot open '" + dir.file("no/such") + "': No such file or directory");
-    const std::string text = dir.file("no/such");
-    CHECK(refusal(good({"-mem-path", text.c_str()})) ==
-          "-mem-path: cannot open '" + text + "': No such file or directory");
+    const std::string nowhere = dir.file("no/such");
+    CHECK(refusal(good({"-mem-path", nowhere.c_str()})) ==
+          "-mem-path: cannot open '" + nowhere + "': No such file or directory");
     // The second one fails: what was made for the first one goes.
     const std::string first = "memory-backend-file,id=a,size=1M,mem-path=" + dir.file("first");
     const std::string second = "memory-backend-file,id=b,size=1M,mem-path=" + small;

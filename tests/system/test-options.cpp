@@ -36,7 +36,7 @@ TEST_CASE("options take one dash, two, a separate value or one after '='", "[opt
 }
 
 TEST_CASE("-icount is properties of each accelerator", "[options]") {
-    const auto all = [](const AccelChoice& accel) {
+    const auto all = [](const loader::AccelChoice& accel) {
         std::string text;
         for (const KeyValue& property : accel.properties) {
             text += (text.empty() ? "" : ",") + property.key + "=" + property.value.value_or("(none)");

@@ -58,7 +58,8 @@ TEST_CASE("bits follow the model") {
     }
     // RVA22U64's own: Zfhmin.
     CHECK((value(4, {riscv::kRva22u64, 0, 0}) & uint64_t{1} << 28) != 0);
-    CHECK((value(4, {riscv::kMax, 0, 0}) & (uint64_t{1} << 27 | uint64_t{1} << 34 | uint64_t{1} << 49 | uint64_t{1} << 58)) ==
+    CHECK((value(4, {riscv::kMax, 0, 0}) &
+           (uint64_t{1} << 27 | uint64_t{1} << 34 | uint64_t{1} << 49 | uint64_t{1} << 58)) ==
           (uint64_t{1} << 27 | uint64_t{1} << 34 | uint64_t{1} << 49 | uint64_t{1} << 58));
     constexpr uint64_t kCiphers = uint64_t{31} << 11;  // Zknd, Zkne, Zknh, Zksed, Zksh
     CHECK((value(4, {riscv::kMax, 0, 0}) & kCiphers) == kCiphers);

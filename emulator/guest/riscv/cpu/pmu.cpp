@@ -81,8 +81,12 @@ uint32_t pmu_counters(const State& state) { return kFixed | state.model->pmu_mas
 
 uint64_t pmu_count(const State& state, unsigned n) {
     const PmuCounter& counter = state.counters[n];
-    return is_set(state.counters_running, n) ? counter.value + (happened(state, n) - counter.since)
-                                             : counter.value;
+    if (!is_set(state.counters_running, n)) {
+        return counter.value;
+    }
+    // Its beginning may lie ahead by the instruction that is retiring, or what takes its place where time is counted.
+    const auto since = static_cast<int64_t>(happened(state, n) - counter.since);
+    return counter.value + static_cast<uint64_t>(std::max(since, int64_t{0}));
 }
 
 void pmu_set_count(State& state, unsigned n, uint64_t value) {

@@ -14,7 +14,10 @@ namespace weft::riscv {
 
 namespace {
 
-constexpr CpuModel kModels[] = {kRv64, kMax, kRva22s64, kRva22u64};
+// What a hart cannot be without: for those who say what else it has, by extensions or by a profile.
+constexpr CpuModel kRv64i = detail::make_model("rv64i", {{Extension::i, Extension::zicsr, Extension::u}});
+
+constexpr CpuModel kModels[] = {kRv64, kMax, kRv64i, kRva22s64, kRva22u64};
 
 constexpr bool all_can_be() {
     for (const CpuModel& model : kModels) {
@@ -27,7 +30,11 @@ constexpr bool all_can_be() {
 }
 static_assert(all_can_be(), "a model's extensions have all that they ask for");
 
-// Models that are known and cannot be had.
+// Profiles that any model can be given, as properties. One with S mode leaves of the translation schemes Sv39, unless larger ones are
+// asked for by their names.
+constexpr const CpuModel* kProfiles[] = {&kRva22s64, &kRva22u64};
+
+// Models, and profiles, that are known and cannot be had.
 struct AbsentModel {
     std::string_view name;
     std::string_view reason;
@@ -94,6 +101,17 @@ const ExtensionDesc* find_property(std::string_view name) {
     return found == kExtensions.end() || found->naming == Naming::derived ? nullptr : found;
 }
 
+const CpuModel* find_profile(std::string_view name) {
+    const auto* const found =
+        std::ranges::find(kProfiles, name, [](const CpuModel* profile) { return profile->name; });
+    return found == std::end(kProfiles) ? nullptr : *found;
+}
+
+const AbsentModel* find_absent(std::string_view name) {
+    const auto* const found = std::ranges::find(kAbsentModels, name, &AbsentModel::name);
+    return found == std::end(kAbsentModels) ? nullptr : found;
+}
+
 class Builder {
   public:
     explicit Builder(const CpuModel& base) : model_(base) {}
@@ -103,7 +121,12 @@ class Builder {
             return set_counters(item);
         }
         const ExtensionDesc* const extension = find_property(item.key);
-        if (extension == nullptr && std::ranges::find(kAlwaysOff, item.key) == std::end(kAlwaysOff)) {
+        const CpuModel* const profile = find_profile(item.key);
+        if (const AbsentModel* const absent = find_absent(item.key)) {
+            return fail(fmt::format("profile {} cannot be had: {}", in_quotes(absent->name), absent->reason));
+        }
+        if (extension == nullptr && profile == nullptr &&
+            std::ranges::find(kAlwaysOff, item.key) == std::end(kAlwaysOff)) {
             return fail(
                 fmt::format("CPU {} has no property {}", in_quotes(model_.name), in_quotes(item.key)));
         }
@@ -116,6 +139,9 @@ class Builder {
         const bool on = *parsed;
         if (extension != nullptr) {
             return set(*extension, on);
+        }
+        if (profile != nullptr) {
+            return set_profile(*profile, on);
         }
         if (on) {
             return fail(
@@ -157,6 +183,20 @@ class Builder {
         return {};
     }
 
+    Result<> set_profile(const CpuModel& profile, bool on) {
+        if (!on) {
+            return fail(fmt::format("property {} can only be on: what else goes with a profile is not said",
+                                    in_quotes(profile.name)));
+        }
+        for (const ExtensionDesc& extension : kExtensions) {
+            if (profile.extensions.has(extension.id)) {
+                profile_.add(extension.id);
+                off_.remove(extension.id);
+            }
+        }
+        return {};
+    }
+
     Result<> set(const ExtensionDesc& extension, bool on) {
         if (!on && kRequired.has(extension.id)) {
             return fail(fmt::format("property {} cannot be off: weft has no CPU without it",
@@ -164,17 +204,22 @@ class Builder {
         }
         (on ? on_ : off_).add(extension.id);
         (on ? off_ : on_).remove(extension.id);
+        profile_.remove(extension.id);
         return {};
     }
 
     // The model's extensions and those that were turned on, without those that were turned off and what goes with them. What
     // follows from others is left out: it comes again where it still does.
     ExtensionSet wished() const {
+        constexpr ExtensionSet kLarger = {Extension::sv48, Extension::sv57};
         ExtensionSet wished = on_;
         for (const ExtensionDesc& extension : kExtensions) {
             const bool follows =
                 std::ranges::find(kDerivations, extension.id, &Derivation::extension) != kDerivations.end();
-            if (model_.extensions.has(extension.id) && !follows && !goes(extension.id)) {
+            const bool is_there =
+                profile_.has(extension.id) || (model_.extensions.has(extension.id) &&
+                                               !(profile_.has(Extension::s) && kLarger.has(extension.id)));
+            if (is_there && !follows && !goes(extension.id)) {
                 wished.add(extension.id);
             }
         }
@@ -189,6 +234,7 @@ class Builder {
     }
 
     CpuModel model_;
+    ExtensionSet profile_;  // of profiles that were asked for
     ExtensionSet on_;
     ExtensionSet off_;
 };
@@ -207,10 +253,8 @@ Result<CpuModel> parse_cpu_model(std::string_view text) {
     }
     const auto* const model = std::ranges::find(kModels, *list->head, &CpuModel::name);
     if (model == std::end(kModels)) {
-        for (const AbsentModel& absent : kAbsentModels) {
-            if (*list->head == absent.name) {
-                return fail(fmt::format("CPU {} cannot be had: {}", in_quotes(absent.name), absent.reason));
-            }
+        if (const AbsentModel* const absent = find_absent(*list->head)) {
+            return fail(fmt::format("CPU {} cannot be had: {}", in_quotes(absent->name), absent->reason));
         }
         return fail(fmt::format("unknown CPU {} ('help' lists them)", in_quotes(*list->head)));
     }
