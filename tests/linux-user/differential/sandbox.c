@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,8 @@ int main(int argc, char** argv) {
     }
     close(ready[0]), close(ready[1]), close(mapped[0]), close(mapped[1]);
     waitpid(mapper, NULL, 0);
+    // Whoever waits for this ends: so does all of it. Another user forgets what was asked before.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const pid_t init = fork();
     if (init != 0) {
         int status = 0;
