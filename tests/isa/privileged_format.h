@@ -65,6 +65,7 @@ enum OpFlag : uint64_t {
     op_timer_pending = 2,  // with MTIP pending and enabled, for WFI
     op_hides_status = 4,   // mstatus at the end is not compared
     op_hides_tval = 8,
+    op_fence_behind = 16,  // SFENCE.VMA when it has ended, for it may leave old translations in TLBs
 };
 
 // At kProgramBase; the operations follow.

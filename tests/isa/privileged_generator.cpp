@@ -194,8 +194,10 @@ class Generator {
             keep_csr();
         } else if (kind < 45) {
             try_csr();
-        } else if (kind < 86) {
+        } else if (kind < 82) {
             access();
+        } else if (kind < 86) {
+            change_page();
         } else if (kind < 92) {
             insn();
         } else if (kind < 95) {
@@ -388,6 +390,37 @@ class Generator {
         } else if (as_others && one_in(16)) {
             op.satp = (op.satp & ~((uint64_t{1} << 44) - 1)) | random_frame(random_);
         }
+    }
+
+    // Of a page that was accessed, followed by a fence for it alone, and accessed again.
+    void change_page() {
+        constexpr uint32_t kMstatus = 0x300;
+        const uint32_t again = one_in(2) ? ld(kA0, kA4, 0) : sd(kA0, kA4, 0);
+        std::vector<uint32_t> code = {csrrs(0, kMstatus, kA5), ld(kA3, kA4, 0), csrrc(0, kMstatus, kA5),
+                                      sd(kA2, kA1, 0)};
+        if (one_in(2)) {
+            code.push_back(kSfenceVma | kA4 << 15);
+        } else {
+            code.insert(code.end(), {kSfenceWInval, kSinvalVma | kA4 << 15, kSfenceInvalIr});
+        }
+        code.insert(code.end(), {csrrs(0, kMstatus, kA5), again});
+        PrivilegedCase& added = add_setting("", code);
+        PrivilegedOp& op = added.op;
+        op.flags |= isa::op_fence_behind;
+        op.status = (op.status & ~(uint64_t{3} << kStatusMppShift)) | random_.below(2) << kStatusMppShift;
+        while (op.satp == 0) {
+            op.satp = random_satp();
+        }
+        constexpr uint64_t kLargest = 16;
+        op.a[4] = random_virtual_address(random_, op.satp >> 60, kind_) & ~(kLargest - 1);
+        op.a[0] = random_data(random_);
+        op.a[5] = kStatusMprv;
+        const TableEntry entry = random_page_entry(random_, kind_, op.a[4] >> 12 & 511);
+        op.a[1] = isa::table_address(entry.table) + 8 * entry.index;
+        op.a[2] = entry.value;
+        added.text =
+            fmt::format("{:#x} loaded from, table {} entry {} = {:#x}, {}", op.a[4], entry.table, entry.index,
+                        entry.value, again == sd(kA0, kA4, 0) ? "stored to" : "loaded from");
     }
 
     void insn() {

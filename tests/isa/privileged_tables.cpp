@@ -166,6 +166,12 @@ std::vector<TableEntry> ordinary_entries(Random& random, GuestKind kind) {
     return entries;
 }
 
+TableEntry random_page_entry(Random& random, GuestKind kind, uint64_t index) {
+    TableEntry entry{isa::last + random.below(2), index, random_entry_value(random, 0)};
+    entry.value = restricted(random, kind, entry, 0);
+    return entry;
+}
+
 TableEntry random_entry(Random& random, GuestKind kind) {
     const Level& place = kLevels[random.below(std::size(kLevels))];
     const uint64_t choices = std::size(isa::kIndices) - place.first_index;

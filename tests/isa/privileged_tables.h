@@ -19,6 +19,8 @@ struct TableEntry {
 std::vector<TableEntry> ordinary_entries(test::Random& random, GuestKind kind);
 // Any bits, at a place that the code of S and U mode does not need.
 TableEntry random_entry(test::Random& random, GuestKind kind);
+// The same for a page of 4 KiB, with the index given.
+TableEntry random_page_entry(test::Random& random, GuestKind kind, uint64_t index);
 
 // In an address space of satp.MODE `mode`; seldom one that is not canonical.
 uint64_t random_virtual_address(test::Random& random, uint64_t mode, GuestKind kind);

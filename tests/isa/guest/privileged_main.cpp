@@ -199,6 +199,9 @@ void run(const isa::PrivilegedOp& op, Frame& frame) {
                                 ? op.status
                                 : (op.status & ~(kMachine << kStatusMppShift)) | op.mode << kStatusMppShift;
     run_operation(&frame, status, start_of(op), op.mode);
+    if ((op.flags & isa::op_fence_behind) != 0) {
+        asm volatile("sfence.vma" ::: "memory");
+    }
     if ((op.flags & isa::op_timer_pending) != 0) {
         machine_timer() = compare;
         GUEST_CSR_WRITE(mie, enabled);
