@@ -60,17 +60,16 @@ struct PortBench : PciBench {
     uint64_t slot(unsigned reg) { return config(kPort, express + reg, 2); }
     void set_slot(unsigned reg, uint64_t value) { set_config(kPort, express + reg, value, 2); }
     bool interrupts() { return sink.level(3); }
-};
-
-TEST_CASE_METHOD(PortBench, "a bus master behind a port that is none reaches no memory") {
-    add_port();
-    host.plug("p", {0, 0}, disk_for_port("d"), false);
-    open_windows();
-    write(behind(0x20), kMemory + 0x4000);
-    write(behind(0x24), 0);
-    write(behind(4), 6, 2);
-    const uint64_t bar = kMemory + 0x4000;
-    const auto request = [&](uint64_t sector) {
+    // Of the disk behind the port, where place_disk() puts it.
+    static constexpr uint64_t kDiskBar = kMemory + 0x4000;
+    void place_disk() {
+        write(behind(0x20), kDiskBar);
+        write(behind(0x24), 0);
+        write(behind(4), 6, 2);
+    }
+    // Reads a sector, by a driver that begins anew; whether the disk answers.
+    bool request(uint64_t sector) {
+        constexpr uint64_t bar = kDiskBar;
         write(bar + 0x14, 0, 1);
         write(bar + 0x14, 3, 1);
         write(bar + 0x08, 1, 4);
@@ -110,7 +109,15 @@ TEST_CASE_METHOD(PortBench, "a bus master behind a port that is none reaches no 
         uint8_t result = 0xff;
         REQUIRE(memory.load<uint8_t>(Layout::kData + 0x100, &result) == DeviceStatus::ok);
         return result == 0;
-    };
+    }
+};
+
+TEST_CASE_METHOD(PortBench, "a bus master behind a port that is none reaches no memory") {
+    add_port();
+    host.plug("p", {0, 0}, disk_for_port("d"), false);
+    open_windows();
+    place_disk();
+    constexpr uint64_t bar = kDiskBar;
     CHECK(request(3));
     // The wire is the port's: INTA of slot 0 behind slot 3.
     CHECK(sink.level(3));
@@ -126,9 +133,7 @@ TEST_CASE_METHOD(PortBench, "windows that are closed, and one of the whole space
     add_port();
     host.plug("p", {0, 0}, disk_for_port("d"), false);
     open_windows();
-    write(behind(0x20), kMemory + 0x4000);
-    write(behind(0x24), 0);
-    write(behind(4), 6, 2);
+    place_disk();
     CHECK(read(kMemory + 0x4012, 2) == 1);
     // The limit below the base.
     set_config(kPort, 0x20, 0x40004010);
@@ -218,6 +223,52 @@ TEST_CASE_METHOD(PortBench, "a device comes, and goes when the guest lets it") {
     REQUIRE(host.ask_to_release("d3"));
     CHECK(machine.released == 2);
     CHECK(host.take_released().size() == 1);
+
+    // The one that comes next is not to go: it stays without power.
+    REQUIRE(host.hot_plug("p", disk_for_port("d4")));
+    set_slot(kSlotControl, 0x100);
+    CHECK(answers());
+    set_slot(kSlotControl, 0x700);
+    CHECK(machine.released == 2);
+    CHECK((slot(kSlotStatus) & kPresent) != 0);
+    CHECK(host.device("d4"));
+}
+
+TEST_CASE_METHOD(PortBench, "a device that goes leaves nothing behind") {
+    add_port();
+    host.plug("p", {0, 0}, disk_for_port("d"), false);
+    open_windows();
+    place_disk();
+    const auto wire = [&] { return sink.level(3); };
+    // Its interrupt and its registers, by each way out: no power, no link, a reset of the bus, the button.
+    REQUIRE(request(3));
+    CHECK(wire());
+    set_slot(kSlotControl, 0x400);
+    CHECK(!wire());
+    CHECK(read(kDiskBar + 0x12, 2) == 0xffff);
+    set_slot(kSlotControl, 0);
+    place_disk();
+    REQUIRE(request(4));
+    CHECK(wire());
+    set_slot(kLinkControl, 0x10);
+    CHECK(!wire());
+    set_slot(kLinkControl, 0);
+    place_disk();
+    REQUIRE(request(5));
+    CHECK(wire());
+    set_config(kPort, 0x3e, 0x40, 2);
+    CHECK(!wire());
+    CHECK(!answers());
+    set_config(kPort, 0x3e, 0, 2);
+    place_disk();
+    REQUIRE(request(6));
+    CHECK(wire());
+    REQUIRE(host.ask_to_release("d"));
+    set_slot(kSlotControl, 0x700);
+    CHECK(!wire());
+    CHECK(read(kDiskBar + 0x12, 2) == 0xffff);
+    CHECK(host.take_released().size() == 1);
+    CHECK(!wire());
 }
 
 TEST_CASE_METHOD(PortBench, "a reset keeps the device that was to go, with power") {
@@ -257,6 +308,10 @@ TEST_CASE_METHOD(PortBench, "a port without hot plug, and devices on the host br
           "bus 'p' keeps its device while the machine is there (hotplug=off)");
     set_slot(kSlotControl, 0x700);
     CHECK(answers());
+    // Nor are there events of a slot.
+    set_slot(kLinkControl, 0x10);
+    CHECK(!answers());
+    CHECK(slot(kSlotStatus) == kPresent);
     CHECK(host.ask_to_release("p").error().message() ==
           "the device is on bus 'pcie.0', which devices stay on (they leave a pcie-root-port)");
 }

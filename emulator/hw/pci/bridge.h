@@ -50,7 +50,8 @@ class PciBridge : public PciFunction {
     unsigned secondary() const { return get(pci::kSecondaryBus, 1); }
     // Whether accesses to that bus are the bridge's to hand on, and it can.
     bool hands_on(unsigned bus) const {
-        return secondary() != 0 && bus >= secondary() && bus <= get(pci::kSubordinateBus, 1) && reachable();
+        return secondary() != 0 && bus >= secondary() && bus <= get(pci::kSubordinateBus, 1) && !in_reset_ &&
+               reachable();
     }
 
   protected:

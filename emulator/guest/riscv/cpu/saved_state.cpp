@@ -1,9 +1,11 @@
 #include "emulator/guest/riscv/cpu/saved_state.h"
 
+#include "emulator/guest/riscv/cpu/csr.h"
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "emulator/guest/riscv/cpu/csr_fields.h"
 #include "emulator/guest/riscv/cpu/hart.h"
 #include "emulator/guest/riscv/cpu/pmu.h"
+#include "emulator/guest/riscv/isa/csr_numbers.h"
 
 namespace weft::riscv {
 namespace {
@@ -12,27 +14,45 @@ constexpr uint64_t kAllFpFlags = 0x1f;
 
 struct Csr {
     const char* name;
+    unsigned number;
     uint64_t State::* field;
 };
-// Those that hold any value.
+// Those whose bits each stand for themselves.
 constexpr Csr kCsrs[] = {
-    {"mie", &State::mie},           {"mideleg", &State::mideleg},
-    {"medeleg", &State::medeleg},   {"mtvec", &State::mtvec},
-    {"mepc", &State::mepc},         {"mcause", &State::mcause},
-    {"mtval", &State::mtval},       {"mtval2", &State::mtval2},
-    {"mscratch", &State::mscratch}, {"mcounteren", &State::mcounteren},
-    {"menvcfg", &State::menvcfg},   {"mcountinhibit", &State::mcountinhibit},
-    {"stvec", &State::stvec},       {"sepc", &State::sepc},
-    {"scause", &State::scause},     {"stval", &State::stval},
-    {"sscratch", &State::sscratch}, {"scounteren", &State::scounteren},
-    {"senvcfg", &State::senvcfg},   {"stimecmp", &State::stimecmp},
-    {"mseccfg", &State::mseccfg},
+    {"mie", kCsrMie, &State::mie},
+    {"mideleg", kCsrMideleg, &State::mideleg},
+    {"medeleg", kCsrMedeleg, &State::medeleg},
+    {"mtvec", kCsrMtvec, &State::mtvec},
+    {"mepc", kCsrMepc, &State::mepc},
+    {"mcause", kCsrMcause, &State::mcause},
+    {"mtval", kCsrMtval, &State::mtval},
+    {"mtval2", kCsrMtval2, &State::mtval2},
+    {"mscratch", kCsrMscratch, &State::mscratch},
+    {"mcounteren", kCsrMcounteren, &State::mcounteren},
+    {"menvcfg", kCsrMenvcfg, &State::menvcfg},
+    {"mcountinhibit", kCsrMcountinhibit, &State::mcountinhibit},
+    {"stvec", kCsrStvec, &State::stvec},
+    {"sepc", kCsrSepc, &State::sepc},
+    {"scause", kCsrScause, &State::scause},
+    {"stval", kCsrStval, &State::stval},
+    {"sscratch", kCsrSscratch, &State::sscratch},
+    {"scounteren", kCsrScounteren, &State::scounteren},
+    {"senvcfg", kCsrSenvcfg, &State::senvcfg},
+    {"stimecmp", kCsrStimecmp, &State::stimecmp},
+    {"mseccfg", kCsrMseccfg, &State::mseccfg},
 };
+
+// The bits that a write of the register may set. What the hart has no such register for is there all the same, and was never written.
+uint64_t writable(const State& state, unsigned number) {
+    const CsrDesc* const own = find_csr(number, state.model->extensions);
+    return (own != nullptr ? own : find_csr(number))->writable;
+}
 
 void visit_registers(State& state, StateVisitor& visitor) {
     StateHeader& header = state_header(&state);
     const uint64_t pc = visitor.number("pc", header.pc);
-    visitor.require((pc & 1) == 0, "the pc is odd");
+    const uint64_t unaligned = state.model->extensions.has(Extension::zca) ? 1 : 3;
+    visitor.require((pc & unaligned) == 0, "the pc is not that of an instruction");
     // By number: where each lies in the state is the build's affair.
     std::array<uint64_t, 32> x{};
     for (unsigned n = 0; n < x.size(); ++n) {
@@ -60,7 +80,8 @@ void visit_csrs(State& state, StateVisitor& visitor) {
                         (mstatus & kStatusMpp) != uint64_t{2} << kStatusMppShift,
                     "mstatus has bits that there are not");
     for (const Csr& csr : kCsrs) {
-        visitor.number(csr.name, state.*csr.field);
+        const uint64_t value = visitor.number(csr.name, state.*csr.field);
+        visitor.require((value & ~writable(state, csr.number)) == 0, "a CSR has bits that no write sets");
     }
     const uint64_t satp = visitor.number("satp", state.satp);
     visitor.require(satp_mode_there(state, satp), "satp has a mode that the hart does not");

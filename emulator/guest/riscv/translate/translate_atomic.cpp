@@ -63,8 +63,7 @@ I64 exchange_reserved(Translator& t, const Insn& insn, I64 address, unsigned siz
         return b.atomic_cmpxchg(address, res_value(t), desired, memop(t, insn, size));
     }
     const I32 expected = b.extrl_i64_i32(res_value(t));
-    return b.ext_i32_i64(
-        b.atomic_cmpxchg(address, expected, b.extrl_i64_i32(desired), memop(t, insn, size)));
+    return b.ext_i32_i64(b.atomic_cmpxchg(address, expected, b.extrl_i64_i32(desired), memop(t, insn, size)));
 }
 
 void store_conditional(Translator& t, const Insn& insn, unsigned size) {
