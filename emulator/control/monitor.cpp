@@ -55,7 +55,11 @@ void Monitor::end(const std::string& answer) {
 void Monitor::say(std::string_view text) {
     if (!text.empty()) {
         const std::string lines = with_line_ends(std::string(text), line_end_);
-        line_.write({reinterpret_cast<const uint8_t*>(lines.data()), lines.size()});
+        const std::span bytes(reinterpret_cast<const uint8_t*>(lines.data()), lines.size());
+        // For one who does not read, as much as is kept.
+        if (!line_.write_whole(bytes)) {
+            line_.write(bytes);
+        }
     }
 }
 

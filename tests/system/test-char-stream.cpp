@@ -14,6 +14,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -320,6 +321,45 @@ TEST_CASE("a client, and output that the other side is slow to take", "[char-str
     (*client)->write(bytes(much));
     loop->run();
     CHECK(device.text == much);
+}
+
+TEST_CASE("a message is sent whole, of any size, to one who reads", "[char-stream]") {
+    // Answers the first byte, and ends the loop at the second.
+    struct Answering final : backend::CharBackend::Receiver {
+        unsigned can_receive() override { return 1; }
+        void receive(std::span<const uint8_t>) override { ++count == 1 ? answer() : loop->quit(); }
+        machine::MainLoop* loop = nullptr;
+        std::function<void()> answer;
+        int count = 0;
+    };
+    const test::TempDir dir;
+    const auto loop = make_loop();
+    auto stream = backend::CharStream::open_socket(*loop, {.path = dir.file("line"), .server = true});
+    REQUIRE(stream);
+    const UniqueFd client = client_of(dir.file("line"));
+    // More than is kept of messages that come after others.
+    const std::string large(3 << 20, 'a');
+    std::string read;
+    std::thread reader;
+    Answering receiver;
+    receiver.loop = loop.get();
+    receiver.answer = [&] {
+        CHECK((*stream)->write_whole(bytes(large)));
+        CHECK_FALSE((*stream)->write_whole(bytes("lost")));
+        CHECK_FALSE((*stream)->write_whole(bytes("lost")));
+        reader = std::thread([&] {
+            read = read_exactly(client.get(), large.size());
+            static_cast<void>(::write(client.get(), "y", 1) == 1);
+        });
+    };
+    (*stream)->set_receiver(&receiver);
+    say(client.get(), "x");
+    loop->run();
+    reader.join();
+    CHECK((read == large));
+    CHECK((*stream)->write_whole(bytes("kept")));
+    CHECK(read_exactly(client.get(), 4) == "kept");
+    (*stream)->set_receiver(nullptr);
 }
 
 TEST_CASE("waiting for the first client", "[char-stream]") {

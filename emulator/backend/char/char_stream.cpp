@@ -161,17 +161,24 @@ void CharStream::refuse_client() {
     spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-void CharStream::keep(std::span<const uint8_t> data) {
+namespace {
+
+// Until there are `most` bytes.
+void append(std::vector<uint8_t>& kept, std::span<const uint8_t> data, bool telnet, size_t most) {
     for (const uint8_t byte : data) {
-        if (kept_.size() >= kMaxKept) {
+        if (kept.size() >= most) {
             return;
         }
-        kept_.push_back(byte);
-        if (telnet_ && byte == kTelnetEscape) {
-            kept_.push_back(byte);
+        kept.push_back(byte);
+        if (telnet && byte == kTelnetEscape) {
+            kept.push_back(byte);
         }
     }
 }
+
+}  // namespace
+
+void CharStream::keep(std::span<const uint8_t> data) { append(kept_, data, telnet_, kMaxKept); }
 
 bool CharStream::write_kept() {
     size_t sent = 0;
@@ -205,14 +212,20 @@ void CharStream::write(std::span<const uint8_t> data) {
 }
 
 bool CharStream::write_whole(std::span<const uint8_t> data) {
-    {
-        const MutexLock lock(mutex_);
-        // Each byte may be an escape byte.
-        if (fd_ && kept_.size() + 2 * data.size() > kMaxKept) {
-            return false;
-        }
+    const MutexLock lock(mutex_);
+    if (!fd_) {
+        return true;
     }
-    write(data);
+    // Who has taken all that came before is given whatever there is, of any size.
+    const bool idle = kept_.empty();
+    const size_t size = telnet_ ? 2 * data.size() : data.size();  // at most: each byte may be an escape byte
+    if (!idle && kept_.size() + size > kMaxKept) {
+        return false;
+    }
+    append(kept_, data, telnet_, SIZE_MAX);
+    if (idle && !write_kept()) {
+        loop_.post(flush_work_);
+    }
     return true;
 }
 
