@@ -101,7 +101,7 @@ constexpr OptionDesc kMachineOptions[] = {
     {"mem-prealloc", nullptr, nullptr, nullptr, set_raw<&RawOptions::memory_populate>,
      "all of the RAM is there before the guest runs, or the program ends"},
     {"numa", nullptr, "node[,nodeid=N][,cpus=FIRST[-LAST]][,memdev=ID]", nullptr, parse_numa,
-     "a node of the RAM, in an object, and harts near it; may be given several times"},
+     "a node of the RAM, in an object, and harts near it; may be repeated"},
 };
 
 constexpr OptionDesc kBootOptions[] = {
@@ -210,8 +210,8 @@ constexpr OptionDesc kRunOptions[] = {
     {"loadvm", nullptr, "NAME", nullptr, set_text<&Options::load_snapshot>,
      "begin as the monitor's 'savevm NAME' has kept machine and disks"},
     {"add-fd", nullptr, "fd=N,set=N[,opaque=TEXT]", nullptr, parse_add_fd,
-     "a descriptor that the program inherits becomes a member of a set, which images\n"
-     "and files of lines name as /dev/fdset/N"},
+     "a descriptor that the program inherits becomes a member of a set, which\n"
+     "images and files of lines name as /dev/fdset/N"},
     {"pidfile", nullptr, "FILE", nullptr, set_text<&Options::pid_file>,
      "write the process's number there; removed at the end"},
     {"daemonize", nullptr, nullptr, nullptr, set_flag<&Options::daemonize>,

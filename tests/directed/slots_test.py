@@ -18,6 +18,7 @@ from pcie_port_test import SKIP, Qmp, expect  # noqa: E402
 
 class Machine:
     def __init__(self, emulator, folder, program, options):
+        self.peer = len(emulator) == 1
         line = folder / "qmp"
         command = [*emulator, "-display", "none", "-nodefaults", "-serial", "stdio", "-M", "virt", "-bios", "none", "-m", "128M",
                    "-kernel", program, "-qmp", "unix:%s,server=on,wait=off" % line]
@@ -88,7 +89,11 @@ def nameless(start, folder):
     # The place is free for others, and the drive is not.
     expect("a drive in use", "in use" in machine.error("device_add", driver="virtio-blk-pci", bus="p0", drive="d0", id="b"), True)
     machine.ask("device_add", driver="virtio-rng-pci", bus="p0", id="a")
-    machine.remove("a")
+    # QEMU presses the slot's button when a device comes, too: the guest may have let go of it by now.
+    answer = machine.qmp.ask("device_del", id="a")
+    if not machine.peer or answer.get("error", {}).get("class") != "DeviceNotFound":
+        expect("removed", answer, {"return": {}})
+    expect("gone", machine.gone(1), ["a"])
     machine.quit()
 
 
@@ -105,7 +110,8 @@ def snapshots(start, folder):
     machine.ask("blockdev-add", **{"driver": "qcow2", "node-name": "n1", "file": {"driver": "file", "filename": str(path)}})
     machine.ask("device_add", driver="virtio-blk-pci", bus="p1", drive="n1", id="b")
     expect("info snapshots", " kept " in machine.monitor("info snapshots"), True)
-    expect("savevm", "cannot be saved" in machine.monitor("savevm new"), True)
+    expect("savevm", machine.monitor("savevm new"), "")
+    expect("info snapshots", " new " in machine.monitor("info snapshots"), True)
     expect("delvm", machine.monitor("delvm kept"), "")
     machine.remove("b")
     machine.quit()

@@ -392,6 +392,11 @@ class Generator {
         }
     }
 
+    // An address that pointer masking of at most 16 bits leaves as it is: accesses are masked, fences are not (Ssnpm).
+    static uint64_t unmasked(uint64_t address) {
+        return static_cast<uint64_t>(static_cast<int64_t>(address << 16) >> 16);
+    }
+
     // Of a page that was accessed, followed by a fence for it alone, and accessed again.
     void change_page() {
         constexpr uint32_t kMstatus = 0x300;
@@ -412,7 +417,7 @@ class Generator {
             op.satp = random_satp();
         }
         constexpr uint64_t kLargest = 16;
-        op.a[4] = random_virtual_address(random_, op.satp >> 60, kind_) & ~(kLargest - 1);
+        op.a[4] = unmasked(random_virtual_address(random_, op.satp >> 60, kind_)) & ~(kLargest - 1);
         op.a[0] = random_data(random_);
         op.a[5] = kStatusMprv;
         const TableEntry entry = random_page_entry(random_, kind_, op.a[4] >> 12 & 511);

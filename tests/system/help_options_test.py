@@ -19,7 +19,7 @@ END_REFUSED = "unknown option '%s' (-help lists them)" % END
 VALUES = {
     "accel": "tcg", "action": "reboot=reset", "add-fd": "fd=3,set=1", "audiodev": "none,id=a", "blockdev": "driver=file,node-name=n,filename=f",
     "boot": "order=c", "chardev": "null,id=c", "compat": "deprecated-input=accept", "cpu": "rv64", "d": "int", "device": "virtio-rng-device",
-    "display": "none", "echr": "20", "fsdev": "local,id=f,path=/,security_model=none", "fw_cfg": "name=opt/a,string=b",
+    "display": "none", "drive": "if=none,id=d,file=f,format=raw", "echr": "20", "fsdev": "local,id=f,path=/,security_model=none", "fw_cfg": "name=opt/a,string=b",
     "global": "virtio-mmio.force-legacy=false", "icount": "shift=1", "incoming": "defer", "m": "128", "machine": "virt", "M": "virt",
     "mon": "chardev=c", "monitor": "none", "msg": "timestamp=on", "net": "none", "netdev": "user,id=n", "nic": "none", "numa": "node",
     "object": "rng-builtin,id=r", "overcommit": "mem-lock=off", "parallel": "none", "qmp": "null", "qmp-pretty": "null", "rtc": "base=utc",

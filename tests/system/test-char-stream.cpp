@@ -17,6 +17,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "emulator/backend/char/char_stream.h"
@@ -50,6 +51,24 @@ class Device final : public backend::CharBackend::Receiver {
   private:
     machine::MainLoop& loop_;
     const size_t expected_;
+};
+
+class Steps final : public backend::CharBackend::Receiver {
+  public:
+    Steps(machine::MainLoop& loop, std::vector<std::function<void()>> steps)
+        : loop_(loop), steps_(std::move(steps)) {}
+    unsigned can_receive() override { return 1; }
+    void receive(std::span<const uint8_t>) override {
+        steps_[done_++]();
+        if (done_ == steps_.size()) {
+            loop_.quit();
+        }
+    }
+
+  private:
+    machine::MainLoop& loop_;
+    const std::vector<std::function<void()>> steps_;
+    size_t done_ = 0;
 };
 
 UniqueFd client_of(const std::string& path) {
@@ -184,32 +203,34 @@ TEST_CASE("descriptors that a client sends along", "[char-stream]") {
         std::memcpy(CMSG_DATA(header), std::data(fds), fds.size() * sizeof(int));
         REQUIRE(sendmsg(client.get(), &message, 0) == 1);
     };
-    Device device(*loop, 1);
+    const auto take = [&] { return (*stream)->take_descriptor(); };
+    const auto check_next = [&](size_t file) {
+        const UniqueFd taken = take();
+        REQUIRE(taken);
+        CHECK(number(taken.get()) == number(files[file].get()));
+        CHECK((fcntl(taken.get(), F_GETFD) & FD_CLOEXEC) != 0);
+    };
+    CHECK_FALSE(take());
+    // What is done each time something has come.
+    Steps device(*loop, {[&] {
+                             // In their order, each once; bytes without one change nothing.
+                             check_next(0);
+                             say(client.get(), "y");
+                         },
+                         [&] {
+                             check_next(1);
+                             CHECK_FALSE(take());
+                             send({files[0].get()});
+                         },
+                         // Those that nobody took make way for others.
+                         [&] { send({files[2].get()}); },
+                         [&] {
+                             check_next(2);
+                             CHECK_FALSE(take());
+                         }});
     (*stream)->set_receiver(&device);
-    CHECK_FALSE((*stream)->take_descriptor());
-    // In their order, each once, closed on exec.
     send({files[0].get(), files[1].get()});
     loop->run();
-    const UniqueFd first = (*stream)->take_descriptor();
-    REQUIRE(first);
-    CHECK(number(first.get()) == number(files[0].get()));
-    CHECK((fcntl(first.get(), F_GETFD) & FD_CLOEXEC) != 0);
-    // Bytes without one change nothing.
-    say(client.get(), "y");
-    loop->run();
-    const UniqueFd second = (*stream)->take_descriptor();
-    REQUIRE(second);
-    CHECK(number(second.get()) == number(files[1].get()));
-    CHECK_FALSE((*stream)->take_descriptor());
-    // Those that nobody took make way for others.
-    send({files[0].get()});
-    loop->run();
-    send({files[2].get()});
-    loop->run();
-    const UniqueFd third = (*stream)->take_descriptor();
-    REQUIRE(third);
-    CHECK(number(third.get()) == number(files[2].get()));
-    CHECK_FALSE((*stream)->take_descriptor());
     (*stream)->set_receiver(nullptr);
 }
 

@@ -171,8 +171,8 @@ constexpr Line kLines[] = {
      "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:10000-:22 -device virtio-blk-device,drive=hd0 -drive "
      "file=i,if=none,format=raw,id=hd0 -snapshot -kernel Image -append root=/dev/vda"},
     {"virtme-ng, its escape and its memory",
-     "-machine virt,memory-backend=mem -m 1G -object memory-backend-memfd,id=mem,size=1G,share=on -numa "
-     "node,memdev=mem -cpu rv64 -bios default -echr 1 -serial none -vga none -display none -parallel none "
+     "-machine virt,memory-backend=mem -m 1G -object memory-backend-memfd,id=mem,size=1G,share=on "
+     "-cpu rv64 -bios default -echr 1 -serial none -vga none -display none -parallel none "
      "-no-reboot "
      "-qmp tcp:localhost:3636,server,nowait"},
     {"kvm-unit-tests",
@@ -233,7 +233,7 @@ constexpr Line kLines[] = {
      "-compat: deprecated-input=no is not supported (only accept|reject|crash)"},
     {"run-with", "-run-with async-teardown=off"},
     {"run-with", "-run-with chroot=/x",
-     "-run-with: unknown parameter 'chroot' (there are async-teardown and exit-with-parent)"},
+     "-run-with: unknown parameter 'chroot' (there are 'async-teardown', 'exit-with-parent')"},
     {"run-with", "-run-with exit-with-parent=on",
      "-run-with: exit-with-parent=on is not supported (only off)"},
     {"watchdog action", "-watchdog-action inject-nmi"},

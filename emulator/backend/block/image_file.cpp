@@ -58,11 +58,21 @@ Result<std::unique_ptr<HostFile>> HostFile::open(const std::string& path, bool r
     return file;
 }
 
+HostFile::~HostFile() {
+    if (locked_) {
+        struct flock lock{};
+        lock.l_type = F_UNLCK;
+        lock.l_whence = SEEK_SET;
+        static_cast<void>(fcntl(fd_.get(), F_OFD_SETLK, &lock));
+    }
+}
+
 Result<> HostFile::lock() {
     struct flock lock{};
     lock.l_type = static_cast<short>(read_only_ ? F_RDLCK : F_WRLCK);
     lock.l_whence = SEEK_SET;  // the whole file, however it grows
     if (fcntl(fd_.get(), F_OFD_SETLK, &lock) == 0) {
+        locked_ = true;
         return {};
     }
     if (errno == EAGAIN || errno == EACCES) {

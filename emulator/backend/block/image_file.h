@@ -53,6 +53,9 @@ class HostFile final : public ImageFile {
     static Result<std::unique_ptr<HostFile>> open(const std::string& path, bool read_only,
                                                   bool write_through);
 
+    // A lock goes with it. A descriptor of somebody else's keeps the open file, and would keep the lock.
+    ~HostFile() override;
+
     // Locks it against every other opener, or only against writers if it is read-only (open file description locks, so two
     // machines in one process are kept apart as well). Whoever holds a lock already is an error.
     Result<> lock();
@@ -88,6 +91,7 @@ class HostFile final : public ImageFile {
     std::atomic<bool> reads_at_once_ = true;
     std::atomic<bool> writes_at_once_ = true;
     bool regular_ = true;
+    bool locked_ = false;
     std::pair<uint64_t, uint64_t> identity_;
 };
 

@@ -316,12 +316,18 @@ void compare_extent(std::string& text, unsigned number, const Slot& slot) {
     }
 }
 
-// The time of a moment ago or to come soon is no number to compare.
+// The time of a moment ago or to come soon is no number to compare, wherever in a word it lies.
 std::string value_text(uint64_t value) {
     constexpr uint64_t kSoon = 1000;
     const auto now = static_cast<uint64_t>(time(nullptr));
     if (value > now - kSoon && value < now + kSoon) {
         return "now";
+    }
+    for (const unsigned shift : {8u, 16u, 24u, 32u}) {
+        const uint64_t part = value >> shift & 0xffffffff;
+        if (part > now - kSoon && part < now + kSoon) {
+            return "now<<" + std::to_string(shift);
+        }
     }
     char text[20];
     std::snprintf(text, sizeof(text), "%llx", static_cast<unsigned long long>(value));
