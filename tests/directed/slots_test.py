@@ -145,7 +145,8 @@ def balloons(start, folder):
 
 
 def again(start, folder):
-    """Asked for twice, in all slots at once, over and over, and with a reset in between."""
+    """Asked for twice, in all slots at once, over and over, and with a reset in between. By hand: the guest may miss a button that is
+    pressed while it gives a slot power, and then nobody lets go."""
     machine = start()
     for number in range(16):
         for port in range(4):
@@ -157,7 +158,10 @@ def again(start, folder):
         machine.ask("stop")
         for port in range(4):
             machine.ask("device_del", id="r%d" % port)
-            machine.ask("device_del", id="r%d" % port)
+            # One that came before its slot had power again is gone at once.
+            answer = machine.qmp.ask("device_del", id="r%d" % port)
+            if answer.get("error", {}).get("class") != "DeviceNotFound":
+                expect("asked again", answer, {"return": {}})
         machine.ask("cont")
         expect("gone", sorted(machine.gone(4)), ["r0", "r1", "r2", "r3"])
     machine.quit()
