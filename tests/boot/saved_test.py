@@ -84,7 +84,8 @@ class Machine:
                 if self.process.poll() is not None:
                     raise Failure("the emulator ended: %s" % self.text)
                 continue
-            self.connection = one.makefile("rw", encoding="utf-8", newline="\n")
+            # Read only: a text file for both drops what it has read ahead whenever it is written to.
+            self.connection = one.makefile("r", encoding="utf-8", newline="\n")
             self.socket = one
             self.message()
             self.qmp("qmp_capabilities")
@@ -97,8 +98,7 @@ class Machine:
 
     def answer(self, command, **arguments):
         self.connect()
-        self.connection.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.connection.flush()
+        self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             message = self.message()
             if "event" not in message:
@@ -140,8 +140,7 @@ class Machine:
 
     def quit(self):
         self.connect()
-        self.connection.write('{"execute": "quit"}\n')
-        self.connection.flush()
+        self.socket.sendall(b'{"execute": "quit"}\n')
         self.exit()
 
     def exit(self, status=0):

@@ -24,14 +24,14 @@ class Qmp:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
-        self.file = self.socket.makefile("rw", encoding="utf-8")
+        # Read only: a text file for both drops what it has read ahead whenever it is written to.
+        self.file = self.socket.makefile("r", encoding="utf-8")
         self.events = []
         self.file.readline()
         self.ask("qmp_capabilities")
 
     def ask(self, name, **arguments):
-        self.file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
-        self.file.flush()
+        self.socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = self.take()
             if answer is not None:

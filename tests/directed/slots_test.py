@@ -145,8 +145,7 @@ def balloons(start, folder):
 
 
 def again(start, folder):
-    """Asked for twice, in all slots at once, over and over, and with a reset in between. By hand: the guest may miss a button that is
-    pressed while it gives a slot power, and then nobody lets go."""
+    """Asked for twice, in all slots at once, over and over, and with a reset in between."""
     machine = start()
     for number in range(16):
         for port in range(4):
