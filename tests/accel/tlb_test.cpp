@@ -10,6 +10,7 @@
 #include "accel/tcg/mmu/page_filter.h"
 #include "accel/tcg/mmu/tlb.h"
 #include "base/hash.h"
+#include "tests/support/random.h"
 
 using namespace weft;
 using namespace weft::accel;
@@ -112,11 +113,9 @@ TEST_CASE("victims are forgotten too where the table has nothing", "[tlb]") {
 TEST_CASE("whatever comes in whatever order, nothing that was flushed is found", "[tlb]") {
     Fixture f;
     std::map<uint64_t, uint64_t> mapped;  // page to host address
-    uint64_t random = 1;
-    const auto below = [&random](uint64_t bound) {
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        return (random >> 33) % bound;
-    };
+    INFO("WEFT_TEST_SEED=" << test::test_seed());
+    test::Random random(test::test_seed());
+    const auto below = [&random](uint64_t bound) { return random.below(bound); };
     // Few pages of few slots, so that a table is often without entries and its victims are not.
     const auto any_page = [&] { return (below(5) << Tlb::kMaxBits | below(3)) * kPage; };
     uint64_t found = 0;
@@ -166,11 +165,9 @@ TEST_CASE("a flush of an address space takes all that is its own, however much t
         uint64_t host;
         bool global;
     };
-    uint64_t random = 7;
-    const auto below = [&random](uint64_t bound) {
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        return (random >> 33) % bound;
-    };
+    INFO("WEFT_TEST_SEED=" << test::test_seed());
+    test::Random random(test::test_seed());
+    const auto below = [&random](uint64_t bound) { return random.below(bound); };
     const auto any_page = [&] { return (below(3) << Tlb::kMaxBits | below(700)) * kPage; };
     uint64_t found_global = 0;
     // Tables grow in the first steps, most of them while little is cached.

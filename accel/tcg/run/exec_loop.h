@@ -88,7 +88,7 @@ class ExecLoop {
     KnownInsns known_insns_;
     Attention& attention_;
     InsnClock* const clock_;
-    // What `run` has while it is in generated code.
+    // What `run` has while it is in generated code, for go_on(): of the thread that runs the vCPU.
     EpochDomain::Reader* reader_ = nullptr;
     bool once_ = false;  // a unit made for one use
 };
