@@ -8,15 +8,16 @@ That kernel has no driver for slots: the guest's shell looks for devices again, 
 """
 
 import hashlib
-import json
 import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import qmp  # noqa: E402
 
 SKIP = 77
 # The slot's control register: indicators off, power off.
@@ -59,18 +60,14 @@ class Shell:
 
 class Qmp:
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(path))
-        # Read only: a text file for both drops what it has read ahead whenever it is written to.
-        self.file = self.socket.makefile("r", encoding="utf-8")
-        self.file.readline()
+        self.line = qmp.Line(path)
         self.ask("qmp_capabilities")
 
     def ask(self, name, **arguments):
         arguments = {key.replace("_", "-"): value for key, value in arguments.items()}
-        self.socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        self.line.send(name, arguments)
         while True:
-            answer = json.loads(self.file.readline())
+            answer = self.line.take()
             if "event" not in answer:
                 if "return" not in answer:
                     raise Failure("%s: %s" % (name, answer))
@@ -78,7 +75,7 @@ class Qmp:
 
     def wait_for_gone(self, device):
         while True:
-            message = json.loads(self.file.readline())
+            message = self.line.take()
             if message.get("event") == "DEVICE_DELETED" and message["data"].get("device") == device:
                 return
 

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import threading
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import qmp  # noqa: E402
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from boot_test import SKIP, Failure, Guest, Stopped, stop  # noqa: E402
 
@@ -44,7 +46,7 @@ class Machine:
         self.changed = threading.Condition()
         self.ended = False
         threading.Thread(target=self.read, daemon=True).start()
-        self.connection = None
+        self.line = None
         self.events = []
 
     def read(self):
@@ -75,30 +77,24 @@ class Machine:
         return self.text[begin:]
 
     def connect(self):
-        while self.connection is None:
-            one = socket.socket(socket.AF_UNIX)
+        while self.line is None:
             try:
-                one.connect(str(self.qmp_path))
+                self.line = qmp.Line(self.qmp_path)
             except (FileNotFoundError, ConnectionRefusedError):
-                one.close()
                 if self.process.poll() is not None:
                     raise Failure("the emulator ended: %s" % self.text)
                 continue
-            # Read only: a text file for both drops what it has read ahead whenever it is written to.
-            self.connection = one.makefile("r", encoding="utf-8", newline="\n")
-            self.socket = one
-            self.message()
             self.qmp("qmp_capabilities")
 
     def message(self):
-        line = self.connection.readline()
-        if not line:
+        try:
+            return self.line.take()
+        except ConnectionError:
             raise Failure("QMP ended: %s" % self.text[-2000:])
-        return json.loads(line)
 
     def answer(self, command, **arguments):
         self.connect()
-        self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        self.line.send(command, arguments)
         while True:
             message = self.message()
             if "event" not in message:
@@ -140,7 +136,7 @@ class Machine:
 
     def quit(self):
         self.connect()
-        self.socket.sendall(b'{"execute": "quit"}\n')
+        self.line.send("quit", {})
         self.exit()
 
     def exit(self, status=0):

@@ -14,6 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import qmp  # noqa: E402
+
 UUID = "11111111-2222-3333-4444-555555555555"
 
 
@@ -28,12 +31,10 @@ def expect(what, got, wanted):
 
 class Monitor:
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(path))
-        self.file = self.socket.makefile("r", encoding="utf-8")
+        self.line = qmp.Line(path)
         self.events = []
         self.number = 0
-        self.greeting = json.loads(self.file.readline())
+        self.greeting = self.line.greeting
         self.ask("qmp_capabilities")
 
     def ask(self, command, descriptor=None, **arguments):
@@ -46,16 +47,9 @@ class Monitor:
     def answer(self, command, descriptor=None, **arguments):
         self.number += 1
         name = "libvirt-%d" % self.number
-        request = {"execute": command, "id": name}
-        if arguments:
-            request["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
-        line = (json.dumps(request) + "\r\n").encode()
-        socket.send_fds(self.socket, [line], [] if descriptor is None else [descriptor])
+        self.line.send(command, {key.replace("_", "-"): value for key, value in arguments.items()}, descriptor, id=name)
         while True:
-            line = self.file.readline()
-            if not line:
-                raise Failure("%s: the monitor has gone" % command)
-            message = json.loads(line)
+            message = self.line.take()
             if "event" not in message:
                 expect("id of the answer", message["id"], name)
                 return message
@@ -68,10 +62,7 @@ class Monitor:
                 name, data = self.events.pop(0)
                 if name == event:
                     return data
-            line = self.file.readline()
-            if not line:
-                raise Failure("no event %s" % event)
-            message = json.loads(line)
+            message = self.line.take()
             self.events.append((message["event"], message.get("data")))
 
 

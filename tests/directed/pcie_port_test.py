@@ -6,13 +6,14 @@ WAY is native or interp, or insn, where instructions make the time; with peer QE
 skipped).
 """
 
-import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import qmp  # noqa: E402
 
 SKIP = 77
 ROUNDS = 3  # of the guest
@@ -22,26 +23,19 @@ ACCELS = {"native": "tcg,translate-after=0,backend=native", "interp": "tcg,trans
 
 class Qmp:
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(path))
-        # Read only: a text file for both drops what it has read ahead whenever it is written to.
-        self.file = self.socket.makefile("r", encoding="utf-8")
+        self.line = qmp.Line(path)
         self.events = []
-        self.file.readline()
         self.ask("qmp_capabilities")
 
     def ask(self, name, **arguments):
-        self.socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        self.line.send(name, arguments)
         while True:
             answer = self.take()
             if answer is not None:
                 return answer
 
     def take(self):
-        line = self.file.readline()
-        if not line:
-            raise ConnectionError("the emulator has ended")
-        message = json.loads(line)
+        message = self.line.take()
         if "event" in message:
             self.events.append(message)
             return None
