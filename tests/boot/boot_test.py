@@ -415,7 +415,7 @@ def weft_lines(lines):
 SHARE_SCRIPT = """mkdir $1/work
 $1/share-check $1/work
 sha256sum <$1/work/data >$1/sum
-echo "WEFT kinds=$(ls -l $1/work | cut -c1-10 | sort | uniq -c | tr -s ' ' | tr '\\n' ,)"
+echo "WEFT kinds=$(ls -l $1/work | tail -n +2 | cut -c1-10 | sort | uniq -c | tr -s ' ' | tr '\\n' ,)"
 mknod $1/work/pipe p || echo "WEFT mknod=failed"
 mknod $1/work/device c 1 3 2>/dev/null
 chown 5:6 $1/work/pipe
