@@ -2,9 +2,12 @@
 
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <cerrno>
 #include <utility>
+
+#include "base/raw_syscall.h"
 
 namespace weft::user {
 
@@ -73,6 +76,11 @@ void Process::fork_child() {
     limits_mutex_.unlock();
     sighand_.mutex().unlock();
     core_->fork_child();
+}
+
+bool Process::begins_to_end() {
+    const int64_t pid = raw_syscall(SYS_getpid);
+    return ends_.exchange(pid, std::memory_order_relaxed) != pid;
 }
 
 bool Process::keeps_limit(unsigned resource) { return resource == RLIMIT_AS || resource == RLIMIT_DATA; }

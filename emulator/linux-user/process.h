@@ -127,6 +127,9 @@ class Process {
     // The program lies in memory. Once, before the guest runs.
     void loaded(Program program);
 
+    // True for the first thread that the process ends by: it says so, and ends all of them. Any thread.
+    bool begins_to_end();
+
     // personality(2): the new value, and the old one is returned. Any thread.
     uint32_t personality() const { return personality_.load(std::memory_order_relaxed); }
     uint32_t set_personality(uint32_t value) {
@@ -160,6 +163,8 @@ class Process {
     std::optional<Heap> heap_;
     Program program_;
     std::atomic<uint32_t> personality_{0};
+    // The process that ends: a child of vfork(2) has this object in common with its parent, and ends alone. 0: none.
+    std::atomic<int64_t> ends_{0};
     Mutex limits_mutex_;  // a leaf
     Limit space_limit_ WEFT_GUARDED_BY(limits_mutex_);
     Limit data_limit_ WEFT_GUARDED_BY(limits_mutex_);

@@ -152,7 +152,11 @@ class Turn {
         send_to_self(info);
     }
 
+    // Threads that die at the same time are one death.
     [[noreturn]] void die(const Siginfo& info) {
+        if (!thread_.process.begins_to_end()) {
+            wait_for_end();
+        }
         if (EndListener* listener = thread_.process.end_listener()) {
             listener->killed(info.signal());
         }

@@ -47,4 +47,11 @@ void end_by_signal(const Siginfo& info) {
     }
 }
 
+void wait_for_end() {
+    set_host_mask(kAllSignals);
+    for (;;) {
+        raw_syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
+    }
+}
+
 }  // namespace weft::user

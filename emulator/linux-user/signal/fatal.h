@@ -10,5 +10,7 @@ namespace weft::user {
 [[noreturn]] void die_by_signal(const Siginfo& info);
 // The same, where something else was said.
 [[noreturn]] void end_by_signal(const Siginfo& info);
+// Where another thread does either of these.
+[[noreturn]] void wait_for_end();
 
 }  // namespace weft::user

@@ -404,6 +404,10 @@ def test_running(test):
             else:
                 test.expect(f"{name} {options}: {native}, not {end}", (end.status, end.output, end.errors) ==
                             (native.status, native.output, native.errors))
+    # Which of the threads that die together comes first is another one each time.
+    for _ in range(200 if FULL else 20):
+        end = run([test.weft, test.guest, "together"])
+        test.expect(f"together: {end}", end.status == -signal.SIGSEGV and one_line(end.errors))
     # What only this CPU has; expected by the manuals.
     end = run([test.weft, test.guest, "cpu"])
     test.expect(f"cpu: {end}", (end.status, end.errors) == (0, ""))

@@ -2,8 +2,10 @@
 // the same on both. "list" names the ways; "exec" runs another program, which is bad; "cpu" prints what only RISC-V has, and ends with 1 where that is not as its manual says.
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +191,23 @@ static void overflow_other(uint64_t unused) {
     sigaction(SIGSEGV, &action, NULL);
     sink = recurse(0);
 }
+// Threads that die at the same time: one death, and one line.
+static atomic_int arrived;
+enum { CROWD = 8 };
+static void* arrive(void* address) {
+    ++arrived;
+    while (arrived != CROWD) {
+    }
+    store((uint64_t)address);
+    return NULL;
+}
+static void together(uint64_t address) {
+    pthread_t thread;
+    for (int i = 1; i < CROWD; ++i) {
+        pthread_create(&thread, NULL, arrive, (void*)address);
+    }
+    arrive((void*)address);
+}
 // Calls whose pointers are wild, as a program makes them.
 static void wild_calls(uint64_t unused) {
     (void)unused;
@@ -278,6 +297,7 @@ static const struct {
     {"blocked-2^63", blocked, UINT64_C(1) << 63},
     {"ignored", ignored, 8},
     {"twice", twice, 16},
+    {"together", together, 8},
     {"handler-8", jump_by_handler, 8},
     {"handler-2^63", jump_by_handler, UINT64_C(1) << 63},
     {"handler-top", jump_by_handler, UINT64_MAX - 1},
