@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "emulator/guest/riscv/cpu/csr_bits.h"
 #include "weft/guest.h"
@@ -95,21 +96,28 @@ PmpResult pmp_range(const State& state, uint64_t paddr, uint64_t size, Priv priv
         return {kAllProt, false};
     }
     const uint64_t end = paddr + size;
-    for (unsigned i = 0; i < kPmpEntries; ++i) {
-        const uint8_t cfg = state.pmpcfg[i];
-        if ((cfg & kPmpModeMask) == kPmpOff) {
-            continue;
+    // Eight entries' configurations at a time, as most are off, and each access that walks page tables comes here several times.
+    constexpr unsigned kTogether = 8;
+    static_assert(kPmpEntries % kTogether == 0 && kPmpOff == 0);
+    for (unsigned first = 0; first < kPmpEntries; first += kTogether) {
+        uint64_t modes;
+        std::memcpy(&modes, &state.pmpcfg[first], sizeof(modes));
+        modes &= kPmpModeMask * (~uint64_t{0} / 0xff);  // of every byte
+        while (modes != 0) {
+            const auto byte = static_cast<unsigned>(std::countr_zero(modes)) / 8;
+            modes &= ~(uint64_t{0xff} << 8 * byte);
+            const unsigned i = first + byte;
+            const Range range = entry_range(state, i);
+            if (range.begin >= range.end || range.end <= paddr || range.begin >= end) {
+                continue;
+            }
+            // 3.7.1, "Priority and Matching Logic": the lowest-numbered entry that matches any byte decides, and
+            // must match all bytes, "irrespective of the L, R, W, and X bits".
+            if (range.begin > paddr || range.end < end) {
+                return {0, true};
+            }
+            return {entry_prot(state, state.pmpcfg[i], priv), false};
         }
-        const Range range = entry_range(state, i);
-        if (range.begin >= range.end || range.end <= paddr || range.begin >= end) {
-            continue;
-        }
-        // 3.7.1, "Priority and Matching Logic": the lowest-numbered entry that matches any byte decides, and
-        // must match all bytes, "irrespective of the L, R, W, and X bits".
-        if (range.begin > paddr || range.end < end) {
-            return {0, true};
-        }
-        return {entry_prot(state, cfg, priv), false};
     }
     return {default_prot(state, priv), false};
 }
