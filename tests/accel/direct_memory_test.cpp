@@ -8,23 +8,25 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstring>
-#include <functional>
 #include <optional>
 #include <type_traits>
 #include <vector>
 
-#include "accel/tcg/vcpu/state_block.h"
-#include "tests/accel/toy_guest.h"
-#include "tests/support/faults.h"
+#include "tests/accel/direct_process.h"
 #include "tests/support/random.h"
-#include "weft/abi.h"
 
 using namespace weft;
 using accel::DirectMemory;
-using accel::FetchPage;
 using ir::MemOp;
 using ir::Opcode;
+using test::kFirstAddresses;
+using test::kLimitPage;
+using test::kPages;
+using test::kUntouched;
+using test::kWindow;
 using test::page_size;
+using test::Process;
+using test::Question;
 using test::Random;
 using test::test_seed;
 
@@ -34,130 +36,6 @@ constexpr std::array kAtomics = {Opcode::atomic_xchg, Opcode::atomic_cmpxchg, Op
                                  Opcode::atomic_and,  Opcode::atomic_or,      Opcode::atomic_xor,
                                  Opcode::atomic_smin, Opcode::atomic_smax,    Opcode::atomic_umin,
                                  Opcode::atomic_umax};
-
-// Of the host, below 2^46, where the sanitizer has no shadow.
-constexpr uint64_t kWindow = uint64_t{1} << (sanitizer_mode() == SanitizerMode::thread ? 40 : 45);
-constexpr unsigned kPages = 8;
-constexpr unsigned kLimitPage = 6;  // pages from here on are the host's, and not the guest's
-constexpr uint64_t kUntouched = 0x5a5a'5a5a'5a5a'5a5a;
-
-// Tells the signals apart by codes.
-void redirect_with_signal(int signal, siginfo_t* info, void* context) {
-    HostContext host(context);
-    if (!redirect_faulting_access(host, reinterpret_cast<uint64_t>(info->si_addr),
-                                  static_cast<uint32_t>(signal))) {
-        ::signal(signal, SIG_DFL);
-    }
-}
-
-struct Question {
-    uint64_t vaddr;
-    Access access;
-    uint32_t code;
-    bool operator==(const Question&) const = default;
-};
-
-// A process of a few pages, all of which may be read and written unless something else was said.
-class Process {
-  public:
-    // `first`: guest address of its first page. Its memory lies where it is with UserMemoryOps::base 0 if that is kWindow.
-    explicit Process(uint64_t first)
-        : first_(first), handlers_(redirect_with_signal), block_(toy::guest_arch().state_size) {
-        void* const wanted = reinterpret_cast<void*>(kWindow);
-        if (mmap(wanted, size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-                 -1, 0) != wanted) {
-            abort();
-        }
-        user = {.abi_version = kUserMemoryAbiVersion,
-                .opaque = this,
-                .base = kWindow - first,
-                .limit = address(kLimitPage),
-                .bounds = false,
-                .fetch = [](void* self, uint64_t page,
-                            CodePageInfo* info) { *info = static_cast<Process*>(self)->code(page); },
-                .protect = [](void*, uint64_t) { return false; },
-                .fault =
-                    [](void* self, void* state, uint64_t vaddr, Access access, uint32_t host_code,
-                       MemoryFault* kind) {
-                        auto& process = *static_cast<Process*>(self);
-                        process.wrong_state |= state != process.block_.state();
-                        process.asked.push_back({vaddr, access, host_code});
-                        return process.answer && process.answer(process.asked.back(), kind);
-                    }};
-        memory.emplace(block_.state(), toy::guest_arch(), user);
-        for (size_t i = 0; i < size(); ++i) {
-            bytes()[i] = static_cast<uint8_t>(i * 37 + i / 256 + 1);
-        }
-    }
-    ~Process() { munmap(bytes(), size()); }
-    Process(const Process&) = delete;
-    Process& operator=(const Process&) = delete;
-
-    static size_t size() { return kPages * page_size(); }
-    static uint8_t* bytes() { return reinterpret_cast<uint8_t*>(kWindow); }
-    uint64_t address(unsigned page) const { return first_ + page * page_size(); }
-    uint8_t* at(uint64_t vaddr) const { return bytes() + (vaddr - first_); }
-
-    static void protect(unsigned page, int protection) {
-        if (mprotect(bytes() + page * page_size(), page_size(), protection) != 0) {
-            abort();
-        }
-    }
-    static void unmap(unsigned page) { munmap(bytes() + page * page_size(), page_size()); }
-    static void map(unsigned page) {
-        void* const place = bytes() + page * page_size();
-        if (mmap(place, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-                 0) != place) {
-            abort();
-        }
-    }
-    // Makes the page lie behind the end of a file.
-    static void end_file_at(unsigned page) {
-        const int fd = memfd_create("process", MFD_CLOEXEC);
-        void* const place = bytes() + page * page_size();
-        if (fd < 0 ||
-            mmap(place, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != place) {
-            abort();
-        }
-        close(fd);
-    }
-
-    // What the toy guest was told, and that nothing was.
-    void expect_fault(MemoryFault kind, Access access, uint64_t vaddr) {
-        CHECK(state().exception_cause == toy::memory_fault_cause(kind, access));
-        CHECK(state().exception_tval == vaddr);
-        forget();
-    }
-    void expect_misaligned(uint64_t vaddr) {
-        CHECK(state().exception_cause == toy::kMisaligned);
-        CHECK(state().exception_tval == vaddr);
-        forget();
-    }
-    void expect_nothing() {
-        CHECK(state().exception_cause == 0);
-        CHECK(asked.empty());
-    }
-    void expect_asked(const std::vector<Question>& questions) {
-        CHECK(asked == questions);
-        CHECK_FALSE(wrong_state);
-        asked.clear();
-    }
-    void forget() { state().exception_cause = state().exception_tval = 0; }
-
-    toy::State& state() { return toy::state_of(block_.state()); }
-
-    UserMemoryOps user{};
-    std::optional<DirectMemory> memory;
-    std::function<bool(const Question&, MemoryFault*)> answer;  // none: false, and the kind is left alone
-    std::function<CodePageInfo(uint64_t)> code;
-    std::vector<Question> asked;
-    bool wrong_state = false;
-
-  private:
-    const uint64_t first_;
-    const test::FaultHandlers handlers_;
-    const accel::StateBlock block_;
-};
 
 // One kind of access, of any width.
 struct Kind {
@@ -188,9 +66,6 @@ T read_memory(const uint8_t* from) {
     std::memcpy(&value, from, sizeof(T));
     return value;
 }
-
-// With the guest's addresses being the host's, and with others.
-constexpr std::array<uint64_t, 2> kFirstAddresses = {kWindow, 0x10000};
 
 template <class Test>
 void for_each_width(Test test) {
@@ -550,84 +425,6 @@ TEST_CASE("a direct store to a page of code is announced before it is made") {
         // The next one goes without.
         CHECK(make(*process.memory, kind, vaddr, MemOp(3, 0), &value));
         CHECK(process.asked.empty());
-    }
-}
-
-TEST_CASE("direct fetches know a page of code by its guest address") {
-    for (const uint64_t first : kFirstAddresses) {
-        Process process(first);
-        CodePageInfo info{CodePageKind::private_, 1};
-        std::vector<uint64_t> looked_at;
-        process.code = [&](uint64_t page) {
-            looked_at.push_back(page);
-            return info;
-        };
-        const uint64_t pc = process.address(1) + 0x124;
-        for (const CodePageKind kind : {CodePageKind::private_, CodePageKind::shared, CodePageKind::hot}) {
-            info.kind = kind;
-            FetchPage page{true, Process::bytes(), 1, 1};
-            CHECK(process.memory->fetch(pc, 0, &page));
-            CHECK_FALSE(page.device);
-            CHECK(page.host == nullptr);
-            CHECK(page.ram_offset == process.address(1));
-        }
-        CHECK(looked_at == std::vector<uint64_t>(3, process.address(1)));
-        process.expect_nothing();
-
-        for (const CodePageKind kind : {CodePageKind::unmapped, CodePageKind::no_exec}) {
-            info.kind = kind;
-            const MemoryFault why =
-                kind == CodePageKind::unmapped ? MemoryFault::unmapped : MemoryFault::protection;
-            process.answer = [&](const Question&, MemoryFault* answer) {
-                *answer = why;
-                return false;
-            };
-            FetchPage page{};
-            CHECK_FALSE(process.memory->fetch(pc, 0, &page));
-            process.expect_fault(why, Access::fetch, pc);
-            process.expect_asked({{pc, Access::fetch, 0}});
-            // Another thread was in the middle of a change.
-            process.answer = [&](const Question&, MemoryFault*) {
-                info.kind = process.asked.size() == 2 ? CodePageKind::shared : kind;
-                return true;
-            };
-            CHECK(process.memory->fetch(pc, 0, &page));
-            process.expect_asked({{pc, Access::fetch, 0}, {pc, Access::fetch, 0}});
-        }
-        looked_at.clear();
-        for (const uint64_t beyond : {process.address(kLimitPage), uint64_t{1} << 47, ~uint64_t{1}}) {
-            FetchPage page{};
-            CHECK_FALSE(process.memory->fetch(beyond, 0, &page));
-            process.expect_fault(MemoryFault::unmapped, Access::fetch, beyond);
-        }
-        CHECK(looked_at.empty());
-        process.expect_asked({});
-    }
-}
-
-TEST_CASE("code is read as it is when it is read, and may be gone by then") {
-    for (const uint64_t first : kFirstAddresses) {
-        Process process(first);
-        process.code = [](uint64_t) { return CodePageInfo{CodePageKind::private_, 1}; };
-        const uint64_t pc = process.address(1) + 0x126;
-        FetchPage page{};
-        REQUIRE(process.memory->fetch(pc, 0, &page));
-        *process.at(pc + 2) ^= 0xff;
-        std::array<uint8_t, 64> code{};
-        CHECK(process.memory->read_code(page, pc, code.data(), code.size()));
-        CHECK(std::memcmp(code.data(), process.at(pc), code.size()) == 0);
-
-        Process::unmap(1);
-        CHECK_FALSE(process.memory->read_code(page, pc, code.data(), code.size()));
-        process.expect_fault(MemoryFault::unmapped, Access::fetch, pc);
-        process.expect_asked({{pc, Access::fetch, SIGSEGV}});
-        process.answer = [&](const Question&, MemoryFault*) {
-            Process::map(1);
-            return true;
-        };
-        CHECK(process.memory->read_code(page, pc, code.data(), code.size()));
-        CHECK(std::all_of(code.begin(), code.end(), [](uint8_t byte) { return byte == 0; }));
-        process.expect_asked({{pc, Access::fetch, SIGSEGV}});
     }
 }
 

@@ -1,75 +1,13 @@
 // The shared folder's device, driven as a guest does it, over a folder of the host's that is looked at from outside.
-#include "emulator/hw/virtio/9p.h"
-
 #include <dirent.h>
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <set>
 
-#include "emulator/backend/fs/local_folder.h"
-#include "tests/hw/p9_client.h"
+#include "tests/hw/p9_folder.h"
 
 namespace weft::hw {
 namespace {
-
-namespace stdfs = std::filesystem;
-
-struct TemporaryFolder {
-    stdfs::path path;
-    TemporaryFolder() {
-        std::string name = (stdfs::temp_directory_path() / "weft-9p-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    ~TemporaryFolder() { stdfs::remove_all(path); }
-};
-
-void write_file(const stdfs::path& path, const std::string& text) { std::ofstream(path) << text; }
-
-std::string read_file(const stdfs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// The tree is in "root"; what lies beside it is not the guest's.
-struct Folder : test::P9Client {
-    TemporaryFolder outside;
-    stdfs::path root = outside.path / "root";
-    std::unique_ptr<backend::LocalFolder> files;
-
-    void share(backend::SharedFolderConfig config = {}) {
-        stdfs::create_directory(root);
-        config.path = root;
-        auto opened = backend::LocalFolder::open(config);
-        REQUIRE(opened);
-        files = std::move(*opened);
-        install(std::make_unique<Virtio9p>(*files, control, "share"));
-    }
-    std::string read_all(uint32_t fid, uint64_t offset = 0, uint32_t count = 65536) {
-        const auto data = ask<p9::Rread>(p9::Tread{fid, offset, count}).data;
-        return {data.begin(), data.end()};
-    }
-    uint32_t write(uint32_t fid, uint64_t offset, const std::string& text) {
-        const p9::Data data(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-        return ask<p9::Rwrite>(p9::Twrite{fid, offset, data}).count;
-    }
-    using VirtioBench::write;
-    void create(uint32_t fid, const std::string& name, uint32_t flags = O_RDWR, uint32_t mode = 0644) {
-        REQUIRE(walk(0, fid, {}) == 0);
-        ask<p9::Rlcreate>(p9::Tlcreate{fid, name, flags, mode, 1000});
-    }
-    void open(uint32_t fid, const std::vector<std::string>& names, uint32_t flags = O_RDONLY) {
-        REQUIRE(walk(0, fid, names) == 0);
-        ask<p9::Rlopen>(p9::Tlopen{fid, flags});
-    }
-    void clunk(uint32_t fid) { ask<p9::Rclunk>(p9::Tclunk{fid}); }
-};
 
 TEST_CASE_METHOD(Folder, "the device: one queue, a tag in its configuration") {
     share();
@@ -127,7 +65,7 @@ TEST_CASE_METHOD(Folder, "walking, reading and what files are told to be") {
     REQUIRE(qids.size() == 3);
     CHECK(qids[0].type == p9::Qid::kFolder);
     CHECK(qids[2].type == p9::Qid::kFile);
-    struct stat facts{};
+    struct stat facts {};
     REQUIRE(stat((root / "a/b/c").c_str(), &facts) == 0);
     CHECK(qids[2].path == facts.st_ino);
 
@@ -180,7 +118,7 @@ TEST_CASE_METHOD(Folder, "making, writing, renaming and removing are seen on the
     change.size = 3;
     ask<p9::Rsetattr>(change);
     CHECK(read_file(root / "file") == "012");
-    struct stat facts{};
+    struct stat facts {};
     REQUIRE(stat((root / "file").c_str(), &facts) == 0);
     CHECK((facts.st_mode & 07777) == 0444);
     // Times: one given, the other now.
@@ -292,7 +230,7 @@ TEST_CASE_METHOD(Folder, "a long folder is read in pieces, each name once") {
             seen.insert(std::string(name));
             ++count;
             if (name == "name-0") {
-                struct stat facts{};
+                struct stat facts {};
                 REQUIRE(stat((root / "name-0").c_str(), &facts) == 0);
                 CHECK(entry.qid.path == facts.st_ino);
                 CHECK(entry.type == DT_REG);
@@ -503,7 +441,7 @@ TEST_CASE_METHOD(Folder, "mapped attributes: the guest's owners and kinds are no
     CHECK(facts.mode == (S_IFREG | 04755));
     CHECK(facts.uid == 1000);
     CHECK(facts.gid == 1000);
-    struct stat host{};
+    struct stat host {};
     REQUIRE(stat((root / "file").c_str(), &host) == 0);
     CHECK(host.st_mode == (S_IFREG | 0600));
     CHECK(host.st_uid == getuid());
@@ -557,179 +495,6 @@ TEST_CASE_METHOD(Folder, "locks are the guest's own") {
     CHECK(lock.start == 5);
     CHECK(lock.client == "guest");
     CHECK(error(p9::Tlock{0, F_WRLCK, 0, 0, 10, 77, "guest"}) == EBADF);
-}
-
-TEST_CASE_METHOD(Folder, "messages that are no messages are refused, one after the other") {
-    share();
-    mount();
-    // An unknown one, an answer, a walk whose names are cut, a read with too little room.
-    send({7, 0, 0, 0, 99, 1, 0});
-    REQUIRE(receive());
-    CHECK(fields<p9::Rlerror>().error == EOPNOTSUPP);
-    send({7, 0, 0, 0, 101, 1, 0});
-    REQUIRE(receive());
-    CHECK(fields<p9::Rlerror>().error == EOPNOTSUPP);
-    for (const std::vector<uint8_t>& bytes :
-         {std::vector<uint8_t>{17, 0, 0, 0, 110, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0},
-          {200, 0, 0, 0, 120, 1, 0, 0, 0, 0, 0},
-          {1, 0, 0, 0, 120, 1, 0, 0, 0, 0, 0},
-          {255, 255, 255, 255, 120, 1, 0}}) {
-        send(bytes);
-        REQUIRE(receive());
-        REQUIRE(number == p9::Rlerror::kNumber);
-        CHECK(fields<p9::Rlerror>().error == EINVAL);
-    }
-    send(bytes_of(p9::Tgetattr{0, 0}), 100);
-    REQUIRE(receive());
-    CHECK(fields<p9::Rlerror>().error == EMSGSIZE);
-    create(1, "file");
-    write(1, 0, std::string(1000, 'x'));
-    send(bytes_of(p9::Tread{1, 0, 4096}), 111);
-    REQUIRE(receive());
-    CHECK(fields<p9::Rread>().data.size() == 100);
-    CHECK_FALSE(needs_reset());
-    // Without a header, or with no room for an error, there is no answer.
-    send({7, 0, 0, 0, 120, 1});
-    CHECK_FALSE(receive());
-    CHECK(needs_reset());
-    mount();
-    send(bytes_of(p9::Tclunk{0}), 10);
-    CHECK_FALSE(receive());
-    CHECK(needs_reset());
-}
-
-// A folder that does something in the middle of a call.
-struct Interrupted : Folder {
-    struct Spy final : backend::FsBackend {
-        backend::FsBackend* files = nullptr;
-        std::function<void()> during;
-        backend::FsDevices other_devices() const override { return backend::FsDevices::warn; }
-        backend::FsResult<struct stat> attributes(const backend::FsPath& path) override {
-            if (during) {
-                during();
-            }
-            return files->attributes(path);
-        }
-        using Path = backend::FsPath;
-        template <class T = void>
-        using R = backend::FsResult<T>;
-        R<> change(const Path& p, const backend::FsChanges& c) override { return files->change(p, c); }
-        R<struct statfs> file_system(const Path& p) override { return files->file_system(p); }
-        R<std::unique_ptr<backend::FsFile>> open(const Path& p, int f) override { return files->open(p, f); }
-        R<std::unique_ptr<backend::FsFile>> create(const Path& p, int f, uint32_t m,
-                                                   backend::FsOwner o) override {
-            return files->create(p, f, m, o);
-        }
-        R<> make_folder(const Path& p, uint32_t m, backend::FsOwner o) override {
-            return files->make_folder(p, m, o);
-        }
-        R<> make_node(const Path& p, uint32_t m, dev_t d, backend::FsOwner o) override {
-            return files->make_node(p, m, d, o);
-        }
-        R<> make_symlink(const Path& p, const std::string& t, backend::FsOwner o) override {
-            return files->make_symlink(p, t, o);
-        }
-        R<> link(const Path& a, const Path& b) override { return files->link(a, b); }
-        R<> rename(const Path& a, const Path& b) override { return files->rename(a, b); }
-        R<> remove_file(const Path& p) override { return files->remove_file(p); }
-        R<> remove_folder(const Path& p) override { return files->remove_folder(p); }
-        R<std::string> read_symlink(const Path& p) override { return files->read_symlink(p); }
-        R<std::vector<uint8_t>> xattr(const Path& p, const std::string& n) override {
-            return files->xattr(p, n);
-        }
-        R<std::vector<uint8_t>> xattr_list(const Path& p) override { return files->xattr_list(p); }
-        R<> set_xattr(const Path& p, const std::string& n, std::span<const uint8_t> v, int f) override {
-            return files->set_xattr(p, n, v, f);
-        }
-        R<> remove_xattr(const Path& p, const std::string& n) override { return files->remove_xattr(p, n); }
-    } spy;
-
-    Interrupted() {
-        stdfs::create_directory(root);
-        auto opened = backend::LocalFolder::open({.path = root});
-        REQUIRE(opened);
-        files = std::move(*opened);
-        spy.files = files.get();
-        install(std::make_unique<Virtio9p>(spy, control, "share"));
-    }
-};
-
-TEST_CASE_METHOD(Interrupted,
-                 "a driver that resets the device in the middle of a call gets no answer, and finds no fid") {
-    mount();
-    create(1, "file");
-    bool once = false;
-    spy.during = [&] {
-        if (!once) {
-            once = true;
-            write(0x70, 0);
-        }
-    };
-    send(bytes_of(p9::Tgetattr{0, 0}));
-    CHECK_FALSE(receive());
-    CHECK_FALSE(needs_reset());
-    start();
-    CHECK(error(p9::Tclunk{0}) == EBADF);
-    CHECK(error(p9::Tclunk{1}) == EBADF);
-    spy.during = {};
-    mount();
-    CHECK(error(p9::Tgetattr{0, 0}) == 0);
-}
-
-TEST_CASE_METHOD(
-    Interrupted,
-    "a new driver that starts while the old one's message is answered gets none of its answers") {
-    mount();
-    bool once = false;
-    spy.during = [&] {
-        if (!once) {
-            once = true;
-            start();
-            send(bytes_of(p9::Tversion{8192, "9P2000.L"}));
-        }
-    };
-    send(bytes_of(p9::Tgetattr{0, 0}));
-    REQUIRE(receive());
-    CHECK(number == p9::Rversion::kNumber);
-}
-
-TEST_CASE_METHOD(Folder, "a flush finds that its message was answered") {
-    share();
-    mount();
-    ask<p9::Rflush>(p9::Tflush{1});
-    // Two messages at once: the answers come in order.
-    const auto first = bytes_of(p9::Tgetattr{0, 0});
-    const auto second = bytes_of(p9::Tflush{3});
-    store_bytes(kData, first);
-    store_bytes(kData + 0x1000, second);
-    descriptor(kDescriptors, 0, kData, static_cast<uint32_t>(first.size()), kNext, 1);
-    descriptor(kDescriptors, 1, kAnswer, 1000, kWrite);
-    descriptor(kDescriptors, 2, kData + 0x1000, static_cast<uint32_t>(second.size()), kNext, 3);
-    descriptor(kDescriptors, 3, kAnswer + 1000, 1000, kWrite);
-    offer(0);
-    offer(2);
-    notify();
-    control.work();
-    CHECK(used() == std::vector<Used>{{0, 160}, {2, 7}});
-}
-
-TEST_CASE_METHOD(Folder, "files that are open are bounded by what the host allows") {
-    rlimit before{};
-    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    const rlimit small{64, before.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &small) == 0);
-    share();
-    mount();
-    write_file(root / "file", "x");
-    uint32_t count = 0;
-    while (walk(0, 100 + count, {"file"}) == 0 && error(p9::Tlopen{100 + count, O_RDONLY}) == 0) {
-        ++count;
-    }
-    CHECK(error(p9::Tlopen{100 + count, O_RDONLY}) == ENFILE);
-    CHECK(count == 48);
-    clunk(100);
-    CHECK(error(p9::Tlopen{100 + count, O_RDONLY}) == 0);
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST_CASE("a folder that cannot be shared") {
