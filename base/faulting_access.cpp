@@ -318,7 +318,7 @@ size_t copy_in_words(uint8_t* to, uint64_t from, size_t size, Fault* fault) {
 size_t copy_in(void* to, uint64_t from, size_t size, Fault* fault) {
     auto* const out = static_cast<uint8_t*>(to);
     const size_t head = std::min<size_t>(size, -from % kBlock);
-    size_t done = copy_in_words(out, from, head, fault);
+    size_t done = head != 0 ? copy_in_words(out, from, head, fault) : 0;
     if (done != head) {
         return done;
     }
@@ -328,7 +328,7 @@ size_t copy_in(void* to, uint64_t from, size_t size, Fault* fault) {
         }
         done += kBlock;
     }
-    return done + copy_in_words(out + done, from + done, size - done, fault);
+    return done != size ? done + copy_in_words(out + done, from + done, size - done, fault) : done;
 }
 
 size_t copy_out(uint64_t to, const void* from, size_t size, Fault* fault) {

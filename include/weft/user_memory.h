@@ -10,6 +10,7 @@
 // was not asked.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "weft/guest.h"
@@ -17,7 +18,7 @@
 
 namespace weft {
 
-inline constexpr uint32_t kUserMemoryAbiVersion = 3;
+inline constexpr uint32_t kUserMemoryAbiVersion = 4;
 
 // What a guest page is as a place for code.
 enum class CodePageKind : uint8_t {
@@ -52,6 +53,10 @@ struct UserMemoryOps {
     // What the page at guest address `page`, a multiple of kPageSize below `limit`, is. Takes no lock and does not wait: it may
     // be outdated when it returns, which a change of its generation shows.
     void (*fetch)(void* opaque, uint64_t page, CodePageInfo* info);
+
+    // What CodePageInfo::generation is now. What fetch() has said of a page stands as long as it is the same: written by whoever changes the
+    // map, behind the change, with release; to be loaded with acquire. Null: not told, and fetch() is to be asked each time.
+    const std::atomic<uint64_t>* generation = nullptr;
 
     // Takes from the host's page the right to write, so that from then on a store by the guest faults, and fault() tells the
     // accelerator before it gives the right back. For private_ pages that are about to be read as code. True: stores fault, or

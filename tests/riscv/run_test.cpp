@@ -89,6 +89,31 @@ TEST_CASE("a run stops before what has to be translated", "[run]") {
     }
 }
 
+TEST_CASE("instructions are told apart by all of their bits, however many were run before", "[run]") {
+    FakeHart fake;
+    // addi a0, a0, N and the same in two bytes: more of them than a hart remembers, each met again after all the others.
+    for (unsigned round = 0; round < 2; ++round) {
+        for (uint32_t immediate = 0; immediate < 4096; ++immediate) {
+            const int64_t value = static_cast<int64_t>(immediate ^ 0x800) - 0x800;
+            gpr(fake.state(), 10) = 1000;
+            std::vector<uint32_t> insns{immediate << 20 | 0x00050513};
+            int64_t sum = 1000 + value;
+            if (value >= -32 && value < 32 && value != 0) {
+                insns.push_back(0x0501 | (immediate >> 5 & 1) << 12 | (immediate & 31) << 2);
+                sum += value;
+            }
+            insns.push_back(kJump);
+            const Ran ran = run_at(fake, 0x100, Page(0x100, insns));
+            REQUIRE(ran.result.stop == RunStop::jump);
+            REQUIRE(static_cast<int64_t>(gpr(fake.state(), 10)) == sum);
+        }
+    }
+    // Nor is what may not be run taken for something that may.
+    for (const uint32_t insn : {kEcall, kCsrr, uint32_t{0}, kEcall}) {
+        CHECK(run_at(fake, 0x10, Page(0x10, {insn})).result.insns == 0);
+    }
+}
+
 TEST_CASE("an access that fails stops the run at its instruction", "[run]") {
     FakeHart fake;  // whose loads all fail
     gpr(fake.state(), 11) = 77;

@@ -56,11 +56,9 @@ bool DirectMemory::aligned(uint64_t vaddr, unsigned size, Access access) {
     return false;
 }
 
-// Whether all bytes are the guest's. False: an exception is recorded. The host is not asked: what lies there is weft's.
-bool DirectMemory::below_limit(uint64_t vaddr, unsigned size, Access access) {
-    if (vaddr < user_.limit && size <= user_.limit - vaddr) [[likely]] {
-        return true;
-    }
+// Records the exception of an access of which not all bytes are the guest's. The host is not asked for the others: what lies there is
+// weft's. False.
+bool DirectMemory::fault_beyond_limit(uint64_t vaddr, Access access) {
     uint64_t first_wrong = vaddr;
     if (vaddr < user_.limit) {
         // The first byte that may not be accessed can still be one below the limit. An atomic operation that changes nothing
@@ -182,14 +180,19 @@ bool DirectMemory::fetch(uint64_t pc, uint8_t, FetchPage* page) {
         return false;
     }
     const uint64_t start = pc & ~(kPageSize - 1);
-    CodePageInfo info{};
-    while (user_.fetch(user_.opaque, start, &info),
-           info.kind == CodePageKind::unmapped || info.kind == CodePageKind::no_exec) {
-        if (!again(pc, Access::fetch, 0)) {
-            return false;
+    KnownPage& known = known_page(start);
+    if (known.start != start || user_.generation == nullptr ||
+        known.generation != user_.generation->load(std::memory_order_acquire)) {
+        CodePageInfo info{};
+        while (user_.fetch(user_.opaque, start, &info),
+               info.kind == CodePageKind::unmapped || info.kind == CodePageKind::no_exec) {
+            if (!again(pc, Access::fetch, 0)) {
+                return false;
+            }
         }
+        known = {start, info.generation, info.of_file};
     }
-    *page = {false, nullptr, start, pc, info.of_file};
+    *page = {false, nullptr, start, pc, known.of_file};
     return true;
 }
 

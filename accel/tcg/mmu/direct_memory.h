@@ -10,6 +10,7 @@
 // like all others: no host address is kept, for the page may go at any time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "accel/tcg/mmu/guest_memory.h"
@@ -54,14 +55,28 @@ class DirectMemory final : public GuestMemory {
   private:
     uint64_t host(uint64_t vaddr) const { return user_.base + vaddr; }
     bool aligned(uint64_t vaddr, unsigned size, Access access);
-    bool below_limit(uint64_t vaddr, unsigned size, Access access);
+    bool below_limit(uint64_t vaddr, unsigned size, Access access) {
+        return (vaddr < user_.limit && size <= user_.limit - vaddr) || fault_beyond_limit(vaddr, access);
+    }
+    bool fault_beyond_limit(uint64_t vaddr, Access access);
     bool again(uint64_t vaddr, Access access, uint32_t host_code);
     template <class Attempt>
     bool attempt(Attempt&& access);
 
+    // A page that code may be fetched from, while UserMemoryOps::generation is this one, which is never 0.
+    struct KnownPage {
+        uint64_t start = 0;
+        uint64_t generation = 0;
+        bool of_file = false;
+    };
+    KnownPage& known_page(uint64_t start) { return known_[start / kPageSize % kKnownPages]; }
+
+    static constexpr unsigned kKnownPages = 8;
+
     void* const state_;
     const GuestArch& guest_;
     const UserMemoryOps& user_;
+    std::array<KnownPage, kKnownPages> known_;
 };
 
 }  // namespace weft::accel

@@ -76,13 +76,16 @@ bool InterpretedExecution::run_bytes(Vcpu& vcpu, const FetchPage& page, uint32_t
         *result = guest_.run(vcpu.state(), vcpu.tb_flags, page.host + offset, size);
         return true;
     }
-    // About as much as runs until the next jump.
-    alignas(8) std::array<uint8_t, 64> bytes;
-    const uint32_t copied = std::min(size, static_cast<uint32_t>(bytes.size()));
-    if (!vcpu.memory.read_code(page, vcpu.header().pc, bytes.data(), copied)) {
+    // About as much as runs until the next jump, in blocks of what is copied at once: a page is a multiple of them.
+    constexpr uint32_t kBlock = 16;
+    alignas(kBlock) std::array<uint8_t, 4 * kBlock> bytes;
+    const uint32_t before = offset % kBlock;
+    const uint32_t copied = std::min(before + size, static_cast<uint32_t>(bytes.size()));
+    if (!vcpu.memory.read_code(page, vcpu.header().pc - before, bytes.data(),
+                               (copied + kBlock - 1) / kBlock * kBlock)) {
         return false;
     }
-    *result = guest_.run(vcpu.state(), vcpu.tb_flags, bytes.data(), copied);
+    *result = guest_.run(vcpu.state(), vcpu.tb_flags, bytes.data() + before, copied - before);
     return true;
 }
 

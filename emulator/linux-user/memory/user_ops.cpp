@@ -57,6 +57,7 @@ UserOps::UserOps(MemoryCore& core, Settings settings) : core_(core), settings_(s
         .bounds = settings_.bounds,
         .fetch = [](void* self, uint64_t page,
                     CodePageInfo* info) { *info = static_cast<UserOps*>(self)->fetch(page); },
+        .generation = &core.space().generation_word(),
         .protect = [](void* self, uint64_t page) { return static_cast<UserOps*>(self)->protect(page); },
         .fault =
             [](void* self, void* state, uint64_t vaddr, Access access, uint32_t host_code,

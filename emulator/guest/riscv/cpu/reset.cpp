@@ -15,6 +15,7 @@ constexpr uint64_t kLines = kIntMsi | kIntMei | kSeipLine;
 // All but what devices and boards have a say in: privilege, interrupts, timers, the hart's number and the pc.
 void clear(State& state, const void* model) {
     state.model = static_cast<const CpuModel*>(model);
+    state.recent_insns = {};
     std::ranges::fill(state.gpr, 0);
     std::ranges::fill(state.fpr, 0);
     state.res_address = kNoReservation;

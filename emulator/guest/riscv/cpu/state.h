@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "emulator/guest/riscv/cpu/recent_insns.h"
 #include "emulator/guest/riscv/isa/cpu_model.h"
 #include "weft/guest.h"
 #include "weft/state.h"
@@ -96,6 +97,8 @@ struct State {
 
     // What this hart has. Set by the reset, and never null after the first one.
     const CpuModel* model;
+
+    RecentInsns recent_insns;
 };
 
 // In State::mip: the level of the interrupt controller's supervisor line. Reads as SEIP, and no CSR write reaches it.

@@ -36,12 +36,15 @@ WEFT_RISCV_INSNS_16(WEFT_RISCV_ACTION_16)
 #undef WEFT_RISCV_ACTION_32
 #undef WEFT_RISCV_ACTION
 
-// By InsnDesc::id. Null: only translated.
-constexpr Action kActions[kInsnCount] = {
+// By InsnDesc::id, plus one. Null: only translated.
+constexpr Action kActions[kInsnCount + 1] = {
+    nullptr,
 #define WEFT_RISCV_ACTION(id, ...) action_##id<InsnInterpreter>(),
     WEFT_RISCV_INSNS_32(WEFT_RISCV_ACTION) WEFT_RISCV_INSNS_16(WEFT_RISCV_ACTION)
 #undef WEFT_RISCV_ACTION
 };
+
+constexpr unsigned action_row(InsnId id) { return static_cast<unsigned>(id) + 1; }
 
 }  // namespace
 
@@ -59,12 +62,21 @@ bool InsnInterpreter::fetch(uint32_t* bits) {
     return true;
 }
 
+unsigned InsnInterpreter::find_row(uint32_t bits) {
+    RecentInsns::Entry& entry = state_.recent_insns.at(bits);
+    if (entry.bits != bits) [[unlikely]] {
+        const InsnDesc* const desc = find_insn(bits, extensions_);
+        entry = {bits, static_cast<uint16_t>(desc != nullptr ? action_row(desc->id) : 0)};
+    }
+    return entry.row;
+}
+
 RunResult InsnInterpreter::run() {
     uint32_t insns = 0;
     uint32_t bits = 0;
-    while (!flags_.stopped() && offset_ < end_ && fetch(&bits)) {
-        const InsnDesc* const desc = find_insn(bits, extensions_);
-        const Action action = desc != nullptr ? kActions[static_cast<unsigned>(desc->id)] : nullptr;
+    const uint32_t end = flags_.stopped() ? 0 : end_;
+    while (offset_ < end && fetch(&bits)) {
+        const Action action = kActions[find_row(bits)];
         if (action == nullptr) {
             break;
         }
@@ -81,13 +93,13 @@ RunResult InsnInterpreter::run() {
         offset_ += size_;
     }
     header_.pc = pc_at(offset());
-    return {offset_ == end_ && insns != 0 ? RunStop::jump : RunStop::translate, insns};
+    return {offset_ == end && insns != 0 ? RunStop::jump : RunStop::translate, insns};
 }
 
 RunResult run(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size) {
     return InsnInterpreter(*static_cast<State*>(state), TbFlags(tb_flags), code, size).run();
 }
 
-bool runs_untranslated(const InsnDesc& desc) { return kActions[static_cast<unsigned>(desc.id)] != nullptr; }
+bool runs_untranslated(const InsnDesc& desc) { return kActions[action_row(desc.id)] != nullptr; }
 
 }  // namespace weft::riscv

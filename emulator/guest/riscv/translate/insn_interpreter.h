@@ -189,6 +189,8 @@ class InsnInterpreter {
 
     // The instruction at offset_, which is below end_, and its size. False: it reaches past the bytes.
     bool fetch(uint32_t* bits);
+    // RecentInsns::Entry::row of the instruction.
+    unsigned find_row(uint32_t bits);
     uint64_t pc_at(int32_t offset) const { return begin_pc_ + static_cast<uint64_t>(int64_t{offset}); }
     uint64_t address_of(Known64 base, ir::MemOp memop) const {
         const uint64_t address = base.value + static_cast<uint64_t>(int64_t{memop.displacement()});
