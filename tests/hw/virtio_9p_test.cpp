@@ -65,7 +65,7 @@ TEST_CASE_METHOD(Folder, "walking, reading and what files are told to be") {
     REQUIRE(qids.size() == 3);
     CHECK(qids[0].type == p9::Qid::kFolder);
     CHECK(qids[2].type == p9::Qid::kFile);
-    struct stat facts {};
+    struct stat facts{};
     REQUIRE(stat((root / "a/b/c").c_str(), &facts) == 0);
     CHECK(qids[2].path == facts.st_ino);
 
@@ -118,7 +118,7 @@ TEST_CASE_METHOD(Folder, "making, writing, renaming and removing are seen on the
     change.size = 3;
     ask<p9::Rsetattr>(change);
     CHECK(read_file(root / "file") == "012");
-    struct stat facts {};
+    struct stat facts{};
     REQUIRE(stat((root / "file").c_str(), &facts) == 0);
     CHECK((facts.st_mode & 07777) == 0444);
     // Times: one given, the other now.
@@ -230,7 +230,7 @@ TEST_CASE_METHOD(Folder, "a long folder is read in pieces, each name once") {
             seen.insert(std::string(name));
             ++count;
             if (name == "name-0") {
-                struct stat facts {};
+                struct stat facts{};
                 REQUIRE(stat((root / "name-0").c_str(), &facts) == 0);
                 CHECK(entry.qid.path == facts.st_ino);
                 CHECK(entry.type == DT_REG);
@@ -441,7 +441,7 @@ TEST_CASE_METHOD(Folder, "mapped attributes: the guest's owners and kinds are no
     CHECK(facts.mode == (S_IFREG | 04755));
     CHECK(facts.uid == 1000);
     CHECK(facts.gid == 1000);
-    struct stat host {};
+    struct stat host{};
     REQUIRE(stat((root / "file").c_str(), &host) == 0);
     CHECK(host.st_mode == (S_IFREG | 0600));
     CHECK(host.st_uid == getuid());
