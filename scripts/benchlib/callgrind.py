@@ -5,7 +5,6 @@ The format of its file is in valgrind's manual, "Callgrind Format Specification"
 
 import collections
 import dataclasses
-import os
 import pathlib
 import re
 import shutil

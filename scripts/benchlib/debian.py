@@ -9,7 +9,6 @@ import pathlib
 import platform
 import random
 import subprocess
-import sys
 import time
 
 from . import Failure, emulators, measure, report, results

@@ -21,7 +21,7 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import qmp  # noqa: E402
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from boot_test import SKIP, Failure, Guest, Stopped, stop  # noqa: E402
+from boot_run import SKIP, Failure, Guest, Stopped, stop  # noqa: E402
 
 RUNNING = "running"
 
