@@ -18,6 +18,7 @@ takes the newest and records it.
 """
 
 import argparse
+import fcntl
 import os
 import pathlib
 import re
@@ -118,6 +119,9 @@ class Archive:
         self.updated = False
         for folder in ("lists/partial", "cache/archives/partial", "debs"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
+        # Held until the process ends: scripts that fetch at the same time take turns.
+        self.lock = open(self.home / "lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         (self.home / "status").write_text("")
         options = f"arch={arch} signed-by={KEYRING}"
         if suite in ("sid", "unstable"):
