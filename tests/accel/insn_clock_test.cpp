@@ -406,9 +406,9 @@ TEST_CASE(
 }
 
 TEST_CASE("how long an instruction takes is said with clock=insn alone", "[insn]") {
-    using Properties = Machine::Properties;
-    for (const Properties& properties : {Properties{{"insn-shift", "1"}}, Properties{{"insn-sleep", "on"}},
-                                         Properties{{"thread", "single"}, {"insn-shift", "auto"}}}) {
+    for (const toy::Properties& properties :
+         {toy::Properties{{"insn-shift", "1"}}, toy::Properties{{"insn-sleep", "on"}},
+          toy::Properties{{"thread", "single"}, {"insn-shift", "auto"}}}) {
         CHECK(Machine(1, properties).error() == "insn-shift and insn-sleep need clock=insn");
     }
     CHECK(Machine(1, {{"thread", "single"}, {"clock", "insn"}, {"insn-shift", "auto"}}).error() ==
