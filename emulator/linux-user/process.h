@@ -163,7 +163,8 @@ class Process {
     std::optional<Heap> heap_;
     Program program_;
     std::atomic<uint32_t> personality_{0};
-    // The process that ends: a child of vfork(2) has this object in common with its parent, and ends alone. 0: none.
+    // The process that ends: a child of vfork(2) has this object in common with its parent, and ends alone. 0: none. Written and read by
+    // threads that a signal kills, in one exchange; relaxed: it orders nothing.
     std::atomic<int64_t> ends_{0};
     Mutex limits_mutex_;  // a leaf
     Limit space_limit_ WEFT_GUARDED_BY(limits_mutex_);

@@ -79,28 +79,26 @@ for step in range(400):
         gdb.execute('finish', to_string=True)
 print('STEPS', bad, seen)
 
+
+
+def steps_from(place, ends):
+    # Steps from a breakpoint on, for as long as code of the backend's own is there; counts them by name.
+    stop = gdb.Breakpoint(place)
+    gdb.execute('continue')
+    registers = None
+    for _ in range(40):
+        found = functions()
+        if not found[0].startswith('weft_'):
+            break
+        ends[found[0]] = ends.get(found[0], 0) + 1
+        registers = check(found, registers)
+        gdb.execute('stepi', to_string=True)
+    stop.delete()
+
+
 # The prologue and the epilogue: from the call to where it comes back.
-enter = gdb.Breakpoint('*&weft_enter')
-gdb.execute('continue')
 ends = {}
-registers = None
-for step in range(40):
-    found = functions()
-    if not found[0].startswith('weft_'):
-        break
-    ends[found[0]] = ends.get(found[0], 0) + 1
-    registers = check(found, registers)
-    gdb.execute('stepi', to_string=True)
-enter.delete()
-leave = gdb.Breakpoint('*&weft_leave')
-gdb.execute('continue')
-registers = None
-for step in range(40):
-    found = functions()
-    if not found[0].startswith('weft_'):
-        break
-    ends[found[0]] = ends.get(found[0], 0) + 1
-    registers = check(found, registers)
-    gdb.execute('stepi', to_string=True)
+steps_from('*&weft_enter', ends)
+steps_from('*&weft_leave', ends)
 print('ENDS', bad, ends)
 gdb.execute('kill')

@@ -63,7 +63,7 @@ class DirectMemory final : public GuestMemory {
     template <class Attempt>
     bool attempt(Attempt&& access);
 
-    // A page that code may be fetched from, while UserMemoryOps::generation is this one, which is never 0.
+    // A page that code may be fetched from, while UserMemoryOps::generation is this one, which is never 0. The vCPU's thread's.
     struct KnownPage {
         uint64_t start = 0;
         uint64_t generation = 0;

@@ -41,6 +41,7 @@ class AddressSpace {
     }
     // Differs from any earlier value after each change. Any thread; acquire, pairs with the release in publish().
     uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+    // The same as a word, for who may not call: UserMemoryOps::generation.
     const std::atomic<uint64_t>& generation_word() const { return generation_; }
     // Whether anything private is writable and executable at once. Any thread; acquire, pairs with the release in publish().
     bool has_writable_code() const { return writable_code_.load(std::memory_order_acquire); }
