@@ -58,6 +58,15 @@ struct Completion {
     }
 };
 
+// Threads that translate beside `vcpu_threads`.
+uint32_t translation_workers(const GuestArch& guest, const Settings& settings, uint32_t vcpu_threads) {
+    if (guest.run == nullptr || settings.translate_after == 0 || settings.one_insn_per_tb ||
+        settings.clock == ClockKind::insn) {
+        return 0;  // nothing is interpreted meanwhile
+    }
+    return settings.translate_threads.value_or(host_usable_cpus() > vcpu_threads ? 1 : 0);
+}
+
 }  // namespace
 
 // ---- life ----
@@ -84,12 +93,14 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
         return std::unexpected(settings.error());
     }
     std::unique_ptr<Accelerator> accelerator(new Accelerator(config, *settings));
+    const uint32_t threads = std::min(accelerator->max_threads_, config.max_vcpus);
+    const uint32_t workers = translation_workers(*config.guest, *settings, threads);
     auto cache = TranslationCache::create({.guest = config.guest,
                                            .host = config.host,
                                            .users = &accelerator->vcpus_,
                                            .user = nullptr,
                                            .settings = *settings,
-                                           .contexts = std::min(accelerator->max_threads_, config.max_vcpus),
+                                           .contexts = threads + workers,
                                            .hooks = runtime_hooks(settings->stay_in_code),
                                            .request_quiescence = &CpuThread::request_quiescence});
     if (!cache) {
@@ -103,6 +114,14 @@ Result<std::unique_ptr<Accelerator>> Accelerator::create(const AccelConfig& conf
     accelerator->observers_ = std::move(*observers);
     accelerator->store_ =
         TranslationStore::open(*settings, accelerator->cache_->backend(), *config.guest, *config.host, false);
+    if (workers != 0) {
+        auto made = TranslationWorkers::create(*accelerator->cache_, accelerator->store_.get(),
+                                               accelerator->gate_, workers);
+        if (!made) {
+            return std::unexpected(made.error());
+        }
+        accelerator->workers_ = std::move(*made);
+    }
     if (settings->clock == ClockKind::insn) {
         accelerator->insn_clock_ = std::make_unique<InsnClock>(
             [](void* context, uint64_t host_pc, const tcg::TranslationBlock* single_use) {
@@ -121,6 +140,9 @@ Accelerator::~Accelerator() {
         for (const std::unique_ptr<CpuThread>& thread : threads_) {
             thread->stop();
         }
+    }
+    if (workers_ != nullptr) {
+        workers_->stop();
     }
     vcpus_.for_each([this](CodeUser& user) { vcpus_.set(user.index, nullptr); });
     for (const std::unique_ptr<Vcpu>& vcpu : owned_) {
@@ -178,6 +200,7 @@ Result<CpuThread*> Accelerator::thread_for(uint32_t index) {
         {.name = single ? "ALL CPUs/TCG" : fmt::format("CPU {}/TCG", shares_threads() ? number : index),
          .cache = *cache_,
          .store = store_.get(),
+         .workers = workers_.get(),
          .gate = gate_,
          .timer = timer_,
          .clock = clock_,
@@ -263,6 +286,13 @@ void Accelerator::destroy_vcpu(Vcpu& vcpu) {
     }
 }
 
+void Accelerator::add_others(VcpuCounters& sum) {
+    sum.add(departed_);
+    if (workers_ != nullptr) {
+        workers_->add_counters(sum);
+    }
+}
+
 // ---- control ----
 
 Result<> Accelerator::resume() {
@@ -271,6 +301,11 @@ Result<> Accelerator::resume() {
         insn_clock_->set_held(false);
     } else if (!timer_.started()) {
         if (Result<> done = timer_.start(); !done) {
+            return done;
+        }
+    }
+    if (workers_ != nullptr) {
+        if (Result<> done = workers_->start(); !done) {
             return done;
         }
     }

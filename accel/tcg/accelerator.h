@@ -71,7 +71,7 @@ class Accelerator final : public ReportSource {
     TranslationCache& cache() override { return *cache_; }
     const Profile* profile() const override { return observers_->profile(); }
     const CodeUsers& vcpus() const override { return vcpus_; }
-    const VcpuCounters& departed() const override { return departed_; }
+    void add_others(VcpuCounters& sum) override;
     uint64_t now_ns() const override {
         return insn_clock_ != nullptr ? insn_clock_->now_ns() : clock_.now_ns();
     }
@@ -109,6 +109,7 @@ class Accelerator final : public ReportSource {
     std::unique_ptr<InsnClock> insn_clock_;
     ExclusiveGate gate_;
     SharedVcpus shared_vcpus_;
+    std::unique_ptr<TranslationWorkers> workers_;  // null: there are none
     TimerThread timer_;
     // Writes announced by other than guest instructions. Any thread; sequentially consistent (see ram_written()).
     std::atomic<uint64_t> ram_writes_{0};

@@ -37,6 +37,7 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter translations_lost;     // TBs made and thrown away: another vCPU was first
     Counter translations_stale;    // TBs made and thrown away: their bytes changed meanwhile
     Counter translations_stored;   // ... of translations: found in the store
+    Counter translations_beside;   // ... of translations: by a translation worker
     Counter translations_retried;  // code that did not fit: smaller, or in the next region
     Counter translate_ns;
     Counter guest_bytes;  // translated
@@ -73,7 +74,7 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 41> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 42> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"went_on", &VcpuCounters::went_on},
@@ -89,6 +90,7 @@ inline constexpr std::array<CounterField, 41> kVcpuCounters = {{
     {"translations_lost", &VcpuCounters::translations_lost},
     {"translations_stale", &VcpuCounters::translations_stale},
     {"translations_stored", &VcpuCounters::translations_stored},
+    {"translations_beside", &VcpuCounters::translations_beside},
     {"translations_retried", &VcpuCounters::translations_retried},
     {"translate_ns", &VcpuCounters::translate_ns},
     {"guest_bytes", &VcpuCounters::guest_bytes},

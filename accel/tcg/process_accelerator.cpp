@@ -45,6 +45,9 @@ Result<Settings> settings_of(const AccelConfig& config) {
     if (settings->thread == ThreadMode::single) {
         return fail("thread=single: a process's threads run by themselves");
     }
+    if (settings->translate_threads.value_or(0) != 0) {
+        return fail("translate-threads: a process has no threads but its own");
+    }
     if (settings->split_wx == tcg::SplitWx::automatic) {
         // Two views are of a memory file, which processes share after a fork.
         settings->split_wx = tcg::SplitWx::off;

@@ -62,7 +62,7 @@ class ProcessAccelerator final : public ReportSource {
     TranslationCache& cache() override { return *cache_; }
     const Profile* profile() const override { return observers_->profile(); }
     const CodeUsers& vcpus() const override { return vcpus_; }
-    const VcpuCounters& departed() const override { return departed_; }
+    void add_others(VcpuCounters& sum) override { sum.add(departed_); }
     uint64_t now_ns() const override { return clock_.now_ns(); }
     const ExclusiveGate::Counts& exclusive() const override { return gate_.counts(); }
     // In an exclusive section: no thread runs guest code meanwhile.

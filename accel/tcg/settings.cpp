@@ -26,6 +26,7 @@ enum Property : unsigned {
     kDisable,
     kHashBuckets,
     kTranslateAfter,
+    kTranslateThreads,
     kMaxThreads,
     kProfile,
     kPerfMap,
@@ -79,6 +80,9 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
     {"translate-after", PropertyType::uint, nullptr, 0, UINT8_MAX, nullptr,
      "times that code runs one instruction after another before it is translated; 0 translates at once; "
      "unset: 4, and 16 for what a process runs first"},
+    {"translate-threads", PropertyType::uint, nullptr, 0, 16, nullptr,
+     "of a machine: threads that translate while vCPUs go on interpreting; 0: vCPUs make all translations "
+     "themselves; unset: 1 where the host has processors to spare"},
     {"max-threads", PropertyType::uint, "0", 0, UINT32_MAX, nullptr,
      "with thread=multi: run vCPUs on at most so many threads, in turn where there are more; 0 means as many "
      "as "
@@ -202,6 +206,9 @@ Result<Settings> read_settings(const PropertyValue* values) {
     const PropertyValue& after = values[kTranslateAfter];
     settings.translate_after = after.set ? static_cast<uint8_t>(after.number) : kTranslateAfterDefault;
     settings.translate_after_first = after.set ? settings.translate_after : kTranslateAfterFirst;
+    if (const PropertyValue& threads = values[kTranslateThreads]; threads.set) {
+        settings.translate_threads = static_cast<uint32_t>(threads.number);
+    }
     settings.max_threads = static_cast<uint32_t>(values[kMaxThreads].number);
     settings.profile = values[kProfile].number != 0;
     settings.perf_map = values[kPerfMap].number != 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -32,6 +33,7 @@ struct Settings {
     size_t hash_buckets = Qht::kDefaultBuckets;  // of the TBs' hash table in the beginning: a power of two
     uint8_t translate_after = 0;                 // times that code is run without a translation first
     uint8_t translate_after_first = 0;           // the same of what a process runs first: Visits
+    std::optional<uint32_t> translate_threads;   // that translate beside a machine's vCPUs; nothing: chosen
     std::string stats_file;                      // where the counters go at the end; empty: nowhere
     uint32_t max_threads = 0;                    // threads that run vCPUs; 0: as many as host processors
     bool profile = false;                        // TBs count their entries

@@ -127,7 +127,7 @@ TEST_CASE("the guest does not see that regions were evicted", "[evict]") {
         CHECK(machine.stat("evictions") >= 5);
         CHECK(machine.stat("evicted_blocks") >= 10 * machine.stat("evictions"));
         CHECK(machine.stat("code_size") <= machine.stat("code_capacity"));
-        if (std::string(way.thread) == "single") {
+        if (std::string(way.thread) == "single" && std::getenv("WEFT_TEST_WORKERS") == nullptr) {
             // Nobody else has to be waited for.
             CHECK(machine.stat("flushes") == 0);
             CHECK(machine.stat("eviction_waits") == 0);

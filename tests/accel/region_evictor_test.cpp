@@ -64,6 +64,7 @@ struct Bench {
         auto cpu = CpuThread::create({.name = "test",
                                       .cache = *cache,
                                       .store = nullptr,
+                                      .workers = nullptr,
                                       .gate = gate,
                                       .timer = timer,
                                       .clock = clock});

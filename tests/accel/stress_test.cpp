@@ -411,6 +411,9 @@ void run(const Plan& plan) {
         REQUIRE(stale == 0);
     }
     // It did what it is for.
+    if (std::getenv("WEFT_TEST_WORKERS") != nullptr) {
+        CHECK(machine.stat("translations_beside") > 100);
+    }
     CHECK(machine.stat("invalidations") > 100);
     CHECK(machine.stat("links") > 100);
     CHECK(machine.stat("unlinks") > 10);

@@ -25,12 +25,6 @@ const char* const kNames[] = {"illegal", "addi",   "li",    "add",   "bne",     
                               "std",     "loads",  "enter", "call",  "callr"};
 static_assert(std::size(kNames) == static_cast<size_t>(Opcode::count_));
 
-bool is_long(Opcode opcode) {
-    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp ||
-           opcode == Opcode::ldd || opcode == Opcode::std || opcode == Opcode::loads ||
-           opcode == Opcode::call;
-}
-
 Opcode opcode_of(const uint8_t* code) {
     return code[0] < static_cast<uint8_t>(Opcode::count_) ? static_cast<Opcode>(code[0]) : Opcode::illegal;
 }
@@ -489,6 +483,12 @@ const std::array<GlobalDesc, 16>& globals() {
 }
 
 }  // namespace
+
+bool is_long(Opcode opcode) {
+    return opcode == Opcode::addi || opcode == Opcode::li || opcode == Opcode::bne || opcode == Opcode::jmp ||
+           opcode == Opcode::ldd || opcode == Opcode::std || opcode == Opcode::loads ||
+           opcode == Opcode::call;
+}
 
 const GuestArch& guest_arch() {
     static const GuestArch arch = {

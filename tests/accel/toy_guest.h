@@ -94,7 +94,12 @@ struct Cpu {
     std::function<bool(const weft::WalkRequest&, weft::WalkResult*)> walk{};
 };
 
+// Whether an instruction has 6 bytes.
+bool is_long(Opcode opcode);
+
 const weft::GuestArch& guest_arch();
+// The same with GuestArch::run: additions, jumps, loads and stores are run without a translation first.
+const weft::GuestArch& interpreting_arch();
 // The same in process mode: exceptions stay recorded in exception_cause and exception_tval.
 const weft::GuestArch& process_arch();
 

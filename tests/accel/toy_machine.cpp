@@ -113,8 +113,19 @@ Machine::Machine(uint32_t max_vcpus, Properties properties)
     properties.try_emplace("max-threads", threads != nullptr ? threads : std::to_string(max_vcpus));
     properties.try_emplace("backend", backend != nullptr ? backend : "interp");
     keep_translations(&properties);
+    // Threads that translate beside the vCPUs, which go on interpreting: from the second time on that code is met.
+    const char* workers = std::getenv("WEFT_TEST_WORKERS");
+    if (workers != nullptr) {
+        properties.try_emplace("translate-threads", workers);
+        properties.try_emplace("translate-after", "1");
+    }
     const std::vector<PropertyValue> values = property_values(properties);
-    const AccelConfig config{&guest_arch(), &memory_, &host_, values.data(), max_vcpus, nullptr};
+    const AccelConfig config{workers != nullptr ? &interpreting_arch() : &guest_arch(),
+                             &memory_,
+                             &host_,
+                             values.data(),
+                             max_vcpus,
+                             nullptr};
     const ErrorSink sink{
         [](void* opaque, const char* message) { static_cast<Machine*>(opaque)->error_ = message; }, this};
     instance_ = weft_accelerator.create(&config, &sink);

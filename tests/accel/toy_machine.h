@@ -41,7 +41,8 @@ class Machine {
     using Properties = toy::Properties;
 
     // `properties` as the user gives them; unless they or the environment say otherwise, backend=interp (WEFT_TEST_BACKEND), and
-    // as many threads as vCPUs (WEFT_TEST_THREADS).
+    // as many threads as vCPUs (WEFT_TEST_THREADS). WEFT_TEST_WORKERS: code is interpreted first, and so many threads translate beside
+    // the vCPUs.
     explicit Machine(uint32_t max_vcpus, Properties properties = {});
     ~Machine();
     Machine(const Machine&) = delete;

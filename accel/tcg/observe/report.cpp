@@ -65,8 +65,10 @@ std::vector<Item> collect(ReportSource& source) {
         {"hash_growths", table.growths},
     };
     const size_t first = items.size();
+    VcpuCounters others;
+    source.add_others(others);
     for (const auto& [name, field] : kVcpuCounters) {
-        items.push_back({name, (source.departed().*field).get()});
+        items.push_back({name, (others.*field).get()});
     }
     source.vcpus().for_each([&](const CodeUser& user) {
         const Vcpu& vcpu = vcpu_of(user);

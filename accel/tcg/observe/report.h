@@ -24,7 +24,8 @@ class ReportSource {
     virtual TranslationCache& cache() = 0;
     virtual const Profile* profile() const = 0;  // with profile=on, else null
     virtual const CodeUsers& vcpus() const = 0;
-    virtual const VcpuCounters& departed() const = 0;  // what vCPUs counted that are gone
+    // What vCPUs counted that are gone, and who translates beside those that are there.
+    virtual void add_others(VcpuCounters& sum) = 0;
     virtual uint64_t now_ns() const = 0;
     virtual const ExclusiveGate::Counts& exclusive() const = 0;
     // As AccelOps::vcpu_run.

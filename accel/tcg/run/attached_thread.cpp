@@ -32,7 +32,7 @@ AttachedThread::AttachedThread(AttachedThreadParts parts, uint32_t index, void* 
       reader_(cache_.epochs(), this),
       member_(
           parts.gate, [](void* thread) { static_cast<AttachedThread*>(thread)->ask(); }, this),
-      loop_(cache_, parts.translators, *this, nullptr),
+      loop_(cache_, parts.translators, nullptr, *this, nullptr),
       room_maker_(cache_, parts.gate) {}
 
 VcpuStop AttachedThread::online(Runs runs) {

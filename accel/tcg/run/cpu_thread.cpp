@@ -41,7 +41,7 @@ CpuThread::CpuThread(const CpuThreadParts& parts, std::unique_ptr<Translator> tr
       translator_(std::move(translator)),
       queue_(*this, parts.capacity, parts.shared),
       scheduler_(make_scheduler(queue_, gate_, parts.timer, parts.clock, parts.insn_clock, parts.shared)),
-      loop_(cache_, translator_, *scheduler_, parts.insn_clock),
+      loop_(cache_, translator_, parts.workers, *scheduler_, parts.insn_clock),
       room_maker_(cache_, gate_),
       member_(gate_, [](void* thread) { static_cast<CpuThread*>(thread)->scheduler_->ask_all(); }, this) {}
 

@@ -37,7 +37,8 @@ namespace weft::accel {
 struct CpuThreadParts {
     std::string name;
     TranslationCache& cache;
-    TranslationStore* store;  // null: there is none
+    TranslationStore* store;      // null: there is none
+    TranslationWorkers* workers;  // null: there are none
     ExclusiveGate& gate;
     TimerThread& timer;
     const Clock& clock;

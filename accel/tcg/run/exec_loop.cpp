@@ -382,7 +382,8 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     if (found != Found::rare) {
         return found;
     }
-    if (interpreted_.allowed(vcpu)) {
+    if (interpreted_.allowed(vcpu) &&
+        (target->visit != Visit::due || interpreted_.translated_beside(vcpu, target->page))) {
         const uint64_t pc = vcpu.header().pc;
         switch (interpreted_.run(vcpu, target->page)) {
             case Interpreted::went_on:

@@ -38,14 +38,15 @@ class Attention {
 // One a vCPU thread.
 class ExecLoop {
   public:
-    // `clock`: null with the host's clock.
-    ExecLoop(TranslationCache& cache, Translators& translators, Attention& attention, InsnClock* clock)
+    // `workers`: who translates beside the vCPU; null: nobody. `clock`: null with the host's clock.
+    ExecLoop(TranslationCache& cache, Translators& translators, TranslationWorkers* workers,
+             Attention& attention, InsnClock* clock)
         : cache_(cache),
           guest_(cache.guest()),
           backend_(cache.backend()),
           translators_(translators),
           finder_(cache, translators, clock),
-          interpreted_(cache.guest(), translators),
+          interpreted_(cache.guest(), translators, workers),
           known_insns_(cache, clock != nullptr),
           attention_(attention),
           clock_(clock) {}

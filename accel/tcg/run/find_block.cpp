@@ -18,7 +18,7 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
         }
     }
     Translated block;
-    const Found found = find_or_translate(vcpu, may_interpret, &target->page, &block);
+    const Found found = find_or_translate(vcpu, may_interpret, target, &block);
     if (found != Found::code) {
         return found;
     }
@@ -42,7 +42,7 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
 Found BlockFinder::find_to_fit(Vcpu& vcpu, Target* target) {
     const auto left = static_cast<uint32_t>(clock_->left());
     Translated block;
-    if (const Found found = find_or_translate(vcpu, false, &target->page, &block); found != Found::code) {
+    if (const Found found = find_or_translate(vcpu, false, target, &block); found != Found::code) {
         return found;
     }
     if (block.tb->insn_count > left) {
@@ -71,28 +71,33 @@ Found BlockFinder::find_one_insn(Vcpu& vcpu, Target* target) {
 }
 
 // The TB for the vCPU's pc, and the page the pc is in.
-Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, Translated* found) {
+Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, Target* target, Translated* found) {
     const uint64_t pc = vcpu.header().pc;
-    if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, page)) {
+    FetchPage& page = target->page;
+    if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, &page)) {
         return Found::fault;
     }
-    if (!page->device) {
+    if (!page.device) {
         // What a vCPU meets for one of the first times the table has only if another one has made it.
         const bool alone = cache_.users().alone();
-        if (alone && may_interpret && vcpu.visits.cold(pc)) {
+        target->visit = alone && may_interpret ? vcpu.visits.meet(pc) : Visit::hot;
+        if (target->visit == Visit::cold) {
             return Found::rare;
         }
-        found->tb = block_at_pc(vcpu, pc, *page);
+        found->tb = block_at_pc(vcpu, pc, page);
         if (found->tb != nullptr) {
             vcpu.counters.lookup_table.add();
             return Found::code;
         }
-        if (!alone && may_interpret && vcpu.visits.cold(pc)) {
+        if (!alone && may_interpret) {
+            target->visit = vcpu.visits.meet(pc);
+        }
+        if (target->visit != Visit::hot) {
             return Found::rare;
         }
     }
     vcpu.counters.lookup_miss.add();
-    return translate(vcpu, *page, 0, found);
+    return translate(vcpu, page, 0, found);
 }
 
 Found BlockFinder::translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, Translated* translated) {

@@ -6,6 +6,7 @@
 #include "accel/tcg/blocks/translation_cache.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/translate/translate_at.h"
+#include "accel/tcg/vcpu/visits.h"
 #include "tcg/code/tb.h"
 
 namespace weft::accel {
@@ -26,11 +27,12 @@ struct Target {
     bool return_after = false;  // to come back after it, by the instruction clock
     bool alone = false;         // to come back after it, whatever it leads to
     FetchPage page;             // with Found::rare: that of the pc
+    Visit visit{};              // with Found::rare: not hot
 };
 
 enum class Found : uint8_t {
     code,
-    rare,   // it was met too seldom to be translated: to be interpreted
+    rare,   // it was met too seldom to be translated, or a translation is awaited or due: to be interpreted
     fault,  // a guest exception is recorded
     full,   // the code cache has to be emptied
     failed,
@@ -57,7 +59,7 @@ class BlockFinder {
     uint64_t full_at() const { return full_at_; }
 
   private:
-    Found find_or_translate(Vcpu& vcpu, bool may_interpret, FetchPage* page, Translated* found);
+    Found find_or_translate(Vcpu& vcpu, bool may_interpret, Target* target, Translated* found);
     Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, Translated* translated);
 
     TranslationCache& cache_;

@@ -40,10 +40,32 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
             vcpu.jump_cache.lookup_code(pc, header.context_id) != JumpCache::kNone) {
             return Interpreted::went_on;
         }
-        if (!vcpu.visits.cold(pc)) {
-            return translate_beginning(vcpu, page, begun);
+        switch (vcpu.visits.meet(pc)) {
+            case Visit::cold:
+                break;
+            case Visit::awaited:
+                if (block_at_pc(vcpu, pc, page) != nullptr) {
+                    return Interpreted::went_on;
+                }
+                break;
+            case Visit::due:
+                if (translated_beside(vcpu, page)) {
+                    break;
+                }
+                [[fallthrough]];
+            case Visit::hot:
+                return translate_beginning(vcpu, page, begun);
         }
     }
+}
+
+bool InterpretedExecution::translated_beside(Vcpu& vcpu, const FetchPage& page) {
+    const uint64_t pc = vcpu.header().pc;
+    if (workers_ == nullptr || !workers_->offer(vcpu, page)) {
+        return false;
+    }
+    vcpu.visits.set_awaited(pc);
+    return true;
 }
 
 Interpreted InterpretedExecution::run_to(Vcpu& vcpu, const FetchPage& page, uint32_t end) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "accel/tcg/mmu/guest_memory.h"
+#include "accel/tcg/run/translation_workers.h"
 #include "accel/tcg/translate/translate_at.h"
 
 namespace weft::accel {
@@ -21,14 +22,18 @@ enum class Interpreted : uint8_t {
 // One a vCPU thread.
 class InterpretedExecution {
   public:
-    InterpretedExecution(const GuestArch& guest, Translators& translators)
-        : guest_(guest), translators_(translators) {}
+    // `workers`: who translates beside the vCPU; null: nobody.
+    InterpretedExecution(const GuestArch& guest, Translators& translators, TranslationWorkers* workers)
+        : guest_(guest), translators_(translators), workers_(workers) {}
     InterpretedExecution(const InterpretedExecution&) = delete;
     InterpretedExecution& operator=(const InterpretedExecution&) = delete;
 
     // Whether code of the vCPU may be interpreted now: not where logs are to show all that runs, not with units of one
     // instruction, nor with the instruction clock, which counts in units.
     bool allowed(const Vcpu& vcpu) const;
+    // The code at the vCPU's pc, in `page`, is due for a translation. False: its vCPU has to make it. True: it is awaited now, and
+    // interpreted meanwhile.
+    bool translated_beside(Vcpu& vcpu, const FetchPage& page);
     // Runs the code at the vCPU's pc, in `page`, as it stands, and goes on with what it jumps to in its page while that is as
     // rare and has no translation at hand.
     Interpreted run(Vcpu& vcpu, const FetchPage& page);
@@ -43,6 +48,7 @@ class InterpretedExecution {
 
     const GuestArch& guest_;
     Translators& translators_;
+    TranslationWorkers* const workers_;
 };
 
 }  // namespace weft::accel

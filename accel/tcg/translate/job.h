@@ -10,11 +10,16 @@
 
 namespace weft::accel {
 
+// Whose thread makes it. A worker's job may have waited for long: where its bytes may have been written to meanwhile it is not made, and
+// memory, which may be gone, is not looked at.
+enum class JobOf : uint8_t { vcpu, worker };
+
 struct TranslationJob {
     uint64_t tb_flags;
     VcpuCounters& counters;  // of who asks for it; written by who translates
     UnitSource& source;
     PageClaim& claim;  // on the pages that the source was read from
+    JobOf of = JobOf::vcpu;
 };
 
 }  // namespace weft::accel

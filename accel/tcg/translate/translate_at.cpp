@@ -18,7 +18,7 @@ static_assert(kMaxInsns <= InsnClock::kMargin);
 // `stale` goes to the caller.
 JobEnd read_and_translate(Translator& translator, Vcpu& vcpu, const FetchPage& page, uint32_t insn_limit,
                           tcg::TranslationBlock** tb, bool* fault) {
-    uint32_t max_insns = translator.cache().settings().one_insn_per_tb || page.device ? 1 : kMaxInsns;
+    uint32_t max_insns = most_insns(translator.cache().settings(), page);
     max_insns = insn_limit != 0 ? std::min(max_insns, insn_limit) : max_insns;
     UnitSource source(vcpu.header().pc, page, max_insns, insn_limit != 0);
     PageClaim claim(translator.cache().pages());
@@ -36,6 +36,10 @@ JobEnd read_and_translate(Translator& translator, Vcpu& vcpu, const FetchPage& p
 }
 
 }  // namespace
+
+uint32_t most_insns(const Settings& settings, const FetchPage& page) {
+    return settings.one_insn_per_tb || page.device ? 1 : kMaxInsns;
+}
 
 TranslateOutcome translate_at(Translators& translators, Vcpu& vcpu, const FetchPage& page,
                               uint32_t insn_limit, Translated* translated, uint64_t* full_at) {

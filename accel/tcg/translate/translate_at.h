@@ -23,6 +23,9 @@ struct Translated {
     tcg::TranslationBlock* single_use() const { return maker != nullptr ? tb : nullptr; }
 };
 
+// Instructions that a unit in `page` has at most, but for a limit of its own.
+uint32_t most_insns(const Settings& settings, const FetchPage& page);
+
 // The TB, if it is used once, will not be used any more, and its translator may make others. On the thread that had it made.
 void release_single(Translators& translators, const Translated& translated);
 

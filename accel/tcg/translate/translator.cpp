@@ -115,7 +115,7 @@ JobEnd Translator::finish(const TranslationJob& job, const Made& made, Translati
     }
     log_.out_asm(cache_.backend(), {cache_.buffer().to_rw(block->code), block->code, block->code_size},
                  source.pc(), block->guest_size);
-    count(job.counters, made);
+    count(job, made);
     CodeObserver* const observer = cache_.observer();
     if (observer != nullptr) {
         observer->made(*block);
@@ -307,7 +307,8 @@ TranslationBlock* Translator::publish(const TranslationJob& job, TranslationBloc
     PagePairLock lock(*first, second);
     // Under the locks: see exposed_pages.h.
     // A process's page that was written to may be one that is no code any more, with the same bytes.
-    const bool stale = claim.gone() || (claim.written() && pages.in_process()) ||
+    const bool never_compared = pages.in_process() || job.of == JobOf::worker;
+    const bool stale = claim.gone() || (claim.written() && never_compared) ||
                        ((provisional || claim.written()) && !pages.bytes_match(tb, job.source.bytes()));
     TranslationBlock* const other = stale ? nullptr : cache_.blocks().insert(tb);
     if (!stale && other == nullptr) {
@@ -330,8 +331,12 @@ JobEnd Translator::fail(std::string reason) {
     return JobEnd::failed;
 }
 
-void Translator::count(VcpuCounters& counters, const Made& made) {
+void Translator::count(const TranslationJob& job, const Made& made) {
+    VcpuCounters& counters = job.counters;
     counters.translations.add();
+    if (job.of == JobOf::worker) {
+        counters.translations_beside.add();
+    }
     if (made.stored) {
         counters.translations_stored.add();
     }

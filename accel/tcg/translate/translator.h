@@ -83,7 +83,7 @@ class Translator {
     tcg::TranslationBlock* publish(const TranslationJob& job, tcg::TranslationBlock& tb);
     JobEnd full();
     JobEnd fail(std::string reason);
-    static void count(VcpuCounters& counters, const Made& made);
+    static void count(const TranslationJob& job, const Made& made);
 
     TranslationCache& cache_;
     TranslationStore* const store_;

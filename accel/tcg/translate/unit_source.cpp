@@ -7,13 +7,6 @@
 
 namespace weft::accel {
 
-namespace {
-
-// Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
-constexpr uint32_t kMaxBytes = 512;
-
-}  // namespace
-
 bool UnitSource::read(Vcpu& vcpu, PageClaim& claim) {
     if (first_.device) {
         return read_piece(vcpu, first_, vcpu.guest.min_insn_size);

@@ -46,6 +46,9 @@ class UnitSource {
     bool needs_claim(const Vcpu& vcpu) const;
     bool read_piece(Vcpu& vcpu, const FetchPage& page, uint32_t size);
 
+    // Most units are far shorter: reading a page for each would cost more than now and then a unit that ends early.
+    static constexpr uint32_t kMaxBytes = 512;
+
     const uint64_t pc_;
     const FetchPage first_;
     FetchPage second_{};
@@ -53,8 +56,8 @@ class UnitSource {
     const bool insn_limit_;
     bool has_second_ = false;
     uint64_t page_sample_ = 0;
-    uint32_t size_ = 0;  // of `bytes_`
-    std::array<uint8_t, kPageSize + 16> bytes_;
+    uint32_t size_ = 0;                          // of `bytes_`
+    std::array<uint8_t, kMaxBytes + 16> bytes_;  // read_more() adds to less than an instruction
 };
 
 }  // namespace weft::accel

@@ -1,12 +1,21 @@
 // How often code without a translation was met lately. What is met rarely is run without one (GuestArch::run).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
 #include "base/zeroed_array.h"
 
 namespace weft::accel {
+
+// What a visit says of the code that it came to.
+enum class Visit : uint8_t {
+    cold,     // met too seldom for a translation
+    due,      // often enough, and nobody makes one yet
+    awaited,  // somebody was asked to make one: set_awaited()
+    hot,      // to be translated now: it was waited for long enough, or set_hot() says so
+};
 
 // The thread's that runs the vCPU.
 class Visits {
@@ -21,7 +30,9 @@ class Visits {
         uint32_t used = 0;  // that are not zero
     };
     Visits(uint8_t limit, uint8_t first_limit, Counts counts)
-        : limit_(first_limit), later_limit_(limit), counts_(std::move(counts)) {}
+        : limit_(std::min(first_limit, kMaxLimit)),
+          later_limit_(std::min(limit, kMaxLimit)),
+          counts_(std::move(counts)) {}
     // Throws std::bad_alloc.
     static Counts make_counts(uint8_t limit) {
         return limit == 0 ? Counts{} : Counts{ZeroedArray<uint8_t>(kEntries, PagesMade::at_once)};
@@ -29,14 +40,20 @@ class Visits {
     // Gives them away: no visit is counted any more.
     Counts release_counts() { return std::move(counts_); }
 
-    // Counts a visit to `pc`. True while the code there is cold.
-    bool cold(uint64_t pc) {
+    // Larger limits mean this one.
+    static constexpr uint8_t kMaxLimit = UINT8_MAX - 17;
+
+    // Counts a visit to `pc`.
+    Visit meet(uint64_t pc) {
         if (limit_ == 0) {
-            return false;
+            return Visit::hot;
         }
         uint8_t& count = count_of(pc);
         if (count >= limit_) {
-            return false;
+            if (count < kAwaited) {
+                return Visit::due;
+            }
+            return count == kHot ? Visit::hot : (++count, Visit::awaited);
         }
         // Codes that share an entry are translated sooner. Were it never emptied, all would be in the end.
         if (count == 0 && ++counts_.used == kMaxUsed) {
@@ -46,13 +63,21 @@ class Visits {
         if (++count == limit_ && limit_ != later_limit_ && ++first_ == kFirst) {
             limit_ = later_limit_;
         }
-        return true;
+        return Visit::cold;
     }
 
-    // The code at `pc`, which was cold, is not from now on.
-    void set_hot(uint64_t pc) { count_of(pc) = limit_; }
+    // The code at `pc` is hot from now on.
+    void set_hot(uint64_t pc) { count_of(pc) = kHot; }
+    // Somebody was asked to translate the code at `pc`, which is due: it is hot if it is met kPatience times more.
+    void set_awaited(uint64_t pc) { count_of(pc) = kAwaited; }
 
   private:
+    static constexpr uint8_t kPatience = 16;
+    static constexpr uint8_t kHot = UINT8_MAX;
+    // Counts from here on are of code that is awaited.
+    static constexpr uint8_t kAwaited = kHot - kPatience;
+    static_assert(kMaxLimit < kAwaited);
+
     // Folded first: multiplied as they are, pcs at equal distances share entries.
     uint8_t& count_of(uint64_t pc) {
         return counts_.codes[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)];
