@@ -52,6 +52,10 @@ int64_t HostMemory::remap(uint64_t address, uint64_t size, uint64_t new_size, in
     return raw_syscall(SYS_mremap, address, size, new_size, flags, new_address);
 }
 
+int64_t HostMemory::remap_file(uint64_t address, uint64_t size, uint64_t page_offset, int flags) const {
+    return raw_syscall(SYS_remap_file_pages, address, size, 0, page_offset, flags);
+}
+
 int64_t HostMemory::advise(uint64_t address, uint64_t size, int advice) const {
     return raw_syscall(SYS_madvise, address, size, advice);
 }

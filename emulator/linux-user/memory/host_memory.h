@@ -30,11 +30,13 @@ class HostMemory {
     virtual int64_t unmap(uint64_t address, uint64_t size) const;                    // munmap
     virtual int64_t protect(uint64_t address, uint64_t size, int protection) const;  // mprotect
     virtual int64_t remap(uint64_t address, uint64_t size, uint64_t new_size, int flags,
-                          uint64_t new_address) const;                                       // mremap
-    virtual int64_t advise(uint64_t address, uint64_t size, int advice) const;               // madvise
-    virtual int64_t sync(uint64_t address, uint64_t size, int flags) const;                  // msync
-    virtual int64_t lock(uint64_t address, uint64_t size, unsigned flags) const;             // mlock2
-    virtual int64_t unlock(uint64_t address, uint64_t size) const;                           // munlock
+                          uint64_t new_address) const;  // mremap
+    virtual int64_t remap_file(uint64_t address, uint64_t size, uint64_t page_offset,
+                               int flags) const;                                  // remap_file_pages
+    virtual int64_t advise(uint64_t address, uint64_t size, int advice) const;    // madvise
+    virtual int64_t sync(uint64_t address, uint64_t size, int flags) const;       // msync
+    virtual int64_t lock(uint64_t address, uint64_t size, unsigned flags) const;  // mlock2
+    virtual int64_t unlock(uint64_t address, uint64_t size) const;                // munlock
     virtual int64_t resident(uint64_t address, uint64_t size, unsigned char* vector) const;  // mincore
     virtual int64_t read_file(int fd, void* to, uint64_t size, uint64_t offset) const;       // pread
     virtual int64_t attach(int id, uint64_t address, int flags) const;                       // shmat

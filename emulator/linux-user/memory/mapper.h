@@ -1,7 +1,7 @@
 // The guest's mmap, munmap, mprotect and mremap: the answers of a RISC-V kernel, over the host's calls.
 //
 // Each function takes the guest's arguments as they are and returns what the guest gets. Any thread; it takes the map's lock, and
-// returns when code that went is out of use. Rules M, U, P, R, E, G of docs/user-memory.md; mmap(2), mprotect(2), mremap(2).
+// returns when code that went is out of use. Rules M, U, P, R, E, G of docs/user-memory.md; mmap(2), mprotect(2), mremap(2), remap_file_pages(2).
 #pragma once
 
 #include "emulator/linux-user/memory/fragments.h"
@@ -26,6 +26,9 @@ class Mapper {
     SysResult allocate_key() const;
     SysResult remap(uint64_t address, uint64_t length, uint64_t new_length, uint64_t flags,
                     uint64_t new_address);
+    // remap_file_pages(2): the shared mapping shows its file from `page` on, in pages of the guest's. Rule R14.
+    SysResult remap_file_pages(uint64_t address, uint64_t length, uint64_t protection, uint64_t page,
+                               uint64_t flags);
 
     // Takes [start, end) out of the map and gives its host pages back; the call's edit is `call`'s, and it is committed. What
     // munmap, brk and shmdt share. -EPERM for sealed intervals.

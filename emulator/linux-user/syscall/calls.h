@@ -17,7 +17,7 @@
 #define WEFT_USER_IOCTL_CALLS(X) /* ioctl.cpp */ \
     X(ioctl)
 #define WEFT_USER_MEMORY_CALLS(X) /* memory_calls.cpp */ \
-    X(brk) X(mmap) X(munmap) X(mprotect) X(mremap) X(madvise) X(msync) X(mincore) X(mlock) X(mlock2) X(munlock) X(mlockall) \
+    X(brk) X(mmap) X(munmap) X(mprotect) X(mremap) X(remap_file_pages) X(madvise) X(msync) X(mincore) X(mlock) X(mlock2) X(munlock) X(mlockall) \
     X(munlockall) X(mseal) X(shmat) X(shmdt) X(pkey_alloc) X(pkey_free) X(pkey_mprotect)
 #define WEFT_USER_PROCESS_CALLS(X) /* process_calls.cpp */ \
     X(exit) X(exit_group) X(set_tid_address) X(uname) X(personality) X(getrlimit) X(setrlimit) X(prlimit64) X(futex) \

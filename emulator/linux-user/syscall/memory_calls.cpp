@@ -23,6 +23,10 @@ SyscallOutcome mprotect(CallContext& call) {
 SyscallOutcome mremap(CallContext& call) {
     return call.process.mapper().remap(call.arg(0), call.arg(1), call.arg(2), call.arg(3), call.arg(4));
 }
+SyscallOutcome remap_file_pages(CallContext& call) {
+    return call.process.mapper().remap_file_pages(call.arg(0), call.arg(1), call.arg(2), call.arg(3),
+                                                  call.arg(4));
+}
 SyscallOutcome pkey_mprotect(CallContext& call) {
     return call.process.mapper().protect_with_key(call.arg(0), call.arg(1), call.arg(2), call.number(3));
 }

@@ -303,7 +303,7 @@ const Syscall* find_syscall(uint64_t number);
     X(231, munlockall, own)                                                                                                   \
     X(232, mincore, own, address, size, unchecked)                                                                            \
     X(233, madvise, own, address, size, flags(F::madvise))                                                                    \
-    X(234, remap_file_pages, enosys("deprecated; mmap does it"), address, size, flags(F::prot), size, hex)                    \
+    X(234, remap_file_pages, own, address, size, flags(F::prot), size, hex)                                                   \
     X(235, mbind, own, address, size, num, in(S::bytes, bits(4)), size, hex)                                                  \
     X(236, get_mempolicy, own, out(S::i32), out(S::bytes, bits(2)), size, address, hex)                                       \
     X(237, set_mempolicy, pass, num, in(S::bytes, bits(2)), size)                                                             \

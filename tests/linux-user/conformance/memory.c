@@ -47,6 +47,24 @@ static void moves(void) {
     SAY("flags", "%s", result((long)mremap(moved, PAGE, PAGE, 64)));
 }
 
+static void other_pages(void) {
+    int fd = memfd_create("pages", 0);
+    ftruncate(fd, 4 * PAGE) == 0 ? (void)0 : abort();
+    char* shared = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    for (int i = 0; i < 4; ++i) {
+        shared[i * PAGE] = (char)('a' + i);
+    }
+    CALL(remap_file_pages(shared, 2 * PAGE, 0, 2, 0));
+    SAY("other pages", "%c%c%c%c", shared[0], shared[PAGE], shared[2 * PAGE], shared[3 * PAGE]);
+    shared[PAGE] = 'z';
+    SAY("the same page", "%c", shared[3 * PAGE]);
+    CALL(remap_file_pages(shared, PAGE, PROT_READ, 0, 0));
+    char* own = map(1, PROT_READ | PROT_WRITE);
+    CALL(remap_file_pages(own, PAGE, 0, 0, 0));
+    CALL(remap_file_pages(shared, 2 * PAGE, 0, 0, 0));
+    SAY("as before", "%c%c%c%c", shared[0], shared[PAGE], shared[2 * PAGE], shared[3 * PAGE]);
+}
+
 static void heap(void) {
     char* start = sbrk(0);
     SAY("grow", "%d", sbrk(3 * PAGE) == (void*)start);
@@ -247,6 +265,7 @@ static int depth(int n) {
 int main(void) {
     maps();
     moves();
+    other_pages();
     heap();
     files();
     segments();

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "base/raw_syscall.h"
 #include "emulator/linux-user/memory/advice.h"
 #include "emulator/linux-user/memory/shm.h"
 #include "tests/linux-user/memory/guest_space.h"
@@ -22,6 +23,7 @@ class Calls {
     virtual SysResult unmap(uint64_t a, uint64_t n) = 0;
     virtual SysResult protect(uint64_t a, uint64_t n, int p) = 0;
     virtual SysResult remap(uint64_t a, uint64_t n, uint64_t m, int f, uint64_t to) = 0;
+    virtual SysResult remap_file(uint64_t a, uint64_t n, uint64_t p, uint64_t page, int f) = 0;
     virtual SysResult advise(uint64_t a, uint64_t n, int advice) = 0;
     virtual SysResult sync(uint64_t a, uint64_t n, int f) = 0;
     virtual SysResult resident(uint64_t a, uint64_t n) = 0;
@@ -57,6 +59,9 @@ class NativeCalls : public Calls {
     SysResult protect(uint64_t a, uint64_t n, int p) override { return host_.protect(to(a), n, p); }
     SysResult remap(uint64_t a, uint64_t n, uint64_t m, int f, uint64_t t) override {
         return back(host_.remap(to(a), n, m, f, to(t)));
+    }
+    SysResult remap_file(uint64_t a, uint64_t n, uint64_t p, uint64_t page, int f) override {
+        return raw_syscall(SYS_remap_file_pages, to(a), n, p, page, f);
     }
     SysResult advise(uint64_t a, uint64_t n, int advice) override { return host_.advise(to(a), n, advice); }
     SysResult sync(uint64_t a, uint64_t n, int f) override { return host_.sync(to(a), n, f); }
@@ -94,6 +99,9 @@ class GuestCalls : public Calls {
     SysResult protect(uint64_t a, uint64_t n, int p) override { return space_.mapper->protect(to(a), n, p); }
     SysResult remap(uint64_t a, uint64_t n, uint64_t m, int f, uint64_t t) override {
         return back(space_.mapper->remap(to(a), n, m, f, to(t)));
+    }
+    SysResult remap_file(uint64_t a, uint64_t n, uint64_t p, uint64_t page, int f) override {
+        return space_.mapper->remap_file_pages(to(a), n, p, page, static_cast<uint64_t>(f));
     }
     SysResult advise(uint64_t a, uint64_t n, int advice) override { return advice_.advise(to(a), n, advice); }
     SysResult sync(uint64_t a, uint64_t n, int f) override { return advice_.sync(to(a), n, f); }
@@ -310,6 +318,46 @@ TEST_CASE("mremap", "[user][R1][R2][R3][R4][R5][R6][R7][R11]") {
         r.push_back(c.remap(pages(80), 0, pages(2), kFixed, pages(90)));
         c.poke(90, 9);
         r.push_back(c.peek(80));
+        return r;
+    });
+}
+
+TEST_CASE("remap_file_pages", "[user][R14]") {
+    compare([](Calls& c, Files&) -> Results {
+        Results r{c.fix(0, 8, kRW, MAP_SHARED), c.fix(8, 1), c.fix(16, 2, kRW, MAP_SHARED)};
+        for (uint64_t page = 0; page < 8; ++page) {
+            c.poke(page, static_cast<uint8_t>(page + 1));
+        }
+        r.push_back(c.remap_file(0, pages(2), 0, 4, 0));
+        for (uint64_t page = 0; page < 8; ++page) {
+            r.push_back(c.peek(page));
+        }
+        c.poke(1, 99);
+        r.push_back(c.peek(5));
+        for (const SysResult result : {
+                 c.remap_file(0, pages(2), PROT_READ, 0, 0),
+                 c.remap_file(pages(1) + 7, pages(1) + 9, 0, 7, MAP_NONBLOCK),
+                 c.remap_file(pages(2), 4095, 0, 0, 0),
+                 c.remap_file(pages(2), 0, 0, 0, 0),
+                 c.remap_file(pages(2), pages(1), 0, ~uint64_t{0}, 0),
+                 c.remap_file(pages(2), pages(1), 0, uint64_t{1} << 52, 0),
+                 c.remap_file(pages(7), pages(2), 0, 0, 0),
+                 c.remap_file(pages(8), pages(1), 0, 0, 0),
+                 c.remap_file(pages(17), pages(2), 0, 0, 0),
+                 c.remap_file(pages(40), pages(1), 0, 0, 0),
+                 c.protect(pages(3), 4096, PROT_READ),
+                 c.remap_file(pages(2), pages(2), 0, 0, 0),
+                 c.remap_file(pages(3), pages(1), 0, 2, 0),
+                 // As they were: one mapping that goes on.
+                 c.remap_file(0, pages(2), 0, 0, 0),
+             }) {
+            r.push_back(result);
+        }
+        for (uint64_t page = 0; page < 8; ++page) {
+            r.push_back(c.peek(page));
+        }
+        r.push_back(c.remap(0, pages(2), pages(2), MREMAP_MAYMOVE | MREMAP_FIXED, pages(30)));
+        r.push_back(c.peek(30));
         return r;
     });
 }
