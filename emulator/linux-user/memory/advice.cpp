@@ -193,10 +193,10 @@ SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
         const IntervalTree tree = call.tree();
         SysResult outcome = tree.first_hole(address, end) < end ? -ENOMEM : 0;
         std::vector<Interval> parts = call.edit().collect(address, end);
-        // All sealed memory is looked at before anything is done.
+        // All sealed memory is looked at before anything is done. What a file has is not lost by it (can_madvise_modify() of Linux).
         for (const Interval& part : parts) {
             const Attributes& a = part.attributes;
-            if (a.sealed && row->changes_bytes && !a.shared && (a.protection & kWrite) == 0) {
+            if (a.sealed && row->changes_bytes && a.is_private_anonymous() && (a.protection & kWrite) == 0) {
                 return -EPERM;
             }
         }
@@ -237,6 +237,9 @@ SysResult Advice::advise(uint64_t address, uint64_t length, int advice) {
         }
         for (const Interval& part : parts) {
             if (row->sleeps && part.attributes.kind != Kind::foreign) {
+                if (advice == kPopulateRead && (part.attributes.protection & kRead) == 0) {
+                    return -EINVAL;  // the host's pages can be read: its W and X are not without R
+                }
                 const uint64_t start = core_.down(part.start);
                 const SysResult failed =
                     core_.host().advise(core_.host_address(start), core_.up(part.end) - start, advice);

@@ -256,6 +256,37 @@ static void locks(void) {
     say_end("locks", wait_for(pid));
 }
 
+// Pages that cannot be read are not populated for reading, whatever the processor lets through.
+static void populated(void) {
+    enum { kPopulateRead = 22, kPopulateWrite = 23 };
+    char* pages = map(3, PROT_READ);
+    static const int protections[] = {PROT_NONE, PROT_WRITE, PROT_EXEC, PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE};
+    for (unsigned i = 0; i < sizeof(protections) / sizeof(protections[0]); ++i) {
+        mprotect(pages + PAGE, PAGE, protections[i]);
+        SAY("populate for reading", "%d %s", protections[i], result(madvise(pages, 3 * PAGE, kPopulateRead)));
+        SAY("populate for writing", "%d %s", protections[i], result(madvise(pages + PAGE, PAGE, kPopulateWrite)));
+    }
+}
+
+// A seal keeps bytes that only memory has.
+static void sealed(void) {
+    enum { kMseal = 462 };
+    const int fd = memfd_create("sealed", 0);
+    ftruncate(fd, PAGE) == 0 ? (void)0 : abort();
+    char* file = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    char* shared = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    char* pages = map(2, PROT_READ);
+    mprotect(pages + PAGE, PAGE, PROT_READ | PROT_WRITE);
+    CALL(syscall(kMseal, file, PAGE, 0));
+    CALL(syscall(kMseal, shared, PAGE, 0));
+    CALL(syscall(kMseal, pages, 2 * PAGE, 0));
+    CALL(madvise(file, PAGE, MADV_DONTNEED));
+    CALL(madvise(shared, PAGE, MADV_DONTNEED));
+    CALL(madvise(pages, PAGE, MADV_DONTNEED));
+    CALL(madvise(pages + PAGE, PAGE, MADV_DONTNEED));
+    CALL(munmap(file, PAGE));
+}
+
 static int depth(int n) {
     volatile char frame[4096];
     frame[0] = (char)n;
@@ -276,6 +307,8 @@ int main(void) {
     code_over_fork(MADV_DONTFORK, "left out", writable);
     code_over_fork(MADV_DONTFORK, "text left out", PROT_READ | PROT_EXEC);
     locks();
+    populated();
+    sealed();
     SAY("a deep stack", "%d", depth(1000));
     return 0;
 }
