@@ -37,8 +37,16 @@ bool needs_clone(const CloneRequest& request) {
 }
 
 int64_t system_clone(const CloneRequest& request) {
-    const uint64_t flags = (request.flags & ~kKnownFlags) | static_cast<uint64_t>(request.exit_signal);
-    return raw_syscall(SYS_clone, flags, 0, 0, 0, 0);
+    const uint64_t flags = request.flags & ~kKnownFlags;
+    const auto signal = static_cast<uint64_t>(request.exit_signal);
+    if ((flags & CLONE_NEWTIME) != 0) {
+        // To clone(2) its bit is one of the signal's.
+        ::clone_args args{};
+        args.flags = flags;
+        args.exit_signal = signal;
+        return raw_syscall(SYS_clone3, &args, sizeof(args));
+    }
+    return raw_syscall(SYS_clone, flags | signal, 0, 0, 0, 0);
 }
 
 // The parent of a fork with CLONE_VFORK sleeps until the child runs another program or ends: until nobody has the pipe's other end.

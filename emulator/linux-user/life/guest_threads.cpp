@@ -25,6 +25,9 @@ namespace {
 constexpr size_t kHostStack = size_t{256} << 10;
 
 constexpr uint64_t kThreadFlags = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
+// What a thread of the C library's shares with its maker, and what it can have of its own from then on.
+constexpr uint64_t kShared = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
+constexpr uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
 
 int32_t host_tid() { return static_cast<int32_t>(raw_syscall(SYS_gettid)); }
 int32_t host_pid() { return static_cast<int32_t>(raw_syscall(SYS_getpid)); }
@@ -52,9 +55,10 @@ FrameRegisters child_registers(const FrameRegisters& parent, const CloneRequest&
 struct GuestThreads::Start {
     GuestThreads& owner;
     std::unique_ptr<GuestThread> guest;
+    uint64_t unshared;  // CLONE_*: what it has of its own
     Mutex mutex = {};
     CondVar changed = {};
-    int32_t tid WEFT_GUARDED_BY(mutex) = 0;      // 0: it does not run yet
+    int32_t tid WEFT_GUARDED_BY(mutex) = 0;      // 0: it does not run yet; negative: an errno, it has ended
     bool may_go WEFT_GUARDED_BY(mutex) = false;  // its number is where the guest asked for it
 };
 
@@ -64,12 +68,16 @@ int64_t GuestThreads::clone(Thread& caller, const CloneRequest& request) {
     const auto has = [flags](uint64_t wanted) { return (flags & wanted) == wanted; };
     if ((has(CLONE_THREAD) && !has(CLONE_SIGHAND)) || (has(CLONE_SIGHAND) && !has(CLONE_VM)) ||
         (has(CLONE_NEWNS) && has(CLONE_FS)) || (has(CLONE_PIDFD) && has(CLONE_THREAD)) ||
-        (has(CLONE_SIGHAND) && has(CLONE_CLEAR_SIGHAND))) {
+        (has(CLONE_SIGHAND) && has(CLONE_CLEAR_SIGHAND)) || (has(CLONE_FS) && has(CLONE_NEWUSER)) ||
+        (has(CLONE_THREAD) && (has(CLONE_NEWUSER) || has(CLONE_NEWPID))) ||
+        (has(CLONE_SYSVSEM) && has(CLONE_NEWIPC))) {
         return -EINVAL;
     }
+    if (has(CLONE_VM) && has(CLONE_NEWTIME)) {
+        return -EINVAL;  // would need the host's clone3 for threads and for what vfork makes
+    }
     if (has(kThreadFlags)) {
-        // A thread of the C library's shares files and folder; weft's are that.
-        return has(CLONE_FS | CLONE_FILES) ? make_thread(caller, request) : -EINVAL;
+        return make_thread(caller, request);
     }
     if (has(CLONE_VM | CLONE_VFORK)) {
         return vfork(caller, request);
@@ -93,7 +101,8 @@ int64_t GuestThreads::make_thread(Thread& caller, const CloneRequest& request) {
     thread.pointer_mask = caller.pointer_mask;
     thread.clear_child_tid = (request.flags & CLONE_CHILD_CLEARTID) != 0 ? request.child_tid : 0;
 
-    const auto shared = std::make_shared<Start>(*this, std::move(*made));
+    const auto shared = std::make_shared<Start>(*this, std::move(*made),
+                                                (~request.flags & kShared) | (request.flags & kNamespaces));
     Start& start = *shared;
     auto argument = std::make_unique<std::shared_ptr<Start>>(shared);
     pthread_attr_t attributes;
@@ -115,6 +124,10 @@ int64_t GuestThreads::make_thread(Thread& caller, const CloneRequest& request) {
         start.changed.wait(start.mutex);
     }
     const int32_t tid = start.tid;
+    if (tid < 0) {
+        alive_.fetch_sub(1, std::memory_order_seq_cst);
+        return tid;
+    }
     // Both are there before either thread goes on. A place that cannot be written to is the guest's affair (put_user in fork.c).
     for (const auto& [flag, address] : {std::pair(uint64_t{CLONE_PARENT_SETTID}, request.parent_tid),
                                         std::pair(uint64_t{CLONE_CHILD_SETTID}, request.child_tid)}) {
@@ -138,6 +151,14 @@ void* GuestThreads::enter(void* argument) {
     GuestThreads& owner = start.owner;
     {
         MutexLock lock(start.mutex);
+        // Its maker waits, so that the copies are of the time of the call. Where a container forbids the call, threads that share all
+        // but their lists of semaphores are made nevertheless.
+        const int64_t failed = start.unshared != 0 ? raw_syscall(SYS_unshare, start.unshared) : 0;
+        if (failed < 0 && start.unshared != CLONE_SYSVSEM) {
+            start.tid = static_cast<int32_t>(failed);
+            start.changed.notify_all();
+            return nullptr;
+        }
         guest = std::move(start.guest);
         guest->thread().tid = host_tid();
         if (Debugger* debugger = owner.runtime_.debugger) {

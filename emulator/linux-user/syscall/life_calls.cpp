@@ -110,7 +110,8 @@ SyscallOutcome clone3(CallContext& call) {
     constexpr uint64_t kSignalMask = 0xff;
     constexpr uint64_t kLegacyFlags = 0xffff'ffff;
     constexpr uint64_t kKnown = kLegacyFlags | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
-    if ((args.flags & ~kKnown) != 0 || (args.flags & (kSignalMask | CLONE_DETACHED)) != 0 ||
+    if ((args.flags & ~kKnown) != 0 ||
+        (args.flags & ((kSignalMask & ~uint64_t{CLONE_NEWTIME}) | CLONE_DETACHED)) != 0 ||
         args.exit_signal > 64 ||
         ((args.flags & (CLONE_THREAD | CLONE_PARENT)) != 0 && args.exit_signal != 0) ||
         (args.stack == 0) != (args.stack_size == 0)) {

@@ -1,10 +1,12 @@
 // Threads: by the hundred, their own data, cancellation, robust and inheriting mutexes, conditions, barriers, users.
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "say.h"
@@ -186,6 +188,65 @@ static void users_of_a_child(void) {
     SAY("a child", "%d", status);
 }
 
+enum { kAlone = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID };
+static volatile int alone_tid;
+static int may_name;
+
+// In a thread that has its maker's thread pointer: no more than calls.
+static int goes_away(void* unused) {
+    (void)unused;
+    dup2(1, 70);
+    if (chdir("/") == 0 && may_name) {
+        sethostname("of-a-thread", 11);
+    }
+    return 0;
+}
+
+// Made by clone itself, with some of what threads share.
+static void alone(const char* what, int flags) {
+    static char stack[65536] __attribute__((aligned(16)));
+    char before[200] = "";
+    char after[200] = "";
+    getcwd(before, sizeof(before)) != NULL ? (void)0 : abort();
+    const int tid = clone(goes_away, stack + sizeof(stack), kAlone | flags, NULL, &alone_tid, NULL, &alone_tid);
+    SAY(what, "%s", tid > 0 ? "made" : result(tid));
+    if (tid <= 0) {
+        return;
+    }
+    while (alone_tid != 0) {
+        syscall(SYS_futex, &alone_tid, 0 /* FUTEX_WAIT */, tid, NULL, NULL, 0);
+    }
+    getcwd(after, sizeof(after)) != NULL ? (void)0 : abort();
+    SAY("shared folder", "%d", strcmp(before, after) != 0);
+    SAY("shared files", "%s", result(fcntl(70, F_GETFD)));
+    close(70);
+    chdir(before) == 0 ? (void)0 : abort();
+}
+
+static void with_their_own(void) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+        // Where the host's name may be set, it is of this child alone.
+        may_name = unshare(CLONE_NEWUTS) == 0;
+        SAY("own names", "%d", may_name);
+        struct utsname names;
+        alone("all shared", CLONE_FS | CLONE_FILES | CLONE_SYSVSEM);
+        alone("own files", CLONE_FS);
+        alone("own folder", CLONE_FILES);
+        alone("all its own", 0);
+        may_name ? sethostname("before", 6) : 0;
+        alone("own names", CLONE_NEWUTS);
+        uname(&names);
+        SAY("its name", "%d", strcmp(names.nodename, "of-a-thread") == 0);
+        alone("own users", CLONE_NEWUSER);
+        alone("own numbers", CLONE_NEWPID);
+        alone("semaphores of others", CLONE_NEWIPC | CLONE_SYSVSEM);
+        alone("mounts of others", CLONE_NEWNS | CLONE_FS);
+        _exit(0);
+    }
+    say_end("with their own", wait_for(pid));
+}
+
 int main(void) {
     many();
     storm();
@@ -195,6 +256,7 @@ int main(void) {
     barriers();
     timeouts();
     numbers();
+    with_their_own();
     users_of_a_child();
     users("users");
     return 0;

@@ -223,6 +223,21 @@ static void corners_of_clone3(void) {
     CALL(clone3(&args, sizeof(args)));
     args = (struct clone_args){.exit_signal = SIGCHLD, .set_tid_size = 1};
     CALL(clone3(&args, sizeof(args)));
+    args = (struct clone_args){.exit_signal = SIGCHLD, .flags = 0x40};
+    CALL(clone3(&args, sizeof(args)));
+    // Its flag is a bit of clone's signal.
+    char before[64] = "";
+    char after[64] = "";
+    readlink("/proc/self/ns/time", before, sizeof(before) - 1) > 0 ? (void)0 : abort();
+    args = (struct clone_args){.exit_signal = SIGCHLD, .flags = CLONE_NEWTIME};
+    child = syscall(SYS_clone3, &args, sizeof(args));
+    if (child == 0) {
+        _exit(readlink("/proc/self/ns/time", after, sizeof(after) - 1) > 0 && strcmp(before, after) != 0 ? 5 : 6);
+    }
+    SAY("own time", "%s", child > 0 ? "there" : strerrorname_np(errno));
+    if (child > 0) {
+        say_end("its own", wait_for((pid_t)child));
+    }
     // With actions of signals put back.
     args = (struct clone_args){.exit_signal = SIGCHLD, .flags = CLONE_CLEAR_SIGHAND};
     child = syscall(SYS_clone3, &args, sizeof(args));
