@@ -1,14 +1,17 @@
 // clone, clone3, execve, execveat, and the lists of robust futexes.
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "base/raw_syscall.h"
+#include "base/unique_fd.h"
 #include "emulator/linux-user/life/lifecycle.h"
 #include "emulator/linux-user/loader/auxv.h"
 #include "emulator/linux-user/syscall/calls.h"
@@ -69,6 +72,70 @@ int64_t execute(CallContext& call, std::string path, uint64_t arguments, uint64_
 }
 
 constexpr size_t kLongestPath = 4096;
+
+bool is_link(CallContext& call, int folder, const std::string& path) {
+    struct ::stat status{};
+    const std::string name = under_prefix(call.process.options().prefix, path);
+    return ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+// What is below an open folder; "": the open file itself. By the kernel's name, which scripts are given, where there is such a file.
+std::string name_of(int fd, const std::string& below) {
+    const std::string number = std::to_string(fd);
+    std::string name = "/dev/fd/" + number;
+    if (::faccessat(AT_FDCWD, name.c_str(), F_OK, 0) != 0) {
+        name = "/proc/self/fd/" + number;
+    }
+    return below.empty() ? name : name + "/" + below;
+}
+
+bool is_script(const std::string& name) {
+    const UniqueFd file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    std::array<char, 2> start{};
+    return file && ::pread(file.get(), start.data(), start.size(), 0) == 2 && start[0] == '#' &&
+           start[1] == '!';
+}
+
+// By a name that is there without the descriptor; nothing where there is none, or it leads elsewhere for the guest.
+std::optional<std::string> name_without(CallContext& call, int folder, const std::string& below) {
+    std::array<char, kLongestPath> link;
+    const ssize_t size = ::readlink(name_of(folder, "").c_str(), link.data(), link.size());
+    if (size <= 0 || static_cast<size_t>(size) == link.size()) {
+        return std::nullopt;
+    }
+    std::string name(link.data(), static_cast<size_t>(size));
+    if (!below.empty()) {
+        name += "/" + below;
+    }
+    struct ::stat wanted{};
+    struct ::stat found{};
+    const bool same = ::stat(name_of(folder, below).c_str(), &wanted) == 0 &&
+                      ::stat(name.c_str(), &found) == 0 && wanted.st_dev == found.st_dev &&
+                      wanted.st_ino == found.st_ino;
+    return same && under_prefix(call.process.options().prefix, name) == name ? std::optional(name)
+                                                                             : std::nullopt;
+}
+
+// Execveat of, or below, a descriptor that an execve closes. Weft opens the program after its own execve.
+int64_t execute_below_closed(CallContext& call, int folder, const std::string& path) {
+    const std::string name = name_of(folder, path);
+    if (is_script(name)) {
+        // Its interpreter could not open it (BINPRM_FLAGS_PATH_INACCESSIBLE of the kernel).
+        Lifecycle* const lifecycle = call.process.lifecycle();
+        const int64_t refused = lifecycle != nullptr ? lifecycle->may_execute(call.thread, name) : -ENOSYS;
+        return refused < 0 ? refused : -ENOENT;
+    }
+    if (auto lasting = name_without(call, folder, path)) {
+        return execute(call, std::move(*lasting), call.arg(2), call.arg(3));
+    }
+    const auto copy = static_cast<int>(raw_syscall(SYS_fcntl, folder, F_DUPFD, 0));
+    if (copy < 0) {
+        return copy;
+    }
+    const int64_t failed = execute(call, name_of(copy, path), call.arg(2), call.arg(3));
+    raw_syscall(SYS_close, copy);
+    return failed;
+}
 
 }  // namespace
 
@@ -155,27 +222,21 @@ SyscallOutcome execveat(CallContext& call) {
     if (path->empty() && (flags & AT_EMPTY_PATH) == 0) {
         return -ENOENT;
     }
-    if (!path->starts_with('/') && folder != AT_FDCWD) {
+    if ((flags & AT_SYMLINK_NOFOLLOW) != 0 && is_link(call, folder, *path)) {
+        return -ELOOP;
+    }
+    if (auto program = path->empty() ? std::nullopt : find_program(call.process, folder, *path)) {
+        *path = std::move(*program);
+    } else if (!path->starts_with('/') && folder != AT_FDCWD) {
         // The program finds itself by the descriptor's name, which the kernel gives it as well.
-        const std::string name = "/proc/self/fd/" + std::to_string(folder);
-        if (::faccessat(AT_FDCWD, name.c_str(), F_OK, 0) != 0) {
+        if (::faccessat(AT_FDCWD, name_of(folder, "").c_str(), F_OK, 0) != 0) {
             return -EBADF;
         }
-        *path = path->empty() ? name : name + "/" + *path;
-        if (path->size() == name.size()) {
-            // Weft opens it after its own execve: the descriptor has to be there still.
-            const int64_t old = raw_syscall(SYS_fcntl, folder, F_GETFD, 0);
-            if (old >= 0 && (old & FD_CLOEXEC) != 0) {
-                const int64_t copy = raw_syscall(SYS_fcntl, folder, F_DUPFD, 0);
-                if (copy < 0) {
-                    return copy;
-                }
-                const int64_t failed =
-                    execute(call, "/proc/self/fd/" + std::to_string(copy), call.arg(2), call.arg(3));
-                raw_syscall(SYS_close, copy);
-                return failed;
-            }
+        const int64_t old = raw_syscall(SYS_fcntl, folder, F_GETFD, 0);
+        if (old >= 0 && (old & FD_CLOEXEC) != 0) {
+            return execute_below_closed(call, folder, *path);
         }
+        *path = name_of(folder, *path);
     }
     return execute(call, std::move(*path), call.arg(2), call.arg(3));
 }

@@ -147,6 +147,44 @@ static void by_descriptor(void) {
     }
 }
 
+static void try_below(const char* what, int folder, const char* name, int flags) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+        char* arguments[] = {"below", "child", NULL};
+        char* variables[] = {NULL};
+        syscall(SYS_execveat, folder, name, arguments, variables, flags);
+        SAY(what, "%s", strerrorname_np(errno));
+        _exit(99);
+    }
+    say_end(what, wait_for(pid));
+}
+
+// Links that are not followed, and descriptors that are closed: a script's interpreter cannot open it by them.
+static void below_a_folder(void) {
+    char script[PATH_MAX + 64];
+    snprintf(script, sizeof(script), "#!%s child\n", self);
+    write_file("below", script, 0755);
+    SAY("link", "%s", result(symlink(self, "link")));
+    try_below("here", AT_FDCWD, "./link", 0);
+    try_below("here, not followed", AT_FDCWD, "./link", AT_SYMLINK_NOFOLLOW);
+    try_below("the program", AT_FDCWD, "/proc/self/exe", 0);
+    for (int flags = 0; flags <= O_CLOEXEC; flags += O_CLOEXEC) {
+        const int folder = open(".", O_RDONLY | O_DIRECTORY | flags);
+        const int file = open("below", O_RDONLY | flags);
+        const int link = open("link", O_RDONLY | flags);
+        try_below("below", folder, "link", 0);
+        try_below("not followed", folder, "link", AT_SYMLINK_NOFOLLOW);
+        try_below("followed before", link, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+        try_below("script below", folder, "below", 0);
+        try_below("script", file, "", AT_EMPTY_PATH);
+        try_below("nothing below", folder, "none", 0);
+        try_below("folder", folder, "", AT_EMPTY_PATH);
+        close(folder);
+        close(file);
+        close(link);
+    }
+}
+
 static void spawns(void) {
     pid_t pid = 0;
     char* arguments[] = {"spawned", "child", NULL};
@@ -188,6 +226,7 @@ int main(int argc, char** argv) {
     too_much();
     scripts();
     by_descriptor();
+    below_a_folder();
     spawns();
     from_a_thread();
     return 0;
