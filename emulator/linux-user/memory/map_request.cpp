@@ -31,6 +31,8 @@ constexpr uint64_t kPassed = MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCK
                              MAP_HUGETLB | kHugeMask | MAP_SYNC;
 // MAP_HUGE_16GB: no architecture has larger pages.
 constexpr uint64_t kLargestPageShift = 34;
+// Linux 6.11: memory that the kernel may forget, and a child of fork does not have.
+constexpr uint64_t kDroppable = 8;
 constexpr uint64_t kFileEnd = uint64_t{1} << 63;
 
 }  // namespace
@@ -49,6 +51,7 @@ MapRequest::MapRequest(MemoryCore& core, uint64_t address, uint64_t length, uint
 bool MapRequest::is_file() const { return (flags_ & MAP_ANONYMOUS) == 0; }
 bool MapRequest::is_fixed() const { return (flags_ & MAP_FIXED) != 0; }
 uint64_t MapRequest::type() const { return flags_ & MAP_TYPE; }
+bool MapRequest::is_shared() const { return type() != MAP_PRIVATE && type() != kDroppable; }
 uint64_t MapRequest::huge_page() const {
     const uint64_t shift = (flags_ & kHugeMask) >> MAP_HUGE_SHIFT;
     return shift != 0 ? uint64_t{1} << shift : kHugePage;
@@ -137,7 +140,9 @@ SysResult MapRequest::check_object(IntervalTree tree) {
         if (const SysResult failed = check_file(); failed < 0) {
             return failed;
         }
-    } else if (type() != MAP_PRIVATE && (type() != MAP_SHARED || (flags_ & MAP_GROWSDOWN) != 0)) {
+    } else if (is_shared() && (type() != MAP_SHARED || (flags_ & MAP_GROWSDOWN) != 0)) {
+        return -EINVAL;
+    } else if (type() == kDroppable && (flags_ & (MAP_LOCKED | MAP_HUGETLB | MAP_GROWSDOWN)) != 0) {
         return -EINVAL;
     }
     return core_.check_limits(tree, length_, attributes());
@@ -157,7 +162,8 @@ Attributes MapRequest::attributes() const {
     Attributes attributes;
     attributes.protection = static_cast<uint8_t>(protection_);
     attributes.kind = is_file() ? Kind::file : Kind::anonymous;
-    attributes.shared = type() != MAP_PRIVATE;
+    attributes.shared = is_shared();
+    attributes.wipe_on_fork = type() == kDroppable;
     attributes.growing = (flags_ & MAP_GROWSDOWN) != 0;
     attributes.locked = (flags_ & MAP_LOCKED) != 0 || core_.lock_future;
     if ((flags_ & MAP_HUGETLB) != 0) {
@@ -298,7 +304,7 @@ SysResult MapRequest::place(IntervalTree before, const Split& split, uint64_t st
 
 SysResult MapRequest::at(MemoryCore::Call& call, uint64_t start) {
     const IntervalTree before = call.tree();
-    const bool shared = type() != MAP_PRIVATE;
+    const bool shared = is_shared();
     Split split(core_, call.edit().tree(), start, start + length_);
     copied_ = is_file() && start % core_.host_page() != offset_ % core_.host_page();
     if (!split.edges.empty() || copied_) {

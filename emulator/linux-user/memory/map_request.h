@@ -24,6 +24,7 @@ class MapRequest {
     bool is_file() const;
     bool is_fixed() const;
     uint64_t type() const;
+    bool is_shared() const;
     uint64_t huge_page() const;  // of MAP_HUGETLB, in bytes
     // What is said once the address is known (do_mmap's order).
     SysResult check_object(IntervalTree tree);

@@ -102,6 +102,9 @@ Found find(int folder, const std::string& name) {
     if (!own && !(row->of_process && is_process_folder(path))) {
         return {};
     }
+    if (!row->of_process && ::faccessat(folder, name.c_str(), F_OK, 0) != 0) {
+        return {};  // a /proc of processes alone ("subset=pid")
+    }
     return {row, std::move(path), own};
 }
 

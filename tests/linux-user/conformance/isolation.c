@@ -252,6 +252,20 @@ static void namespaces(void) {
     CALL(unshare(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM));
 }
 
+// A /proc that shows processes and nothing of the machine.
+static void processes_alone(void) {
+    CALL(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID));
+    const pid_t pid = fork();
+    if (pid == 0) {
+        CALL(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+        CALL(mount("proc", "/proc", "proc", 0, "subset=pid"));
+        SAY("the machine's", "%s", result(open("/proc/cpuinfo", O_RDONLY) == -1 ? -1 : 0));
+        SAY("the process's", "%s", result(open("/proc/self/stat", O_RDONLY) == -1 ? -1 : 0));
+        _exit(0);
+    }
+    say_end("processes alone", wait_for(pid));
+}
+
 static void in_child(const char* what, void (*run)(void)) {
     const pid_t child = fork();
     if (child == 0) {
@@ -267,5 +281,6 @@ int main(void) {
     in_child("policy", memory_policy);
     in_child("landlock", landlock);
     in_child("namespaces", namespaces);
+    in_child("processes alone", processes_alone);
     return 0;
 }

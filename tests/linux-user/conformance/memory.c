@@ -287,6 +287,29 @@ static void sealed(void) {
     CALL(munmap(file, PAGE));
 }
 
+// Memory that the kernel may forget: nothing of it is a child's.
+static void droppable(void) {
+    enum { kDroppable = 8, kPageOut = 21 };
+    const int flags = kDroppable | MAP_ANONYMOUS;
+    char* pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+    SAY("droppable", "%s", pages != MAP_FAILED ? "there" : strerrorname_np(errno));
+    SAY("locked", "%s", result((long)mmap(NULL, PAGE, PROT_READ, flags | MAP_LOCKED, -1, 0)));
+    SAY("growing", "%s", result((long)mmap(NULL, PAGE, PROT_READ, flags | MAP_GROWSDOWN, -1, 0)));
+    SAY("a file", "%s", result((long)mmap(NULL, PAGE, PROT_READ, kDroppable, memfd_create("none", 0), 0)));
+    if (pages == MAP_FAILED) {
+        return;
+    }
+    pages[PAGE] = 3;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        _exit(pages[PAGE]);
+    }
+    say_end("a child's", wait_for(pid));
+    CALL(madvise(pages, PAGE, MADV_KEEPONFORK));
+    CALL(madvise(pages, 2 * PAGE, kPageOut));
+    CALL(munmap(pages, 2 * PAGE));
+}
+
 static int depth(int n) {
     volatile char frame[4096];
     frame[0] = (char)n;
@@ -309,6 +332,7 @@ int main(void) {
     locks();
     populated();
     sealed();
+    droppable();
     SAY("a deep stack", "%d", depth(1000));
     return 0;
 }
