@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kFlushRegion = 2 * kMiB;
 constexpr size_t kLargestEvictRegion = 2 * kMiB;
-constexpr size_t kSmallestEvictRegion = size_t{128} << 10;
+constexpr size_t kSmallestRegion = size_t{128} << 10;
 // From this stride on regions begin at huge pages.
 constexpr size_t kHugePage = 2 * kMiB;
 
@@ -22,15 +22,18 @@ size_t flush_region_count(const RegionLayoutRequest& request) {
         return 1;
     }
     const size_t by_size = request.size / kFlushRegion;
+    // A process may have thousands of vCPUs: one region for each would hold neither the runtime's code nor a
+    // unit.
+    const size_t by_vcpus = std::min<size_t>(request.vcpus, request.size / kSmallestRegion);
     const size_t count =
-        by_size <= request.vcpus ? request.vcpus : std::min<size_t>(by_size, size_t{8} * request.vcpus);
+        by_size <= request.vcpus ? by_vcpus : std::min<size_t>(by_size, size_t{8} * request.vcpus);
     return std::max<size_t>(count, request.contexts);
 }
 
 size_t evict_region_count(const RegionLayoutRequest& request) {
     const size_t contexts = request.contexts;
     const size_t wanted = std::max<size_t>(16, 4 * contexts + 1 + contexts / 4);
-    for (size_t region = kLargestEvictRegion; region >= kSmallestEvictRegion; region /= 2) {
+    for (size_t region = kLargestEvictRegion; region >= kSmallestRegion; region /= 2) {
         if (request.size / region >= wanted) {
             return request.size / region;
         }

@@ -98,12 +98,12 @@ struct RegionLayout {
 
 // Cuts a buffer of at least the size that choose_buffer_size() gives for these contexts.
 //
-// evict=flush: one region where there is one context. Else one for every 2 MiB, but at least one a vCPU and
-// at most eight a vCPU; never fewer than contexts, since each has one of its own. evict=region: the largest
-// of 2 MiB, 1 MiB ... 128 KiB a region that gives at least four regions a context, a reserve of one and
-// another for every four contexts, and sixteen in all. Where not even 128 KiB does, the number holds and
-// regions get smaller. Both: a stride is at least two pages; from 2 MiB on it is a multiple of 2 MiB. The
-// last region gets what rounding left.
+// evict=flush: one region where there is one context. Else one for every 2 MiB, but at least one a vCPU as
+// far as that leaves 128 KiB a region, and at most eight a vCPU; never fewer than contexts, since each has
+// one of its own. evict=region: the largest of 2 MiB, 1 MiB ... 128 KiB a region that gives at least four
+// regions a context, a reserve of one and another for every four contexts, and sixteen in all. Where not even
+// 128 KiB does, the number holds and regions get smaller. Both: a stride is at least two pages; from 2 MiB on
+// it is a multiple of 2 MiB. The last region gets what rounding left.
 RegionLayout lay_out_regions(const RegionLayoutRequest& request);
 
 }  // namespace weft::tcg

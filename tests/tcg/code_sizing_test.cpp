@@ -89,6 +89,10 @@ TEST_CASE("evict=flush: regions of 2 MiB and more, between one and eight a vCPU,
         {2 * kGiB, 128, 128, 1024, 2 * kMiB},
         {128 * kMiB, 1, 3, 8, 16 * kMiB},
         {8 * kMiB, 4, 6, 6, 1396736},  // each context needs one of its own
+        // A process: few contexts, and as many vCPUs as it may have threads.
+        {128 * kMiB, 4096, 2, 1024, 128 * kKiB},
+        {kMiB, 4096, 2, 8, 128 * kKiB},
+        {kMiB, 4096, 16, 16, 64 * kKiB},
     };
     for (const CountRow& row : rows) {
         INFO(row.size << " bytes, " << row.vcpus << " vCPUs, " << row.contexts << " contexts");
