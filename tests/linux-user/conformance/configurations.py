@@ -35,6 +35,7 @@ CONFIGURATIONS = {
     "one-insn-per-tb": (["-one-insn-per-tb"], ["clone_fork", "signals", "events_timers"]),
     # Little memory for code: it is emptied under way.
     "tb-size": (["-tb-size", "1"], ["clone_fork", "signals", "pipes_files"]),
+    "evict-flush": (["-accel", "tcg,evict=flush,tb-size=1"], ["clone_fork", "signals", "threads"]),
     # Translations from a folder: each program twice, so that it finds what was kept, with descriptors that are not the guest's.
     "cache": (["-accel", "tcg,translate-after=0,cache=" + EMPTY_FOLDER], ["clone_fork", "exec", "pipes_files", "signals", "threads"]),
 }
