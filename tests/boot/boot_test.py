@@ -198,6 +198,7 @@ CASES = {
     "single": one_thread,
     "split-wx": split_wx,
     "no-split-wx": plain("tcg,split-wx=off", 2),
+    "translators": plain("tcg,translate-threads=2", 4),
     "tb-size-4": small_cache,
     "tb-size-4-flush": small_cache_flush,
     "interp": interp,

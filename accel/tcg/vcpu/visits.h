@@ -40,8 +40,12 @@ class Visits {
     // Gives them away: no visit is counted any more.
     Counts release_counts() { return std::move(counts_); }
 
+    static constexpr uint8_t kPatience = 16;
+    static constexpr uint8_t kHot = UINT8_MAX;
+    // Counts from here on are of code that is awaited.
+    static constexpr uint8_t kAwaited = kHot - kPatience;
     // Larger limits mean this one.
-    static constexpr uint8_t kMaxLimit = UINT8_MAX - 17;
+    static constexpr uint8_t kMaxLimit = kAwaited - 1;
 
     // Counts a visit to `pc`.
     Visit meet(uint64_t pc) {
@@ -72,12 +76,6 @@ class Visits {
     void set_awaited(uint64_t pc) { count_of(pc) = kAwaited; }
 
   private:
-    static constexpr uint8_t kPatience = 16;
-    static constexpr uint8_t kHot = UINT8_MAX;
-    // Counts from here on are of code that is awaited.
-    static constexpr uint8_t kAwaited = kHot - kPatience;
-    static_assert(kMaxLimit < kAwaited);
-
     // Folded first: multiplied as they are, pcs at equal distances share entries.
     uint8_t& count_of(uint64_t pc) {
         return counts_.codes[(pc ^ pc >> kIndexBits) * kMultiplier >> (64 - kIndexBits)];

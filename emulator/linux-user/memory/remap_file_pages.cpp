@@ -14,8 +14,8 @@ namespace {
 // Mappings of one file that are alike but for the offset, without a hole (the kernel compares vm_file and vm_flags).
 bool are_alike(const Attributes& a, const Attributes& b) {
     return a.kind == b.kind && a.shared == b.shared && a.protection == b.protection && a.locked == b.locked &&
-           a.dont_fork == b.dont_fork && a.huge_shift == b.huge_shift && a.backing != nullptr &&
-           b.backing != nullptr && *a.backing == *b.backing;
+           a.dont_fork == b.dont_fork && a.sealed == b.sealed && a.huge_shift == b.huge_shift &&
+           a.backing != nullptr && b.backing != nullptr && *a.backing == *b.backing;
 }
 
 // What [start, end) is, if it is one shared mapping or several that are alike.

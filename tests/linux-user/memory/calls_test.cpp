@@ -142,6 +142,25 @@ TEST_CASE("sealed memory is refused as a whole", "[user][W4]") {
     CHECK(space.text() == before);
 }
 
+TEST_CASE("remap_file_pages leaves sealed memory as it is", "[user][W4][R14]") {
+    GuestSpace space;
+    Advice advice(*space.core);
+    if (!HostMemory::real().has_seals()) {
+        WARN("the host has no seals");
+        return;
+    }
+    REQUIRE(space.fix(kArena, pages(4), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS) > 0);
+    space.at(kArena + pages(1))[0] = 5;
+    REQUIRE(advice.seal(kArena + pages(1), 4096, 0) == 0);
+    const std::string before = space.text();
+    CHECK(space.mapper->remap_file_pages(kArena + pages(1), 4096, 0, 3, 0) == -EPERM);
+    CHECK(space.mapper->remap_file_pages(kArena, pages(2), 0, 2, 0) == -EINVAL);
+    CHECK(space.mapper->remap_file_pages(kArena + pages(1), pages(2), 0, 2, 0) == -EINVAL);
+    CHECK(space.at(kArena + pages(1))[0] == 5);
+    CHECK(space.text() == before);
+    CHECK(space.mapper->remap_file_pages(kArena + pages(2), pages(2), 0, 0, 0) == 0);
+}
+
 TEST_CASE("advice that hosts must not get, and what fork is told", "[user][D4][D5]") {
     GuestSpace space;
     Advice advice(*space.core);
