@@ -8,11 +8,11 @@ import pathlib
 import signal
 import sys
 
-from . import (Failure, boot, cache, contexts, debian, disk_net, hash_boot, inflation, latency, oversubscribed, qht, smc,
-               startup, system, user)
+from . import (Failure, boot, cache, contexts, debian, disk_net, hash_boot, inflation, jobs, latency, oversubscribed, qht,
+               smc, startup, system, user)
 
-BENCHMARKS = [boot, cache, contexts, debian, disk_net, hash_boot, inflation, latency, oversubscribed, qht, smc, startup,
-              system, user]
+BENCHMARKS = [boot, cache, contexts, debian, disk_net, hash_boot, inflation, jobs, latency, oversubscribed, qht, smc,
+              startup, system, user]
 
 
 def positive(text):

@@ -28,6 +28,22 @@ def archive(files):
     return data + entry("TRAILER!!!", 0, b"", 0)
 
 
+def tree(folder, without=()):
+    """Entries of all files below a folder (a path) but those below the names in `without`; append() what else there is."""
+    entries = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if any(name == left_out or name.startswith(left_out + "/") for left_out in without):
+            continue
+        if path.is_symlink():
+            entries.append((name, stat.S_IFLNK | 0o777, str(path.readlink()).encode()))
+        elif path.is_dir():
+            entries.append((name, stat.S_IFDIR | 0o755, b""))
+        elif path.is_file():
+            entries.append((name, stat.S_IFREG | (0o755 if path.stat().st_mode & 0o111 else 0o644), path.read_bytes()))
+    return b"".join(entry(*item, inode) for inode, item in enumerate(entries, 1)) + entry("TRAILER!!!", 0, b"", 0)
+
+
 def append(base, files):
     """An initial RAM disk (its bytes) with more files."""
     return base + padding(len(base)) + archive(files)

@@ -30,9 +30,9 @@ class Emulator:
             raise Failure(f"{name}: '{program} --version' ended with {output.returncode}: {output.stdout.strip()}")
         self.version = output.stdout.splitlines()[0] if output.stdout else ""
 
-    def command(self, guest, vcpus, append, initramfs=None):
+    def command(self, guest, vcpus, append, initramfs=None, memory="1G"):
         return [str(self.program), *self.options, "-accel", self.accelerator, "-M", "virt", "-smp", str(vcpus),
-                "-m", "1G", "-nographic", "-bios", str(guest.firmware), "-kernel", str(guest.kernel),
+                "-m", memory, "-nographic", "-bios", str(guest.firmware), "-kernel", str(guest.kernel),
                 "-initrd", str(initramfs or guest.initramfs), "-append", append]
 
 
