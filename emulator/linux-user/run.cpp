@@ -2,7 +2,6 @@
 
 #include <sys/prctl.h>
 
-#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "base/messages.h"
 #include "emulator/linux-user/accelerator_descriptors.h"
 #include "emulator/linux-user/debug/debugger.h"
+#include "emulator/linux-user/first_message.h"
 #include "emulator/linux-user/life/guest_threads.h"
 #include "emulator/linux-user/signal/library_signals.h"
 #include "emulator/linux-user/start/kernel_record.h"
@@ -38,7 +38,7 @@ struct Host {
     explicit Host(Log& to) : log(to) {}
 
     Log& log;
-    std::atomic<bool> failed{false};  // any thread, by a read-modify-write; relaxed: it orders nothing
+    FirstMessage failed;
 
     HostServices services() {
         return {.opaque = this,
@@ -53,12 +53,9 @@ struct Host {
                     },
                 .log = [](void* opaque, const char* text,
                           size_t length) { static_cast<Host*>(opaque)->log.write({text, length}); },
-                // Of threads that fail for the same reason the first says why.
                 .fatal =
                     [](void* opaque, const char* message) {
-                        if (!static_cast<Host*>(opaque)->failed.exchange(true, std::memory_order_relaxed)) {
-                            print_error(message);
-                        }
+                        static_cast<Host*>(opaque)->failed.say([&] { print_error(message); });
                     },
                 // Reports of machines' RAM; there is none.
                 .hash_ram = [](void*) { return uint64_t{0}; },
