@@ -155,8 +155,30 @@ class InsnInterpreter {
     void cas_x(unsigned n, Known64 address, Known64 desired, ir::MemOp memop) {
         write_before(n, ir::Opcode::atomic_cmpxchg, address, gpr(state_, n), desired.value, memop);
     }
+    void load_reserved_x(unsigned n, Known64 pointer, ir::MemOp memop) {
+        uint64_t value = 0;
+        const uint64_t address = address_of(pointer, memop);
+        if (accessed(
+                header_.services->load(header_.vcpu, address, memop.bits() | ir::MemOp::kReserve, &value))) {
+            state_.res_value = word_or_double(value, memop);
+            state_.res_address = reservation_key(address, memop);
+            set_x(n, {state_.res_value});
+        }
+    }
+    void store_conditional_x(unsigned n, Known64 pointer, Known64 value, ir::MemOp memop) {
+        uint64_t old = 0;
+        const uint64_t address = address_of(pointer, memop);
+        const bool reserved = state_.res_address == reservation_key(address, memop);
+        if (accessed(header_.services->atomic(header_.vcpu, ir::Opcode::atomic_cmpxchg, address, memop.bits(),
+                                              state_.res_value, reserved ? value.value : state_.res_value,
+                                              &old))) {
+            set_x(n, {uint64_t{!reserved || word_or_double(old, memop) != state_.res_value}});
+            end_reservation(state_);
+        }
+    }
 
     // ---- control ----
+    TbFlags flags() const { return flags_; }
     int32_t offset() const { return static_cast<int32_t>(offset_); }
     int32_t next_offset() const { return static_cast<int32_t>(offset_ + size_); }
     void branch(ir::Cond cond, Known64 a, Known64 b, int32_t offset) {
@@ -195,6 +217,13 @@ class InsnInterpreter {
     uint64_t address_of(Known64 base, ir::MemOp memop) const {
         const uint64_t address = base.value + static_cast<uint64_t>(int64_t{memop.displacement()});
         return flags_.pointer_mask().apply(address);
+    }
+    static uint64_t word_or_double(uint64_t value, ir::MemOp memop) {
+        return memop.size_log2() == 2 ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(value)}) : value;
+    }
+    // State::res_address.
+    static uint64_t reservation_key(uint64_t address, ir::MemOp memop) {
+        return address | (memop.size_log2() == 3 ? 1 : 0);
     }
     void write_before(unsigned n, ir::Opcode code, Known64 address, uint64_t a, uint64_t b, ir::MemOp memop) {
         uint64_t old = 0;

@@ -15,16 +15,11 @@ class Translator;
 namespace semantics {
 
 #define WEFT_RISCV_DECLARE(id, ...) void id(Translator& t, const Insn& insn);
-// System calls, waiting and what orders instruction fetches (list I); reservations (list A), pairs of registers (Zacas) and waiting for their end; all of floating point, of
-// CSRs and of the privileged architecture.
-WEFT_RISCV_DECLARE(ecall)
+// Breakpoints, waiting and what orders instruction fetches (list I); pairs of registers (Zacas), and waiting for the end of a reservation;
+// all of floating point, of CSRs and of the privileged architecture.
 WEFT_RISCV_DECLARE(ebreak)
 WEFT_RISCV_DECLARE(pause)
 WEFT_RISCV_DECLARE(fence_i)
-WEFT_RISCV_DECLARE(lr_w)
-WEFT_RISCV_DECLARE(lr_d)
-WEFT_RISCV_DECLARE(sc_w)
-WEFT_RISCV_DECLARE(sc_d)
 WEFT_RISCV_DECLARE(amocas_q)
 WEFT_RISCV_INSNS_F(WEFT_RISCV_DECLARE)
 WEFT_RISCV_INSNS_D(WEFT_RISCV_DECLARE)

@@ -1,4 +1,19 @@
-// Atomic memory operations of the A extension, Zabha and Zacas, and fences.
+// Reservations and atomic memory operations of the A extension, Zabha and Zacas, and fences.
+//
+// LR/SC is a compare-and-swap with the value that LR loaded. SC to another address or of another size fails, and changes nothing.
+//
+// What is reserved is memory, and the address that is compared is a virtual one. So whatever may make it mean other memory
+// ends the reservation: traps, MRET and SRET, writes of satp and of what mstatus says about loads and stores, SFENCE.VMA
+// and SINVAL.VMA (state.h, end_reservation). SC may fail for that: those are no instructions of constrained LR/SC loops
+// (unprivileged specification, "Eventual Success of Store-Conditional Instructions").
+//
+// Memory that has no atomics cannot be reserved either: LR to a device or to ROM is a load access fault, as AMO to it is a
+// store access fault (privileged specification 3.6.3, RsrvNone and AMONone). So SC never has a reservation there.
+//
+// SC that fails has to be allowed to store nonetheless (unprivileged specification, Zalrsc): it exchanges a value for itself.
+//
+// Two deviations: that another hart stored and put the same value back goes unnoticed, and so does a page table entry that
+// was changed without SFENCE.VMA, where the other memory has the same value.
 #pragma once
 
 #include "emulator/guest/riscv/translate/semantics.h"
@@ -25,6 +40,15 @@ void compare_and_swap(auto& t, const Insn& insn, SizeLog2 size) {
     t.cas_x(insn.rd, t.x(insn.rs1), t.x(insn.rs2), t.memop(size, atomic_flags(insn, size)));
 }
 
+void load_reserved(auto& t, const Insn& insn, SizeLog2 size) {
+    t.load_reserved_x(insn.rd, t.x(insn.rs1), t.memop(size, ir::MemOp::kAligned | ordering(insn)));
+}
+
+void store_conditional(auto& t, const Insn& insn, SizeLog2 size) {
+    t.store_conditional_x(insn.rd, t.x(insn.rs1), t.x(insn.rs2),
+                          t.memop(size, ir::MemOp::kAligned | ordering(insn)));
+}
+
 // Which barrier a pair of fence sets asks for: the bits of a set are device input, device output, reads,
 // writes.
 inline uint32_t barrier(unsigned before, unsigned after) {
@@ -48,6 +72,11 @@ inline uint32_t barrier(unsigned before, unsigned after) {
 }
 
 }  // namespace detail
+
+void lr_w(auto& t, const Insn& insn) { detail::load_reserved(t, insn, detail::kWord); }
+void lr_d(auto& t, const Insn& insn) { detail::load_reserved(t, insn, detail::kDouble); }
+void sc_w(auto& t, const Insn& insn) { detail::store_conditional(t, insn, detail::kWord); }
+void sc_d(auto& t, const Insn& insn) { detail::store_conditional(t, insn, detail::kDouble); }
 
 void amoswap_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_xchg>(t, insn, detail::kWord); }
 void amoadd_w(auto& t, const Insn& insn) { detail::amo<ir::Opcode::atomic_add>(t, insn, detail::kWord); }

@@ -139,6 +139,14 @@ void jalr(auto& t, const Insn& insn) {
     t.end_with_jump(target, hint_of_jalr(insn));
 }
 
+void ecall(auto& t, const Insn&) {
+    const Priv priv = t.flags().priv();
+    t.raise(priv == Priv::user         ? Exception::ecall_user
+            : priv == Priv::supervisor ? Exception::ecall_supervisor
+                                       : Exception::ecall_machine,
+            t.b().imm(0));
+}
+
 void beq(auto& t, const Insn& insn) { detail::branch_if<ir::Cond::eq>(t, insn); }
 void bne(auto& t, const Insn& insn) { detail::branch_if<ir::Cond::ne>(t, insn); }
 void blt(auto& t, const Insn& insn) { detail::branch_if<ir::Cond::lt>(t, insn); }

@@ -200,14 +200,6 @@ void fence_inval(Translator& t, const Insn& insn) {
 
 }  // namespace
 
-void ecall(Translator& t, const Insn&) {
-    const Priv priv = t.flags().priv();
-    t.raise(priv == Priv::user         ? Exception::ecall_user
-            : priv == Priv::supervisor ? Exception::ecall_supervisor
-                                       : Exception::ecall_machine,
-            t.b().imm(0));
-}
-
 // tval is the breakpoint's own address (privileged specification, "Machine Trap Value Register").
 void ebreak(Translator& t, const Insn&) { t.raise(Exception::breakpoint, t.b().pc_add(t.offset())); }
 

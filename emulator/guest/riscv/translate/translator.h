@@ -168,6 +168,8 @@ class Translator {
             set_x(n, b_.call_value<ir::I64>(kHelperCas, address, x(n), desired, b_.imm32(memop.bits())));
         }
     }
+    void load_reserved_x(unsigned n, ir::I64 pointer, ir::MemOp memop);
+    void store_conditional_x(unsigned n, ir::I64 pointer, ir::I64 value, ir::MemOp memop);
     // x[n] was written by other means than set_x.
     void forget_x(unsigned n) { known_.number = known_.number == n ? 0 : known_.number; }
 
