@@ -1,12 +1,16 @@
 #include "emulator/linux-user/start/guest_base.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <array>
+#include <charconv>
 
 #include "base/bits.h"
 #include "base/host_info.h"
+#include "base/unique_fd.h"
 #include "weft/abi.h"
 
 namespace weft::user {
@@ -46,9 +50,13 @@ std::optional<uint64_t> obstacle(const HostMemory& host, uint64_t start, uint64_
 uint64_t default_limit() { return default_room().limit; }
 
 uint64_t host_minimum_address() {
-    std::ifstream file("/proc/sys/vm/mmap_min_addr");
+    // Each process begins with it: a stream would make all of the C++ library's locale.
+    const UniqueFd file(::open("/proc/sys/vm/mmap_min_addr", O_RDONLY | O_CLOEXEC));
+    std::array<char, 32> text{};
+    const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : -1;
     uint64_t value = 0;
-    return file >> value ? value : kStep;
+    const auto end = std::from_chars(text.data(), text.data() + std::max<ssize_t>(size, 0), value);
+    return end.ec == std::errc() ? value : kStep;
 }
 
 Result<MemoryConfig> choose_space(const SpaceWishes& wishes, const ImagePlan& plan, const HostMemory& host,

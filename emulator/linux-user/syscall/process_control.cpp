@@ -183,11 +183,13 @@ SyscallOutcome riscv_hwprobe(CallContext& call) {
     cpu_set_t allowed;
     const int64_t own_size = raw_syscall(SYS_sched_getaffinity, 0, sizeof(allowed), &allowed);
     std::vector<uint8_t> online(own_size > 0 ? static_cast<size_t>(own_size) : sizeof(allowed));
-    for (long cpu = 0; cpu < ::sysconf(_SC_NPROCESSORS_ONLN); ++cpu) {
-        online[static_cast<size_t>(cpu) / 8 % online.size()] |= static_cast<uint8_t>(1U << cpu % 8);
-    }
     const bool which = flags == kHwprobeWhichCpus;
     const bool no_set = set_size == 0 && set == 0;
+    // The C library asks several times before main(), without a set: the host reads a file for the number.
+    const long cpu_count = no_set ? 0 : ::sysconf(_SC_NPROCESSORS_ONLN);
+    for (long cpu = 0; cpu < cpu_count; ++cpu) {
+        online[static_cast<size_t>(cpu) / 8 % online.size()] |= static_cast<uint8_t>(1U << cpu % 8);
+    }
     if ((!which && flags != 0) || (which && (set_size == 0 || set == 0))) {
         return -EINVAL;
     }
