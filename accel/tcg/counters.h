@@ -60,6 +60,8 @@ struct alignas(kCacheLine) VcpuCounters {
     Counter tlb_resizes;
     Counter
         places_uncarried;  // places in code that do not compare with carried pages any more: they missed too often
+    Counter
+        units_carrying;  // TBs translated anew because interrupts met them often: their accesses carry pages
     Counter groups_disabled;  // TBs thrown away because their shared TLB probes straddled pages too often
     Counter code_writes;      // stores to pages that hold code
     // Filled in when the vCPU goes, from what generated code counted in ExecState::profile.
@@ -74,7 +76,7 @@ struct alignas(kCacheLine) VcpuCounters {
 // The counters by their names in reports.
 using CounterField = std::pair<const char*, Counter VcpuCounters::*>;
 
-inline constexpr std::array<CounterField, 42> kVcpuCounters = {{
+inline constexpr std::array<CounterField, 43> kVcpuCounters = {{
     {"insns", &VcpuCounters::insns},
     {"loop_entries", &VcpuCounters::loop_entries},
     {"went_on", &VcpuCounters::went_on},
@@ -112,6 +114,7 @@ inline constexpr std::array<CounterField, 42> kVcpuCounters = {{
     {"tlb_victim_hits", &VcpuCounters::tlb_victim_hits},
     {"tlb_resizes", &VcpuCounters::tlb_resizes},
     {"places_uncarried", &VcpuCounters::places_uncarried},
+    {"units_carrying", &VcpuCounters::units_carrying},
     {"groups_disabled", &VcpuCounters::groups_disabled},
     {"code_writes", &VcpuCounters::code_writes},
     {"block_entries", &VcpuCounters::block_entries},

@@ -241,6 +241,9 @@ Result<> ProcessAccelerator::fork_child(Vcpu& survivor) WEFT_NO_THREAD_SAFETY_AN
         }
     });
     gone_period_.store(0, std::memory_order_relaxed);
+    if (settings_.young_processes && settings_.translate_after != 0) {
+        survivor.youth.begin();
+    }
     Result<> unshared = cache_->unshare();
     mutex_.unlock();
     gate_.end();

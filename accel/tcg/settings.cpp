@@ -79,7 +79,7 @@ constexpr std::array<PropertyDesc, kPropertyCount> kProperties = {{
      "buckets of the table of translations in the beginning, a power of two, for measuring"},
     {"translate-after", PropertyType::uint, nullptr, 0, UINT8_MAX, nullptr,
      "times that code runs one instruction after another before it is translated; 0 translates at once; "
-     "unset: 4, and 16 for what a process runs first"},
+     "unset: 4, and 32 for what a process runs first"},
     {"translate-threads", PropertyType::uint, nullptr, 0, 16, nullptr,
      "of a machine: threads that translate while vCPUs go on interpreting; 0: vCPUs make all translations "
      "themselves; unset: 1 where the host has processors to spare"},
@@ -107,7 +107,7 @@ struct Switch {
 
 // Where `translate-after` is not given; the second of what a process runs first (vcpu/visits.h).
 constexpr uint8_t kTranslateAfterDefault = 4;
-constexpr uint8_t kTranslateAfterFirst = 16;
+constexpr uint8_t kTranslateAfterFirst = 32;
 
 constexpr std::array kSwitches = {
     Switch{"pin-registers", &tcg::NativeOptions::pin_registers, nullptr},
@@ -134,6 +134,8 @@ constexpr std::array kSwitches = {
     Switch{"return-stack", nullptr, nullptr, &Settings::return_stack},
     Switch{"inline-csrs", nullptr, nullptr, &Settings::inline_csrs},
     Switch{"inner-branches", nullptr, nullptr, &Settings::inner_branches},
+    Switch{"carry-where-hot", nullptr, nullptr, &Settings::carry_where_hot},
+    Switch{"young-processes", nullptr, nullptr, &Settings::young_processes},
     Switch{"stay-in-code", nullptr, nullptr, &Settings::stay_in_code},
     Switch{"small-first", nullptr, nullptr, &Settings::small_first},
     Switch{"pages-ahead", nullptr, nullptr, &Settings::pages_ahead},

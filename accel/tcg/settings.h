@@ -49,6 +49,9 @@ struct Settings {
     bool small_first = true;     // the first code of a process lies in small pages; off for measuring
     bool inline_csrs = true;     // CSRs that are words of the state need no helper; off for measuring
     bool inner_branches = true;  // forward branches lead on within a unit; off for measuring
+    bool carry_where_hot =
+        true;  // accesses carry pages in loops and in code that runs most of the time; off: everywhere
+    bool young_processes = true;  // a forked process begins with what its parent has; off for measuring
     bool stay_in_code = true;  // traps and what else changes the context pass by the loop; off for measuring
     tcg::NativeOptions native;
     tcg::OptimizeOptions optimize;

@@ -339,6 +339,88 @@ TEST_CASE("a process forks under its threads, and the child runs on") {
     CHECK(calls.load() > 4);
 }
 
+namespace {
+
+// Counts r1 down to r2, a jump a round; then the system call at kCode.
+std::vector<uint8_t> counts_down(uint64_t pc) {
+    Assembler code = at(pc);
+    code.addi(1, -1);
+    code.bne(1, 2, pc);
+    code.jmp(kCode);
+    return code.bytes();
+}
+
+}  // namespace
+
+TEST_CASE("a process that was forked makes no translations at first, but for what runs on and on") {
+    const bool young = GENERATE(true, false);
+    Properties properties{{"translate-after", "1"}};
+    if (!young) {
+        properties["disable"] = "young-processes";
+    }
+    ToyProcess process(properties, 0, 4, interpreting_process_arch());
+    Assembler call = at(kCode);
+    call.op(Opcode::ecall);
+    ToyProcess::load(call, kCode);
+    constexpr unsigned kPage = 8;
+    process.replace(kPage, counts_down(page_address(kPage)));
+    ToyProcess::Thread thread(process, kCode);
+    CHECK(thread.run() == VcpuStop::exception);  // what is called in the end has a translation
+    const pid_t child = process.fork(thread);
+    if (child == 0) {
+        const auto translations_of = [&](uint64_t rounds) {
+            const uint64_t before = process.stat("translations");
+            thread.reg(1) = rounds;
+            thread.reg(2) = 0;
+            thread.set_pc(page_address(kPage));
+            const bool right =
+                thread.run() == VcpuStop::exception && thread.reg(1) == 0 && thread.pc() == kCode;
+            return right ? process.stat("translations") - before : ~uint64_t{0};
+        };
+        const uint64_t few = translations_of(1000);
+        const uint64_t many = translations_of(100000);
+        _exit((young ? few == 0 && many != 0 : few != 0) && many != ~uint64_t{0} ? 42 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 42);
+}
+
+TEST_CASE("an instruction over a page's end runs without a translation, or to its fault") {
+    ToyProcess process(Properties{{"translate-after", "100"}}, 0, 4, interpreting_process_arch());
+    // Two, four bytes of it on the first page; other instructions of the next page follow.
+    const uint64_t on_first = GENERATE(uint64_t{2}, uint64_t{4});
+    constexpr unsigned kPage = 8;
+    const uint64_t end = page_address(kPage + 1);
+    Assembler code = at(end - on_first - 6);
+    code.li(1, 5);
+    code.li(3, 0x12345);
+    code.op(Opcode::add, 3, 1);
+    code.jmp(kCode);
+    ToyProcess::load(code, end - on_first - 6);
+    Assembler call = at(kCode);
+    call.op(Opcode::ecall);
+    ToyProcess::load(call, kCode);
+    ToyProcess::Thread thread(process, kCode);
+    CHECK(thread.run() == VcpuStop::exception);
+    const uint64_t before = process.stat("translations");
+    for (unsigned i = 0; i < 10; ++i) {
+        thread.reg(3) = 0;
+        thread.set_pc(end - on_first - 6);
+        REQUIRE(thread.run() == VcpuStop::exception);
+        REQUIRE(thread.state().exception_cause == kEcall);
+        REQUIRE(thread.reg(3) == 0x12345 + 5);
+    }
+    CHECK(process.stat("translations") == before);
+    process.unmap(kPage + 1);
+    thread.set_pc(end - on_first - 6);
+    thread.reg(3) = 0;
+    CHECK(thread.run() == VcpuStop::exception);
+    expect_fault(thread, MemoryFault::unmapped, Access::fetch, end, end - on_first);
+    CHECK(thread.reg(3) == 0);
+}
+
 TEST_CASE("properties that are a machine's are refused") {
     const auto error_with = [](const Properties& properties) { return ToyProcess(properties).error(); };
     CHECK(error_with({{"thread", "single"}}) == "thread=single: a process's threads run by themselves");

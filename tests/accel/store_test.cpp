@@ -33,18 +33,6 @@ Assembler program(uint64_t pc, int64_t step) {
     return code;
 }
 
-uint64_t stat(const ToyProcess& process, const std::string& name) {
-    std::string text;
-    const weft::TextSink sink{[](void* opaque, const char* bytes, size_t size) {
-                                  static_cast<std::string*>(opaque)->append(bytes, size);
-                              },
-                              &text};
-    REQUIRE(process.accel().report(process.instance(), "stats", &sink));
-    const size_t found = text.find("\"" + name + "\": ");
-    REQUIRE(found != std::string::npos);
-    return std::strtoull(text.c_str() + found + name.size() + 4, nullptr, 10);
-}
-
 struct Run {
     const std::string& folder;
     uint64_t pc = kCode;
@@ -71,7 +59,7 @@ struct Run {
         CHECK(thread.run() == VcpuStop::exception);
         CHECK(thread.state().exception_cause == kEcall);
         CHECK(*reinterpret_cast<const int64_t*>(kData) == static_cast<int64_t>(kRounds) * step);
-        return {stat(process, "translations"), stat(process, "translations_stored")};
+        return {process.stat("translations"), process.stat("translations_stored")};
     }
 };
 
@@ -109,7 +97,8 @@ TEST_CASE("settings that make other code have units of their own") {
     std::istringstream names(error.substr(begin, error.rfind(')') - begin));
     // What makes no other code, or none in process mode.
     const std::set<std::string> no_matter = {"remember-insns", "grow-jump-cache", "share-tlb-probes",
-                                             "carry-pages",    "pages-ahead",     "small-first"};
+                                             "carry-pages",    "pages-ahead",     "small-first",
+                                             "young-processes"};
     unsigned switches = 0;
     for (std::string name; std::getline(names >> std::ws, name, ',');) {
         CAPTURE(name);

@@ -100,6 +100,8 @@ bool is_long(Opcode opcode);
 const weft::GuestArch& guest_arch();
 // The same with GuestArch::run: additions, jumps, loads and stores are run without a translation first.
 const weft::GuestArch& interpreting_arch();
+// process_arch(), the same.
+const weft::GuestArch& interpreting_process_arch();
 // The same in process mode: exceptions stay recorded in exception_cause and exception_tval.
 const weft::GuestArch& process_arch();
 

@@ -124,16 +124,22 @@ class Interpreter {
     uint32_t insns_ = 0;
 };
 
+GuestArch with_interpreter(GuestArch arch) {
+    arch.run = [](void* state, uint64_t, const uint8_t* code, uint32_t size) {
+        return Interpreter(*static_cast<State*>(state), code, size).run();
+    };
+    return arch;
+}
+
 }  // namespace
 
 const GuestArch& interpreting_arch() {
-    static const GuestArch arch = [] {
-        GuestArch interpreting = guest_arch();
-        interpreting.run = [](void* state, uint64_t, const uint8_t* code, uint32_t size) {
-            return Interpreter(*static_cast<State*>(state), code, size).run();
-        };
-        return interpreting;
-    }();
+    static const GuestArch arch = with_interpreter(guest_arch());
+    return arch;
+}
+
+const GuestArch& interpreting_process_arch() {
+    static const GuestArch arch = with_interpreter(process_arch());
     return arch;
 }
 

@@ -196,6 +196,18 @@ uint8_t* ToyProcess::share(unsigned number) {
     return static_cast<uint8_t*>(view);
 }
 
+uint64_t ToyProcess::stat(const std::string& name) const {
+    std::string text;
+    const TextSink sink{[](void* opaque, const char* bytes, size_t size) {
+                            static_cast<std::string*>(opaque)->append(bytes, size);
+                        },
+                        &text};
+    must(accel().report(instance_, "stats", &sink));
+    const size_t found = text.find("\"" + name + "\": ");
+    must(found != std::string::npos);
+    return std::strtoull(text.c_str() + found + name.size() + 4, nullptr, 10);
+}
+
 pid_t ToyProcess::fork(Thread& survivor) {
     ops().fork_begin(instance_);
     mutex_.lock();

@@ -45,6 +45,8 @@ class ToyProcess {
     weft::AccelInstance* instance() const { return instance_; }
     const weft::ProcessOps& ops() const;
     const weft::AccelOps& accel() const;
+    // A counter of "stats".
+    uint64_t stat(const std::string& name) const;
     uint64_t guest(uint64_t host_address) const { return host_address - user_.base; }
 
     // Writes code to a page that nobody executes; the page has the right to be written to.

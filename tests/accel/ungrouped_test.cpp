@@ -4,16 +4,18 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "accel/tcg/blocks/code_set.h"
 #include "accel/tcg/blocks/uncarried_code.h"
-#include "accel/tcg/blocks/ungrouped_code.h"
 #include "accel/tcg/vcpu/miss_rate.h"
+#include "accel/tcg/vcpu/samples.h"
 #include "tcg/exec_state.h"
 #include "tests/accel/toy_machine.h"
 
 using namespace toy;
+using weft::accel::CodeSet;
 using weft::accel::MissRate;
+using weft::accel::Samples;
 using weft::accel::UncarriedCode;
-using weft::accel::UngroupedCode;
 
 namespace {
 
@@ -47,7 +49,7 @@ TEST_CASE("places are counted apart", "[ungrouped]") {
 }
 
 TEST_CASE("code that needs a probe for each access is known by its start", "[ungrouped]") {
-    UngroupedCode lone;
+    CodeSet lone;
     CHECK_FALSE(lone.contains(0x1000));
     lone.add(0x1000);
     CHECK(lone.contains(0x1000));
@@ -187,4 +189,52 @@ TEST_CASE("where code that is used once misses its page, nothing is translated a
     machine.add(0x1000);
     machine.resume();
     CHECK(machine.wait_for(1).size() == 1);
+}
+
+TEST_CASE("what interrupts meet again and again is hot, whatever else they meet", "[ungrouped]") {
+    Samples samples;
+    unsigned hot = 0;
+    // Each tenth time the same unit, else one that is met once.
+    for (uint64_t i = 0; i < 1000; ++i) {
+        if (i % 10 == 0) {
+            hot += samples.hot(0x8000'1234) ? 1u : 0u;
+        } else {
+            CHECK_FALSE(samples.hot(0x9000'0000 + i * 0x56));
+        }
+    }
+    CHECK(hot >= 20);
+}
+
+TEST_CASE("code that interrupts meet again and again is translated anew, to carry pages", "[ungrouped]") {
+    const bool anew = GENERATE(true, false);
+    Machine machine(1, anew ? Properties{} : Properties{{"disable", "carry-where-hot"}});
+    // Units that lead to each other, none of them to itself.
+    Assembler code(0x1000);
+    code.li(13, static_cast<int64_t>(kDevice));
+    code.li(3, 0x10000);
+    code.op(Opcode::ei);
+    const uint64_t first = code.pc();
+    code.op(Opcode::ldd, 5, 3, 0);
+    const auto second = code.jmp_later();
+    code.addi(7, 1);
+    code.land(second);
+    code.addi(2, 1);
+    code.jmp(first);
+    machine.load(code);
+    Assembler handler(0x3000);
+    handler.addi(1, 1);
+    handler.op(Opcode::st, 1, 13);
+    handler.op(Opcode::iret);
+    machine.load(handler);
+    machine.add(0x1000, 0x3000);
+    machine.resume();
+    constexpr size_t kInterrupts = 100;
+    for (size_t i = 1; i <= kInterrupts; ++i) {
+        interrupt(machine.state(0));
+        machine.await_events(i);
+    }
+    machine.pause();
+    CHECK(machine.events().back().value == kInterrupts);
+    CHECK((machine.stat("units_carrying") != 0) == anew);
+    CHECK(machine.stat("units_carrying") <= 4);
 }

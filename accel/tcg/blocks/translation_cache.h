@@ -10,12 +10,12 @@
 
 #include "accel/tcg/blocks/block_table.h"
 #include "accel/tcg/blocks/code_observer.h"
+#include "accel/tcg/blocks/code_set.h"
 #include "accel/tcg/blocks/code_users.h"
 #include "accel/tcg/blocks/core_sync.h"
 #include "accel/tcg/blocks/page_map.h"
 #include "accel/tcg/blocks/region_evictor.h"
 #include "accel/tcg/blocks/uncarried_code.h"
-#include "accel/tcg/blocks/ungrouped_code.h"
 #include "accel/tcg/settings.h"
 #include "base/epoch.h"
 #include "base/error.h"
@@ -56,7 +56,11 @@ class TranslationCache {
     const tcg::RegionAllocator& regions() const { return *regions_; }
     PageMap& pages() { return pages_; }
     BlockTable& blocks() { return blocks_; }
-    UngroupedCode& ungrouped() { return ungrouped_; }
+    // Units whose shared TLB probes do not pay: their windows reach over the ends of pages again and again, and then every access of
+    // the group takes the slow path (tcg/opt/access_groups.h). They have a probe for each access.
+    CodeSet& ungrouped() { return ungrouped_; }
+    // Units that run most of the time: their accesses carry pages.
+    CodeSet& carrying() { return carrying_; }
     UncarriedCode& uncarried() { return uncarried_; }
     const RegionEvictor& evictor() const { return *evictor_; }
     // Told of all that is generated from now on; null: nobody is. Before anything is translated; outlives the cache's use.
@@ -115,7 +119,8 @@ class TranslationCache {
     std::unique_ptr<tcg::RegionAllocator> regions_;
     PageMap pages_;
     BlockTable blocks_;
-    UngroupedCode ungrouped_;
+    CodeSet ungrouped_;
+    CodeSet carrying_;
     UncarriedCode uncarried_;
     const CoreSync core_sync_;
     std::unique_ptr<RegionEvictor> evictor_;

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "accel/tcg/vcpu/block_at_pc.h"
+#include "accel/tcg/vcpu/out_of_memory.h"
 #include "accel/tcg/vcpu/vcpu.h"
 #include "base/assert.h"
 #include "base/log.h"
@@ -49,7 +51,8 @@ LoopExit ExecLoop::run(Vcpu& vcpu, EpochDomain::Reader& reader) {
         if (vcpu.debug_run != DebugRun::run) [[unlikely]] {
             return debug_step(vcpu, reader);
         }
-        if (vcpu.look_at_interrupts && take_interrupt(vcpu)) {
+        if (const uint64_t pc = vcpu.header().pc; vcpu.look_at_interrupts && take_interrupt(vcpu)) {
+            sample(vcpu, pc, unlinked);
             unlinked = {};
         }
         vcpu.look_at_interrupts = false;
@@ -324,6 +327,36 @@ ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
     const ExitKind kind = backend_.run(vcpu.state(), target.code);
     clock_->leave();
     return kind;
+}
+
+// An interrupt came between two units, in the context that the vCPU was in: the one that it left, if that is known, and the one at `pc`.
+void ExecLoop::sample(Vcpu& vcpu, uint64_t pc, const UnlinkedJump& left) {
+    if ((guest_.steady_modes >> vcpu.fetch_mode & 1) == 0 || !cache_.settings().carry_where_hot) {
+        return;
+    }
+    if (left.source != nullptr && cache_.regions().generation(left.region) == left.generation) {
+        met(vcpu, *left.source);
+    }
+    FetchPage page{};
+    if (vcpu.memory.fetch(pc, vcpu.fetch_mode, &page) && !page.device) {
+        if (const tcg::TranslationBlock* const tb = block_at_pc(vcpu, pc, page)) {
+            met(vcpu, *tb);
+        }
+    }
+    vcpu.header().raised = 0;  // who comes back there meets it again
+}
+
+// A unit that is met so often is translated anew.
+void ExecLoop::met(Vcpu& vcpu, const tcg::TranslationBlock& tb) {
+    const uint64_t start = tb.key.start;
+    if (!vcpu.samples.hot(start) || cache_.carrying().contains(start)) {
+        return;
+    }
+    or_fail(vcpu, [&] {
+        cache_.carrying().add(start);
+        cache_.pages().retranslate(start);
+    });
+    vcpu.counters.units_carrying.add();
 }
 
 bool ExecLoop::take_interrupt(Vcpu& vcpu) {

@@ -68,6 +68,8 @@ class ExecLoop {
     static bool take_interrupt(Vcpu& vcpu);
 
   private:
+    void sample(Vcpu& vcpu, uint64_t pc, const UnlinkedJump& left);
+    void met(Vcpu& vcpu, const tcg::TranslationBlock& tb);
     LoopExit debug_step(Vcpu& vcpu, EpochDomain::Reader& reader);
     LoopExit stop_for_debugger(Vcpu& vcpu, const DebugStop& stop);
     bool watchpoint_met(Vcpu& vcpu);

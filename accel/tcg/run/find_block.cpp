@@ -9,7 +9,8 @@ using tcg::TranslationBlock;
 
 Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_interpret, Target* target) {
     const uint64_t pc = vcpu.header().pc;
-    if (!vcpu.exec_logged && unlinked.source == nullptr) {
+    const bool young = vcpu.youth.step();
+    if (!vcpu.exec_logged && (unlinked.source == nullptr || young)) {
         const uint32_t offset = vcpu.jump_cache.lookup_code(pc, vcpu.header().context_id);
         if (offset != JumpCache::kNone) {
             vcpu.counters.lookup_jump_cache.add();
@@ -18,7 +19,7 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
         }
     }
     Translated block;
-    const Found found = find_or_translate(vcpu, may_interpret, target, &block);
+    const Found found = find_or_translate(vcpu, may_interpret, young && may_interpret, target, &block);
     if (found != Found::code) {
         return found;
     }
@@ -28,7 +29,7 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
         target->once = block;
         return Found::code;
     }
-    if (vcpu.exec_logged) {
+    if (young || vcpu.exec_logged) {
         return Found::code;  // not remembered, so that the next entry is logged as well
     }
     remember_block(vcpu, pc, tb);
@@ -42,7 +43,7 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
 Found BlockFinder::find_to_fit(Vcpu& vcpu, Target* target) {
     const auto left = static_cast<uint32_t>(clock_->left());
     Translated block;
-    if (const Found found = find_or_translate(vcpu, false, target, &block); found != Found::code) {
+    if (const Found found = find_or_translate(vcpu, false, false, target, &block); found != Found::code) {
         return found;
     }
     if (block.tb->insn_count > left) {
@@ -71,15 +72,16 @@ Found BlockFinder::find_one_insn(Vcpu& vcpu, Target* target) {
 }
 
 // The TB for the vCPU's pc, and the page the pc is in.
-Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, Target* target, Translated* found) {
+Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, bool young, Target* target,
+                                     Translated* found) {
     const uint64_t pc = vcpu.header().pc;
     FetchPage& page = target->page;
     if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, &page)) {
         return Found::fault;
     }
     if (!page.device) {
-        // What a vCPU meets for one of the first times the table has only if another one has made it.
-        const bool alone = cache_.users().alone();
+        // What a vCPU meets for one of the first times the table has only if another one has made it, or it was forked.
+        const bool alone = cache_.users().alone() && !young;
         target->visit = alone && may_interpret ? vcpu.visits.meet(pc) : Visit::hot;
         if (target->visit == Visit::cold) {
             return Found::rare;
@@ -90,7 +92,7 @@ Found BlockFinder::find_or_translate(Vcpu& vcpu, bool may_interpret, Target* tar
             return Found::code;
         }
         if (!alone && may_interpret) {
-            target->visit = vcpu.visits.meet(pc);
+            target->visit = young ? Visit::cold : vcpu.visits.meet(pc);
         }
         if (target->visit != Visit::hot) {
             return Found::rare;

@@ -59,7 +59,7 @@ class BlockFinder {
     uint64_t full_at() const { return full_at_; }
 
   private:
-    Found find_or_translate(Vcpu& vcpu, bool may_interpret, Target* target, Translated* found);
+    Found find_or_translate(Vcpu& vcpu, bool may_interpret, bool young, Target* target, Translated* found);
     Found translate(Vcpu& vcpu, const FetchPage& page, uint32_t insns, Translated* translated);
 
     TranslationCache& cache_;

@@ -32,13 +32,19 @@ Interpreted InterpretedExecution::run(Vcpu& vcpu, const FetchPage& page) {
             return *ended;
         }
         if (result.stop == RunStop::translate) {
-            return moved || result.insns != 0 ? Interpreted::went_on : Interpreted::translate;
+            return moved || result.insns != 0 ? Interpreted::went_on : run_across(vcpu, page);
         }
         const uint64_t pc = header.pc;
         if ((pc & ~(kPageSize - 1)) != first_page ||
             header.exit_request.load(std::memory_order_relaxed) != 0 ||
             vcpu.jump_cache.lookup_code(pc, header.context_id) != JumpCache::kNone) {
             return Interpreted::went_on;
+        }
+        if (vcpu.youth.step()) {
+            if (block_at_pc(vcpu, pc, page) != nullptr) {
+                return Interpreted::went_on;
+            }
+            continue;
         }
         switch (vcpu.visits.meet(pc)) {
             case Visit::cold:
@@ -79,15 +85,42 @@ Interpreted InterpretedExecution::run_to(Vcpu& vcpu, const FetchPage& page, uint
 
 std::optional<Interpreted> InterpretedExecution::run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end,
                                                           RunResult* result) {
-    if (!run_bytes(vcpu, page, end, result)) {
-        return Interpreted::fault;
-    }
+    return run_bytes(vcpu, page, end, result) ? ended(vcpu, *result) : Interpreted::fault;
+}
+
+// Nothing: it goes on.
+std::optional<Interpreted> InterpretedExecution::ended(Vcpu& vcpu, const RunResult& result) {
     vcpu.counters.cold_runs.add();
-    vcpu.counters.cold_insns.add(result->insns);
+    vcpu.counters.cold_insns.add(result.insns);
     if (vcpu.failed) {
         return Interpreted::failed;
     }
-    return result->stop == RunStop::exception ? std::optional(Interpreted::fault) : std::nullopt;
+    return result.stop == RunStop::exception ? std::optional(Interpreted::fault) : std::nullopt;
+}
+
+// The instruction at the vCPU's pc, which the bytes up to the page's end do not hold: of both pages. What cannot be fetched like that is
+// left to a translation.
+Interpreted InterpretedExecution::run_across(Vcpu& vcpu, const FetchPage& page) {
+    constexpr uint32_t kMost = 16;
+    const uint32_t whole = guest_.max_insn_size;
+    const uint64_t pc = vcpu.header().pc;
+    const auto first = static_cast<uint32_t>(kPageSize - (pc & (kPageSize - 1)));
+    if (first >= whole || whole > kMost) {
+        return Interpreted::translate;
+    }
+    FetchPage second{};
+    std::array<uint8_t, kMost> bytes;
+    if (!vcpu.memory.fetch(pc + first, vcpu.fetch_mode, &second) || second.device ||
+        !vcpu.memory.read_code(page, pc, bytes.data(), first) ||
+        !vcpu.memory.read_code(second, pc + first, bytes.data() + first, whole - first)) {
+        vcpu.header().raised = 0;
+        return Interpreted::translate;
+    }
+    const RunResult result = guest_.run(vcpu.state(), vcpu.tb_flags, bytes.data(), whole);
+    if (result.stop == RunStop::translate && result.insns == 0) {
+        return Interpreted::translate;
+    }
+    return ended(vcpu, result).value_or(Interpreted::went_on);
 }
 
 // False: an exception is recorded, as the bytes cannot be read any more.

@@ -43,6 +43,8 @@ class InterpretedExecution {
   private:
     // Until the next jump or the end of the bytes, which is `end` in the page. Nothing: `result` says how it went on.
     std::optional<Interpreted> run_once(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result);
+    static std::optional<Interpreted> ended(Vcpu& vcpu, const RunResult& result);
+    Interpreted run_across(Vcpu& vcpu, const FetchPage& page);
     bool run_bytes(Vcpu& vcpu, const FetchPage& page, uint32_t end, RunResult* result);
     Interpreted translate_beginning(Vcpu& vcpu, const FetchPage& page, uint64_t begun);
 

@@ -28,8 +28,9 @@ uint64_t store_identity(const tcg::Backend& backend, const GuestArch& guest, con
         return 0;
     }
     const tcg::OptimizeOptions& optimize = settings.optimize;
-    uint64_t hash = hash_words(code, in_process, settings.link_pages, settings.return_stack,
-                               settings.one_insn_per_tb, settings.inline_csrs, settings.inner_branches);
+    uint64_t hash =
+        hash_words(code, in_process, settings.link_pages, settings.return_stack, settings.one_insn_per_tb,
+                   settings.inline_csrs, settings.inner_branches, settings.carry_where_hot);
     hash = hash_step(hash, guest.model_id);
     hash = hash_step(hash, hash_words(optimize.propagate_copies, optimize.fold_constants, optimize.simplify,
                                       optimize.known_bits, optimize.combine, optimize.unbox,

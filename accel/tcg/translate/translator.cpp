@@ -142,6 +142,7 @@ bool Translator::may_be_stored(const TranslationJob& job) const {
     return store_ != nullptr && source.first().lasting && source.second() == nullptr &&
            !source.single_use() && !log_.wants_ir() &&
            !cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start) &&
+           !cache_.carrying().contains(key_of(source.first(), source.pc(), job.tb_flags).start) &&
            cache_.uncarried().of(source.first().ram_offset) == 0;
 }
 
@@ -198,6 +199,33 @@ bool Translator::make_record(const TranslationJob& job, const Made& made, const 
 
 // ---- making the unit ----
 
+namespace {
+
+// Whether a jump leads back to where the unit begins.
+bool is_loop(const ir::Unit& unit, uint32_t page_offset) {
+    unsigned left = unit.goto_tb_count;
+    for (uint32_t i = unit.op_count; i-- > 0 && left != 0;) {
+        const ir::Op& op = unit.ops[i];
+        if (op.code == ir::Opcode::goto_tb &&
+            ir::goto_tb_offset(op.aux) == static_cast<int32_t>(page_offset)) {
+            return true;
+        }
+        left -= op.code == ir::Opcode::goto_tb || op.code == ir::Opcode::return_point;
+    }
+    return false;
+}
+
+}  // namespace
+
+// Whether accesses compare with the page that they found last. That takes words of the state for each, and much more code where they
+// did not: it pays where the unit runs over and over. What is used once finds no page that it found before.
+bool Translator::carries(const TranslationJob& job, const ir::Unit& unit) const {
+    const UnitSource& source = job.source;
+    return !source.single_use() &&
+           (!cache_.settings().carry_where_hot || is_loop(unit, source.page_offset()) ||
+            cache_.carrying().contains(key_of(source.first(), source.pc(), job.tb_flags).start));
+}
+
 // Has the guest translate, and optimizes. too_big: fewer instructions may fit.
 Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insns) {
     const UnitSource& source = job.source;
@@ -230,8 +258,7 @@ Translator::Built Translator::build(const TranslationJob& job, uint32_t max_insn
     }
     unit.ungrouped = !source.single_use() &&
                      cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start);
-    // What is used once finds no page that it found before.
-    unit.uncarried = source.single_use() ? ~uint64_t{0} : cache_.uncarried().of(source.first().ram_offset);
+    unit.uncarried = carries(job, unit) ? cache_.uncarried().of(source.first().ram_offset) : ~uint64_t{0};
     log_.in_asm({source.bytes(), unit.guest_size}, source.pc());
     log_.op(unit, source.pc());
     if constexpr (WEFT_DEBUG != 0) {

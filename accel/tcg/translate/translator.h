@@ -74,6 +74,7 @@ class Translator {
     tcg::CompileStatus compile(Made* made);
     // What the store has of the job, if that is anything.
     bool may_be_stored(const TranslationJob& job) const;
+    bool carries(const TranslationJob& job, const ir::Unit& unit) const;
     std::optional<tcg::CompileStatus> take_stored(const TranslationJob& job, Made* made);
     // Makes the record of a TB that nobody else knows yet, in `record_`. False: it is not to be stored.
     bool make_record(const TranslationJob& job, const Made& made, const tcg::TranslationBlock& tb);

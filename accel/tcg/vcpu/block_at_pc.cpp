@@ -15,9 +15,14 @@ TbKey key_of(const FetchPage& page, uint64_t pc, uint64_t tb_flags) {
 TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
     TbKey key = key_of(page, pc, vcpu.tb_flags);
     BlockTable& blocks = vcpu.cache.blocks();
-    if (TranslationBlock* tb = blocks.find(key)) {
-        vcpu.cache.regions().note_use(*tb);
+    const auto used = [&](TranslationBlock* tb) {
+        if (tb != nullptr && !vcpu.youth.young()) {
+            vcpu.cache.regions().note_use(*tb);
+        }
         return tb;
+    };
+    if (TranslationBlock* tb = blocks.find(key)) {
+        return used(tb);
     }
     if (key.page_offset() + vcpu.guest.max_insn_size <= kPageSize) {
         return nullptr;
@@ -33,15 +38,11 @@ TranslationBlock* block_at_pc(Vcpu& vcpu, uint64_t pc, const FetchPage& page) {
         return nullptr;
     }
     key.page1 = second.ram_offset;
-    TranslationBlock* const tb = blocks.find(key);
-    if (tb != nullptr) {
-        vcpu.cache.regions().note_use(*tb);
-    }
-    return tb;
+    return used(blocks.find(key));
 }
 
 void remember_block(Vcpu& vcpu, uint64_t pc, const TranslationBlock& tb) {
-    if (vcpu.cache.regions().current(tb)) {
+    if (!vcpu.youth.young() && vcpu.cache.regions().current(tb)) {
         vcpu.jump_cache.put(pc, vcpu.header().context_id, vcpu.cache.offset_of(tb));
         if (vcpu.jump_cache.crowded() && vcpu.cache.settings().grow_jump_cache) {
             vcpu.grow_jump_cache();

@@ -40,6 +40,7 @@ tcg::RxAddress find(Vcpu& vcpu, uint64_t pc) {
     if (vcpu.debugged() && vcpu.debug_points->breakpoint_in_page(pc)) {
         return {};
     }
+    vcpu.youth.step();
     FetchPage page{};
     if (!vcpu.memory.fetch(pc, vcpu.fetch_mode, &page)) {
         header.raised = 0;  // the loop meets the exception again, and delivers it

@@ -18,11 +18,13 @@
 #include "accel/tcg/time/clock.h"
 #include "accel/tcg/time/insn_clock.h"
 #include "accel/tcg/vcpu/miss_rate.h"
+#include "accel/tcg/vcpu/samples.h"
 #include "accel/tcg/vcpu/state_block.h"
 #include "accel/tcg/vcpu/vcpu_arrays.h"
 #include "accel/tcg/vcpu/vcpu_thread.h"
 #include "accel/tcg/vcpu/visits.h"
 #include "accel/tcg/vcpu/work_items.h"
+#include "accel/tcg/vcpu/youth.h"
 #include "weft/accel.h"
 
 namespace weft::accel {
@@ -107,10 +109,13 @@ struct Vcpu final : accel::CodeUser {
     const std::unique_ptr<accel::DirectMemory> process_memory;   // null in a machine
     accel::GuestMemory& memory;                                  // which of the two there is
     accel::Visits visits;
+    accel::Youth youth;
     // Of the probes that accesses share: what does not reach this costs a thousandth of the vCPU's time at most.
     accel::MissRate page_crossings{32};
     // Of the pages that accesses carry, one in tcg::kCarriedMisses: a place that does not reach this costs a hundredth.
     accel::MissRate carry_misses{32};
+
+    accel::Samples samples;
 
     // What the state's current context id stands for; set by the execution loop before it runs code.
     uint64_t tb_flags = 0;

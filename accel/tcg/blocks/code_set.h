@@ -1,5 +1,4 @@
-// Code whose shared TLB probes do not pay: their windows reach over the ends of pages again and again, and then every
-// access of the group takes the slow path (tcg/opt/access_groups.h). It is translated anew, with a probe for each.
+// Code that is to be translated in another way than usual: set aside by what was seen while it ran, and translated anew.
 #pragma once
 
 #include <atomic>
@@ -10,8 +9,8 @@
 
 namespace weft::accel {
 
-// The code that is to be translated with a probe for each access, by where it begins (TbKey::start). Any thread.
-class UngroupedCode {
+// By where units begin (TbKey::start). Any thread.
+class CodeSet {
   public:
     void add(uint64_t start) {
         MutexLock lock(mutex_);
