@@ -111,9 +111,9 @@ class Recorded(unittest.TestCase):
 
     def test_the_tree_records_what_its_scripts_fetch(self):
         record = packages.read(packages.RECORD)
-        self.assertEqual(set(record), {"guest", "guests-debian", "guests-firmware", "guests-grub", "guests-hello", "riscv-compiler",
-                                       "guests-modules", "native-root", "peer", "riscv-packed", "riscv-root",
-                                       "riscv-root-full", "schema-rules", "schema-tools"})
+        self.assertEqual(set(record), {"guest", "guests-debian", "guests-firmware", "guests-grub", "guests-hello",
+                                       "guests-modules", "native-root", "peer", "riscv-compiler", "riscv-packed",
+                                       "riscv-root", "riscv-root-full", "schema-rules", "schema-tools"})
         for set_name, name in (("guest", "opensbi"), ("peer", "qemu-system-riscv"), ("schema-tools", "dt-schema")):
             self.assertIn(name, record[set_name])
 

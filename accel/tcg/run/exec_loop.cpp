@@ -348,6 +348,9 @@ void ExecLoop::sample(Vcpu& vcpu, uint64_t pc, const UnlinkedJump& left) {
 
 // A unit that is met so often is translated anew.
 void ExecLoop::met(Vcpu& vcpu, const tcg::TranslationBlock& tb) {
+    if ((tb.state.load(std::memory_order_relaxed) & tcg::kTbUnhashed) != 0) {
+        return;  // used once: there is nothing to make anew, and its key is no place in RAM
+    }
     const uint64_t start = tb.key.start;
     if (!vcpu.samples.hot(start) || cache_.carrying().contains(start)) {
         return;

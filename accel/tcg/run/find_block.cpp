@@ -29,8 +29,9 @@ Found BlockFinder::find(Vcpu& vcpu, const UnlinkedJump& unlinked, bool may_inter
         target->once = block;
         return Found::code;
     }
+    // With -d exec not remembered, so that the next entry is logged as well.
     if (young || vcpu.exec_logged) {
-        return Found::code;  // not remembered, so that the next entry is logged as well
+        return Found::code;
     }
     remember_block(vcpu, pc, tb);
     if (unlinked.source != nullptr && BlockTable::may_link(*unlinked.source, unlinked.slot, tb) &&

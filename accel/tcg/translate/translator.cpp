@@ -139,11 +139,10 @@ JobEnd Translator::finish(const TranslationJob& job, const Made& made, Translati
 
 bool Translator::may_be_stored(const TranslationJob& job) const {
     const UnitSource& source = job.source;
+    const uint64_t start = key_of(source.first(), source.pc(), job.tb_flags).start;
     return store_ != nullptr && source.first().lasting && source.second() == nullptr &&
-           !source.single_use() && !log_.wants_ir() &&
-           !cache_.ungrouped().contains(key_of(source.first(), source.pc(), job.tb_flags).start) &&
-           !cache_.carrying().contains(key_of(source.first(), source.pc(), job.tb_flags).start) &&
-           cache_.uncarried().of(source.first().ram_offset) == 0;
+           !source.single_use() && !log_.wants_ir() && !cache_.ungrouped().contains(start) &&
+           !cache_.carrying().contains(start) && cache_.uncarried().of(source.first().ram_offset) == 0;
 }
 
 std::optional<CompileStatus> Translator::take_stored(const TranslationJob& job, Made* made) {
