@@ -38,7 +38,7 @@
 namespace weft::ir {
 
 // Raised when the meaning or layout of anything in this header or in ir_ops.h changes.
-inline constexpr uint32_t kIrVersion = 7;
+inline constexpr uint32_t kIrVersion = 8;
 
 enum class Type : uint8_t { none, i32, i64, f32, f64 };
 
@@ -140,13 +140,6 @@ inline constexpr unsigned kMaxTemps = 4096;
 inline constexpr unsigned kMaxArgs = 7;
 // Most goto_tb slots a unit may have.
 inline constexpr unsigned kMaxGotoTb = 8;
-// Where a goto_tb with Unit::fixed_pages can lead, from page_pc: an aux word has 24 bits for it.
-inline constexpr int32_t kMinGotoTbOffset = -(1 << 23);
-inline constexpr int32_t kMaxGotoTbOffset = (1 << 23) - 1;
-// From an Op::aux of goto_tb.
-constexpr int32_t goto_tb_offset(uint32_t aux) { return static_cast<int32_t>(aux) >> 8; }
-constexpr unsigned goto_tb_slot(uint32_t aux) { return aux & 0xff; }
-
 enum class TempKind : uint8_t {
     global,    // lives in the guest state between units; always the first Unit::global_count temps
     constant,  // never written; value below
@@ -166,12 +159,16 @@ static_assert(sizeof(Temp) == 16);
 struct Op {
     Opcode code;
     Type type;          // what T stands for in the op's signature
-    uint8_t cond;       // Cond, Rounding or flags, as the op table says
+    uint8_t cond;       // Cond, Rounding, slot or flags, as the op table says
     uint8_t arg_count;  // outputs and inputs
     uint32_t aux;       // as the op table says
     uint16_t args[8];   // temps: outputs first, then inputs; labels are in aux (brcond: args[7])
 };
 static_assert(sizeof(Op) == 24);
+
+// From a goto_tb or return_point.
+constexpr int32_t goto_tb_offset(const Op& op) { return static_cast<int32_t>(op.aux); }
+constexpr unsigned goto_tb_slot(const Op& op) { return op.cond; }
 
 // Where brcond's and br's label is found.
 inline constexpr unsigned kBrcondLabelArg = 7;

@@ -80,13 +80,13 @@ class Builder {
     void exit_check(uint32_t insns, bool closes_cycle) {
         emit(Opcode::exit_check, Type::none, closes_cycle ? 1 : 0, insns);
     }
-    // To page_pc + `offset`, 0..4095 or, with fixed_pages, kMinGotoTbOffset..kMaxGotoTbOffset, by the next free slot. False, with
-    // nothing emitted, if none is left.
+    // To page_pc + `offset`, which is 0..4095 or, with fixed_pages, any, by the next free slot. False, with nothing emitted, if none
+    // is left.
     bool goto_tb(int32_t offset) {
         if (unit_.goto_tb_count == kMaxGotoTb) {
             return false;
         }
-        emit(Opcode::goto_tb, Type::none, 0, unit_.goto_tb_count | static_cast<uint32_t>(offset) << 8);
+        emit(Opcode::goto_tb, Type::none, unit_.goto_tb_count, static_cast<uint32_t>(offset));
         ++unit_.goto_tb_count;
         return true;
     }
@@ -96,8 +96,7 @@ class Builder {
         if (unit_.goto_tb_count == kMaxGotoTb) {
             return false;
         }
-        emit(Opcode::return_point, Type::none, 0, unit_.goto_tb_count | static_cast<uint32_t>(offset) << 8,
-             pc.index);
+        emit(Opcode::return_point, Type::none, unit_.goto_tb_count, static_cast<uint32_t>(offset), pc.index);
         ++unit_.goto_tb_count;
         return true;
     }

@@ -8,7 +8,7 @@
 //   "*" stands for the arguments of a call, whose types the helper's signature gives.
 //   Auxiliary word (Op::aux unless said otherwise):
 //     none, label (index), cond (Op::cond), cond_label (both), field (position | length << 8), offset (into the guest
-//     state, signed), memop (MemOp), helper (id), slot (goto_tb slot | page offset << 8), reason (ExitReason),
+//     state, signed), memop (MemOp), helper (id), slot (offset from page_pc; Op::cond is the goto_tb slot), reason (ExitReason),
 //     pc_offset (signed, from page_pc), barrier (BarrierKind), insns (count; Op::cond bit 0: closes a cycle),
 //     returns (Op::cond bit 0: likely to the last return_point),
 //     rounding (Op::cond is a Rounding), convert (Op::cond is a Rounding; aux bit 0: the integer is unsigned, bit 1: it is

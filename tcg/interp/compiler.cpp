@@ -96,7 +96,7 @@ bool InterpCompiler::emit(const Op& op, CodeWindow window, CompiledUnit* out) {
         words[count++] = 0;
     } else if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
         // A return_point's is never linked: nothing leaves by it.
-        out->jumps[ir::goto_tb_slot(op.aux)] = JumpSite{operand_offset, at_, ir::goto_tb_offset(op.aux), 0};
+        out->jumps[ir::goto_tb_slot(op)] = JumpSite{operand_offset, at_, ir::goto_tb_offset(op), 0};
         words[count++] = 0;
     }
 

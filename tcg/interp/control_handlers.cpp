@@ -40,7 +40,7 @@ const Insn* call(Machine& m, const Insn& insn) {
 
 // Makes the destination's page that of the state; returns its pc.
 uint64_t turn_to_target(Machine& m, const Insn& insn) {
-    const uint64_t pc = m.header().page_pc + static_cast<uint64_t>(int64_t{ir::goto_tb_offset(insn.aux)});
+    const uint64_t pc = m.header().page_pc + static_cast<uint64_t>(int64_t{static_cast<int32_t>(insn.aux)});
     m.header().page_pc = pc & kPageMask;
     return pc;
 }
@@ -48,7 +48,7 @@ uint64_t turn_to_target(Machine& m, const Insn& insn) {
 const Insn* leave_by_goto_tb(Machine& m, const Insn& insn) {
     ExecState& exec = exec_state(m.state);
     exec.exit_unit = m.unit().unit_index;
-    exec.exit_slot = ir::goto_tb_slot(insn.aux);
+    exec.exit_slot = insn.cond;
     m.header().pc = turn_to_target(m, insn);
     return m.leave(ExitKind::goto_tb);
 }

@@ -234,19 +234,16 @@ bool Parser::parse_aux(ir::Op& op, std::vector<Token>& words) {
         case Aux::memop:
             return parse_memop(op, words);
         case Aux::slot: {
-            uint32_t offset = 0;
             uint64_t slot = 0;
             const uint32_t column = words.empty() ? end_column_ : words.back().column;
-            if (!take_as("offset from the pc", words, pc_offset, &offset) ||
+            if (!take_as("offset from the pc", words, pc_offset, &op.aux) ||
                 !take_as("slot", words, slot_number, &slot)) {
                 return false;
             }
-            const auto signed_offset = static_cast<int32_t>(offset);
-            if (slot >= 0xff || signed_offset < ir::kMinGotoTbOffset ||
-                signed_offset > ir::kMaxGotoTbOffset) {
-                return fails(column, "the slot or its offset is too large");
+            if (slot >= 0xff) {
+                return fails(column, "the slot is too large");
             }
-            op.aux = static_cast<uint32_t>(slot | offset << 8);
+            op.cond = static_cast<uint8_t>(slot);
             unit_.goto_tb_count = std::max(unit_.goto_tb_count, static_cast<uint8_t>(slot + 1));
             return true;
         }

@@ -98,8 +98,7 @@ std::string aux_text(const ir::Op& op) {
         case Aux::memop:
             return memop_text(op.aux, op.code == Opcode::guest_st);
         case Aux::slot:
-            return fmt::format("${},{}", op.aux & 0xff,
-                               pc_text(static_cast<uint32_t>(ir::goto_tb_offset(op.aux))));
+            return fmt::format("${},{}", ir::goto_tb_slot(op), pc_text(op.aux));
         case Aux::reason:
             return name_of(text::kReasons, op.aux);
         case Aux::pc_offset:

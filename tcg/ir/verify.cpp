@@ -276,12 +276,12 @@ std::string Verifier::check_aux(const Op& op) const {
         case Aux::memop:
             return check_memop(op);
         case Aux::slot:
-            if (ir::goto_tb_slot(op.aux) >= unit_.goto_tb_count || unit_.goto_tb_count > ir::kMaxGotoTb) {
-                return fmt::format("slot {} of {}", ir::goto_tb_slot(op.aux), unit_.goto_tb_count);
+            if (ir::goto_tb_slot(op) >= unit_.goto_tb_count || unit_.goto_tb_count > ir::kMaxGotoTb) {
+                return fmt::format("slot {} of {}", ir::goto_tb_slot(op), unit_.goto_tb_count);
             }
-            return unit_.fixed_pages || op.aux >> 8 < 4096
+            return unit_.fixed_pages || op.aux < 4096
                        ? ""
-                       : fmt::format("offset {} leads to another page", ir::goto_tb_offset(op.aux));
+                       : fmt::format("offset {} leads to another page", ir::goto_tb_offset(op));
         case Aux::reason:
             return op.aux <= static_cast<unsigned>(ir::ExitReason::yield) ? ""
                                                                           : fmt::format("reason {}", op.aux);
@@ -419,9 +419,9 @@ std::string Verifier::check_place(uint32_t index) {
         return "is no call, and a return_point stands before it";
     }
     if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
-        const uint32_t bit = 1u << (op.aux & 0xff);
+        const uint32_t bit = 1u << ir::goto_tb_slot(op);
         if ((slots_seen_ & bit) != 0) {
-            return fmt::format("slot {} is used twice", op.aux & 0xff);
+            return fmt::format("slot {} is used twice", ir::goto_tb_slot(op));
         }
         slots_seen_ |= bit;
     }

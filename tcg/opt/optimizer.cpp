@@ -123,7 +123,7 @@ void Optimizer::compact() {
             continue;
         }
         if (op.code == Opcode::goto_tb || op.code == Opcode::return_point) {
-            op.aux = slot_count++ | op.aux >> 8 << 8;
+            op.cond = slot_count++;
         }
         unit_->ops[to++] = op;
     }

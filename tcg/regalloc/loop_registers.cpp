@@ -18,7 +18,7 @@ bool LoopRegisters::find_body(const ir::Unit& unit, uint32_t* end) const {
     for (uint32_t i = unit.op_count; i-- > 0 && left != 0;) {
         const ir::Op& op = unit.ops[i];
         left -= op.code == Opcode::goto_tb || op.code == Opcode::return_point;
-        if (op.code != Opcode::goto_tb || ir::goto_tb_offset(op.aux) != start_) {
+        if (op.code != Opcode::goto_tb || ir::goto_tb_offset(op) != start_) {
             continue;
         }
         uint32_t from = i;

@@ -30,7 +30,7 @@ constexpr int32_t kInsnBudget = exec_offset(offsetof(ExecState, insn_budget));
 void full_barrier(Assembler& as) { as.lock_alu(Alu::or_, Width::d32, Mem(Gpr::rsp, -4), 0); }
 
 // Whether this goto_tb leads to the page that its unit begins in.
-bool in_unit_page(const ir::Op& op) { return op.aux >> 8 < kPageSize; }
+bool in_unit_page(const ir::Op& op) { return op.aux < kPageSize; }
 
 constexpr Cond host_cond(ir::Cond cond) {
     switch (cond) {
@@ -166,7 +166,7 @@ void UnitCompiler::brcond(const ir::Op& op) {
         branch_back(side_exits_[label], cond);
     } else if (side_exits_[label] != kNoSideExit) {
         const ir::Op& transfer = unit_->ops[side_exits_[label]];
-        linkable(transfer.aux).jump.site = patchable_jcc(cond);
+        linkable(transfer).jump.site = patchable_jcc(cond);
     } else {
         as_->jcc(cond, labels_[label]);
     }
@@ -186,7 +186,7 @@ uint32_t UnitCompiler::side_exit(uint32_t index) const {
     }
     // A loop stores its registers where it is left: there the branch alone is not enough.
     const bool direct =
-        loop_.any() ? loop_.leads_back(label[2].aux) : (label[1].cond & 1) == 0 && in_unit_page(label[2]);
+        loop_.any() ? loop_.leads_back(label[2]) : (label[1].cond & 1) == 0 && in_unit_page(label[2]);
     return direct ? transfer : kNoSideExit;
 }
 
@@ -245,11 +245,11 @@ void UnitCompiler::exit_check(Jump&& jump_if) {
     check_ = nullptr;
 }
 
-UnitCompiler::Stub& UnitCompiler::linkable(uint32_t aux) {
+UnitCompiler::Stub& UnitCompiler::linkable(const ir::Op& op) {
     Stub& exit = stub(Stub::Kind::goto_tb);
-    exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(aux));
-    exit.jump.pc_offset = ir::goto_tb_offset(aux);
-    exit.jump.back = loop_.leads_back(aux);
+    exit.jump.slot = static_cast<uint8_t>(ir::goto_tb_slot(op));
+    exit.jump.pc_offset = ir::goto_tb_offset(op);
+    exit.jump.back = loop_.leads_back(op);
     return exit;
 }
 
@@ -271,17 +271,17 @@ void UnitCompiler::returned() {
     as_->pop(Gpr::rcx);
     as_->and_(Width::q64, Gpr::rcx, -static_cast<int64_t>(kPageSize));
     as_->mov(Width::q64, at_state(kPagePc), Gpr::rcx);
-    linkable(return_point_->aux).jump.site = as_->jmp_patchable(0);
+    linkable(*return_point_).jump.site = as_->jmp_patchable(0);
     return_point_ = nullptr;
 }
 
 void UnitCompiler::goto_tb(const ir::Op& op) {
     values_.sync_globals();
     values_.begin_block();
-    if (!loop_.leads_back(op.aux)) {
+    if (!loop_.leads_back(op)) {
         leave_loop();
     }
-    Stub& exit = linkable(op.aux);
+    Stub& exit = linkable(op);
     if (!in_unit_page(op)) {
         // Before the check: the stub goes by the page that it leads to.
         as_->add(Width::q64, at_state(kPagePc), exit.jump.pc_offset & ~kPageOffsetMask);

@@ -79,7 +79,7 @@ void UnitCompiler::store_for_fault() {
 void UnitCompiler::branch_back(uint32_t transfer, Cond cond) {
     Label on;
     as_->jcc(invert(cond), on);
-    Stub& exit = linkable(unit_->ops[transfer].aux);
+    Stub& exit = linkable(unit_->ops[transfer]);
     if ((unit_->ops[transfer - 1].cond & 1) != 0) {
         as_->cmp(Width::d32, at_state(kExitRequest), 0);
         exit.jump.site = patchable_jcc(Cond::e);

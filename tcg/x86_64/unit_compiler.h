@@ -137,7 +137,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     template <class Jump>
     void count_insns(Jump&& jump_if);
     // A jump, unlinked, to the destination that the op's auxiliary word has: its site is to be said.
-    Stub& linkable(uint32_t aux);
+    Stub& linkable(const ir::Op& op);
     void return_point(const ir::Op& op);
     // Behind the call that the transfer became, if a return_point waits for it: what the callee returns to.
     void returned();

@@ -172,7 +172,7 @@ class Translation {
     }
 
     bool may_link(int64_t to) const {
-        const bool near = request_.fixed_pages ? to >= ir::kMinGotoTbOffset && to <= ir::kMaxGotoTbOffset
+        const bool near = request_.fixed_pages ? to == static_cast<int32_t>(to)
                                                : to >= 0 && to < static_cast<int64_t>(kPage);
         return !request_.one_insn_per_tb && near && unit_.goto_tb_count < ir::kMaxGotoTb;
     }

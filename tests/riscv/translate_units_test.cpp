@@ -161,7 +161,13 @@ TEST_CASE("where pages are fixed, jumps link to other pages") {
     CHECK(target(Code().word(auipc(3)).word(jalr(-16)), fixed) == 0x37f0);
     CHECK(target(Code().word(auipc(-2047)).word(jalr(17)), fixed) == -0x7fe7f0);
     CHECK(target(Code().word(auipc(0)).word(jalr(16)), {.page_offset = 0x800}) == 0x810);
-    CHECK(looks_up(Code().word(auipc(2048)).word(jalr(16)), fixed) == 0x800810);
+    CHECK(target(Code().word(auipc(2048)).word(jalr(16)), fixed) == 0x800810);
+    CHECK(target(Code().word(auipc(0x7ffff)).word(jalr(2044)), fixed) == 0x7ffffffc);
+    CHECK(target(Code().word(auipc(-0x80000)).word(jalr(-2048)), fixed) == INT32_MIN);
+    TestUnit beyond;
+    REQUIRE_GOOD(beyond, Code().word(auipc(-0x80000)).word(jalr(-2048)),
+                 {.page_offset = 0x400, .fixed_pages = true});
+    CHECK(beyond.count(Opcode::goto_tb) == 0);
     CHECK(looks_up(Code().word(auipc(1)).word(jalr(16)), {.page_offset = 0x800}) == 0x1810);
     // c.addi ra, 1 in between: not known any more.
     TestUnit unknown;

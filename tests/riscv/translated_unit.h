@@ -20,7 +20,7 @@ inline uint32_t jal(int32_t distance) {
            (d >> 12 & 255) << 12;
 }
 
-inline int32_t goto_target(const ir::Op& op) { return ir::goto_tb_offset(op.aux); }
+inline int32_t goto_target(const ir::Op& op) { return ir::goto_tb_offset(op); }
 
 // Translates into `unit`, which must succeed and keep IR's rules; the rest is translate_code's.
 #define REQUIRE_GOOD(unit, ...)                                             \

@@ -192,7 +192,7 @@ TEST_CASE("the verifier refuses what no text can say") {
     }
     SECTION("a goto_tb slot that is not counted") {
         b.exit_check(1, false);
-        b.emit(Opcode::goto_tb, Type::none, 0, 3);
+        b.emit(Opcode::goto_tb, Type::none, 3, 0);
         breaks("slot 3 of 0");
     }
     SECTION("unknown bits of a memory operation") {

@@ -165,7 +165,7 @@ TEST_CASE("what cannot be read is told with its place") {
         {"guest_ld_i64 r1,r2,u63,mmu0", "line 1, column 20: 'u63' is no size of an access"},
         {"guest_ld_i64 r1,r2,u64,mmu16", "line 1, column 24: 'mmu16' is no MMU mode"},
         {"guest_ld_i64 r1,r2,u64,mmu0,+32768", "line 1, column 29: '+32768' is no displacement"},
-        {"goto_tb $255,pc+0", "line 1, column 14: the slot or its offset is too large"},
+        {"goto_tb $255,pc+0", "line 1, column 14: the slot is too large"},
         {"goto_tb 0,pc+0", "line 1, column 9: '0' is no slot"},
         {"exit_tb r1,never", "line 1, column 12: 'never' is no reason"},
         {"pc_add r1,0x10", "line 1, column 11: '0x10' is no offset from the pc"},

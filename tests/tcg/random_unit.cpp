@@ -469,7 +469,7 @@ constexpr size_t kMostBack = 3;
 
 // Where a goto_tb may lead.
 int32_t RandomUnit::linked_offset() {
-    return builder_->unit().fixed_pages ? ir::kMinGotoTbOffset + static_cast<int32_t>(below(1u << 24) & ~1u)
+    return builder_->unit().fixed_pages ? static_cast<int32_t>(below(UINT32_MAX) & ~1u)
                                         : static_cast<int32_t>(below(4096) & ~1u);
 }
 

@@ -205,8 +205,7 @@ bool is_loop(const ir::Unit& unit, uint32_t page_offset) {
     unsigned left = unit.goto_tb_count;
     for (uint32_t i = unit.op_count; i-- > 0 && left != 0;) {
         const ir::Op& op = unit.ops[i];
-        if (op.code == ir::Opcode::goto_tb &&
-            ir::goto_tb_offset(op.aux) == static_cast<int32_t>(page_offset)) {
+        if (op.code == ir::Opcode::goto_tb && ir::goto_tb_offset(op) == static_cast<int32_t>(page_offset)) {
             return true;
         }
         left -= op.code == ir::Opcode::goto_tb || op.code == ir::Opcode::return_point;

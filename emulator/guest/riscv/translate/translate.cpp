@@ -106,8 +106,7 @@ bool Translator::may_link(int32_t target) const {
     if (request_.one_insn_per_tb || (target & (kPageEnd - 1)) >= kLastHalfword) {
         return false;
     }
-    return request_.fixed_pages ? target >= ir::kMinGotoTbOffset && target <= ir::kMaxGotoTbOffset
-                                : !straddles() && target >= 0 && target < kPageEnd;
+    return request_.fixed_pages || (!straddles() && target >= 0 && target < kPageEnd);
 }
 
 // Directly before the exit_check of a call whose link register is written. Side exits will need slots.
