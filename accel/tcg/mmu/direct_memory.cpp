@@ -112,6 +112,17 @@ bool DirectMemory::attempt(Attempt&& access) {
 
 bool DirectMemory::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
     const MemOp memop(memop_bits);
+    const bool made = may_try(vaddr, memop) && with_width(memop.size(), [&]<class T>(T loaded) {
+                          if (!faulting::load<T>(host(vaddr), &loaded)) {
+                              return false;
+                          }
+                          *value = extend(loaded, memop);
+                          return true;
+                      });
+    return made || load_or_fault(vaddr, memop, value);
+}
+
+bool DirectMemory::load_or_fault(uint64_t vaddr, MemOp memop, uint64_t* value) {
     const unsigned size = memop.size();
     if ((memop.aligned() && !aligned(vaddr, size, Access::load)) || !below_limit(vaddr, size, Access::load)) {
         return false;
@@ -127,6 +138,13 @@ bool DirectMemory::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
 
 bool DirectMemory::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
     const MemOp memop(memop_bits);
+    const bool made = may_try(vaddr, memop) && with_width(memop.size(), [&]<class T>(T) {
+                          return faulting::store<T>(host(vaddr), static_cast<T>(value));
+                      });
+    return made || store_or_fault(vaddr, memop, value);
+}
+
+bool DirectMemory::store_or_fault(uint64_t vaddr, MemOp memop, uint64_t value) {
     const unsigned size = memop.size();
     if ((memop.aligned() && !aligned(vaddr, size, Access::store)) ||
         !below_limit(vaddr, size, Access::store)) {
@@ -198,12 +216,20 @@ bool DirectMemory::fetch(uint64_t pc, uint8_t, FetchPage* page) {
 
 bool DirectMemory::read_code(const FetchPage&, uint64_t pc, uint8_t* bytes, uint32_t size) {
     Fault fault;
-    uint32_t done = 0;
-    while ((done += static_cast<uint32_t>(
-                faulting::copy_in(bytes + done, host(pc + done), size - done, &fault))) != size) {
+    const auto done = static_cast<uint32_t>(faulting::copy_in(bytes, host(pc), size, &fault));
+    if (done == size && user_.overlay == nullptr) [[likely]] {
+        return true;
+    }
+    return read_code_from(pc, bytes, done, size, fault);
+}
+
+// `done` bytes were read before the fault.
+bool DirectMemory::read_code_from(uint64_t pc, uint8_t* bytes, uint32_t done, uint32_t size, Fault fault) {
+    while (done != size) {
         if (!again(fault.address - user_.base, Access::fetch, fault.code)) {
             return false;
         }
+        done += static_cast<uint32_t>(faulting::copy_in(bytes + done, host(pc + done), size - done, &fault));
     }
     if (user_.overlay != nullptr) {
         user_.overlay(user_.opaque, pc, bytes, size);

@@ -414,26 +414,43 @@ Found ExecLoop::next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target) {
     if (clock_ != nullptr && clock_->left() < InsnClock::kMargin) {
         return finder_.find_to_fit(vcpu, target);
     }
-    const Found found = finder_.find(vcpu, unlinked, true, target);
+    return find_or_interpret(vcpu, unlinked, target);
+}
+
+// Interpreted instructions change nothing that code depends on, so what they lead to is found from here, until somebody may want
+// something of the vCPU.
+Found ExecLoop::find_or_interpret(Vcpu& vcpu, UnlinkedJump unlinked, Target* target) {
+    StateHeader& header = vcpu.header();
+    Found found = finder_.find(vcpu, unlinked, true, target);
     if (found != Found::rare) {
         return found;
     }
-    if (interpreted_.allowed(vcpu) &&
-        (target->visit != Visit::due || interpreted_.translated_beside(vcpu, target->page))) {
-        const uint64_t pc = vcpu.header().pc;
+    const bool allowed = interpreted_.allowed(vcpu);
+    do {
+        if (!allowed ||
+            (target->visit == Visit::due && !interpreted_.translated_beside(vcpu, target->page))) {
+            return finder_.find(vcpu, unlinked, false, target);
+        }
+        const uint64_t pc = header.pc;
         switch (interpreted_.run(vcpu, target->page)) {
             case Interpreted::went_on:
-                return Found::rare;
+                unlinked = {};
+                break;
             case Interpreted::fault:
                 return Found::fault;
             case Interpreted::failed:
                 return Found::failed;
             case Interpreted::translate:
                 vcpu.visits.set_hot(pc);
-                break;
+                return finder_.find(vcpu, unlinked, false, target);
         }
-    }
-    return finder_.find(vcpu, unlinked, false, target);
+        if (header.exit_request.load(std::memory_order_relaxed) != 0 || vcpu.short_turn != 0 ||
+            vcpu.debugged()) {
+            return Found::rare;
+        }
+        found = finder_.find(vcpu, unlinked, true, target);
+    } while (found == Found::rare);
+    return found;
 }
 
 // After an access that did nothing yet: a fault of the host's in a unit, which is dealt with here, where nothing is held, or a store

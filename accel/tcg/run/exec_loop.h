@@ -76,6 +76,7 @@ class ExecLoop {
     Found next_beside_breakpoint(Vcpu& vcpu, Target* target);
     void enter_context(Vcpu& vcpu);
     Found next(Vcpu& vcpu, const UnlinkedJump& unlinked, Target* target);
+    Found find_or_interpret(Vcpu& vcpu, UnlinkedJump unlinked, Target* target);
     tcg::ExitKind run_code(Vcpu& vcpu, const Target& target);
     bool deliver(Vcpu& vcpu);
     bool again(Vcpu& vcpu);

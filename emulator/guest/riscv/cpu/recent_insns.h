@@ -20,7 +20,7 @@ class RecentInsns {
     Entry& at(uint32_t bits) { return entries_[bits * kMultiplier >> (32 - kIndexBits)]; }
 
   private:
-    static constexpr unsigned kIndexBits = 10;
+    static constexpr unsigned kIndexBits = 12;
     static constexpr uint32_t kMultiplier = 0x9e3779b1;  // 2^32 by the golden ratio, a prime
 
     std::array<Entry, 1u << kIndexBits> entries_;

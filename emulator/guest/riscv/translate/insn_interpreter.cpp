@@ -48,20 +48,6 @@ constexpr unsigned action_row(InsnId id) { return static_cast<unsigned>(id) + 1;
 
 }  // namespace
 
-bool InsnInterpreter::fetch(uint32_t* bits) {
-    const uint32_t low = guest_ram::load<uint16_t>(code_ + offset_);
-    size_ = insn_size(static_cast<uint16_t>(low));
-    if (size_ == 2) {
-        *bits = low;
-        return true;
-    }
-    if (offset_ + 4 > end_) {
-        return false;
-    }
-    *bits = low | uint32_t{guest_ram::load<uint16_t>(code_ + offset_ + 2)} << 16;
-    return true;
-}
-
 unsigned InsnInterpreter::find_row(uint32_t bits) {
     RecentInsns::Entry& entry = state_.recent_insns.at(bits);
     if (entry.bits != bits) [[unlikely]] {
@@ -73,27 +59,34 @@ unsigned InsnInterpreter::find_row(uint32_t bits) {
 
 RunResult InsnInterpreter::run() {
     uint32_t insns = 0;
-    uint32_t bits = 0;
+    uint32_t offset = 0;  // kept in a register: the actions are told by the member
     const uint32_t end = flags_.stopped() ? 0 : end_;
-    while (offset_ < end && fetch(&bits)) {
+    while (offset < end) {
+        uint32_t bits = guest_ram::load<uint16_t>(code_ + offset);
+        const unsigned size = insn_size(static_cast<uint16_t>(bits));
+        if (size == 4) {
+            if (offset + 4 > end) {
+                break;
+            }
+            bits |= uint32_t{guest_ram::load<uint16_t>(code_ + offset + 2)} << 16;
+        }
         const Action action = kActions[find_row(bits)];
         if (action == nullptr) {
             break;
         }
+        offset_ = offset;
+        size_ = size;
         action(*this, bits);
-        if (progress_ == Progress::raised) {
-            header_.pc = pc_at(offset());
-            return {RunStop::exception, insns};
+        if (progress_ != Progress::goes_on) {
+            const bool jumps = progress_ == Progress::jumps;
+            header_.pc = jumps ? target_ : pc_at(static_cast<int32_t>(offset));
+            return jumps ? RunResult{RunStop::jump, insns + 1} : RunResult{RunStop::exception, insns};
         }
+        offset += size;
         ++insns;
-        if (progress_ == Progress::jumps) {
-            header_.pc = target_;
-            return {RunStop::jump, insns};
-        }
-        offset_ += size_;
     }
-    header_.pc = pc_at(offset());
-    return {offset_ == end && insns != 0 ? RunStop::jump : RunStop::translate, insns};
+    header_.pc = pc_at(static_cast<int32_t>(offset));
+    return {offset == end && insns != 0 ? RunStop::jump : RunStop::translate, insns};
 }
 
 RunResult run(void* state, uint64_t tb_flags, const uint8_t* code, uint32_t size) {

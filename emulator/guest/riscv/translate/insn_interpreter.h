@@ -209,14 +209,13 @@ class InsnInterpreter {
   private:
     enum class Progress : uint8_t { goes_on, jumps, raised };
 
-    // The instruction at offset_, which is below end_, and its size. False: it reaches past the bytes.
-    bool fetch(uint32_t* bits);
     // RecentInsns::Entry::row of the instruction.
     unsigned find_row(uint32_t bits);
     uint64_t pc_at(int32_t offset) const { return begin_pc_ + static_cast<uint64_t>(int64_t{offset}); }
     uint64_t address_of(Known64 base, ir::MemOp memop) const {
         const uint64_t address = base.value + static_cast<uint64_t>(int64_t{memop.displacement()});
-        return flags_.pointer_mask().apply(address);
+        const PointerMask mask = flags_.pointer_mask();
+        return mask.length == 0 ? address : mask.apply(address);
     }
     static uint64_t word_or_double(uint64_t value, ir::MemOp memop) {
         return memop.size_log2() == 2 ? static_cast<uint64_t>(int64_t{static_cast<int32_t>(value)}) : value;
