@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tcg/ir/jumps_back.h"
 #include "tcg/ir/outputs.h"
 #include "weft/ir_info.h"
 
@@ -10,38 +11,30 @@ namespace weft::tcg {
 using ir::Opcode;
 using ir::TempIndex;
 
-// The op behind the last branch that leads back; its goto_tb may stand anywhere behind.
-bool LoopRegisters::find_body(const ir::Unit& unit, uint32_t* end) const {
-    *end = 0;
-    // Most stand at the unit's end.
-    unsigned left = unit.goto_tb_count;
-    for (uint32_t i = unit.op_count; i-- > 0 && left != 0;) {
-        const ir::Op& op = unit.ops[i];
-        left -= op.code == Opcode::goto_tb || op.code == Opcode::return_point;
-        if (op.code != Opcode::goto_tb || ir::goto_tb_offset(op) != start_) {
-            continue;
-        }
-        uint32_t from = i;
-        // What stands behind a label that branches alone reach: they are where the body ends.
-        uint32_t label = i;
-        while (label > 0 && unit.ops[label].code != Opcode::set_label) {
-            --label;
-        }
-        if (unit.ops[label].code == Opcode::set_label && label > 0 &&
-            ir::has_flag(unit.ops[label - 1].code, ir::flag_block_end)) {
-            from = 0;
-            for (uint32_t branch = 0; branch < label; ++branch) {
-                const ir::Op& other = unit.ops[branch];
-                const bool aims = other.code == Opcode::brcond
-                                      ? other.args[ir::kBrcondLabelArg] == unit.ops[label].aux
-                                      : other.code == Opcode::br && other.aux == unit.ops[label].aux;
-                from = aims ? branch + 1 : from;
-            }
-        }
-        *end = std::max(*end, from);
+namespace {
+
+// The op behind the last branch that leads back, 0 where there is none; its goto_tb, at `jump`, may stand anywhere behind.
+uint32_t end_of_body(const ir::Unit& unit, uint32_t jump) {
+    // What stands behind a label that branches alone reach: they are where the body ends.
+    uint32_t label = jump;
+    while (label > 0 && unit.ops[label].code != Opcode::set_label) {
+        --label;
     }
-    return *end != 0;
+    if (unit.ops[label].code != Opcode::set_label || label == 0 ||
+        !ir::has_flag(unit.ops[label - 1].code, ir::flag_block_end)) {
+        return jump;
+    }
+    uint32_t end = 0;
+    for (uint32_t branch = 0; branch < label; ++branch) {
+        const ir::Op& op = unit.ops[branch];
+        const bool aims = op.code == Opcode::brcond ? op.args[ir::kBrcondLabelArg] == unit.ops[label].aux
+                                                    : op.code == Opcode::br && op.aux == unit.ops[label].aux;
+        end = aims ? branch + 1 : end;
+    }
+    return end;
 }
+
+}  // namespace
 
 // Those that are used most, as far as there are registers.
 void LoopRegisters::choose(const ir::Unit& unit, std::span<const HostReg> regs, bool fp) {
@@ -69,7 +62,11 @@ void LoopRegisters::plan(const ir::Unit& unit, std::span<const HelperDesc> helpe
     }
     start_ = static_cast<int32_t>(unit.ops[0].aux);
     uint32_t end = 0;
-    if (!find_body(unit, &end)) {
+    for_jumps_back(unit, [&](uint32_t jump) {
+        end = std::max(end, end_of_body(unit, jump));
+        return true;
+    });
+    if (end == 0) {
         return;
     }
     bool atomics = false;

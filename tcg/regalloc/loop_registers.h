@@ -31,11 +31,10 @@ class LoopRegisters {
 
     bool any() const { return !chosen_.empty(); }
     std::span<const UnitPin> chosen() const { return chosen_; }
-    // Whether the goto_tb with this auxiliary word leads to the unit's start. False where nothing was chosen.
+    // Whether this goto_tb leads to the unit's start. False where nothing was chosen.
     bool leads_back(const ir::Op& op) const { return any() && ir::goto_tb_offset(op) == start_; }
 
   private:
-    bool find_body(const ir::Unit& unit, uint32_t* end) const;
     void choose(const ir::Unit& unit, std::span<const HostReg> regs, bool fp);
 
     std::vector<UnitPin> chosen_;

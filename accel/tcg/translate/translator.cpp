@@ -7,6 +7,7 @@
 
 #include "accel/tcg/vcpu/block_at_pc.h"
 #include "base/assert.h"
+#include "tcg/ir/jumps_back.h"
 #include "tcg/ir/verify.h"
 
 namespace weft::accel {
@@ -198,29 +199,12 @@ bool Translator::make_record(const TranslationJob& job, const Made& made, const 
 
 // ---- making the unit ----
 
-namespace {
-
-// Whether a jump leads back to where the unit begins.
-bool is_loop(const ir::Unit& unit, uint32_t page_offset) {
-    unsigned left = unit.goto_tb_count;
-    for (uint32_t i = unit.op_count; i-- > 0 && left != 0;) {
-        const ir::Op& op = unit.ops[i];
-        if (op.code == ir::Opcode::goto_tb && ir::goto_tb_offset(op) == static_cast<int32_t>(page_offset)) {
-            return true;
-        }
-        left -= op.code == ir::Opcode::goto_tb || op.code == ir::Opcode::return_point;
-    }
-    return false;
-}
-
-}  // namespace
-
 // Whether accesses compare with the page that they found last. That takes words of the state for each, and much more code where they
 // did not: it pays where the unit runs over and over. What is used once finds no page that it found before.
 bool Translator::carries(const TranslationJob& job, const ir::Unit& unit) const {
     const UnitSource& source = job.source;
     return !source.single_use() &&
-           (!cache_.settings().carry_where_hot || is_loop(unit, source.page_offset()) ||
+           (!cache_.settings().carry_where_hot || tcg::jumps_back(unit) ||
             cache_.carrying().contains(key_of(source.first(), source.pc(), job.tb_flags).start));
 }
 
