@@ -425,10 +425,11 @@ Found ExecLoop::find_or_interpret(Vcpu& vcpu, UnlinkedJump unlinked, Target* tar
     if (found != Found::rare) {
         return found;
     }
-    const bool allowed = interpreted_.allowed(vcpu);
+    if (!interpreted_.allowed(vcpu)) {
+        return finder_.find(vcpu, unlinked, false, target);
+    }
     do {
-        if (!allowed ||
-            (target->visit == Visit::due && !interpreted_.translated_beside(vcpu, target->page))) {
+        if (target->visit == Visit::due && !interpreted_.translated_beside(vcpu, target->page)) {
             return finder_.find(vcpu, unlinked, false, target);
         }
         const uint64_t pc = header.pc;
