@@ -39,6 +39,8 @@
     X(move_pages)
 #define WEFT_USER_ATTRIBUTE_CALLS(X) /* attribute_calls.cpp */ \
     X(getxattrat) X(setxattrat)
+#define WEFT_USER_TIME_CALLS(X) /* time_calls.cpp */ \
+    X(clock_gettime) X(gettimeofday) X(getcpu)
 
 #define WEFT_USER_LIFE_CALLS(X) /* life_calls.cpp */ \
     X(clone) X(clone3) X(execve) X(execveat) X(get_robust_list) X(set_robust_list)
@@ -58,7 +60,8 @@
     WEFT_USER_IPC_CALLS(X)             \
     WEFT_USER_KEY_CALLS(X)             \
     WEFT_USER_REMOTE_MEMORY_CALLS(X)   \
-    WEFT_USER_ATTRIBUTE_CALLS(X)
+    WEFT_USER_ATTRIBUTE_CALLS(X)       \
+    WEFT_USER_TIME_CALLS(X)
 // clang-format on
 
 namespace weft::user::calls {

@@ -122,7 +122,8 @@ HostCall::HostCall(const Syscall& call, const std::array<uint64_t, 6>& guest, co
         const Arg& arg = call.args[i];
         switch (arg.kind) {
             case ArgKind::pointer: {
-                const uint64_t size = extent_bytes(call, arg, guest);
+                // Where there is no buffer, nobody looks at its length, which may not be there either.
+                const uint64_t size = guest[i] == 0 ? 0 : extent_bytes(call, arg, guest);
                 args_[i] = pointer(guest[i], size);
                 if (!inner_pointers(arg.type).empty() && args_[i] != 0 && !is_bad(args_[i])) {
                     args_[i] = structs(guest[i], arg.type, size / struct_size(arg.type), arg.direction);

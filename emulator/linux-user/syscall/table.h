@@ -182,7 +182,7 @@ const Syscall* find_syscall(uint64_t number);
     X(110, timer_settime, pass, num, flags(F::timer), in(S::itimerspec), out(S::itimerspec))                                  \
     X(111, timer_delete, pass, num)                                                                                           \
     X(112, clock_settime, pass, flags(F::clock), in(S::timespec))                                                             \
-    X(113, clock_gettime, pass, flags(F::clock), out(S::timespec))                                                            \
+    X(113, clock_gettime, own, flags(F::clock), out(S::timespec))                                                            \
     X(114, clock_getres, pass, flags(F::clock), out(S::timespec))                                                             \
     X(115, clock_nanosleep, pass, flags(F::clock), flags(F::timer), in(S::timespec), out(S::timespec))                        \
     X(116, syslog, pass, num, out(S::bytes, by(2)), num)                                                                      \
@@ -237,8 +237,8 @@ const Syscall* find_syscall(uint64_t number);
     X(165, getrusage, pass, flags(F::rusage), out(S::rusage))                                                                 \
     X(166, umask, pass, mode)                                                                                                 \
     X(167, prctl, own, num, unchecked, unchecked, unchecked, unchecked)                                                       \
-    X(168, getcpu, pass, out(S::u32), out(S::u32), unchecked)                                                                 \
-    X(169, gettimeofday, pass, out(S::timeval), out(S::timezone))                                                             \
+    X(168, getcpu, own, out(S::u32), out(S::u32), unchecked)                                                                 \
+    X(169, gettimeofday, own, out(S::timeval), out(S::timezone))                                                             \
     X(170, settimeofday, pass, in(S::timeval), in(S::timezone))                                                               \
     X(171, adjtimex, pass, inout(S::timex))                                                                                   \
     X(172, getpid, pass)                                                                                                      \

@@ -40,6 +40,29 @@ TEST_CASE("numbers outside of the table have no row") {
     }
 }
 
+// To look at what is not there costs a signal of the host's.
+TEST_CASE("no length is read of a buffer that there is not") {
+    struct Guest final : FakeGuest {
+        using FakeGuest::FakeGuest;
+        bool read(uint64_t address, void* to, size_t size) override {
+            ++reads;
+            return FakeGuest::read(address, to, size);
+        }
+        unsigned reads = 0;
+    };
+    Guest guest(0x10000, 64);
+    guest.put(0x10020, uint32_t{16});
+    const Args plain = {3, 0x10000, 8, 0, 0, 0};
+    const Args lengths = {3, 0x10000, 8, 0, 0, 0x10020};
+    CHECK(HostCall(named("recvfrom"), plain, {0, kLimit}, guest).args() == plain);
+    CHECK(HostCall(named("recvfrom"), lengths, {0, kLimit}, guest).args() == lengths);
+    CHECK(HostCall(named("accept"), {3, 0, 0, 0, 0, 0}, {0, kLimit}, guest).args() == Args{3});
+    CHECK(HostCall(named("accept4"), {3, 0, 0, 0, 0, 0}, {0, kLimit}, guest).args() == Args{3});
+    CHECK(guest.reads == 0);
+    HostCall(named("recvfrom"), {3, 0x10000, 8, 0, 0x10008, 0x10020}, {0, kLimit}, guest);
+    CHECK(guest.reads == 1);
+}
+
 TEST_CASE("what does not point is left alone") {
     FakeGuest guest(0x10000, 16);
     const Args args = {3, 0xffffffff'fffffffe, 2, 0, 0, 0};
