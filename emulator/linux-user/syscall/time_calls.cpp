@@ -31,19 +31,16 @@ SyscallOutcome gettimeofday(CallContext& call) {
     return call.write(call.arg(0), now);
 }
 
-// getcpu(2); its third argument has no meaning since Linux 2.6.24.
+// getcpu(2): one is told also where the other cannot be. The third argument has no meaning since Linux 2.6.24.
 SyscallOutcome getcpu(CallContext& call) {
     unsigned cpu = 0;
     unsigned node = 0;
     if (::getcpu(&cpu, &node) != 0) {
         return -errno;
     }
-    if (call.arg(0) != 0) {
-        if (const int64_t failed = call.write(call.arg(0), cpu); failed != 0) {
-            return failed;
-        }
-    }
-    return call.arg(1) != 0 ? call.write(call.arg(1), node) : 0;
+    const int64_t of_cpu = call.arg(0) != 0 ? call.write(call.arg(0), cpu) : 0;
+    const int64_t of_node = call.arg(1) != 0 ? call.write(call.arg(1), node) : 0;
+    return of_cpu != 0 ? of_cpu : of_node;
 }
 
 }  // namespace weft::user::calls
