@@ -207,18 +207,6 @@ bool store(uint64_t address, T value, Fault* fault) {
 }
 
 template <Width T>
-bool load(uint64_t address, T* value) {
-    Fault why;
-    return load_for(Access::load, address, value, &why);
-}
-
-template <Width T>
-bool store(uint64_t address, T value) {
-    Fault why;
-    return store(address, value, &why);
-}
-
-template <Width T>
 bool compare_exchange(uint64_t address, T expected, T desired, T* before, Fault* fault) {
     WEFT_DEBUG_ASSERT(address % sizeof(T) == 0);
     uint32_t failed = 0;
@@ -284,9 +272,7 @@ bool compare_exchange_pair(uint64_t address, const std::array<uint64_t, 2>& expe
 
 #define WEFT_FOR_WIDTH(T)                                          \
     template bool load<T>(uint64_t, T*, Fault*);                   \
-    template bool load<T>(uint64_t, T*);                           \
     template bool store<T>(uint64_t, T, Fault*);                   \
-    template bool store<T>(uint64_t, T);                           \
     template bool compare_exchange<T>(uint64_t, T, T, T*, Fault*); \
     template bool atomic<T>(AtomicOp, uint64_t, T, T*, Fault*);
 WEFT_FOR_WIDTH(uint8_t)

@@ -68,12 +68,6 @@ template <Width T>
 template <Width T>
 [[nodiscard]] bool store(uint64_t address, T value, Fault* fault);
 
-// The same for who does not ask why not.
-template <Width T>
-[[nodiscard]] bool load(uint64_t address, T* value);
-template <Width T>
-[[nodiscard]] bool store(uint64_t address, T value);
-
 // Read-modify-writes at a naturally aligned address; what a guest's misaligned ones are is the caller's to decide, before. They
 // fail with Access::store always, as RISC-V's AMOs do (privileged specification, "Supervisor Cause Register").
 

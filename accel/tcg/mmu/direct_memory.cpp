@@ -88,6 +88,10 @@ bool DirectMemory::again(uint64_t vaddr, Access access, uint32_t host_code) {
     return false;
 }
 
+bool DirectMemory::again(const Fault& fault) {
+    return again(fault.address - user_.base, access_of(fault), fault.code);
+}
+
 bool DirectMemory::after_host_fault(uint64_t vaddr, Access access, uint32_t host_code) {
     if (vaddr >= user_.limit) {
         guest_.memory_fault(state_, vaddr, access, MemoryFault::unmapped);
@@ -101,7 +105,7 @@ template <class Attempt>
 bool DirectMemory::attempt(Attempt&& access) {
     Fault fault;
     while (!access(&fault)) {
-        if (!again(fault.address - user_.base, access_of(fault), fault.code)) {
+        if (!again(fault)) {
             return false;
         }
     }
@@ -112,14 +116,23 @@ bool DirectMemory::attempt(Attempt&& access) {
 
 bool DirectMemory::load(uint64_t vaddr, uint32_t memop_bits, uint64_t* value) {
     const MemOp memop(memop_bits);
-    const bool made = may_try(vaddr, memop) && with_width(memop.size(), [&]<class T>(T loaded) {
-                          if (!faulting::load<T>(host(vaddr), &loaded)) {
-                              return false;
-                          }
-                          *value = extend(loaded, memop);
-                          return true;
-                      });
-    return made || load_or_fault(vaddr, memop, value);
+    if (may_try(vaddr, memop)) [[likely]] {
+        Fault fault;
+        const bool made = with_width(memop.size(), [&]<class T>(T loaded) {
+            if (!faulting::load<T>(host(vaddr), &loaded, &fault)) {
+                return false;
+            }
+            *value = extend(loaded, memop);
+            return true;
+        });
+        if (made) {
+            return true;
+        }
+        if (!again(fault)) {
+            return false;
+        }
+    }
+    return load_or_fault(vaddr, memop, value);
 }
 
 bool DirectMemory::load_or_fault(uint64_t vaddr, MemOp memop, uint64_t* value) {
@@ -138,10 +151,19 @@ bool DirectMemory::load_or_fault(uint64_t vaddr, MemOp memop, uint64_t* value) {
 
 bool DirectMemory::store(uint64_t vaddr, uint32_t memop_bits, uint64_t value) {
     const MemOp memop(memop_bits);
-    const bool made = may_try(vaddr, memop) && with_width(memop.size(), [&]<class T>(T) {
-                          return faulting::store<T>(host(vaddr), static_cast<T>(value));
-                      });
-    return made || store_or_fault(vaddr, memop, value);
+    if (may_try(vaddr, memop)) [[likely]] {
+        Fault fault;
+        const bool made = with_width(memop.size(), [&]<class T>(T) {
+            return faulting::store<T>(host(vaddr), static_cast<T>(value), &fault);
+        });
+        if (made) {
+            return true;
+        }
+        if (!again(fault)) {
+            return false;
+        }
+    }
+    return store_or_fault(vaddr, memop, value);
 }
 
 bool DirectMemory::store_or_fault(uint64_t vaddr, MemOp memop, uint64_t value) {

@@ -55,18 +55,22 @@ class DirectMemory final : public GuestMemory {
   private:
     uint64_t host(uint64_t vaddr) const { return user_.base + vaddr; }
     bool aligned(uint64_t vaddr, unsigned size, Access access);
+    bool within_limit(uint64_t vaddr, unsigned size) const {
+        return vaddr < user_.limit && size <= user_.limit - vaddr;
+    }
     bool below_limit(uint64_t vaddr, unsigned size, Access access) {
-        return (vaddr < user_.limit && size <= user_.limit - vaddr) || fault_beyond_limit(vaddr, access);
+        return within_limit(vaddr, size) || fault_beyond_limit(vaddr, access);
     }
     bool fault_beyond_limit(uint64_t vaddr, Access access);
     // Whether nothing but the host's memory can refuse the access.
     bool may_try(uint64_t vaddr, ir::MemOp memop) const {
-        return !memop.aligned() && vaddr < user_.limit && memop.size() <= user_.limit - vaddr;
+        return !memop.aligned() && within_limit(vaddr, memop.size());
     }
     bool load_or_fault(uint64_t vaddr, ir::MemOp memop, uint64_t* value);
     bool store_or_fault(uint64_t vaddr, ir::MemOp memop, uint64_t value);
     bool read_code_from(uint64_t pc, uint8_t* bytes, uint32_t done, uint32_t size, faulting::Fault fault);
     bool again(uint64_t vaddr, Access access, uint32_t host_code);
+    bool again(const faulting::Fault& fault);
     template <class Attempt>
     bool attempt(Attempt&& access);
 
