@@ -111,7 +111,7 @@ constexpr uint8_t kTranslateAfterFirst = 32;
 
 constexpr std::array kSwitches = {
     Switch{"pin-registers", &tcg::NativeOptions::pin_registers, nullptr},
-    Switch{"share-jump-cache-probe", &tcg::NativeOptions::share_jump_cache_probe, nullptr},
+    Switch{"own-probes", &tcg::NativeOptions::own_probes, nullptr},
     Switch{"direct-side-exits", &tcg::NativeOptions::direct_side_exits, nullptr},
     Switch{"share-tlb-probes", &tcg::NativeOptions::share_tlb_probes, nullptr},
     Switch{"carry-pages", &tcg::NativeOptions::carry_pages, nullptr},

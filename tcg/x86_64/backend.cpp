@@ -68,7 +68,7 @@ class X86Backend final : public Backend {
         target_.profile = config.profile;
         context_.profile = config.profile;
         context_.check_helpers = options.check_helpers;
-        target_.share_jump_cache_probe = options.share_jump_cache_probe;
+        target_.own_probes = options.own_probes;
         target_.direct_side_exits = options.direct_side_exits;
         target_.share_tlb_probes = options.share_tlb_probes && config.memory.kind == MemoryModel::Kind::table;
         target_.carrying_modes =
@@ -203,11 +203,11 @@ class X86Backend final : public Backend {
         for (const HostFeatureName& feature : kHostFeatureNames) {
             hash = hash_step(hash, target_.features.*feature.flag);
         }
-        hash = hash_step(hash, hash_words(target_.share_jump_cache_probe, target_.direct_side_exits,
-                                          target_.share_tlb_probes, target_.carrying_modes,
-                                          target_.inline_fp_flags, target_.fences, target_.atomic_additions,
-                                          target_.loop_registers, target_.fold_loads, context_.pinned_count,
-                                          target_.count_insns, target_.profile));
+        hash = hash_step(hash,
+                         hash_words(target_.own_probes, target_.direct_side_exits, target_.share_tlb_probes,
+                                    target_.carrying_modes, target_.inline_fp_flags, target_.fences,
+                                    target_.atomic_additions, target_.loop_registers, target_.fold_loads,
+                                    context_.pinned_count, target_.count_insns, target_.profile));
         const MemoryModel& memory = target_.memory;
         // Where direct memory begins is in gs, unless that is at 0.
         hash = hash_step(hash, hash_words(memory.kind, memory.base != 0, memory.bounds));

@@ -12,8 +12,8 @@ namespace weft::tcg {
 struct NativeOptions {
     // Off switches of optimisations, for measuring: names as in docs/performance.md.
     bool pin_registers = true;  // the guest's best-ranked registers stay in host registers across units
-    bool share_jump_cache_probe =
-        true;  // indirect jumps share one probe; each its own is larger and no faster
+    bool own_probes =
+        true;  // indirect jumps probe the jump cache each by itself; off, by code that all share
     bool direct_side_exits =
         true;  // a conditional branch that leaves the unit is itself the jump that is linked
     bool share_tlb_probes = true;  // accesses at displacements from one register share a probe

@@ -13,6 +13,9 @@ namespace weft::tcg::x86_64 {
 // `profile` hits are counted.
 void emit_jump_cache_probe(Assembler& as, int64_t miss, int32_t buffer_start, bool profile);
 
+// The same, but for going on: rax is where, and page_pc is set.
+void emit_jump_cache_find(Assembler& as, Label& miss, int32_t buffer_start, bool profile);
+
 // Adds one to a counter of ExecState::profile, given by its offset there. Changes flags alone.
 void emit_profile_count(Assembler& as, size_t counter);
 

@@ -257,6 +257,7 @@ void UnitCompiler::pc_add(const ir::Op& op) {
     if (offset != 0) {
         as_->add(Width::q64, target, offset);
     }
+    page_pc_add_ = &op;
     values_.end_op(op_index_);
 }
 

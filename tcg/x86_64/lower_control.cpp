@@ -291,6 +291,22 @@ void UnitCompiler::goto_tb(const ir::Op& op) {
     returned();
 }
 
+// The host predicts where an indirect jump leads by the jumps before it, and takes no notice of returns. So a guest's jump is one of
+// the host's at a place of its own, and a guest's call an indirect call: by a jump behind a call of one probe for all, what was called
+// last would be known by the return alone.
+void UnitCompiler::probe() {
+    const int32_t buffer_start = -static_cast<int32_t>(unit_offset_);
+    const int64_t lookup = runtime(target_.runtime.lookup);
+    if (return_point_ == nullptr) {
+        emit_jump_cache_probe(*as_, lookup, buffer_start, target_.profile);
+        return;
+    }
+    Stub& missed = stub(Stub::Kind::call_missed);
+    emit_jump_cache_find(*as_, missed.entry, buffer_start, target_.profile);
+    missed.resume = as_->offset();
+    as_->call(Gpr::rax);
+}
+
 void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
     values_.copy_to(op.args[0], host(Gpr::rcx));
     values_.sync_globals();
@@ -307,7 +323,8 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
         as_->ret();
         return;
     }
-    if (target_.share_jump_cache_probe) {
+    const bool direct = page_pc_add_ != nullptr && op.args[0] == page_pc_add_->args[0];
+    if (direct || !target_.own_probes) {
         // The shared probe tests the exit request itself.
         count_insns(leave);
         check_ = nullptr;
@@ -318,12 +335,7 @@ void UnitCompiler::lookup_and_goto_ptr(const ir::Op& op) {
         }
     } else {
         exit_check(leave);
-        if (return_point_ != nullptr) {
-            as_->call(stub(Stub::Kind::probe).entry);
-        } else {
-            emit_jump_cache_probe(*as_, runtime(code.lookup), -static_cast<int32_t>(unit_offset_),
-                                  target_.profile);
-        }
+        probe();
     }
     returned();
 }

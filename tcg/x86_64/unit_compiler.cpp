@@ -33,6 +33,7 @@ CompileStatus UnitCompiler::compile(const ir::Unit& unit, CodeWindow window, uin
     unit_index_ = unit_index;
     check_ = nullptr;
     return_point_ = nullptr;
+    page_pc_add_ = nullptr;
     labels_.assign(unit.label_count, Label{});
     stubs_.clear();
     insns_.clear();
@@ -247,9 +248,9 @@ void UnitCompiler::write_stub(Stub& stub) {
             as_->data(tail);
             return;
         }
-        case Stub::Kind::probe:
-            emit_jump_cache_probe(*as_, runtime(runtime_code.lookup), -static_cast<int32_t>(unit_offset_),
-                                  target_.profile);
+        case Stub::Kind::call_missed:
+            as_->lea(Width::q64, Gpr::rax, runtime_constant(runtime_code.lookup));
+            as_->jmp_rel32(stub.resume);
             return;
         case Stub::Kind::return_stack_full:
             as_->mov(Width::q64, Gpr::rsp, at_state(exec_offset(offsetof(ExecState, frame))));

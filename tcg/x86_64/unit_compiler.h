@@ -32,7 +32,7 @@ struct Target {
     std::span<const HelperDesc> helpers;
     bool count_insns;
     bool profile;
-    bool share_jump_cache_probe;
+    bool own_probes;
     bool direct_side_exits;
     bool inline_fp_flags;
     bool loop_registers;
@@ -64,8 +64,8 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
             soft_float,
             canonical_nan,
             goto_tb,
-            return_stack_full,
-            probe
+            call_missed,
+            return_stack_full
         };
         struct Nan {
             Xmm reg;
@@ -143,6 +143,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     void returned();
     void goto_tb(const ir::Op& op);
     void lookup_and_goto_ptr(const ir::Op& op);
+    void probe();
     void exit_tb(const ir::Op& op);
     void call(const ir::Op& op);
     void place_arguments(std::span<const uint16_t> args, std::span<const Gpr> places);
@@ -324,6 +325,7 @@ class UnitCompiler final : public Compiler, private MoveEmitter {
     uint32_t op_index_ = 0;
     const ir::Op* check_ = nullptr;         // the exit_check that waits for its transfer
     const ir::Op* return_point_ = nullptr;  // the return_point that waits for it
+    const ir::Op* page_pc_add_ = nullptr;   // the last pc_add: going where it says is a direct jump
     uint32_t loop_head_ = 0;                // offset; these: where loop_ has any
     Label store_loop_, leave_loop_, loop_fault_;
     std::vector<Label> labels_;

@@ -196,8 +196,7 @@ TEST_CASE("two runs are equal, whatever cuts and compiles the code", "[insn]") {
         {{"backend", "native"}},
         {{"backend", "native"}, {"one-insn-per-tb", "on"}},
         {{"backend", "native"}, {"tb-size", "1"}},
-        {{"backend", "native"},
-         {"disable", "pin-registers:share-jump-cache-probe:direct-side-exits:fold-constants"}},
+        {{"backend", "native"}, {"disable", "pin-registers:own-probes:direct-side-exits:fold-constants"}},
         {{"backend", "native"}, {"split-wx", "on"}},
 #endif
     };

@@ -24,7 +24,7 @@ constexpr uint64_t kUnitBase = kCodeBase + kRuntimeSize;
 
 constexpr std::pair<std::string_view, bool NativeOptions::*> kSwitches[] = {
     {"pin_registers", &NativeOptions::pin_registers},
-    {"share_jump_cache_probe", &NativeOptions::share_jump_cache_probe},
+    {"own_probes", &NativeOptions::own_probes},
     {"direct_side_exits", &NativeOptions::direct_side_exits},
     {"share_tlb_probes", &NativeOptions::share_tlb_probes},
     {"carry_pages", &NativeOptions::carry_pages},

@@ -25,7 +25,7 @@ std::vector<std::unique_ptr<Harness>> all_ways(bool count_insns) {
     slow.tlb_pages = 0;
     HarnessOptions plain = fast;
     plain.native.pin_registers = false;
-    plain.native.share_jump_cache_probe = false;
+    plain.native.own_probes = false;
     plain.native.direct_side_exits = false;
     plain.native.share_tlb_probes = false;
     plain.native.carry_pages = false;

@@ -131,7 +131,7 @@ TEST_CASE("random units with direct memory: usual ones, long ones, and without p
 TEST_CASE("random units with the native backend's optimisations off") {
     HarnessOptions options;
     options.native = NativeOptions{.pin_registers = false,
-                                   .share_jump_cache_probe = false,
+                                   .own_probes = false,
                                    .direct_side_exits = false,
                                    .share_tlb_probes = false,
                                    .carry_pages = false,
