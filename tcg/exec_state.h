@@ -93,9 +93,15 @@ inline constexpr uint32_t kMaxJumpCacheEntries = 1u << 17;
 constexpr uint32_t jump_cache_mask(size_t entries) {
     return static_cast<uint32_t>((entries - 1) * sizeof(JumpCacheEntry));
 }
+// What sets contexts apart that run the same pcs, as processes of one program do: so many pages further on lie a context's
+// entries. In bytes of the table, so that the four differ in one of any size.
+inline constexpr uint32_t kJumpCacheSalts = 4;
+constexpr uint32_t jump_cache_salt(uint32_t context_id) {
+    return context_id % kJumpCacheSalts * (0x15u << 15);
+}
 // The entry of a pc: instructions are at least two bytes long.
-constexpr size_t jump_cache_index(uint64_t pc, uint32_t mask) {
-    return (pc << 3 & mask) / sizeof(JumpCacheEntry);
+constexpr size_t jump_cache_index(uint64_t pc, uint32_t salt, uint32_t mask) {
+    return ((static_cast<uint32_t>(pc << 3) ^ salt) & mask) / sizeof(JumpCacheEntry);
 }
 
 // Why Backend::run came back. header.pc is the guest pc to go on at, but for `fault`.
@@ -170,6 +176,8 @@ struct alignas(64) ExecState {
     uint64_t fault_entry;
     // Of header.jump_cache, and changes with it: on the vCPU's thread, where that is in no unit.
     uint32_t jump_cache_mask;
+    // Of header.context_id, and changes with it.
+    uint32_t jump_cache_salt;
 
     alignas(64) TlbTable tlb[kMmuModes];
     StateHeader header;

@@ -130,6 +130,7 @@ constexpr std::array kSwitches = {
     Switch{"unreachable", nullptr, &tcg::OptimizeOptions::unreachable},
     Switch{"remember-insns", nullptr, nullptr, &Settings::remember_insns},
     Switch{"grow-jump-cache", nullptr, nullptr, &Settings::grow_jump_cache},
+    Switch{"contexts-apart", nullptr, nullptr, &Settings::contexts_apart},
     Switch{"link-pages", nullptr, nullptr, &Settings::link_pages},
     Switch{"return-stack", nullptr, nullptr, &Settings::return_stack},
     Switch{"inline-csrs", nullptr, nullptr, &Settings::inline_csrs},

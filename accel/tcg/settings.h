@@ -43,6 +43,7 @@ struct Settings {
     uint64_t cache_mib = 0;                      // most of them
     bool remember_insns = true;                  // KnownInsns; off for measuring
     bool grow_jump_cache = true;                 // where its entries put each other out; off for measuring
+    bool contexts_apart = true;  // in a jump cache, what contexts have for the same pc; off for measuring
     bool link_pages = true;      // process mode: jumps to other pages are linked; off for measuring
     bool return_stack = true;    // native code keeps a stack of the guest's returns; off for measuring
     bool pages_ahead = true;     // memory beside the code is made some pages at a time; off for measuring

@@ -124,7 +124,6 @@ bash /job </dev/null && echo JOB end
 /busybox stty sane # waits until the console has taken it
 /busybox poweroff -f
 """
-GUEST_VCPUS = 2
 GUEST_MEMORY = "3G"
 # What no compiler reads.
 LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/lib/gcc/riscv64-linux-gnu/14/plugin")
@@ -160,12 +159,13 @@ class Machine:
     guest: emulators.Guest
     programs: bytes  # an initial RAM disk
     folder: pathlib.Path
+    vcpus: int
 
     def run(self, script, timeout):
         """The same of a guest, from its first process on."""
         disk = self.folder / f"{self.emulator.name}.cpio"
         disk.write_bytes(cpio.append(self.programs, {"init": GUEST_INIT.encode(), "job": script.encode()}))
-        command = self.emulator.command(self.guest, GUEST_VCPUS, "console=ttyS0 quiet", disk, GUEST_MEMORY)
+        command = self.emulator.command(self.guest, self.vcpus, "console=ttyS0 quiet", disk, GUEST_MEMORY)
         seen, begun, ended = "", None, None
         try:
             for when, data in emulators.output_of(command, timeout):
@@ -184,6 +184,7 @@ def add_options(parser):
                         help="measure this one; may be repeated")
     parser.add_argument("--checks", type=int, default=400, help="of the configure script, five programs each (default 400)")
     parser.add_argument("--functions", type=int, default=20, help="in each of the eight files that make compiles (default 20)")
+    parser.add_argument("--guest-vcpus", type=int, default=2, metavar="N", help="of a guest (default 2)")
     parser.add_argument("--without", default="", metavar="MACHINES", help="leave out native, weft or peer, with commas")
     parser.add_argument("--weft-build", type=pathlib.Path, metavar="DIR", help="weft's build folder (build/release)")
     parser.add_argument("--weft-accel", action="append", metavar="OPTIONS",
@@ -232,9 +233,9 @@ def guests(arguments, root, left_out):
     if "weft" not in left_out:
         for index, accelerator in enumerate(arguments.weft_accel or ["tcg"]):
             made[accelerator if index else "weft"] = Machine(emulators.weft(root, arguments.weft_build, accelerator), guest,
-                                                             disk, folder)
+                                                             disk, folder, arguments.guest_vcpus)
     if "peer" not in left_out:
-        made["peer"] = Machine(emulators.peer(root), guest, disk, folder)
+        made["peer"] = Machine(emulators.peer(root), guest, disk, folder, arguments.guest_vcpus)
     return made
 
 
@@ -268,4 +269,4 @@ def run(arguments, root):
                          *(f"{row[key]:.2f}" if row.get(key) else "-" for key, _, _ in results.RATIOS)] for row in rows])
     report.write_json(arguments.json, {
         "benchmark": NAME, "what": HELP, "rounds": arguments.rounds, "checks": arguments.checks,
-        "functions": arguments.functions, "host": report.host(), "versions": versions, "programs": rows})
+        "functions": arguments.functions, "guest_vcpus": arguments.guest_vcpus, "host": report.host(), "versions": versions, "programs": rows})

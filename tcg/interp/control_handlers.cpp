@@ -111,8 +111,9 @@ template <bool kProfile>
 const Insn* lookup_and_goto_ptr(Machine& m, const Insn& insn) {
     StateHeader& header = m.header();
     const auto pc = m.get<uint64_t>(insn, 0);
-    const JumpCacheEntry& entry = static_cast<const JumpCacheEntry*>(
-        header.jump_cache)[jump_cache_index(pc, exec_state(m.state).jump_cache_mask)];
+    const ExecState& exec = exec_state(m.state);
+    const size_t index = jump_cache_index(pc, exec.jump_cache_salt, exec.jump_cache_mask);
+    const JumpCacheEntry& entry = static_cast<const JumpCacheEntry*>(header.jump_cache)[index];
     if (entry.pc == pc && entry.context_id == header.context_id) {
         if constexpr (kProfile) {
             count(exec_state(m.state).profile.probe_hits);

@@ -18,6 +18,7 @@ void emit_find(Assembler& as, Miss&& miss_if, int32_t buffer_start, bool profile
     // The entry of pc, as jump_cache_index() has it.
     static_assert(sizeof(JumpCacheEntry) == 16);
     as.lea(Width::d32, Gpr::rax, Mem::scaled(Gpr::rcx, 8));
+    as.xor_(Width::d32, Gpr::rax, Mem(kState, exec_offset(offsetof(ExecState, jump_cache_salt))));
     as.and_(Width::d32, Gpr::rax, Mem(kState, exec_offset(offsetof(ExecState, jump_cache_mask))));
     as.add(Width::q64, Gpr::rax, header(offsetof(StateHeader, jump_cache)));
     as.cmp(Width::q64, Mem(Gpr::rax, offsetof(JumpCacheEntry, pc)), Gpr::rcx);

@@ -291,7 +291,7 @@ void UnitCompiler::goto_tb(const ir::Op& op) {
     returned();
 }
 
-// The host predicts where an indirect jump leads by the jumps before it, and takes no notice of returns. So a guest's jump is one of
+// The host predicts where an indirect jump leads by the jumps before it, and hardly by returns. So a guest's jump is one of
 // the host's at a place of its own, and a guest's call an indirect call: by a jump behind a call of one probe for all, what was called
 // last would be known by the return alone.
 void UnitCompiler::probe() {

@@ -64,6 +64,52 @@ TEST_CASE("a jump cache grows where entries of one context put each other out") 
     CHECK_FALSE(growing.crowded());
 }
 
+TEST_CASE("a jump cache knows a pc in several contexts, and forgets its page in all of them") {
+    JumpCache cache;
+    const unsigned growths = GENERATE(0u, 1u, 2u);
+    for (unsigned i = 0; i < growths; ++i) {
+        REQUIRE(cache.grow());
+    }
+    const uint64_t pc = 0x7fff12345678;
+    const auto known = [&](uint64_t where) {
+        unsigned count = 0;
+        for (uint32_t context = kContext; context < kContext + 4; ++context) {
+            count += cache.lookup_code(where, context) == context ? 1 : 0;
+        }
+        return count;
+    };
+    const auto remember = [&] {
+        for (uint32_t context = kContext; context < kContext + 4; ++context) {
+            cache.put(pc, context, context);
+        }
+        REQUIRE(known(pc) == 4);
+    };
+    remember();
+    cache.request_drop(pc & 4095, kContext + 2);
+    cache.process_drops();
+    CHECK(known(pc) == 3);
+    cache.request_drop_range(kContext, kContext + 1, false);
+    cache.process_drops();
+    CHECK(known(pc) == 2);
+    remember();
+    cache.clear_page(pc + 4096, 4);
+    CHECK(known(pc) == 4);
+    cache.clear_page(pc, 4);
+    CHECK(known(pc) == 0);
+    remember();
+    if (growths != 2) {
+        REQUIRE(cache.grow());
+        CHECK(known(pc) == 4);
+    }
+    cache.clear();
+    CHECK(known(pc) == 0);
+
+    cache.set_contexts_apart(false);
+    cache.put(pc, kContext, kContext);
+    cache.put(pc, kContext + 1, kContext + 1);
+    CHECK(known(pc) == 1);
+}
+
 TEST_CASE("a jump cache of any size forgets what it is asked to") {
     JumpCache cache;
     const unsigned growths = GENERATE(0u, 1u, 2u);

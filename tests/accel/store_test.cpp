@@ -96,9 +96,9 @@ TEST_CASE("settings that make other code have units of their own") {
     const size_t begin = error.find("there are: ") + 11;
     std::istringstream names(error.substr(begin, error.rfind(')') - begin));
     // What makes no other code, or none in process mode.
-    const std::set<std::string> no_matter = {"remember-insns", "grow-jump-cache", "share-tlb-probes",
-                                             "carry-pages",    "pages-ahead",     "small-first",
-                                             "young-processes"};
+    const std::set<std::string> no_matter = {"remember-insns",   "grow-jump-cache", "contexts-apart",
+                                             "share-tlb-probes", "carry-pages",     "pages-ahead",
+                                             "small-first",      "young-processes"};
     unsigned switches = 0;
     for (std::string name; std::getline(names >> std::ws, name, ',');) {
         CAPTURE(name);

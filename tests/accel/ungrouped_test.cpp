@@ -228,13 +228,16 @@ TEST_CASE("code that interrupts meet again and again is translated anew, to carr
     machine.load(handler);
     machine.add(0x1000, 0x3000);
     machine.resume();
+    // On a busy host interrupts may follow each other so closely that none finds translated code.
     constexpr size_t kInterrupts = 100;
-    for (size_t i = 1; i <= kInterrupts; ++i) {
+    constexpr size_t kMostInterrupts = 100'000;
+    size_t taken = 0;
+    while (taken < kInterrupts || (anew && machine.stat("units_carrying") == 0 && taken < kMostInterrupts)) {
         interrupt(machine.state(0));
-        machine.await_events(i);
+        machine.await_events(++taken);
     }
     machine.pause();
-    CHECK(machine.events().back().value == kInterrupts);
+    CHECK(machine.events().back().value == taken);
     CHECK((machine.stat("units_carrying") != 0) == anew);
     CHECK(machine.stat("units_carrying") <= 4);
 }

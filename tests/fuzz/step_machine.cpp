@@ -227,6 +227,7 @@ void StepMachine::set(const HartImage& image) {
     header.jump_cache = jump_cache_.data();
     block_.exec.jump_cache_mask = tcg::jump_cache_mask(jump_cache_.size());
     header.context_id = 1;
+    block_.exec.jump_cache_salt = tcg::jump_cache_salt(1);
     header.raised = 0;
     header.fp_flags = image.fp_flags;
     header.vcpu = &vcpu_;

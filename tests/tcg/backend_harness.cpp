@@ -421,6 +421,7 @@ void Harness::prepare(const Input& input) {
     exec.header.jump_cache = jump_cache_.data();
     exec.jump_cache_mask = jump_cache_mask(jump_cache_.size());
     exec.header.context_id = 1;
+    exec.jump_cache_salt = jump_cache_salt(1);
     exec.header.exit_request.store(input.exit_request);
     exec.header.raised = 0;
     exec.header.fp_flags = input.fp_flags;

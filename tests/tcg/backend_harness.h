@@ -155,7 +155,7 @@ class Harness {
     unsigned lookups() const { return lookups_; }
     void* state();
     JumpCacheEntry& jump_cache_entry(uint64_t pc) {
-        return jump_cache_[jump_cache_index(pc, jump_cache_mask(jump_cache_.size()))];
+        return jump_cache_[jump_cache_index(pc, jump_cache_salt(1), jump_cache_mask(jump_cache_.size()))];
     }
     RxAddress code_base() const;
 

@@ -20,7 +20,8 @@ bool JumpCache::grow() {
         const uint32_t mask = tcg::jump_cache_mask(larger.size());
         for (size_t i = 0; i < entries_.size(); ++i) {
             if (entries_[i].context_id != 0) {
-                larger[tcg::jump_cache_index(entries_[i].pc, mask)] = entries_[i];
+                const tcg::JumpCacheEntry& entry = entries_[i];
+                larger[tcg::jump_cache_index(entry.pc, salt(entry.context_id), mask)] = entry;
             }
         }
         entries_ = std::move(larger);
@@ -36,9 +37,11 @@ void JumpCache::clear_page(uint64_t vaddr, uint32_t max_insn_size) {
     const uint64_t first = page - (max_insn_size - 1);
     const uint64_t size = kPageSize + (max_insn_size - 1);
     for (uint64_t i = 0; i < size; i += 2) {  // an entry is for two bytes
-        tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(first + i, mask())];
-        if (entry.pc - first < size) {
-            entry = {};
+        for (uint32_t context = 0; context < salts_; ++context) {
+            tcg::JumpCacheEntry& entry = entries_[index(first + i, context)];
+            if (entry.pc - first < size) {
+                entry = {};
+            }
         }
     }
 }
@@ -95,10 +98,10 @@ void JumpCache::take_drops() {
     }
 }
 
-// The index has the bits of the page offset and a few of the page's number, so that a TB can be in few places only.
+// The index has the bits of the page offset, and a few that the page's number and the context give, so that a TB can be in few
+// places only.
 void JumpCache::drop(Drop drop) {
-    for (size_t i = tcg::jump_cache_index(drop.page_offset, mask()); i < entries_.size();
-         i += kPageSize / 2) {
+    for (size_t i = index(drop.page_offset, 0); i < entries_.size(); i += kPageSize / 2) {
         if (entries_[i].context_id != 0 && entries_[i].code_offset == drop.code_offset) {
             entries_[i] = {};
         }

@@ -28,15 +28,19 @@ class JumpCache {
     tcg::JumpCacheEntry* entries() { return entries_.data(); }
     uint32_t mask() const { return tcg::jump_cache_mask(entries_.size()); }
     size_t size() const { return entries_.size(); }
+    // Of a context's entries; for generated code.
+    uint32_t salt(uint32_t context_id) const { return tcg::jump_cache_salt(context_id % salts_); }
+    // Off, entries of all contexts lie where the pc says. While there are none.
+    void set_contexts_apart(bool apart) { salts_ = apart ? tcg::kJumpCacheSalts : 1; }
 
     // Offset of the code of the TB at `pc`, or kNone. The owner's.
     static constexpr uint32_t kNone = ~uint32_t{0};
     uint32_t lookup_code(uint64_t pc, uint32_t context_id) const {
-        const tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc, mask())];
+        const tcg::JumpCacheEntry& entry = entries_[index(pc, context_id)];
         return entry.pc == pc && entry.context_id == context_id ? entry.code_offset : kNone;
     }
     void put(uint64_t pc, uint32_t context_id, uint32_t code_offset) {
-        tcg::JumpCacheEntry& entry = entries_[tcg::jump_cache_index(pc, mask())];
+        tcg::JumpCacheEntry& entry = entries_[index(pc, context_id)];
         conflicts_ += entry.context_id == context_id && entry.pc != pc ? 1 : 0;
         entry = {pc, context_id, code_offset};
     }
@@ -72,6 +76,10 @@ class JumpCache {
     }
 
   private:
+    size_t index(uint64_t pc, uint32_t context_id) const {
+        return tcg::jump_cache_index(pc, salt(context_id), mask());
+    }
+
     struct Drop {
         uint32_t page_offset;
         uint32_t code_offset;
@@ -102,6 +110,7 @@ class JumpCache {
 
     Entries entries_;
     size_t conflicts_ = 0;  // since the entries were made
+    uint32_t salts_ = tcg::kJumpCacheSalts;
 
     // Written by any thread.
     alignas(kCacheLine) std::atomic<bool> drops_pending_{false};

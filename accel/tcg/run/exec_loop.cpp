@@ -382,6 +382,7 @@ void ExecLoop::enter_context(Vcpu& vcpu) {
     const AddressSpaceKey space = vcpu.memory.enter_space(vcpu.fetch_mode);
     bool wrapped = false;
     vcpu.header().context_id = vcpu.contexts.id(vcpu.tb_flags, space, &wrapped);
+    vcpu.exec().jump_cache_salt = vcpu.jump_cache.salt(vcpu.header().context_id);
     if (wrapped) {
         vcpu.jump_cache.clear();
     }

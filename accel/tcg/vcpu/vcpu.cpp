@@ -63,6 +63,7 @@ Vcpu::Vcpu(accel::VcpuParts parts)
         alarm.set_own(true);  // there is no other clock to watch it by
     }
     exec().profile.unit_entries = parts.unit_entries;
+    jump_cache.set_contexts_apart(cache.settings().contexts_apart);
     guest.reset(state(), guest.model);
 }
 
