@@ -158,11 +158,11 @@ TEST_CASE("contexts as a list for each set keeps them", "[contexts]") {
 }
 
 TEST_CASE("after the last number they begin anew, and say so", "[contexts]") {
-    ContextIds ids(UINT32_MAX - 2);
+    ContextIds ids(ContextIds::kNobody - 3);
     const std::vector<Context> contexts = programs(3);
-    CHECK(id(ids, contexts[0]) == UINT32_MAX - 1);
+    CHECK(id(ids, contexts[0]) == ContextIds::kNobody - 2);
     ids.renew();
-    CHECK(id(ids, contexts[1]) == UINT32_MAX);
+    CHECK(id(ids, contexts[1]) == ContextIds::kNobody - 1);
     bool wrapped = false;
     CHECK(ids.id(contexts[2].tb_flags, contexts[2].space, &wrapped) == 1);
     CHECK(wrapped);

@@ -17,6 +17,8 @@ class ContextIds {
   public:
     static constexpr size_t kSets = 16;
     static constexpr size_t kWays = 8;
+    // No context's, for who is to find nothing in the jump cache.
+    static constexpr uint32_t kNobody = UINT32_MAX;
     // `last`: as if so many numbers had been given; for tests.
     explicit ContextIds(uint32_t last = 0) : last_(last) {}
     ContextIds(const ContextIds&) = delete;
@@ -80,7 +82,7 @@ class ContextIds {
     uint64_t age(const Entry& entry) const { return entry.id > renewed_ ? entry.last_use : 0; }
 
     uint32_t next(bool* wrapped) {
-        if (last_ == UINT32_MAX) {
+        if (last_ == kLastNumber) {
             last_ = 0;
             renewed_ = 0;
             entries_.fill({});
@@ -88,6 +90,8 @@ class ContextIds {
         }
         return ++last_;
     }
+
+    static constexpr uint32_t kLastNumber = kNobody - 1;
 
     std::array<Entry, kSets * kWays> entries_{};
     Entry* latest_ = entries_.data();

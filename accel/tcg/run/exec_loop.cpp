@@ -317,7 +317,7 @@ bool ExecLoop::watchpoint_met(Vcpu& vcpu) {
 ExitKind ExecLoop::run_code(Vcpu& vcpu, const Target& target) {
     if (target.alone) {
         // Nothing goes on behind its unit: a jump finds no entry of this number in the jump cache, and then is asked to leave.
-        vcpu.header().context_id = UINT32_MAX;
+        vcpu.header().context_id = ContextIds::kNobody;
         vcpu.header().exit_request.store(1, std::memory_order_seq_cst);
     }
     if (clock_ == nullptr) {
