@@ -28,6 +28,12 @@ unsigned crowd(JumpCache& cache, uint64_t apart) {
     return puts;
 }
 
+void grow(JumpCache& cache, unsigned times) {
+    for (unsigned i = 0; i < times; ++i) {
+        REQUIRE(cache.grow());
+    }
+}
+
 }  // namespace
 
 TEST_CASE("a jump cache grows where entries of one context put each other out") {
@@ -67,9 +73,7 @@ TEST_CASE("a jump cache grows where entries of one context put each other out") 
 TEST_CASE("a jump cache knows a pc in several contexts, and forgets its page in all of them") {
     JumpCache cache;
     const unsigned growths = GENERATE(0u, 1u, 2u);
-    for (unsigned i = 0; i < growths; ++i) {
-        REQUIRE(cache.grow());
-    }
+    grow(cache, growths);
     const uint64_t pc = 0x7fff12345678;
     const auto known = [&](uint64_t where) {
         unsigned count = 0;
@@ -113,9 +117,7 @@ TEST_CASE("a jump cache knows a pc in several contexts, and forgets its page in 
 TEST_CASE("a jump cache of any size forgets what it is asked to") {
     JumpCache cache;
     const unsigned growths = GENERATE(0u, 1u, 2u);
-    for (unsigned i = 0; i < growths; ++i) {
-        REQUIRE(cache.grow());
-    }
+    grow(cache, growths);
     const uint64_t pc = 0x12345678;
     const uint64_t other = pc + 8 * 4096;
     const auto both = [&] {
